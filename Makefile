@@ -1,0 +1,58 @@
+# Every target sets up what it needs first; on Debian and Ubuntu that includes R itself.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# Messages and sort order must not depend on the machine's language.
+export LC_ALL := C.UTF-8
+export LANGUAGE := en
+
+LIBRARY := $(CURDIR)/.build/library
+WITH_LIBRARY = R_LIBS="$(LIBRARY)$${R_LIBS:+:$$R_LIBS}"
+
+.PHONY: help setup demo test check engine-test lint docs bench format clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: ## install everything that any target needs (FOR=demo|test|lint|check|bench for less)
+	@tools/setup.sh $(or $(FOR),check)
+
+demo: ## fit a mixed model to real data, print it, draw demo-ranef.png
+	@tools/setup.sh demo
+	@tools/install.sh
+	@$(WITH_LIBRARY) Rscript demo/glmm.R demo-ranef.png
+
+test: ## run the tests of the installed package (FILTER=name for some of them)
+	@tools/setup.sh test
+	@tools/install.sh
+	@$(WITH_LIBRARY) Rscript tools/run-tests.R $(FILTER)
+
+check: ## R CMD build and R CMD check --as-cran
+	@tools/setup.sh check
+	@tools/check.sh
+
+engine-test: ## stand-alone C++ tests under address and undefined-behaviour sanitizers
+	@tools/setup.sh demo
+	@$(MAKE) --no-print-directory -C tests/engine
+
+lint: ## style of R and C++, order of engine includes, current docs
+	@tools/setup.sh lint
+	@tools/install.sh
+	@$(WITH_LIBRARY) tools/lint.sh
+
+docs: ## write NAMESPACE, man/ and RcppExports
+	@tools/setup.sh lint
+	@Rscript tools/docs.R .
+
+bench: ## compare speed and log-likelihood with peers
+	@tools/setup.sh bench
+	@tools/install.sh
+	@$(WITH_LIBRARY) Rscript bench/run.R
+
+format: ## format the C++ sources
+	@tools/setup.sh lint
+	@tools/cxx-files.sh | xargs clang-format -i
+
+clean: ## remove what make wrote
+	@rm -rf .build src/*.o src/*.so demo-ranef.png

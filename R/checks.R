@@ -1,0 +1,141 @@
+# Checks of arguments and designs that raise classed conditions before anything is fitted.
+
+#' Refuse arguments that are not known
+#'
+#' @param ... The dots of the fitting function.
+#' @param known Names of its arguments, for a suggestion.
+#' @section Errors: `argument`.
+#' @noRd
+check_dots <- function(..., known = character()) {
+  if (!...length()) return(invisible())
+  given <- as.list(substitute(list(...)))[-1L]
+  names <- names(given) %||% rep("", length(given))
+  named <- names != ""
+  names[!named] <- vapply(given[!named], expression_text, "")
+  close <- unlist(lapply(names[named], closest_name, known))
+  abort("argument", "Every argument must be one of those on the help page.",
+    given = some_of(code(names)),
+    hint = if (length(close)) paste0("Did you mean ", some_of(code(unique(close))), "?")
+  )
+}
+
+closest_name <- function(name, known) {
+  distance <- utils::adist(name, known, ignore.case = TRUE)[1L, ]
+  known[distance == min(distance, Inf) & distance <= 3L]
+}
+
+check_clusters <- function(cluster, group) {
+  m <- length(cluster$levels)
+  if (m >= 2L) return(invisible())
+  abort("few_clusters", "There must be at least two clusters.",
+    given = paste0(m, " cluster in ", code(group)),
+    hint = "glm() fits a model without random effects."
+  )
+}
+
+# Identification of the variance parameters ------------------------------------------------------
+
+#' Are the variance parameters identified?
+#'
+#' The covariance of the predictors in cluster i is sum_a d_a Z_i E_a Z_i', with E_a the symmetric
+#' unit matrix of the free entry a, and for Gaussian responses phi W_i^-1 is added to it. The
+#' parameters are identified if these matrices, over all clusters together, are linearly
+#' independent: if their Gram matrix, which needs only Z_i'Z_i, is regular. A few clusters usually
+#' prove it. In Bernoulli rows a variance shows only through the dependence between rows, so a
+#' cluster of one row says nothing.
+#'
+#' @section Errors: `not_identified`.
+#' @noRd
+check_identified <- function(design, family) {
+  used <- design$weights > 0 & design$trials > 0
+  largest <- max(cluster_sums(as.numeric(used), design$start))
+  # A frequency above 1 stands for several rows.
+  single <- design$weights_type == "prior" || max(design$weights) <= 1
+  if (largest <= 1 && single && family$family == "binomial" && max(design$trials) <= 1) {
+    refuse_unidentified(design, "one 0/1 response per cluster",
+      "A random effect shows only where 0/1 responses share it; with one row each use glm()."
+    )
+  }
+  dispersion <- single && family_tools(family)$has_dispersion
+  if (is_identified(design, used, dispersion)) return(invisible())
+  refuse_unidentified(
+    design, paste0(some_of(term_labels(design)), ", largest cluster of size ", largest),
+    if (dispersion && largest <= 1) {
+      "With one row per cluster the variance can't be told from the residual variance."
+    } else {
+      "A covariate must vary within clusters, over more values than it has random slopes."
+    }
+  )
+}
+
+is_identified <- function(design, used, dispersion) {
+  m <- length(design$levels)
+  for (take in unique(c(min(m, 500L), m))) {
+    rows <- which(used[seq_len(design$start[take + 1L])])
+    if (!length(rows)) next
+    if (has_full_rank(covariance_gram(design, rows, dispersion), 1e-10)) return(TRUE)
+  }
+  FALSE
+}
+
+term_labels <- function(design) vapply(design$random, `[[`, "", "label")
+
+refuse_unidentified <- function(design, given, hint) {
+  abort("not_identified", "The data must identify the variances of the random effects.",
+    given = given, hint = hint, terms = term_labels(design)
+  )
+}
+
+# Sums of x within clusters, whose rows are contiguous.
+cluster_sums <- function(x, start) {
+  total <- c(0, cumsum(x))
+  diff(total[start + 1L])
+}
+
+covariance_gram <- function(design, rows, dispersion) {
+  cluster <- findInterval(rows - 1L, design$start)
+  Z <- orthogonal_blocks(design$Z[rows, , drop = FALSE], design$random)
+  weight <- design$weights[rows]
+  q <- ncol(Z)
+  products <- function(r, w) { # column r of Z_i'W^-1 Z_i, clusters in rows
+    lapply(seq_len(q), function(c) drop(rowsum(Z[, r] * Z[, c] / w, cluster, reorder = FALSE)))
+  }
+  inner <- function(w) lapply(seq_len(q), products, w)
+  G <- inner(1)
+  pairs <- Map(c, design$theta_row + 1L, design$theta_col + 1L)
+  entry <- function(a, b) sum(trace_product(G, pairs[[a]], pairs[[b]]))
+  index <- seq_along(pairs)
+  gram <- outer(index, index, Vectorize(entry))
+  if (!dispersion) return(gram)
+  Gw <- inner(weight)
+  cross <- vapply(pairs, function(a) sum(Gw[[a[1L]]][[a[2L]]]) * (1 + (a[1L] != a[2L])), 0)
+  rbind(cbind(gram, cross), c(cross, sum(1 / weight^2)))
+}
+
+# tr(E_a G E_b G) in every cluster, E_a = e_r e_s' + e_s e_r' (or e_r e_r').
+trace_product <- function(G, a, b) {
+  unit <- function(a) if (a[1L] == a[2L]) list(a) else list(a, rev(a))
+  total <- 0
+  for (u in unit(a)) for (v in unit(b)) total <- total + G[[u[2L]]][[v[1L]]] * G[[v[2L]]][[u[1L]]]
+  total
+}
+
+# Each correlated block may be transformed freely, so make its columns orthonormal: x^2 of a year
+# would hide behind its mean. Columns of the other blocks are only scaled.
+orthogonal_blocks <- function(Z, random) {
+  for (term in random) {
+    block <- Z[, term$columns, drop = FALSE]
+    if (term$correlated && ncol(block) > 1L) {
+      if (term$names[1L] == "(Intercept)") {
+        centre <- c(0, colMeans(block)[-1L])
+        block <- block - rep(centre, each = nrow(block))
+      }
+      decomposed <- qr(block, tol = 1e-9)
+      if (decomposed$rank == ncol(block)) block <- qr.Q(decomposed) * sqrt(nrow(block))
+    } else {
+      block <- block / rep(sqrt(colMeans(block^2)), each = nrow(block))
+    }
+    Z[, term$columns] <- block
+  }
+  Z
+}

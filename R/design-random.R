@@ -1,0 +1,55 @@
+# The random part: Z, and the pattern of Lambda, the Cholesky factor of the random-effects
+# covariance.
+
+random_design <- function(frame, covariates, contrasts, rows) {
+  blocks <- lapply(frame$terms_random, part_matrix, covariates, contrasts)
+  random <- list()
+  position <- 0L
+  for (i in seq_along(blocks)) {
+    term <- frame$parsed$random[[i]]
+    names <- colnames(blocks[[i]]$X)
+    if (!length(names)) {
+      abort("random_terms", "A random term must have at least one column.", given = term$label)
+    }
+    random[[i]] <- list(
+      label = term$label, columns = position + seq_along(names), names = names,
+      correlated = term$correlated
+    )
+    position <- position + length(names)
+  }
+  check_repeated_columns(random)
+  Z <- if (length(blocks) == 1L) blocks[[1L]]$X else do.call(cbind, lapply(blocks, `[[`, "X"))
+  check_finite_columns(Z, rows)
+  c(list(Z = Z, random = random), lambda_pattern(random), list(
+    xlevels_random = lapply(frame$terms_random, stats::.getXlevels, covariates),
+    contrasts_random = lapply(blocks, `[[`, "contrasts")
+  ))
+}
+
+# Free entries of Lambda by column: a lower triangle for each correlated term, else its diagonal.
+lambda_pattern <- function(random) {
+  entries <- lapply(random, function(term) {
+    k <- length(term$columns)
+    free <- if (term$correlated) lower.tri(diag(k), diag = TRUE) else diag(k) == 1
+    which(free, arr.ind = TRUE) + term$columns[1L] - 2L
+  })
+  entries <- do.call(rbind, entries)
+  list(theta_row = as.integer(entries[, 1L]), theta_col = as.integer(entries[, 2L]))
+}
+
+# The same column twice: only the sum of the two variances is identified.
+check_repeated_columns <- function(random) {
+  names <- unlist(lapply(random, `[[`, "names"))
+  repeated <- unique(names[duplicated(names)])
+  if (!length(repeated)) return(invisible())
+  labels <- vapply(random, `[[`, "", "label")
+  abort("random_terms", "A column must not appear in two random terms of the same group.",
+    given = paste(some_of(code(repeated)), "in", some_of(labels)),
+    hint = "Write (x | g), or (1 | g) + (0 + x | g) for uncorrelated effects."
+  )
+}
+
+# A finite sum proves that all are; `rows` is called only when one is not.
+check_finite_columns <- function(X, rows) {
+  for (j in which(!is.finite(colSums(X)))) check_finite(X[, j], code(colnames(X)[j]), rows())
+}

@@ -1,0 +1,178 @@
+# From a model frame to the arrays of the engine: X, Z, y, trials, weights, offset, clusters. No
+# fitting.
+
+#' Build the design of a model
+#'
+#' Rows are sorted so that clusters are contiguous.
+#'
+#' @param frame From [build_frame()].
+#' @param family A supported family.
+#' @param contrasts A named list of contrasts, as in [stats::model.matrix()], for fixed and random
+#'   terms.
+#' @param weights_type `"prior"` or `"frequency"` (a weight counts equal rows).
+#' @return An object of class `margmix_design`, a list:
+#' * `X` (n x p) of full column rank, `Z` (n x q), the columns of all random terms side by side;
+#' * `y` (number of successes for binomial families), `trials` (1 for others), `weights`,
+#'   `offset`: n doubles;
+#' * `start`: m + 1 offsets; cluster i has the rows `start[i] + 1` to `start[i + 1]`;
+#' * `order`: row of the frame for each sorted row, or `NULL` if the frame was sorted;
+#' * `levels`: m cluster labels; `group`: label of the grouping factor;
+#' * `random`: for each term its `label`, `columns` of Z, their `names`, and `correlated`;
+#' * `theta_row`, `theta_col`: 0-based entries of the lower-triangular Lambda (q x q) that are
+#'   free, by column;
+#' * `aliased`: named logical over all coefficients; `assign`: the term of each of them;
+#' * `terms`, `xlevels`, `contrasts` of the fixed part, and `xlevels_random`, `contrasts_random`
+#'   (lists);
+#' * `weights_type`.
+#' @section Errors: those of the response, weights and offset; `grouping`, `group`, `few_clusters`,
+#'   `not_identified`, `one_level`, `random_terms`, `not_finite`. Warning: `rank`.
+#' @noRd
+build_design <- function(frame, family, contrasts = NULL, weights_type = "prior") {
+  rows <- attr(frame$frame, "row.names")
+  group <- one_group(frame$parsed$random)
+  cluster <- cluster_index(frame$frame, group)
+  check_clusters(cluster, expression_text(group))
+  response <- family_tools(family)$response(
+    frame$frame[[1L]], prior_weights(frame$frame), weights_type, rows
+  )
+  response$offset <- total_offset(frame$frame)
+  check_finite(response$offset, "The offset", rows)
+  sorted <- sort_covariates(frame, cluster$order)
+  check_contrasts(contrasts, sorted)
+  sorted_rows <- function() take_rows(rows, cluster$order)
+  fixed <- fixed_design(frame$terms_fixed, sorted, contrasts, sorted_rows)
+  random <- random_design(frame, sorted, contrasts, sorted_rows)
+  design <- structure(c(
+    fixed[c("X", "aliased", "assign")], random, lapply(response, take_rows, cluster$order), cluster,
+    list(group = expression_text(group), terms = frame$terms_fixed),
+    fixed[c("xlevels", "contrasts")], list(weights_type = weights_type)
+  ), class = "margmix_design")
+  check_identified(design, family)
+  design
+}
+
+# All random terms must share one grouping factor; a:b and b:a are the same.
+one_group <- function(random) {
+  keys <- vapply(random, function(term) {
+    paste(sort(group_columns(term$group), method = "radix"), collapse = ":")
+  }, "")
+  if (length(unique(keys)) > 1L) {
+    labels <- unique(vapply(random, function(term) term$group_label, ""))
+    abort("grouping", "Random terms on several grouping factors are not fitted yet.",
+      given = some_of(labels), hint = "Put all random terms on one grouping factor.",
+      groups = labels
+    )
+  }
+  random[[1L]]$group
+}
+
+take_rows <- function(x, order) {
+  if (is.null(order)) x else if (is.matrix(x)) x[order, , drop = FALSE] else x[order]
+}
+
+#' Rows of the design in the caller's order
+#'
+#' @param x A vector or matrix with one value or row for each row of the design.
+#' @param design A design.
+#' @return `x`, with its rows as in the model frame.
+#' @noRd
+caller_order <- function(x, design) {
+  order <- design$order
+  if (is.null(order)) return(x)
+  if (is.matrix(x)) x[order, ] <- x else x[order] <- x
+  x
+}
+
+# The covariates of all parts, sorted, with text as factors. Row names stay automatic: character
+# row names of a long X would cost more than X.
+sort_covariates <- function(frame, order) {
+  used <- lapply(c(list(frame$terms_fixed), frame$terms_random), part_covariates)
+  columns <- unclass(frame$frame)[unique(unlist(used))]
+  columns <- lapply(columns, function(x) {
+    x <- take_rows(x, order)
+    if (is.character(x)) factor(x) else x
+  })
+  check_levels(columns)
+  structure(columns, class = "data.frame", row.names = .set_row_names(nrow(frame$frame)))
+}
+
+check_levels <- function(columns) {
+  for (name in names(columns)) {
+    x <- columns[[name]]
+    if (is.factor(x) && nlevels(x) < 2L) {
+      abort("one_level", "A factor must have at least two levels in the rows that are fitted.",
+        given = paste0(code(name), " with the only level ", some_of(levels(x))),
+        hint = "Leave it out of the formula."
+      )
+    }
+  }
+}
+
+check_contrasts <- function(contrasts, covariates) {
+  if (is.null(contrasts)) return(invisible())
+  if (!is.list(contrasts) || is.null(names(contrasts))) {
+    abort("contrasts", "`contrasts` must be a named list.", given = class(contrasts)[1L])
+  }
+  is_categorical <- vapply(covariates, function(x) is.factor(x) || is.logical(x), NA)
+  categorical <- names(covariates)[is_categorical]
+  absent <- setdiff(names(contrasts), categorical)
+  if (length(absent)) {
+    abort("contrasts", "Every element of `contrasts` must be named after a factor in the model.",
+      given = some_of(absent), hint = paste0("Factors: ", some_of(categorical, 10L), ".")
+    )
+  }
+}
+
+#' The columns of a part of the model
+#'
+#' @param part Its terms.
+#' @param covariates A data frame of its variables, evaluated.
+#' @param contrasts A named list, `NULL`, or what was stored at the fit.
+#' @return A list: `X`, with column names and no row names; `assign`; `contrasts`.
+#' @noRd
+part_matrix <- function(part, covariates, contrasts = NULL) {
+  part <- stats::delete.response(part)
+  attr(part, "offset") <- NULL
+  variables <- part_variables(part)
+  if (!length(variables)) {
+    p <- attr(part, "intercept")
+    n <- length(attr(covariates, "row.names"))
+    X <- matrix(1, n, p, dimnames = list(NULL, rep("(Intercept)", p)))
+    return(list(X = X, assign = integer(p), contrasts = NULL))
+  }
+  columns <- lapply(stats::setNames(variables, variables), function(name) {
+    with_contrasts(covariates[[name]], contrasts[[name]])
+  })
+  # Without row names X gets none: taking them off again would copy X.
+  columns <- structure(columns, class = "data.frame", row.names = integer(), terms = part)
+  X <- stats::model.matrix(part, columns)
+  list(X = X, assign = attr(X, "assign"), contrasts = attr(X, "contrasts"))
+}
+
+# The contrasts asked for, those the factor carries, or those of options("contrasts").
+with_contrasts <- function(x, contrasts) {
+  if (!is.factor(x) && !is.logical(x)) return(x)
+  if (is.null(contrasts)) contrasts <- attr(x, "contrasts")
+  if (is.null(contrasts)) contrasts <- getOption("contrasts")[[1L + is.ordered(x)]]
+  stats::contrasts(x) <- contrasts
+  x
+}
+
+# `rows` is a function that returns the labels of the rows, for messages.
+fixed_design <- function(part, covariates, contrasts, rows) {
+  fixed <- part_matrix(part, covariates, contrasts)
+  check_finite_columns(fixed$X, rows)
+  fixed$aliased <- aliased_columns(fixed$X, attr(part, "intercept") == 1L)
+  if (any(fixed$aliased)) {
+    dropped <- names(which(fixed$aliased))
+    warn("rank", "The fixed effects must be linearly independent; aliased columns are dropped.",
+      given = paste0(
+        some_of(code(dropped), 10L), " (constant, or determined by the columns before)"
+      ),
+      hint = "Their coefficients are reported as NA.", columns = dropped
+    )
+    fixed$X <- fixed$X[, !fixed$aliased, drop = FALSE]
+  }
+  fixed$xlevels <- stats::.getXlevels(part, covariates)
+  fixed
+}

@@ -1,0 +1,100 @@
+# Binomial responses: y successes in `trials` trials.
+
+family_tools_binomial <- function(family) {
+  list(
+    links = c("logit", "probit", "cloglog", "cauchit", "log"),
+    has_dispersion = FALSE,
+    discrete = TRUE,
+    # With a log link the predictor of a success is bounded by 0, so only failures can run away.
+    separation = if (identical(family$link, "log")) "zero" else "both",
+    response = binomial_response,
+    simulate = function(mu, trials = 1, phi = 1, weights = 1) {
+      trials <- rep_len(trials, length(mu))
+      if (any(trials != round(trials))) {
+        abort("trials", "Numbers of trials must be whole to simulate from a binomial distribution.")
+      }
+      as.numeric(stats::rbinom(length(mu), trials, mu))
+    },
+    cdf = function(y, mu, trials = 1, phi = 1, weights = 1) {
+      list(lower = stats::pbinom(y - 1, trials, mu), upper = stats::pbinom(y, trials, mu))
+    },
+    deviance = function(y, mu, trials = 1, weights = 1) {
+      trials <- rep_len(trials, length(y))
+      proportion <- ifelse(trials > 0, y / trials, 0)
+      family$dev.resids(proportion, rep_len(mu, length(y)), trials * weights)
+    }
+  )
+}
+
+#' The response of a binomial family
+#'
+#' Logical, 0/1, a factor of two levels (the first is failure), `cbind(success, failure)`, or a
+#' proportion with `weights` = trials.
+#'
+#' Weights of a 0/1 response mean the same as trials or as multipliers of the row's
+#' log-likelihood; whole ones are kept as trials, as in [stats::glm()], others as multipliers.
+#' With `cbind()` they multiply. With `weights_type = "frequency"` they always multiply, so a
+#' proportion then is one trial.
+#' @return A list of double vectors: `y` (successes), `trials`, `weights`.
+#' @noRd
+binomial_response <- function(y, weights, weights_type, rows) {
+  if (is.matrix(y) && ncol(y) == 2L) return(binomial_counts(y, weights, rows))
+  y <- binomial_proportion(y, rows)
+  n <- length(y)
+  one <- rep(1, n)
+  fractions <- any(y > 0 & y < 1)
+  as_trials <- weights_type == "prior" && !is.null(weights) &&
+    (fractions || all(is_whole(weights)))
+  if (!as_trials) {
+    warn_noninteger(y, "Successes should be whole numbers.", rows)
+    return(list(y = y, trials = one, weights = weights %||% one))
+  }
+  successes <- snap_to_whole(y * weights)
+  warn_noninteger(weights, "The trials, `weights`, should be whole numbers.", rows)
+  warn_noninteger(successes, "The successes, response x `weights`, should be whole numbers.", rows)
+  list(y = successes, trials = weights, weights = one)
+}
+
+binomial_counts <- function(y, weights, rows) {
+  success <- as.numeric(y[, 1L])
+  trials <- success + as.numeric(y[, 2L])
+  negative <- which(success < 0 | trials < success)
+  if (length(negative)) {
+    abort("response", "Numbers of successes and failures must not be negative.",
+      given = paste0(
+        "cbind(", success[negative[1L]], ", ", (trials - success)[negative[1L]], ") in ",
+        some_rows(rows[negative])
+      )
+    )
+  }
+  check_finite(trials, "The response", rows)
+  warn_noninteger(success, "Successes should be whole numbers.", rows)
+  warn_noninteger(trials - success, "Failures should be whole numbers.", rows)
+  list(y = success, trials = trials, weights = weights %||% rep(1, length(success)))
+}
+
+# The proportion of successes in each row, in [0, 1].
+binomial_proportion <- function(y, rows) {
+  if (is.factor(y)) {
+    if (nlevels(y) > 2L) y <- droplevels(y)
+    if (nlevels(y) == 2L) return(as.numeric(as.integer(y) == 2L))
+    abort("response", "A factor as binomial response must have two levels: failure, then success.",
+      given = paste0("levels ", some_of(levels(y)))
+    )
+  }
+  y <- numeric_response(y, rows, paste(
+    "A binomial response must be 0/1, logical, a factor of two levels, cbind(success, failure),",
+    "or a proportion."
+  ))
+  outside <- which(y < 0 | y > 1)
+  if (length(outside)) {
+    abort("response", "A binomial response must lie between 0 and 1.",
+      given = paste(format(y[outside[1L]]), "in", some_rows(rows[outside])),
+      hint = c(
+        "Give counts as cbind(success, failure).",
+        if (all(y %in% 1:2)) "Code 1 and 2 as 0 and 1, or make it a factor."
+      )
+    )
+  }
+  y
+}

@@ -1,0 +1,29 @@
+# Gaussian responses: variance phi / weights, where phi = sigma^2.
+
+family_tools_gaussian <- function(family) {
+  list(
+    links = c("identity", "log"),
+    has_dispersion = TRUE,
+    discrete = FALSE,
+    separation = "none",
+    response = gaussian_response,
+    simulate = function(mu, trials = 1, phi = 1, weights = 1) {
+      stats::rnorm(length(mu), mu, sqrt(phi / weights))
+    },
+    cdf = function(y, mu, trials = 1, phi = 1, weights = 1) {
+      p <- stats::pnorm(y, mu, sqrt(phi / weights))
+      list(lower = p, upper = p)
+    },
+    deviance = function(y, mu, trials = 1, weights = 1) {
+      family$dev.resids(y, rep_len(mu, length(y)), rep_len(weights, length(y)))
+    }
+  )
+}
+
+# Prior weights are precisions, as in lm(); frequency weights count rows. Both are kept in
+# `weights`.
+gaussian_response <- function(y, weights, weights_type, rows) {
+  y <- numeric_response(y, rows, "A Gaussian response must be a numeric vector.")
+  one <- rep(1, length(y))
+  list(y = y, trials = one, weights = weights %||% one)
+}

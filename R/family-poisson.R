@@ -1,0 +1,35 @@
+# Poisson responses: counts.
+
+family_tools_poisson <- function(family) {
+  list(
+    links = c("log", "sqrt", "identity"),
+    has_dispersion = FALSE,
+    discrete = TRUE,
+    # A mean of 0 lies at a finite predictor unless the link is log.
+    separation = if (identical(family$link, "log")) "zero" else "none",
+    response = poisson_response,
+    simulate = function(mu, trials = 1, phi = 1, weights = 1) {
+      as.numeric(stats::rpois(length(mu), mu))
+    },
+    cdf = function(y, mu, trials = 1, phi = 1, weights = 1) {
+      list(lower = stats::ppois(y - 1, mu), upper = stats::ppois(y, mu))
+    },
+    deviance = function(y, mu, trials = 1, weights = 1) {
+      family$dev.resids(y, rep_len(mu, length(y)), rep_len(weights, length(y)))
+    }
+  )
+}
+
+# Counts; weights multiply the row's log-likelihood, whatever their type.
+poisson_response <- function(y, weights, weights_type, rows) {
+  y <- numeric_response(y, rows, "A Poisson response must be a vector of counts.")
+  negative <- which(y < 0)
+  if (length(negative)) {
+    abort("response", "A Poisson response must not be negative.",
+      given = paste(format(y[negative[1L]]), "in", some_rows(rows[negative]))
+    )
+  }
+  warn_noninteger(y, "Counts should be whole numbers.", rows)
+  one <- rep(1, length(y))
+  list(y = y, trials = one, weights = weights %||% one)
+}

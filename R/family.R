@@ -1,0 +1,63 @@
+# Families: one file each, family-<name>.R, which defines family_tools_<name>(family). That function
+# is found by its name, so a new family is one new file (and its row functions in the engine).
+
+#' Read the `family` argument as `glm()` does
+#'
+#' @param family A [stats::family] object, a function that returns one, or its name.
+#' @param env Where a name is looked up.
+#' @return A family object with a supported link.
+#' @section Errors: `family`: unknown, or a link that is not supported.
+#' @noRd
+as_family <- function(family, env = parent.frame()) {
+  given <- if (is.character(family)) family else class(family)[1L]
+  if (is.character(family) && length(family) == 1L) {
+    family <- get0(family, envir = env, mode = "function", ifnotfound = family)
+  }
+  if (is.function(family)) family <- tryCatch(family(), error = function(e) NULL)
+  if (!inherits(family, "family")) refuse_family(given)
+  label <- paste0(family$family, "(", family$link, ")")
+  if (startsWith(family$family, "quasi")) {
+    refuse_family(label, "A quasi family has no likelihood; gee() estimates the dispersion.")
+  }
+  tools <- find_family_tools(family$family)
+  if (is.null(tools) || !family$link %in% tools(family)$links) refuse_family(label)
+  family
+}
+
+refuse_family <- function(given, hint = NULL) {
+  abort("family", paste0("`family` must be one of ", supported_families(), "."), given, hint)
+}
+
+find_family_tools <- function(name) {
+  get0(paste0("family_tools_", name), envir = topenv(), mode = "function", inherits = FALSE)
+}
+
+supported_families <- function() {
+  found <- sub("^family_tools_", "", ls(topenv(), pattern = "^family_tools_"))
+  links <- vapply(found, function(name) {
+    paste(find_family_tools(name)(list(family = name, link = ""))$links, collapse = ", ")
+  }, "")
+  paste0(found, " (", links, ")", collapse = "; ")
+}
+
+#' What the package needs to know of a family
+#'
+#' @param family A supported family object.
+#' @return A list:
+#' * `links`: names of the supported links;
+#' * `has_dispersion`: is there a dispersion parameter phi to estimate?
+#' * `discrete`: has the response a discrete distribution?
+#' * `separation`: the rows that can push the fixed effects to infinity: `"both"` ends of the
+#'   response, only its `"zero"`, or `"none"`;
+#' * `response(y, weights, weights_type, rows)`: checks the response and returns `y`, `trials` and
+#'   `weights` as the design stores them (see [build_design()]); `rows` are labels for messages;
+#' * `simulate(mu, trials, phi, weights)`: one draw of `y` per row, from R's random number stream;
+#' * `cdf(y, mu, trials, phi, weights)`: `lower` = P(Y < y) and `upper` = P(Y <= y); equal if Y is
+#'   continuous;
+#' * `deviance(y, mu, trials, weights)`: squared deviance residuals.
+#'
+#' `mu` is the mean of one trial for binomial families. `weights` are prior weights: precisions of
+#' a Gaussian row. With frequency weights, which count rows, `simulate()` and `cdf()` are called
+#' with `weights = 1`.
+#' @noRd
+family_tools <- function(family) find_family_tools(family$family)(family)

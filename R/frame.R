@@ -1,0 +1,180 @@
+# One model frame for everything: response, covariates, groups, subset, weights, offset, na.action.
+
+#' Build the model frame of a call
+#'
+#' The arguments `data`, `subset`, `weights`, `offset` and `na.action` of `call` are evaluated as
+#' in [stats::lm()]: in the data, then in the environment of the formula; and where a name is in
+#' neither, in `env`.
+#'
+#' @param call The matched call of the fitting function.
+#' @param env The environment it was called from.
+#' @param parsed From [parse_formula()].
+#' @return A list:
+#' * `frame`: a data frame in the caller's row order, after `subset` and `na.action`;
+#' * `parsed`: `parsed`, with `.` expanded;
+#' * `terms_fixed`, `terms_random` (a list): terms with `predvars` and `dataClasses`, so that
+#'   `poly()` and the like are evaluated on new data as they were on these;
+#' * `na.action`: what [stats::naresid()] needs, or `NULL`;
+#' * `n_total`, `n_dropped`: rows after `subset`, and those that `na.action` dropped;
+#' * `offset_call`: the expression of the `offset` argument, or `NULL`;
+#' * `data_name`, `data_columns`: text of the `data` argument, and the names in it.
+#' @section Errors: `data_family`, `data`, `frame` (a variable is missing or unfit), `weights`,
+#'   `no_rows`, `missing_values` (with `na.fail`, or left by `na.pass`).
+#' @noRd
+build_frame <- function(call, env, parsed) {
+  data <- model_data(call, env)
+  parsed <- expand_dot(parsed, data)
+  formula_env <- environment(parsed$frame)
+  arguments <- lapply(
+    as.list(call)[intersect(c("subset", "weights", "offset"), names(call))],
+    eval_argument, data = data, formula_env = formula_env, env = env
+  )
+  arguments <- Filter(Negate(is.null), arguments)
+  if (is.logical(arguments$subset)) {
+    arguments$subset <- arguments$subset & !is.na(arguments$subset)
+  }
+  frame <- evaluate_frame(parsed$frame, data, arguments, chosen_na_action(call, data, env))
+  check_no_missing(frame)
+  n_dropped <- length(attr(frame, "na.action"))
+  if (!nrow(frame)) {
+    abort("no_rows", "At least one row must be left to fit.",
+      given = paste("0 rows after `subset` and", n_dropped, "dropped by `na.action`")
+    )
+  }
+  fixed <- part_terms(parsed$fixed, frame)
+  random <- lapply(parsed$random, function(term) part_terms(term$lhs, frame))
+  list(
+    frame = drop_unused_levels(frame, c(list(fixed), random)), parsed = parsed,
+    terms_fixed = fixed, terms_random = random,
+    na.action = attr(frame, "na.action"), n_total = nrow(frame) + n_dropped, n_dropped = n_dropped,
+    offset_call = call[["offset"]],
+    data_name = substr(expression_text(call[["data"]]), 1L, 60L),
+    data_columns = names(data)
+  )
+}
+
+# Evaluation ------------------------------------------------------------------------------------
+
+model_data <- function(call, env) {
+  data <- eval(call[["data"]], env)
+  if (inherits(data, "family") || is.function(data)) {
+    abort("data_family", "`data` must be a data frame, but a family was given in its place.",
+      hint = "Name the argument: family = binomial()."
+    )
+  }
+  fits <- is.null(data) || is.data.frame(data) || is.environment(data) ||
+    is.list(data) && !is.null(names(data))
+  if (!fits) {
+    abort("data", "`data` must be a data frame (or a named list, or an environment).",
+      given = paste("an object of class", class(data)[1L])
+    )
+  }
+  data
+}
+
+# As in lm(), but a name that neither the data nor the formula's environment has is looked up where
+# the fitting function was called: a formula made elsewhere then does no harm.
+eval_argument <- function(expr, data, formula_env, env) {
+  known <- vapply(all.vars(expr), function(name) {
+    name %in% names(data) ||
+      !is.null(value <- get0(name, envir = formula_env)) && !is.function(value)
+  }, NA)
+  enclos <- if (all(known)) formula_env else env
+  if (is.environment(data)) data <- as.list(data)
+  tryCatch(eval(expr, data, enclos), error = refuse_frame)
+}
+
+chosen_na_action <- function(call, data, env) {
+  if ("na.action" %in% names(call)) {
+    action <- eval(call[["na.action"]], env)
+  } else {
+    stored <- attr(data, "na.action")
+    action <- if (is.null(stored) || is.numeric(stored)) getOption("na.action") else stored
+  }
+  action <- if (is.null(action)) stats::na.pass else action
+  name <- if (is.character(action)) action else "custom"
+  action <- if (is.character(action)) get0(action, envir = env, mode = "function") else action
+  if (!is.function(action)) {
+    abort("na_action", "`na.action` must be a function or its name.", given = name)
+  }
+  action
+}
+
+# The standard actions need not run, nor copy the frame, when nothing is missing.
+evaluate_frame <- function(formula, data, arguments, na_action) {
+  evaluate <- function(action) {
+    call <- as.call(c(
+      list(quote(stats::model.frame), formula = formula, data = data, na.action = action), arguments
+    ))
+    tryCatch(eval(call), error = refuse_frame)
+  }
+  if (identical(na_action, stats::na.fail)) na_action <- stats::na.pass
+  standard <- list(stats::na.omit, stats::na.exclude, stats::na.pass)
+  if (!any(vapply(standard, identical, NA, na_action))) return(evaluate(na_action))
+  frame <- evaluate(stats::na.pass)
+  missing <- any(vapply(frame, anyNA, NA))
+  if (missing && !identical(na_action, stats::na.pass)) evaluate(na_action) else frame
+}
+
+refuse_frame <- function(e) {
+  if (inherits(e, "margmix_error")) stop(e)
+  abort("frame", "The variables of the model must be found and have equal lengths.",
+    given = conditionMessage(e)
+  )
+}
+
+check_no_missing <- function(frame) {
+  missing <- names(frame)[vapply(frame, anyNA, NA)]
+  if (!length(missing)) return(invisible())
+  rows <- attr(frame, "row.names")
+  given <- vapply(missing, function(name) {
+    column <- is.na(frame[[name]])
+    if (is.matrix(column)) column <- rowSums(column) > 0
+    paste0(code(name), " in ", some_rows(rows[which(column)]))
+  }, "")
+  abort("missing_values", "There must be no missing value.", given = given,
+    hint = "na.action = na.omit or na.exclude leaves such rows out."
+  )
+}
+
+# Pieces ----------------------------------------------------------------------------------------
+
+# Unused levels of covariates would be columns of zeros. Groups take care of themselves, and the
+# response keeps its levels: failure is the first of them, seen or not.
+drop_unused_levels <- function(frame, parts) {
+  for (name in unique(unlist(lapply(parts, part_covariates)))) {
+    x <- frame[[name]]
+    if (!is.factor(x) || all(tabulate(x, nlevels(x)) > 0L)) next
+    frame[[name]] <- x[, drop = TRUE]
+    if (!is.null(attr(x, "contrasts"))) {
+      warn("contrasts", "Contrasts of a factor are lost when its unused levels are dropped.",
+        given = code(name), hint = "Set `contrasts`, or drop the levels from the data first."
+      )
+    }
+  }
+  frame
+}
+
+# The names that the variables of a group have in the model frame.
+group_columns <- function(group) vapply(group_factors(group), expression_text, "")
+
+#' Terms of a part of the model, ready for new data
+#'
+#' @param formula The part, e.g. `~ 1 + x`.
+#' @param frame A model frame that has all its variables.
+#' @return A terms object with `predvars` and `dataClasses`.
+#' @noRd
+part_terms <- function(formula, frame) {
+  part <- stats::terms(formula)
+  whole <- attr(frame, "terms")
+  variables <- part_variables(part)
+  position <- match(variables, names(frame))
+  attr(part, "predvars") <- as.call(c(quote(list), as.list(attr(whole, "predvars"))[-1L][position]))
+  attr(part, "dataClasses") <- attr(whole, "dataClasses")[variables]
+  part
+}
+
+# Names of the variables of a part, as in the model frame.
+part_variables <- function(part) vapply(as.list(attr(part, "variables"))[-1L], expression_text, "")
+
+part_covariates <- function(part) part_variables(stats::delete.response(part))

@@ -1,0 +1,87 @@
+# Checks that the responses of all families share, and the prior weights and offset.
+#
+# `rows` are the caller's row labels, used in messages only.
+
+`%||%` <- function(x, y) if (is.null(x)) y else x
+
+numeric_response <- function(y, rows, must) {
+  is_vector <- (is.numeric(y) || is.logical(y)) && !is.factor(y) && NCOL(y) == 1L
+  if (!is_vector) {
+    abort("response", must, given = paste("an object of class", class(y)[1L]))
+  }
+  y <- as.numeric(y)
+  check_finite(y, "The response", rows)
+  y
+}
+
+check_finite <- function(x, what, rows) {
+  if (is.finite(sum(x))) return(invisible())
+  bad <- which(!is.finite(x))
+  if (!length(bad)) return(invisible()) # the sum overflowed
+  abort("not_finite", paste(what, "must be finite."),
+    given = paste(format(x[bad[1L]]), "in", some_rows(rows[bad]))
+  )
+}
+
+# The tolerances of glm(): a count within 1e-3 of a whole number is taken for one.
+warn_noninteger <- function(x, must, rows) {
+  off <- which(abs(x - round(x)) > 1e-3)
+  if (!length(off)) return(invisible())
+  warn("noninteger", must,
+    given = paste(format(x[off[1L]]), "in", some_rows(rows[off])),
+    hint = "The likelihood is evaluated at the values as they are."
+  )
+}
+
+is_whole <- function(x) abs(x - round(x)) <= 1e-8 * pmax(1, abs(x))
+
+# A product such as 0.3 * 10 is a whole number up to rounding.
+snap_to_whole <- function(x) {
+  near <- is_whole(x)
+  x[near] <- round(x[near])
+  x
+}
+
+#' Prior weights and offset of a model frame, checked
+#'
+#' @param frame The data frame of [build_frame()].
+#' @return `prior_weights()`: doubles, or `NULL` if none were given. `total_offset()`: doubles,
+#'   the sum of all `offset()` terms and the `offset` argument (not checked for missing values).
+#' @section Errors: `weights` (not numeric, negative, all zero), `offset` (not numeric),
+#'   `not_finite`.
+#' @noRd
+prior_weights <- function(frame) {
+  weights <- frame[["(weights)"]]
+  if (is.null(weights)) return(NULL)
+  rows <- attr(frame, "row.names")
+  if (!(is.numeric(weights) || is.logical(weights)) || NCOL(weights) != 1L) {
+    abort("weights", "`weights` must be a numeric vector.",
+      given = paste("an object of class", class(weights)[1L])
+    )
+  }
+  weights <- as.numeric(weights)
+  check_finite(weights, "`weights`", rows)
+  if (any(weights < 0)) {
+    bad <- which(weights < 0)
+    abort("weights", "`weights` must not be negative.",
+      given = paste(format(weights[bad[1L]]), "in", some_rows(rows[bad]))
+    )
+  }
+  if (all(weights == 0)) abort("weights", "Some of the `weights` must be positive.", "all are 0")
+  weights
+}
+
+total_offset <- function(frame) {
+  columns <- c(attr(attr(frame, "terms"), "offset"), match("(offset)", names(frame)))
+  offset <- numeric(nrow(frame))
+  for (column in columns[!is.na(columns)]) {
+    part <- frame[[column]]
+    if (!(is.numeric(part) || is.logical(part)) || NCOL(part) != 1L) {
+      abort("offset", "An offset must be a numeric vector.",
+        given = paste0(code(names(frame)[column]), " of class ", class(part)[1L])
+      )
+    }
+    offset <- offset + as.numeric(part)
+  }
+  offset
+}

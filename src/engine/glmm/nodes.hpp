@@ -1,0 +1,280 @@
+// What the quadrature nodes of one cluster contribute.
+//
+// With eta_k = eta~ + V P z_k this holds, for the n rows of a cluster and the N nodes,
+//   lsum[k] = sum_j l_j(eta_jk),   G[j,k] = g_j(eta_jk),   W[j,k] = W_j(eta_jk)
+// and offers the only products the derivatives need:
+//   weigh: G [rho, rho z'],  W [rho, rho z', rho z z'];   project: G'B;   apply: G B.
+// Large clusters are swept in chunks of rows, so that memory does not grow with n N.
+#pragma once
+
+#include <cmath>
+#include <vector>
+
+#include "family/family.hpp"
+#include "glmm/mode.hpp"
+#include "quadrature/gauss_hermite.hpp"
+
+namespace margmix {
+
+// Sums over nodes with weights rho, by row.
+template <int Q>
+struct NodeMoments {
+  VectorXd g;    // n: sum rho g
+  RowsByQ<Q> gz; // n x q: sum rho g z'
+  MatrixXd W;    // n x (1 + q + q (q + 1) / 2): sum rho W, rho W z', rho W z_r z_s (r <= s)
+};
+
+template <int Q>
+class Nodes {
+ public:
+  Nodes(const Family& family, const ProductRule& rule) : family_(family), rule_(rule) {}
+
+  // Evaluates every node; `order` is 0 (lsum), 1 (G) or 2 (G and W).
+  void evaluate(const Rows& rows, const Mode<Q>& mode, int order);
+  const VectorXd& lsum() const { return lsum_; }
+
+  void weigh(const VectorXd& rho, NodeMoments<Q>& out, bool with_W);
+  void project(const MatrixXd& B, MatrixXd& out);  // N x cols: G' B
+  void apply(const MatrixXd& B, MatrixXd& out);    // n x cols: G B
+
+  // sum_k rho_k sum_j dl_jk / dlog phi
+  double dispersion(const VectorXd& rho);
+
+ private:
+  static constexpr Index kChunkEntries = Index(1) << 20;
+
+  void fill(Index first, Index count, bool add_to_lsum);
+  void fill_exp(Index first, Index count, bool add_to_lsum);
+  bool exp_is_safe(Index first, Index count) const;
+  bool collapses() const;
+  void evaluate_collapsed();
+  void store(Index k, double l, bool add_to_lsum);
+
+  // Calls work(first row, rows) after G and W hold that chunk.
+  template <class Work>
+  void for_each_chunk(Work work) {
+    for (Index first = 0; first < n_; first += chunk_) {
+      const Index count = std::min(chunk_, n_ - first);
+      if (chunk_ < n_) fill(first, count, false);
+      work(first, count);
+    }
+  }
+
+  const Family& family_;
+  const ProductRule& rule_;
+  Rows rows_;
+  const Mode<Q>* mode_ = nullptr;
+  int order_ = 0;
+  Index n_ = 0, chunk_ = 0;
+  RowsByQ<Q> VP_;           // n x q
+  VectorXd lsum_, eta_, exp_mode_;
+  MatrixXd G_, W_;          // chunk x N
+  MatrixXd partial_;        // chunk x q: running products of exponentials
+  std::vector<MatrixXd> F_; // q of chunk x K: exp(VP z)
+  // Poisson, log link, one shift per node shared by the rows: g_jk = wy_j - mu_j f_k.
+  bool collapsed_ = false;
+  VectorXd wy_, mu_, f_;
+};
+
+template <int Q>
+void Nodes<Q>::evaluate(const Rows& rows, const Mode<Q>& mode, int order) {
+  rows_ = rows, mode_ = &mode, order_ = order, n_ = mode.n;
+  const Index N = rule_.size(), q = mode.V.cols();
+  if (VP_.rows() < n_) VP_.resize(n_, q);
+  for (Index c = 0; c < q; ++c)
+    for (Index j = 0; j < n_; ++j) {
+      double sum = 0;
+      for (Index r = 0; r <= c; ++r) sum += mode.V(j, r) * mode.P(r, c);
+      VP_(j, c) = sum;
+    }
+  lsum_.setZero(N);
+  collapsed_ = collapses();
+  if (collapsed_) return evaluate_collapsed();
+  chunk_ = std::max<Index>(1, std::min(n_, kChunkEntries / N));
+  if (eta_.size() < chunk_) eta_.resize(chunk_), exp_mode_.resize(chunk_), partial_.resize(chunk_, q);
+  for (Index first = 0; first < n_; first += chunk_)
+    fill(first, std::min(chunk_, n_ - first), true);
+}
+
+template <int Q>
+void Nodes<Q>::fill(Index first, Index count, bool add_to_lsum) {
+  const Index N = rule_.size(), q = VP_.cols();
+  if (order_ >= 1) G_.resize(count, N);
+  if (order_ >= 2) W_.resize(count, N);
+  if (family_.through_exp() && exp_is_safe(first, count)) return fill_exp(first, count, add_to_lsum);
+  const Rows part = rows_.part(first, count);
+  for (Index k = 0; k < N; ++k) {
+    for (Index j = 0; j < count; ++j) {
+      double x = mode_->eta[first + j];
+      for (Index r = 0; r < q; ++r) x += VP_(first + j, r) * rule_.z(r, k);
+      eta_[j] = x;
+    }
+    store(k, family_.rows(part, eta_.data(), order_ >= 1 ? G_.col(k).data() : nullptr,
+                          order_ >= 2 ? W_.col(k).data() : nullptr, nullptr, nullptr),
+          add_to_lsum);
+  }
+}
+
+// A node outside the range of the link gets weight zero; its derivatives must then be finite.
+template <int Q>
+void Nodes<Q>::store(Index k, double l, bool add_to_lsum) {
+  if (!std::isfinite(l)) {
+    l = -kInf;
+    if (order_ >= 1) G_.col(k).setZero();
+    if (order_ >= 2) W_.col(k).setZero();
+  }
+  if (add_to_lsum) lsum_[k] += l;
+}
+
+template <int Q>
+bool Nodes<Q>::exp_is_safe(Index first, Index count) const {
+  double largest = 0;
+  const double z = rule_.line.z.size() ? rule_.line.z[rule_.line.z.size() - 1] : 0.0;
+  for (Index j = first; j < first + count; ++j) {
+    double reach = std::fabs(mode_->eta[j]);
+    for (Index r = 0; r < VP_.cols(); ++r) reach += std::fabs(VP_(j, r)) * z;
+    largest = std::max(largest, reach);
+  }
+  return largest < 300;
+}
+
+// exp(eta_jk) = exp(eta~_j) prod_r exp(VP_jr z_kr): exponentials for the K points of each
+// dimension, multiplications for the K^q nodes. One table row serves all rows of equal VP.
+template <int Q>
+void Nodes<Q>::fill_exp(Index first, Index count, bool add_to_lsum) {
+  const Index N = rule_.size(), q = VP_.cols(), K = rule_.line.z.size();
+  F_.resize(q);
+  for (Index r = 0; r < q; ++r) {
+    F_[r].resize(count, K);
+    for (Index a = 0; a < K; ++a)
+      for (Index j = 0; j < count; ++j)
+        F_[r](j, a) = j > 0 && VP_(first + j, r) == VP_(first + j - 1, r)
+                          ? F_[r](j - 1, a)
+                          : std::exp(VP_(first + j, r) * rule_.line.z[a]);
+  }
+  for (Index j = 0; j < count; ++j) exp_mode_[j] = std::exp(mode_->eta[first + j]);
+  const Rows part = rows_.part(first, count);
+  for (Index k = 0; k < N; ++k) {
+    Index changed = 0;  // the first dimension in which this node differs from the one before
+    if (k > 0)
+      while (rule_.index(changed, k) == rule_.index(changed, k - 1)) ++changed;
+    for (Index r = changed; r < q; ++r) {
+      const double* before = r == 0 ? exp_mode_.data() : partial_.col(r - 1).data();
+      const double* factor = F_[r].col(rule_.index(r, k)).data();
+      double* product = partial_.col(r).data();
+      for (Index j = 0; j < count; ++j) product[j] = before[j] * factor[j];
+    }
+    for (Index j = 0; j < count; ++j) {
+      double x = mode_->eta[first + j];
+      for (Index r = 0; r < q; ++r) x += VP_(first + j, r) * rule_.z(r, k);
+      eta_[j] = x;
+    }
+    store(k, family_.rows_exp(part, eta_.data(), partial_.col(q - 1).data(),
+                              order_ >= 1 ? G_.col(k).data() : nullptr,
+                              order_ >= 2 ? W_.col(k).data() : nullptr),
+          add_to_lsum);
+  }
+}
+
+template <int Q>
+bool Nodes<Q>::collapses() const {
+  if (!family_.poisson_log() || VP_.cols() != 1) return false;
+  for (Index j = 1; j < n_; ++j)
+    if (VP_(j, 0) != VP_(0, 0)) return false;
+  return true;
+}
+
+template <int Q>
+void Nodes<Q>::evaluate_collapsed() {
+  if (wy_.size() < n_) wy_.resize(n_), mu_.resize(n_);
+  double sum_y = 0, sum_mu = 0, sum_y_eta = 0;
+  for (Index j = 0; j < n_; ++j) {
+    wy_[j] = rows_.w(j) * rows_.y[j];
+    mu_[j] = mode_->W[j];  // w e^eta~, bounded by the mode equation
+    sum_y += wy_[j];
+    sum_mu += mu_[j];
+    sum_y_eta += wy_[j] * mode_->eta[j];
+  }
+  const Index N = rule_.size();
+  f_.resize(N);
+  for (Index k = 0; k < N; ++k) {
+    const double shift = std::min(VP_(0, 0) * rule_.z(0, k), 700.0);
+    f_[k] = std::exp(shift);
+    const double l = sum_y_eta + sum_y * shift - sum_mu * f_[k];
+    lsum_[k] = std::isfinite(l) ? l : -kInf;
+  }
+}
+
+template <int Q>
+void Nodes<Q>::weigh(const VectorXd& rho, NodeMoments<Q>& out, bool with_W) {
+  const Index N = rule_.size(), q = VP_.cols(), pairs = q * (q + 1) / 2;
+  MatrixXd B(N, 1 + q + (with_W ? pairs : 0));
+  B.col(0) = rho;
+  for (Index r = 0; r < q; ++r) B.col(1 + r) = rho.cwiseProduct(rule_.z.row(r).transpose());
+  for (Index s = 0, c = 1 + q; with_W && s < q; ++s)
+    for (Index r = 0; r <= s; ++r, ++c)
+      B.col(c) = B.col(1 + r).cwiseProduct(rule_.z.row(s).transpose());
+  out.g.resize(n_);
+  out.gz.resize(n_, q);
+  if (with_W) out.W.resize(n_, B.cols());
+  if (collapsed_) {
+    const Eigen::RowVectorXd fB = f_.transpose() * B;
+    const Eigen::RowVectorXd sB = B.colwise().sum();
+    for (Index j = 0; j < n_; ++j) {
+      out.g[j] = wy_[j] * sB[0] - mu_[j] * fB[0];
+      out.gz(j, 0) = wy_[j] * sB[1] - mu_[j] * fB[1];
+      if (with_W) out.W.row(j) = mu_[j] * fB;
+    }
+    return;
+  }
+  for_each_chunk([&](Index first, Index count) {
+    out.g.segment(first, count).noalias() = G_ * B.col(0);
+    for (Index r = 0; r < q; ++r)
+      out.gz.col(r).segment(first, count).noalias() = G_ * B.col(1 + r);
+    if (with_W) out.W.middleRows(first, count).noalias() = W_ * B;
+  });
+}
+
+template <int Q>
+void Nodes<Q>::project(const MatrixXd& B, MatrixXd& out) {
+  if (collapsed_) {
+    const Eigen::RowVectorXd y = wy_.head(n_).transpose() * B, mu = mu_.head(n_).transpose() * B;
+    out.noalias() = -f_ * mu;
+    out.rowwise() += y;
+    return;
+  }
+  out.setZero(rule_.size(), B.cols());
+  for_each_chunk([&](Index first, Index count) {
+    out.noalias() += G_.transpose() * B.middleRows(first, count);
+  });
+}
+
+template <int Q>
+void Nodes<Q>::apply(const MatrixXd& B, MatrixXd& out) {
+  if (collapsed_) {
+    const Eigen::RowVectorXd s = B.colwise().sum(), f = f_.transpose() * B;
+    out.noalias() = wy_.head(n_) * s - mu_.head(n_) * f;
+    return;
+  }
+  out.resize(n_, B.cols());
+  for_each_chunk([&](Index first, Index count) {
+    out.middleRows(first, count).noalias() = G_ * B;
+  });
+}
+
+template <int Q>
+double Nodes<Q>::dispersion(const VectorXd& rho) {
+  double sum = 0;
+  VectorXd eta(n_);
+  for (Index k = 0; k < rule_.size(); ++k) {
+    if (rho[k] == 0) continue;
+    for (Index j = 0; j < n_; ++j) {
+      eta[j] = mode_->eta[j];
+      for (Index r = 0; r < VP_.cols(); ++r) eta[j] += VP_(j, r) * rule_.z(r, k);
+    }
+    sum += rho[k] * family_.rows_dispersion(rows_, eta.data(), nullptr, nullptr);
+  }
+  return sum;
+}
+
+}  // namespace margmix

@@ -1,0 +1,89 @@
+// Conversions between R objects and the engine's views. No mathematics.
+#pragma once
+
+#include <Rcpp.h>
+
+#include "core/run_context.hpp"
+#include "design/design.hpp"
+#include "family/registry.hpp"
+
+namespace glue {
+
+inline const double* doubles(const Rcpp::List& list, const char* name, R_xlen_t length) {
+  SEXP x = list[name];
+  if (TYPEOF(x) != REALSXP || Rf_xlength(x) != length)
+    Rcpp::stop("internal: `%s` must be %d doubles", name, static_cast<int>(length));
+  return REAL(x);
+}
+
+inline margmix::IntegerMap integers(const Rcpp::List& list, const char* name) {
+  SEXP x = list[name];
+  if (TYPEOF(x) != INTSXP) Rcpp::stop("internal: `%s` must be integer", name);
+  return margmix::IntegerMap(INTEGER(x), Rf_xlength(x));
+}
+
+inline margmix::MatrixMap matrix(const Rcpp::List& list, const char* name) {
+  SEXP x = list[name];
+  if (TYPEOF(x) != REALSXP || !Rf_isMatrix(x)) Rcpp::stop("internal: `%s` must be a matrix", name);
+  return margmix::MatrixMap(REAL(x), Rf_nrows(x), Rf_ncols(x));
+}
+
+// Sizes and weights that are all one are passed on as "none".
+inline const double* unless_one(const double* x, R_xlen_t n) {
+  return std::all_of(x, x + n, [](double v) { return v == 1.0; }) ? nullptr : x;
+}
+
+inline margmix::Design design(const Rcpp::List& list) {
+  const margmix::MatrixMap X = matrix(list, "X"), Z = matrix(list, "Z");
+  const R_xlen_t n = X.rows();
+  margmix::Rows rows;
+  rows.n = n;
+  rows.y = doubles(list, "y", n);
+  rows.size = unless_one(doubles(list, "trials", n), n);
+  rows.weight = unless_one(doubles(list, "weights", n), n);
+  return {X, Z, rows, margmix::VectorMap(doubles(list, "offset", n), n), integers(list, "start"),
+          integers(list, "theta_row"), integers(list, "theta_col")};
+}
+
+// list(family, link, weights_type)
+inline std::unique_ptr<margmix::Family> family(const Rcpp::List& list) {
+  return margmix::make_family({Rcpp::as<std::string>(list["family"]),
+                               Rcpp::as<std::string>(list["link"]),
+                               Rcpp::as<std::string>(list["weights_type"]) == "frequency"});
+}
+
+inline void check_interrupt(void*) { R_CheckUserInterrupt(); }
+
+inline margmix::RunContext context(int threads) {
+  margmix::RunContext context;
+  context.threads = threads;
+  // R_ToplevelExec turns R's long jump into a return value: no jump passes through the engine.
+  context.interrupted = [] { return R_ToplevelExec(check_interrupt, nullptr) == FALSE; };
+  return context;
+}
+
+inline void stop_if_interrupted(margmix::Status status) {
+  if (status == margmix::Status::interrupted) throw Rcpp::internal::InterruptedException();
+}
+
+inline const char* name(margmix::Status status) {
+  switch (status) {
+    case margmix::Status::ok: return "ok";
+    case margmix::Status::not_finite: return "not_finite";
+    case margmix::Status::no_mode: return "no_mode";
+    case margmix::Status::interrupted: return "interrupted";
+  }
+  return "unknown";
+}
+
+inline Rcpp::NumericVector vector(const margmix::VectorXd& x) {
+  return Rcpp::NumericVector(x.data(), x.data() + x.size());
+}
+
+inline Rcpp::NumericMatrix matrix(const margmix::MatrixXd& x) {
+  Rcpp::NumericMatrix out(x.rows(), x.cols());
+  std::copy(x.data(), x.data() + x.size(), out.begin());
+  return out;
+}
+
+}  // namespace glue

@@ -1,0 +1,4 @@
+library(testthat)
+library(margmix)
+
+test_check("margmix")

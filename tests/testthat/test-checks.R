@@ -1,0 +1,64 @@
+test_that("unknown arguments are refused, with a suggestion", {
+  known <- c("formula", "data", "nAGQ", "weights")
+  f <- function(...) check_dots(..., known = known)
+  expect_null(f())
+  expect_snapshot(error = TRUE, {
+    f(nAGO = 3)
+    f(weight = stop("never evaluated"))
+    f(3, unlike_anything = 2)
+  })
+})
+
+test_that("there must be two clusters", {
+  d <- small_data()
+  expect_snapshot(error = TRUE, front(y ~ x + (1 | id), d, subset = id == 2))
+})
+
+test_that("variances that the data do not identify are refused", {
+  d <- small_data()
+  d$row <- 1:20
+  d$arm <- as.numeric(d$id > 2)
+  d$year <- d$id + 1990
+  expect_snapshot(error = TRUE, {
+    front(y ~ x + (1 | row), d)
+    front(b ~ x + (1 | row), d, binomial)
+    front(y ~ x + (arm | id), d)
+    front(s ~ x + (arm | id), d, poisson)
+    front(y ~ x + (x | id), d[d$row <= 5, ])
+    front(y ~ x + (factor(b) | id), data.frame(d, b = 1:4)[0:19 %/% 5 < 2, ])
+  })
+})
+
+test_that("variances that the data identify are not", {
+  d <- small_data()
+  d$row <- 1:20
+  d$arm <- as.numeric(d$id > 2)
+  d$year <- d$id + 1990
+  expect_silent(front(s ~ x + (1 | row), d, poisson))
+  expect_silent(front(cbind(s, n) ~ x + (1 | row), d, binomial))
+  # One row per cluster with known, unequal precisions: a meta-analysis.
+  expect_silent(front(y ~ x + (1 | row), d, weights = n))
+  expect_silent(front(y ~ x + (1 | row), d, weights = n, weights_type = "frequency"))
+  # Variances by arm, and a quadratic variance over five years.
+  expect_silent(front(y ~ x + (0 + factor(arm) || id), d))
+  expect_silent(front(y ~ x + (year | id), d))
+  expect_silent(front(y ~ x + (0 + x | id), d))
+  # Two rows per cluster, but at varying x.
+  expect_silent(front(y ~ x + (x | id), d[1:10, ]))
+})
+
+test_that("the Gram matrix is that of the covariance matrices", {
+  d <- small_data()
+  d$w <- d$n / 2
+  design <- front(y ~ x + (x | id) + (0 + t || id), d, weights = w)$design
+  gram <- covariance_gram(design, 1:20, TRUE)
+  Z <- orthogonal_blocks(design$Z, design$random)
+  cluster <- rep(1:5, diff(design$start))
+  flat <- mapply(function(r, c) {
+    E <- matrix(0, 3, 3)
+    E[r, c] <- E[c, r] <- 1
+    (Z %*% E %*% t(Z))[outer(cluster, cluster, "==")]
+  }, design$theta_row + 1, design$theta_col + 1)
+  flat <- cbind(flat, diag(1 / design$weights)[outer(cluster, cluster, "==")])
+  expect_equal(unname(gram), unname(crossprod(flat)))
+})

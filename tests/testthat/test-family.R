@@ -1,0 +1,49 @@
+test_that("families are read as glm() reads them", {
+  expect_identical(as_family(binomial)$link, "logit")
+  expect_identical(as_family("poisson")$family, "poisson")
+  expect_identical(as_family(binomial("cloglog"))$link, "cloglog")
+  mine <- function() poisson("sqrt")
+  expect_identical(as_family("mine")$link, "sqrt")
+  binomial_links <- c("logit", "probit", "cloglog", "cauchit", "log")
+  for (link in binomial_links) expect_silent(as_family(binomial(link)))
+  for (link in c("log", "sqrt", "identity")) expect_silent(as_family(poisson(link)))
+  for (link in c("log", "identity")) expect_silent(as_family(gaussian(link)))
+})
+
+test_that("other families are refused", {
+  expect_snapshot(error = TRUE, {
+    as_family(Gamma())
+    as_family(gaussian("inverse"))
+    as_family(quasibinomial())
+    as_family("binomail")
+    as_family(3)
+  })
+})
+
+test_that("distribution functions bracket the response", {
+  p <- family_tools(binomial())$cdf(c(0, 2), c(0.3, 0.5), c(4, 4))
+  expect_equal(p$lower, c(0, pbinom(1, 4, 0.5)))
+  expect_equal(p$upper, c(0.7^4, pbinom(2, 4, 0.5)))
+  expect_equal(family_tools(poisson())$cdf(1, 2), list(lower = exp(-2), upper = 3 * exp(-2)))
+  p <- family_tools(gaussian())$cdf(1, 0, phi = 4, weights = 4)
+  expect_equal(p, list(lower = pnorm(1), upper = pnorm(1)))
+})
+
+test_that("simulations have the mean and variance of the family", {
+  set.seed(3)
+  n <- 1e5
+  y <- family_tools(binomial())$simulate(rep(0.3, n), 5)
+  expect_equal(c(mean(y), var(y)), c(1.5, 1.05), tolerance = 0.02)
+  y <- family_tools(poisson())$simulate(rep(2, n))
+  expect_equal(c(mean(y), var(y)), c(2, 2), tolerance = 0.02)
+  y <- family_tools(gaussian())$simulate(rep(2, n), phi = 9, weights = 4)
+  expect_equal(c(mean(y), var(y)), c(2, 9 / 4), tolerance = 0.02)
+  expect_snapshot(error = TRUE, family_tools(binomial())$simulate(0.5, 2.5))
+})
+
+test_that("deviance residuals are those of glm()", {
+  counts <- family_tools(binomial())$deviance(c(2, 0, 0), c(0.3, 0.5, 0.5), c(5, 4, 0), c(1, 2, 1))
+  expect_equal(counts, c(binomial()$dev.resids(c(2 / 5, 0), c(0.3, 0.5), c(5, 8)), 0))
+  expect_equal(family_tools(poisson())$deviance(3, 2), poisson()$dev.resids(3, 2, 1))
+  expect_equal(family_tools(gaussian())$deviance(3, 2, weights = 2), 2)
+})

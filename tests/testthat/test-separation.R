@@ -1,0 +1,139 @@
+separated <- function(design, family = binomial(), ...) {
+  suppressWarnings(check_separation(design, family, ...))
+}
+
+clustered <- function(n = 200) {
+  set.seed(1)
+  d <- data.frame(id = rep(seq_len(n / 5), 5), x = rnorm(n), z = rnorm(n))
+  d$rare <- rbinom(n, 1, 0.05)
+  d$y <- rbinom(n, 1, 0.5)
+  d
+}
+
+test_that("a level with successes only is found and named", {
+  d <- clustered()
+  d$y[d$rare == 1] <- 1
+  design <- front(y ~ x + rare + z + (1 | id), d, binomial)$design
+  expect_identical(
+    separated(design), list(separated = TRUE, terms = "rare", direction = 1)
+  )
+  d$y <- 1 - d$y
+  design <- front(y ~ x + rare + z + (1 | id), d, binomial)$design
+  expect_identical(separated(design)[-1], list(terms = "rare", direction = -1))
+  expect_snapshot(invisible(check_separation(design, binomial())))
+  expect_snapshot(error = TRUE, check_separation(design, binomial(), action = "error"))
+  expect_false(check_separation(design, binomial(), action = "none")$separated)
+})
+
+test_that("a start GLM that converged proves that there is none", {
+  d <- clustered()
+  d$y[d$rare == 1] <- 1
+  design <- front(y ~ rare + (1 | id), d, binomial)$design
+  start <- list(converged = TRUE, max_abs_eta = 3, info_pd = TRUE)
+  expect_false(check_separation(design, binomial(), start)$separated)
+  for (change in list(list(converged = FALSE), list(max_abs_eta = 30), list(info_pd = NA))) {
+    expect_true(separated(design, glm_start = modifyList(start, change))$separated)
+  }
+})
+
+test_that("complete, quasi-complete and no separation are told apart on many rows", {
+  d <- clustered(5000)
+  none <- front(y ~ x + z + (1 | id), d, binomial)$design
+  expect_false(check_separation(none, binomial())$separated)
+  d$y <- as.numeric(d$x + 0.3 * d$z > 0)
+  complete <- front(y ~ x + z + (1 | id), d, binomial)$design
+  found <- separated(complete)
+  expect_true(all(c("x", "z") %in% found$terms))
+  d$y[which.max(d$x + 0.3 * d$z)] <- 0 # one row spoils it
+  expect_false(separated(front(y ~ x + z + (1 | id), d, binomial)$design)$separated)
+  factors <- data.frame(f = factor(rep(1:8, 5)), y = rep(0:1, 20))
+  factors$y[factors$f == 3] <- c(0, 1, 0, 1, 1)
+  factors$y[factors$f %in% c(1, 2, 4:8)] <- rep(0:1, length.out = 35)
+  factors$y[factors$f == 5] <- 0
+  factors$id <- rep(1:8, each = 5)
+  design <- front(cbind(y, 1 - y) ~ f + (1 | id), factors, binomial)$design
+  expect_identical(separated(design)[-1], list(terms = "f5", direction = -1))
+})
+
+test_that("a large mean hides nothing", {
+  d <- clustered()
+  d$time <- 1.7e9 + d$x
+  d$y <- as.numeric(d$x > 0)
+  found <- separated(front(y ~ time + (1 | id), d, binomial)$design)
+  expect_identical(found[-1], list(terms = c("(Intercept)", "time"), direction = c(-1, 1)))
+  d$y[c(which.min(d$x), which.max(d$x))] <- 1:0
+  expect_false(separated(front(y ~ time + (1 | id), d, binomial)$design)$separated)
+})
+
+test_that("all responses equal is separation by the intercept", {
+  d <- clustered()
+  d$y <- 0
+  expect_identical(
+    separated(front(y ~ 1 + (1 | id), d, binomial)$design)[-1],
+    list(terms = "(Intercept)", direction = -1)
+  )
+})
+
+test_that("rows without weight or trials do not count", {
+  d <- clustered()
+  d$y[d$rare == 1] <- 1
+  d$y[which(d$rare == 1)[1]] <- 0
+  w <- rep(1, 200)
+  expect_false(separated(front(y ~ rare + (1 | id), d, binomial, weights = w)$design)$separated)
+  w[which(d$rare == 1)[1]] <- 0
+  expect_true(separated(front(y ~ rare + (1 | id), d, binomial, weights = w)$design)$separated)
+})
+
+test_that("for counts only zeros separate, and only under a log link", {
+  d <- clustered()
+  d$y <- rpois(200, 2)
+  d$y[d$rare == 1] <- 0
+  design <- front(y ~ x + rare + (1 | id), d, poisson)$design
+  expect_identical(separated(design, poisson())[-1], list(terms = "rare", direction = -1))
+  expect_false(separated(design, poisson("sqrt"))$separated)
+  expect_false(separated(design, poisson("identity"))$separated)
+  d$y[d$rare == 1][1] <- 1
+  expect_false(separated(front(y ~ x + rare + (1 | id), d, poisson)$design, poisson())$separated)
+  b <- transform(d, y = as.numeric(rare == 1 | x > 0))
+  log_design <- front(y ~ rare + (1 | id), b, binomial("log"))$design
+  expect_false(separated(log_design, binomial("log"))$separated)
+  expect_true(separated(log_design, binomial())$separated)
+})
+
+test_that("the answer is that of a search over directions", {
+  set.seed(2)
+  agree <- vapply(1:60, function(i) {
+    X <- cbind(1, matrix(sample(-1:1, 16, TRUE), 8))
+    y <- rbinom(8, 1, 0.5)
+    if (qr(X)$rank < 3) return(TRUE)
+    angles <- as.matrix(expand.grid(-4:4, -4:4, -4:4))
+    slack <- (X * (2 * y - 1)) %*% t(angles)
+    brute <- any(colSums(slack < 0) == 0 & colSums(slack) > 0)
+    state <- separation_rows(list(
+      X = X, y = y, trials = rep(1, 8), weights = rep(1, 8)
+    ), "both")
+    step <- solve_separation(state$inequality, state$equality)
+    if (!is.null(step) && any(state$inequality %*% step < -1e-7)) return(FALSE)
+    brute == !is.null(step)
+  }, NA)
+  expect_true(all(agree))
+})
+
+test_that("distinct rows are coded by exact value", {
+  X <- cbind(c(1, 1, 2, 1), c(0.1 + 0.2, 0.3, 0.3, 0.3))
+  expect_identical(distinct_rows(X), c(1L, 2L, 3L, 2L))
+  expect_identical(distinct_rows(matrix(0, 3, 0)), c(1L, 1L, 1L))
+})
+
+test_that("clusters that are all 0 or all 1 send the variance to infinity", {
+  d <- small_data()
+  d$y <- as.numeric(d$id > 2)
+  design <- front(y ~ x + (1 | id), d, binomial)$design
+  expect_snapshot(error = TRUE, check_cluster_separation(design, binomial()))
+  d$y[which(d$id == 3)[1]] <- 0
+  expect_silent(check_cluster_separation(front(y ~ x + (1 | id), d, binomial)$design, binomial()))
+  d$y <- 0 # the intercept runs away, not the variance
+  expect_silent(check_cluster_separation(front(y ~ x + (1 | id), d, binomial)$design, binomial()))
+  counts <- front(s ~ x + (1 | id), d, poisson)$design
+  expect_silent(check_cluster_separation(counts, poisson()))
+})

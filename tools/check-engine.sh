@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# The engine's own rules.
+#   tools/check-engine.sh includes   the folders include each other in one direction only
+#   tools/check-engine.sh words      no R, no console, no end of process, no random numbers
+#   tools/check-engine.sh openmp     OpenMP only in parallel/
+#   tools/check-engine.sh compile    it compiles where R's headers are not found
+set -euo pipefail
+cd "$(dirname "$0")/.."
+engine=src/engine
+[ -d $engine ] || { echo "no $engine"; exit 77; }
+
+sources() { find "$1" \( -name '*.cpp' -o -name '*.h' -o -name '*.hpp' \) | LC_ALL=C sort; }
+
+# A folder may include folders of a lower rank, and itself.
+check_includes() {
+  grep -nE '^ *# *include *"' $(sources $engine) /dev/null | awk -F: '
+    BEGIN {
+      n = split("core:0 parallel:1 family:2 quadrature:2 linalg:2 design:3 glmm:4 gee:4 marginal:5",
+                pairs, " ")
+      for (i = 1; i <= n; i++) { split(pairs[i], p, ":"); rank[p[1]] = p[2] }
+    }
+    function complain(why) { print $0 ": " why; bad = 1 }
+    {
+      own = $1; sub(/^src\/engine\//, "", own); sub(/\/.*/, "", own)
+      split($3, quoted, "\""); target = quoted[2]
+      gsub(/\.\.\//, "", target); sub(/^engine\//, "", target)
+      if (target !~ /\//) next
+      sub(/\/.*/, "", target)
+      if (!(own in rank)) complain("folder has no rank")
+      else if (!(target in rank)) complain("not a folder of the engine")
+      else if (own != target && rank[target] >= rank[own]) complain("not below " own)
+    }
+    END { exit bad }'
+}
+
+# Succeeds when no line of the files matches; lines that are comments do not count.
+none() {
+  local pattern=$1
+  shift
+  ! grep -nE "$pattern" "$@" /dev/null | grep -vE '^[^:]*:[0-9]+: *(//|\*)'
+}
+
+check_words() {
+  none '# *include *[<"](R|Rcpp|RcppEigen|Rmath|Rinternals|Rdefines|R_ext/.*|iostream|random)(\.h)?[>"]|\b(std::)?(exit|abort|_Exit|quick_exit|terminate|rand|srand|printf|puts)\(|\bstd::(cout|cerr|clog)\b|\bEigen::(all|seq|last)\b' \
+    $(sources $engine)
+}
+
+check_openmp() {
+  none '# *pragma +omp|<omp\.h>|\bomp_[a-z_]+\(' $(sources src | grep -v "^$engine/parallel/")
+}
+
+check_compile() {
+  local all=.build/every-header.cpp
+  mkdir -p .build
+  sources $engine | sed -n 's|^src/\(.*\.hp*\)$|#include "\1"|p' >$all
+  for unit in $all $(sources $engine | grep '\.cpp$'); do
+    eval "${CXX:-g++} -fsyntax-only -Wall -Wextra -Werror $(tools/engine-flags.sh | tr '\n' ' ') $unit"
+  done
+}
+
+"check_${1:?}"

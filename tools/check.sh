@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# R CMD build and R CMD check --as-cran, without asking the network anything.
+# The last line printed counts the checks; see tools/check-result.R.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+out=.build/check
+
+rm -rf $out
+mkdir -p $out
+package=$PWD
+export MAKEFLAGS=-j$(getconf _NPROCESSORS_ONLN)
+(cd $out && R CMD build "$package")
+
+export _R_CHECK_FORCE_SUGGESTS_=false
+export _R_CHECK_CRAN_INCOMING_REMOTE_=false
+export _R_CHECK_SYSTEM_CLOCK_=false
+# the manual in fonts that a plain LaTeX has
+export R_RD4PDF=times,hyper
+options=(--as-cran)
+command -v pdflatex >/dev/null || options+=(--no-manual)
+
+R CMD check "${options[@]}" -o $out $out/*.tar.gz || true
+Rscript tools/check-result.R $out/*.Rcheck/00check.log

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Style and structure. Each step counts as one test; the last line printed sums them up.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+passed=0 failed=0 skipped=0
+
+# A step passes with status 0 and is skipped with status 77.
+step() {
+  local name=$1 status=0
+  shift
+  "$@" || status=$?
+  case $status in
+    0) passed=$((passed + 1)) word=ok ;;
+    77) skipped=$((skipped + 1)) word=skipped ;;
+    *) failed=$((failed + 1)) word=FAILED ;;
+  esac
+  echo "lint: $name: $word"
+}
+
+# Versions of clang-format disagree; the one that .clang-format names decides.
+format() {
+  local wanted
+  wanted=$(sed -n 's/.*clang-format \([0-9]*\).*/\1/p' .clang-format)
+  clang-format --version 2>/dev/null | grep -q "version $wanted\." ||
+    { echo "needs clang-format $wanted"; return 77; }
+  local file bad=0
+  for file in $(tools/cxx-files.sh); do
+    clang-format --dry-run -Werror "$file" 2>/dev/null || { echo "$file: run make format"; bad=1; }
+  done
+  return $bad
+}
+
+r_style() {
+  Rscript -e 'if (!requireNamespace("lintr", quietly = TRUE)) quit(status = 77)
+    found <- c(lintr::lint_package(), lintr::lint_dir("tools"), lintr::lint_dir("demo"))
+    for (lint in found) print(lint)
+    quit(status = as.integer(length(found) > 0))'
+}
+
+step "style of R" r_style
+step "style of C++" format
+step "order of engine includes" tools/check-engine.sh includes
+step "engine words" tools/check-engine.sh words
+step "OpenMP in one place" tools/check-engine.sh openmp
+step "engine compiles without R" tools/check-engine.sh compile
+step "docs are current" tools/check-docs.sh
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ]

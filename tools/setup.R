@@ -1,0 +1,95 @@
+# The R packages that a purpose needs, as DESCRIPTION states them.
+#   Rscript tools/setup.R missing|dependencies|install demo|test|lint|check|bench
+# missing prints those not installed or too old, dependencies prints what these need in turn and is
+# not installed, install takes the missing ones from the configured CRAN mirror.
+
+description <- read.dcf("DESCRIPTION")
+# without these nothing works; whatever else cannot be had is only reported
+core_fields <- c("Imports", "LinkingTo")
+
+field <- function(name) {
+  if (!name %in% colnames(description)) return(character())
+  trimws(strsplit(description[1, name], ",", fixed = TRUE)[[1]])
+}
+
+fields <- function(names) unique(unlist(lapply(names, field)))
+
+package_name <- function(spec) sub("[ (].*", "", spec)
+
+needs <- function(purpose) {
+  core <- fields(core_fields)
+  suggests <- field("Suggests")
+  for_vignettes <- package_name(suggests) %in% field("Config/Needs/vignettes")
+  more <- switch(purpose,
+    demo = character(),
+    test = suggests[!for_vignettes],
+    lint = field("Config/Needs/lint"),
+    check = c(suggests, field("Config/Needs/lint")),
+    bench = field("Config/Needs/bench"),
+    stop("unknown purpose: ", purpose)
+  )
+  unique(c(core, more))
+}
+
+is_met <- function(spec) {
+  version <- sub(".*>=\\s*([^)]*)\\).*|.*", "\\1", spec)
+  installed <- tryCatch(utils::packageVersion(package_name(spec)), error = function(e) NULL)
+  !is.null(installed) && (!nzchar(version) || installed >= version)
+}
+
+missing_packages <- function(specs) package_name(Filter(Negate(is_met), specs))
+
+use_mirror <- function() {
+  repos <- getOption("repos")
+  if (is.null(repos)) repos <- c(CRAN = "@CRAN@")
+  repos[repos == "@CRAN@"] <- "https://cloud.r-project.org"
+  options(repos = repos)
+}
+
+dependencies_of <- function(packages) {
+  db <- suppressWarnings(utils::available.packages())
+  needed <- unlist(tools::package_dependencies(packages, db, recursive = TRUE))
+  missing_packages(unique(needed))
+}
+
+# The first writable library, else the user's own, which is made if need be.
+target_library <- function() {
+  writable <- file.access(.libPaths(), 2) == 0
+  if (any(writable)) return(.libPaths()[writable][1])
+  own <- strsplit(Sys.getenv("R_LIBS_USER"), .Platform$path.sep, fixed = TRUE)[[1]][1]
+  dir.create(own, recursive = TRUE, showWarnings = FALSE)
+  .libPaths(c(own, .libPaths()))
+  own
+}
+
+install_missing <- function(purpose) {
+  packages <- missing_packages(needs(purpose))
+  if (length(packages)) {
+    utils::install.packages(packages, lib = target_library(), Ncpus = parallel::detectCores())
+  }
+  left <- missing_packages(needs(purpose))
+  if (length(left)) message("setup: could not be installed: ", toString(left))
+  if (length(missing_packages(fields(core_fields)))) quit(status = 1)
+  if (length(left)) message("setup: going on without, what needs them is skipped")
+}
+
+require_r <- function() {
+  wanted <- sub(".*R \\(>= ([0-9.]+)\\).*", "\\1", description[1, "Depends"])
+  if (getRversion() >= wanted) return(invisible())
+  message("setup: R ", wanted, " or newer is needed, this is R ", getRversion())
+  quit(status = 1)
+}
+
+main <- function(action, purpose) {
+  require_r()
+  use_mirror()
+  switch(action,
+    missing = cat(missing_packages(needs(purpose))),
+    dependencies = cat(dependencies_of(missing_packages(needs(purpose)))),
+    install = install_missing(purpose),
+    stop("unknown action: ", action)
+  )
+}
+
+args <- commandArgs(trailingOnly = TRUE)
+main(args[1], args[2])
