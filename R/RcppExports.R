@@ -5,3 +5,27 @@ glmm_objective_ <- function(design, family, psi, K, modes, ask, threads) {
     .Call(`_margmix_glmm_objective_`, design, family, psi, K, modes, ask, threads)
 }
 
+glm_start_ <- function(design, family, level) {
+    .Call(`_margmix_glm_start_`, design, family, level)
+}
+
+lmm_objective_ <- function(design, theta, log_phi, frequency, reml, threads) {
+    .Call(`_margmix_lmm_objective_`, design, theta, log_phi, frequency, reml, threads)
+}
+
+glmm_posterior_ <- function(design, family, psi, K, modes, median, threads) {
+    .Call(`_margmix_glmm_posterior_`, design, family, psi, K, modes, median, threads)
+}
+
+glmm_prediction_variance_ <- function(design, family, psi, modes, mode_variance, rows, V, threads) {
+    .Call(`_margmix_glmm_prediction_variance_`, design, family, psi, modes, mode_variance, rows, V, threads)
+}
+
+kauermann_carroll_ <- function(scores, information, contrasts) {
+    .Call(`_margmix_kauermann_carroll_`, scores, information, contrasts)
+}
+
+population_mean_ <- function(eta, s, family) {
+    .Call(`_margmix_population_mean_`, eta, s, family)
+}
+

@@ -20,8 +20,9 @@ check_dots <- function(..., known = character()) {
 }
 
 closest_name <- function(name, known) {
+  known <- setdiff(known, "...")
   distance <- utils::adist(name, known, ignore.case = TRUE)[1L, ]
-  known[distance == min(distance, Inf) & distance <= 3L]
+  known[distance == min(distance, Inf) & distance <= min(3, nchar(name) - 1)]
 }
 
 check_clusters <- function(cluster, group) {
@@ -51,20 +52,21 @@ check_identified <- function(design, family) {
   largest <- max(cluster_sums(as.numeric(used), design$start))
   # A frequency above 1 stands for several rows.
   single <- design$weights_type == "prior" || max(design$weights) <= 1
-  if (largest <= 1 && single && family$family == "binomial" && max(design$trials) <= 1) {
+  bernoulli <- family$family == "binomial" && max(design$trials) <= 1
+  if (all(largest <= 1, single, bernoulli)) {
     refuse_unidentified(design, "one 0/1 response per cluster",
       "A random effect shows only where 0/1 responses share it; with one row each use glm()."
     )
   }
   dispersion <- single && family_tools(family)$has_dispersion
   if (is_identified(design, used, dispersion)) return(invisible())
+  hints <- c(
+    "A covariate must vary within clusters, over more values than it has random slopes.",
+    "With one row per cluster the variance can't be told from the residual variance."
+  )
   refuse_unidentified(
     design, paste0(some_of(term_labels(design)), ", largest cluster of size ", largest),
-    if (dispersion && largest <= 1) {
-      "With one row per cluster the variance can't be told from the residual variance."
-    } else {
-      "A covariate must vary within clusters, over more values than it has random slopes."
-    }
+    hints[1L + (dispersion && largest <= 1)]
   )
 }
 

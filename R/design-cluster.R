@@ -80,11 +80,14 @@ sorting_order <- function(key) {
 #' Whole numbers read the same whether stored as integer or double: 100000, not 1e+05.
 #' @noRd
 value_labels <- function(x) {
+  if (is.factor(x) && anyNA(levels(x))) levels(x)[is.na(levels(x))] <- "<NA>"
   if (is.factor(x) || !is.double(x) || is.object(x)) return(as.character(x))
-  whole <- all(is.na(x) | x == round(x))
-  if (!whole) return(as.character(x))
-  if (all(is.na(x) | abs(x) <= .Machine$integer.max)) return(as.character(as.integer(x)))
-  ifelse(is.na(x), NA_character_, sprintf("%.0f", x))
+  small <- is.na(x) | x == round(x) & abs(x) <= .Machine$integer.max
+  if (all(small)) return(as.character(as.integer(x)))
+  whole <- is.finite(x) & x == round(x)
+  labels <- as.character(x)
+  labels[whole] <- sprintf("%.0f", x[whole])
+  labels
 }
 
 # Integer codes 1, 2, ... of the distinct values of a vector, in sorted order.

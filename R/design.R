@@ -92,13 +92,18 @@ sort_covariates <- function(frame, order) {
     x <- take_rows(x, order)
     if (is.character(x)) factor(x) else x
   })
-  check_levels(columns)
+  check_covariates(columns)
   structure(columns, class = "data.frame", row.names = .set_row_names(nrow(frame$frame)))
 }
 
-check_levels <- function(columns) {
+check_covariates <- function(columns) {
   for (name in names(columns)) {
     x <- columns[[name]]
+    if (!typeof(x) %in% c("logical", "integer", "double")) {
+      abort("covariate", "A covariate must be numeric, logical, a factor or text.",
+        given = paste0(code(name), " of type ", typeof(x))
+      )
+    }
     if (is.factor(x) && nlevels(x) < 2L) {
       abort("one_level", "A factor must have at least two levels in the rows that are fitted.",
         given = paste0(code(name), " with the only level ", some_of(levels(x))),

@@ -57,8 +57,9 @@ frame_formula <- function(fixed, random) {
 
 # Bars ------------------------------------------------------------------------------------------
 
-is_call_to <- function(expr, name) is.call(expr) && is.name(expr[[1L]]) &&
-  as.character(expr[[1L]]) %in% name
+is_call_to <- function(expr, name) {
+  is.call(expr) && is.name(expr[[1L]]) && as.character(expr[[1L]]) %in% name
+}
 
 is_bar <- function(expr) is_call_to(expr, c("|", "||"))
 

@@ -92,7 +92,8 @@ known_levels <- function(design, random) {
 match_levels <- function(frame, xlevels) {
   classes <- attr(attr(frame, "terms"), "dataClasses")
   for (name in names(xlevels)) {
-    values <- value_labels(frame[[name]])
+    x <- frame[[name]]
+    values <- if (is.factor(x)) as.character(x) else value_labels(x)
     unknown <- setdiff(values, c(xlevels[[name]], NA))
     if (length(unknown)) {
       abort("new_factor_level", "A factor in `newdata` must have levels that it had at the fit.",
@@ -102,7 +103,8 @@ match_levels <- function(frame, xlevels) {
       )
     }
     ordered <- identical(classes[[name]], "ordered")
-    frame[[name]] <- factor(values, xlevels[[name]], ordered = ordered)
+    exclude <- if (!anyNA(xlevels[[name]])) NA
+    frame[[name]] <- factor(values, xlevels[[name]], exclude = exclude, ordered = ordered)
   }
   frame
 }

@@ -1,37 +1,60 @@
 # Separation: fixed effects or a variance that run to infinity, found before anything is fitted.
 #
-# A direction d separates if moving along it never lowers the likelihood of a row and raises that
-# of some: X d >= 0 where all trials are successes, <= 0 where none is, = 0 where both occur
-# (Albert and Anderson 1984; the linear programme is that of Konis 2007). A random effect does not
-# cure it.
+# A direction d separates if moving along it never lowers the likelihood of a row and raises that of
+# some: x'd >= 0 in rows with successes only, <= 0 in rows with failures only, = 0 where both occur
+# (Albert and Anderson 1984). A random effect does not cure it.
+#
+# With these rows, signed, in A, the linear programme of Konis (2007) maximises sum(A d) over the
+# cone A d >= 0 and asks whether the maximum is above 0. It is just when the projection of A'1 on
+# the cone is not 0, and that is a least squares problem in a few rows (the projection's residual
+# is a non-negative combination of rows; Lawson and Hanson 1974, chapter 23), quicker than the
+# programme and safe where columns differ in size.
 
 #' Check the fixed effects for separation
 #'
 #' @param design From [build_design()].
 #' @param family A supported family.
-#' @param glm_start The start GLM: a list with `converged`, `max_abs_eta` and `info_pd` (is its
-#'   information positive definite?), or `NULL`. A converged GLM with bounded predictors proves
-#'   that there is no separation.
+#' @param glm_start The start GLM, or `NULL`: a list with `beta` (estimated columns), `converged`,
+#'   `info_pd` (is its information positive definite?), and `decrement`, its last squared Newton
+#'   decrement (taken to be at most 1e-8 if absent). It can prove that there is no separation.
 #' @param action `"warn"`, `"error"`, or `"none"` (not checked).
-#' @param bound Largest linear predictor that counts as bounded.
 #' @return A list: `separated`, `terms` (names of the columns that run away), `direction` (1 or -1
 #'   for each).
 #' @section Conditions: warning or error `separation`.
 #' @noRd
-check_separation <- function(design, family, glm_start = NULL, action = c("warn", "error", "none"),
-                             bound = 15) {
+check_separation <- function(design, family, glm_start = NULL,
+                             action = c("warn", "error", "none")) {
   action <- match.arg(action)
-  none <- list(separated = FALSE, terms = character(), direction = numeric())
   kind <- family_tools(family)$separation
-  certified <- isTRUE(glm_start$converged) && isTRUE(glm_start$info_pd) &&
-    isTRUE(glm_start$max_abs_eta < bound)
-  if (action == "none" || kind == "none" || certified || !ncol(design$X)) return(none)
+  skip <- action == "none" || kind == "none" || !ncol(design$X)
+  if (skip || proves_no_separation(design, family, glm_start)) return(separation_found())
   direction <- separating_direction(design, kind)
-  if (is.null(direction)) return(none)
+  if (is.null(direction)) return(separation_found())
   away <- direction != 0
-  found <- list(
-    separated = TRUE, terms = colnames(design$X)[away], direction = sign(direction[away])
-  )
+  found <- separation_found(TRUE, colnames(design$X)[away], sign(direction[away]))
+  report_separation(found, action)
+  found
+}
+
+separation_found <- function(separated = FALSE, terms = character(), direction = numeric()) {
+  list(separated = separated, terms = terms, direction = direction)
+}
+
+# Rows that run away have a loss -log p(y) that tends to 0, and for every link the squared Newton
+# decrement is about the sum of these losses. So a GLM that converged to a small decrement, with
+# losses well above it wherever a row could run away, has a finite estimate.
+proves_no_separation <- function(design, family, start) {
+  if (!isTRUE(start$converged) || !isTRUE(start$info_pd) || anyNA(start$beta)) return(FALSE)
+  if (length(start$beta) != ncol(design$X)) return(FALSE)
+  mu <- family$linkinv(drop(design$X %*% start$beta) + design$offset)
+  loss <- min(1, mu[design$y <= 0])
+  if (family_tools(family)$separation == "both") {
+    loss <- min(loss, 1 - mu[design$y >= design$trials])
+  }
+  isTRUE(loss > max(1e-6, 100 * (start$decrement %||% 0)))
+}
+
+report_separation <- function(found, action) {
   raise <- if (action == "error") abort else warn
   raise("separation",
     "The fixed effects must not separate the responses: the likelihood has no maximum.",
@@ -42,7 +65,6 @@ check_separation <- function(design, family, glm_start = NULL, action = c("warn"
     hint = "Cross-tabulate the response by these covariates; merge levels or leave a term out.",
     terms = found$terms, direction = found$direction
   )
-  found
 }
 
 #' Find a direction that separates
@@ -58,8 +80,7 @@ separating_direction <- function(design, kind) {
   centre <- if (all(X[, 1L] == 1)) c(0, colMeans(X)[-1L]) else numeric(ncol(X))
   size <- vapply(columns, function(j) sqrt(mean((X[, j] - centre[j])^2)), 0)
   design$X <- vapply(columns, function(j) (X[, j] - centre[j]) / size[j], numeric(nrow(X)))
-  problem <- separation_rows(design, kind)
-  step <- solve_separation(problem$inequality, problem$equality)
+  step <- project_on_cone(separation_rows(design, kind))
   if (is.null(step)) return(NULL)
   step[abs(step) < 1e-6 * max(abs(step))] <- 0
   shift <- centre * step / size
@@ -71,8 +92,8 @@ separating_direction <- function(design, kind) {
 #' Distinct rows that bound the directions
 #'
 #' @param kind As in [family_tools()]: `"both"` or `"zero"`.
-#' @return A list of two matrices: for a direction d, rows r of `inequality` must have r'd >= 0,
-#'   rows of `equality` r'd = 0.
+#' @return A matrix A: a direction d must have A d >= 0. Rows with both successes and failures
+#'   appear with both signs.
 #' @noRd
 separation_rows <- function(design, kind) {
   X <- design$X
@@ -86,12 +107,9 @@ separation_rows <- function(design, kind) {
   has_failure <- has(failure)
   # Under a log link a success, or a count above 0, has a finite best predictor: it can't move.
   fixed <- if (kind == "both") has_success & has_failure else has_success
-  moving <- (has_success | has_failure) & !fixed
-  side <- ifelse(has_success, 1, -1)
-  list(
-    inequality = X[first[moving], , drop = FALSE] * side[moving],
-    equality = X[first[fixed], , drop = FALSE]
-  )
+  up <- has_success
+  down <- has_failure | fixed
+  rbind(X[first[up], , drop = FALSE], -X[first[down], , drop = FALSE])
 }
 
 # A code of the distinct rows of a matrix, by exact value and column by column: quicker than
@@ -107,70 +125,44 @@ distinct_rows <- function(X) {
   as.integer(code)
 }
 
-#' Solve for a separating direction
+#' Project A'1 on the cone of the d with A d >= 0
 #'
-#' Rows of equality are solved first: d = N g, N a basis of their null space. The programme then
-#' sees some of the other rows, and those that its answer violates are added until none is: if few
-#' rows of full rank leave no direction, all rows leave none.
-#'
-#' @param inequality,equality Rows r with r'd >= 0 and r'd = 0, of size about 1.
-#' @param first Rows to start with, per column.
-#' @return d, or `NULL` if only d = 0 is left, or no row is strictly positive.
+#' @param A A matrix, its columns of size about 1.
+#' @return The projection d; `NULL` if it is 0. As 1'A d = |d|^2, some row has A d > 0 otherwise.
 #' @noRd
-solve_separation <- function(inequality, equality, first = 40L, tol = 1e-8) {
-  N <- null_space(equality, ncol(inequality))
-  A <- inequality %*% N
-  A[abs(A) < 1e-12] <- 0
-  if (!ncol(A) || !any(A != 0)) return(NULL)
-  rows <- spanning_rows(A, first * ncol(A))
-  repeat {
-    step <- separation_programme(A[rows, , drop = FALSE])
-    if (is.null(step)) return(NULL)
-    slack <- drop(A %*% step)
-    violated <- setdiff(which(slack < -tol), rows)
-    if (!length(violated)) break
-    worst <- order(slack[violated])[seq_len(min(length(violated), first * ncol(A)))]
-    rows <- c(rows, violated[worst])
+project_on_cone <- function(A, tol = 1e-9) {
+  size <- sqrt(rowSums(A^2))
+  A <- A[size > 0, , drop = FALSE] / size[size > 0]
+  target <- colSums(A)
+  step <- target
+  tight <- list(rows = integer(), lambda = numeric())
+  for (i in seq_len(100L * ncol(A))) {
+    length <- sqrt(sum(step^2))
+    if (length <= tol * max(1, sqrt(nrow(A)))) return(NULL)
+    slack <- drop(A %*% step) / length
+    worst <- which.min(slack)
+    if (slack[worst] >= -tol) return(step)
+    tight <- tighten(A, target, c(tight$rows, worst), c(tight$lambda, 0))
+    step <- target + drop(crossprod(A[tight$rows, , drop = FALSE], tight$lambda))
   }
-  drop(N %*% step)
+  NULL
 }
 
-# Columns span {d: M d = 0}.
-null_space <- function(M, p) {
-  if (!nrow(M)) return(diag(p))
-  if (nrow(M) > p) {
-    short <- qr(M, LAPACK = TRUE)
-    M <- qr.R(short)[, order(short$pivot), drop = FALSE]
+# Least squares: lambda >= 0 that minimises |target + A'lambda| over the rows given. Rows whose
+# lambda would turn negative on the way from the present one are let go.
+tighten <- function(A, target, rows, lambda) {
+  while (length(rows)) {
+    solution <- -qr.coef(qr(t(A[rows, , drop = FALSE])), target)
+    solution[is.na(solution)] <- 0
+    if (all(solution > 0)) return(list(rows = rows, lambda = solution))
+    falling <- which(solution <= 0)
+    share <- lambda[falling] / (lambda[falling] - solution[falling])
+    lambda <- lambda + min(share) * (solution - lambda)
+    lambda[falling[which.min(share)]] <- 0
+    rows <- rows[lambda > 0]
+    lambda <- lambda[lambda > 0]
   }
-  decomposed <- svd(M, nu = 0L, nv = p)
-  rank <- sum(decomposed$d > 1e-9 * max(decomposed$d, 1))
-  decomposed$v[, seq_len(p) > rank, drop = FALSE]
-}
-
-# About `size` rows, spread over the matrix, that have its rank.
-spanning_rows <- function(A, size) {
-  n <- nrow(A)
-  if (n <= size) return(seq_len(n))
-  rows <- unique(round(seq(1, n, length.out = size)))
-  rank_all <- function(rows) qr(A[rows, , drop = FALSE])$rank
-  missing <- ncol(A) - rank_all(rows)
-  if (missing > 0L) {
-    decomposed <- qr(t(A), LAPACK = TRUE)
-    rows <- union(rows, decomposed$pivot[seq_len(ncol(A))])
-  }
-  rows
-}
-
-# Maximise sum(A d) over A d >= 0, -1 <= d <= 1, with d = x - 1 because lpSolve wants x >= 0.
-separation_programme <- function(A, tol = 1e-8) {
-  p <- ncol(A)
-  solved <- lpSolve::lp("max",
-    objective.in = colSums(A), const.mat = rbind(A, diag(p)),
-    const.dir = rep(c(">=", "<="), c(nrow(A), p)), const.rhs = c(rowSums(A), rep(2, p))
-  )
-  if (solved$status != 0L) return(NULL)
-  step <- solved$solution - 1
-  if (sum(A %*% step) <= tol * nrow(A)) NULL else step
+  list(rows = integer(), lambda = numeric())
 }
 
 #' Check that the clusters do not separate the responses

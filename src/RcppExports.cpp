@@ -28,9 +28,105 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// glm_start_
+Rcpp::List glm_start_(const Rcpp::List& design, const Rcpp::List& family, double level);
+RcppExport SEXP _margmix_glm_start_(SEXP designSEXP, SEXP familySEXP, SEXP levelSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< double >::type level(levelSEXP);
+    rcpp_result_gen = Rcpp::wrap(glm_start_(design, family, level));
+    return rcpp_result_gen;
+END_RCPP
+}
+// lmm_objective_
+Rcpp::List lmm_objective_(const Rcpp::List& design, const Rcpp::NumericVector& theta, double log_phi, bool frequency, bool reml, int threads);
+RcppExport SEXP _margmix_lmm_objective_(SEXP designSEXP, SEXP thetaSEXP, SEXP log_phiSEXP, SEXP frequencySEXP, SEXP remlSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type theta(thetaSEXP);
+    Rcpp::traits::input_parameter< double >::type log_phi(log_phiSEXP);
+    Rcpp::traits::input_parameter< bool >::type frequency(frequencySEXP);
+    Rcpp::traits::input_parameter< bool >::type reml(remlSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(lmm_objective_(design, theta, log_phi, frequency, reml, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
+// glmm_posterior_
+Rcpp::List glmm_posterior_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int K, const Rcpp::NumericMatrix& modes, bool median, int threads);
+RcppExport SEXP _margmix_glmm_posterior_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP medianSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
+    Rcpp::traits::input_parameter< int >::type K(KSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type modes(modesSEXP);
+    Rcpp::traits::input_parameter< bool >::type median(medianSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(glmm_posterior_(design, family, psi, K, modes, median, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
+// glmm_prediction_variance_
+Rcpp::NumericVector glmm_prediction_variance_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::NumericMatrix& modes, const Rcpp::NumericMatrix& mode_variance, const Rcpp::List& rows, const Rcpp::NumericMatrix& V, int threads);
+RcppExport SEXP _margmix_glmm_prediction_variance_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP mode_varianceSEXP, SEXP rowsSEXP, SEXP VSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type modes(modesSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type mode_variance(mode_varianceSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type rows(rowsSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type V(VSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(glmm_prediction_variance_(design, family, psi, modes, mode_variance, rows, V, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
+// kauermann_carroll_
+Rcpp::List kauermann_carroll_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information, const Rcpp::NumericMatrix& contrasts);
+RcppExport SEXP _margmix_kauermann_carroll_(SEXP scoresSEXP, SEXP informationSEXP, SEXP contrastsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type scores(scoresSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type information(informationSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type contrasts(contrastsSEXP);
+    rcpp_result_gen = Rcpp::wrap(kauermann_carroll_(scores, information, contrasts));
+    return rcpp_result_gen;
+END_RCPP
+}
+// population_mean_
+Rcpp::List population_mean_(const Rcpp::NumericVector& eta, const Rcpp::NumericVector& s, const Rcpp::List& family);
+RcppExport SEXP _margmix_population_mean_(SEXP etaSEXP, SEXP sSEXP, SEXP familySEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type eta(etaSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type s(sSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    rcpp_result_gen = Rcpp::wrap(population_mean_(eta, s, family));
+    return rcpp_result_gen;
+END_RCPP
+}
 
 static const R_CallMethodDef CallEntries[] = {
     {"_margmix_glmm_objective_", (DL_FUNC) &_margmix_glmm_objective_, 7},
+    {"_margmix_glm_start_", (DL_FUNC) &_margmix_glm_start_, 3},
+    {"_margmix_lmm_objective_", (DL_FUNC) &_margmix_lmm_objective_, 6},
+    {"_margmix_glmm_posterior_", (DL_FUNC) &_margmix_glmm_posterior_, 7},
+    {"_margmix_glmm_prediction_variance_", (DL_FUNC) &_margmix_glmm_prediction_variance_, 8},
+    {"_margmix_kauermann_carroll_", (DL_FUNC) &_margmix_kauermann_carroll_, 3},
+    {"_margmix_population_mean_", (DL_FUNC) &_margmix_population_mean_, 3},
     {NULL, NULL, 0}
 };
 

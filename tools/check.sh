@@ -16,7 +16,9 @@ export _R_CHECK_CRAN_INCOMING_REMOTE_=false
 export _R_CHECK_SYSTEM_CLOCK_=false
 # the manual in fonts that a plain LaTeX has
 export R_RD4PDF=times,hyper
-options=(--as-cran)
+# the size of the library, not of the debug information that distributions ask for
+export R_STRIP_SHARED_LIB="strip --strip-debug"
+options=(--as-cran --install-args=--strip)
 command -v pdflatex >/dev/null || options+=(--no-manual)
 
 R CMD check "${options[@]}" -o $out $out/*.tar.gz || true

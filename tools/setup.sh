@@ -46,7 +46,7 @@ latex_extras="texlive-latex-recommended texlive-fonts-recommended"
 install_tools() {
   local pair packages=()
   for pair in $(tools_for); do
-    have "${pair%%:*}" || packages+=("${pair##*:}")
+    have "${pair%%:*}" || [[ " ${packages[*]} " = *" ${pair##*:} "* ]] || packages+=("${pair##*:}")
   done
   [ ${#packages[@]} -gt 0 ] || return 0
   may_use_apt || without_apt "${packages[@]}"

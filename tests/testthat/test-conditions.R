@@ -11,23 +11,25 @@ test_that("conditions carry their class, fields and text", {
 })
 
 test_that("conditions are recorded and passed on", {
-  seen <- character()
-  withCallingHandlers(
-    record <- record_conditions({
-      warn("one", "First.")
-      note("two", "Second.")
-      7
-    }),
-    warning = function(w) {
-      seen[["w"]] <<- conditionMessage(w)
-      invokeRestart("muffleWarning")
-    },
-    message = function(m) invokeRestart("muffleMessage")
+  expect_message(
+    expect_warning(
+      record <- record_conditions({
+        warn("one", "First.")
+        note("two", "Second.")
+        7
+      }),
+      "First."
+    ),
+    "Second."
   )
   expect_identical(record$value, 7)
   expect_identical(record$warnings, c(one = "First."))
   expect_identical(record$notes, c(two = "Second."))
-  expect_identical(seen, c(w = "First."))
+  twice <- suppressWarnings(record_conditions({
+    warn("one", "First.")
+    warn("one", "Again.")
+  }))
+  expect_identical(twice$warnings, c(one = "First.\nAgain."))
 })
 
 test_that("lists in texts are cut short", {

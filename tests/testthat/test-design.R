@@ -193,6 +193,7 @@ test_that("designs that can't be fitted are refused", {
     front(y ~ x + (inf | id), d)
     front(y ~ log(s) + (1 | id), d)
     front(y ~ f + (1 | id), d, subset = f == "a")
+    front(y ~ as.complex(x) + (1 | id), d)
     front(y ~ f + (1 | id), d, contrasts = list(x = "contr.sum"))
     front(y ~ f + (1 | id), d, contrasts = "contr.sum")
   })

@@ -49,7 +49,10 @@ test_that("known clusters are found by value and new ones are labelled", {
   d$id <- c(7, 100000, 1e10, 2.5, 12)[d$id]
   fit <- front(y ~ x + (1 | id), d)
   found <- function(id) design_newdata(fit, data.frame(x = 1, id = id))
-  expect_identical(fit$design$levels[found(c(1e5, 1e10, 2.5))$cluster], c("1e+05", "1e+10", "2.5"))
+  expect_identical(
+    fit$design$levels[found(c(1e5, 1e10, 2.5))$cluster], c("100000", "10000000000", "2.5")
+  )
+  expect_identical(found(1e5)$cluster, found(100000L)$cluster)
   expect_identical(found(factor(c("12", "7")))$cluster, 3:2)
   expect_identical(found(c("12", "13", NA))$cluster, c(3L, NA, NA))
   expect_identical(found(c(12L, 13L, NA))$new_label, c(NA, "13", NA))
@@ -58,6 +61,18 @@ test_that("known clusters are found by value and new ones are labelled", {
   new <- design_newdata(pair, data.frame(x = 1, id = c(2, 9), b = c(1, 0)))
   expect_identical(pair$design$levels[new$cluster[1]], "2:1")
   expect_identical(new$new_label, c(NA, "9:0"))
+})
+
+test_that("a missing value may be a level", {
+  d <- small_data()
+  d$f <- addNA(replace(d$f, 3, NA))
+  fit <- front(y ~ f + (1 | id), d)
+  expect_equal(
+    design_newdata(fit, d)$X[order(d$id), ], fit$design$X, ignore_attr = TRUE
+  )
+  fit <- front(y ~ x + (1 | f), d)
+  expect_identical(fit$design$levels, c("a", "b", "c", "<NA>"))
+  expect_identical(design_newdata(fit, d)$cluster, as.integer(d$f))
 })
 
 test_that("random parts may be left out", {

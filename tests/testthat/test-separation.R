@@ -29,10 +29,34 @@ test_that("a start GLM that converged proves that there is none", {
   d <- clustered()
   d$y[d$rare == 1] <- 1
   design <- front(y ~ rare + (1 | id), d, binomial)$design
-  start <- list(converged = TRUE, max_abs_eta = 3, info_pd = TRUE)
-  expect_false(check_separation(design, binomial(), start)$separated)
-  for (change in list(list(converged = FALSE), list(max_abs_eta = 30), list(info_pd = NA))) {
-    expect_true(separated(design, glm_start = modifyList(start, change))$separated)
+  claim <- list(beta = c(0.1, 3), converged = TRUE, info_pd = TRUE, decrement = 1e-10)
+  expect_false(check_separation(design, binomial(), claim)$separated)
+  for (change in list(
+    list(converged = FALSE), list(info_pd = NA), list(beta = c(0.1, 20)), list(beta = c(0, NA)),
+    list(decrement = 0.01)
+  )) {
+    expect_true(separated(design, glm_start = modifyList(claim, change))$separated)
+  }
+  expect_true(separated(design, glm_start = list(converged = TRUE, info_pd = TRUE))$separated)
+})
+
+test_that("no start GLM of any link proves what is not so", {
+  d <- clustered(2000)
+  d$rare <- as.numeric(seq_len(2000) <= 3)
+  d$y[d$rare == 1] <- 1
+  for (link in c("logit", "probit", "cloglog", "cauchit")) {
+    family <- binomial(link)
+    design <- front(y ~ x + rare + (1 | id), d, family)$design
+    for (steps in c(5, 10, 25, 60)) {
+      fit <- suppressWarnings(glm.fit(design$X, design$y,
+        family = family, control = glm.control(epsilon = 1e-300, maxit = steps)
+      ))
+      decrement <- sum(qr.qty(fit$qr, fit$residuals * sqrt(fit$weights))[1:3]^2)
+      start <- list(
+        beta = fit$coefficients, converged = decrement < 1e-8, info_pd = TRUE, decrement = decrement
+      )
+      expect_true(separated(design, family, glm_start = start)$separated, info = link)
+    }
   }
 })
 
@@ -100,23 +124,38 @@ test_that("for counts only zeros separate, and only under a log link", {
   expect_true(separated(log_design, binomial())$separated)
 })
 
+signed_rows <- function(X, y) {
+  separation_rows(list(X = X, y = y, trials = rep(1, length(y)), weights = rep(1, length(y))), "both")
+}
+
 test_that("the answer is that of a search over directions", {
   set.seed(2)
-  agree <- vapply(1:60, function(i) {
+  angles <- t(as.matrix(expand.grid(-4:4, -4:4, -4:4)))
+  for (i in 1:100) {
     X <- cbind(1, matrix(sample(-1:1, 16, TRUE), 8))
-    y <- rbinom(8, 1, 0.5)
-    if (qr(X)$rank < 3) return(TRUE)
-    angles <- as.matrix(expand.grid(-4:4, -4:4, -4:4))
-    slack <- (X * (2 * y - 1)) %*% t(angles)
+    if (qr(X)$rank < 3) next
+    A <- signed_rows(X, rbinom(8, 1, 0.5))
+    slack <- A %*% angles
     brute <- any(colSums(slack < 0) == 0 & colSums(slack) > 0)
-    state <- separation_rows(list(
-      X = X, y = y, trials = rep(1, 8), weights = rep(1, 8)
-    ), "both")
-    step <- solve_separation(state$inequality, state$equality)
-    if (!is.null(step) && any(state$inequality %*% step < -1e-7)) return(FALSE)
-    brute == !is.null(step)
-  }, NA)
-  expect_true(all(agree))
+    step <- project_on_cone(A)
+    expect_identical(!is.null(step), brute)
+    if (brute) expect_gt(min(A %*% step), -1e-8)
+  }
+})
+
+test_that("the answer is that of the linear programme", {
+  skip_if_not_installed("lpSolve")
+  set.seed(4)
+  for (i in 1:30) {
+    X <- cbind(1, matrix(rnorm(200), 50))
+    A <- signed_rows(X, as.numeric(X %*% c(0.3, 1, -1, 2, 0) + rnorm(50) * (i %% 3) / 5 > 0))
+    both <- cbind(A, -A)
+    programme <- lpSolve::lp("max", colMeans(both), rbind(both, diag(10)),
+      rep(c(">=", "<="), c(nrow(A), 10)), rep(0:1, c(nrow(A), 10))
+    )
+    expect_identical(programme$status, 0L)
+    expect_identical(!is.null(project_on_cone(A)), programme$objval > 1e-8)
+  }
 })
 
 test_that("distinct rows are coded by exact value", {

@@ -55,8 +55,10 @@ inline HermiteRule gauss_hermite(int K) {
   return rule;
 }
 
-// Product rule in q dimensions, last index fastest; nodes of weight below e^-46 (1e-20) are left
-// out, which the printed digits cannot see.
+// Product rule in q dimensions, last index fastest. Corner nodes are left out when they are further
+// out than the last node of an axis and of weight below e^-46 (1e-20): what they add is no more than
+// what the line rule leaves out. The weight alone is no reason, since an integrand with a flat side
+// can still be large there.
 struct ProductRule {
   int K = 1;
   HermiteRule line;
@@ -73,10 +75,14 @@ inline ProductRule product_rule(int K, Index q, double least_log_omega = -46.0) 
   std::vector<int> kept;
   std::vector<double> weights;
   std::vector<int> at(q, 0);
+  const double ball = rule.line.z[K - 1] * rule.line.z[K - 1] * (1 + 1e-12);
   for (bool more = true; more;) {
-    double log_omega = 0;
-    for (Index r = 0; r < q; ++r) log_omega += rule.line.log_omega[at[r]];
-    if (log_omega > least_log_omega) {
+    double log_omega = 0, radius = 0;
+    for (Index r = 0; r < q; ++r) {
+      log_omega += rule.line.log_omega[at[r]];
+      radius += rule.line.z[at[r]] * rule.line.z[at[r]];
+    }
+    if (log_omega > least_log_omega || radius <= ball) {
       kept.insert(kept.end(), at.begin(), at.end());
       weights.push_back(log_omega);
     }

@@ -1,0 +1,65 @@
+# Zero variances. The likelihood is even in each column of Lambda, so zero is an ordinary stationary
+# point: no bounds are needed, only a look at whether it is a maximum.
+
+# Columns of Lambda that are zero exactly.
+zero_columns <- function(design, theta) {
+  columns <- unique(design$theta_col)
+  columns[vapply(columns, function(c) all(theta[design$theta_col == c] == 0), NA)]
+}
+
+# Set columns that are zero but for rounding to zero, if the log-likelihood allows it.
+snap_to_zero <- function(problem, K, fit) {
+  design <- problem$design
+  p <- ncol(design$X)
+  index <- p + seq_along(design$theta_col)
+  for (column in unique(design$theta_col)) {
+    entries <- index[design$theta_col == column]
+    size <- sqrt(sum(fit$x[entries]^2)) # on the scale of rms(Z)
+    if (size == 0 || size > 1e-3) next
+    x <- replace(fit$x, entries, 0)
+    trial <- objective_at(problem, K, fit$modes, 2L)
+    if (trial$value(x) <= -fit$value + 1e-9 * max(1, abs(fit$value))) {
+      fit[c("x", "modes", "result", "value")] <-
+        list(x, trial$at(x, 2L)$result$modes, trial$at(x, 2L)$result, -trial$value(x))
+    }
+  }
+  fit
+}
+
+# At a zero column a positive eigenvalue of the log-likelihood's Hessian means that the likelihood
+# rises away from zero. Returns a better start, or NULL at a maximum.
+escape_from_zero <- function(problem, fit) {
+  design <- problem$design
+  p <- ncol(design$X)
+  H <- crossprod(problem$map, fit$result$hessian %*% problem$map)
+  theta <- fit$x[p + seq_along(design$theta_col)]
+  for (column in zero_columns(design, theta)) {
+    entries <- p + which(design$theta_col == column)
+    block <- eigen(H[entries, entries, drop = FALSE], symmetric = TRUE)
+    if (block$values[1L] > 1e-6 * max(1, abs(H[entries, entries]))) {
+      return(replace(fit$x, entries, 0.3 * block$vectors[, 1L]))
+    }
+  }
+  NULL
+}
+
+# What the boundary is, in words: zero variances, and correlations of -1 or 1.
+boundary_words <- function(design, Lambda) {
+  columns <- zero_columns(design, Lambda[cbind(design$theta_row, design$theta_col) + 1L]) + 1L
+  if (!length(columns)) return(character())
+  names <- colnames(Lambda)
+  variance <- rowSums(Lambda^2)
+  zero <- names[variance == 0]
+  singular <- setdiff(names[columns], zero)
+  c(
+    if (length(zero)) {
+      paste0("the variance of ", some_of(code(zero)), " by ", code(design$group), " is zero")
+    },
+    if (length(singular)) {
+      paste0(
+        "the random effects of ", code(design$group), " are perfectly correlated (",
+        some_of(code(singular)), ")"
+      )
+    }
+  )
+}

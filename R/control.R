@@ -1,0 +1,49 @@
+#' Settings of glmm()
+#'
+#' @param threads Number of threads that share the clusters. The result has the same bits at any
+#'   number. The default is the option `margmix.threads`, or 1.
+#' @param verbose Report each step of the optimiser?
+#' @param seed Seed for the methods that draw random numbers, or `NULL` for R's current state.
+#' @param separation What to do if the fixed effects separate the responses: `"warn"`, `"error"`,
+#'   or `"none"` (do not look).
+#' @param weights_type `"prior"`: weights multiply a row's log-likelihood (binomial, Poisson) or are
+#'   precisions (Gaussian); `"frequency"`: a weight of 2 is a duplicated row.
+#' @param tolerance The scaled gradient g'H^-1 g (about twice the log-likelihood still to be gained)
+#'   below which a fit has converged.
+#' @param max_iterations Largest number of iterations of the optimiser.
+#' @param auto_tolerance With `nAGQ = "auto"`, the change of the log-likelihood from K to 2K + 1
+#'   nodes that is small enough.
+#' @param max_nodes Most nodes per cluster, K^q, that `nAGQ = "auto"` uses.
+#' @return A list of class `glmm_control`.
+#' @examples
+#' glmm_control(threads = 2)
+#' @export
+glmm_control <- function(threads = getOption("margmix.threads", 1L), verbose = FALSE, seed = NULL,
+                         separation = c("warn", "error", "none"),
+                         weights_type = c("prior", "frequency"), tolerance = 1e-10,
+                         max_iterations = 150L, auto_tolerance = 1e-4, max_nodes = 4000L) {
+  positive <- function(x, name) {
+    ok <- is.numeric(x) && length(x) == 1L && is.finite(x) && x > 0
+    if (!ok) {
+      abort("control", paste0("`", name, "` must be one positive number."), given = deparse(x)[1L])
+    }
+    x
+  }
+  structure(list(
+    threads = as.integer(max(1, positive(threads, "threads"))), verbose = isTRUE(verbose),
+    seed = seed, separation = control_choice(separation, c("warn", "error", "none"), "separation"),
+    weights_type = control_choice(weights_type, c("prior", "frequency"), "weights_type"),
+    tolerance = positive(tolerance, "tolerance"),
+    max_iterations = as.integer(positive(max_iterations, "max_iterations")),
+    auto_tolerance = positive(auto_tolerance, "auto_tolerance"),
+    max_nodes = positive(max_nodes, "max_nodes")
+  ), class = "glmm_control")
+}
+
+control_choice <- function(given, choices, name) {
+  if (identical(given, choices)) return(choices[1L])
+  if (is.character(given) && length(given) == 1L && given %in% choices) return(given)
+  abort("control", paste0("`", name, "` must be one of ", some_of(dQuote(choices, FALSE)), "."),
+    given = deparse(given)[1L]
+  )
+}

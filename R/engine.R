@@ -1,0 +1,184 @@
+# The only file that calls compiled code. It converts shapes; the numerics are in src/engine.
+
+# What the engine needs to know of a family.
+engine_family <- function(family, design) {
+  list(family = family$family, link = family$link, weights_type = design$weights_type)
+}
+
+engine_modes <- function(design, modes) {
+  if (is.null(modes)) matrix(0, ncol(design$Z), length(design$levels)) else t(modes)
+}
+
+#' Log-likelihood of a mixed model and its derivatives
+#'
+#' @param design A `margmix_design`.
+#' @param psi P = p + n_theta (+ 1) parameters: beta, theta, log phi.
+#' @param K Quadrature nodes per dimension; 1 is Laplace.
+#' @param deriv 0 (value), 1 (gradient), 2 (gradient and Hessian).
+#' @param modes m x q starting values of the conditional modes of u, or `NULL`.
+#' @param scores,information Return per-cluster gradients (m x P), and minus the Hessian in beta of
+#'   each cluster (p^2 x m, needs `deriv = 2`)?
+#' @return A list: `value`, `gradient`, `hessian` (P x P), `modes` (m x q), `scores`,
+#'   `information`, `status` ("ok", "not_finite", "no_mode").
+#' @noRd
+engine_evaluate <- function(design, family, psi, K, deriv = 0L, modes = NULL,
+                            control = glmm_control(), scores = FALSE, information = FALSE) {
+  ask <- list(order = as.integer(deriv), scores = scores, information = information)
+  out <- glmm_objective_(
+    design, engine_family(family, design), as.double(psi), as.integer(K),
+    engine_modes(design, modes), ask, control$threads
+  )
+  out$modes <- t(out$modes)
+  if (scores) out$scores <- t(out$scores)
+  out
+}
+
+#' Generalized linear model without random effects
+#'
+#' @param level Linear predictor of the constant model the search starts at.
+#' @return A list: `beta`, `information` (p x p, observed), `value`, `max_abs_eta`, `converged`,
+#'   `info_pd`, `iterations`.
+#' @noRd
+engine_glm_start <- function(design, family, level) {
+  glm_start_(design, engine_family(family, design), level)
+}
+
+#' Linear mixed model with beta profiled out
+#'
+#' @param theta Entries of Lambda relative to sigma.
+#' @param log_phi log of the residual variance, or `NaN` to profile it out.
+#' @return A list: `value`, `gradient` (theta, and log phi if given), `beta`, `B` (X'V^-1 X at
+#'   phi = 1), `phi`, `status`.
+#' @noRd
+engine_lmm <- function(design, theta, log_phi = NaN, REML = FALSE, control = glmm_control()) {
+  lmm_objective_(
+    design, as.double(theta), log_phi, design$weights_type == "frequency", REML, control$threads
+  )
+}
+
+# psi of a fit, as the engine takes it.
+fit_psi <- function(fit) c(fit$beta, fit$theta, if (has_phi(fit$family)) log(fit$phi))
+
+has_phi <- function(family) family_tools(family)$has_dispersion
+
+#' Per-cluster scores, and information in beta, at the fit
+#' @return A list: `scores` (m x P); `information` (p x p x m), if asked for.
+#' @noRd
+engine_scores <- function(fit, information = FALSE) {
+  out <- engine_evaluate(
+    fit$design, fit$family, fit_psi(fit), fit$rule$K, if (information) 2L else 1L, fit$modes,
+    fit$control, scores = TRUE, information = information
+  )
+  p <- length(fit$beta)
+  list(
+    scores = out$scores,
+    information = if (information) array(out$information, c(p, p, nrow(out$scores)))
+  )
+}
+
+#' Cluster-robust covariance
+#'
+#' `"robust"` is H^-1 (sum s_i s_i') H^-1 over all parameters that are not at a boundary; `"KC"`
+#' corrects the scores in beta for leverage (Kauermann and Carroll 2001), with the variance
+#' parameters held at their estimates, and comes with Satterthwaite degrees of freedom.
+#'
+#' @param contrasts p x k for the degrees of freedom; the coefficients themselves by default.
+#' @return A list: `vcov` (p x p); for `"robust"` `vcov_full`; for `"KC"` `df` (k) and `leverage`
+#'   (m; 1 means that a cluster alone determines a coefficient, and vcov is NaN).
+#' @noRd
+engine_sandwich <- function(fit, type = c("robust", "KC"), contrasts = diag(length(fit$beta))) {
+  type <- match.arg(type)
+  beta <- seq_along(fit$beta)
+  if (type == "robust") {
+    scores <- engine_scores(fit)$scores
+    full <- fit$vcov_full
+    active <- !is.na(diag(full))
+    V <- full[active, active]
+    full[active, active] <- V %*% crossprod(scores[, active, drop = FALSE]) %*% V
+    return(list(vcov = full[beta, beta, drop = FALSE], vcov_full = full))
+  }
+  pieces <- engine_scores(fit, information = TRUE)
+  out <- kauermann_carroll_(
+    t(pieces$scores[, beta, drop = FALSE]),
+    matrix(pieces$information, ncol = dim(pieces$information)[3L]), contrasts
+  )
+  dimnames(out$vcov) <- list(names(fit$beta), names(fit$beta))
+  out
+}
+
+#' Satterthwaite degrees of freedom of contrasts in beta under the KC covariance
+#' @param C k x p.
+#' @noRd
+engine_contrast_df <- function(fit, C) engine_sandwich(fit, "KC", t(C))$df
+
+# A rule fine enough for posterior moments, which are wanted to more digits than the likelihood.
+posterior_nodes <- function(fit) {
+  q <- ncol(fit$design$Z)
+  max(fit$rule$K, c(51L, 25L, 11L, 7L)[min(q, 4L)])
+}
+
+#' Posterior of the random effects b = Lambda u at the fitted parameters
+#' @return A list: `mode`, `mean`, `median` (m x q), `var` (q x q x m).
+#' @noRd
+engine_posterior <- function(fit, median = FALSE) {
+  out <- posterior_call(fit, posterior_nodes(fit), median)
+  q <- ncol(fit$design$Z)
+  named <- function(x) {
+    x <- t(x)
+    dimnames(x) <- list(fit$design$levels, colnames(fit$design$Z))
+    x
+  }
+  list(
+    mode = named(out$mode), mean = named(out$mean), median = if (median) named(out$median),
+    var = array(out$variance, c(q, q, ncol(out$variance)))
+  )
+}
+
+posterior_call <- function(fit, K, median = FALSE) {
+  glmm_posterior_(
+    fit$design, engine_family(fit$family, fit$design), fit_psi(fit), as.integer(K), t(fit$modes),
+    median, fit$control$threads
+  )
+}
+
+#' Conditional variance Lambda A^-1 Lambda' at the modes, q x q x m
+#' @noRd
+engine_mode_variance <- function(fit) {
+  q <- ncol(fit$design$Z)
+  array(posterior_call(fit, 1L)$mode_variance, c(q, q, nrow(fit$modes)))
+}
+
+#' Variance of a predicted eta, from the joint covariance of beta, theta and u
+#'
+#' @param X,Z Rows of the design, n x p and n x q.
+#' @param cluster Position of the cluster in `fit$design$levels`; `NA` is a new cluster, whose
+#'   variance is x'Vx + z'Lambda Lambda'z.
+#' @return n variances.
+#' @noRd
+engine_eb_variance <- function(fit, X, Z, cluster) {
+  keep <- seq_len(length(fit$beta) + length(fit$theta))
+  V <- fit$vcov_full[keep, keep, drop = FALSE]
+  V[is.na(V)] <- 0
+  rows <- list(X = X, Z = Z, cluster = ifelse(is.na(cluster), -1L, as.integer(cluster) - 1L))
+  glmm_prediction_variance_(
+    fit$design, engine_family(fit$family, fit$design), fit_psi(fit), t(fit$modes),
+    posterior_call(fit, 1L)$mode_variance, rows, V, fit$control$threads
+  )
+}
+
+#' Population mean of rows: the integral of linkinv(eta + s t) over t ~ N(0, 1)
+#' @param s Standard deviation of the random part of the predictor.
+#' @return A list: `mean`, and its derivatives `d_eta` and `d_s`.
+#' @noRd
+engine_population_mean <- function(eta, s, family) {
+  spec <- list(family = family$family, link = family$link, weights_type = "prior")
+  population_mean_(as.double(eta), as.double(rep_len(s, length(eta))), spec)
+}
+
+#' Log-likelihood at the fitted parameters under another rule
+#' @noRd
+engine_loglik_at <- function(fit, K) {
+  engine_evaluate(
+    fit$design, fit$family, fit_psi(fit), K, 0L, fit$modes, fit$control
+  )$value
+}

@@ -1,0 +1,218 @@
+# From a design to a fitted model. Stages: start GLM, checks, Laplace, more nodes, boundary, result.
+
+#' Fit a design
+#'
+#' @param design A `margmix_design`.
+#' @param family A supported family object.
+#' @param nAGQ,REML,start,control As in [glmm()].
+#' @return The fields of a fit that do not depend on the data frame; see [new_glmm()].
+#' @noRd
+fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL,
+                       control = glmm_control()) {
+  start_glm <- fit_start_glm(design, family)
+  separation <- check_separation(design, family, start_glm, control$separation)
+  check_cluster_separation(design, family)
+  problem <- list(
+    design = design, family = family, map = parameter_map(design, family, start_glm),
+    control = control
+  )
+  x <- start_values(problem, start_glm, start)
+  fitted <- if (is_lmm(family)) fit_lmm(problem, x, REML) else fit_quadrature(problem, x, nAGQ)
+  estimate <- finish_fit(problem, fitted)
+  report_fit(design, family, estimate)
+  c(estimate, list(
+    REML = REML, nAGQ = nAGQ, start_glm = start_glm[c("beta", "converged", "max_abs_eta", "value")],
+    separation = separation, control = control
+  ))
+}
+
+is_lmm <- function(family) family$family == "gaussian" && family$link == "identity"
+
+fit_start_glm <- function(design, family) {
+  w <- design$weights
+  total <- sum(w * design$trials)
+  mean <- sum(w * design$y) / total
+  if (family$family == "binomial") mean <- (sum(w * design$y) + 0.5) / (total + 1)
+  if (family$family == "poisson") mean <- mean + 0.5 / total
+  level <- if (family$link == "log" && family$family != "binomial") {
+    # The offset counts: rate = responses / exposure.
+    log(max(mean, 1e-8)) - log(sum(w * exp(design$offset)) / sum(w))
+  } else {
+    family$linkfun(mean) - if (family$link == "log") max(design$offset) else mean(design$offset)
+  }
+  engine_glm_start(design, family, level)
+}
+
+# Start of the optimiser: the GLM, a random-effect sd of 0.7 on the predictor's scale for each random
+# column, and the residual variance of the GLM; or what the user gives.
+start_values <- function(problem, start_glm, start) {
+  design <- problem$design
+  p <- ncol(design$X)
+  M <- problem$map
+  theta <- 0.7 * (design$theta_row == design$theta_col) / column_rms(design$Z)[design$theta_row + 1L]
+  psi <- c(start_glm$beta, theta, if (has_phi(problem$family)) {
+    mu <- problem$family$linkinv(drop(design$X %*% start_glm$beta) + design$offset)
+    log(max(mean(design$weights * (design$y - mu)^2), 1e-300))
+  })
+  if (inherits(start, "glmm")) start <- list(beta = start$beta, theta = start$theta, phi = start$phi)
+  if (!is.null(start)) psi <- user_start(psi, start, p, length(theta))
+  drop(solve(M, psi))
+}
+
+user_start <- function(psi, start, p, n_theta) {
+  known <- c("beta", "theta", "phi")
+  lengths <- c(beta = p, theta = n_theta, phi = 1L)
+  bad <- !is.list(start) || is.null(names(start)) || !all(names(start) %in% known)
+  if (!bad) {
+    given <- lengths(start)
+    bad <- any(given != lengths[names(start)]) || !all(is.finite(unlist(start)))
+  }
+  if (bad) {
+    abort("start", "`start` must be a fit, or a list of `beta`, `theta` and `phi`.",
+      given = if (is.list(start)) paste0(names(start), " of length ", lengths(start)) else class(start)[1L],
+      hint = paste0("beta has ", p, " and theta has ", n_theta, " finite values here.")
+    )
+  }
+  if (!is.null(start$beta)) psi[seq_len(p)] <- start$beta
+  if (!is.null(start$theta)) psi[p + seq_len(n_theta)] <- start$theta
+  if (!is.null(start$phi) && length(psi) > p + n_theta) psi[p + n_theta + 1L] <- log(start$phi)
+  psi
+}
+
+fit_quadrature <- function(problem, x, nAGQ) {
+  laplace <- maximise(problem, 1L, x, NULL, final = identical(nAGQ, 1L))
+  if (identical(nAGQ, "auto")) {
+    refined <- refine_rule(problem, laplace)
+    rule <- rule_record(problem, refined$K, auto = TRUE, error = refined$error)
+    return(list(fit = refined$fit, rule = rule))
+  }
+  fit <- if (nAGQ == 1L) laplace else maximise_K(problem, nAGQ, laplace)
+  list(fit = fit, rule = rule_record(problem, nAGQ))
+}
+
+rule_record <- function(problem, K, auto = FALSE, error = NA_real_) {
+  method <- if (is_lmm(problem$family)) "exact" else if (K == 1L) "Laplace" else "AGHQ"
+  list(
+    method = method, K = K, nodes = K^ncol(problem$design$Z), auto = auto,
+    error = if (method == "exact") 0 else error
+  )
+}
+
+fit_lmm <- function(problem, x, REML) {
+  design <- problem$design
+  p <- ncol(design$X)
+  psi <- drop(problem$map %*% x)
+  profile <- maximise_lmm(
+    design, REML, psi[p + seq_along(design$theta_row)] / sqrt(exp(psi[length(psi)])), problem$control
+  )
+  psi <- c(profile$beta, profile$theta * sqrt(profile$phi), log(profile$phi))
+  # ML: the profile is a start for the same steps as any other model. REML: it is the fit.
+  x <- drop(solve(problem$map, psi))
+  fit <- if (REML) {
+    result <- engine_evaluate(design, problem$family, psi, 1L, 2L, NULL, problem$control)
+    list(x = x, modes = result$modes, result = result, value = result$value)
+  } else {
+    maximise(problem, 1L, x, NULL)
+  }
+  fit$iterations <- profile$iterations
+  fit$evaluations <- profile$evaluations
+  fit$message <- profile$message
+  list(fit = fit, rule = rule_record(problem, 1L), reml = if (REML) profile)
+}
+
+# Boundary, signs, covariance, convergence.
+finish_fit <- function(problem, fitted) {
+  fit <- fitted$fit
+  K <- fitted$rule$K
+  for (attempt in 1:3) {
+    fit <- snap_to_zero(problem, K, fit)
+    x <- if (is.null(fitted$reml)) escape_from_zero(problem, fit)
+    if (is.null(x)) break
+    fit <- maximise(problem, K, x, fit$modes)
+  }
+  design <- problem$design
+  psi <- drop(problem$map %*% fit$x)
+  parts <- split_parameters(design, problem$family, psi)
+  signs <- canonical_signs(lambda_matrix(design, parts$theta))
+  flip <- rep(1, length(psi))
+  flip[ncol(design$X) + seq_along(parts$theta)] <- signs[design$theta_col + 1L]
+  parts$theta <- parts$theta * signs[design$theta_col + 1L]
+  Lambda <- lambda_matrix(design, parts$theta)
+  fixed_at_zero <- design$theta_col %in% zero_columns(design, parts$theta)
+  active <- !c(logical(ncol(design$X)), fixed_at_zero, logical(as.integer(has_phi(problem$family))))
+  curvature <- if (is.null(fitted$reml)) {
+    list(gradient = flip * fit$result$gradient, hessian = flip * t(flip * fit$result$hessian))
+  } else {
+    reml_curvature(problem, fitted$reml, flip)
+  }
+  covariance <- invert_information(problem$map, curvature, active, psi_names(design, problem$family))
+  list(
+    beta = parts$beta, theta = parts$theta, phi = parts$phi, Lambda = Lambda,
+    logLik = if (is.null(fitted$reml)) fit$value else fitted$reml$value,
+    rule = fitted$rule, vcov_full = covariance$vcov,
+    modes = fit$modes * rep(signs, each = nrow(fit$modes)),
+    convergence = list(
+      converged = covariance$definite && covariance$criterion < problem$control$tolerance,
+      criterion = covariance$criterion, pd = covariance$definite, iterations = fit$iterations,
+      evaluations = fit$evaluations, message = fit$message
+    ),
+    boundary = boundary_words(design, Lambda)
+  )
+}
+
+# Under REML beta is not a parameter of the criterion: its block is X'V^-1 X at the estimates.
+reml_curvature <- function(problem, reml, flip) {
+  design <- problem$design
+  p <- ncol(design$X)
+  derivatives <- reml_derivatives(design, reml$theta, reml$phi, problem$control)
+  variance <- p + seq_along(derivatives$gradient)
+  H <- matrix(0, length(flip), length(flip))
+  H[seq_len(p), seq_len(p)] <- -reml$B / reml$phi
+  H[variance, variance] <- derivatives$hessian
+  list(gradient = flip * c(numeric(p), derivatives$gradient), hessian = flip * t(flip * H))
+}
+
+# Inverse of the observed information over the active parameters, computed on the optimiser's scale.
+invert_information <- function(map, curvature, active, names) {
+  P <- length(active)
+  vcov <- matrix(NA_real_, P, P, dimnames = list(names, names))
+  M <- map[active, active, drop = FALSE]
+  information <- -crossprod(M, curvature$hessian[active, active, drop = FALSE] %*% M)
+  gradient <- drop(crossprod(M, curvature$gradient[active]))
+  direction <- newton_direction(gradient, information)
+  if (is.null(direction)) return(list(vcov = vcov, definite = FALSE, criterion = NA_real_))
+  half <- backsolve(chol((information + t(information)) / 2), t(M), transpose = TRUE)
+  vcov[active, active] <- crossprod(half)
+  list(vcov = vcov, definite = TRUE, criterion = direction$decrement)
+}
+
+# What the user must know of the result.
+report_fit <- function(design, family, estimate) {
+  if (length(estimate$boundary)) {
+    note("boundary", paste0("At the optimum ", estimate$boundary, "."),
+      hint = "This is an answer, not a failure; a model without it fits as well."
+    )
+  }
+  # On the scale of a link; a response in its own units may have any sd.
+  sd_eta <- sqrt(rowSums(estimate$Lambda^2)) * column_rms(design$Z)
+  if (family$family == "binomial" && any(sd_eta > 20)) {
+    warn("large_sd", "A random effect has so large a standard deviation that the data hardly bound it.",
+      given = paste0(
+        "sd ", signif(max(sqrt(rowSums(estimate$Lambda^2))[sd_eta > 20]), 3L), " of ",
+        some_of(code(rownames(estimate$Lambda)[sd_eta > 20]))
+      ),
+      hint = "Most clusters may have equal responses: look at the clusters' means."
+    )
+  }
+  convergence <- estimate$convergence
+  if (!convergence$converged) {
+    warn("convergence", "The fit has not converged: its estimates are not a maximum.",
+      given = if (convergence$pd) {
+        paste0("scaled gradient g'H^-1 g = ", signif(convergence$criterion, 2L))
+      } else {
+        "the observed information is not positive definite: a direction of the parameters is not identified"
+      },
+      hint = "Rescaling won't help; simplify the random terms, or give other `start` values."
+    )
+  }
+}

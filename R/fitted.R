@@ -1,0 +1,144 @@
+# Fitted values and residuals.
+
+#' Fitted values of a mixed model
+#'
+#' The means of the rows of the fit, each in its own cluster: at the mode of its random effects. The
+#' same as `predict(object, type = "response")`, where other means are explained.
+#'
+#' @param object A fit by [glmm()].
+#' @param ... Not used; other arguments are an error.
+#' @return A vector in the order of the data: for a binomial family, probabilities. With `na.action
+#'   = na.exclude`, rows that were left out are `NA`.
+#' @examples
+#' fit <- glmm(seizures ~ treatment + (1 | subject), epilepsy, poisson())
+#' head(fitted(fit))
+#' @export
+fitted.glmm <- function(object, ...) {
+  check_dots(...)
+  stats::predict(object, type = "response")
+}
+
+#' Residuals of a mixed model
+#'
+#' @description
+#' With y the response (for a binomial family the proportion), mu its mean, V the variance function,
+#' w the prior weight times the number of trials:
+#'
+#' * `"deviance"`: sign(y - mu) sqrt(d), with d the contribution of the row to the deviance;
+#' * `"pearson"`: (y - mu) sqrt(w / V(mu)); for a Gaussian family it is not divided by sigma;
+#' * `"response"`: y - mu;
+#' * `"working"`: (y - mu) / (d mu / d eta);
+#' * `"quantile"`: randomised quantile residuals (Dunn and Smyth 1996), the normal quantiles of
+#'   a number drawn evenly between P(Y < y) and P(Y <= y), which is the distribution function itself
+#'   if the response is continuous. If the model holds they are standard normal whatever the family.
+#'
+#' @details
+#' `random_effects` chooses mu. At the modes of the random effects (`"eb"`) the residuals are those
+#' within clusters. Modes follow the data, so with few rows in a cluster such residuals are
+#' smaller than under the true random effects, and quantile residuals are not exactly standard
+#' normal. With `"integrate"` quantile residuals use the marginal distribution of a response, random
+#' effects integrated out: each is exactly standard normal if the model holds, up to the estimation
+#' of its parameters, and residuals of one cluster are correlated. Deviance, Pearson and working
+#' residuals belong to the conditional distribution and are not defined then.
+#'
+#' @param object A fit by [glmm()].
+#' @param type See above.
+#' @param random_effects At which mean: `"eb"` of the own cluster, `"zero"` at random effect 0,
+#'   `"integrate"` of the population (see [predict.glmm()]).
+#' @param seed A whole number to draw the quantile residuals from; the state of the random number
+#'   generator is then restored. `NULL`: drawn from the current state.
+#' @param ... Not used; other arguments are an error.
+#' @return A vector in the order of the data. With `na.action = na.exclude`, rows that were left out
+#'   are `NA`.
+#' @section Errors: `margmix_error_residuals` for a type that the population mean does not have;
+#'   `margmix_error_trials` for quantile residuals with fractional numbers of trials.
+#' @references
+#' Dunn, P. K. and Smyth, G. K. (1996). Randomized quantile residuals. *Journal of Computational and
+#' Graphical Statistics* **5**, 236-244.
+#' @examples
+#' fit <- glmm(seizures ~ treatment + (1 | subject), epilepsy, poisson())
+#' summary(residuals(fit, "pearson"))
+#'
+#' # too many large ones: seizures vary more than the model says
+#' r <- residuals(fit, "quantile", random_effects = "integrate", seed = 1)
+#' mean(abs(r) > 2)
+#' @export
+residuals.glmm <- function(object,
+                           type = c("deviance", "pearson", "response", "working", "quantile"),
+                           random_effects = c("eb", "zero", "integrate"), seed = NULL, ...) {
+  check_dots(..., known = names(formals(residuals.glmm)))
+  types <- c("deviance", "pearson", "response", "working", "quantile")
+  type <- one_of(type, types, "type")
+  random_effects <- one_of(random_effects, c("eb", "zero", "integrate"), "random_effects")
+  if (random_effects == "integrate" && !type %in% c("response", "quantile")) {
+    abort("residuals",
+      "With `random_effects = \"integrate\"`, `type` must be \"response\" or \"quantile\".",
+      given = paste0("type = \"", type, "\""),
+      hint = "The other types belong to the distribution within a cluster."
+    )
+  }
+  rows <- fitted_rows(object, random_effects)
+  residual <- if (type == "quantile") {
+    quantile_residual(object, rows, random_effects, seed)
+  } else {
+    mean_residual(object, rows, type, random_effects)
+  }
+  name_rows(residual, rows, object)
+}
+
+# Residuals that compare the response to its mean; in the order of the design.
+mean_residual <- function(object, rows, type, random_effects) {
+  design <- object$design
+  family <- object$family
+  mu <- predict_rows(object, rows, "response", random_effects)$fit
+  y <- mean_response(design)
+  switch(type,
+    response = y - mu,
+    pearson = (y - mu) * sqrt(design$weights * design$trials / family$variance(mu)),
+    working = (y - mu) / family$mu.eta(family$linkfun(mu)),
+    deviance = {
+      d <- family_tools(family)$deviance(design$y, mu, design$trials, design$weights)
+      sign(y - mu) * sqrt(pmax(d, 0))
+    }
+  )
+}
+
+# The response on the scale of the mean; without trials it is 0, as in glm().
+mean_response <- function(design) {
+  y <- design$y / design$trials
+  if (min(design$trials) == 0) y[design$trials == 0] <- 0
+  y
+}
+
+quantile_residual <- function(object, rows, random_effects, seed) {
+  trials <- object$design$trials
+  if (any(trials != round(trials))) {
+    abort("trials", "Numbers of trials must be whole for quantile residuals.")
+  }
+  p <- if (random_effects == "integrate") {
+    marginal_cdf(object, fixed_predictor(object, rows), random_sd(rows$Z, object$Lambda))
+  } else {
+    conditional_cdf(object, predict_rows(object, rows, "response", random_effects)$fit)
+  }
+  if (family_tools(object$family)$discrete) {
+    u <- with_seed(seed, stats::runif(length(p$lower)))
+    p$upper <- p$lower + u * (p$upper - p$lower)
+  }
+  # Far out in the tails the distribution function is 0 or 1 to machine precision.
+  tiny <- .Machine$double.eps / 2
+  stats::qnorm(pmin(1 - tiny, pmax(tiny, p$upper)))
+}
+
+#' Draw random numbers from a seed and restore the generator
+#'
+#' @param seed A number, or `NULL` to draw from the current state.
+#' @param draw An expression.
+#' @noRd
+with_seed <- function(seed, draw) {
+  if (is.null(seed)) return(draw)
+  if (!exists(".Random.seed", envir = globalenv(), inherits = FALSE)) stats::runif(1)
+  state <- get(".Random.seed", envir = globalenv(), inherits = FALSE)
+  on.exit(assign(".Random.seed", state, envir = globalenv()))
+  set.seed(seed)
+  draw
+}

@@ -1,0 +1,243 @@
+# Tests and intervals of the fixed effects: one covariance matrix, one rule for the degrees of
+# freedom, and the words that say which they were.
+
+#' Tests and intervals of the fixed effects
+#'
+#' @param fit A fit.
+#' @param vcov `"model"`, `"robust"`, `"KC"`, or a matrix.
+#' @param df `"default"`, `"satterthwaite"`, `"between-within"`, or numbers (`Inf` for the normal
+#'   distribution).
+#' @param level Confidence level.
+#' @return A list: `table`, a data frame with a row for every coefficient (aliased ones `NA`) and
+#'   the columns `estimate`, `std.error`, `df`, `statistic`, `p.value`, `conf.low`, `conf.high`;
+#'   `vcov` (estimated coefficients); `type`; `words`, a line of text that names the choices;
+#'   `notes`, what a reader should know about them; `level`.
+#' @section Conditions: errors `argument`, `vcov`, `df`; warnings `few_clusters`, `leverage`.
+#' @noRd
+coef_inference <- function(fit, vcov = "model", df = "default", level = 0.95) {
+  check_level(level)
+  covariance <- chosen_vcov(fit, vcov)
+  degrees <- chosen_df(fit, df, covariance)
+  estimate <- fit$coefficients[!fit$design$aliased]
+  table <- wald_table(estimate, sqrt(diag(covariance$vcov)), degrees$df, level)
+  few <- few_clusters_notes(degrees)
+  dominant <- leverage_notes(fit, covariance)
+  list(
+    table = complete_table(table, fit$design$aliased), vcov = covariance$vcov,
+    type = covariance$type, df = degrees$df,
+    words = inference_words(fit, covariance, degrees), notes = c(few, dominant), level = level
+  )
+}
+
+wald_table <- function(estimate, se, df, level) {
+  statistic <- estimate / se
+  half <- stats::qt((1 + level) / 2, df) * se
+  data.frame(
+    estimate = unname(estimate), std.error = unname(se), df = unname(df),
+    statistic = unname(statistic), p.value = unname(2 * stats::pt(-abs(statistic), df)),
+    conf.low = unname(estimate - half), conf.high = unname(estimate + half),
+    row.names = names(estimate)
+  )
+}
+
+complete_table <- function(table, aliased) {
+  if (!any(aliased)) return(table)
+  out <- table[match(names(aliased), rownames(table)), ]
+  rownames(out) <- names(aliased)
+  out
+}
+
+check_level <- function(level) {
+  if (is.numeric(level) && length(level) == 1L && is.finite(level) && level > 0 && level < 1) {
+    return(invisible())
+  }
+  abort("argument", "`level` must be one number between 0 and 1.",
+    given = if (is.numeric(level)) some_of(level) else class(level)[1L]
+  )
+}
+
+# Covariance ------------------------------------------------------------------------------------
+
+vcov_words <- c(
+  model = "model-based", robust = "cluster-robust (sandwich)",
+  KC = "cluster-robust, KC bias-corrected", given = "from the given matrix"
+)
+
+chosen_vcov <- function(fit, vcov) {
+  if (is.matrix(vcov) || inherits(vcov, "Matrix")) return(given_vcov(fit, as.matrix(vcov)))
+  type <- one_of(vcov, c("model", "robust", "KC"), "vcov")
+  c(list(type = type), beta_vcov(fit, type))
+}
+
+given_vcov <- function(fit, V) {
+  estimated <- names(fit$beta)
+  known <- !is.null(rownames(V)) && all(estimated %in% rownames(V)) &&
+    identical(rownames(V), colnames(V))
+  if (known) V <- V[estimated, estimated, drop = FALSE]
+  p <- length(estimated)
+  if (!is.numeric(V) || !identical(dim(V), c(p, p)) || !isTRUE(all(diag(V) >= 0))) {
+    abort("vcov", "`vcov` must be a covariance matrix of the fixed effects.",
+      given = paste0("a matrix with ", nrow(V), " rows and ", ncol(V), " columns"),
+      hint = paste0("Its rows and columns must be ", some_of(estimated, 8L), ".")
+    )
+  }
+  list(type = "given", vcov = named_square(V, estimated))
+}
+
+# Degrees of freedom ----------------------------------------------------------------------------
+
+#' Degrees of freedom of the t intervals
+#'
+#' @return A list: `df`, p numbers; `rule`, a word for the heading; `given`, whether the user gave
+#'   them.
+#' @noRd
+chosen_df <- function(fit, df, covariance) {
+  if (is.numeric(df)) return(list(df = given_df(fit, df), rule = "", given = TRUE))
+  rule <- one_of(df, c("default", "satterthwaite", "between-within"), "df")
+  if (rule == "default") {
+    rule <- switch(covariance$type, model = "between-within", KC = "satterthwaite", "between")
+  }
+  df <- switch(rule,
+    satterthwaite = covariance$df %||% beta_vcov(fit, "KC")$df,
+    `between-within` = between_within_df(fit$design),
+    between = rep(between_df(fit$design), length(fit$beta))
+  )
+  words <- c(satterthwaite = "Satterthwaite ", `between-within` = "between-within ", between = "")
+  list(df = stats::setNames(df, names(fit$beta)), rule = words[[rule]], given = FALSE)
+}
+
+given_df <- function(fit, df) {
+  p <- length(fit$beta)
+  aliased <- fit$design$aliased
+  if (length(df) == length(aliased)) df <- df[!aliased]
+  if (length(df) == 1L) df <- rep(df, p)
+  if (length(df) != p || anyNA(df) || any(df <= 0)) {
+    abort("df", "`df` must be one positive number, or one for each coefficient.",
+      given = some_of(df)
+    )
+  }
+  stats::setNames(df, names(fit$beta))
+}
+
+#' Between-within degrees of freedom
+#'
+#' K - p_b for a column that is constant in clusters or varies mostly between them, p_b the number
+#' of constant columns; N - K - p_w, at least 1, for a column that is balanced or randomised inside
+#' clusters: the between-cluster share of its variance is below 0.1 (Li and Redden 2015). N counts
+#' trials (and frequency weights), so that grouped and single 0/1 rows agree.
+#'
+#' @return p numbers.
+#' @references
+#' Li, P. and Redden, D. T. (2015). Comparing denominator degrees of freedom approximations for the
+#' generalized linear mixed model in analyzing binary outcome in small sample cluster-randomized
+#' trials. *BMC Medical Research Methodology* **15**, 38.
+#' @noRd
+between_within_df <- function(design) {
+  size <- row_sizes(design)
+  share <- between_share(design, size)
+  constant <- share == 1
+  within <- sum(size) - count_clusters(design, size) - sum(!constant)
+  ifelse(share < 0.1, max(within, 1), between_df(design, size, sum(constant)))
+}
+
+between_df <- function(design, size = row_sizes(design),
+                       constant = sum(between_share(design, size) == 1)) {
+  max(count_clusters(design, size) - constant, 1)
+}
+
+# Observations that a row stands for; 0 if it has no weight.
+row_sizes <- function(design) {
+  size <- design$trials * (design$weights > 0)
+  if (design$weights_type == "frequency") size <- size * design$weights
+  size
+}
+
+count_clusters <- function(design, size) sum(cluster_sums(size, design$start) > 0)
+
+#' Between-cluster share of the variance of each column of X
+#'
+#' The one-way analysis of variance estimate of the intraclass correlation, at least 0: (MSB - MSW)
+#' / (MSB + (n0 - 1) MSW) with n0 = (N - sum n_i^2 / N) / (K - 1). A column randomised inside small
+#' clusters thus has a share near 0, not 1 / n_i.
+#'
+#' @return p numbers; exactly 1 for a column that is constant in every cluster.
+#' @noRd
+between_share <- function(design, size) {
+  n <- cluster_sums(size, design$start)
+  n <- n[n > 0]
+  N <- sum(n)
+  n0 <- (N - sum(n^2) / N) / (length(n) - 1)
+  cluster <- rep.int(seq_along(design$levels), diff(design$start))
+  vapply(seq_len(ncol(design$X)), function(j) {
+    x <- design$X[, j] - sum(size * design$X[, j]) / N
+    total <- cluster_sums(size, design$start)
+    means <- cluster_sums(size * x, design$start) / ifelse(total > 0, total, 1)
+    within <- sum(size * (x - means[cluster])^2)
+    between <- sum(total * means^2)
+    if (within <= 1e-10 * (within + between)) return(1)
+    within <- within / max(N - length(n), 1)
+    between <- between / (length(n) - 1)
+    max(0, (between - within) / (between + (n0 - 1) * within))
+  }, 0)
+}
+
+# Words -----------------------------------------------------------------------------------------
+
+#' @return One line, such as "SE: model-based, 8 clusters; t intervals with between-within df 7 to
+#'   264."
+#' @noRd
+inference_words <- function(fit, covariance, degrees) {
+  df <- degrees$df
+  normal <- all(df == Inf)
+  range <- unique(format_df(range(df)))
+  distribution <- if (!length(df)) {
+    "no coefficients"
+  } else if (normal) {
+    "normal intervals"
+  } else {
+    paste0("t intervals with ", degrees$rule, "df ", paste(range, collapse = " to "))
+  }
+  paste0(
+    "SE: ", vcov_words[[covariance$type]], ", ", length(fit$design$levels), " clusters; ",
+    distribution, "."
+  )
+}
+
+# At least one decimal where it matters.
+format_df <- function(df) {
+  ifelse(is.finite(df) & df != round(df) & df < 100, sprintf("%.1f", df), sprintf("%.0f", df))
+}
+
+# Below 10 effective degrees of freedom a note, below 4 a warning.
+few_clusters_notes <- function(degrees) {
+  df <- degrees$df
+  if (degrees$given) return(NULL)
+  very_few <- which(df < 4)
+  if (length(very_few)) {
+    warn("few_clusters", "No large-sample method is reliable with so few degrees of freedom.",
+      given = df_list(df[very_few]),
+      hint = c(
+        "Treat these intervals as rough.",
+        "Consider an exact permutation test of the assignment, or an analysis of cluster summaries."
+      ), df = df[very_few]
+    )
+  }
+  few <- which(df < 10)
+  if (length(few)) c(few_clusters = paste0("Few effective clusters for: ", df_list(df[few]), "."))
+}
+
+df_list <- function(df) some_of(paste0(names(df), " (df ", format_df(df), ")"), 10L)
+
+# A cluster that determines a contrast almost alone leaves nothing to estimate its variance from.
+leverage_notes <- function(fit, covariance) {
+  leverage <- covariance$leverage
+  high <- which(leverage > 0.9)
+  if (!length(high)) return(NULL)
+  clusters <- some_of(paste0(fit$design$levels[high], " (", sprintf("%.2f", leverage[high]), ")"))
+  warn("leverage", "No cluster should determine a coefficient almost alone.",
+    given = paste0("leverage of ", code(fit$design$group), " ", clusters),
+    hint = "The cluster-robust SE can't be trusted; compare vcov = \"model\".",
+    clusters = fit$design$levels[high], leverage = leverage[high]
+  )
+  c(leverage = paste0("High leverage of ", code(fit$design$group), " ", clusters, "."))
+}

@@ -1,0 +1,60 @@
+# Gaussian responses with identity link: exact, by the profiled likelihood.
+
+#' Maximise the profiled likelihood of a linear mixed model
+#'
+#' @return A list: `theta` (relative to sigma), `phi`, `beta`, `B`, `value`, `iterations`,
+#'   `evaluations`, `message`.
+#' @noRd
+maximise_lmm <- function(design, REML, theta, control) {
+  scale <- column_rms(design$Z)[design$theta_row + 1L]
+  evaluations <- 0L
+  last <- list(x = NULL)
+  at <- function(x) {
+    if (!identical(x, last$x)) {
+      evaluations <<- evaluations + 1L
+      last <<- list(x = x, result = engine_lmm(design, x / scale, NaN, REML, control))
+    }
+    last$result
+  }
+  found <- stats::nlminb(
+    theta * scale,
+    function(x) if (at(x)$status == "ok") -at(x)$value else Inf,
+    function(x) -at(x)$gradient / scale,
+    control = list(
+      rel.tol = 1e-14, x.tol = 1e-12, abs.tol = 0, iter.max = 10L * control$max_iterations,
+      eval.max = 20L * control$max_iterations
+    )
+  )
+  if (at(found$par)$status != "ok") {
+    abort("residual_variance", "The residual variance must be positive.",
+      given = "the fixed and random effects reproduce the response exactly"
+    )
+  }
+  c(
+    list(theta = found$par / scale), at(found$par)[c("phi", "beta", "B", "value")],
+    list(iterations = found$iterations, evaluations = evaluations, message = found$message)
+  )
+}
+
+#' Hessian of the REML criterion in (theta, log phi), theta on the absolute scale
+#'
+#' Central differences of the exact gradient in (theta / sigma, log phi). At a stationary point the
+#' change of parameters needs the Jacobian only.
+#'
+#' @return list(hessian, gradient).
+#' @noRd
+reml_derivatives <- function(design, theta_relative, phi, control) {
+  x <- c(theta_relative, log(phi))
+  t <- length(theta_relative)
+  gradient <- function(x) {
+    engine_lmm(design, x[seq_len(t)], x[t + 1L], TRUE, control)$gradient
+  }
+  step <- c(1e-4 / column_rms(design$Z)[design$theta_row + 1L], 1e-4)
+  H <- vapply(seq_along(x), function(k) {
+    e <- replace(numeric(t + 1L), k, step[k])
+    (8 * (gradient(x + e) - gradient(x - e)) - (gradient(x + 2 * e) - gradient(x - 2 * e))) /
+      (12 * step[k])
+  }, numeric(t + 1L))
+  J <- rbind(cbind(diag(1 / sqrt(phi), t), -theta_relative / 2), c(rep(0, t), 1))
+  list(hessian = crossprod(J, ((H + t(H)) / 2) %*% J), gradient = drop(crossprod(J, gradient(x))))
+}

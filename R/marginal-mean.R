@@ -1,0 +1,178 @@
+# Population means of rows, and what else follows from the normal distribution of a row's random
+# part: with b = Lambda u, u ~ N(0, I), it is N(0, s^2) with s = |Lambda'z|, whatever the number of
+# random effects.
+
+#' Population means, with their variances
+#'
+#' m(eta, s), the integral of linkinv(eta + s t) over a standard normal t, with eta = offset +
+#' x'beta. Its variance is J V J' with J = (m_eta x, m_s ds/dtheta) and V the covariance of (beta,
+#' theta). Where s = 0 the mean does not change with theta in first order, as m_s = 0.
+#'
+#' @param object A fit.
+#' @param rows A list with `X`, `Z` and `offset`.
+#' @param variance Are the variances wanted?
+#' @return A list: `mean` and `variance` (or `NULL`), one number per row.
+#' @noRd
+population_mean <- function(object, rows, variance = FALSE) {
+  s <- random_sd(rows$Z, object$Lambda)
+  m <- engine_population_mean(fixed_predictor(object, rows), s, object$family)
+  if (!variance) return(list(mean = m$mean))
+  V <- usable_vcov(object)
+  keep <- seq_len(ncol(rows$X) + length(object$design$theta_row))
+  jacobian <- function(take) {
+    s_theta <- random_sd_gradient(rows$Z[take, , drop = FALSE], s[take], object)
+    cbind(m$d_eta[take] * rows$X[take, , drop = FALSE], m$d_s[take] * s_theta)
+  }
+  list(mean = m$mean, variance = quadratic_rows(length(s), V[keep, keep, drop = FALSE], jacobian))
+}
+
+# x'beta + offset. The coefficients are those stored for all to see, so that tools that change them
+# (to differentiate a prediction) find them used.
+fixed_predictor <- function(object, rows) {
+  beta <- object$coefficients[!object$design$aliased]
+  drop(rows$X %*% beta) + rows$offset
+}
+
+random_sd <- function(Z, Lambda) {
+  s2 <- numeric(nrow(Z))
+  for (k in seq_len(ncol(Z))) s2 <- s2 + drop(Z %*% Lambda[, k])^2
+  sqrt(s2)
+}
+
+# ds / dtheta: for the entry (r, c) of Lambda, z_r (Lambda'z)_c / s.
+random_sd_gradient <- function(Z, s, object) {
+  row <- object$design$theta_row + 1L
+  column <- object$design$theta_col + 1L
+  gradient <- Z[, row, drop = FALSE] * (Z %*% object$Lambda)[, column, drop = FALSE] / s
+  gradient[s == 0, ] <- 0
+  gradient
+}
+
+#' Covariance of the parameters, to be used in a delta method
+#'
+#' Variance parameters on the boundary have no covariance; they are taken as known.
+#' @return A P x P matrix over (beta, theta, log phi), with `NA` only if the fit has no covariance
+#'   of beta.
+#' @noRd
+usable_vcov <- function(object) {
+  V <- object$vcov_full
+  unknown <- is.na(diag(V))
+  if (any(unknown[seq_along(object$beta)])) return(V)
+  V[unknown, ] <- 0
+  V[, unknown] <- 0
+  V
+}
+
+#' Quadratic forms j'V j of many rows j
+#'
+#' @param n Number of rows.
+#' @param V A symmetric matrix.
+#' @param jacobian A function of row numbers that returns these rows as a matrix: they are asked for
+#'   in blocks, so that there is never a matrix of n rows.
+#' @noRd
+quadratic_rows <- function(n, V, jacobian) {
+  out <- numeric(n)
+  size <- 100000L
+  for (first in seq(1L, by = size, length.out = ceiling(n / size))) {
+    take <- first:min(n, first + size - 1L)
+    J <- jacobian(take)
+    out[take] <- rowSums((J %*% V) * J)
+  }
+  out
+}
+
+#' Variance between clusters of the mean of a row
+#'
+#' Var(linkinv(eta + s t)), t standard normal: in closed form where the mean is unbounded, by the
+#' trapezoidal rule where it is a probability.
+#'
+#' @param eta,s,mean Predictor, standard deviation of the random part, and population mean.
+#' @noRd
+between_variance <- function(eta, s, mean, family) {
+  switch(family$link,
+    identity = s^2,
+    log = mean^2 * expm1(s^2),
+    sqrt = 4 * eta^2 * s^2 + 2 * s^4,
+    {
+      rule <- normal_trapezoid()
+      out <- numeric(length(eta))
+      for (k in seq_along(rule$t)) {
+        out <- out + rule$weight[k] * (family$linkinv(eta + s * rule$t[k]) - mean)^2
+      }
+      out
+    }
+  )
+}
+
+normal_trapezoid <- function(step = 0.1) {
+  t <- seq(-8.5, 8.5, by = step)
+  list(t = t, weight = stats::dnorm(t) / sum(stats::dnorm(t)))
+}
+
+#' Marginal distribution function of responses
+#'
+#' P(Y < y) and P(Y <= y) with the random effects integrated out. A row of one trial is Bernoulli
+#' with the population mean; a Gaussian row with identity link is normal. Otherwise the conditional
+#' distribution function is integrated over t. It passes from 1 to 0 where its mean passes y, and
+#' quickly if y is large; so the points of the trapezoidal rule are drawn together there, by t = t0 +
+#' d sinh(v).
+#'
+#' @param object A fit; its rows are taken.
+#' @param eta,s Predictor without random effects, and standard deviation of the random part.
+#' @return A list: `lower`, `upper`.
+#' @noRd
+marginal_cdf <- function(object, eta, s) {
+  design <- object$design
+  family <- object$family
+  cdf <- function(mu) conditional_cdf(object, mu)
+  if (family$family == "gaussian" && family$link == "identity") {
+    p <- stats::pnorm(design$y, eta, sqrt(object$phi / cdf_weights(design) + s^2))
+    return(list(lower = p, upper = p))
+  }
+  if (family$family == "binomial" && max(design$trials) <= 1) {
+    return(cdf(engine_population_mean(eta, s, family)$mean))
+  }
+  at <- transition(object, eta, s)
+  v_max <- asinh(18 / at$width)
+  steps <- 120L
+  lower <- upper <- numeric(length(eta))
+  for (k in (-steps):steps) {
+    v <- v_max * k / steps
+    t <- at$center + at$width * sinh(v)
+    weight <- stats::dnorm(t) * at$width * cosh(v) * v_max / steps
+    p <- cdf(family$linkinv(eta + s * t))
+    lower <- lower + weight * p$lower
+    upper <- upper + weight * p$upper
+  }
+  list(lower = pmin(lower, 1), upper = pmin(upper, 1))
+}
+
+# The t at which the mean of a row is its response, and the standard deviation of the response on
+# the scale of t there.
+transition <- function(object, eta, s) {
+  design <- object$design
+  family <- object$family
+  size <- if (family$family == "binomial") pmax(design$trials, 1) else 1
+  # moved off the ends of the range, where links are infinite
+  discrete <- family_tools(family)$discrete
+  mu <- if (discrete) (design$y + 0.5) / (size + (family$family == "binomial")) else design$y
+  if (family$link == "log") mu <- pmax(mu, 1e-10)
+  x <- family$linkfun(mu)
+  sd <- sqrt(object$phi * family$variance(mu) / size) / abs(family$mu.eta(x))
+  center <- pmin(8, pmax(-8, (x - eta) / s))
+  width <- pmin(1, pmax(1e-4, sd / s))
+  list(center = ifelse(s > 0, center, 0), width = ifelse(s > 0, width, 1))
+}
+
+# P(Y < y) and P(Y <= y) of the rows of a fit at given means.
+conditional_cdf <- function(object, mu) {
+  design <- object$design
+  if (object$family$family == "poisson") mu <- pmax(mu, 0)
+  if (object$family$family == "binomial") mu <- pmin(pmax(mu, 0), 1)
+  family_tools(object$family)$cdf(design$y, mu, design$trials, object$phi, cdf_weights(design))
+}
+
+# Frequency weights count rows; they do not change the distribution of one.
+cdf_weights <- function(design) {
+  if (design$weights_type == "frequency") 1 else design$weights
+}

@@ -1,0 +1,246 @@
+# The methods that every R model has: what a fit is made of.
+
+#' Parts of a fit
+#'
+#' @description
+#' ```
+#' fit <- glmm(severe ~ treatment * scheduled + (1 | patient), toenail, binomial())
+#' coef(fit)
+#' logLik(fit)
+#' AIC(fit)
+#' ```
+#'
+#' @details
+#' Rows are in the caller's order everywhere.
+#'
+#' * `coef()` and `fixef()`: the fixed effects on the scale of the predictor, conditional on the
+#'   random effects. Aliased coefficients are `NA`, as for [stats::glm()].
+#' * `sigma()`: the residual standard deviation of a Gaussian model, in units of the response; 1
+#'   for other families.
+#' * `logLik()`: the log-likelihood with all its constants, so that fits with other families,
+#'   rules or packages compare; `df` counts coefficients, free entries of Lambda and the
+#'   dispersion. With `REML = TRUE` it is the restricted one. `deviance()` is -2 times that number
+#'   (not a distance to a saturated model).
+#' * `nobs()`: rows with a positive weight (and a positive number of trials); with
+#'   `weights_type = "frequency"` the sum of the weights. `df.residual()` is `nobs()` minus the
+#'   number of parameters.
+#' * `model.matrix(type = "random")`: the sparse n x (m q) matrix Z with a block of q columns for
+#'   each of the m clusters, such that the predictor is offset + X beta + Z b.
+#' * `formula()`: the formula with its random terms, with `.` written out. `terms()`: those of the
+#'   fixed part.
+#'
+#' `update()`, `AIC()` and `BIC()` work as usual.
+#'
+#' @param object,x,fit A fit of [glmm()].
+#' @param digits Significant digits to print.
+#' @param type `"fixed"` for X, `"random"` for Z.
+#' @param scale Not used.
+#' @param k Penalty per parameter: 2 for the AIC.
+#' @param ... Not used.
+#' @return As described.
+#' @examples
+#' fit <- glmm(seizures ~ treatment + offset(log(2 + 0 * base)) + (1 | subject), epilepsy, poisson())
+#' fit
+#' logLik(fit)
+#' dim(model.matrix(fit, type = "random"))
+#' update(fit, . ~ . + log(base))
+#' @name glmm-methods
+NULL
+
+#' @rdname glmm-methods
+#' @export
+print.glmm <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  cat(fit_heading(x), sep = "\n")
+  cat("\n", format_logLik(x), "\n", sep = "")
+  cat("\n")
+  print(VarCorr(x), digits = digits)
+  cat("\n", coefficient_heading(), ":\n", sep = "")
+  print(format(stats::coef(x), digits = digits), quote = FALSE)
+  cat("\n", size_words(x), "\n", sep = "")
+  print_remarks(fit_remarks(x))
+  invisible(x)
+}
+
+#' @rdname glmm-methods
+#' @export
+coef.glmm <- function(object, ...) object$coefficients
+
+#' @rdname glmm-methods
+#' @export
+fixef.glmm <- function(object, ...) object$coefficients
+
+#' @rdname glmm-methods
+#' @export
+sigma.glmm <- function(object, ...) sqrt(object$phi)
+
+#' @rdname glmm-methods
+#' @export
+logLik.glmm <- function(object, ...) {
+  structure(object$logLik,
+    df = length(parameter_names(object)), nobs = nobs(object), nall = nobs(object),
+    REML = isTRUE(object$REML), class = "logLik"
+  )
+}
+
+#' @rdname glmm-methods
+#' @export
+deviance.glmm <- function(object, ...) -2 * object$logLik
+
+#' @rdname glmm-methods
+#' @export
+nobs.glmm <- function(object, ...) {
+  design <- object$design
+  used <- design$weights > 0 & design$trials > 0
+  if (design$weights_type == "frequency") sum(design$weights[used]) else sum(used)
+}
+
+#' @rdname glmm-methods
+#' @export
+df.residual.glmm <- function(object, ...) nobs(object) - length(parameter_names(object))
+
+#' @rdname glmm-methods
+#' @export
+extractAIC.glmm <- function(fit, scale, k = 2, ...) {
+  edf <- length(parameter_names(fit))
+  c(edf, -2 * fit$logLik + k * edf)
+}
+
+#' @rdname glmm-methods
+#' @export
+family.glmm <- function(object, ...) object$family
+
+#' @rdname glmm-methods
+#' @export
+formula.glmm <- function(x, ...) {
+  if (!"." %in% all.names(x$formula)) return(x$formula)
+  out <- x$frame$parsed$fixed
+  for (term in x$frame$parsed$random) {
+    bar <- call(if (term$correlated) "|" else "||", term$lhs[[2L]], term$group)
+    out[[3L]] <- call("+", out[[3L]], call("(", bar))
+  }
+  out
+}
+
+#' @rdname glmm-methods
+#' @export
+terms.glmm <- function(x, ...) x$design$terms
+
+#' @rdname glmm-methods
+#' @export
+model.frame.glmm <- function(formula, ...) formula$frame$frame
+
+#' @rdname glmm-methods
+#' @export
+model.matrix.glmm <- function(object, type = c("fixed", "random"), ...) {
+  type <- one_of(type, c("fixed", "random"), "type")
+  if (type == "fixed") fixed_matrix(object) else random_matrix(object)
+}
+
+fixed_matrix <- function(fit) {
+  X <- caller_order(fit$design$X, fit$design)
+  rownames(X) <- row.names(fit$frame$frame)
+  attr(X, "assign") <- fit$design$assign[!fit$design$aliased]
+  attr(X, "contrasts") <- fit$design$contrasts
+  X
+}
+
+# One block of columns per cluster, filled by row: entries of row j stand in those of its cluster.
+random_matrix <- function(fit) {
+  design <- fit$design
+  q <- ncol(design$Z)
+  m <- length(design$levels)
+  row <- design$order %||% seq_len(nrow(design$Z))
+  cluster <- rep.int(seq_len(m), diff(design$start))
+  Matrix::sparseMatrix(
+    i = rep(row, q), j = rep((cluster - 1L) * q, q) + rep(seq_len(q), each = length(row)),
+    x = as.vector(design$Z), dims = c(length(row), m * q),
+    dimnames = list(
+      row.names(fit$frame$frame),
+      paste(rep(design$levels, each = q), rep(colnames(design$Z), m), sep = ":")
+    )
+  )
+}
+
+# component() -----------------------------------------------------------------------------------
+
+#' Components of a fit, by name
+#'
+#' @description
+#' ```
+#' component(fit, "Sigma")
+#' component(fit)                 # what there is
+#' ```
+#'
+#' @details
+#' Vectors and matrices with a row per observation are in the caller's order; those with a row per
+#' cluster in the order of `"levels"`.
+#'
+#' * Estimates: `"beta"` (estimated coefficients), `"theta"` (free entries of Lambda, by column),
+#'   `"Lambda"` (q x q, lower triangular, on the scale of the predictor), `"Sigma"` (Lambda Lambda',
+#'   the covariance of the random effects), `"phi"` (dispersion: sigma^2), `"modes"` (m x q,
+#'   spherical modes u; b = Lambda u), `"vcov_full"`, `"logLik"`, `"REML"`.
+#' * How they were found: `"rule"` (list: `nAGQ`, as asked; `K`, nodes per random effect;
+#'   `method`; `nodes`, K^q; `auto`; `error`, estimated error of the log-likelihood),
+#'   `"convergence"` (list: `converged`, `criterion` g'H^-1 g, `iterations`, `evaluations`,
+#'   `message`, `pd`), `"boundary"`, `"separation"`, `"notes"`, `"warnings"`, `"control"`.
+#' * Data: `"X"` (n x p), `"Z"` (n x q), `"y"` (successes for binomial responses), `"trials"`,
+#'   `"weights"`, `"offset"`, `"cluster"` (a factor), `"levels"`, `"cluster_sizes"` (rows),
+#'   `"group"`, `"n_total"` and `"n_dropped"` (rows before `na.action`, and dropped by it),
+#'   `"na.action"`.
+#' * `"scores"`: m x P, the derivative of each cluster's log-likelihood in (beta, theta, log phi).
+#'
+#' @param fit A fit.
+#' @param name Names of components; without, all names are returned.
+#' @return The component; a named list if several are asked for.
+#' @section Errors: `margmix_error_argument`: an unknown name.
+#' @examples
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
+#' component(fit, "Sigma")
+#' component(fit, "rule")$K
+#' @export
+component <- function(fit, name = NULL) {
+  if (!inherits(fit, "margmix_fit")) {
+    abort("argument", "`fit` must be a fit of this package.", given = class(fit)[1L])
+  }
+  known <- names(fit_components)
+  if (is.null(name)) return(known)
+  unknown <- setdiff(name, known)
+  if (length(unknown)) {
+    close <- unlist(lapply(unknown, closest_name, known))
+    abort("argument", "`name` must be among the components of a fit.",
+      given = some_of(dQuote(unknown, FALSE)),
+      hint = if (length(close)) paste0("Did you mean ", some_of(dQuote(close, FALSE)), "?")
+    )
+  }
+  found <- lapply(stats::setNames(name, name), function(name) fit_components[[name]](fit))
+  if (length(name) == 1L) found[[1L]] else found
+}
+
+stored <- function(name) function(fit) fit[[name]]
+of_design <- function(name) function(fit) fit$design[[name]]
+of_frame <- function(name) function(fit) fit$frame[[name]]
+by_row <- function(name) function(fit) caller_order(fit$design[[name]], fit$design)
+
+fit_components <- list(
+  beta = stored("beta"), theta = stored("theta"), Lambda = stored("Lambda"),
+  Sigma = function(fit) tcrossprod(fit$Lambda), phi = stored("phi"), modes = stored("modes"),
+  vcov_full = function(fit) vcov(fit, full = TRUE, complete = FALSE),
+  logLik = stored("logLik"), REML = stored("REML"),
+  rule = stored("rule"), convergence = stored("convergence"), boundary = stored("boundary"),
+  separation = stored("separation"), notes = stored("notes"), warnings = stored("warnings"),
+  control = stored("control"),
+  X = by_row("X"), Z = by_row("Z"), y = by_row("y"), trials = by_row("trials"),
+  weights = by_row("weights"), offset = by_row("offset"),
+  cluster = function(fit) cluster_factor(fit$design), levels = of_design("levels"),
+  cluster_sizes = function(fit) cluster_sizes(fit$design), group = of_design("group"),
+  n_total = of_frame("n_total"), n_dropped = of_frame("n_dropped"),
+  na.action = of_frame("na.action"),
+  scores = function(fit) engine_scores(fit)$scores
+)
+
+cluster_sizes <- function(design) stats::setNames(diff(design$start), design$levels)
+
+cluster_factor <- function(design) {
+  index <- caller_order(rep.int(seq_along(design$levels), diff(design$start)), design)
+  structure(index, levels = design$levels, class = "factor")
+}

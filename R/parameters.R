@@ -1,0 +1,71 @@
+# The scale the optimiser works on: psi = M x, chosen so that x is well conditioned whatever the
+# units of the covariates. X itself is never copied or changed.
+#   beta  = R^-1 x, R'R the information of the start GLM: x is in units of standard errors
+#   theta = x / rms(Z) by the row of Lambda
+#   log phi = x
+
+parameter_map <- function(design, family, start_glm) {
+  p <- ncol(design$X)
+  rms <- column_rms(design$Z)
+  theta_scale <- 1 / rms[design$theta_row + 1L]
+  n_theta <- length(theta_scale)
+  P <- p + n_theta + has_phi(family)
+  M <- diag(P)
+  if (p > 0L) M[seq_len(p), seq_len(p)] <- beta_scale(design, start_glm)
+  M[cbind(p + seq_len(n_theta), p + seq_len(n_theta))] <- theta_scale
+  M
+}
+
+column_rms <- function(Z) {
+  rms <- vapply(seq_len(ncol(Z)), function(c) sqrt(sum(Z[, c]^2) / nrow(Z)), 0)
+  ifelse(rms > 0, rms, 1)
+}
+
+beta_scale <- function(design, start_glm) {
+  R <- if (isTRUE(start_glm$info_pd)) {
+    tryCatch(chol(start_glm$information), error = function(e) NULL)
+  }
+  if (!is.null(R) && all(is.finite(R))) return(backsolve(R, diag(ncol(R))))
+  diag(1 / (column_rms(design$X) * sqrt(nrow(design$X))), ncol(design$X))
+}
+
+# Labels of psi: coefficients, theta_<group>.<row>.<column>, log_phi.
+psi_names <- function(design, family) {
+  columns <- colnames(design$Z)
+  row <- columns[design$theta_row + 1L]
+  col <- columns[design$theta_col + 1L]
+  entry <- ifelse(row == col, row, paste(row, col, sep = "."))
+  c(
+    colnames(design$X), paste0("theta_", design$group, ".", entry),
+    if (has_phi(family)) "log_phi"
+  )
+}
+
+# Lambda (q x q) from its free entries.
+lambda_matrix <- function(design, theta) {
+  columns <- colnames(design$Z)
+  Lambda <- matrix(0, length(columns), length(columns), dimnames = list(columns, columns))
+  Lambda[cbind(design$theta_row, design$theta_col) + 1L] <- theta
+  Lambda
+}
+
+# Flipping the sign of a column of Lambda leaves the likelihood unchanged: make diagonals positive.
+# Returns the signs of the columns.
+canonical_signs <- function(Lambda) {
+  vapply(seq_len(ncol(Lambda)), function(c) {
+    entries <- Lambda[c:nrow(Lambda), c]
+    first <- entries[entries != 0][1L]
+    if (!is.na(first) && first < 0) -1 else 1
+  }, 0)
+}
+
+# Split psi into its named parts.
+split_parameters <- function(design, family, psi) {
+  p <- ncol(design$X)
+  t <- length(design$theta_row)
+  names(psi) <- psi_names(design, family)
+  list(
+    beta = psi[seq_len(p)], theta = psi[p + seq_len(t)],
+    phi = if (has_phi(family)) exp(psi[[p + t + 1L]]) else 1
+  )
+}

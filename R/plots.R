@@ -1,0 +1,115 @@
+# Pictures of the clusters, in base graphics.
+
+#' @rdname ranef.glmm
+#' @param level Level of the intervals, condval -/+ z condsd.
+#' @param labels Draw the labels of the clusters? By default if there are at most 40.
+#' @details `plot()` draws a caterpillar plot: the effects of each term in increasing order with
+#'   normal intervals.
+#' @export
+plot.ranef.glmm <- function(x, level = 0.95, labels = NULL, ...) {
+  check_level(level)
+  effects <- as.data.frame(x)
+  terms <- levels(effects$term)
+  old <- graphics::par(mfrow = c(1L, length(terms)))
+  on.exit(graphics::par(old))
+  for (term in terms) {
+    part <- effects[effects$term == term, ]
+    draw_caterpillar(part, stats::qnorm((1 + level) / 2), labels %||% (nrow(part) <= 40L),
+      main = paste(effects$grp[1L], term, sep = ": "), ...
+    )
+  }
+  invisible(x)
+}
+
+draw_caterpillar <- function(part, z, labels, main, xlab = "Random effect", ...) {
+  part <- part[order(part$condval), ]
+  m <- nrow(part)
+  half <- if (anyNA(part$condsd)) 0 else z * part$condsd
+  graphics::plot(part$condval, seq_len(m),
+    xlim = range(part$condval - half, part$condval + half, 0), type = "n", yaxt = "n", ylab = "",
+    xlab = xlab, main = main, ...
+  )
+  graphics::abline(v = 0, col = "grey60", lty = 2L)
+  graphics::segments(part$condval - half, seq_len(m), part$condval + half, col = "grey50")
+  graphics::points(part$condval, seq_len(m), pch = 19L, cex = point_size(m))
+  if (labels) graphics::axis(2L, seq_len(m), part$level, las = 1L, cex.axis = 0.7)
+}
+
+point_size <- function(m) max(0.3, min(1, 30 / m))
+
+#' Plot cluster means and their predictions
+#'
+#' @description
+#' ```
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
+#' plot_shrinkage(fit)
+#' ```
+#'
+#' @details
+#' For each cluster the observed mean response (open) and the mean of its predictions (filled), in
+#' the order of the observed means. Predictions are linkinv(offset + X beta + Z b) at the
+#' empirical-Bayes b, averaged over the rows of the cluster as the observations are. Clusters with
+#' little data lend most of their prediction from the others: their segment is long and points to
+#' the dashed line, the mean of all observations. Areas of the open points grow with the number of
+#' observations.
+#'
+#' `plot()` of a fit draws this picture.
+#'
+#' @param fit,x A fit of [glmm()].
+#' @param type Which empirical-Bayes value of the random effects: `"mean"`, `"mode"` or
+#'   `"median"`.
+#' @param labels Draw the labels of the clusters? By default if there are at most 40.
+#' @param ... Passed to [graphics::plot.default()].
+#' @return A data frame, invisibly: `level`, `observed`, `predicted`, `size` (observations), by
+#'   cluster.
+#' @examples
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
+#' plot_shrinkage(fit)
+#' @export
+plot_shrinkage <- function(fit, type = c("mean", "mode", "median"), labels = NULL, ...) {
+  means <- cluster_means(fit, one_of(type, c("mean", "mode", "median"), "type"))
+  draw_shrinkage(means, labels %||% (nrow(means) <= 40L), fit$design$group, ...)
+  invisible(means)
+}
+
+#' @rdname plot_shrinkage
+#' @export
+plot.glmm <- function(x, ...) plot_shrinkage(x, ...)
+
+#' Observed and predicted mean of each cluster
+#'
+#' @return See [plot_shrinkage()]. Clusters without weight are left out.
+#' @noRd
+cluster_means <- function(fit, type) {
+  design <- fit$design
+  b <- as.matrix(ranef(fit, type = type, condVar = FALSE)[[1L]])
+  cluster <- rep.int(seq_along(design$levels), diff(design$start))
+  eta <- design$offset + drop(design$X %*% fit$beta) + rowSums(design$Z * b[cluster, , drop = FALSE])
+  size <- design$trials * design$weights
+  total <- cluster_sums(size, design$start)
+  mean_of <- function(x) cluster_sums(x, design$start) / total
+  out <- data.frame(
+    level = design$levels, observed = mean_of(design$weights * design$y),
+    predicted = mean_of(size * fit$family$linkinv(eta)), size = total
+  )
+  out[total > 0, ]
+}
+
+draw_shrinkage <- function(means, labels, group, xlab = group, ylab = "Mean response",
+                           main = "Observed and predicted cluster means", ...) {
+  means <- means[order(means$observed, means$predicted), ]
+  at <- seq_len(nrow(means))
+  cex <- point_size(length(at))
+  graphics::plot(at, means$observed,
+    ylim = range(means$observed, means$predicted), type = "n", xaxt = "n", xlab = xlab,
+    ylab = ylab, main = main, ...
+  )
+  graphics::abline(h = stats::weighted.mean(means$observed, means$size), col = "grey60", lty = 2L)
+  graphics::segments(at, means$observed, at, means$predicted, col = "grey60")
+  graphics::points(at, means$observed, cex = 2 * cex * sqrt(means$size / max(means$size)))
+  graphics::points(at, means$predicted, pch = 19L, cex = cex, col = "firebrick")
+  if (labels) graphics::axis(1L, at, means$level, las = 2L, cex.axis = 0.7)
+  graphics::legend("topleft", c("observed", "predicted"),
+    pch = c(1L, 19L), col = c("black", "firebrick"), bty = "n"
+  )
+}

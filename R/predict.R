@@ -1,0 +1,289 @@
+# Predictions: of known clusters, of new ones, at random effect zero, and of the population.
+
+#' Predictions of a mixed model
+#'
+#' @description
+#' A generalized linear mixed model has several means, and `random_effects` says which one is meant:
+#'
+#' * `"eb"`, empirical Bayes: the mean of the row's own cluster, at the mode of its random effects,
+#'   eta = offset + x'beta + z'Lambda u. For a **new** cluster it is the mean over all
+#'   clusters: on the response scale the random effects are integrated out, exactly, as in
+#'   `"integrate"`; on the link scale their mean is 0.
+#' * `"zero"`: the mean of a cluster whose random effects are zero, linkinv(offset + x'beta). On the
+#'   response scale this is **not** the mean of the population, unless the link is the identity.
+#' * `"integrate"`: the mean of the population,
+#'   m(eta, s) = integral of linkinv(eta + s t) phi(t) dt, with eta = offset + x'beta and s^2 =
+#'   z'Lambda Lambda'z. On the link scale it is link(m).
+#'
+#' @details
+#' # Standard errors
+#'
+#' They count the estimation of the coefficients and of the variance parameters.
+#'
+#' * Known cluster, `"eb"`: of eta-hat - eta, from the joint covariance of beta, theta and u:
+#'   d'V d + z'Lambda A^-1 Lambda'z, with d the derivative of the predicted eta in (beta, theta),
+#'   the mode included, V their covariance, and A the information on u at the mode (Booth and
+#'   Hobert 1998). On the response scale this is multiplied by |d mu / d eta|.
+#' * New cluster, `"eb"`: of the difference to the mean of a cluster that is drawn at random, so
+#'   that the variance between clusters is part of it: x'V x + z'Lambda Lambda'z on the link
+#'   scale, and the variance of m plus that of linkinv(eta + s t) on the response scale.
+#' * `"zero"`: x'V x.
+#' * `"integrate"`: of the population mean, by the delta method in beta and theta together.
+#'
+#' Variance parameters estimated on the boundary are taken as known. A residual variance is not part
+#' of any of them.
+#'
+#' # `re.form`
+#'
+#' Accepted with the meaning it has in package \pkg{lme4}: `NULL` is `"eb"`, `NA` and `~ 0` are
+#' `"zero"`. On the response scale the latter two come with a note that they are not the mean of the
+#' population; `random_effects = "zero"` is silent.
+#'
+#' @param object A fit by [glmm()].
+#' @param newdata A data frame with the covariates and offsets of the model (the response is not
+#'   needed), and, for `"eb"`, the grouping variable, which is matched by value. `NULL`: the rows
+#'   of the fit.
+#' @param type `"link"`, the linear predictor, or `"response"`, the mean (for a binomial family: the
+#'   probability).
+#' @param random_effects `"eb"`, `"zero"` or `"integrate"`, see above.
+#' @param re.form `NULL`, `NA` or `~ 0`: another way to choose `"eb"` or `"zero"`.
+#' @param se.fit Are standard errors wanted?
+#' @param allow.new.levels May `newdata` have clusters that were not in the fit?
+#' @param na.action What to do with rows of `newdata` that have missing values: by default they are
+#'   predicted as `NA`.
+#' @param ... Not used; other arguments are an error.
+#' @return A vector with a value for each row, in the order of the data; or, with `se.fit = TRUE`, a
+#'   list of two such vectors, `fit` and `se.fit`. If the fit was made with `na.action =
+#'   na.exclude`, rows that were left out are `NA`. A row without a known coefficient, covariate or
+#'   (for `"eb"`) cluster is `NA`.
+#' @section Conditions:
+#' * Note `margmix_note_new_clusters`: rows of `newdata` are in clusters that were not in the fit.
+#' * Note `margmix_note_zero_effect`: see `re.form`.
+#' * Error `margmix_error_new_clusters`: new clusters with `allow.new.levels = FALSE`.
+#' * Errors `margmix_error_newdata`, `margmix_error_new_factor_level`, `margmix_error_offset`:
+#'   `newdata` does not fit the model.
+#' * Error `margmix_error_re_form`: another `re.form`.
+#' @references
+#' Booth, J. G. and Hobert, J. P. (1998). Standard errors of prediction in generalized linear mixed
+#' models. *Journal of the American Statistical Association* **93**, 262-272.
+#'
+#' Zeger, S. L., Liang, K.-Y. and Albert, P. S. (1988). Models for longitudinal data: a generalized
+#' estimating equation approach. *Biometrics* **44**, 1049-1060.
+#' @examples
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
+#' predict(fit, type = "response")                       # by clinic and treatment
+#'
+#' # two clinics, one of them new, with standard errors
+#' new <- data.frame(clinic = c(3, 9), treatment = "drug")
+#' predict(fit, new, type = "response", se.fit = TRUE)
+#'
+#' # success probability in the population, and in a clinic at random effect 0
+#' arms <- data.frame(treatment = c("control", "drug"))
+#' predict(fit, arms, type = "response", random_effects = "integrate")
+#' predict(fit, arms, type = "response", random_effects = "zero")
+#' @export
+predict.glmm <- function(object, newdata = NULL, type = c("link", "response"),
+                         random_effects = c("eb", "zero", "integrate"), re.form, se.fit = FALSE,
+                         allow.new.levels = TRUE, na.action = stats::na.pass, ...) {
+  check_dots(..., known = names(formals(predict.glmm)))
+  type <- one_of(type, c("link", "response"), "type")
+  if (missing(re.form)) {
+    random_effects <- one_of(random_effects, c("eb", "zero", "integrate"), "random_effects")
+  } else {
+    if (!missing(random_effects)) {
+      abort("re_form", "Only one of `random_effects` and `re.form` can be given.")
+    }
+    random_effects <- if (is_zero_form(re.form)) "zero" else "eb"
+    if (random_effects == "zero" && type == "response") note_zero_effect(object$family)
+  }
+  rows <- if (is.null(newdata)) {
+    fitted_rows(object, random_effects)
+  } else {
+    new_rows(object, newdata, random_effects, na.action)
+  }
+  if (random_effects == "eb" && !is.null(newdata)) report_new_clusters(rows, allow.new.levels)
+  predicted <- predict_rows(object, rows, type, random_effects, se.fit)
+  restore <- function(x) name_rows(x, rows, object)
+  if (!se.fit) return(restore(predicted$fit))
+  list(fit = restore(predicted$fit), se.fit = restore(sqrt(predicted$variance)))
+}
+
+# Arguments ---------------------------------------------------------------------------------------
+
+#' Is `re.form` a way to say "no random effects"?
+#'
+#' @return `TRUE` for `NA` and `~ 0`, `FALSE` for `NULL`.
+#' @section Errors: `re_form` for anything else.
+#' @noRd
+is_zero_form <- function(re.form) {
+  if (is.null(re.form)) return(FALSE)
+  if (is.atomic(re.form) && length(re.form) == 1L && is.na(re.form)) return(TRUE)
+  if (inherits(re.form, "formula") && length(re.form) == 2L && identical(re.form[[2L]], 0)) {
+    return(TRUE)
+  }
+  abort("re_form", "`re.form` must be NULL (all random effects), NA or ~ 0 (none).",
+    given = substr(expression_text(re.form), 1L, 60L)
+  )
+}
+
+note_zero_effect <- function(family) {
+  if (family$link == "identity") return(invisible())
+  note("zero_effect",
+    "These are values at random effect 0, not means of the population.",
+    hint = "random_effects = \"integrate\" gives the means of the population."
+  )
+}
+
+report_new_clusters <- function(rows, allowed) {
+  new <- rows$new_label[!is.na(rows$new_label)]
+  if (!length(new)) return(invisible())
+  labels <- unique(new)
+  if (!allowed) {
+    abort("new_clusters", "The clusters of `newdata` must be those of the fit.",
+      given = paste0(rows$group, " ", some_of(labels)),
+      hint = "allow.new.levels = TRUE predicts new clusters.", levels = labels
+    )
+  }
+  note("new_clusters",
+    "New clusters are predicted without random effects of their own.",
+    given = paste0(
+      length(new), ngettext(length(new), " row", " rows"), " in ", length(labels), " new ",
+      ngettext(length(labels), "cluster", "clusters"), " of `", rows$group, "`: ", some_of(labels)
+    ),
+    hint = paste(
+      "On the response scale the random effects are integrated out;",
+      "on the link scale they are 0."
+    ),
+    levels = labels
+  )
+}
+
+# Rows --------------------------------------------------------------------------------------------
+
+#' The rows to predict
+#'
+#' `fitted_rows()`: those of the fit, sorted as in the design; `new_rows()`: those of new data.
+#'
+#' @return A list: `X`, `Z`, `offset`, `cluster`, `new_label` (see [design_newdata()]; the last
+#'   three only as far as `random_effects` needs them), `labels`, `na.action`, `group`, and
+#'   `sorted`: are the rows sorted as in the design?
+#' @noRd
+fitted_rows <- function(object, random_effects) {
+  design <- object$design
+  rows <- design[c("X", "Z", "offset", "group")]
+  if (random_effects == "eb") {
+    rows$cluster <- rep.int(seq_along(design$levels), diff(design$start))
+  }
+  rows$labels <- attr(object$frame$frame, "row.names")
+  rows$na.action <- object$frame$na.action
+  c(rows, list(sorted = TRUE))
+}
+
+new_rows <- function(object, newdata, random_effects, na.action) {
+  newdata <- as_newdata(newdata)
+  needed <- switch(random_effects, eb = TRUE, integrate = "Z", zero = FALSE)
+  rows <- design_newdata(object, newdata, needed, na.action)
+  labels <- attr(newdata, "row.names")
+  rows$labels <- if (length(rows$na.action)) labels[-rows$na.action] else labels
+  c(rows, list(group = object$design$group, sorted = FALSE))
+}
+
+# In the caller's order, with the caller's row names. Automatic ones stay a deferred conversion of
+# integers, which takes no memory.
+name_rows <- function(x, rows, object) {
+  if (rows$sorted) x <- caller_order(x, object$design)
+  names(x) <- as.character(rows$labels)
+  stats::napredict(rows$na.action, x)
+}
+
+# Values ------------------------------------------------------------------------------------------
+
+#' Predictions of rows
+#'
+#' @param rows From [fitted_rows()] or [new_rows()].
+#' @return A list: `fit`, and `variance` (`NULL` unless wanted).
+#' @noRd
+predict_rows <- function(object, rows, type, random_effects, variance = FALSE) {
+  known <- if (!rows$sorted) known_rows(object, rows)
+  whole <- is.null(known) || all(known)
+  if (!whole) rows <- take_prediction_rows(rows, known)
+  out <- switch(random_effects,
+    zero = predict_zero(object, rows, type, variance),
+    integrate = predict_population(object, rows, type, variance),
+    eb = predict_cluster(object, rows, type, variance)
+  )
+  if (whole) return(out)
+  lapply(out, function(x) if (!is.null(x)) replace(rep(NA_real_, length(known)), known, x))
+}
+
+# Rows without a missing value in what they need.
+known_rows <- function(object, rows) {
+  known <- !is.na(fixed_predictor(object, rows))
+  if (!is.null(rows$Z)) known <- known & !is.na(rowSums(rows$Z))
+  if (!is.null(rows$new_label)) known <- known & !(is.na(rows$cluster) & is.na(rows$new_label))
+  known
+}
+
+take_prediction_rows <- function(rows, take) {
+  for (name in c("X", "Z")) {
+    if (!is.null(rows[[name]])) rows[[name]] <- rows[[name]][take, , drop = FALSE]
+  }
+  for (name in c("offset", "cluster")) rows[[name]] <- rows[[name]][take]
+  rows
+}
+
+predict_zero <- function(object, rows, type, variance) {
+  eta <- fixed_predictor(object, rows)
+  v <- if (variance) {
+    fixed <- seq_along(object$beta)
+    V <- object$vcov_full[fixed, fixed, drop = FALSE]
+    quadratic_rows(length(eta), V, function(take) rows$X[take, , drop = FALSE])
+  }
+  on_scale(eta, v, type, object$family)
+}
+
+predict_population <- function(object, rows, type, variance) {
+  m <- population_mean(object, rows, variance)
+  if (type == "response") return(list(fit = m$mean, variance = m$variance))
+  eta <- object$family$linkfun(m$mean)
+  list(fit = eta, variance = if (variance) m$variance / object$family$mu.eta(eta)^2)
+}
+
+predict_cluster <- function(object, rows, type, variance) {
+  eta <- fixed_predictor(object, rows) + random_predictor(object, rows)
+  v <- if (variance) cluster_variance(object, rows)
+  out <- on_scale(eta, v, type, object$family)
+  if (type == "link" || !anyNA(rows$cluster)) return(out)
+  new <- which(is.na(rows$cluster))
+  new_only <- take_prediction_rows(rows, new)
+  m <- population_mean(object, new_only, variance)
+  out$fit[new] <- m$mean
+  if (variance) {
+    s <- random_sd(new_only$Z, object$Lambda)
+    between <- between_variance(eta[new], s, m$mean, object$family)
+    out$variance[new] <- m$variance + between
+  }
+  out
+}
+
+cluster_variance <- function(object, rows) {
+  if (anyNA(diag(object$vcov_full)[seq_along(object$beta)])) return(rep(NA_real_, nrow(rows$X)))
+  engine_eb_variance(object, rows$X, rows$Z, rows$cluster)
+}
+
+# z'b with b at its mode; 0 in new clusters.
+random_predictor <- function(object, rows) {
+  b <- object$modes %*% t(object$Lambda)
+  out <- numeric(nrow(rows$Z))
+  for (k in seq_len(ncol(b))) out <- out + rows$Z[, k] * b[rows$cluster, k]
+  if (anyNA(rows$cluster)) out[is.na(rows$cluster)] <- 0
+  out
+}
+
+on_scale <- function(eta, variance, type, family) {
+  if (type == "link") return(list(fit = eta, variance = variance))
+  list(
+    fit = family$linkinv(eta),
+    variance = if (!is.null(variance)) family$mu.eta(eta)^2 * variance
+  )
+}

@@ -1,0 +1,83 @@
+# Which integration rule: an order that was asked for, or the least that is fine enough.
+
+check_nAGQ <- function(nAGQ) {
+  if (identical(nAGQ, "auto")) return("auto")
+  ok <- is.numeric(nAGQ) && length(nAGQ) == 1L && is.finite(nAGQ) && nAGQ == round(nAGQ) &&
+    nAGQ >= 1 && nAGQ <= 300
+  if (!ok) {
+    abort("nAGQ", "`nAGQ` must be \"auto\" or a whole number from 1 (Laplace) to 300.",
+      given = paste(deparse(nAGQ), collapse = " ")
+    )
+  }
+  as.integer(nAGQ)
+}
+
+#' Refine the rule until the log-likelihood stays
+#'
+#' K is judged against 2K + 1 at the same parameters, first at the Laplace optimum to find where to
+#' begin, then at the optimum for K. A rule of more than `control$max_nodes` nodes per cluster is
+#' not fitted: then a note gives the estimated error.
+#'
+#' @param laplace The Laplace optimum, from [maximise()].
+#' @return list(fit, K, error): the optimum for K, and the estimated error of its log-likelihood.
+#' @noRd
+refine_rule <- function(problem, laplace) {
+  control <- problem$control
+  q <- ncol(problem$design$Z)
+  affordable <- function(K) K^q <= control$max_nodes && K <= 300L
+  K <- c(7L, 5L, 3L)[min(q, 3L)]
+  fit <- laplace
+  # Away from the optimum a rough look is enough.
+  while (rule_error(problem, K, fit) > 100 * control$auto_tolerance && affordable(2L * K + 1L)) {
+    K <- 2L * K + 1L
+  }
+  repeat {
+    fit <- maximise_K(problem, K, fit)
+    error <- rule_error(problem, K, fit)
+    if (error <= control$auto_tolerance || !affordable(2L * K + 1L)) break
+    K <- 2L * K + 1L
+  }
+  if (error > control$auto_tolerance) note_quadrature(K, q, error, control)
+  list(fit = fit, K = K, error = error)
+}
+
+# |logLik(2K + 1) - logLik(K)| at the parameters of `fit`; where the finer rule would be too large,
+# the coarser one stands in for it, which overstates the error.
+rule_error <- function(problem, K, fit) {
+  q <- ncol(problem$design$Z)
+  other <- 2L * K + 1L
+  if (other^q > 12 * problem$control$max_nodes || other > 300L) other <- max(1L, (K - 1L) %/% 2L)
+  psi <- drop(problem$map %*% fit$x)
+  value <- function(K) {
+    engine_evaluate(
+      problem$design, problem$family, psi, K, 0L, fit$modes, problem$control
+    )$value
+  }
+  error <- abs(value(other) - value(K))
+  if (is.finite(error)) error else Inf
+}
+
+note_quadrature <- function(K, q, error, control) {
+  note("quadrature", paste0(
+    "The integration rule stopped at its node budget: the log-likelihood may be off by about ",
+    signif(error, 2L), "."
+  ),
+  given = paste0(K, " nodes in each of ", q, " dimensions, ", K^q, " per cluster"),
+  hint = "Raise `max_nodes` in glmm_control(), or give `nAGQ` a whole number.",
+  K = K, error = error
+  )
+}
+
+# The optimum for K from a fit with another rule. Where the two disagree strongly, sparse binary data
+# may have a spurious Laplace optimum: other starts are tried and the best one is kept.
+maximise_K <- function(problem, K, from) {
+  fit <- maximise(problem, K, from$x, from$modes)
+  if (abs(fit$value - from$value) < 2 || K == 1L) return(fit)
+  theta <- ncol(problem$design$X) + seq_along(problem$design$theta_col)
+  for (factor in c(0.4, 2.5)) {
+    x <- replace(from$x, theta, factor * from$x[theta])
+    other <- tryCatch(maximise(problem, K, x, from$modes), margmix_error_start = function(e) NULL)
+    if (!is.null(other) && other$value > fit$value + 1e-6) fit <- other
+  }
+  fit
+}

@@ -1,0 +1,107 @@
+# Random effects of the clusters: empirical-Bayes modes, means and medians.
+
+#' Random effects of the clusters
+#'
+#' @description
+#' ```
+#' fit <- glmm(severe ~ treatment * scheduled + (1 | patient), toenail, binomial())
+#' b <- ranef(fit, type = "mean")
+#' head(as.data.frame(b))
+#' plot(b)
+#' ```
+#'
+#' @details
+#' The distribution of the random effects b_i of cluster i given its responses, at the estimated
+#' parameters (empirical Bayes):
+#'
+#' * `"mode"`: the point of highest density, b = Lambda u, as other R packages report it;
+#'   variances are those of the normal approximation there, Lambda (I + Lambda'Z'WZ Lambda)^-1
+#'   Lambda' with observed weights W;
+#' * `"mean"`: the mean, and the variance around it, from the quadrature weights, without a normal
+#'   approximation;
+#' * `"median"`: the median of each effect, with the same variances as `"mean"`.
+#'
+#' In sparse binary data the three differ: the posterior is skewed for a cluster whose responses
+#' are all equal. Variances do not include the uncertainty of the estimated parameters.
+#'
+#' @param object A fit of [glmm()].
+#' @param type `"mode"`, `"mean"` or `"median"`.
+#' @param condVar `TRUE` to add the conditional variances.
+#' @param ... Not used; for `plot()`, passed to [graphics::plot.default()].
+#' @return `ranef()`: a list of class `ranef.glmm`, named by the grouping factor, with a data frame
+#'   that has a row for each cluster (its label) and a column for each effect, in units of the
+#'   predictor; its attribute `postVar` (q x q x m) has the conditional variances.
+#'
+#'   `as.data.frame()`: a row for each cluster and effect with the columns `grp`, `term`, `level`
+#'   (cluster), `condval` and `condsd`.
+#' @section Errors: `margmix_error_argument`.
+#' @seealso [plot_shrinkage()]
+#' @examples
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
+#' ranef(fit)
+#' as.data.frame(ranef(fit, type = "mean"))
+#' plot(ranef(fit))
+#' @export
+ranef.glmm <- function(object, type = c("mode", "mean", "median"), condVar = TRUE, ...) {
+  check_dots(..., known = names(formals(ranef.glmm)))
+  type <- one_of(type, c("mode", "mean", "median"), "type")
+  if (type == "mode") {
+    value <- object$modes %*% t(object$Lambda)
+    variance <- if (condVar) engine_mode_variance(object)
+  } else {
+    posterior <- engine_posterior(object, median = type == "median")
+    value <- posterior[[type]]
+    variance <- if (condVar) posterior$var
+  }
+  effects <- random_frame(value, object$design)
+  if (condVar) {
+    names <- colnames(object$design$Z)
+    dimnames(variance) <- list(names, names, object$design$levels)
+    attr(effects, "postVar") <- variance
+  }
+  structure(stats::setNames(list(effects), object$design$group), type = type, class = "ranef.glmm")
+}
+
+random_frame <- function(value, design) {
+  dimnames(value) <- list(design$levels, colnames(design$Z))
+  data.frame(value, check.names = FALSE)
+}
+
+#' @rdname ranef.glmm
+#' @param x The result of `ranef()`.
+#' @param rows Clusters to print.
+#' @export
+print.ranef.glmm <- function(x, rows = 20L, ...) {
+  for (group in names(x)) {
+    effects <- x[[group]]
+    attr(effects, "postVar") <- NULL
+    m <- nrow(effects)
+    cat("Random effects of ", code(group), ", empirical-Bayes ", attr(x, "type"), ":\n", sep = "")
+    print(utils::head(effects, rows), ...)
+    if (m > rows) cat("... and", m - rows, "more clusters\n")
+  }
+  invisible(x)
+}
+
+#' @rdname ranef.glmm
+#' @param row.names,optional Not used (arguments of the generic).
+#' @export
+as.data.frame.ranef.glmm <- function(x, row.names = NULL, optional = FALSE, ...) {
+  parts <- lapply(names(x), function(group) {
+    effects <- x[[group]]
+    m <- nrow(effects)
+    names <- colnames(effects)
+    levels <- factor(rownames(effects), rownames(effects))
+    data.frame(
+      grp = group, term = factor(rep(names, each = m), names), level = rep(levels, length(names)),
+      condval = unlist(effects, use.names = FALSE), condsd = conditional_sd(effects)
+    )
+  })
+  do.call(rbind, parts)
+}
+
+conditional_sd <- function(effects) {
+  variance <- attr(effects, "postVar")
+  if (is.null(variance)) return(NA_real_)
+  as.vector(vapply(seq_along(effects), function(r) sqrt(variance[r, r, ]), numeric(nrow(effects))))
+}

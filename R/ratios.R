@@ -1,0 +1,154 @@
+# Ratios: exponentiated coefficients under the name they have for the link.
+
+#' Conditional odds, rate and risk ratios
+#'
+#' @description
+#' ```
+#' fit <- glmm(severe ~ treatment * scheduled + (1 | patient), toenail, binomial())
+#' odds_ratios(fit)
+#' ```
+#'
+#' @details
+#' exp(beta) with limits exp(beta -/+ t SE). For a mixed model these ratios are **conditional**:
+#' they compare two values of a covariate for the same cluster (or for clusters with equal random
+#' effects). Odds ratios for the population are nearer to 1.
+#'
+#' * `odds_ratios()`: binomial family with logit link.
+#' * `rate_ratios()`: Poisson family with log link.
+#' * `risk_ratios()`: binomial family with log link.
+#'
+#' A row of an interaction is the factor by which one ratio multiplies for a unit of the other
+#' covariate.
+#'
+#' @inheritParams summary.glmm
+#' @param object A fit.
+#' @param level Confidence level.
+#' @param intercept `TRUE` to include the intercept: the odds, rate or risk itself where all
+#'   covariates are 0 and the random effects are 0 (not that of the population).
+#' @param x A table of ratios.
+#' @return A data frame of class `margmix_ratios` with the columns `term`, `estimate`,
+#'   `conf.low`, `conf.high`, `std.error` (of the log ratio), `df`, `statistic` and `p.value` (of
+#'   the test that the ratio is 1), and the row names `term`. Its print says which question the
+#'   ratios answer and which covariance matrix was used.
+#' @section Conditions: error `margmix_error_link`: the link does not give that ratio; and those
+#'   of [summary.glmm()].
+#' @examples
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
+#' odds_ratios(fit)
+#' odds_ratios(fit, vcov = "KC", level = 0.9)
+#' @export
+odds_ratios <- function(object, ...) UseMethod("odds_ratios")
+
+#' @rdname odds_ratios
+#' @export
+rate_ratios <- function(object, ...) UseMethod("rate_ratios")
+
+#' @rdname odds_ratios
+#' @export
+risk_ratios <- function(object, ...) UseMethod("risk_ratios")
+
+#' @rdname odds_ratios
+#' @export
+odds_ratios.glmm <- function(object, vcov = "model", df = "default", level = 0.95,
+                             intercept = FALSE, ...) {
+  check_dots(..., known = names(formals(odds_ratios.glmm)))
+  conditional_ratios(object, "odds", vcov, df, level, intercept)
+}
+
+#' @rdname odds_ratios
+#' @export
+rate_ratios.glmm <- function(object, vcov = "model", df = "default", level = 0.95,
+                             intercept = FALSE, ...) {
+  check_dots(..., known = names(formals(rate_ratios.glmm)))
+  conditional_ratios(object, "rate", vcov, df, level, intercept)
+}
+
+#' @rdname odds_ratios
+#' @export
+risk_ratios.glmm <- function(object, vcov = "model", df = "default", level = 0.95,
+                             intercept = FALSE, ...) {
+  check_dots(..., known = names(formals(risk_ratios.glmm)))
+  conditional_ratios(object, "risk", vcov, df, level, intercept)
+}
+
+# The family and link whose exponentiated coefficients have the name.
+ratio_links <- list(
+  odds = c("binomial", "logit"), rate = c("poisson", "log"), risk = c("binomial", "log")
+)
+
+conditional_ratios <- function(fit, ratio, vcov, df, level, intercept) {
+  check_ratio(fit, ratio)
+  inference <- coef_inference(fit, vcov, df, level)
+  ratio_table(fit, inference, intercept, heading = c(
+    paste0("Conditional ", ratio, " ratios (for a given ", fit$design$group,
+      ": random effects held fixed)"
+    ),
+    paste0(format_level(level), " ", inference$words)
+  ))
+}
+
+check_ratio <- function(fit, ratio) {
+  family <- stats::family(fit)
+  needed <- ratio_links[[ratio]]
+  if (family$family == needed[1L] && family$link == needed[2L]) return(invisible())
+  fits <- vapply(ratio_links, function(pair) all(pair == c(family$family, family$link)), NA)
+  label <- function(pair) paste0(pair[1L], "(", pair[2L], ")")
+  abort("link",
+    paste0("For ", ratio, " ratios the family and link must be ", label(needed), "."),
+    given = label(c(family$family, family$link)),
+    hint = if (any(fits)) {
+      paste0("Use ", names(ratio_links)[fits], "_ratios().")
+    } else {
+      "exp() of a coefficient of this link is not a ratio of odds, rates or risks."
+    }
+  )
+}
+
+#' Table of exponentiated coefficients
+#'
+#' @param fit A fit with `coefficients` and `design`.
+#' @param inference From `coef_inference()`.
+#' @param heading Lines to print above the table.
+#' @return See [odds_ratios()].
+#' @noRd
+ratio_table <- function(fit, inference, intercept, heading) {
+  table <- inference$table
+  rows <- if (intercept) seq_len(nrow(table)) else which(rownames(table) != "(Intercept)")
+  order <- attr(fit$design$terms, "order")
+  products <- fit$design$assign[rows] %in% which(order > 1L)
+  table <- table[rows, , drop = FALSE]
+  structure(
+    data.frame(
+      term = rownames(table), estimate = exp(table$estimate), conf.low = exp(table$conf.low),
+      conf.high = exp(table$conf.high), table[c("std.error", "df", "statistic", "p.value")],
+      row.names = rownames(table)
+    ),
+    class = c("margmix_ratios", "data.frame"),
+    heading = heading, level = inference$level,
+    notes = c(inference$notes, if (any(products)) {
+      c(interaction = "Rows of interactions are ratios of ratios.")
+    })
+  )
+}
+
+format_level <- function(level) paste0(format(100 * level), "%")
+
+#' @rdname odds_ratios
+#' @export
+print.margmix_ratios <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  expected <- c("estimate", "conf.low", "conf.high", "p.value")
+  if (!all(expected %in% names(x))) return(print(as.data.frame(unclass(x)), digits = digits))
+  if (length(attr(x, "heading"))) cat(attr(x, "heading"), "", sep = "\n")
+  shown <- cbind(
+    Ratio = format_ratio(x$estimate, digits),
+    Lower = format_ratio(x$conf.low, digits), Upper = format_ratio(x$conf.high, digits),
+    `p-value` = format.pval(x$p.value, digits = 2L, eps = 1e-4)
+  )
+  rownames(shown) <- row.names(x)
+  print(shown, quote = FALSE, right = TRUE)
+  print_remarks(attr(x, "notes"))
+  invisible(x)
+}
+
+# Each number by itself: an upper limit of 1e6 must not cost the others their digits.
+format_ratio <- function(x, digits) vapply(x, format, "", digits = digits)

@@ -1,0 +1,163 @@
+# summary(): everything a reader needs to trust the numbers, on one screen.
+
+#' Summary of a mixed model
+#'
+#' @description
+#' ```
+#' summary(fit)
+#' summary(fit, vcov = "KC")      # cluster-robust, with Satterthwaite df
+#' ```
+#'
+#' @details
+#' The coefficients are **conditional**: they compare two values of a covariate within the same
+#' cluster, or between clusters with the same random effects. With a link other than the identity
+#' they are further from 0 than population-averaged ones.
+#'
+#' Intervals and tests use the t distribution. Degrees of freedom, `df = "default"`:
+#'
+#' * with `vcov = "model"` (`df = "between-within"`): K - p_b for a column that is constant in
+#'   clusters or varies mostly between them, where K is the number of clusters and p_b the number
+#'   of constant columns; N - K - p_w (at least 1) for a column that is balanced or randomised
+#'   within clusters, which is when the between-cluster share of its variance (one-way analysis of
+#'   variance) is below 0.1. N counts rows, or trials for a binomial response, and p_w = p - p_b
+#'   (Li and Redden 2015);
+#' * with `vcov = "KC"` (`df = "satterthwaite"`): the degrees of freedom of the robust variance
+#'   itself (McCaffrey and Bell 2006), which holds its level also with few, unequal clusters;
+#' * with `vcov = "robust"` or a matrix: K - p_b for every row.
+#'
+#' `df = Inf` gives normal intervals, as most other software prints for these models.
+#'
+#' The model-based matrix assumes the distribution of the random effects and of the response. When
+#' the plain robust standard error of a row differs from it by more than a quarter, a note says
+#' so. Rows that rest on fewer than 10 degrees of freedom are listed; fewer than 4 give a warning.
+#'
+#' The estimated integration error is the log-likelihood at the estimates with 2K + 1 nodes minus
+#' that with the K nodes used.
+#'
+#' @param object A fit of [glmm()].
+#' @param vcov Covariance matrix of the coefficients: `"model"`, `"robust"`, `"KC"` (see
+#'   [vcov.glmm()]), or a matrix.
+#' @param df Degrees of freedom: `"default"`, `"between-within"`, `"satterthwaite"`, or numbers,
+#'   one for all coefficients or one for each.
+#' @param level Confidence level of the limits in `coefficients`.
+#' @param x A summary.
+#' @param digits Significant digits to print.
+#' @param ... Not used.
+#' @return A list of class `summary.glmm`: `coefficients` (data frame: `estimate`, `std.error`,
+#'   `df`, `statistic`, `p.value`, `conf.low`, `conf.high`), `vcov`, `varcor`, `words` (which
+#'   covariance and degrees of freedom), `error` (estimated integration error), `se_ratio` (robust
+#'   over model-based), `remarks`, and `fit`.
+#' @section Conditions: errors `margmix_error_argument`, `margmix_error_vcov`,
+#'   `margmix_error_df`; warnings `margmix_warning_few_clusters`, `margmix_warning_leverage`.
+#' @references
+#' Li, P. and Redden, D. T. (2015). Comparing denominator degrees of freedom approximations for the
+#' generalized linear mixed model in analyzing binary outcome in small sample cluster-randomized
+#' trials. *BMC Medical Research Methodology* **15**, 38.
+#'
+#' McCaffrey, D. F. and Bell, R. M. (2006). Improved hypothesis testing for coefficients in
+#' generalized estimating equations with small samples of clusters. *Statistics in Medicine*
+#' **25**, 4081-4098.
+#' @examples
+#' fit <- glmm(outcome ~ treat + center + age + (1 | patient), respiratory, binomial())
+#' summary(fit)
+#' summary(fit, vcov = "KC")$coefficients
+#' @export
+summary.glmm <- function(object, vcov = "model", df = "default", level = 0.95, ...) {
+  check_dots(..., known = names(formals(summary.glmm)))
+  inference <- coef_inference(object, vcov, df, level)
+  ratio <- robust_ratio(object)
+  remarks <- c(fit_remarks(object), inference$notes)
+  if (inference$type == "model") remarks <- c(remarks, se_note(ratio))
+  structure(list(
+    coefficients = inference$table, vcov = inference$vcov, type = inference$type,
+    level = level, words = inference$words, varcor = VarCorr(object),
+    error = integration_error(object), se_ratio = ratio, remarks = remarks, fit = object
+  ), class = "summary.glmm")
+}
+
+#' @rdname summary.glmm
+#' @export
+print.summary.glmm <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  fit <- x$fit
+  cat(fit_heading(fit, x$error), sep = "\n")
+  cat("\n", format_logLik(fit), "\n\n", sep = "")
+  print(x$varcor, digits = digits)
+  cat("\n", size_words(fit), "\n\n", sep = "")
+  cat(coefficient_heading(), ":\n", sep = "")
+  print_coefficients(x$coefficients, digits)
+  cat(x$words, "\n", sep = "")
+  if (x$type == "model") cat("It assumes the model for the response and the random effects.\n")
+  cat(convergence_words(fit$convergence), "\n", sep = "")
+  print_remarks(x$remarks)
+  invisible(x)
+}
+
+#' @rdname summary.glmm
+#' @export
+vcov.summary.glmm <- function(object, ...) complete_vcov(object$vcov, object$fit$design$aliased)
+
+#' @rdname summary.glmm
+#' @export
+coef.summary.glmm <- function(object, ...) as.matrix(object$coefficients)
+
+print_coefficients <- function(table, digits) {
+  if (!nrow(table)) {
+    cat("(no fixed effects)\n")
+    return(invisible())
+  }
+  shown <- cbind(
+    Estimate = table$estimate, `Std. Error` = table$std.error, df = round(table$df, 1L),
+    `t value` = table$statistic, `Pr(>|t|)` = table$p.value
+  )
+  rownames(shown) <- rownames(table)
+  if (all(is.na(table$df) | table$df == Inf)) {
+    shown <- shown[, -3L, drop = FALSE]
+    colnames(shown)[3:4] <- c("z value", "Pr(>|z|)")
+  }
+  stats::printCoefmat(shown,
+    digits = digits, cs.ind = 1:2, tst.ind = ncol(shown) - 1L, has.Pvalue = TRUE,
+    P.values = TRUE, signif.stars = FALSE, na.print = "NA"
+  )
+}
+
+convergence_words <- function(convergence) {
+  paste0(
+    if (isTRUE(convergence$converged)) "Converged" else "NOT converged",
+    ": scaled gradient g'H^-1 g = ", format(signif(convergence$criterion, 2L)), " (limit 1e-10), ",
+    count_of(convergence$iterations, "iteration"), "."
+  )
+}
+
+# Integration error -----------------------------------------------------------------------------
+
+#' Estimated error of the log-likelihood from numerical integration
+#'
+#' @return The log-likelihood with 2K + 1 nodes minus that with K; as stored if the fit knows it;
+#'   0 for an exact likelihood; `NA` if the finer rule would need more than `budget` node-rows.
+#' @noRd
+integration_error <- function(fit, budget = 2e9) {
+  rule <- fit$rule
+  if (identical(rule$method, "exact")) return(0)
+  if (length(rule$error) == 1L && !is.na(rule$error)) return(rule$error)
+  K <- 2 * rule$K + 1
+  if (K^ncol(fit$design$Z) * nrow(fit$design$X) > budget) return(NA_real_)
+  engine_loglik_at(fit, K) - fit$logLik
+}
+
+# Robust against model-based --------------------------------------------------------------------
+
+# Ratio of the plain robust to the model-based standard error of each coefficient.
+robust_ratio <- function(fit) {
+  se <- function(type) sqrt(diag(beta_vcov(fit, type)$vcov))
+  se("robust") / se("model")
+}
+
+se_note <- function(ratio) {
+  apart <- which(ratio > 1.25 | ratio < 0.8)
+  if (!length(apart)) return(NULL)
+  c(robust = paste0(
+    "Robust and model-based SE differ by more than a quarter (ratio): ",
+    some_of(paste0(names(ratio)[apart], " (", sprintf("%.2f", ratio[apart]), ")"), 8L), ".\n",
+    "The model may not describe the dependence in the data; compare vcov = \"KC\"."
+  ))
+}

@@ -1,0 +1,117 @@
+# Covariance matrices of the estimates.
+
+#' Covariance matrix of the estimates
+#'
+#' @description
+#' ```
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
+#' vcov(fit)                  # model-based
+#' vcov(fit, type = "KC")     # cluster-robust, corrected for few clusters
+#' ```
+#'
+#' @details
+#' With l_i the log-likelihood of cluster i, s_i = d l_i / d beta its score and B_i = - d^2 l_i /
+#' (d beta d beta') its observed information, B = sum B_i:
+#'
+#' * `"model"`: the block of beta of the inverse observed information of all parameters (beta,
+#'   theta and, for Gaussian responses, log phi). It rests on the whole model: the distribution of
+#'   the response and of the random effects. With `REML = TRUE` it is that of the restricted
+#'   likelihood.
+#' * `"robust"`: the sandwich J^-1 (sum s_i s_i') J^-1 over all parameters, J their observed
+#'   information (White 1982; Huber's sandwich with clusters as units). It is too small with few
+#'   clusters.
+#' * `"KC"`: B^-1 (sum r_i r_i') B^-1 with r_i = (I - B_i B^-1)^(-1/2) s_i, the bias correction of
+#'   Kauermann and Carroll (2001), with the variance parameters held fixed.
+#'
+#' `summary()`, `confint()`, `odds_ratios()` and the like take `vcov =` and print which matrix was
+#' used.
+#'
+#' @param object A fit of [glmm()].
+#' @param type `"model"`, `"robust"` or `"KC"`.
+#' @param full `TRUE` for all parameters: beta, theta (the free entries of Lambda, the Cholesky
+#'   factor of the random-effects covariance, on the scale of the predictor) and, for Gaussian
+#'   responses, the log of phi = sigma^2. Parameters on the boundary have `NA`.
+#' @param complete `TRUE`: aliased coefficients have rows and columns of `NA`, as in
+#'   [stats::vcov()] of a [stats::glm()]; `FALSE`: they are left out.
+#' @param ... Not used.
+#' @return A symmetric matrix with names.
+#' @section Errors: `margmix_error_argument`: an unknown type, or `full = TRUE` with `"KC"`, which
+#'   is defined for beta only.
+#' @references
+#' Kauermann, G. and Carroll, R. J. (2001). A note on the efficiency of sandwich covariance matrix
+#' estimation. *Journal of the American Statistical Association* **96**, 1387-1396.
+#'
+#' White, H. (1982). Maximum likelihood estimation of misspecified models. *Econometrica* **50**,
+#' 1-25.
+#' @examples
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
+#' sqrt(diag(vcov(fit)))
+#' sqrt(diag(vcov(fit, type = "KC")))
+#' vcov(fit, full = TRUE)
+#' @export
+vcov.glmm <- function(object, type = c("model", "robust", "KC"), full = FALSE, complete = TRUE,
+                      ...) {
+  check_dots(..., known = names(formals(vcov.glmm)))
+  type <- one_of(type, c("model", "robust", "KC"), "type")
+  V <- if (full) full_vcov(object, type) else beta_vcov(object, type)$vcov
+  if (complete) complete_vcov(V, object$design$aliased) else V
+}
+
+#' The matrix of the estimated coefficients
+#'
+#' @return A list: `vcov` (p x p, named); for `"KC"` also `df` (Satterthwaite) and `leverage`, the
+#'   largest eigenvalue of B_i B^-1 in each cluster.
+#' @noRd
+beta_vcov <- function(fit, type) {
+  if (type == "model") {
+    beta <- seq_along(fit$beta)
+    return(list(vcov = named_square(fit$vcov_full[beta, beta, drop = FALSE], names(fit$beta))))
+  }
+  sandwich <- engine_sandwich(fit, type)
+  sandwich$vcov <- named_square(sandwich$vcov, names(fit$beta))
+  sandwich
+}
+
+full_vcov <- function(fit, type) {
+  if (type == "KC") {
+    abort("argument", "`full = TRUE` must come with type \"model\" or \"robust\".",
+      given = "type = \"KC\"", hint = "The KC correction is defined for the fixed effects."
+    )
+  }
+  V <- if (type == "model") fit$vcov_full else engine_sandwich(fit, "robust")$vcov_full
+  named_square(V, parameter_names(fit))
+}
+
+parameter_names <- function(fit) {
+  c(names(fit$beta), names(fit$theta), if (family_tools(fit$family)$has_dispersion) "log_phi")
+}
+
+named_square <- function(V, names) {
+  dimnames(V) <- list(names, names)
+  V
+}
+
+# Rows and columns of NA for aliased coefficients.
+complete_vcov <- function(V, aliased) {
+  if (!any(aliased)) return(V)
+  others <- setdiff(rownames(V), names(aliased))
+  names <- c(names(aliased), others)
+  out <- matrix(NA_real_, length(names), length(names), dimnames = list(names, names))
+  kept <- c(which(!aliased), length(aliased) + seq_along(others))
+  out[kept, kept] <- V
+  out
+}
+
+#' One of several words
+#'
+#' @return The element of `choices` that `x` is, or abbreviates; the first if `x` is `choices`.
+#' @section Errors: `argument`.
+#' @noRd
+one_of <- function(x, choices, name) {
+  if (identical(x, choices)) return(choices[1L])
+  found <- if (is.character(x) && length(x) == 1L) pmatch(x, choices) else NA
+  if (!is.na(found)) return(choices[found])
+  abort("argument", paste0(code(name), " must be one of ", some_of(dQuote(choices, FALSE)), "."),
+    given = if (is.character(x)) some_of(dQuote(x, FALSE)) else class(x)[1L]
+  )
+}

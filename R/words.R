@@ -1,0 +1,99 @@
+# Lines of text that several print methods share.
+
+# What was fitted: heading, formula, data, family, criterion and rule.
+fit_heading <- function(fit, error = fit$rule$error) {
+  criterion <- if (isTRUE(fit$REML)) "restricted maximum likelihood (REML)" else "maximum likelihood"
+  formula <- paste(deparse(stats::formula(fit), width.cutoff = 80L), collapse = "\n         ")
+  c(
+    paste("Generalized linear mixed model, fitted by", criterion),
+    paste("Formula:", formula),
+    if (has_text(fit$frame$data_name)) paste("Data:   ", fit$frame$data_name),
+    paste0("Family:  ", fit$family$family, "(", fit$family$link, ")"),
+    paste("Rule:   ", rule_words(fit$rule, error))
+  )
+}
+
+has_text <- function(x) length(x) == 1L && !x %in% c("", "NULL")
+
+#' The integration rule in words
+#'
+#' @param rule As stored on a fit.
+#' @param error Estimated error of the log-likelihood; `NA` if not known.
+#' @noRd
+rule_words <- function(rule, error = rule$error) {
+  if (identical(rule$method, "exact")) return("exact likelihood (no numerical integration)")
+  nodes <- if (rule$nodes > rule$K) paste0(" per random effect (", rule$nodes, " in all)")
+  words <- if (rule$K == 1) {
+    "Laplace approximation"
+  } else {
+    paste0("adaptive Gauss-Hermite quadrature, K = ", rule$K, " nodes", nodes)
+  }
+  paste0(
+    words, if (isTRUE(rule$auto)) ", chosen automatically",
+    if (length(error) == 1L && !is.na(error)) {
+      paste0("\n         estimated error of the log-likelihood: ", format_error(error))
+    }
+  )
+}
+
+format_error <- function(error) {
+  if (abs(error) < 1e-8) "below 1e-8" else format(signif(abs(error), 1L))
+}
+
+format_logLik <- function(fit) {
+  value <- stats::logLik(fit)
+  paste0(
+    if (isTRUE(fit$REML)) "Restricted log-likelihood " else "Log-likelihood ",
+    sprintf("%.4f", value), " on ", attr(value, "df"), " parameters, AIC ",
+    sprintf("%.2f", stats::AIC(value)), ", BIC ", sprintf("%.2f", stats::BIC(value))
+  )
+}
+
+coefficient_heading <- function() "Coefficients, conditional on the cluster (subject-specific)"
+
+# Rows, clusters and their sizes, dropped rows.
+size_words <- function(fit) {
+  sizes <- diff(fit$design$start)
+  spread <- unique(c(min(sizes), stats::median(sizes), max(sizes)))
+  rows <- nrow(fit$design$X)
+  none <- sum(!(fit$design$weights > 0 & fit$design$trials > 0))
+  dropped <- fit$frame$n_dropped
+  paste0(
+    count_of(rows, "row"), " in ", count_of(length(sizes), "cluster"), " of ",
+    code(fit$design$group),
+    if (length(spread) == 1L) {
+      paste0(" (", spread, " in each)")
+    } else {
+      paste0(" (min ", min(sizes), ", median ", format(stats::median(sizes)), ", max ", max(sizes), ")")
+    },
+    if (none > 0L) paste0("; ", count_of(none, "row"), " without weight"),
+    if (dropped > 0L) paste0("; ", count_of(dropped, "row"), " dropped by na.action")
+  )
+}
+
+count_of <- function(n, what) {
+  paste0(format(n, big.mark = ",", scientific = FALSE), " ", what, if (n != 1) "s")
+}
+
+#' What a reader of the fit should know
+#'
+#' @return Character, named by cause: the warnings and notes of the fit, and its boundary.
+#' @noRd
+fit_remarks <- function(fit) {
+  remarks <- c(fit$warnings, fit$notes)
+  boundary <- fit$boundary
+  if (length(boundary) && !"boundary" %in% names(remarks)) {
+    remarks <- c(remarks, boundary = paste("On the boundary:", some_of(boundary, 10L)))
+  }
+  remarks
+}
+
+print_remarks <- function(remarks) {
+  if (!length(remarks)) return(invisible())
+  cat("\n")
+  for (text in remarks) {
+    lines <- strsplit(text, "\n", fixed = TRUE)[[1L]]
+    cat("Note: ", lines[1L], "\n", sep = "")
+    for (line in lines[-1L]) cat("     ", line, "\n", sep = " ")
+  }
+}

@@ -1,0 +1,98 @@
+// A generalized linear model without random effects by damped Newton steps with the observed
+// information: starting values, and a certificate that the fixed effects do not separate.
+#pragma once
+
+#include <cmath>
+
+#include "design/design.hpp"
+
+namespace margmix {
+
+struct GlmFit {
+  VectorXd beta;
+  MatrixXd information;  // p x p, observed
+  double value = -kInf;  // log-likelihood with constants
+  double largest_eta = kInf;
+  bool converged = false, definite = false;
+  int iterations = 0;
+};
+
+// Sum of l, X'g and X'WX in one pass over chunks of rows that stay in cache.
+class GlmObjective {
+ public:
+  GlmObjective(const Design& design, const Family& family) : design_(design), family_(family) {}
+
+  double operator()(const VectorXd& beta, VectorXd* gradient, MatrixXd* information,
+                    double* largest_eta, bool clip_W = false) const {
+    const Index n = design_.X.rows(), p = design_.p();
+    double value = 0, largest = 0;
+    if (gradient) gradient->setZero(p);
+    if (information) information->setZero(p, p);
+    VectorXd eta(kChunk), g(kChunk), W(kChunk);
+    MatrixXd WX;
+    for (Index first = 0; first < n; first += kChunk) {
+      const Index count = std::min(kChunk, n - first);
+      const auto X = design_.X.middleRows(first, count);
+      eta.head(count) = design_.offset.segment(first, count);
+      eta.head(count).noalias() += X * beta;
+      largest = std::max(largest, eta.head(count).cwiseAbs().maxCoeff());
+      value += family_.rows(design_.response.part(first, count), eta.data(),
+                            gradient ? g.data() : nullptr, information ? W.data() : nullptr,
+                            nullptr, nullptr);
+      if (gradient) gradient->noalias() += X.transpose() * g.head(count);
+      if (!information) continue;
+      if (clip_W) W = W.cwiseMax(0.0);
+      WX.noalias() = W.head(count).asDiagonal() * X;
+      information->noalias() += X.transpose() * WX;
+    }
+    if (largest_eta) *largest_eta = largest;
+    return std::isfinite(value) ? value : -kInf;
+  }
+
+ private:
+  static constexpr Index kChunk = 1024;
+  const Design& design_;
+  const Family& family_;
+};
+
+// Least squares for X beta = level in every row: the mean model, where X holds a constant.
+inline VectorXd constant_start(const Design& design, double level) {
+  const MatrixXd XX = design.X.transpose() * design.X;
+  const VectorXd column_sums = design.X.colwise().sum();
+  return XX.ldlt().solve(column_sums * level);
+}
+
+inline GlmFit fit_glm(const Design& design, const Family& family, VectorXd beta) {
+  const GlmObjective objective(design, family);
+  GlmFit fit;
+  VectorXd gradient;
+  double value = objective(beta, &gradient, &fit.information, &fit.largest_eta);
+  for (fit.iterations = 0; fit.iterations < 60 && std::isfinite(value); ++fit.iterations) {
+    Eigen::LLT<MatrixXd> cholesky(fit.information);
+    fit.definite = cholesky.info() == Eigen::Success;
+    if (!fit.definite) {
+      objective(beta, &gradient, &fit.information, nullptr, true);
+      fit.information.diagonal() *= 1 + 1e-8;
+      cholesky.compute(fit.information);
+      if (cholesky.info() != Eigen::Success) break;
+    }
+    const VectorXd step = cholesky.solve(gradient);
+    const double decrement = gradient.dot(step);
+    if (fit.definite && decrement < 1e-9) {
+      fit.converged = true;
+      break;
+    }
+    double t = 1, trial = -kInf;
+    for (int halvings = 0; halvings < 40; ++halvings, t *= 0.5) {
+      trial = objective(beta + t * step, nullptr, nullptr, nullptr);
+      if (trial >= value - 1e-12 * std::fabs(value)) break;
+    }
+    beta += t * step;
+    value = objective(beta, &gradient, &fit.information, &fit.largest_eta);
+  }
+  fit.beta = beta;
+  fit.value = value + family.constant(design.response);
+  return fit;
+}
+
+}  // namespace margmix

@@ -1,0 +1,211 @@
+// Empirical Bayes: the distribution of the random effects b = Lambda u of each cluster given its
+// responses, at fixed parameters.
+#pragma once
+
+#include <boost/math/quadrature/gauss.hpp>
+
+#include "glmm/objective.hpp"
+
+namespace margmix {
+
+struct Posterior {
+  MatrixXd mode, mean, median;  // q x clusters, scale of b
+  MatrixXd mode_variance;       // q * q x clusters: Lambda A^-1 Lambda'
+  MatrixXd variance;            // q * q x clusters: posterior covariance
+  Status status = Status::ok;
+};
+
+// The marginal posterior of one coordinate, b_c = lambda'u with lambda' the row c of Lambda.
+// A Householder matrix H turns u into w, b_c = |lambda| w_1; at a given w_1 the other coordinates
+// are integrated by the adaptive rule in q - 1 dimensions.
+class CoordinatePosterior {
+ public:
+  CoordinatePosterior(const Design& design, const Family& family, const Parameters& psi, Index i,
+                      Index coordinate, const ProductRule& inner)
+      : family_(family), inner_(inner), nodes_(family, inner) {
+    const Index first = design.first(i), n = design.size(i), q = design.q();
+    rows_ = design.response.part(first, n);
+    eta0_ = design.offset.segment(first, n);
+    eta0_ += design.X.middleRows(first, n) * psi.beta;
+    VectorXd lambda = psi.Lambda.row(coordinate);
+    scale_ = lambda.norm();
+    if (scale_ == 0) return;
+    VectorXd v = lambda / scale_;
+    v[0] += v[0] < 0 ? -1.0 : 1.0;
+    const double sign = v[0] < 0 ? 1.0 : -1.0;  // H e_1 = sign * lambda / |lambda|
+    const MatrixXd H = MatrixXd::Identity(q, q) - 2 * v * v.transpose() / v.squaredNorm();
+    VH_ = design.Z.middleRows(first, n) * psi.Lambda * (sign * H);
+    if (q == 1) return;
+    mode_.reserve(n, q - 1);
+    mode_.n = n;
+    mode_.V = VH_.rightCols(q - 1);
+    start_ = VectorXd::Zero(q - 1);
+  }
+
+  double scale() const { return scale_; }
+
+  // log density of w_1, up to a constant
+  double operator()(double w) {
+    VectorXd eta = eta0_ + w * VH_.col(0);
+    if (VH_.cols() == 1)
+      return family_.rows(rows_, eta.data(), nullptr, nullptr, nullptr, nullptr) - 0.5 * w * w;
+    mode_.eta0 = eta;
+    if (mode_.find(rows_, family_, start_) != Status::ok) return -kInf;
+    if (family_.log_concave()) start_ = mode_.u;
+    nodes_.evaluate(rows_, mode_, 0);
+    const MatrixXd u = (mode_.P * inner_.z).colwise() + mode_.u;
+    const VectorXd a = inner_.log_weight + nodes_.lsum() -
+                       0.5 * u.colwise().squaredNorm().transpose();
+    const double most = a.maxCoeff();
+    return mode_.log_det_P + most + std::log((a.array() - most).exp().sum()) - 0.5 * w * w;
+  }
+
+  // Panels of Gauss-Legendre points around the posterior mean; the median by bisection and Newton
+  // steps inside its panel. `mean` and `sd` are on the scale of w_1.
+  double median(double mean, double sd) {
+    constexpr int kPanels = 48;
+    constexpr double kReach = 12;
+    const double width = 2 * kReach * sd / kPanels, from = mean - kReach * sd;
+    const double level = (*this)(mean);
+    std::vector<double> cumulative(kPanels + 1, 0.0);
+    for (int k = 0; k < kPanels; ++k)
+      cumulative[k + 1] =
+          cumulative[k] + panel(from + k * width, from + (k + 1) * width, level);
+    const double half = 0.5 * cumulative[kPanels];
+    int k = 0;
+    while (k + 1 < kPanels && cumulative[k + 1] < half) ++k;
+    double low = from + k * width, high = low + width;
+    const double left = low;
+    double x = 0.5 * (low + high);
+    for (int iteration = 0; iteration < 60; ++iteration) {
+      const double excess = cumulative[k] + panel(left, x, level) - half;
+      (excess > 0 ? high : low) = x;
+      double next = x - excess / std::exp((*this)(x) - level);
+      if (!(next > low && next < high)) next = 0.5 * (low + high);
+      if (std::fabs(next - x) < 1e-11 * sd) return next;
+      x = next;
+    }
+    return x;
+  }
+
+ private:
+  double panel(double from, double to, double level) {
+    if (to <= from) return 0;
+    auto density = [&](double w) { return std::exp((*this)(w) - level); };
+    return boost::math::quadrature::gauss<double, 10>::integrate(density, from, to);
+  }
+
+  const Family& family_;
+  const ProductRule& inner_;
+  Rows rows_;
+  VectorXd eta0_, start_;
+  MatrixXd VH_;
+  Mode<Dynamic> mode_;
+  Nodes<Dynamic> nodes_;
+  double scale_ = 0;
+};
+
+template <int Q>
+void posterior_shard(const Design& design, const Family& family, const ProductRule& rule,
+                     const Parameters& psi, const MatrixXd& modes, bool with_median,
+                     const Block& block, Posterior& out) {
+  const Index q = design.q();
+  const ProductRule inner = product_rule(q == 1 ? 1 : std::min(rule.K, 25), std::max<Index>(1, q - 1));
+  Cluster<Q> cluster(design, family, rule, psi);
+  for (Index i = block.first; i < block.last; ++i) {
+    VectorQ<Q> start = VectorQ<Q>::Zero(q);
+    if (family.log_concave()) start = modes.col(i);
+    if (cluster.evaluate(i, start, 0) != Status::ok) continue;  // its columns stay NaN
+    const MatrixXd u = cluster.u_nodes();
+    const VectorXd mean = u * cluster.rho();
+    MatrixXd covariance = MatrixXd::Zero(q, q);
+    for (Index k = 0; k < u.cols(); ++k)
+      covariance += cluster.rho()[k] * (u.col(k) - mean) * (u.col(k) - mean).transpose();
+    const MatrixXd L = psi.Lambda, LP = L * cluster.mode().P;
+    out.mode.col(i) = L * cluster.mode().u;
+    out.mean.col(i) = L * mean;
+    const MatrixXd variance = L * covariance * L.transpose();
+    Eigen::Map<MatrixXd>(out.variance.col(i).data(), q, q) = variance;
+    Eigen::Map<MatrixXd>(out.mode_variance.col(i).data(), q, q) = LP * LP.transpose();
+    for (Index c = 0; with_median && c < q; ++c) {
+      CoordinatePosterior posterior(design, family, psi, i, c, inner);
+      const double scale = posterior.scale();
+      out.median(c, i) =
+          scale == 0 ? 0.0
+                     : scale * posterior.median(out.mean(c, i) / scale,
+                                                std::sqrt(variance(c, c)) / scale);
+    }
+  }
+}
+
+inline Posterior posterior(const Design& design, Family& family, const ProductRule& rule,
+                           const VectorXd& psi, const MatrixXd& modes, bool with_median,
+                           const RunContext& context) {
+  const Parameters parameters(design, psi.data(), family.has_dispersion());
+  family.set_log_dispersion(parameters.log_phi);
+  const Index q = design.q(), m = design.clusters();
+  Posterior out;
+  out.mode = out.mean = out.median = MatrixXd::Constant(q, m, kNaN);
+  out.variance = out.mode_variance = MatrixXd::Constant(q * q, m, kNaN);
+  const bool finished =
+      for_each_block(cluster_blocks(m), context, [&](int, const Block& block) {
+        dispatch_q(q, [&](auto Q) {
+          posterior_shard<decltype(Q)::value>(design, family, rule, parameters, modes, with_median,
+                                              block, out);
+        });
+      });
+  if (!finished) out.status = Status::interrupted;
+  return out;
+}
+
+// d u~ / d psi for every cluster: q * (p + n_theta) x clusters. With it, and A^-1, the joint
+// covariance of beta, theta and u follows.
+inline MatrixXd mode_tangents(const Design& design, Family& family, const VectorXd& psi,
+                              const MatrixXd& modes, const RunContext& context) {
+  const Parameters parameters(design, psi.data(), family.has_dispersion());
+  family.set_log_dispersion(parameters.log_phi);
+  const ProductRule laplace = product_rule(1, design.q());
+  MatrixXd out = MatrixXd::Constant(design.q() * (design.p() + design.n_theta()),
+                                    design.clusters(), kNaN);
+  for_each_block(cluster_blocks(design.clusters()), context, [&](int, const Block& block) {
+    Cluster<Dynamic> cluster(design, family, laplace, parameters);
+    for (Index i = block.first; i < block.last; ++i) {
+      VectorXd start = VectorXd::Zero(design.q());
+      if (family.log_concave()) start = modes.col(i);
+      if (cluster.evaluate(i, start, 0) != Status::ok) continue;
+      const MatrixXd du = cluster.mode_tangents();
+      out.col(i) = Eigen::Map<const VectorXd>(du.data(), du.size());
+    }
+  });
+  return out;
+}
+
+// Variance of eta-hat - eta for rows x, z of known clusters (index from 0; negative: a new cluster,
+// at u = 0), from the joint covariance of (beta, theta, u): with d = d eta(u~(psi)) / d psi,
+//   d'V d + z'Lambda A^-1 Lambda'z      (V: covariance of (beta, theta))
+inline VectorXd prediction_variance(const Design& design, const MatrixXd& Lambda,
+                                    const MatrixMap& X, const MatrixMap& Z,
+                                    const IntegerMap& cluster, const MatrixMap& V,
+                                    const MatrixMap& modes, const MatrixMap& tangents,
+                                    const MatrixMap& mode_variance) {
+  const Index p = design.p(), q = design.q(), t = design.n_theta(), n = X.rows();
+  VectorXd out(n), d(p + t);
+  const MatrixXd prior = Lambda * Lambda.transpose();
+  for (Index j = 0; j < n; ++j) {
+    const VectorXd z = Z.row(j);
+    d.setZero();
+    d.head(p) = X.row(j);
+    const Index i = cluster[j];
+    if (i < 0) {
+      out[j] = d.dot(V * d) + z.dot(prior * z);
+      continue;
+    }
+    const MatrixMap du(tangents.col(i).data(), q, p + t);
+    d += du.transpose() * (Lambda.transpose() * z);
+    for (Index k = 0; k < t; ++k) d[p + k] += z[design.theta_row[k]] * modes(design.theta_col[k], i);
+    out[j] = d.dot(V * d) + z.dot(MatrixMap(mode_variance.col(i).data(), q, q) * z);
+  }
+  return out;
+}
+
+}  // namespace margmix
