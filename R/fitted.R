@@ -113,7 +113,9 @@ mean_response <- function(design) {
 quantile_residual <- function(object, rows, random_effects, seed) {
   trials <- object$design$trials
   if (any(trials != round(trials))) {
-    abort("trials", "Numbers of trials must be whole for quantile residuals.")
+    abort("trials", "Numbers of trials must be whole for quantile residuals.",
+      given = format(trials[trials != round(trials)][1L])
+    )
   }
   p <- if (random_effects == "integrate") {
     marginal_cdf(object, fixed_predictor(object, rows), random_sd(rows$Z, object$Lambda))
@@ -136,9 +138,14 @@ quantile_residual <- function(object, rows, random_effects, seed) {
 #' @noRd
 with_seed <- function(seed, draw) {
   if (is.null(seed)) return(draw)
-  if (!exists(".Random.seed", envir = globalenv(), inherits = FALSE)) stats::runif(1)
-  state <- get(".Random.seed", envir = globalenv(), inherits = FALSE)
+  state <- generator_state()
   on.exit(assign(".Random.seed", state, envir = globalenv()))
   set.seed(seed)
   draw
+}
+
+# The state of R's generator, which is started if it was not yet used.
+generator_state <- function() {
+  if (!exists(".Random.seed", envir = globalenv(), inherits = FALSE)) stats::runif(1)
+  get(".Random.seed", envir = globalenv(), inherits = FALSE)
 }

@@ -188,13 +188,12 @@ between_share <- function(design, size) {
 #' @noRd
 inference_words <- function(fit, covariance, degrees) {
   df <- degrees$df
-  normal <- all(df == Inf)
-  range <- unique(format_df(range(df)))
   distribution <- if (!length(df)) {
     "no coefficients"
-  } else if (normal) {
+  } else if (all(df == Inf)) {
     "normal intervals"
   } else {
+    range <- unique(format_df(range(df)))
     paste0("t intervals with ", degrees$rule, "df ", paste(range, collapse = " to "))
   }
   paste0(

@@ -114,8 +114,8 @@ normal_trapezoid <- function(step = 0.1) {
 #' P(Y < y) and P(Y <= y) with the random effects integrated out. A row of one trial is Bernoulli
 #' with the population mean; a Gaussian row with identity link is normal. Otherwise the conditional
 #' distribution function is integrated over t. It passes from 1 to 0 where its mean passes y, and
-#' quickly if y is large; so the points of the trapezoidal rule are drawn together there, by t = t0 +
-#' d sinh(v).
+#' quickly if y is large; so the points of the trapezoidal rule are drawn together there, by
+#' t = t0 + d sinh(v).
 #'
 #' @param object A fit; its rows are taken.
 #' @param eta,s Predictor without random effects, and standard deviation of the random part.

@@ -55,7 +55,11 @@ print.glmm <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
   cat("\n")
   print(VarCorr(x), digits = digits)
   cat("\n", coefficient_heading(), ":\n", sep = "")
-  print(format(stats::coef(x), digits = digits), quote = FALSE)
+  if (length(x$coefficients)) {
+    print(format(x$coefficients, digits = digits), quote = FALSE)
+  } else {
+    cat("(no fixed effects)\n")
+  }
   cat("\n", size_words(x), "\n", sep = "")
   print_remarks(fit_remarks(x))
   invisible(x)

@@ -82,7 +82,7 @@ maximise <- function(problem, K, x, modes, final = TRUE) {
 polish <- function(objective, x) {
   for (step in 1:3) {
     direction <- newton_direction(objective$gradient(x), objective$hessian(x))
-    if (is.null(direction) || direction$decrement < 1e-14) break
+    if (is.null(direction) || direction$decrement < 1e-13) break
     value <- objective$value(x)
     trial <- x - direction$step
     if (!(objective$value(trial) <= value + 1e-10 * abs(value))) break

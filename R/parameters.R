@@ -1,6 +1,6 @@
 # The scale the optimiser works on: psi = M x, chosen so that x is well conditioned whatever the
 # units of the covariates. X itself is never copied or changed.
-#   beta  = R^-1 x, R'R the information of the start GLM: x is in units of standard errors
+#   beta  = R^-1 x, R'R the mean information of a row in the start GLM: x moves eta by about x
 #   theta = x / rms(Z) by the row of Lambda
 #   log phi = x
 
@@ -23,10 +23,10 @@ column_rms <- function(Z) {
 
 beta_scale <- function(design, start_glm) {
   R <- if (isTRUE(start_glm$info_pd)) {
-    tryCatch(chol(start_glm$information), error = function(e) NULL)
+    tryCatch(chol(start_glm$information / nrow(design$X)), error = function(e) NULL)
   }
   if (!is.null(R) && all(is.finite(R))) return(backsolve(R, diag(ncol(R))))
-  diag(1 / (column_rms(design$X) * sqrt(nrow(design$X))), ncol(design$X))
+  diag(1 / column_rms(design$X), ncol(design$X))
 }
 
 # Labels of psi: coefficients, theta_<group>.<row>.<column>, log_phi.

@@ -49,8 +49,8 @@ point_size <- function(m) max(0.3, min(1, 30 / m))
 #' For each cluster the observed mean response (open) and the mean of its predictions (filled), in
 #' the order of the observed means. Predictions are linkinv(offset + X beta + Z b) at the
 #' empirical-Bayes b, averaged over the rows of the cluster as the observations are. Clusters with
-#' little data lend most of their prediction from the others: their segment is long and points to
-#' the dashed line, the mean of all observations. Areas of the open points grow with the number of
+#' little data borrow from the others: their segment is long and points towards the dashed line, the
+#' mean of the predictions at random effect 0. Areas of the open points grow with the number of
 #' observations.
 #'
 #' `plot()` of a fit draws this picture.
@@ -60,8 +60,8 @@ point_size <- function(m) max(0.3, min(1, 30 / m))
 #'   `"median"`.
 #' @param labels Draw the labels of the clusters? By default if there are at most 40.
 #' @param ... Passed to [graphics::plot.default()].
-#' @return A data frame, invisibly: `level`, `observed`, `predicted`, `size` (observations), by
-#'   cluster.
+#' @return A data frame, invisibly, by cluster: `level`, `observed`, `predicted`, `at_zero` (the
+#'   prediction at random effect 0), `size` (observations).
 #' @examples
 #' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
 #' plot_shrinkage(fit)
@@ -84,18 +84,21 @@ cluster_means <- function(fit, type) {
   design <- fit$design
   b <- as.matrix(ranef(fit, type = type, condVar = FALSE)[[1L]])
   cluster <- rep.int(seq_along(design$levels), diff(design$start))
-  eta <- design$offset + drop(design$X %*% fit$beta) + rowSums(design$Z * b[cluster, , drop = FALSE])
+  eta <- design$offset + drop(design$X %*% fit$beta)
+  random <- rowSums(design$Z * b[cluster, , drop = FALSE])
   size <- design$trials * design$weights
   total <- cluster_sums(size, design$start)
   mean_of <- function(x) cluster_sums(x, design$start) / total
   out <- data.frame(
     level = design$levels, observed = mean_of(design$weights * design$y),
-    predicted = mean_of(size * fit$family$linkinv(eta)), size = total
+    predicted = mean_of(size * fit$family$linkinv(eta + random)),
+    at_zero = mean_of(size * fit$family$linkinv(eta)), size = total
   )
   out[total > 0, ]
 }
 
-draw_shrinkage <- function(means, labels, group, xlab = group, ylab = "Mean response",
+draw_shrinkage <- function(means, labels, group, xlab = paste(group, "in order of its mean"),
+                           ylab = "Mean response",
                            main = "Observed and predicted cluster means", ...) {
   means <- means[order(means$observed, means$predicted), ]
   at <- seq_len(nrow(means))
@@ -104,7 +107,7 @@ draw_shrinkage <- function(means, labels, group, xlab = group, ylab = "Mean resp
     ylim = range(means$observed, means$predicted), type = "n", xaxt = "n", xlab = xlab,
     ylab = ylab, main = main, ...
   )
-  graphics::abline(h = stats::weighted.mean(means$observed, means$size), col = "grey60", lty = 2L)
+  graphics::abline(h = stats::weighted.mean(means$at_zero, means$size), col = "grey60", lty = 2L)
   graphics::segments(at, means$observed, at, means$predicted, col = "grey60")
   graphics::points(at, means$observed, cex = 2 * cex * sqrt(means$size / max(means$size)))
   graphics::points(at, means$predicted, pch = 19L, cex = cex, col = "firebrick")

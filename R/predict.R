@@ -101,7 +101,7 @@ predict.glmm <- function(object, newdata = NULL, type = c("link", "response"),
   } else {
     new_rows(object, newdata, random_effects, na.action)
   }
-  if (random_effects == "eb" && !is.null(newdata)) report_new_clusters(rows, allow.new.levels)
+  if (!is.null(rows$new_label)) report_new_clusters(rows, type, allow.new.levels)
   predicted <- predict_rows(object, rows, type, random_effects, se.fit)
   restore <- function(x) name_rows(x, rows, object)
   if (!se.fit) return(restore(predicted$fit))
@@ -134,25 +134,23 @@ note_zero_effect <- function(family) {
   )
 }
 
-report_new_clusters <- function(rows, allowed) {
+report_new_clusters <- function(rows, type, allowed) {
   new <- rows$new_label[!is.na(rows$new_label)]
   if (!length(new)) return(invisible())
   labels <- unique(new)
   if (!allowed) {
     abort("new_clusters", "The clusters of `newdata` must be those of the fit.",
-      given = paste0(rows$group, " ", some_of(labels)),
+      given = paste(code(rows$group), some_of(labels)),
       hint = "allow.new.levels = TRUE predicts new clusters.", levels = labels
     )
   }
+  how <- if (type == "link") "at random effect 0" else "with the random effects integrated out"
   note("new_clusters",
-    "New clusters are predicted without random effects of their own.",
+    paste0("Clusters that were not in the fit are predicted ", how, "."),
     given = paste0(
       length(new), ngettext(length(new), " row", " rows"), " in ", length(labels), " new ",
-      ngettext(length(labels), "cluster", "clusters"), " of `", rows$group, "`: ", some_of(labels)
-    ),
-    hint = paste(
-      "On the response scale the random effects are integrated out;",
-      "on the link scale they are 0."
+      ngettext(length(labels), "cluster", "clusters"), " of ", code(rows$group), ": ",
+      some_of(labels)
     ),
     levels = labels
   )

@@ -151,4 +151,9 @@ print.margmix_ratios <- function(x, digits = max(3L, getOption("digits") - 3L), 
 }
 
 # Each number by itself: an upper limit of 1e6 must not cost the others their digits.
-format_ratio <- function(x, digits) vapply(x, format, "", digits = digits)
+format_ratio <- function(x, digits) {
+  shown <- formatC(x, digits = digits, format = "fg", flag = "#")
+  extreme <- is.finite(x) & x != 0 & (abs(x) >= 1e5 | abs(x) < 1e-4)
+  shown[extreme] <- formatC(x[extreme], digits = digits - 1L, format = "e")
+  sub("\\.$", "", trimws(shown))
+}

@@ -11,7 +11,8 @@
 #'   without the rows that `na.action` left out); or a data frame of one such column, such as
 #'   [simulate()] returns.
 #' @param ... Not used; other arguments are an error.
-#' @return A fit like `object`. Its call is that of `object`, its model frame holds the new response.
+#' @return A fit like `object`. Its call is that of `object`; its model frame holds the new
+#'   response.
 #' @section Errors: `margmix_error_response` if the new response is not of the form or length of the
 #'   old one, or not valid for the family; `margmix_error_missing_values`; and those of [glmm()].
 #' @examples
@@ -23,39 +24,57 @@ refit <- function(object, newresp, ...) UseMethod("refit")
 
 #' @rdname refit
 #' @export
+#' @rawNamespace S3method(lme4::refit, glmm)
 refit.glmm <- function(object, newresp, ...) {
   check_dots(...)
   frame <- object$frame
-  frame$frame[[1L]] <- match_response(newresp, frame)
-  rows <- attr(frame$frame, "row.names")
   design <- object$design
-  response <- family_tools(object$family)$response(
-    frame$frame[[1L]], prior_weights(frame$frame), design$weights_type, rows
-  )
-  for (name in names(response)) design[[name]] <- take_rows(response[[name]], design$order)
-  refit_design(object, frame, design)
+  recorded <- record_conditions({
+    frame$frame[[1L]] <- match_response(newresp, frame)
+    response <- family_tools(object$family)$response(
+      frame$frame[[1L]], prior_weights(frame$frame), design$weights_type,
+      attr(frame$frame, "row.names")
+    )
+    for (name in names(response)) design[[name]] <- take_rows(response[[name]], design$order)
+    fit_design(
+      design, object$family, object$nAGQ, object$REML, warm_start(object), object$control
+    )
+  })
+  new_glmm(recorded$value, object$call, object$family, frame, design, recorded)
+}
+
+# A zero variance is a stationary point for every response, so no place to start from.
+warm_start <- function(object) {
+  start <- list(beta = object$beta)
+  if (!length(object$boundary)) start$theta <- object$theta
+  if (has_phi(object$family)) start$phi <- object$phi
+  start
 }
 
 # The new response with the rows of the model frame.
 match_response <- function(newresp, frame) {
   if (is.data.frame(newresp) && length(newresp) == 1L) newresp <- newresp[[1L]]
   old <- frame$frame[[1L]]
-  columns <- function(y) if (is.matrix(y)) ncol(y) else 1L
-  n <- if (is.data.frame(newresp) || is.list(newresp)) 0L else NROW(newresp)
-  if (!n %in% c(nrow(frame$frame), frame$n_total) || columns(newresp) != columns(old)) {
+  n <- nrow(frame$frame)
+  fits <- is.atomic(newresp) && NROW(newresp) %in% c(n, frame$n_total) &&
+    NCOL(newresp) == NCOL(old)
+  if (!fits) {
     abort("response", "`newresp` must be a response like the old one.",
-      given = paste0(
-        class(newresp)[1L], " of ", NROW(newresp), " rows; the old one is ", class(old)[1L],
-        " of ", nrow(frame$frame), " rows"
-      )
+      given = paste0(shape_text(newresp), "; the old one: ", shape_text(old))
     )
   }
-  if (n != nrow(frame$frame)) newresp <- take_rows(newresp, -frame$na.action)
+  if (NROW(newresp) != n) newresp <- take_rows(newresp, -frame$na.action)
   missing <- is.na(if (is.matrix(newresp)) rowSums(newresp) else newresp)
   if (any(missing)) {
     abort("missing_values", "There must be no missing value in `newresp`.",
-      given = some_rows(which(missing))
+      given = some_rows(attr(frame$frame, "row.names")[missing])
     )
   }
   newresp
+}
+
+shape_text <- function(y) {
+  paste0(
+    class(y)[1L], " with ", NROW(y), " rows", if (length(dim(y))) paste(" and", NCOL(y), "columns")
+  )
 }

@@ -7,11 +7,11 @@
 #'
 #' * `NA` or `~ 0`, the default: new random effects b ~ N(0, Lambda Lambda') are drawn for every
 #'   cluster in every simulation: the clusters are a new sample from the population;
-#' * `NULL`: the random effects are those of the fit, at their modes; only clusters of `newdata` that
-#'   were not in the fit get new ones.
+#' * `NULL`: the random effects are those of the fit, at their modes; only clusters of `newdata`
+#'   that were not in the fit get new ones.
 #'
-#' Prior weights of a Gaussian family divide the variance. In the other families, and as frequencies,
-#' weights do not change the distribution of a response.
+#' Prior weights of a Gaussian family divide the variance. In the other families, and as
+#' frequencies, weights do not change the distribution of a response.
 #'
 #' @param object A fit by [glmm()].
 #' @param nsim Number of simulations.
@@ -22,11 +22,11 @@
 #'   of the fit.
 #' @param trials With `newdata`, for a binomial family: number of trials, one or one per row.
 #' @param ... Not used; other arguments are an error.
-#' @return A data frame with `nsim` columns `sim_1`, `sim_2`, ... and a row for each row of the data,
-#'   in their order. Each column is a response as the fit was given: numbers, logical, a factor,
-#'   `cbind(success, failure)` or a proportion; [refit()] takes it. Rows left out by `na.exclude` or
-#'   without a known predictor are `NA`. Attribute `"seed"` is the seed, or the state of the
-#'   generator before, as in [stats::simulate()].
+#' @return A data frame with `nsim` columns `sim_1`, `sim_2`, ... and a row for each row of the
+#'   data, in their order. Each column is a response as the fit was given: numbers, logical, a
+#'   factor, `cbind(success, failure)` or a proportion; [refit()] takes it. Rows left out by
+#'   `na.exclude` or without a known predictor are `NA`. Attribute `"seed"` is the seed, or the
+#'   state of the generator before, as in [stats::simulate()].
 #' @section Conditions:
 #' * Error `margmix_error_trials`: fractional trials, or several trials in a row whose response is
 #'   logical or a factor.
@@ -59,11 +59,6 @@ simulate.glmm <- function(object, nsim = 1, seed = NULL, re.form = NA, newdata =
     row.names = plan_row_names(plan),
     seed = if (is.null(seed)) state else structure(seed, kind = as.list(RNGkind()))
   )
-}
-
-generator_state <- function() {
-  if (!exists(".Random.seed", envir = globalenv(), inherits = FALSE)) stats::runif(1)
-  get(".Random.seed", envir = globalenv(), inherits = FALSE)
 }
 
 #' What all simulations share
@@ -107,7 +102,9 @@ newdata_trials <- function(trials, n) {
 
 check_whole_trials <- function(trials, y) {
   if (any(trials != round(trials))) {
-    abort("trials", "Numbers of trials must be whole to simulate from a binomial distribution.")
+    abort("trials", "Numbers of trials must be whole to simulate from a binomial distribution.",
+      given = format(trials[trials != round(trials)][1L])
+    )
   }
   if ((is.factor(y) || is.logical(y)) && any(trials > 1)) {
     abort("trials", "A logical response or a factor can hold only one trial per row.",
@@ -172,9 +169,8 @@ restore_response <- function(y, object, plan) {
   } else if (object$family$family == "binomial") {
     y <- as_proportion(y, trials, model)
   }
-  if (is.integer(model) && all(trials == 1) || is.matrix(y) && is.integer(model)) {
-    storage.mode(y) <- "integer"
-  }
+  counts <- is.matrix(y) || family_tools(object$family)$discrete && all(trials == 1)
+  if (is.integer(model) && counts) storage.mode(y) <- "integer"
   stats::napredict(plan$na.action, y)
 }
 

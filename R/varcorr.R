@@ -95,8 +95,8 @@ block_components <- function(group, S, order) {
   at <- which(lower.tri(S, diag = TRUE), arr.ind = TRUE)
   variance <- at[, 1L] == at[, 2L]
   out <- data.frame(
-    grp = group, var1 = names[at[, 2L]], var2 = ifelse(variance, NA, names[at[, 1L]]),
-    vcov = S[at], sdcor = ifelse(variance, sqrt(S[at]), attr(S, "correlation")[at])
+    grp = group, var1 = names[at[, 2L]], var2 = ifelse(variance, NA_character_, names[at[, 1L]]),
+    vcov = S[at], sdcor = ifelse(variance, sqrt(pmax(S[at], 0)), attr(S, "correlation")[at])
   )
   if (order == "cov.last") rbind(out[variance, ], out[!variance, ]) else out
 }

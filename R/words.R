@@ -44,7 +44,7 @@ format_logLik <- function(fit) {
   value <- stats::logLik(fit)
   paste0(
     if (isTRUE(fit$REML)) "Restricted log-likelihood " else "Log-likelihood ",
-    sprintf("%.4f", value), " on ", attr(value, "df"), " parameters, AIC ",
+    sprintf("%.4f", value), " on ", count_of(attr(value, "df"), "parameter"), ", AIC ",
     sprintf("%.2f", stats::AIC(value)), ", BIC ", sprintf("%.2f", stats::BIC(value))
   )
 }
@@ -94,6 +94,6 @@ print_remarks <- function(remarks) {
   for (text in remarks) {
     lines <- strsplit(text, "\n", fixed = TRUE)[[1L]]
     cat("Note: ", lines[1L], "\n", sep = "")
-    for (line in lines[-1L]) cat("     ", line, "\n", sep = " ")
+    for (line in trimws(lines[-1L])) cat("      ", line, "\n", sep = "")
   }
 }

@@ -8,6 +8,7 @@ out=.build/check
 rm -rf $out
 mkdir -p $out
 package=$PWD
+export R_MAKEVARS_USER=$package/tools/Makevars
 export MAKEFLAGS=-j$(getconf _NPROCESSORS_ONLN)
 (cd $out && R CMD build "$package")
 
@@ -16,9 +17,7 @@ export _R_CHECK_CRAN_INCOMING_REMOTE_=false
 export _R_CHECK_SYSTEM_CLOCK_=false
 # the manual in fonts that a plain LaTeX has
 export R_RD4PDF=times,hyper
-# the size of the library, not of the debug information that distributions ask for
-export R_STRIP_SHARED_LIB="strip --strip-debug"
-options=(--as-cran --install-args=--strip)
+options=(--as-cran)
 command -v pdflatex >/dev/null || options+=(--no-manual)
 
 R CMD check "${options[@]}" -o $out $out/*.tar.gz || true

@@ -17,6 +17,7 @@ if [ ! -e $stamp ] || [ -n "$(find src -name '*.h*' -newer $stamp -o -name 'Make
   touch $stamp
 fi
 
+export R_MAKEVARS_USER=$PWD/tools/Makevars
 jobs=$(getconf _NPROCESSORS_ONLN)
 if ! MAKEFLAGS=-j$jobs R CMD INSTALL --library=.build/library $copy >.build/install.log 2>&1; then
   cat .build/install.log

@@ -40,20 +40,28 @@ class Cluster {
 
  private:
   void quadrature(int order);
-  void gradient();
+  void gradient(int order);
   void hessian();
   void directions();
   void tangent_of_mode(Index d);
   void tangent_of_weights();
+  void tangent_of_moments(Index d, Index j);
   void tangent_of_gradient(Index d);
-  SquareQ<Q> dLambda(Index d) const;
-  RowsByQ<Q> dV(Index d) const;
   Index n() const { return mode_.n; }
-  Index q() const { return design_.q(); }
-  auto head(const VectorXd& v) const { return v.head(n()); }
-  auto V() const { return mode_.V.topRows(n()); }
-  auto Z() const { return design_.Z.middleRows(first_, n()); }
+  // A constant where Q is, so that loops over the random columns unroll.
+  Index q() const { return Q == Dynamic ? design_.q() : Index(Q); }
   auto X() const { return design_.X.middleRows(first_, n()); }
+  double Z(Index j, Index r) const { return design_.Z(first_ + j, r); }
+  double V(Index j, Index r) const { return mode_.V(j, r); }
+  // Direction d moves the entry (row, column) of Lambda, or eta0 alone.
+  bool moves_Lambda(Index d) const { return d >= D0_; }
+  Index dL_row(Index d) const { return design_.theta_row[d - D0_]; }
+  Index dL_column(Index d) const { return design_.theta_col[d - D0_]; }
+  SquareQ<Q> dLambda(Index d) const {
+    SquareQ<Q> dL = SquareQ<Q>::Zero(q(), q());
+    if (moves_Lambda(d)) dL(dL_row(d), dL_column(d)) = 1.0;
+    return dL;
+  }
 
   const Design& design_;
   const Family& family_;
@@ -72,9 +80,9 @@ class Cluster {
   VectorQ<Q> s1_;   // sum rho z
   SquareQ<Q> S2_;   // sum rho z z'
   // mode rows
-  VectorXd T_, F_, scratch_;
+  VectorXd T_, F_;
   // adjoints
-  SquareQ<Q> Pb_, S_, Ab_, G2_, LAb_, C_;
+  SquareQ<Q> Pb_, S_, Ab_, G2_, LAb_;
   VectorQ<Q> b_;
   VectorXd Wb_, eb_, eta0b_, Vb_;
   VectorQ<Q> Zg_mode_, Zeta0b_;
@@ -88,7 +96,9 @@ class Cluster {
   Eigen::Matrix<double, Q, Dynamic> du_;   // q x D
   std::vector<SquareQ<Q>> dA_, dP_, dS2_;
   std::vector<VectorQ<Q>> ds1_;
-  MatrixXd drho_, GdB_, deta0b_;     // N x D; n x D (1 + q); n x D
+  MatrixXd dB_, GdB_, deta0b_;       // N x D (1 + q): drho, drho z'; n x D (1 + q); n x D
+  VectorXd dgbar_, deb_;
+  RowsByQ<Q> dGam_;
   MatrixXd dtheta_;                  // n_theta x D: tangents of the theta gradient
 };
 
@@ -99,7 +109,8 @@ Cluster<Q>::Cluster(const Design& design, const Family& family, const ProductRul
       nodes_(family, rule) {
   const Index most = design.largest_cluster();
   mode_.reserve(most, q());
-  for (VectorXd* v : {&T_, &F_, &scratch_, &Wb_, &eb_, &eta0b_, &Vb_}) v->resize(most);
+  dGam_.resize(most, q());
+  for (VectorXd* v : {&T_, &F_, &Wb_, &eb_, &eta0b_, &Vb_, &dgbar_, &deb_}) v->resize(most);
 }
 
 template <int Q>
@@ -126,7 +137,7 @@ Status Cluster<Q>::evaluate(Index i, const VectorQ<Q>& start, int order) {
   }
   quadrature(order);
   if (!std::isfinite(value_)) return Status::not_finite;
-  if (order >= 1) gradient();
+  if (order >= 1) gradient(order);
   if (order >= 2) hessian();
   return Status::ok;
 }
@@ -153,67 +164,76 @@ void Cluster<Q>::quadrature(int order) {
   value_ = mode_.log_det_P + most + std::log(sum);
 }
 
-// The adjoint sweep; every line is one quantity of the value traced back.
+// The adjoint sweep; every quantity of the value is traced back to eta0 and Lambda.
 template <int Q>
-void Cluster<Q>::gradient() {
+void Cluster<Q>::gradient(int order) {
   auto& m = moments_;
   family_.rows(rows_, mode_.eta.data(), mode_.g.data(), mode_.W.data(), T_.data(), nullptr);
   if (laplace_) {
-    m.g = head(mode_.g);
+    m.g = mode_.g.head(n());
     m.gz.setZero(n(), q());
     s1_.setZero(q());
     S2_.setZero(q(), q());
   } else {
-    nodes_.weigh(rho_, m, false);
+    nodes_.weigh(rho_, m, order >= 2);
     s1_ = rule_.z * rho_;
     S2_ = rule_.z * rho_.asDiagonal() * rule_.z.transpose();
   }
   const SquareQ<Q>& P = mode_.P;
   const SquareQ<Q> L = psi_.Lambda;
-  const auto g = head(mode_.g), W = head(mode_.W), T = head(T_);
+  const VectorXd &g = mode_.g, &W = mode_.W;
   // nodes -> (u~, P)
-  VectorQ<Q> ub = V().transpose().lazyProduct(m.g);
-  ub -= mode_.u + P * s1_;
-  Pb_ = V().transpose().lazyProduct(m.gz);
-  Pb_ -= mode_.u * s1_.transpose() + P * S2_;
+  VectorQ<Q> ub = -mode_.u - P * s1_;
+  Pb_ = -mode_.u * s1_.transpose() - P * S2_;
+  G2_.setZero(q(), q());
+  for (Index j = 0; j < n(); ++j)
+    for (Index r = 0; r < q(); ++r) {
+      ub[r] += V(j, r) * m.g[j];
+      for (Index s = 0; s < q(); ++s) {
+        Pb_(r, s) += V(j, r) * m.gz(j, s);
+        G2_(r, s) += Z(j, r) * W[j] * Z(j, s);
+      }
+    }
   // P and log|P| -> A
   S_ = symtri(SquareQ<Q>(P.transpose() * Pb_));
   S_.diagonal().array() += 1.0;
   Ab_ = -0.5 * P * S_ * P.transpose();
   // A -> W -> eta at the mode
   LAb_ = L * Ab_;
-  C_ = LAb_ * L.transpose();
-  G2_.resize(q(), q());
-  for (Index r = 0; r < q(); ++r)
-    for (Index s = 0; s < q(); ++s) {
-      double sum = 0;
-      for (Index j = 0; j < n(); ++j) sum += Z()(j, r) * W[j] * Z()(j, s);
-      G2_(r, s) = sum;
-    }
+  const SquareQ<Q> C = LAb_ * L.transpose();
   for (Index j = 0; j < n(); ++j) {
     double sum = 0;
     for (Index s = 0; s < q(); ++s)
-      for (Index r = 0; r < q(); ++r) sum += Z()(j, r) * C_(r, s) * Z()(j, s);
+      for (Index r = 0; r < q(); ++r) sum += Z(j, r) * C(r, s) * Z(j, s);
     Wb_[j] = sum;
-    eb_[j] = sum * T[j];
+    eb_[j] = sum * T_[j];
+    for (Index r = 0; r < q(); ++r) ub[r] += V(j, r) * eb_[j];
   }
   // the implicit mode: A b = ub + V'eb
-  ub += V().transpose().lazyProduct(head(eb_));
   b_ = P * (P.transpose() * ub);
-  Vb_.head(n()) = V().lazyProduct(b_);
-  eta0b_.head(n()) = m.g + head(eb_) - W.cwiseProduct(head(Vb_));
+  Zeta0b_.setZero(q());
+  Zg_mode_.setZero(q());
+  ZGam_.setZero(q(), q());
+  for (Index j = 0; j < n(); ++j) {
+    double Vb = 0;
+    for (Index r = 0; r < q(); ++r) Vb += V(j, r) * b_[r];
+    Vb_[j] = Vb;
+    eta0b_[j] = m.g[j] + eb_[j] - W[j] * Vb;
+    for (Index r = 0; r < q(); ++r) {
+      Zeta0b_[r] += Z(j, r) * eta0b_[j];
+      Zg_mode_[r] += Z(j, r) * g[j];
+      for (Index s = 0; s < q(); ++s) ZGam_(r, s) += Z(j, r) * m.gz(j, s);
+    }
+  }
   // Lambda
-  Zeta0b_ = Z().transpose().lazyProduct(head(eta0b_));
-  Zg_mode_ = Z().transpose().lazyProduct(g);
-  ZGam_ = Z().transpose().lazyProduct(m.gz);
   Lb_ = Zeta0b_ * mode_.u.transpose() + ZGam_ * P.transpose() + 2.0 * G2_ * LAb_ +
         Zg_mode_ * b_.transpose();
   if (!family_.has_dispersion()) return;
   VectorXd g_phi(n()), W_phi(n());
   const double at_mode =
       family_.rows_dispersion(rows_, mode_.eta.data(), g_phi.data(), W_phi.data());
-  log_phib_ = (laplace_ ? at_mode : nodes_.dispersion(rho_)) + head(Wb_).dot(W_phi) +
-              head(Vb_).dot(g_phi);
+  log_phib_ = (laplace_ ? at_mode : nodes_.dispersion(rho_)) + Wb_.head(n()).dot(W_phi) +
+              Vb_.head(n()).dot(g_phi);
 }
 
 template <int Q>
@@ -233,20 +253,6 @@ void Cluster<Q>::add_gradient(double* out) const {
 // ---- tangents ------------------------------------------------------------------------------
 
 template <int Q>
-SquareQ<Q> Cluster<Q>::dLambda(Index d) const {
-  SquareQ<Q> dL = SquareQ<Q>::Zero(q(), q());
-  if (d >= D0_) dL(design_.theta_row[d - D0_], design_.theta_col[d - D0_]) = 1.0;
-  return dL;
-}
-
-template <int Q>
-RowsByQ<Q> Cluster<Q>::dV(Index d) const {
-  RowsByQ<Q> v = RowsByQ<Q>::Zero(n(), q());
-  if (d >= D0_) v.col(design_.theta_col[d - D0_]) = Z().col(design_.theta_row[d - D0_]);
-  return v;
-}
-
-template <int Q>
 void Cluster<Q>::directions() {
   D_ = D0_ + design_.n_theta();
   deta_.resize(n(), D_);
@@ -258,35 +264,36 @@ void Cluster<Q>::directions() {
 // A du~ = dV'g - V'W (deta0 + dV u~), then the tangents of eta, W, A and P.
 template <int Q>
 void Cluster<Q>::tangent_of_mode(Index d) {
-  const auto W = head(mode_.W), T = head(T_);
-  const RowsByQ<Q> V = this->V();
+  const VectorXd &g = mode_.g, &W = mode_.W;
   const SquareQ<Q>& P = mode_.P;
+  const bool in_Lambda = moves_Lambda(d);
+  const Index row = in_Lambda ? dL_row(d) : 0, column = in_Lambda ? dL_column(d) : 0;
   VectorQ<Q> rhs = VectorQ<Q>::Zero(q());
-  const bool in_theta = d >= D0_;
-  const RowsByQ<Q> dv = in_theta ? dV(d) : RowsByQ<Q>(0, q());
-  if (in_theta) {
-    deta_.col(d).noalias() = dv * mode_.u;
-    rhs += dv.transpose().lazyProduct(head(mode_.g));
-  } else {
-    deta_.col(d) = N_.col(d);
+  for (Index j = 0; j < n(); ++j) {
+    const double explicit_part = in_Lambda ? Z(j, row) * mode_.u[column] : N_(j, d);
+    deta_(j, d) = explicit_part;
+    for (Index r = 0; r < q(); ++r) rhs[r] -= V(j, r) * W[j] * explicit_part;
+    if (in_Lambda) rhs[column] += Z(j, row) * g[j];
   }
-  rhs -= V.transpose().lazyProduct(W.cwiseProduct(deta_.col(d)));
   const VectorQ<Q> du = P * (P.transpose() * rhs);
   du_.col(d) = du;
-  deta_.col(d) += V.lazyProduct(du);
-  dW_.col(d) = T.cwiseProduct(deta_.col(d));
   SquareQ<Q> dA = SquareQ<Q>::Zero(q(), q());
-  for (Index c = 0; c < q(); ++c)
-    for (Index r = 0; r <= c; ++r) {
-      double sum = 0;
-      for (Index j = 0; j < n(); ++j) {
-        sum += V(j, r) * dW_(j, d) * V(j, c);
-        if (in_theta) sum += W[j] * (dv(j, r) * V(j, c) + V(j, r) * dv(j, c));
-      }
-      dA(r, c) = dA(c, r) = sum;
-    }
-  dA_[d] = dA;
-  dP_[d] = -P * upper_half(SquareQ<Q>(P.transpose() * dA * P));
+  for (Index j = 0; j < n(); ++j) {
+    double deta = deta_(j, d);
+    for (Index r = 0; r < q(); ++r) deta += V(j, r) * du[r];
+    deta_(j, d) = deta;
+    const double dW = T_[j] * deta;
+    dW_(j, d) = dW;
+    for (Index c = 0; c < q(); ++c)
+      for (Index r = 0; r <= c; ++r) dA(r, c) += V(j, r) * dW * V(j, c);
+    if (!in_Lambda) continue;
+    // dV has the one column `column`, equal to Z(., row)
+    const double WZ = W[j] * Z(j, row);
+    for (Index r = 0; r < q(); ++r)
+      dA(std::min(r, column), std::max(r, column)) += (r == column ? 2 : 1) * WZ * V(j, r);
+  }
+  dA_[d] = symtri(dA);
+  dP_[d] = -P * upper_half(SquareQ<Q>(P.transpose() * dA_[d] * P));
 }
 
 // drho and its first two moments in z, for all directions at once.
@@ -294,100 +301,132 @@ template <int Q>
 void Cluster<Q>::tangent_of_weights() {
   const Index N = rule_.size();
   const SquareQ<Q> L = psi_.Lambda;
+  const MatrixXd& z = rule_.z;
   MatrixXd B(n(), D0_ + q()), GB;
   B.leftCols(D0_) = N_;
-  B.rightCols(q()) = Z();
+  B.rightCols(q()) = design_.Z.middleRows(first_, n());
   nodes_.project(B, GB);  // N x (D0 + q)
-  const MatrixXd GZ = GB.rightCols(q());
-  MatrixXd Pz = mode_.P * rule_.z;
+  const auto GZ = GB.rightCols(q());
+  const MatrixXd Pz = mode_.P * z;
   MatrixXd slope = (GZ * L).transpose() - Pz;  // q x N: h_u at the nodes
   slope.colwise() -= mode_.u;
-  drho_.resize(N, D_);
-  MatrixXd dB(N, D_ * (1 + q()));
+  dB_.resize(N, D_ * (1 + q()));
   for (Index d = 0; d < D_; ++d) {
-    MatrixXd du = dP_[d] * rule_.z;
-    du.colwise() += du_.col(d);
-    VectorXd da = slope.cwiseProduct(du).colwise().sum().transpose();
-    if (d < D0_) {
-      da += GB.col(d);
-    } else {
-      const Index r = design_.theta_row[d - D0_], c = design_.theta_col[d - D0_];
-      da.array() += GZ.col(r).array() * (mode_.u[c] + Pz.row(c).transpose().array());
+    const bool in_Lambda = moves_Lambda(d);
+    const Index row = in_Lambda ? dL_row(d) : 0, column = in_Lambda ? dL_column(d) : 0;
+    const SquareQ<Q>& dP = dP_[d];
+    auto drho = dB_.col(d);
+    double mean = 0;
+    for (Index k = 0; k < N; ++k) {
+      double da = in_Lambda ? GZ(k, row) * (mode_.u[column] + Pz(column, k)) : GB(k, d);
+      for (Index r = 0; r < q(); ++r) {
+        double du = du_(r, d);
+        for (Index s = r; s < q(); ++s) du += dP(r, s) * z(s, k);
+        da += slope(r, k) * du;
+      }
+      drho[k] = rho_[k] > 0 ? da : 0.0;
+      mean += rho_[k] * drho[k];
     }
-    for (Index k = 0; k < N; ++k)
-      if (rho_[k] == 0) da[k] = 0;
-    drho_.col(d) = rho_.array() * (da.array() - rho_.dot(da));
-    ds1_[d] = rule_.z * drho_.col(d);
-    dS2_[d] = rule_.z * drho_.col(d).asDiagonal() * rule_.z.transpose();
-    dB.col(d) = drho_.col(d);
-    for (Index r = 0; r < q(); ++r)
-      dB.col(D_ + d * q() + r) = drho_.col(d).cwiseProduct(rule_.z.row(r).transpose());
+    ds1_[d].setZero(q());
+    dS2_[d].setZero(q(), q());
+    for (Index k = 0; k < N; ++k) {
+      drho[k] = rho_[k] * (drho[k] - mean);
+      for (Index r = 0; r < q(); ++r) {
+        const double drho_z = drho[k] * z(r, k);
+        dB_(k, D_ + d * q() + r) = drho_z;
+        ds1_[d][r] += drho_z;
+        for (Index s = 0; s < q(); ++s) dS2_[d](r, s) += drho_z * z(s, k);
+      }
+    }
   }
-  nodes_.apply(dB, GdB_);
+  nodes_.apply(dB_, GdB_);
+}
+
+// Moments of g over the nodes: eta_k = eta~ + e z_k in every row, e = V P. Row j of dgbar, dGam.
+template <int Q>
+void Cluster<Q>::tangent_of_moments(Index d, Index j) {
+  const double deta = deta_(j, d);
+  if (laplace_) {
+    dgbar_[j] = -mode_.W[j] * deta;
+    return;
+  }
+  const MatrixXd& M = moments_.W;
+  double dgbar = GdB_(j, d) - M(j, 0) * deta;
+  for (Index r = 0; r < q(); ++r)
+    dGam_(j, r) = GdB_(j, D_ + d * q() + r) - M(j, 1 + r) * deta;
+  for (Index s = 0; s < q(); ++s) {
+    double de = moves_Lambda(d) ? Z(j, dL_row(d)) * mode_.P(dL_column(d), s) : 0.0;
+    for (Index r = 0; r <= s; ++r) de += V(j, r) * dP_[d](r, s);
+    dgbar -= de * M(j, 1 + s);
+    for (Index r = 0; r < q(); ++r) {
+      const Index a = std::min(r, s), c = std::max(r, s);
+      dGam_(j, r) -= de * M(j, 1 + q() + c * (c + 1) / 2 + a);
+    }
+  }
+  dgbar_[j] = dgbar;
 }
 
 // The tangent of every line of gradient().
 template <int Q>
 void Cluster<Q>::tangent_of_gradient(Index d) {
   const auto& m = moments_;
-  const auto W = head(mode_.W), T = head(T_), F = head(F_);
-  const SquareQ<Q>& P = mode_.P;
-  const SquareQ<Q>& dP = dP_[d];
+  const VectorXd& W = mode_.W;
+  const SquareQ<Q> &P = mode_.P, &dP = dP_[d];
   const SquareQ<Q> L = psi_.Lambda, dL = dLambda(d);
-  const RowsByQ<Q> V = this->V(), Z = this->Z(), dv = dV(d);
   const VectorQ<Q> du = du_.col(d);
-  const auto deta = deta_.col(d), dW = dW_.col(d);
-  // moments of g over the nodes: eta_k = eta~ + e z_k in every row, de = dV P + V dP
-  VectorXd dgbar;
-  RowsByQ<Q> dGam = RowsByQ<Q>::Zero(n(), q());
-  if (laplace_) {
-    dgbar = -W.cwiseProduct(deta);
-  } else {
-    const RowsByQ<Q> de = dv * P + V * dP;
-    dgbar = GdB_.col(d) - m.W.col(0).cwiseProduct(deta);
-    for (Index r = 0; r < q(); ++r) {
-      dgbar -= de.col(r).cwiseProduct(m.W.col(1 + r));
-      dGam.col(r) = GdB_.col(D_ + d * q() + r) - deta.cwiseProduct(m.W.col(1 + r));
-      for (Index s = 0; s < q(); ++s) {
-        const Index a = std::min(r, s), c = std::max(r, s);
-        dGam.col(r) -= de.col(s).cwiseProduct(m.W.col(1 + q() + c * (c + 1) / 2 + a));
-      }
-    }
+  const bool in_Lambda = moves_Lambda(d);
+  const Index row = in_Lambda ? dL_row(d) : 0, column = in_Lambda ? dL_column(d) : 0;
+  VectorQ<Q> rhs = -du - dP * s1_;
+  SquareQ<Q> dPb = -du * s1_.transpose() - dP * S2_;
+  if (!laplace_) {
+    rhs -= P * ds1_[d];
+    dPb -= mode_.u * ds1_[d].transpose() + P * dS2_[d];
   }
-  const VectorQ<Q> ds1 = laplace_ ? VectorQ<Q>(VectorQ<Q>::Zero(q())) : ds1_[d];
-  const SquareQ<Q> dS2 = laplace_ ? SquareQ<Q>(SquareQ<Q>::Zero(q(), q())) : dS2_[d];
-  VectorQ<Q> dub = dv.transpose().lazyProduct(m.g);
-  dub += V.transpose().lazyProduct(dgbar);
-  dub -= du + dP * s1_ + P * ds1;
-  SquareQ<Q> dPb = dv.transpose().lazyProduct(m.gz);
-  dPb += V.transpose().lazyProduct(dGam);
-  dPb -= du * s1_.transpose() + mode_.u * ds1.transpose() + dP * S2_ + P * dS2;
+  for (Index j = 0; j < n(); ++j) {
+    tangent_of_moments(d, j);
+    for (Index r = 0; r < q(); ++r) {
+      rhs[r] += V(j, r) * dgbar_[j];
+      if (!laplace_)
+        for (Index s = 0; s < q(); ++s) dPb(r, s) += V(j, r) * dGam_(j, s);
+    }
+    if (!in_Lambda) continue;
+    rhs[column] += Z(j, row) * (m.g[j] + eb_[j]);
+    if (!laplace_)
+      for (Index s = 0; s < q(); ++s) dPb(column, s) += Z(j, row) * m.gz(j, s);
+  }
   const SquareQ<Q> dS = symtri(SquareQ<Q>(dP.transpose() * Pb_ + P.transpose() * dPb));
   const SquareQ<Q> half = dP * S_ * P.transpose();
   const SquareQ<Q> dAb = -0.5 * (half + half.transpose() + P * dS * P.transpose());
   const SquareQ<Q> dLAb = dL * Ab_ + L * dAb;
   const SquareQ<Q> dC = dLAb * L.transpose() + LAb_ * dL.transpose();
-  VectorXd deb(n());
   SquareQ<Q> dG2 = SquareQ<Q>::Zero(q(), q());
   for (Index j = 0; j < n(); ++j) {
     double dWb = 0;
     for (Index s = 0; s < q(); ++s)
       for (Index r = 0; r < q(); ++r) {
-        dWb += Z(j, r) * dC(r, s) * Z(j, s);
-        dG2(r, s) += Z(j, r) * dW[j] * Z(j, s);
+        const double ZZ = Z(j, r) * Z(j, s);
+        dWb += dC(r, s) * ZZ;
+        dG2(r, s) += dW_(j, d) * ZZ;
       }
-    deb[j] = dWb * T[j] + Wb_[j] * F[j] * deta[j];
+    deb_[j] = dWb * T_[j] + Wb_[j] * F_[j] * deta_(j, d);
+    for (Index r = 0; r < q(); ++r) rhs[r] += V(j, r) * deb_[j];
   }
-  VectorQ<Q> rhs = dub - dA_[d] * b_;
-  rhs += dv.transpose().lazyProduct(head(eb_));
-  rhs += V.transpose().lazyProduct(deb);
+  rhs -= dA_[d] * b_;
   const VectorQ<Q> db = P * (P.transpose() * rhs);
-  VectorXd dVb = V.lazyProduct(db);
-  dVb += dv.lazyProduct(b_);
-  deta0b_.col(d) = dgbar + deb - dW.cwiseProduct(head(Vb_)) - W.cwiseProduct(dVb);
-  const VectorQ<Q> Zdeta0b = Z.transpose().lazyProduct(deta0b_.col(d));
-  const VectorQ<Q> Zdg = -Z.transpose().lazyProduct(W.cwiseProduct(deta));
-  const SquareQ<Q> ZdGam = Z.transpose().lazyProduct(dGam);
+  VectorQ<Q> Zdeta0b = VectorQ<Q>::Zero(q()), Zdg = Zdeta0b;
+  SquareQ<Q> ZdGam = SquareQ<Q>::Zero(q(), q());
+  for (Index j = 0; j < n(); ++j) {
+    double dVb = in_Lambda ? Z(j, row) * b_[column] : 0.0;
+    for (Index r = 0; r < q(); ++r) dVb += V(j, r) * db[r];
+    const double deta0b = dgbar_[j] + deb_[j] - dW_(j, d) * Vb_[j] - W[j] * dVb;
+    deta0b_(j, d) = deta0b;
+    for (Index r = 0; r < q(); ++r) {
+      Zdeta0b[r] += Z(j, r) * deta0b;
+      Zdg[r] -= Z(j, r) * W[j] * deta_(j, d);
+      if (!laplace_)
+        for (Index s = 0; s < q(); ++s) ZdGam(r, s) += Z(j, r) * dGam_(j, s);
+    }
+  }
   const SquareQ<Q> dLb = Zdeta0b * mode_.u.transpose() + Zeta0b_ * du.transpose() +
                          ZdGam * P.transpose() + ZGam_ * dP.transpose() +
                          2.0 * (dG2 * LAb_ + G2_ * dLAb) + Zdg * b_.transpose() +
@@ -398,7 +437,6 @@ void Cluster<Q>::tangent_of_gradient(Index d) {
 
 template <int Q>
 void Cluster<Q>::hessian() {
-  if (!laplace_) nodes_.weigh(rho_, moments_, true);
   row_directions_ = design_.p() > n();
   D0_ = row_directions_ ? n() : design_.p();
   if (row_directions_)

@@ -229,8 +229,7 @@ void Nodes<Q>::weigh(const VectorXd& rho, NodeMoments<Q>& out, bool with_W) {
   }
   for_each_chunk([&](Index first, Index count) {
     out.g.segment(first, count).noalias() = G_ * B.col(0);
-    for (Index r = 0; r < q; ++r)
-      out.gz.col(r).segment(first, count).noalias() = G_ * B.col(1 + r);
+    out.gz.middleRows(first, count).noalias() = G_ * B.middleCols(1, q);
     if (with_W) out.W.middleRows(first, count).noalias() = W_ * B;
   });
 }

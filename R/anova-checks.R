@@ -1,0 +1,180 @@
+# Which fits can be compared, and what the smaller one leaves out.
+
+#' What a comparison needs to know of a fit, in the caller's row order
+#'
+#' @param fit A fit of `glmm()`, `glm()` or `lm()`.
+#' @return `comparison_data()`: a list of `y`, `trials`, `weights`, `offset`. `comparison_X()`,
+#'   `comparison_Z()`: the estimated columns of X, and Z (n x q).
+#' @noRd
+comparison_data <- function(fit) {
+  if (inherits(fit, "glmm")) return(component(fit, c("y", "trials", "weights", "offset")))
+  frame <- stats::model.frame(fit)
+  rows <- attr(frame, "row.names")
+  data <- quietly(
+    family_tools(as_family(stats::family(fit)))$response(frame[[1L]], prior_weights(frame), "prior", rows)
+  )
+  data$offset <- total_offset(frame)
+  data[c("y", "trials", "weights", "offset")]
+}
+
+comparison_X <- function(fit) {
+  X <- stats::model.matrix(fit)
+  if (inherits(fit, "glmm")) X else X[, !is.na(stats::coef(fit)), drop = FALSE]
+}
+
+comparison_Z <- function(fit) {
+  if (inherits(fit, "glmm")) component(fit, "Z") else matrix(0, stats::nobs(fit), 0L)
+}
+
+#' @section Errors: `anova_family`, `anova_rows`.
+#' @noRd
+check_comparable <- function(fits) {
+  label <- vapply(fits, function(fit) {
+    family <- stats::family(fit)
+    paste0(family$family, "(", family$link, ")")
+  }, "")
+  if (length(unique(label)) > 1L) {
+    abort("anova_family", "Fits that are compared must have the same family and link.",
+      given = some_of(unique(label)), hint = "Compare them by AIC()."
+    )
+  }
+  data <- lapply(fits, comparison_data)
+  for (other in data[-1L]) {
+    differs <- vapply(names(other), function(name) {
+      !isTRUE(all.equal(other[[name]], data[[1L]][[name]], tolerance = 1e-10))
+    }, NA)
+    if (!any(differs)) next
+    abort("anova_rows", "Fits that are compared must be of the same responses, row by row.",
+      given = if (length(other$y) != length(data[[1L]]$y)) {
+        paste(length(data[[1L]]$y), "and", length(other$y), "rows")
+      } else {
+        paste(some_of(names(other)[differs]), "of the rows differ")
+      },
+      hint = "Rows with missing values may have been dropped from one of them."
+    )
+  }
+}
+
+#' Is one model a special case of the other?
+#'
+#' As far as that can be seen: the columns of X and of Z of the smaller one must be combinations of
+#' those of the larger one, the clusters the same, and effects that are correlated in the smaller one
+#' also in the larger one.
+#'
+#' @return The number of random columns that the smaller model leaves out.
+#' @section Errors: `anova_nested`.
+#' @noRd
+check_nested <- function(small, large, names) {
+  why <- c(
+    if (!is_spanned(comparison_X(small), comparison_X(large))) {
+      "has fixed effects that the larger one has not"
+    },
+    if (!is_spanned(comparison_Z(small), comparison_Z(large))) {
+      "has random effects that the larger one has not"
+    },
+    if (!same_clusters(small, large)) "has other clusters",
+    if (!same_correlations(small, large)) "has correlations that the larger one has not"
+  )
+  if (length(why)) {
+    abort("anova_nested", "The smaller model must be a special case of the larger one.",
+      given = paste0(code(names[1L]), " ", why, " (", code(names[2L]), ")"),
+      hint = "Compare them by AIC()."
+    )
+  }
+  ncol(comparison_Z(large)) - ncol(comparison_Z(small))
+}
+
+# Are all columns of A linear combinations of those of B?
+is_spanned <- function(A, B) {
+  if (!ncol(A)) return(TRUE)
+  if (!ncol(B) || ncol(A) > ncol(B)) return(FALSE)
+  rest <- qr.resid(qr(B, tol = 1e-10), A)
+  all(colSums(rest^2) <= 1e-12 * colSums(A^2))
+}
+
+same_clusters <- function(small, large) {
+  if (!inherits(small, "glmm") || !inherits(large, "glmm")) return(TRUE)
+  partition <- function(fit) {
+    cluster <- as.integer(component(fit, "cluster"))
+    match(cluster, unique(cluster))
+  }
+  identical(partition(small), partition(large))
+}
+
+# Only columns that both have by name can be judged.
+same_correlations <- function(small, large) {
+  if (!inherits(small, "glmm")) return(TRUE)
+  pairs <- function(fit) {
+    found <- lapply(random_blocks(fit$design), function(block) {
+      if (length(block$names) > 1L) utils::combn(sort(block$names), 2L, paste, collapse = "\r")
+    })
+    unlist(found)
+  }
+  known <- colnames(large$design$Z)
+  if (!all(colnames(small$design$Z) %in% known)) return(TRUE)
+  all(pairs(small) %in% pairs(large))
+}
+
+# Simulation ------------------------------------------------------------------------------------
+
+#' Likelihood ratio statistics of data simulated from the smaller model
+#'
+#' Data sets to which one of the models can't be fitted are left out.
+#'
+#' @return Up to `nsim` numbers.
+#' @section Errors: `anova_simulation`, if no data set can be fitted.
+#' @noRd
+simulated_statistics <- function(small, large, nsim, seed) {
+  with_seed(seed, {
+    found <- vapply(seq_len(nsim), function(i) {
+      y <- simulated_response(small, large)
+      tryCatch(
+        max(0, 2 * (loglik_for(large, large, y) - loglik_for(small, large, y))),
+        margmix_error = function(e) NA_real_
+      )
+    }, 0)
+  })
+  if (all(is.na(found))) {
+    abort("anova_simulation", "Both models must be fitted to some of the simulated data sets.")
+  }
+  found[!is.na(found)]
+}
+
+# Successes or values, in the caller's order, as the design stores them.
+simulated_response <- function(small, large) {
+  data <- comparison_data(large)
+  mu <- if (inherits(small, "glmm")) {
+    b <- random_effects_draw(small, length(small$design$levels), FALSE)
+    cluster <- as.integer(component(small, "cluster"))
+    eta <- data$offset + drop(comparison_X(small) %*% small$beta) +
+      rowSums(comparison_Z(small) * b[cluster, , drop = FALSE])
+    small$family$linkinv(eta)
+  } else {
+    unname(stats::fitted(small))
+  }
+  phi <- if (inherits(small, "glmm")) small$phi else mean(data$weights * (data$y - mu)^2)
+  weights <- if (large$design$weights_type == "frequency") 1 else data$weights
+  family_tools(large$family)$simulate(mu, data$trials, phi, weights)
+}
+
+# Maximum of the log-likelihood of one of the two models for a response in the caller's order.
+loglik_for <- function(fit, large, y) {
+  if (!inherits(fit, "glmm")) return(glm_loglik(fit, large, y))
+  fit$design$y <- take_rows(y, fit$design$order)
+  refit_at(fit, fit$rule$K)$logLik
+}
+
+# A model without random effects is the larger one with other fixed effects and Lambda = 0.
+glm_loglik <- function(fit, large, y) {
+  design <- large$design
+  design$y <- take_rows(y, design$order)
+  X <- comparison_X(fit)
+  design$X <- matrix(take_rows(X, design$order), nrow(X))
+  family <- large$family
+  beta <- fit_start_glm(design, family)$beta
+  log_phi <- if (has_phi(family)) {
+    mu <- family$linkinv(design$offset + drop(design$X %*% beta))
+    log(mean(design$weights * (design$y - mu)^2))
+  }
+  engine_evaluate(design, family, c(beta, 0 * large$theta, log_phi), 1L)$value
+}

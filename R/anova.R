@@ -1,0 +1,218 @@
+# Comparison of models by likelihood ratio, and Wald tests of terms.
+
+#' Likelihood ratio tests, and Wald tests of terms
+#'
+#' @description
+#' ```
+#' anova(small, large)        # likelihood ratio
+#' anova(fit)                 # Wald test of each term
+#' ```
+#'
+#' @details
+#' **Several fits** are compared by twice the difference of their log-likelihoods, after all have
+#' been brought to the same integration rule (the finest among them). A fit of [stats::glm()] or
+#' [stats::lm()] is accepted as a model without random effects. With `REML = TRUE` the restricted likelihoods are compared if
+#' the fixed effects are the same; otherwise all models are refitted by maximum likelihood.
+#'
+#' The reference distribution depends on what the smaller model leaves out, r parameters in all:
+#'
+#' * fixed effects or correlations only: chi^2 with r degrees of freedom;
+#' * one random column (its variance and its covariances, and possibly fixed effects): the variance
+#'   is on the boundary, and the reference is the 50:50 mixture of chi^2 with r - 1 and r degrees of
+#'   freedom (Self and Liang 1987; Stram and Lee 1994);
+#' * several random columns: the mixture has no simple form. chi^2 with r degrees of freedom is
+#'   conservative, and the table says so; `nsim` simulates the distribution under the smaller model
+#'   instead, p = (1 + number of simulated statistics at least as large) / (1 + nsim).
+#'
+#' **One fit**: for each term of the fixed part the Wald test that its coefficients are 0, all
+#' other terms in the model (not sequential; main effects depend on the coding of factors they
+#' interact with). F = b'V^-1 b / r with the smallest of the degrees of freedom of its coefficients
+#' as denominator.
+#'
+#' @inheritParams summary.glmm
+#' @param object A fit of [glmm()].
+#' @param ... Other fits, of [glmm()], [stats::glm()] or [stats::lm()], to the same responses.
+#' @param nsim Number of simulations where several random columns are tested; 0 for none.
+#' @param seed Seed of the simulation; `NULL` for R's current state.
+#' @param vcov,df For one fit: covariance matrix and degrees of freedom, as in [summary.glmm()].
+#' @return A data frame of class `anova` with a heading. Several fits, smallest first: `npar`,
+#'   `AIC`, `BIC`, `logLik`, `deviance`, `Chisq`, `Df`, `Pr(>Chisq)`. One fit: `Df`, `Den Df`,
+#'   `F value`, `Pr(>F)`.
+#' @section Errors: `margmix_error_anova_rows` (other rows, responses, weights),
+#'   `margmix_error_anova_family`, `margmix_error_anova_nested` (not nested),
+#'   `margmix_error_argument`.
+#' @references
+#' Self, S. G. and Liang, K.-Y. (1987). Asymptotic properties of maximum likelihood estimators and
+#' likelihood ratio tests under nonstandard conditions. *Journal of the American Statistical
+#' Association* **82**, 605-610.
+#'
+#' Stram, D. O. and Lee, J. W. (1994). Variance components testing in the longitudinal mixed
+#' effects model. *Biometrics* **50**, 1171-1177.
+#' @examples
+#' small <- glmm(cbind(success, n - success) ~ 1 + (1 | clinic), infection, binomial())
+#' large <- update(small, . ~ treatment + (1 | clinic))
+#' anova(small, large)
+#' anova(large)
+#'
+#' # is there variation between clinics?
+#' anova(large, glm(cbind(success, n - success) ~ treatment, binomial(), infection))
+#' @export
+anova.glmm <- function(object, ..., nsim = 0, seed = NULL, vcov = "model", df = "default") {
+  others <- list(...)
+  if (!length(others)) return(anova_terms(object, vcov, df))
+  is_fit <- vapply(others, function(x) inherits(x, c("glmm", "lm")), NA)
+  if (!all(is_fit)) {
+    what <- names(others)[!is_fit] %||% rep("", sum(!is_fit))
+    kind <- vapply(others[!is_fit], function(x) class(x)[1L], "")
+    abort("argument", "anova() must be given fits of glmm(), glm() or lm() to compare.",
+      given = some_of(trimws(paste(ifelse(what == "", "", code(what)), kind)))
+    )
+  }
+  names <- vapply(as.list(substitute(list(object, ...)))[-1L], expression_text, "")
+  long <- nchar(names) > 40L
+  names[long] <- paste0("model ", seq_along(names))[long]
+  compare_fits(c(list(object), others), names, nsim, seed)
+}
+
+# One fit ---------------------------------------------------------------------------------------
+
+anova_terms <- function(fit, vcov, df) {
+  inference <- coef_inference(fit, vcov, df)
+  assign <- fit$design$assign[!fit$design$aliased]
+  labels <- attr(fit$design$terms, "term.labels")
+  rows <- lapply(seq_along(labels), function(term) {
+    columns <- which(assign == term)
+    b <- fit$beta[columns]
+    V <- inference$vcov[columns, columns, drop = FALSE]
+    r <- length(columns)
+    if (!r || anyNA(V)) return(c(r, NA, NA, NA))
+    denominator <- min(inference$df[columns])
+    F <- sum(b * solve(V, b)) / r
+    c(r, denominator, F, stats::pf(F, r, denominator, lower.tail = FALSE))
+  })
+  table <- as.data.frame(do.call(rbind, c(list(matrix(0, 0L, 4L)), rows)))
+  dimnames(table) <- list(labels, c("Df", "Den Df", "F value", "Pr(>F)"))
+  structure(table,
+    heading = c(
+      "Wald tests of terms, each with all others in the model",
+      paste0(sub("(t|normal) intervals with", "denominators with", inference$words), "\n")
+    ),
+    class = c("anova", "data.frame")
+  )
+}
+
+# Several fits ----------------------------------------------------------------------------------
+
+compare_fits <- function(fits, names, nsim, seed) {
+  check_comparable(fits)
+  npar <- vapply(fits, function(fit) attr(stats::logLik(fit), "df"), 0)
+  order <- order(npar)
+  fits <- fits[order]
+  names <- make.unique(names[order])
+  common <- common_basis(fits, names)
+  fits <- common$fits
+  pairs <- lapply(seq_along(fits)[-1L], function(i) {
+    compare_pair(fits[[i - 1L]], fits[[i]], names[i - 1:0], nsim, seed)
+  })
+  loglik <- lapply(fits, stats::logLik)
+  value <- vapply(loglik, as.numeric, 0)
+  column <- function(name) c(NA, vapply(pairs, `[[`, 0, name))
+  table <- data.frame(
+    npar = npar[order], AIC = vapply(loglik, stats::AIC, 0), BIC = vapply(loglik, stats::BIC, 0),
+    logLik = value, deviance = -2 * value, Chisq = column("statistic"), Df = column("df"),
+    `Pr(>Chisq)` = column("p"), row.names = names, check.names = FALSE
+  )
+  reference <- vapply(pairs, `[[`, "", "reference")
+  structure(table,
+    heading = c(
+      "Likelihood ratio tests",
+      paste0(names, ": ", vapply(fits, function(fit) formula_text(stats::formula(fit)), "")),
+      common$words,
+      paste0("Reference", if (length(pairs) > 1L) paste0(" (", names[-1L], ")"), ": ", reference), ""
+    ),
+    class = c("anova", "data.frame")
+  )
+}
+
+formula_text <- function(formula) {
+  text <- expression_text(formula)
+  if (nchar(text) > 80L) paste0(substr(text, 1L, 77L), "...") else text
+}
+
+#' Bring fits to the same likelihood
+#'
+#' @return A list: `fits`, refitted where needed; `words`, what was done.
+#' @noRd
+common_basis <- function(fits, names) {
+  mixed <- vapply(fits, inherits, NA, "glmm")
+  reml <- mixed & vapply(fits, function(fit) isTRUE(fit$REML), NA)
+  words <- NULL
+  if (any(reml) && !(all(reml) && same_fixed_effects(fits))) {
+    fits[reml] <- lapply(fits[reml], ml_version)
+    words <- paste0("Refitted by maximum likelihood: ", some_of(names[reml]), ".")
+  } else if (any(reml)) {
+    words <- "Restricted likelihoods (REML) of models with the same fixed effects."
+  }
+  K <- common_nodes(fits[mixed])
+  refit <- mixed & vapply(fits, function(fit) !identical(fit$rule$method, "exact"), NA) &
+    vapply(fits, function(fit) !identical(as.numeric(fit$rule$K), as.numeric(K)), NA)
+  fits[refit] <- lapply(fits[refit], refit_at, K)
+  if (any(refit)) {
+    words <- c(words, paste0("Refitted with K = ", K, " nodes, as the others: ",
+      some_of(names[refit]), "."
+    ))
+  }
+  list(fits = fits, words = words)
+}
+
+# The finest rule, as far as the node budget of the fit with most random columns goes.
+common_nodes <- function(fits) {
+  q <- vapply(fits, function(fit) ncol(fit$design$Z), 1L)
+  K <- vapply(fits, function(fit) as.numeric(fit$rule$K), 0)
+  largest <- which.max(q)
+  budget <- floor(fits[[largest]]$control$max_nodes^(1 / q[largest]) + 1e-9)
+  max(K[q == q[largest]], min(max(K), budget))
+}
+
+same_fixed_effects <- function(fits) {
+  X <- lapply(fits, function(fit) unname(comparison_X(fit)))
+  all(vapply(X[-1L], function(x) isTRUE(all.equal(x, X[[1L]], check.attributes = FALSE)), NA))
+}
+
+#' Likelihood ratio test of two fits
+#'
+#' @return A list: `statistic`, `df`, `p`, `reference` (words).
+#' @noRd
+compare_pair <- function(small, large, names, nsim, seed) {
+  columns <- check_nested(small, large, names)
+  statistic <- 2 * (as.numeric(stats::logLik(large)) - as.numeric(stats::logLik(small)))
+  statistic <- max(statistic, 0)
+  r <- attr(stats::logLik(large), "df") - attr(stats::logLik(small), "df")
+  out <- list(statistic = statistic, df = r)
+  chi2 <- function(df) {
+    if (df > 0) stats::pchisq(statistic, df, lower.tail = FALSE) else as.numeric(statistic <= 1e-8)
+  }
+  if (r == 0) {
+    return(c(out, p = NA_real_, reference = "none, the models have equally many parameters."))
+  }
+  if (columns > 0L && nsim > 0) {
+    null <- simulated_statistics(small, large, nsim, seed)
+    return(c(out,
+      p = (1 + sum(null >= statistic - 1e-8)) / (1 + length(null)),
+      reference = paste0(length(null), " data sets simulated from the smaller model.")
+    ))
+  }
+  if (columns == 1L) {
+    return(c(out, p = (chi2(r - 1) + chi2(r)) / 2, reference = paste0(
+      "50:50 mixture of chi^2 with ", r - 1, " and ", r, " df (one variance on the boundary)."
+    )))
+  }
+  c(out, p = chi2(r), reference = if (columns == 0L) {
+    paste0("chi^2 with ", r, " df.")
+  } else {
+    paste0(
+      "chi^2 with ", r, " df; conservative, since ", columns,
+      " variances are on the boundary (simulate with `nsim`)."
+    )
+  })
+}

@@ -1,0 +1,180 @@
+# Confidence intervals: Wald and profile likelihood.
+
+#' Confidence intervals for coefficients and standard deviations
+#'
+#' @description
+#' ```
+#' confint(fit)
+#' confint(fit, method = "profile")
+#' confint(fit, "treatmentdrug", vcov = "KC")
+#' ```
+#'
+#' @details
+#' * `"Wald"`: estimate -/+ t SE for coefficients, with the covariance matrix and degrees of
+#'   freedom of [summary.glmm()]; standard deviations (and sigma) are taken on the log scale, with
+#'   the normal distribution and the model-based covariance. A standard deviation of 0 has the
+#'   lower limit 0 and no upper limit (`NA`).
+#' * `"profile"`: all values whose profile log-likelihood is within qchisq(level, 1) / 2 of the
+#'   maximum. Every point of the profile is a maximum over all other parameters, found with exact
+#'   derivatives at the rule of the fit. The lower limit of a standard deviation is 0 if the
+#'   profile does not fall that far before 0. For a fit with `REML = TRUE` the profile is that of
+#'   the likelihood.
+#'
+#' Standard deviations are in units of the predictor.
+#'
+#' @inheritParams summary.glmm
+#' @param object A fit of [glmm()].
+#' @param parm Names or numbers of rows; or `"beta_"` for the coefficients, `"sd_"` for the
+#'   standard deviations. All by default.
+#' @param level Confidence level.
+#' @param method `"Wald"` or `"profile"`.
+#' @param vcov,df Covariance matrix and degrees of freedom of the coefficients for `"Wald"`, as in
+#'   [summary.glmm()].
+#' @param x Intervals.
+#' @return A matrix of class `margmix_confint` with the lower and the upper limit in columns and
+#'   the rows: coefficients (aliased ones `NA`), `sd_<effect>|<group>`, `sigma`. Its attribute
+#'   `heading` says how they were computed.
+#' @section Conditions: errors `margmix_error_parm`, `margmix_error_argument` and those of
+#'   [summary.glmm()]; warning `margmix_warning_profile`: the profile found a higher likelihood
+#'   than the fit.
+#' @references
+#' Venzon, D. J. and Moolgavkar, S. H. (1988). A method for computing profile-likelihood-based
+#' confidence intervals. *Applied Statistics* **37**, 87-94.
+#' @examples
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
+#' confint(fit)
+#' confint(fit, "sd_", method = "profile")
+#' @export
+confint.glmm <- function(object, parm, level = 0.95, method = c("Wald", "profile"),
+                         vcov = "model", df = "default", ...) {
+  check_dots(..., known = names(formals(confint.glmm)))
+  check_level(level)
+  method <- one_of(method, c("Wald", "profile"), "method")
+  coefficients <- names(object$coefficients)
+  all_rows <- c(coefficients, deviation_names(object))
+  rows <- if (missing(parm)) all_rows else chosen_rows(parm, all_rows, coefficients)
+  if (method == "profile") {
+    if (!identical(vcov, "model")) {
+      abort("argument", "`vcov` must come with method \"Wald\".", given = "method = \"profile\"")
+    }
+    limits <- profile_rows(object, rows, level)
+    heading <- paste(format_level(level), "profile likelihood intervals.")
+  } else {
+    limits <- wald_rows(object, rows, level, vcov, df)
+    heading <- attr(limits, "heading")
+  }
+  dimnames(limits) <- list(rows, limit_names(level))
+  structure(limits, heading = heading, class = c("margmix_confint", "matrix", "array"))
+}
+
+limit_names <- function(level) {
+  paste(format(100 * (1 + c(-1, 1) * level) / 2, trim = TRUE, digits = 3L), "%")
+}
+
+chosen_rows <- function(parm, all_rows, coefficients) {
+  if (identical(parm, "beta_")) return(coefficients)
+  if (identical(parm, "sd_")) return(setdiff(all_rows, coefficients))
+  if (is.numeric(parm)) parm <- all_rows[parm]
+  unknown <- if (is.character(parm)) setdiff(parm, all_rows) else class(parm)[1L]
+  if (length(unknown)) {
+    abort("parm", "`parm` must name coefficients or standard deviations of the model.",
+      given = some_of(unknown), hint = paste0("There are ", some_of(code(all_rows), 12L), ".")
+    )
+  }
+  parm
+}
+
+#' @rdname confint.glmm
+#' @export
+print.margmix_confint <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  cat(attr(x, "heading"), sep = "\n")
+  print(matrix(x, nrow(x), dimnames = dimnames(x)), digits = digits, ...)
+  invisible(x)
+}
+
+# Wald ------------------------------------------------------------------------------------------
+
+wald_rows <- function(fit, rows, level, vcov, df) {
+  deviations <- deviation_names(fit)
+  heading <- limits <- NULL
+  if (any(rows %in% names(fit$coefficients))) {
+    inference <- coef_inference(fit, vcov, df, level)
+    limits <- as.matrix(inference$table[c("conf.low", "conf.high")])
+    heading <- paste(format_level(level), "Wald intervals.", inference$words)
+  }
+  if (any(rows %in% deviations)) {
+    limits <- rbind(limits, deviation_limits(fit, level))
+    heading <- c(heading, paste(
+      if (is.null(heading)) paste(format_level(level), "Wald intervals."), "Standard deviations:",
+      "normal intervals of their logarithms, model-based."
+    ))
+  }
+  structure(limits[rows, , drop = FALSE], heading = trimws(heading))
+}
+
+# On the log scale: d log sd / d psi = gradient / sd; log sigma = log(phi) / 2.
+deviation_limits <- function(fit, level) {
+  V <- fit$vcov_full
+  V[is.na(V)] <- 0
+  quantities <- profile_quantities(fit)[deviation_names(fit)]
+  half <- stats::qnorm((1 + level) / 2)
+  limits <- vapply(names(quantities), function(name) {
+    quantity <- quantities[[name]]
+    se <- sqrt(drop(quantity$gradient %*% V %*% quantity$gradient))
+    if (name == "sigma") return(exp(quantity$estimate / 2 + c(-1, 1) * half * se / 2))
+    if (quantity$estimate == 0) return(c(0, NA))
+    if (se == 0) return(c(NA_real_, NA_real_))
+    quantity$estimate * exp(c(-1, 1) * half * se / quantity$estimate)
+  }, numeric(2L))
+  t(limits)
+}
+
+# Profile ---------------------------------------------------------------------------------------
+
+profile_rows <- function(fit, rows, level) {
+  if (isTRUE(fit$REML)) fit <- ml_version(fit)
+  quantities <- profile_quantities(fit)
+  likelihood <- likelihood_of(fit)
+  V <- unname(fit$vcov_full)
+  V[is.na(V)] <- 0
+  variance <- diag(V)
+  scale <- ifelse(variance > 0, 1 / sqrt(variance), 1)
+  limits <- lapply(rows, function(row) {
+    quantity <- quantities[[row]]
+    if (is.null(quantity)) return(c(NA_real_, NA_real_))
+    limits <- profile_limits(fit, quantity, level, likelihood, V, scale)
+    if (row == "sigma") exp(limits / 2) else limits
+  })
+  do.call(rbind, limits)
+}
+
+#' The same model by maximum likelihood
+#' @noRd
+ml_version <- function(fit) {
+  if (!isTRUE(fit$REML)) return(fit)
+  refit_at(fit, fit$rule$K, REML = FALSE)
+}
+
+#' The same model under another rule
+#'
+#' @return `fit` with its estimates, log-likelihood and rule replaced. Notes and warnings were given
+#'   at the fit.
+#' @noRd
+refit_at <- function(fit, K, REML = isTRUE(fit$REML)) {
+  control <- fit$control
+  control$separation <- "none"
+  control$verbose <- FALSE
+  estimate <- quietly(
+    fit_design(fit$design, fit$family, as.integer(K), REML, warm_start(fit), control)
+  )
+  fit[names(estimate)] <- estimate
+  fit$coefficients[!fit$design$aliased] <- estimate$beta
+  fit
+}
+
+quietly <- function(expr) {
+  withCallingHandlers(expr,
+    margmix_note = function(n) invokeRestart("muffleMessage"),
+    margmix_warning = function(w) invokeRestart("muffleWarning")
+  )
+}

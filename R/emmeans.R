@@ -1,0 +1,75 @@
+# Methods for package emmeans. They are registered when that package is loaded.
+
+#' Support for emmeans
+#'
+#' With package \pkg{emmeans} installed, `emmeans::emmeans(fit, ~ treatment)` and the like work.
+#' Means and contrasts are those of the predictor at random effect 0, hence conditional;
+#' `type = "response"` is linkinv() of them, which is **not** the mean of the population unless
+#' the link is the identity.
+#'
+#' @param object A fit of [glmm()].
+#' @param ... Passed on.
+#' @param trms,xlev,grid As \pkg{emmeans} passes them.
+#' @param vcov. `"model"`, `"robust"`, `"KC"`, a matrix, or a function of the fit. With `"KC"`
+#'   each contrast has its own Satterthwaite degrees of freedom; otherwise it has the smallest of
+#'   those of its coefficients (see [summary.glmm()]).
+#' @return As the generics of \pkg{emmeans} ask.
+#' @name glmm-emmeans
+#' @keywords internal
+NULL
+
+#' @rdname glmm-emmeans
+#' @exportS3Method emmeans::recover_data
+recover_data.glmm <- function(object, ...) {
+  emmeans::recover_data(
+    object$call, stats::delete.response(stats::terms(object)), object$na.action,
+    frame = stats::model.frame(object), ...
+  )
+}
+
+#' @rdname glmm-emmeans
+#' @exportS3Method emmeans::emm_basis
+emm_basis.glmm <- function(object, trms, xlev, grid, vcov. = "model", ...) {
+  if (is.function(vcov.)) vcov. <- vcov.(object)
+  covariance <- chosen_vcov(object, vcov.)
+  frame <- stats::model.frame(trms, grid, na.action = stats::na.pass, xlev = xlev)
+  X <- stats::model.matrix(trms, frame, contrasts.arg = object$design$contrasts)
+  list(
+    X = X, bhat = unname(object$coefficients), nbasis = not_estimable(object),
+    V = unname(covariance$vcov),
+    # emmeans takes the environment of this function away.
+    dffun = function(k, dfargs) dfargs$contrast_df(k, dfargs),
+    dfargs = list(
+      contrast_df = contrast_df,
+      df = unname(chosen_df(object, "default", covariance)$df),
+      kept = which(!object$design$aliased), fit = if (covariance$type == "KC") object
+    ),
+    misc = link_labels(object$family)
+  )
+}
+
+# Basis of the contrasts of all coefficients, aliased ones included, that X can't estimate.
+not_estimable <- function(fit) {
+  aliased <- fit$design$aliased
+  if (!any(aliased)) return(matrix(NA))
+  frame <- stats::model.frame(fit)
+  X <- part_matrix(fit$design$terms, frame, fit$design$contrasts)$X
+  size <- pmax(sqrt(colSums(X^2)), .Machine$double.xmin)
+  decomposed <- eigen(crossprod(X) / tcrossprod(size), symmetric = TRUE)
+  null <- decomposed$values <= 1e-10 * decomposed$values[1L]
+  decomposed$vectors[, null, drop = FALSE] / size
+}
+
+# Degrees of freedom of one contrast k of the coefficients.
+contrast_df <- function(k, dfargs) {
+  if (length(k) > length(dfargs$df)) k <- k[dfargs$kept]
+  if (!is.null(dfargs$fit)) return(engine_contrast_df(dfargs$fit, rbind(as.numeric(k))))
+  involved <- abs(k) > 1e-10
+  if (any(involved)) min(dfargs$df[involved]) else NA_real_
+}
+
+link_labels <- function(family) {
+  if (family$link == "identity") return(list())
+  label <- switch(family$family, binomial = "prob", poisson = "rate", "response")
+  list(tran = family$link, inv.lbl = label)
+}

@@ -1,0 +1,128 @@
+# tidy(), glance() and augment(): results as data frames.
+
+#' Results as data frames
+#'
+#' @description
+#' ```
+#' tidy(fit, conf.int = TRUE, exponentiate = TRUE)
+#' glance(fit)
+#' head(augment(fit))
+#' ```
+#'
+#' @inheritParams summary.glmm
+#' @param x A fit of [glmm()].
+#' @param effects `"fixed"` for the coefficients, `"ran_pars"` for the standard deviations and
+#'   correlations of the random effects (and sigma), `"ran_vals"` for the random effects of the
+#'   clusters (modes, with their conditional standard deviations); one or several.
+#' @param conf.int `TRUE` to add `conf.low` and `conf.high` (Wald; none for correlations).
+#' @param conf.level Confidence level.
+#' @param exponentiate `TRUE` to exponentiate the fixed effects and their limits; standard errors
+#'   stay on the scale of the predictor.
+#' @param data A data frame with the rows of the fit to add columns to.
+#' @param ... Not used.
+#' @return `tidy()`: a data frame with `effect`, `group`, `term`, `estimate`, `std.error`,
+#'   `statistic`, `df`, `p.value` and the limits. `glance()`: one row with `nobs`, `nclusters`,
+#'   `logLik`, `AIC`, `BIC`, `deviance` (-2 logLik), `df.residual`, `sigma`, `nAGQ` (nodes used),
+#'   `converged`. `augment()`: `data` with `.fitted` (response scale, at the modes of the random
+#'   effects), `.resid` (deviance residuals) and `.cluster`.
+#' @examples
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
+#' tidy(fit, conf.int = TRUE)
+#' glance(fit)
+#' head(augment(fit))
+#' @name glmm-tidiers
+NULL
+
+#' @rdname glmm-tidiers
+#' @export
+tidy.glmm <- function(x, effects = c("ran_pars", "fixed"), conf.int = FALSE, conf.level = 0.95,
+                      exponentiate = FALSE, vcov = "model", df = "default", ...) {
+  check_dots(..., known = names(formals(tidy.glmm)))
+  known <- c("fixed", "ran_pars", "ran_vals")
+  effects <- vapply(effects, one_of, "", choices = known, name = "effects")
+  parts <- list(
+    fixed = if ("fixed" %in% effects) tidy_fixed(x, conf.level, exponentiate, vcov, df),
+    ran_pars = if ("ran_pars" %in% effects) tidy_random(x, conf.level),
+    ran_vals = if ("ran_vals" %in% effects) tidy_values(x, conf.level)
+  )
+  out <- do.call(rbind, unname(parts[intersect(known, effects)]))
+  if (!"ran_vals" %in% effects) out$level <- NULL
+  if (!conf.int) out$conf.low <- out$conf.high <- NULL
+  rownames(out) <- NULL
+  out
+}
+
+tidy_part <- function(effect, group, level, term, values) {
+  columns <- c("estimate", "std.error", "statistic", "df", "p.value", "conf.low", "conf.high")
+  values[setdiff(columns, names(values))] <- NA_real_
+  data.frame(effect = effect, group = group, level = level, term = term, values[columns])
+}
+
+tidy_fixed <- function(x, level, exponentiate, vcov, df) {
+  if (!length(x$coefficients)) return(NULL)
+  table <- coef_inference(x, vcov, df, level)$table
+  if (exponentiate) {
+    columns <- c("estimate", "conf.low", "conf.high")
+    table[columns] <- exp(table[columns])
+  }
+  tidy_part("fixed", NA_character_, NA_character_, rownames(table), as.list(table))
+}
+
+tidy_random <- function(x, level) {
+  table <- as.data.frame(VarCorr(x))
+  residual <- table$grp == "Residual"
+  correlation <- !is.na(table$var2)
+  term <- ifelse(
+    correlation, paste0("cor__", table$var1, ".", table$var2), paste0("sd__", table$var1)
+  )
+  term[residual] <- "sd__Observation"
+  limits <- deviation_limits(x, level)
+  row <- match(paste0("sd_", table$var1), sub("\\|[^|]*$", "", rownames(limits)))
+  row[correlation] <- NA
+  row[residual] <- nrow(limits)
+  tidy_part("ran_pars", table$grp, NA_character_, term, list(
+    estimate = table$sdcor, conf.low = limits[row, 1L], conf.high = limits[row, 2L]
+  ))
+}
+
+tidy_values <- function(x, level) {
+  effects <- as.data.frame(ranef(x))
+  half <- stats::qnorm((1 + level) / 2) * effects$condsd
+  tidy_part("ran_vals", effects$grp, as.character(effects$level), as.character(effects$term), list(
+    estimate = effects$condval, std.error = effects$condsd,
+    conf.low = effects$condval - half, conf.high = effects$condval + half
+  ))
+}
+
+#' @rdname glmm-tidiers
+#' @export
+glance.glmm <- function(x, ...) {
+  loglik <- stats::logLik(x)
+  data.frame(
+    nobs = stats::nobs(x), nclusters = length(x$design$levels), logLik = as.numeric(loglik),
+    AIC = stats::AIC(loglik), BIC = stats::BIC(loglik), deviance = stats::deviance(x),
+    df.residual = stats::df.residual(x), sigma = stats::sigma(x), nAGQ = x$rule$K,
+    converged = isTRUE(x$convergence$converged)
+  )
+}
+
+#' @rdname glmm-tidiers
+#' @export
+augment.glmm <- function(x, data = stats::model.frame(x), ...) {
+  check_dots(..., known = names(formals(augment.glmm)))
+  n <- nrow(x$design$X)
+  omitted <- x$na.action
+  added <- data.frame(
+    .fitted = unname(stats::fitted(x)), .resid = unname(stats::residuals(x, type = "deviance"))
+  )
+  kept <- if (nrow(added) == n) seq_len(n) else seq_len(nrow(added))[-omitted]
+  added <- added[kept, ]
+  added$.cluster <- component(x, "cluster")
+  if (nrow(data) == n + length(omitted) && length(omitted)) data <- data[-omitted, , drop = FALSE]
+  if (nrow(data) != n) {
+    abort("argument", "`data` must have the rows of the fit.",
+      given = paste(nrow(data), "rows; the fit has", n)
+    )
+  }
+  cbind(as.data.frame(data), added)
+}
