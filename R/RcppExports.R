@@ -21,6 +21,10 @@ glmm_prediction_variance_ <- function(design, family, psi, modes, mode_variance,
     .Call(`_margmix_glmm_prediction_variance_`, design, family, psi, modes, mode_variance, rows, V, threads)
 }
 
+glmm_better_modes_ <- function(design, family, psi, threads) {
+    .Call(`_margmix_glmm_better_modes_`, design, family, psi, threads)
+}
+
 kauermann_carroll_ <- function(scores, information, contrasts) {
     .Call(`_margmix_kauermann_carroll_`, scores, information, contrasts)
 }

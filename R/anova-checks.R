@@ -1,5 +1,7 @@
 # Which fits can be compared, and what the smaller one leaves out.
 
+is_mixed <- function(fit) inherits(fit, "glmm")
+
 #' What a comparison needs to know of a fit, in the caller's row order
 #'
 #' @param fit A fit of `glmm()`, `glm()` or `lm()`.
@@ -7,7 +9,7 @@
 #'   `comparison_Z()`: the estimated columns of X, and Z (n x q).
 #' @noRd
 comparison_data <- function(fit) {
-  if (inherits(fit, "glmm")) return(component(fit, c("y", "trials", "weights", "offset")))
+  if (is_mixed(fit)) return(component(fit, c("y", "trials", "weights", "offset")))
   frame <- stats::model.frame(fit)
   rows <- attr(frame, "row.names")
   data <- quietly(
@@ -19,11 +21,11 @@ comparison_data <- function(fit) {
 
 comparison_X <- function(fit) {
   X <- stats::model.matrix(fit)
-  if (inherits(fit, "glmm")) X else X[, !is.na(stats::coef(fit)), drop = FALSE]
+  if (is_mixed(fit)) X else X[, !is.na(stats::coef(fit)), drop = FALSE]
 }
 
 comparison_Z <- function(fit) {
-  if (inherits(fit, "glmm")) component(fit, "Z") else matrix(0, stats::nobs(fit), 0L)
+  if (is_mixed(fit)) component(fit, "Z") else matrix(0, stats::nobs(fit), 0L)
 }
 
 #' @section Errors: `anova_family`, `anova_rows`.
@@ -93,7 +95,7 @@ is_spanned <- function(A, B) {
 }
 
 same_clusters <- function(small, large) {
-  if (!inherits(small, "glmm") || !inherits(large, "glmm")) return(TRUE)
+  if (!is_mixed(small) || !is_mixed(large)) return(TRUE)
   partition <- function(fit) {
     cluster <- as.integer(component(fit, "cluster"))
     match(cluster, unique(cluster))
@@ -103,7 +105,7 @@ same_clusters <- function(small, large) {
 
 # Only columns that both have by name can be judged.
 same_correlations <- function(small, large) {
-  if (!inherits(small, "glmm")) return(TRUE)
+  if (!is_mixed(small)) return(TRUE)
   pairs <- function(fit) {
     found <- lapply(random_blocks(fit$design), function(block) {
       if (length(block$names) > 1L) utils::combn(sort(block$names), 2L, paste, collapse = "\r")
@@ -143,7 +145,7 @@ simulated_statistics <- function(small, large, nsim, seed) {
 # Successes or values, in the caller's order, as the design stores them.
 simulated_response <- function(small, large) {
   data <- comparison_data(large)
-  mu <- if (inherits(small, "glmm")) {
+  mu <- if (is_mixed(small)) {
     b <- random_effects_draw(small, length(small$design$levels), FALSE)
     cluster <- as.integer(component(small, "cluster"))
     eta <- data$offset + drop(comparison_X(small) %*% small$beta) +
@@ -152,22 +154,22 @@ simulated_response <- function(small, large) {
   } else {
     unname(stats::fitted(small))
   }
-  phi <- if (inherits(small, "glmm")) small$phi else mean(data$weights * (data$y - mu)^2)
+  phi <- if (is_mixed(small)) small$phi else mean(data$weights * (data$y - mu)^2)
   weights <- if (large$design$weights_type == "frequency") 1 else data$weights
   family_tools(large$family)$simulate(mu, data$trials, phi, weights)
 }
 
 # Maximum of the log-likelihood of one of the two models for a response in the caller's order.
 loglik_for <- function(fit, large, y) {
-  if (!inherits(fit, "glmm")) return(glm_loglik(fit, large, y))
-  fit$design$y <- take_rows(y, fit$design$order)
+  if (!is_mixed(fit)) return(glm_loglik(fit, large, y))
+  fit$design$y <- as.numeric(take_rows(y, fit$design$order))
   refit_at(fit, fit$rule$K)$logLik
 }
 
 # A model without random effects is the larger one with other fixed effects and Lambda = 0.
 glm_loglik <- function(fit, large, y) {
   design <- large$design
-  design$y <- take_rows(y, design$order)
+  design$y <- as.numeric(take_rows(y, design$order))
   X <- comparison_X(fit)
   design$X <- matrix(take_rows(X, design$order), nrow(X))
   family <- large$family

@@ -4,7 +4,7 @@
 #'
 #' @description
 #' ```
-#' anova(small, large)        # likelihood ratio
+#' anova(large, small)        # likelihood ratio, in any order
 #' anova(fit)                 # Wald test of each term
 #' ```
 #'
@@ -30,7 +30,7 @@
 #' as denominator.
 #'
 #' @inheritParams summary.glmm
-#' @param object A fit of [glmm()].
+#' @param object A fit of [glmm()]; one of another function can't come first.
 #' @param ... Other fits, of [glmm()], [stats::glm()] or [stats::lm()], to the same responses.
 #' @param nsim Number of simulations where several random columns are tested; 0 for none.
 #' @param seed Seed of the simulation; `NULL` for R's current state.
@@ -60,7 +60,7 @@
 anova.glmm <- function(object, ..., nsim = 0, seed = NULL, vcov = "model", df = "default") {
   others <- list(...)
   if (!length(others)) return(anova_terms(object, vcov, df))
-  is_fit <- vapply(others, function(x) inherits(x, c("glmm", "lm")), NA)
+  is_fit <- vapply(others, function(x) is_mixed(x) || inherits(x, "lm"), NA)
   if (!all(is_fit)) {
     what <- names(others)[!is_fit] %||% rep("", sum(!is_fit))
     kind <- vapply(others[!is_fit], function(x) class(x)[1L], "")
@@ -69,7 +69,7 @@ anova.glmm <- function(object, ..., nsim = 0, seed = NULL, vcov = "model", df = 
     )
   }
   names <- vapply(as.list(substitute(list(object, ...)))[-1L], expression_text, "")
-  long <- nchar(names) > 40L
+  long <- nchar(names) > 25L
   names[long] <- paste0("model ", seq_along(names))[long]
   compare_fits(c(list(object), others), names, nsim, seed)
 }
@@ -144,7 +144,7 @@ formula_text <- function(formula) {
 #' @return A list: `fits`, refitted where needed; `words`, what was done.
 #' @noRd
 common_basis <- function(fits, names) {
-  mixed <- vapply(fits, inherits, NA, "glmm")
+  mixed <- vapply(fits, is_mixed, NA)
   reml <- mixed & vapply(fits, function(fit) isTRUE(fit$REML), NA)
   words <- NULL
   if (any(reml) && !(all(reml) && same_fixed_effects(fits))) {

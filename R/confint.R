@@ -54,8 +54,10 @@ confint.glmm <- function(object, parm, level = 0.95, method = c("Wald", "profile
   all_rows <- c(coefficients, deviation_names(object))
   rows <- if (missing(parm)) all_rows else chosen_rows(parm, all_rows, coefficients)
   if (method == "profile") {
-    if (!identical(vcov, "model")) {
-      abort("argument", "`vcov` must come with method \"Wald\".", given = "method = \"profile\"")
+    if (!identical(vcov, "model") || !identical(df, "default")) {
+      abort("argument", "`vcov` and `df` must come with method \"Wald\".",
+        given = "method = \"profile\""
+      )
     }
     limits <- profile_rows(object, rows, level)
     heading <- paste(format_level(level), "profile likelihood intervals.")

@@ -21,7 +21,7 @@
 glmm_control <- function(threads = getOption("margmix.threads", 1L), verbose = FALSE, seed = NULL,
                          separation = c("warn", "error", "none"),
                          weights_type = c("prior", "frequency"), tolerance = 1e-10,
-                         max_iterations = 150L, auto_tolerance = 1e-4, max_nodes = 4000L) {
+                         max_iterations = 150L, auto_tolerance = 1e-4, max_nodes = 10000L) {
   positive <- function(x, name) {
     ok <- is.numeric(x) && length(x) == 1L && is.finite(x) && x > 0
     if (!ok) {

@@ -117,6 +117,12 @@ posterior_nodes <- function(fit) {
   max(fit$rule$K, c(51L, 25L, 11L, 7L)[min(q, 4L)])
 }
 
+#' Number of clusters whose integrand has a better mode than the one the rule is centred at
+#' @noRd
+engine_better_modes <- function(design, family, psi, control) {
+  glmm_better_modes_(design, engine_family(family, design), psi, control$threads)
+}
+
 #' Posterior of the random effects b = Lambda u at the fitted parameters
 #' @return A list: `mode`, `mean`, `median` (m x q), `var` (q x q x m).
 #' @noRd

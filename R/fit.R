@@ -20,6 +20,7 @@ fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL
   fitted <- if (is_lmm(family)) fit_lmm(problem, x, REML) else fit_quadrature(problem, x, nAGQ)
   estimate <- finish_fit(problem, fitted)
   report_fit(design, family, estimate)
+  report_modes(problem, estimate)
   c(estimate, list(
     REML = REML, nAGQ = nAGQ, start_glm = start_glm[c("beta", "converged", "max_abs_eta", "value")],
     separation = separation, control = control
@@ -80,7 +81,7 @@ user_start <- function(psi, start, p, n_theta) {
 }
 
 fit_quadrature <- function(problem, x, nAGQ) {
-  laplace <- maximise(problem, 1L, x, NULL, final = identical(nAGQ, 1L))
+  laplace <- maximise(problem, 1L, feasible_start(problem, x), NULL, final = identical(nAGQ, 1L))
   if (identical(nAGQ, "auto")) {
     refined <- refine_rule(problem, laplace)
     rule <- rule_record(problem, refined$K, auto = TRUE, error = refined$error)
@@ -88,6 +89,17 @@ fit_quadrature <- function(problem, x, nAGQ) {
   }
   fit <- if (nAGQ == 1L) laplace else maximise_K(problem, nAGQ, laplace)
   list(fit = fit, rule = rule_record(problem, nAGQ))
+}
+
+# Where a link restricts the mean, large random effects may leave no mode inside its range: smaller
+# ones are tried before giving up.
+feasible_start <- function(problem, x) {
+  theta <- ncol(problem$design$X) + seq_along(problem$design$theta_col)
+  for (factor in c(1, 0.3, 0.1, 0.03)) {
+    trial <- replace(x, theta, factor * x[theta])
+    if (is.finite(objective_at(problem, 1L, NULL, 0L)$value(trial))) return(trial)
+  }
+  x
 }
 
 rule_record <- function(problem, K, auto = FALSE, error = NA_real_) {
@@ -215,4 +227,15 @@ report_fit <- function(design, family, estimate) {
       hint = "Rescaling won't help; simplify the random terms, or give other `start` values."
     )
   }
+}
+
+# Where the integrand is not log-concave it may have several modes, and the rule sees only one.
+report_modes <- function(problem, estimate) {
+  psi <- c(estimate$beta, estimate$theta, if (has_phi(problem$family)) log(estimate$phi))
+  count <- engine_better_modes(problem$design, problem$family, psi, problem$control)
+  if (!count) return(invisible())
+  warn("modes", "The integrand of some clusters has a higher mode than the one the rule is centred at.",
+    given = paste(count, "of", length(problem$design$levels), "clusters"),
+    hint = "Their integrals may be too small; compare with another link.", count = count
+  )
 }

@@ -19,7 +19,9 @@ coef_inference <- function(fit, vcov = "model", df = "default", level = 0.95) {
   covariance <- chosen_vcov(fit, vcov)
   degrees <- chosen_df(fit, df, covariance)
   estimate <- fit$coefficients[!fit$design$aliased]
-  table <- wald_table(estimate, sqrt(diag(covariance$vcov)), degrees$df, level)
+  se <- sqrt(diag(covariance$vcov))
+  se[is.nan(se)] <- NA
+  table <- wald_table(estimate, se, degrees$df, level)
   few <- few_clusters_notes(degrees)
   dominant <- leverage_notes(fit, covariance)
   list(
@@ -188,12 +190,13 @@ between_share <- function(design, size) {
 #' @noRd
 inference_words <- function(fit, covariance, degrees) {
   df <- degrees$df
-  distribution <- if (!length(df)) {
-    "no coefficients"
-  } else if (all(df == Inf)) {
+  known <- df[!is.na(df)]
+  distribution <- if (!length(known)) {
+    if (length(df)) "no degrees of freedom" else "no coefficients"
+  } else if (all(known == Inf)) {
     "normal intervals"
   } else {
-    range <- unique(format_df(range(df)))
+    range <- unique(format_df(range(known)))
     paste0("t intervals with ", degrees$rule, "df ", paste(range, collapse = " to "))
   }
   paste0(

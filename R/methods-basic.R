@@ -24,8 +24,9 @@
 #' * `nobs()`: rows with a positive weight (and a positive number of trials); with
 #'   `weights_type = "frequency"` the sum of the weights. `df.residual()` is `nobs()` minus the
 #'   number of parameters.
-#' * `model.matrix(type = "random")`: the sparse n x (m q) matrix Z with a block of q columns for
-#'   each of the m clusters, such that the predictor is offset + X beta + Z b.
+#' * `model.matrix()`: X without the columns of aliased coefficients; with `type = "random"` the
+#'   sparse n x (m q) matrix Z with a block of q columns for each of the m clusters, such that the
+#'   predictor is offset + X beta + Z b.
 #' * `formula()`: the formula with its random terms, with `.` written out. `terms()`: those of the
 #'   fixed part.
 #'

@@ -57,10 +57,7 @@ maximise <- function(problem, K, x, modes, final = TRUE) {
   newton <- hessian_pays(problem$design)
   objective <- objective_at(problem, K, modes, if (newton) 2L else 1L)
   if (!is.finite(objective$value(x))) {
-    abort("start", "The log-likelihood must be finite at the starting values.",
-      given = paste0("status `", objective$at(x, 0L)$result$status, "` at K = ", K),
-      hint = "Give other values with `start`, or check offset and link."
-    )
+    abort_not_finite(problem$family, K)
   }
   tolerance <- if (final) list(rel.tol = 1e-12, x.tol = 1e-10) else list(rel.tol = 1e-5, x.tol = 1e-3)
   limits <- list(
@@ -70,11 +67,24 @@ maximise <- function(problem, K, x, modes, final = TRUE) {
     x, objective$value, objective$gradient, if (newton) objective$hessian,
     control = c(tolerance, limits, abs.tol = 0)
   )
+  if (!is.finite(objective$value(found$par))) abort_not_finite(problem$family, K)
   if (final) found$par <- polish(objective, found$par)
   list(
     x = found$par, modes = objective$at(found$par, 1L)$result$modes,
     result = objective$at(found$par, if (final) 2L else 1L)$result, value = -objective$value(found$par),
     iterations = found$iterations, evaluations = objective$evaluations(), message = found$message
+  )
+}
+
+abort_not_finite <- function(family, K) {
+  restricted <- paste0(family$family, "-", family$link) %in% c("binomial-log", "poisson-identity")
+  abort("no_likelihood", "The log-likelihood must be finite where the search starts and ends.",
+    given = paste0("no finite value with ", family$link, " link and ", K, " quadrature points"),
+    hint = if (restricted) {
+      "The link restricts the mean: random effects push it past its limit. Try another link."
+    } else {
+      "Give other values with `start`, or check the offset and the scale of the response."
+    }
   )
 }
 

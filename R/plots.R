@@ -56,8 +56,8 @@ point_size <- function(m) max(0.3, min(1, 30 / m))
 #' `plot()` of a fit draws this picture.
 #'
 #' @param fit,x A fit of [glmm()].
-#' @param type Which empirical-Bayes value of the random effects: `"mean"`, `"mode"` or
-#'   `"median"`.
+#' @param type Which empirical-Bayes value of the random effects: `"mode"` (as in `fitted()`),
+#'   `"mean"` or `"median"`.
 #' @param labels Draw the labels of the clusters? By default if there are at most 40.
 #' @param ... Passed to [graphics::plot.default()].
 #' @return A data frame, invisibly, by cluster: `level`, `observed`, `predicted`, `at_zero` (the
@@ -66,8 +66,8 @@ point_size <- function(m) max(0.3, min(1, 30 / m))
 #' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
 #' plot_shrinkage(fit)
 #' @export
-plot_shrinkage <- function(fit, type = c("mean", "mode", "median"), labels = NULL, ...) {
-  means <- cluster_means(fit, one_of(type, c("mean", "mode", "median"), "type"))
+plot_shrinkage <- function(fit, type = c("mode", "mean", "median"), labels = NULL, ...) {
+  means <- cluster_means(fit, one_of(type, c("mode", "mean", "median"), "type"))
   draw_shrinkage(means, labels %||% (nrow(means) <= 40L), fit$design$group, ...)
   invisible(means)
 }

@@ -156,44 +156,6 @@ report_new_clusters <- function(rows, type, allowed) {
   )
 }
 
-# Rows --------------------------------------------------------------------------------------------
-
-#' The rows to predict
-#'
-#' `fitted_rows()`: those of the fit, sorted as in the design; `new_rows()`: those of new data.
-#'
-#' @return A list: `X`, `Z`, `offset`, `cluster`, `new_label` (see [design_newdata()]; the last
-#'   three only as far as `random_effects` needs them), `labels`, `na.action`, `group`, and
-#'   `sorted`: are the rows sorted as in the design?
-#' @noRd
-fitted_rows <- function(object, random_effects) {
-  design <- object$design
-  rows <- design[c("X", "Z", "offset", "group")]
-  if (random_effects == "eb") {
-    rows$cluster <- rep.int(seq_along(design$levels), diff(design$start))
-  }
-  rows$labels <- attr(object$frame$frame, "row.names")
-  rows$na.action <- object$frame$na.action
-  c(rows, list(sorted = TRUE))
-}
-
-new_rows <- function(object, newdata, random_effects, na.action) {
-  newdata <- as_newdata(newdata)
-  needed <- switch(random_effects, eb = TRUE, integrate = "Z", zero = FALSE)
-  rows <- design_newdata(object, newdata, needed, na.action)
-  labels <- attr(newdata, "row.names")
-  rows$labels <- if (length(rows$na.action)) labels[-rows$na.action] else labels
-  c(rows, list(group = object$design$group, sorted = FALSE))
-}
-
-# In the caller's order, with the caller's row names. Automatic ones stay a deferred conversion of
-# integers, which takes no memory.
-name_rows <- function(x, rows, object) {
-  if (rows$sorted) x <- caller_order(x, object$design)
-  names(x) <- as.character(rows$labels)
-  stats::napredict(rows$na.action, x)
-}
-
 # Values ------------------------------------------------------------------------------------------
 
 #' Predictions of rows
@@ -205,29 +167,16 @@ predict_rows <- function(object, rows, type, random_effects, variance = FALSE) {
   known <- if (!rows$sorted) known_rows(object, rows)
   whole <- is.null(known) || all(known)
   if (!whole) rows <- take_prediction_rows(rows, known)
+  # linkinv() of some families refuses to compute nothing
+  if (!nrow(rows$X)) random_effects <- "none"
   out <- switch(random_effects,
+    none = list(fit = numeric(), variance = if (variance) numeric()),
     zero = predict_zero(object, rows, type, variance),
     integrate = predict_population(object, rows, type, variance),
     eb = predict_cluster(object, rows, type, variance)
   )
   if (whole) return(out)
   lapply(out, function(x) if (!is.null(x)) replace(rep(NA_real_, length(known)), known, x))
-}
-
-# Rows without a missing value in what they need.
-known_rows <- function(object, rows) {
-  known <- !is.na(fixed_predictor(object, rows))
-  if (!is.null(rows$Z)) known <- known & !is.na(rowSums(rows$Z))
-  if (!is.null(rows$new_label)) known <- known & !(is.na(rows$cluster) & is.na(rows$new_label))
-  known
-}
-
-take_prediction_rows <- function(rows, take) {
-  for (name in c("X", "Z")) {
-    if (!is.null(rows[[name]])) rows[[name]] <- rows[[name]][take, , drop = FALSE]
-  }
-  for (name in c("offset", "cluster")) rows[[name]] <- rows[[name]][take]
-  rows
 }
 
 predict_zero <- function(object, rows, type, variance) {

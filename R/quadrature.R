@@ -79,7 +79,7 @@ maximise_K <- function(problem, K, from) {
   theta <- ncol(problem$design$X) + seq_along(problem$design$theta_col)
   for (factor in c(0.4, 2.5)) {
     x <- replace(from$x, theta, factor * from$x[theta])
-    other <- tryCatch(maximise(problem, K, x, from$modes), margmix_error_start = function(e) NULL)
+    other <- tryCatch(maximise(problem, K, x, from$modes), margmix_error_no_likelihood = function(e) NULL)
     if (!is.null(other) && other$value > fit$value + 1e-6) fit <- other
   }
   fit

@@ -79,11 +79,12 @@ ratio_links <- list(
 conditional_ratios <- function(fit, ratio, vcov, df, level, intercept) {
   check_ratio(fit, ratio)
   inference <- coef_inference(fit, vcov, df, level)
+  if (!intercept) inference <- without_intercept(inference)
   ratio_table(fit, inference, intercept, heading = c(
     paste0("Conditional ", ratio, " ratios (for a given ", fit$design$group,
       ": random effects held fixed)"
     ),
-    paste0(format_level(level), " ", inference$words)
+    paste0(format_level(level), " limits. ", inference$words)
   ))
 }
 

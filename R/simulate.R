@@ -118,7 +118,7 @@ simulate_response <- function(object, plan, conditional) {
   b <- random_effects_draw(object, plan$n_clusters, conditional)
   eta <- plan$eta
   for (k in seq_len(ncol(b))) eta <- eta + plan$Z[, k] * b[plan$cluster, k]
-  mu <- object$family$linkinv(eta)
+  mu <- if (length(eta)) object$family$linkinv(eta) else eta
   outside <- switch(object$family$family,
     binomial = which(mu < 0 | mu > 1),
     poisson = which(mu < 0),

@@ -81,7 +81,7 @@ tidy_random <- function(x, level) {
   row[correlation] <- NA
   row[residual] <- nrow(limits)
   tidy_part("ran_pars", table$grp, NA_character_, term, list(
-    estimate = table$sdcor, conf.low = limits[row, 1L], conf.high = limits[row, 2L]
+    estimate = table$sdcor, conf.low = unname(limits[row, 1L]), conf.high = unname(limits[row, 2L])
   ))
 }
 

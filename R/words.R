@@ -13,7 +13,10 @@ fit_heading <- function(fit, error = fit$rule$error) {
   )
 }
 
-has_text <- function(x) length(x) == 1L && !x %in% c("", "NULL")
+# Is the text the name of an object, not the data themselves (as under do.call())?
+has_text <- function(x) {
+  length(x) == 1L && !x %in% c("", "NULL") && !grepl("^(structure|list)\\(", x)
+}
 
 #' The integration rule in words
 #'

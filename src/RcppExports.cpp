@@ -92,6 +92,20 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// glmm_better_modes_
+int glmm_better_modes_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int threads);
+RcppExport SEXP _margmix_glmm_better_modes_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(glmm_better_modes_(design, family, psi, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
 // kauermann_carroll_
 Rcpp::List kauermann_carroll_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information, const Rcpp::NumericMatrix& contrasts);
 RcppExport SEXP _margmix_kauermann_carroll_(SEXP scoresSEXP, SEXP informationSEXP, SEXP contrastsSEXP) {
@@ -125,6 +139,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_lmm_objective_", (DL_FUNC) &_margmix_lmm_objective_, 6},
     {"_margmix_glmm_posterior_", (DL_FUNC) &_margmix_glmm_posterior_, 7},
     {"_margmix_glmm_prediction_variance_", (DL_FUNC) &_margmix_glmm_prediction_variance_, 8},
+    {"_margmix_glmm_better_modes_", (DL_FUNC) &_margmix_glmm_better_modes_, 4},
     {"_margmix_kauermann_carroll_", (DL_FUNC) &_margmix_kauermann_carroll_, 3},
     {"_margmix_population_mean_", (DL_FUNC) &_margmix_population_mean_, 3},
     {NULL, NULL, 0}

@@ -88,3 +88,12 @@ Rcpp::NumericVector glmm_prediction_variance_(const Rcpp::List& design, const Rc
       MatrixMap(tangents.data(), tangents.rows(), tangents.cols()),
       MatrixMap(mode_variance.begin(), mode_variance.nrow(), mode_variance.ncol())));
 }
+
+// [[Rcpp::export]]
+int glmm_better_modes_(const Rcpp::List& design, const Rcpp::List& family,
+                       const Rcpp::NumericVector& psi, int threads) {
+  const Design d = glue::design(design);
+  return static_cast<int>(clusters_with_better_modes(d, *glue::family(family),
+                                                     VectorMap(psi.begin(), psi.size()),
+                                                     glue::context(threads)));
+}

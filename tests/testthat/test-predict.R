@@ -241,6 +241,7 @@ test_that("new clusters are averaged over, with the variance between clusters in
     x <- predict(fit_infection, new)
     x <- predict(fit_infection, new[2, ], type = "response")
     predict(fit_infection, new, allow.new.levels = FALSE)
+    predict(fit_infection, new["treatment"])
   }, error = TRUE)
 })
 
@@ -279,6 +280,16 @@ test_that("rows with missing values are NA, padded or dropped", {
   expect_identical(names(predict(excluded)), row.names(d))
   expect_equal(predict(excluded)[-c(3, 5)], predict(omitted))
   expect_true(all(is.na(predict(excluded, se.fit = TRUE)$se.fit[c(3, 5)])))
+})
+
+test_that("no rows are no predictions", {
+  for (how in c("eb", "zero", "integrate")) {
+    none <- predict(fit_infection, infection[0, ], "response", how, se.fit = TRUE)
+    expect_identical(lengths(none), c(fit = 0L, se.fit = 0L))
+    unknown <- transform(infection[1:2, ], treatment = NA)
+    expect_identical(unname(predict(fit_infection, unknown, "response", how)), c(NA_real_, NA_real_))
+  }
+  expect_identical(dim(simulate(fit_infection, 3, newdata = infection[0, ])), c(0L, 3L))
 })
 
 test_that("offsets, transformations and factors are those of the fit", {

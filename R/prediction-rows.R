@@ -1,0 +1,67 @@
+# The rows that are predicted: those of a fit, or of new data.
+
+#' The rows to predict
+#'
+#' `fitted_rows()`: those of the fit, sorted as in the design; `new_rows()`: those of new data.
+#'
+#' @return A list: `X`, `Z`, `offset`, `cluster`, `new_label` (see [design_newdata()]; the last
+#'   three only as far as `random_effects` needs them), `labels`, `na.action`, `group`, and
+#'   `sorted`: are the rows sorted as in the design?
+#' @noRd
+fitted_rows <- function(object, random_effects) {
+  design <- object$design
+  rows <- design[c("X", "Z", "offset", "group")]
+  if (random_effects == "eb") {
+    rows$cluster <- rep.int(seq_along(design$levels), diff(design$start))
+  }
+  rows$labels <- attr(object$frame$frame, "row.names")
+  rows$na.action <- object$frame$na.action
+  c(rows, list(sorted = TRUE))
+}
+
+new_rows <- function(object, newdata, random_effects, na.action) {
+  newdata <- as_newdata(newdata)
+  if (random_effects == "eb") check_group_given(object, newdata)
+  needed <- switch(random_effects, eb = TRUE, integrate = "Z", zero = FALSE)
+  rows <- design_newdata(object, newdata, needed, na.action)
+  labels <- attr(newdata, "row.names")
+  rows$labels <- if (length(rows$na.action)) labels[-rows$na.action] else labels
+  c(rows, list(group = object$design$group, sorted = FALSE))
+}
+
+check_group_given <- function(object, newdata) {
+  group <- all.vars(object$frame$parsed$random[[1L]]$group)
+  absent <- setdiff(intersect(group, object$frame$data_columns), names(newdata))
+  if (!length(absent)) return(invisible())
+  abort("newdata", "`newdata` must have the grouping variable to predict clusters.",
+    given = paste("no", some_of(code(absent))), variables = absent,
+    hint = c(
+      "random_effects = \"integrate\" predicts the population,",
+      "random_effects = \"zero\" a cluster at random effect 0."
+    )
+  )
+}
+
+# In the caller's order, with the caller's row names. Automatic ones stay a deferred conversion of
+# integers, which takes no memory.
+name_rows <- function(x, rows, object) {
+  if (rows$sorted) x <- caller_order(x, object$design)
+  names(x) <- as.character(rows$labels)
+  stats::napredict(rows$na.action, x)
+}
+
+# Rows without a missing value in what they need.
+known_rows <- function(object, rows) {
+  known <- !is.na(fixed_predictor(object, rows))
+  if (!is.null(rows$Z)) known <- known & !is.na(rowSums(rows$Z))
+  if (!is.null(rows$new_label)) known <- known & !(is.na(rows$cluster) & is.na(rows$new_label))
+  known
+}
+
+take_prediction_rows <- function(rows, take) {
+  for (name in c("X", "Z")) {
+    if (!is.null(rows[[name]])) rows[[name]] <- rows[[name]][take, , drop = FALSE]
+  }
+  for (name in c("offset", "cluster")) rows[[name]] <- rows[[name]][take]
+  rows
+}

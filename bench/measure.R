@@ -1,0 +1,50 @@
+# Timing, one row per fit, and the tables.
+
+#' Time a call
+#'
+#' @param run A function without arguments.
+#' @param runs How often; with several runs one more goes first, to warm up.
+#' @return A list: `value` of the last run; `seconds` (median) and `fastest`, elapsed; `cpu`, median
+#'   processor seconds, which other work on the machine disturbs less.
+timed <- function(run, runs = 1L) {
+  if (runs > 1L) run()
+  times <- vapply(seq_len(runs), function(i) {
+    gc(FALSE)
+    time <- system.time(value <<- run())
+    c(time[["elapsed"]], time[["user.self"]] + time[["sys.self"]])
+  }, numeric(2L))
+  list(value = value, seconds = median(times[1, ]), fastest = min(times[1, ]), cpu = median(times[2, ]))
+}
+value <- NULL
+
+package_label <- function(package) paste(package, packageVersion(package))
+
+# Appends at once, so that an interrupted run keeps what it has.
+append_csv <- function(row, file) {
+  new <- !file.exists(file)
+  write.table(row, file, append = !new, sep = ",", row.names = FALSE, col.names = new, qmethod = "double")
+}
+
+#' A data frame as a markdown table
+#' @param numbers Significant digits of numeric columns.
+markdown_table <- function(table, numbers = 3L) {
+  cells <- lapply(table, function(x) {
+    if (is.numeric(x)) x <- ifelse(is.na(x), "", vapply(x, short, "", digits = numbers))
+    gsub("|", "\\|", as.character(x), fixed = TRUE)
+  })
+  right <- ifelse(vapply(table, is.numeric, NA), "---:", "---")
+  line <- function(x) paste0("| ", paste(x, collapse = " | "), " |")
+  c(line(names(table)), line(right), do.call(function(...) mapply(function(...) line(c(...)), ...), unname(cells)))
+}
+
+short <- function(x, digits) {
+  if (is.na(x)) "" else if (abs(x) >= 1e4) format(round(x), big.mark = ",") else format(signif(x, digits))
+}
+
+machine <- function() {
+  cpu <- tryCatch(
+    sub(".*: *", "", grep("^model name", readLines("/proc/cpuinfo"), value = TRUE)[1]),
+    error = function(e) "unknown processor"
+  )
+  paste0(R.version.string, ", ", parallel::detectCores(), " cores, ", cpu)
+}

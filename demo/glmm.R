@@ -1,0 +1,91 @@
+# A mixed model for the toenail trial: the model, its conditional odds ratios, and a picture of the
+# patients' predictions with shrinkage.
+#   Rscript demo/glmm.R [picture.png]        or, in R, demo("glmm", package = "margmix")
+
+library(margmix)
+
+# Severity of a nail infection at seven planned visits of 294 patients in two arms.
+fit <- glmm(severe ~ treatment * scheduled + (1 | patient), toenail, family = binomial())
+print(summary(fit))
+
+# The factor by which the odds of a severe infection change for one patient.
+cat("\n")
+print(odds_ratios(fit))
+
+# Predictions -------------------------------------------------------------------------------------
+
+# Each patient with the patient's own random effect ...
+months <- seq(0, 12, by = 0.25)
+patients <- unique(toenail[c("patient", "treatment")])
+curves <- merge(patients, data.frame(scheduled = months))
+curves$p <- predict(fit, curves, type = "response")
+
+# ... a patient whose random effect is 0, and the mean of the population.
+arms <- expand.grid(scheduled = months, treatment = levels(toenail$treatment))
+arms$zero <- predict(fit, arms, type = "response", random_effects = "zero")
+arms$mean <- predict(fit, arms, type = "response", random_effects = "integrate")
+observed <- aggregate(severe ~ scheduled + treatment, toenail, mean)
+
+# Share of severe visits of each patient, and the mean of the predictions for the same visits.
+by_patient <- aggregate(
+  cbind(visits = 1, severe, predicted = fitted(fit)) ~ patient, toenail, sum
+)
+records <- aggregate(cbind(patients = 1, predicted) ~ visits + severe, by_patient, sum)
+records$predicted <- records$predicted / records$patients / records$visits
+records$observed <- records$severe / records$visits
+
+# Picture -----------------------------------------------------------------------------------------
+
+draw_arm <- function(arm, colour) {
+  plot(range(months), 0:1,
+    type = "n", las = 1, main = arm, xlab = "planned month", ylab = "P(severe infection)"
+  )
+  for (curve in split(curves, curves$patient)) {
+    if (curve$treatment[1] != arm) next
+    curve <- curve[order(curve$scheduled), ]
+    lines(curve$scheduled, curve$p, col = adjustcolor(colour, 0.25))
+  }
+  mine <- arms[arms$treatment == arm, ]
+  lines(mine$scheduled, mine$mean, lwd = 3)
+  lines(mine$scheduled, mine$zero, lwd = 2, lty = 2)
+  points(severe ~ scheduled, observed[observed$treatment == arm, ], pch = 21, bg = "white", cex = 1.3)
+  legend("topright",
+    c("one patient", "mean of the population", "patient at random effect 0", "observed share"),
+    col = c(colour, "black", "black", "black"), lty = c(1, 1, 2, NA), lwd = c(1, 3, 2, NA),
+    pch = c(NA, NA, NA, 21), pt.bg = "white", bg = "white", box.col = NA, cex = 0.9
+  )
+}
+
+draw_shrinkage <- function(colour) {
+  plot(c(0.7, 7.3), 0:1,
+    type = "n", las = 1, xlab = "visits attended", ylab = "share of severe visits",
+    main = "observed, and predicted with shrinkage"
+  )
+  with(records, {
+    segments(visits, observed, visits, predicted, col = colour, lwd = 2)
+    points(visits, observed, pch = 21, bg = "white", cex = 0.7 + 0.25 * sqrt(patients))
+    points(visits, predicted, pch = 19, col = colour, cex = 0.8)
+  })
+  legend("top", c("observed (area: patients)", "predicted"),
+    pch = c(21, 19), col = c("black", colour), horiz = TRUE, bty = "n", cex = 0.9, inset = -0.02
+  )
+}
+
+draw <- function() {
+  old <- par(mfrow = c(1, 3), mar = c(4.2, 4.2, 2.5, 0.8), mgp = c(2.6, 0.7, 0))
+  on.exit(par(old))
+  draw_arm("itraconazole", "#0072B2")
+  draw_arm("terbinafine", "#D55E00")
+  draw_shrinkage("#CC0033")
+}
+
+if (interactive()) {
+  draw()
+} else {
+  path <- commandArgs(trailingOnly = TRUE)[1]
+  if (is.na(path)) path <- "demo-ranef.png"
+  png(path, width = 2100, height = 750, res = 150)
+  draw()
+  invisible(dev.off())
+  cat("\nPicture of the predictions of the patients:", path, "\n")
+}

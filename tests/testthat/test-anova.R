@@ -1,0 +1,123 @@
+test_that("likelihood ratio test of fixed effects", {
+  large <- result_fit("infection")
+  small <- update(large, . ~ . - treatment)
+  table <- anova(large, small)
+  statistic <- 2 * (as.numeric(logLik(large)) - as.numeric(logLik(small)))
+  expect_identical(rownames(table), c("small", "large"))
+  expect_identical(table$npar, c(2, 3))
+  expect_equal(table$Chisq[2], statistic)
+  expect_equal(table[["Pr(>Chisq)"]][2], pchisq(statistic, 1, lower.tail = FALSE))
+  expect_equal(table$AIC, c(AIC(small), AIC(large)))
+})
+
+test_that("one random column: mixture of chi^2 with r - 1 and r", {
+  slope <- result_fit("lmm")
+  independent <- result_fit("independent")
+  intercept <- glmm(y ~ x + (1 | id), gaussian_data())
+  none <- lm(y ~ x, gaussian_data())
+  upper <- function(x, df) pchisq(x, df, lower.tail = FALSE)
+
+  table <- anova(intercept, slope)
+  expect_equal(table[["Pr(>Chisq)"]][2], mean(upper(table$Chisq[2], 1:2)))
+  table <- anova(intercept, independent)
+  expect_equal(table[["Pr(>Chisq)"]][2], upper(table$Chisq[2], 1) / 2)
+  table <- anova(intercept, none)
+  expect_equal(table$logLik[1], as.numeric(logLik(none)))
+  expect_equal(table[["Pr(>Chisq)"]][2], upper(table$Chisq[2], 1) / 2)
+  # a correlation is inside its range
+  table <- anova(independent, slope)
+  expect_equal(table[["Pr(>Chisq)"]][2], upper(table$Chisq[2], 1))
+  # a fixed effect with it
+  table <- anova(update(intercept, . ~ . - x), slope)
+  expect_equal(table[["Pr(>Chisq)"]][2], mean(upper(table$Chisq[2], 2:3)))
+})
+
+test_that("a variance of zero has p = 1", {
+  fit <- result_fit("zero")
+  none <- lm(y ~ x, no_variance_data())
+  expect_equal(anova(fit, none)[["Pr(>Chisq)"]][2], 1)
+})
+
+test_that("several random columns: conservative and said so, or simulated", {
+  slope <- result_fit("lmm")
+  none <- lm(y ~ x, gaussian_data())
+  table <- anova(slope, none)
+  expect_equal(table[["Pr(>Chisq)"]][2], pchisq(table$Chisq[2], 3, lower.tail = FALSE))
+  expect_match(paste(attr(table, "heading"), collapse = "\n"), "conservative", fixed = TRUE)
+  simulated <- anova(slope, none, nsim = 9, seed = 1)
+  expect_equal(simulated[["Pr(>Chisq)"]][2], 0.1)
+  expect_identical(simulated, anova(slope, none, nsim = 9, seed = 1))
+})
+
+test_that("simulated statistics follow the mixture", {
+  skip_on_cran()
+  fit <- glmm(cbind(r, n - r) ~ seed + (1 | plate), seeds, binomial(), nAGQ = 5)
+  none <- glm(cbind(r, n - r) ~ seed, binomial(), seeds)
+  null <- simulated_statistics(none, fit, 200, seed = 3)
+  expect_length(null, 200)
+  expect_true(all(null >= 0))
+  # half of the mass is at 0 (a little more with 21 plates), and the tail is that of chi^2 / 2
+  expect_gt(mean(null < 1e-6), 0.4)
+  expect_lt(mean(null > qchisq(0.9, 1)), 0.1)
+})
+
+test_that("the likelihood of a model without random effects is that of glm()", {
+  fit <- glmm(cbind(r, n - r) ~ seed + (1 | plate), seeds, binomial(), nAGQ = 5)
+  none <- glm(cbind(r, n - r) ~ seed, binomial(), seeds)
+  expect_equal(glm_loglik(none, fit, seeds$r), as.numeric(logLik(none)))
+  flat <- lm(y ~ x, gaussian_data())
+  expect_equal(glm_loglik(flat, result_fit("lmm"), gaussian_data()$y), as.numeric(logLik(flat)))
+})
+
+test_that("fits are brought to the finest rule among them", {
+  coarse <- glmm(cbind(success, n - success) ~ 1 + (1 | clinic), infection, binomial(), nAGQ = 1)
+  fine <- result_fit("infection")
+  table <- anova(coarse, fine)
+  same <- update(coarse, nAGQ = 25)
+  expect_equal(table$logLik[1], as.numeric(logLik(same)))
+  expect_snapshot(table)
+  expect_identical(common_nodes(list(coarse, fine)), 25)
+})
+
+test_that("REML is kept only where the fixed effects are the same", {
+  reml <- result_fit("reml")
+  intercept <- glmm(y ~ x + (1 | id), gaussian_data(), REML = TRUE)
+  expect_equal(anova(reml, intercept)$logLik, c(intercept$logLik, reml$logLik))
+  mean_only <- glmm(y ~ 1 + (x | id), gaussian_data(), REML = TRUE)
+  table <- anova(mean_only, reml)
+  ml <- glmm(y ~ 1 + (x | id), gaussian_data())
+  expect_equal(table$logLik, c(ml$logLik, result_fit("lmm")$logLik))
+  expect_match(paste(attr(table, "heading"), collapse = " "), "Refitted by maximum likelihood",
+    fixed = TRUE
+  )
+})
+
+test_that("fits that can't be compared are refused", {
+  fit <- result_fit("lmm")
+  fewer <- glmm(y ~ x + (1 | id), gaussian_data()[-1, ])
+  expect_snapshot(anova(fit, fewer), error = TRUE)
+  other <- glmm(I(2 * y) ~ x + (1 | id), gaussian_data())
+  expect_snapshot(anova(fit, other), error = TRUE)
+  data <- transform(gaussian_data(), half = id < "g", z = x^2)
+  clusters <- glmm(y ~ x + (1 | half), data)
+  expect_snapshot(anova(fit, clusters), error = TRUE)
+  covariate <- glmm(y ~ z + (1 | id), data)
+  expect_snapshot(anova(fit, covariate), error = TRUE)
+  expect_snapshot(anova(fit, result_fit("infection")), error = TRUE)
+  expect_snapshot(anova(fit, test = "Chisq"), error = TRUE)
+})
+
+test_that("Wald tests of terms", {
+  fit <- result_fit("respiratory")
+  table <- anova(fit)
+  expect_identical(rownames(table), c("treat", "center", "age", "treat:center"))
+  coefficients <- summary(fit)$coefficients
+  expect_equal(table[["F value"]], coefficients$statistic[c(2, 3, 4, 5)]^2)
+  expect_equal(table[["Pr(>F)"]], coefficients$p.value[c(2, 3, 4, 5)])
+  visits <- glmm(outcome ~ factor(visit) + (1 | patient), respiratory, binomial(), nAGQ = 5)
+  b <- coef(visits)[2:4]
+  F <- sum(b * solve(vcov(visits)[2:4, 2:4], b)) / 3
+  expect_equal(anova(visits)[["F value"]], F)
+  expect_identical(anova(visits)$Df, 3)
+  expect_snapshot(anova(fit, vcov = "KC"))
+})

@@ -1,0 +1,102 @@
+# The log-likelihood against plain integration (helper-brute.R).
+
+test_that("a fine rule gives the integral, every link with a smooth integrand, q = 1 and 2", {
+  for (name in smooth_families) {
+    family <- all_families()[[name]]
+    for (q in 1:2) {
+      for (seed in 1:2) {
+        model <- toy_model(family, q, seed = seed)
+        value <- toy_engine(model, family, c(81L, 41L)[q])$value
+        expect_lt(abs(value - brute_loglik(model, family)), 1e-8, label = paste(name, q, seed))
+      }
+    }
+  }
+})
+
+test_that("so do single trials without weights, and one row per cluster", {
+  for (name in c("binomial-logit", "binomial-probit", "poisson-log")) {
+    family <- all_families()[[name]]
+    for (rows in c(1L, 6L)) {
+      model <- toy_model(family, 1L, rows = rows, sd = 1.2, seed = 3, plain = TRUE)
+      value <- toy_engine(model, family, 101L)$value
+      expect_lt(abs(value - brute_loglik(model, family)), 1e-8, label = paste(name, rows))
+    }
+  }
+})
+
+test_that("links with several modes converge too where one mode has the mass", {
+  for (name in c("poisson-sqrt", "binomial-cauchit", "gaussian-log")) {
+    family <- all_families()[[name]]
+    model <- toy_model(family, 1L, sd = 0.25, seed = 2)
+    value <- toy_engine(model, family, 151L)$value
+    expect_lt(abs(value - brute_loglik(model, family)), 1e-8, label = name)
+  }
+})
+
+test_that("so do links that restrict the mean, far from the edge of their range", {
+  for (name in c("binomial-log", "poisson-identity")) {
+    family <- all_families()[[name]]
+    for (q in 1:2) {
+      model <- toy_model(family, q, sd = 0.3, seed = 4)
+      value <- toy_engine(model, family, c(101L, 41L)[q])$value
+      expect_lt(
+        abs(value - brute_restricted_loglik(model, family)), 1e-6,
+        label = paste(name, q)
+      )
+    }
+  }
+})
+
+test_that("the two ways of plain integration agree", {
+  family <- binomial("log")
+  model <- toy_model(family, 1L, sd = 0.2, seed = 6)
+  expect_equal(brute_restricted_loglik(model, family), brute_loglik(model, family),
+    tolerance = 1e-9
+  )
+  model <- toy_model(poisson("identity"), 2L, sd = 0.3, seed = 6)
+  expect_equal(
+    brute_restricted_loglik(model, poisson("identity")), brute_loglik(model, poisson("identity")),
+    tolerance = 1e-9
+  )
+})
+
+test_that("one node is the Laplace formula, every family and link", {
+  skip_if_not_installed("numDeriv")
+  for (name in names(all_families())) {
+    family <- all_families()[[name]]
+    for (q in 1:2) {
+      model <- toy_model(family, q, sd = 0.4)
+      expect_equal(toy_engine(model, family, 1L)$value, brute_laplace(model, family),
+        tolerance = 1e-8, info = paste(name, q)
+      )
+    }
+  }
+})
+
+test_that("frequency weights multiply the density of a Gaussian row, precisions do not", {
+  for (link in c("identity", "log")) {
+    model <- toy_model(gaussian(link), 1L, sd = 0.3)
+    precision <- toy_engine(model, gaussian(link), 101L)$value
+    model$design$weights_type <- "frequency"
+    frequency <- toy_engine(model, gaussian(link), 101L)$value
+    expect_lt(abs(frequency - brute_loglik(model, gaussian(link))), 1e-8)
+    expect_gt(abs(frequency - precision), 0.1)
+  }
+})
+
+test_that("Gaussian identity needs one node", {
+  model <- toy_model(gaussian(), 3L)
+  at <- function(K) toy_engine(model, gaussian(), K)$value
+  expect_equal(at(1L), at(2L), tolerance = 1e-13)
+  expect_equal(at(1L), at(9L), tolerance = 1e-13)
+})
+
+test_that("a rule of few nodes errs, and the error falls with K", {
+  family <- binomial()
+  model <- toy_model(family, 1L, sd = 1.5, seed = 9)
+  error <- vapply(c(1L, 5L, 15L, 41L), function(K) {
+    abs(toy_engine(model, family, K)$value - brute_loglik(model, family))
+  }, 0)
+  expect_gt(error[1], 1e-3)
+  expect_true(all(diff(log(error)) < -1))
+})

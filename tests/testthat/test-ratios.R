@@ -1,0 +1,34 @@
+test_that("ratios are exponentiated coefficients and limits", {
+  fit <- result_fit("infection")
+  table <- odds_ratios(fit, level = 0.9, intercept = TRUE)
+  expect_equal(table$estimate, unname(exp(coef(fit))))
+  limits <- confint(fit, "beta_", level = 0.9)
+  expect_equal(log(cbind(table$conf.low, table$conf.high)), unname(limits), ignore_attr = TRUE)
+  expect_equal(table$p.value, summary(fit)$coefficients$p.value)
+  expect_identical(rownames(odds_ratios(fit)), "treatmentdrug")
+  kc <- odds_ratios(fit, vcov = "KC")
+  expect_equal(kc$std.error, unname(sqrt(vcov(fit, "KC")[2, 2])))
+})
+
+test_that("each link has its own ratio", {
+  counts <- result_fit("epilepsy")
+  expect_equal(rate_ratios(counts)$estimate, unname(exp(coef(counts)[-1])))
+  risks <- glmm(cbind(2 + s, 20 - s) ~ x + (1 | id), small_data(), binomial("log"), nAGQ = 5)
+  expect_equal(risk_ratios(risks)$estimate, unname(exp(coef(risks)[-1])))
+  expect_snapshot(odds_ratios(counts), error = TRUE)
+  expect_snapshot(rate_ratios(result_fit("infection")), error = TRUE)
+  expect_snapshot(risk_ratios(result_fit("lmm")), error = TRUE)
+  expect_error(odds_ratios(risks), class = "margmix_error_link")
+})
+
+test_that("the print says conditional, for a given cluster, and which SE", {
+  expect_snapshot(odds_ratios(result_fit("infection")))
+  expect_snapshot(odds_ratios(result_fit("respiratory"), vcov = "KC", intercept = TRUE))
+  expect_snapshot(rate_ratios(result_fit("epilepsy"), df = Inf))
+})
+
+test_that("part of a table still prints", {
+  table <- odds_ratios(result_fit("respiratory"))
+  expect_output(print(table[1:2, ]), "treatA", fixed = TRUE)
+  expect_output(print(table[, 1:2]), "treatA", fixed = TRUE)
+})

@@ -1,0 +1,88 @@
+test_that("tidy() has the coefficients, the standard deviations and the clusters", {
+  fit <- result_fit("epilepsy")
+  fixed <- generics::tidy(fit, effects = "fixed", conf.int = TRUE)
+  table <- summary(fit)$coefficients
+  expect_identical(fixed$term, rownames(table))
+  expect_equal(fixed$estimate, table$estimate)
+  expect_equal(fixed$conf.high, table$conf.high)
+  ratios <- generics::tidy(fit, effects = "fixed", conf.int = TRUE, exponentiate = TRUE)
+  expect_equal(ratios$conf.low, exp(table$conf.low))
+  random <- generics::tidy(fit, effects = "ran_pars", conf.int = TRUE)
+  expect_identical(random$term, c("sd__(Intercept)", "sd__period", "cor__(Intercept).period"))
+  expect_equal(random$conf.low[2], confint(fit)["sd_period|subject", 1])
+  expect_true(is.na(random$conf.low[3]))
+  values <- generics::tidy(fit, effects = "ran_vals")
+  expect_equal(values$estimate, as.data.frame(nlme::ranef(fit))$condval)
+  both <- generics::tidy(fit)
+  expect_identical(nrow(both), 6L)
+  expect_false("conf.low" %in% names(both))
+  robust <- generics::tidy(fit, effects = "fixed", vcov = "robust")
+  expect_equal(robust$std.error, unname(sqrt(diag(vcov(fit, "robust")))))
+  sigma <- generics::tidy(result_fit("lmm"), effects = "ran_pars", conf.int = TRUE)
+  expect_equal(sigma$conf.high[4], confint(result_fit("lmm"))["sigma", 2])
+})
+
+test_that("glance() is one row", {
+  fit <- result_fit("infection")
+  row <- generics::glance(fit)
+  expect_identical(nrow(row), 1L)
+  expect_equal(row$AIC, AIC(fit))
+  expect_identical(row$nclusters, 8L)
+})
+
+test_that("augment() adds columns to the data, dropped rows left out", {
+  data <- gaussian_data()
+  data$x[c(3, 9)] <- NA
+  for (action in list(na.omit, na.exclude)) {
+    fit <- glmm(y ~ x + (1 | id), data, na.action = action)
+    added <- generics::augment(fit, data)
+    expect_identical(nrow(added), 58L)
+    expect_equal(added$.fitted + added$.resid, data$y[-c(3, 9)])
+    expect_identical(as.character(added$.cluster), data$id[-c(3, 9)])
+  }
+  expect_error(generics::augment(fit, data[1:5, ]), class = "margmix_error_argument")
+})
+
+test_that("emmeans works, with the degrees of freedom of the coefficients", {
+  skip_if_not_installed("emmeans")
+  fit <- result_fit("respiratory")
+  means <- as.data.frame(emmeans::emmeans(fit, ~ treat | center, at = list(age = 30)))
+  grid <- expand.grid(treat = c("P", "A"), center = c("1", "2"), age = 30)
+  expect_equal(means$emmean, unname(predict(fit, grid, random_effects = "zero")))
+  expect_equal(means$SE,
+    unname(predict(fit, grid, random_effects = "zero", se.fit = TRUE)$se.fit),
+    tolerance = 1e-6
+  )
+  expect_equal(means$df, rep(106, 4))
+  contrast <- as.data.frame(
+    pairs(emmeans::emmeans(result_fit("infection"), ~treatment, vcov. = "KC"), reverse = TRUE)
+  )
+  kc <- summary(result_fit("infection"), vcov = "KC")$coefficients
+  expect_equal(contrast$estimate, kc$estimate[2])
+  expect_equal(contrast$SE, kc$std.error[2])
+  expect_equal(contrast$df, kc$df[2])
+  response <- as.data.frame(
+    emmeans::emmeans(result_fit("infection"), ~treatment, type = "response")
+  )
+  expect_equal(response$prob, unname(plogis(cumsum(coef(result_fit("infection"))))))
+})
+
+test_that("emmeans knows what aliased coefficients leave unestimable", {
+  skip_if_not_installed("emmeans")
+  data <- transform(infection, twice = ifelse(treatment == "drug", "b", "a"))
+  fit <- suppressWarnings(
+    glmm(cbind(success, n - success) ~ treatment + twice + (1 | clinic), data, binomial(), nAGQ = 5)
+  )
+  means <- as.data.frame(emmeans::emmeans(fit, ~ treatment * twice))
+  expect_identical(is.na(means$emmean), c(FALSE, TRUE, TRUE, FALSE))
+})
+
+test_that("marginaleffects works through coef(), vcov() and predict()", {
+  skip_if_not_installed("marginaleffects")
+  fit <- result_fit("infection")
+  old <- options(marginaleffects_model_classes = class(fit)[1])
+  on.exit(options(old))
+  found <- marginaleffects::avg_comparisons(fit, variables = "treatment", type = "link")
+  expect_equal(found$estimate, coef(fit)[[2]])
+  expect_equal(found$std.error, sqrt(vcov(fit)[2, 2]), tolerance = 1e-4)
+})

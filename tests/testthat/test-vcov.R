@@ -1,0 +1,81 @@
+test_that("model-based: inverse information of an independent integral", {
+  skip_if_not_installed("numDeriv")
+  fit <- result_fit("infection")
+  H <- numDeriv::hessian(function(psi) sum(binomial_clusters(fit, psi)), fit_psi(fit))
+  expect_equal(unname(vcov(fit, full = TRUE)), solve(-H), tolerance = 1e-5)
+  expect_equal(vcov(fit), vcov(fit, full = TRUE)[1:2, 1:2])
+  expect_identical(rownames(vcov(fit)), names(coef(fit)))
+})
+
+test_that("robust: the sandwich of the clusters' scores", {
+  skip_if_not_installed("numDeriv")
+  fit <- result_fit("infection")
+  psi <- fit_psi(fit)
+  H <- numDeriv::hessian(function(psi) sum(binomial_clusters(fit, psi)), psi)
+  scores <- numDeriv::jacobian(function(psi) binomial_clusters(fit, psi), psi)
+  V <- solve(H, crossprod(scores)) %*% solve(H)
+  expect_equal(unname(vcov(fit, "robust", full = TRUE)), V, tolerance = 1e-5)
+  expect_equal(unname(vcov(fit, "robust")), V[1:2, 1:2], tolerance = 1e-5)
+})
+
+# The definitions, with dense matrices: B_i, u_i in beta at the estimated sd.
+dense_KC <- function(fit) {
+  p <- length(fit$beta)
+  sd <- fit$theta
+  m <- length(fit$design$levels)
+  part <- function(i) function(beta) binomial_clusters(fit, c(beta, sd))[i]
+  u <- numDeriv::jacobian(function(beta) binomial_clusters(fit, c(beta, sd)), fit$beta)
+  B_i <- lapply(seq_len(m), function(i) -numDeriv::hessian(part(i), fit$beta))
+  B <- Reduce(`+`, B_i)
+  root <- function(M) { # M^(-1/2) of a matrix that is similar to a symmetric one
+    decomposed <- eigen(M)
+    Re(decomposed$vectors %*% diag(1 / sqrt(decomposed$values)) %*% solve(decomposed$vectors))
+  }
+  A <- lapply(B_i, function(b) root(diag(p) - b %*% solve(B)))
+  meat <- Reduce(`+`, lapply(seq_len(m), function(i) tcrossprod(A[[i]] %*% u[i, ])))
+  df <- vapply(seq_len(p), function(j) {
+    h <- vapply(A, function(a) drop(t(a) %*% solve(B)[, j]), numeric(p))
+    M <- outer(seq_len(m), seq_len(m), Vectorize(function(i, k) {
+      sum(h[, i] * (((i == k) * B_i[[i]] - B_i[[i]] %*% solve(B, B_i[[k]])) %*% h[, k]))
+    }))
+    sum(diag(M))^2 / sum(M * t(M))
+  }, 0)
+  list(vcov = solve(B) %*% meat %*% solve(B), df = df)
+}
+
+test_that("KC and its Satterthwaite df: the definitions with dense matrices", {
+  skip_if_not_installed("numDeriv")
+  fit <- result_fit("infection")
+  dense <- dense_KC(fit)
+  expect_equal(unname(vcov(fit, "KC")), dense$vcov, tolerance = 1e-5)
+  expect_equal(summary(fit, vcov = "KC")$coefficients$df, dense$df, tolerance = 1e-4)
+})
+
+test_that("lme4 agrees at the Laplace approximation", {
+  skip_if_not_installed("lme4")
+  fit <- result_fit("epilepsy")
+  peer <- lme4::glmer(seizures ~ treatment + log(base) + (period | subject), epilepsy, poisson(),
+    control = lme4::glmerControl(
+      optimizer = "bobyqa", tolPwrss = 1e-12, check.conv.singular = "ignore"
+    )
+  )
+  expect_equal(as.matrix(vcov(peer)), vcov(fit), tolerance = 5e-3, ignore_attr = TRUE)
+})
+
+test_that("REML: X'V^-1 X inverted, as in lme4", {
+  skip_if_not_installed("lme4")
+  peer <- lme4::lmer(y ~ x + (x | id), gaussian_data())
+  expect_equal(as.matrix(vcov(peer)), vcov(result_fit("reml")), tolerance = 1e-4, ignore_attr = TRUE)
+})
+
+test_that("parameters on the boundary are NA in the full matrix", {
+  V <- vcov(result_fit("zero"), full = TRUE)
+  expect_true(all(is.na(V["theta_id.(Intercept)", ])))
+  expect_false(anyNA(V[c("(Intercept)", "x", "log_phi"), c("(Intercept)", "x", "log_phi")]))
+})
+
+test_that("bad requests are refused", {
+  fit <- result_fit("infection")
+  expect_snapshot(vcov(fit, "CR2"), error = TRUE)
+  expect_snapshot(vcov(fit, "KC", full = TRUE), error = TRUE)
+})
