@@ -12,9 +12,8 @@ comparison_data <- function(fit) {
   if (is_mixed(fit)) return(component(fit, c("y", "trials", "weights", "offset")))
   frame <- stats::model.frame(fit)
   rows <- attr(frame, "row.names")
-  data <- quietly(
-    family_tools(as_family(stats::family(fit)))$response(frame[[1L]], prior_weights(frame), "prior", rows)
-  )
+  read <- family_tools(as_family(stats::family(fit)))$response
+  data <- quietly(read(frame[[1L]], prior_weights(frame), "prior", rows))
   data$offset <- total_offset(frame)
   data[c("y", "trials", "weights", "offset")]
 }
@@ -60,8 +59,8 @@ check_comparable <- function(fits) {
 #' Is one model a special case of the other?
 #'
 #' As far as that can be seen: the columns of X and of Z of the smaller one must be combinations of
-#' those of the larger one, the clusters the same, and effects that are correlated in the smaller one
-#' also in the larger one.
+#' those of the larger one, the clusters the same, and effects that are correlated in the smaller
+#' one also in the larger one.
 #'
 #' @return The number of random columns that the smaller model leaves out.
 #' @section Errors: `anova_nested`.

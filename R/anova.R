@@ -11,8 +11,9 @@
 #' @details
 #' **Several fits** are compared by twice the difference of their log-likelihoods, after all have
 #' been brought to the same integration rule (the finest among them). A fit of [stats::glm()] or
-#' [stats::lm()] is accepted as a model without random effects. With `REML = TRUE` the restricted likelihoods are compared if
-#' the fixed effects are the same; otherwise all models are refitted by maximum likelihood.
+#' [stats::lm()] is accepted as a model without random effects. With `REML = TRUE` the restricted
+#' likelihoods are compared if the fixed effects are the same; otherwise all models are refitted by
+#' maximum likelihood.
 #'
 #' The reference distribution depends on what the smaller model leaves out, r parameters in all:
 #'
@@ -123,12 +124,13 @@ compare_fits <- function(fits, names, nsim, seed) {
     `Pr(>Chisq)` = column("p"), row.names = names, check.names = FALSE
   )
   reference <- vapply(pairs, `[[`, "", "reference")
+  of <- if (length(pairs) > 1L) paste0(" (", names[-1L], ")")
   structure(table,
     heading = c(
       "Likelihood ratio tests",
       paste0(names, ": ", vapply(fits, function(fit) formula_text(stats::formula(fit)), "")),
       common$words,
-      paste0("Reference", if (length(pairs) > 1L) paste0(" (", names[-1L], ")"), ": ", reference), ""
+      paste0("Reference", of, ": ", reference), ""
     ),
     class = c("anova", "data.frame")
   )
@@ -190,7 +192,7 @@ compare_pair <- function(small, large, names, nsim, seed) {
   r <- attr(stats::logLik(large), "df") - attr(stats::logLik(small), "df")
   out <- list(statistic = statistic, df = r)
   chi2 <- function(df) {
-    if (df > 0) stats::pchisq(statistic, df, lower.tail = FALSE) else as.numeric(statistic <= 1e-8)
+    if (df > 0) stats::pchisq(statistic, df, lower.tail = FALSE) else as.numeric(statistic <= 1e-6)
   }
   if (r == 0) {
     return(c(out, p = NA_real_, reference = "none, the models have equally many parameters."))

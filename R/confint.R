@@ -99,8 +99,9 @@ print.margmix_confint <- function(x, digits = max(3L, getOption("digits") - 3L),
 wald_rows <- function(fit, rows, level, vcov, df) {
   deviations <- deviation_names(fit)
   heading <- limits <- NULL
-  if (any(rows %in% names(fit$coefficients))) {
-    inference <- coef_inference(fit, vcov, df, level)
+  coefficients <- intersect(rows, names(fit$coefficients))
+  if (length(coefficients)) {
+    inference <- coef_inference(fit, vcov, df, level, coefficients)
     limits <- as.matrix(inference$table[c("conf.low", "conf.high")])
     heading <- paste(format_level(level), "Wald intervals.", inference$words)
   }

@@ -53,8 +53,11 @@ not_estimable <- function(fit) {
   aliased <- fit$design$aliased
   if (!any(aliased)) return(matrix(NA))
   frame <- stats::model.frame(fit)
+  text <- vapply(frame, is.character, NA)
+  frame[text] <- lapply(frame[text], factor)
   X <- part_matrix(fit$design$terms, frame, fit$design$contrasts)$X
-  size <- pmax(sqrt(colSums(X^2)), .Machine$double.xmin)
+  size <- sqrt(colSums(X^2))
+  size[size == 0] <- 1
   decomposed <- eigen(crossprod(X) / tcrossprod(size), symmetric = TRUE)
   null <- decomposed$values <= 1e-10 * decomposed$values[1L]
   decomposed$vectors[, null, drop = FALSE] / size

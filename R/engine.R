@@ -154,7 +154,7 @@ engine_mode_variance <- function(fit) {
   array(posterior_call(fit, 1L)$mode_variance, c(q, q, nrow(fit$modes)))
 }
 
-#' Variance of a predicted eta, from the joint covariance of beta, theta and u
+#' Variance of a predicted eta, from the joint covariance of beta, theta, phi and u
 #'
 #' @param X,Z Rows of the design, n x p and n x q.
 #' @param cluster Position of the cluster in `fit$design$levels`; `NA` is a new cluster, whose
@@ -162,10 +162,10 @@ engine_mode_variance <- function(fit) {
 #' @return n variances.
 #' @noRd
 engine_eb_variance <- function(fit, X, Z, cluster) {
-  keep <- seq_len(length(fit$beta) + length(fit$theta))
-  V <- fit$vcov_full[keep, keep, drop = FALSE]
-  V[is.na(V)] <- 0
-  rows <- list(X = X, Z = Z, cluster = ifelse(is.na(cluster), -1L, as.integer(cluster) - 1L))
+  V <- fit$vcov_full
+  if (!all(is.na(V))) V[is.na(V)] <- 0 # parameters at the boundary count as known
+  cluster <- as.integer(cluster) - 1L
+  rows <- list(X = X, Z = Z, cluster = replace(cluster, is.na(cluster), -1L))
   glmm_prediction_variance_(
     fit$design, engine_family(fit$family, fit$design), fit_psi(fit), t(fit$modes),
     posterior_call(fit, 1L)$mode_variance, rows, V, fit$control$threads

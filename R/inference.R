@@ -8,13 +8,15 @@
 #' @param df `"default"`, `"satterthwaite"`, `"between-within"`, or numbers (`Inf` for the normal
 #'   distribution).
 #' @param level Confidence level.
-#' @return A list: `table`, a data frame with a row for every coefficient (aliased ones `NA`) and
-#'   the columns `estimate`, `std.error`, `df`, `statistic`, `p.value`, `conf.low`, `conf.high`;
-#'   `vcov` (estimated coefficients); `type`; `words`, a line of text that names the choices;
-#'   `notes`, what a reader should know about them; `level`.
+#' @param rows Names of the coefficients that are reported.
+#' @return A list: `table`, a data frame with a row for each of them (aliased ones `NA`) and the
+#'   columns `estimate`, `std.error`, `df`, `statistic`, `p.value`, `conf.low`, `conf.high`;
+#'   `vcov` and `df` of all estimated coefficients; `type`; `words`, a line of text that names the
+#'   choices; `notes`, what a reader should know about them; `level`.
 #' @section Conditions: errors `argument`, `vcov`, `df`; warnings `few_clusters`, `leverage`.
 #' @noRd
-coef_inference <- function(fit, vcov = "model", df = "default", level = 0.95) {
+coef_inference <- function(fit, vcov = "model", df = "default", level = 0.95,
+                           rows = names(fit$coefficients)) {
   check_level(level)
   covariance <- chosen_vcov(fit, vcov)
   degrees <- chosen_df(fit, df, covariance)
@@ -22,12 +24,12 @@ coef_inference <- function(fit, vcov = "model", df = "default", level = 0.95) {
   se <- sqrt(diag(covariance$vcov))
   se[is.nan(se)] <- NA
   table <- wald_table(estimate, se, degrees$df, level)
-  few <- few_clusters_notes(degrees)
-  dominant <- leverage_notes(fit, covariance)
+  reported <- degrees
+  reported$df <- degrees$df[names(degrees$df) %in% rows]
   list(
-    table = complete_table(table, fit$design$aliased), vcov = covariance$vcov,
-    type = covariance$type, df = degrees$df,
-    words = inference_words(fit, covariance, degrees), notes = c(few, dominant), level = level
+    table = complete_table(table, rows), vcov = covariance$vcov, type = covariance$type,
+    df = degrees$df, words = inference_words(fit, covariance, reported),
+    notes = c(few_clusters_notes(reported), leverage_notes(fit, covariance)), level = level
   )
 }
 
@@ -42,10 +44,10 @@ wald_table <- function(estimate, se, df, level) {
   )
 }
 
-complete_table <- function(table, aliased) {
-  if (!any(aliased)) return(table)
-  out <- table[match(names(aliased), rownames(table)), ]
-  rownames(out) <- names(aliased)
+# The rows asked for; aliased ones are not in the table.
+complete_table <- function(table, rows) {
+  out <- table[match(rows, rownames(table)), ]
+  rownames(out) <- rows
   out
 }
 
@@ -111,14 +113,13 @@ chosen_df <- function(fit, df, covariance) {
 given_df <- function(fit, df) {
   p <- length(fit$beta)
   aliased <- fit$design$aliased
-  if (length(df) == length(aliased)) df <- df[!aliased]
-  if (length(df) == 1L) df <- rep(df, p)
-  if (length(df) != p || anyNA(df) || any(df <= 0)) {
+  if (length(df) > 1L && length(df) == length(aliased)) df <- df[!aliased]
+  if (!length(df) %in% c(1L, p) || anyNA(df) || any(df <= 0)) {
     abort("df", "`df` must be one positive number, or one for each coefficient.",
       given = some_of(df)
     )
   }
-  stats::setNames(df, names(fit$beta))
+  stats::setNames(rep_len(df, p), names(fit$beta))
 }
 
 #' Between-within degrees of freedom

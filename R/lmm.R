@@ -25,6 +25,7 @@ maximise_lmm <- function(design, REML, theta, control) {
       eval.max = 20L * control$max_iterations
     )
   )
+  if (REML) found$par <- polish_reml(design, found$par, scale, at, control)
   if (at(found$par)$status != "ok") {
     abort("residual_variance", "The residual variance must be positive.",
       given = "the fixed and random effects reproduce the response exactly"
@@ -34,6 +35,28 @@ maximise_lmm <- function(design, REML, theta, control) {
     list(theta = found$par / scale), at(found$par)[c("phi", "beta", "B", "value")],
     list(iterations = found$iterations, evaluations = evaluations, message = found$message)
   )
+}
+
+# Newton steps on the unprofiled criterion; beyond nlminb's own tolerance.
+polish_reml <- function(design, x, scale, at, control) {
+  free <- seq_along(x)
+  for (step in 1:3) {
+    now <- at(x)
+    derivatives <- reml_derivatives(design, x / scale, now$phi, control)
+    active <- c(x != 0, TRUE)
+    direction <- newton_direction(
+      -derivatives$gradient[active], -derivatives$hessian[active, active, drop = FALSE]
+    )
+    if (is.null(direction) || direction$decrement < 1e-14) break
+    change <- numeric(length(x) + 1L)
+    change[active] <- direction$step
+    # from (theta, log phi) back to theta relative to sigma
+    theta <- x / scale * sqrt(now$phi) - change[free]
+    trial <- theta * scale / sqrt(now$phi * exp(-change[length(change)]))
+    if (!(at(trial)$value >= now$value - 1e-9 * abs(now$value))) break
+    x <- trial
+  }
+  x
 }
 
 #' Hessian of the REML criterion in (theta, log phi), theta on the absolute scale

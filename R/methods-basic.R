@@ -40,7 +40,7 @@
 #' @param ... Not used.
 #' @return As described.
 #' @examples
-#' fit <- glmm(seizures ~ treatment + offset(log(2 + 0 * base)) + (1 | subject), epilepsy, poisson())
+#' fit <- glmm(seizures ~ treatment + period + (1 | subject), epilepsy, poisson())
 #' fit
 #' logLik(fit)
 #' dim(model.matrix(fit, type = "random"))

@@ -20,7 +20,7 @@
 #'
 #' They count the estimation of the coefficients and of the variance parameters.
 #'
-#' * Known cluster, `"eb"`: of eta-hat - eta, from the joint covariance of beta, theta and u:
+#' * Known cluster, `"eb"`: of eta-hat - eta, from the joint covariance of beta, theta, phi and u:
 #'   d'V d + z'Lambda A^-1 Lambda'z, with d the derivative of the predicted eta in (beta, theta),
 #'   the mode included, V their covariance, and A the information on u at the mode (Booth and
 #'   Hobert 1998). On the response scale this is multiplied by |d mu / d eta|.

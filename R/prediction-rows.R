@@ -33,12 +33,9 @@ check_group_given <- function(object, newdata) {
   group <- all.vars(object$frame$parsed$random[[1L]]$group)
   absent <- setdiff(intersect(group, object$frame$data_columns), names(newdata))
   if (!length(absent)) return(invisible())
-  abort("newdata", "`newdata` must have the grouping variable to predict clusters.",
+  abort("newdata", "`newdata` must have the grouping variable: each cluster has its own mean.",
     given = paste("no", some_of(code(absent))), variables = absent,
-    hint = c(
-      "random_effects = \"integrate\" predicts the population,",
-      "random_effects = \"zero\" a cluster at random effect 0."
-    )
+    hint = "predict(random_effects = \"integrate\") gives means of the population, without clusters."
   )
 }
 

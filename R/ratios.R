@@ -78,9 +78,10 @@ ratio_links <- list(
 
 conditional_ratios <- function(fit, ratio, vcov, df, level, intercept) {
   check_ratio(fit, ratio)
-  inference <- coef_inference(fit, vcov, df, level)
-  if (!intercept) inference <- without_intercept(inference)
-  ratio_table(fit, inference, intercept, heading = c(
+  rows <- names(fit$coefficients)
+  if (!isTRUE(intercept)) rows <- setdiff(rows, "(Intercept)")
+  inference <- coef_inference(fit, vcov, df, level, rows)
+  ratio_table(fit, inference, heading = c(
     paste0("Conditional ", ratio, " ratios (for a given ", fit$design$group,
       ": random effects held fixed)"
     ),
@@ -112,12 +113,10 @@ check_ratio <- function(fit, ratio) {
 #' @param heading Lines to print above the table.
 #' @return See [odds_ratios()].
 #' @noRd
-ratio_table <- function(fit, inference, intercept, heading) {
+ratio_table <- function(fit, inference, heading) {
   table <- inference$table
-  rows <- if (intercept) seq_len(nrow(table)) else which(rownames(table) != "(Intercept)")
-  order <- attr(fit$design$terms, "order")
-  products <- fit$design$assign[rows] %in% which(order > 1L)
-  table <- table[rows, , drop = FALSE]
+  term <- fit$design$assign[match(rownames(table), names(fit$coefficients))]
+  products <- term %in% which(attr(fit$design$terms, "order") > 1L)
   structure(
     data.frame(
       term = rownames(table), estimate = exp(table$estimate), conf.low = exp(table$conf.low),

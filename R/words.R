@@ -2,7 +2,9 @@
 
 # What was fitted: heading, formula, data, family, criterion and rule.
 fit_heading <- function(fit, error = fit$rule$error) {
-  criterion <- if (isTRUE(fit$REML)) "restricted maximum likelihood (REML)" else "maximum likelihood"
+  criterion <- paste0(
+    if (isTRUE(fit$REML)) "restricted ", "maximum likelihood", if (isTRUE(fit$REML)) " (REML)"
+  )
   formula <- paste(deparse(stats::formula(fit), width.cutoff = 80L), collapse = "\n         ")
   c(
     paste("Generalized linear mixed model, fitted by", criterion),
@@ -58,6 +60,7 @@ coefficient_heading <- function() "Coefficients, conditional on the cluster (sub
 size_words <- function(fit) {
   sizes <- diff(fit$design$start)
   spread <- unique(c(min(sizes), stats::median(sizes), max(sizes)))
+  middle <- format(stats::median(sizes))
   rows <- nrow(fit$design$X)
   none <- sum(!(fit$design$weights > 0 & fit$design$trials > 0))
   dropped <- fit$frame$n_dropped
@@ -67,7 +70,7 @@ size_words <- function(fit) {
     if (length(spread) == 1L) {
       paste0(" (", spread, " in each)")
     } else {
-      paste0(" (min ", min(sizes), ", median ", format(stats::median(sizes)), ", max ", max(sizes), ")")
+      paste0(" (min ", min(sizes), ", median ", middle, ", max ", max(sizes), ")")
     },
     if (none > 0L) paste0("; ", count_of(none, "row"), " without weight"),
     if (dropped > 0L) paste0("; ", count_of(dropped, "row"), " dropped by na.action")

@@ -38,45 +38,57 @@ records$observed <- records$severe / records$visits
 
 draw_arm <- function(arm, colour) {
   plot(range(months), 0:1,
-    type = "n", las = 1, main = arm, xlab = "planned month", ylab = "P(severe infection)"
+    type = "n", las = 1, main = arm, xlab = "Planned month", ylab = "Probability of a severe visit"
   )
   for (curve in split(curves, curves$patient)) {
     if (curve$treatment[1] != arm) next
     curve <- curve[order(curve$scheduled), ]
     lines(curve$scheduled, curve$p, col = adjustcolor(colour, 0.25))
   }
-  mine <- arms[arms$treatment == arm, ]
-  lines(mine$scheduled, mine$mean, lwd = 3)
-  lines(mine$scheduled, mine$zero, lwd = 2, lty = 2)
-  points(severe ~ scheduled, observed[observed$treatment == arm, ], pch = 21, bg = "white", cex = 1.3)
-  legend("topright",
-    c("one patient", "mean of the population", "patient at random effect 0", "observed share"),
-    col = c(colour, "black", "black", "black"), lty = c(1, 1, 2, NA), lwd = c(1, 3, 2, NA),
-    pch = c(NA, NA, NA, 21), pt.bg = "white", bg = "white", box.col = NA, cex = 0.9
-  )
+  this <- arms[arms$treatment == arm, ]
+  lines(this$scheduled, this$mean, lwd = 3)
+  lines(this$scheduled, this$zero, lwd = 2, lty = 2)
+  shares <- observed[observed$treatment == arm, ]
+  points(shares$scheduled, shares$severe, pch = 21, bg = "white", cex = 1.4)
 }
 
-draw_shrinkage <- function(colour) {
+draw_records <- function() {
   plot(c(0.7, 7.3), 0:1,
-    type = "n", las = 1, xlab = "visits attended", ylab = "share of severe visits",
-    main = "observed, and predicted with shrinkage"
+    type = "n", las = 1, main = "Shrinkage", xlab = "Visits attended by the patient",
+    ylab = "Share of severe visits"
   )
   with(records, {
-    segments(visits, observed, visits, predicted, col = colour, lwd = 2)
+    segments(visits, observed, visits, predicted, col = "#CC0033", lwd = 2)
     points(visits, observed, pch = 21, bg = "white", cex = 0.7 + 0.25 * sqrt(patients))
-    points(visits, predicted, pch = 19, col = colour, cex = 0.8)
+    points(visits, predicted, pch = 19, col = "#CC0033")
   })
-  legend("top", c("observed (area: patients)", "predicted"),
-    pch = c(21, 19), col = c("black", colour), horiz = TRUE, bty = "n", cex = 0.9, inset = -0.02
+}
+
+draw_legend <- function(labels, ...) {
+  plot.new()
+  legend("center", labels, ...,
+    horiz = TRUE, bty = "n", cex = 1.15, text.width = 1.3 * max(strwidth(labels))
   )
 }
 
 draw <- function() {
-  old <- par(mfrow = c(1, 3), mar = c(4.2, 4.2, 2.5, 0.8), mgp = c(2.6, 0.7, 0))
-  on.exit(par(old))
+  layout(rbind(1:3, c(4, 4, 5)), heights = c(8, 1))
+  old <- par(mar = c(4, 4.2, 2.5, 0.8), mgp = c(2.6, 0.7, 0), cex.lab = 1.15)
+  on.exit(layout(1))
+  on.exit(par(old), add = TRUE)
   draw_arm("itraconazole", "#0072B2")
   draw_arm("terbinafine", "#D55E00")
-  draw_shrinkage("#CC0033")
+  draw_records()
+  par(mar = c(0, 0, 0, 0))
+  draw_legend(
+    c("one patient", "population mean", "random effect 0", "observed share"),
+    col = c("#0072B2", "black", "black", "black"), lty = c(1, 1, 2, NA), lwd = c(1, 3, 2, NA),
+    pch = c(NA, NA, NA, 21)
+  )
+  draw_legend(
+    c("observed (size: patients)", "predicted"),
+    pch = c(21, 19), col = c("black", "#CC0033")
+  )
 }
 
 if (interactive()) {

@@ -15,8 +15,9 @@ profile_distance <- function(fit, row, value) {
     theta <- if (correlated) c(sd[1L], r * sd[2L], sqrt(1 - r^2) * sd[2L]) else sd
     -engine_evaluate(fit$design, fit$family, c(at[seq_len(p)], theta), fit$rule$K)$value
   }
+  steps <- rep(1e-5, length(start) - 1L)
   found <- stats::optim(start[-held], minus_loglik,
-    method = "BFGS", control = list(reltol = 1e-14, maxit = 1000, ndeps = rep(1e-5, length(start) - 1))
+    method = "BFGS", control = list(reltol = 1e-14, maxit = 1000, ndeps = steps)
   )
   2 * (fit$logLik + found$value)
 }
@@ -51,7 +52,8 @@ test_that("profile limits lie where the maximum over the others has fallen by th
     limits <- confint(fit, method = "profile")
     for (row in rownames(limits)) {
       for (side in 1:2) {
-        expect_equal(profile_distance(fit, row, limits[row, side]), qchisq(0.95, 1), tolerance = 1e-5)
+        distance <- profile_distance(fit, row, limits[row, side])
+        expect_equal(distance, qchisq(0.95, 1), tolerance = 1e-5)
       }
     }
   }
@@ -87,7 +89,9 @@ test_that("a standard deviation can have the limit 0", {
   level <- pchisq(distance, 1) - 0.01
   low <- confint(weak, "sd_", level = level, method = "profile")[1, 1]
   expect_gt(low, 0)
-  expect_equal(profile_distance(weak, "sd_(Intercept)|plate", low), qchisq(level, 1), tolerance = 1e-4)
+  expect_equal(profile_distance(weak, "sd_(Intercept)|plate", low), qchisq(level, 1),
+    tolerance = 1e-4
+  )
 })
 
 test_that("leaving a row of Lambda out keeps the covariance of the others", {
@@ -119,7 +123,9 @@ test_that("slices have the derivatives of their log-likelihood", {
   free <- slice$free + 0.1
   value <- function(free, at = 0.3) likelihood(slice$psi(free, at), 0L)$value
   now <- likelihood(slice$psi(free, 0.3), 2L)
-  expect_equal(slice$gradient(free, 0.3, now$gradient), numDeriv::grad(value, free), tolerance = 1e-6)
+  expect_equal(slice$gradient(free, 0.3, now$gradient), numDeriv::grad(value, free),
+    tolerance = 1e-6
+  )
   expect_equal(slice$hessian(free, 0.3, now$gradient, now$hessian),
     numDeriv::hessian(value, free),
     tolerance = 1e-4, ignore_attr = TRUE

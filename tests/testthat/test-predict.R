@@ -287,7 +287,8 @@ test_that("no rows are no predictions", {
     none <- predict(fit_infection, infection[0, ], "response", how, se.fit = TRUE)
     expect_identical(lengths(none), c(fit = 0L, se.fit = 0L))
     unknown <- transform(infection[1:2, ], treatment = NA)
-    expect_identical(unname(predict(fit_infection, unknown, "response", how)), c(NA_real_, NA_real_))
+    found <- predict(fit_infection, unknown, "response", how)
+    expect_identical(unname(found), c(NA_real_, NA_real_))
   }
   expect_identical(dim(simulate(fit_infection, 3, newdata = infection[0, ])), c(0L, 3L))
 })

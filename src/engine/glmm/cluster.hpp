@@ -35,7 +35,7 @@ class Cluster {
   // Quadrature weights and nodes: sum rho = 1, u_k = u~ + P z_k (q x N).
   const VectorXd& rho() const { return rho_; }
   MatrixXd u_nodes() const { return (mode_.P * rule_.z).colwise() + mode_.u; }
-  // d u~ / d psi (q x (p + n_theta)), after evaluate() of any order.
+  // d u~ / d psi (q x P), after evaluate() of any order.
   MatrixXd mode_tangents();
 
  private:
@@ -477,7 +477,15 @@ MatrixXd Cluster<Q>::mode_tangents() {
   N_ = X();
   directions();
   for (Index d = 0; d < D_; ++d) tangent_of_mode(d);
-  return du_;
+  MatrixXd out(q(), D_ + (family_.has_dispersion() ? 1 : 0));
+  out.leftCols(D_) = du_;
+  if (!family_.has_dispersion()) return out;
+  // A du~ = V' dg at fixed eta
+  VectorXd g_phi(n());
+  family_.rows_dispersion(rows_, mode_.eta.data(), g_phi.data(), nullptr);
+  const VectorQ<Q> rhs = mode_.V.topRows(n()).transpose() * g_phi;
+  out.col(D_) = mode_.P * (mode_.P.transpose() * rhs);
+  return out;
 }
 
 }  // namespace margmix

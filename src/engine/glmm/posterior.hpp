@@ -158,14 +158,14 @@ inline Posterior posterior(const Design& design, Family& family, const ProductRu
   return out;
 }
 
-// d u~ / d psi for every cluster: q * (p + n_theta) x clusters. With it, and A^-1, the joint
-// covariance of beta, theta and u follows.
+// d u~ / d psi for every cluster: q * P x clusters. With it, and A^-1, the joint covariance of psi
+// and u follows.
 inline MatrixXd mode_tangents(const Design& design, Family& family, const VectorXd& psi,
                               const MatrixXd& modes, const RunContext& context) {
   const Parameters parameters(design, psi.data(), family.has_dispersion());
   family.set_log_dispersion(parameters.log_phi);
   const ProductRule laplace = product_rule(1, design.q());
-  MatrixXd out = MatrixXd::Constant(design.q() * (design.p() + design.n_theta()),
+  MatrixXd out = MatrixXd::Constant(design.q() * parameter_count(design, family),
                                     design.clusters(), kNaN);
   for_each_block(cluster_blocks(design.clusters()), context, [&](int, const Block& block) {
     Cluster<Dynamic> cluster(design, family, laplace, parameters);
@@ -213,15 +213,15 @@ inline Index clusters_with_better_modes(const Design& design, Family& family, co
 }
 
 // Variance of eta-hat - eta for rows x, z of known clusters (index from 0; negative: a new cluster,
-// at u = 0), from the joint covariance of (beta, theta, u): with d = d eta(u~(psi)) / d psi,
-//   d'V d + z'Lambda A^-1 Lambda'z      (V: covariance of (beta, theta))
+// at u = 0), from the joint covariance of psi and u: with d = d eta(u~(psi)) / d psi,
+//   d'V d + z'Lambda A^-1 Lambda'z      (V: covariance of psi)
 inline VectorXd prediction_variance(const Design& design, const MatrixXd& Lambda,
                                     const MatrixMap& X, const MatrixMap& Z,
                                     const IntegerMap& cluster, const MatrixMap& V,
                                     const MatrixMap& modes, const MatrixMap& tangents,
                                     const MatrixMap& mode_variance) {
-  const Index p = design.p(), q = design.q(), t = design.n_theta(), n = X.rows();
-  VectorXd out(n), d(p + t);
+  const Index p = design.p(), q = design.q(), t = design.n_theta(), n = X.rows(), P = V.rows();
+  VectorXd out(n), d(P);
   const MatrixXd prior = Lambda * Lambda.transpose();
   for (Index j = 0; j < n; ++j) {
     const VectorXd z = Z.row(j);
@@ -232,7 +232,7 @@ inline VectorXd prediction_variance(const Design& design, const MatrixXd& Lambda
       out[j] = d.dot(V * d) + z.dot(prior * z);
       continue;
     }
-    const MatrixMap du(tangents.col(i).data(), q, p + t);
+    const MatrixMap du(tangents.col(i).data(), q, P);
     d += du.transpose() * (Lambda.transpose() * z);
     for (Index k = 0; k < t; ++k) d[p + k] += z[design.theta_row[k]] * modes(design.theta_col[k], i);
     out[j] = d.dot(V * d) + z.dot(MatrixMap(mode_variance.col(i).data(), q, q) * z);
