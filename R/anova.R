@@ -88,8 +88,8 @@ anova_terms <- function(fit, vcov, df) {
     r <- length(columns)
     if (!r || anyNA(V)) return(c(r, NA, NA, NA))
     denominator <- min(inference$df[columns])
-    F <- sum(b * solve(V, b)) / r
-    c(r, denominator, F, stats::pf(F, r, denominator, lower.tail = FALSE))
+    statistic <- sum(b * solve(V, b)) / r
+    c(r, denominator, statistic, stats::pf(statistic, r, denominator, lower.tail = FALSE))
   })
   table <- as.data.frame(do.call(rbind, c(list(matrix(0, 0L, 4L)), rows)))
   dimnames(table) <- list(labels, c("Df", "Den Df", "F value", "Pr(>F)"))

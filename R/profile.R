@@ -1,75 +1,7 @@
 # The likelihood along one quantity, all other parameters maximised: profile limits.
 #
 # A quantity is one entry of psi, or the standard deviation of a random effect, which is the length
-# of a row of Lambda. A slice of the parameter space holds it at a value; its free parameters are
-# the other entries and, for a row of Lambda, the direction of the row.
-
-#' Slices
-#'
-#' @param psi Parameters the slice starts from.
-#' @param entries Positions in psi that are held: at the value of the slice (`slice_entry()`),
-#'   where they are (`slice_fixed()`), or at a length (`slice_row()`).
-#' @return A list: `free`, the start; and functions of (free, value): `psi`; `gradient(.., g)`,
-#'   `hessian(.., g, H)` and `slope(.., g)`, the derivatives in the free parameters and in the
-#'   value, from those in psi.
-#' @noRd
-slice_entry <- function(psi, entries) {
-  list(
-    free = psi[-entries],
-    psi = function(free, value) replace(replace(psi, -entries, free), entries, value),
-    gradient = function(free, value, g) g[-entries],
-    hessian = function(free, value, g, H) H[-entries, -entries, drop = FALSE],
-    slope = function(free, value, g) sum(g[entries])
-  )
-}
-
-slice_fixed <- function(psi, entries) {
-  slice <- slice_entry(psi, entries)
-  slice$psi <- function(free, value) replace(psi, -entries, free)
-  slice
-}
-
-# The row of Lambda is value * w, w = (v + N t) / |v + N t|: v the direction at the start, N a basis
-# of its complement, t free.
-slice_row <- function(psi, entries) {
-  v <- psi[entries]
-  if (all(v == 0)) v[length(v)] <- 1
-  v <- v / sqrt(sum(v^2))
-  N <- qr.Q(qr(v), complete = TRUE)[, -1L, drop = FALSE]
-  others <- seq_len(length(psi) - length(entries))
-  direction <- function(free) {
-    u <- v + drop(N %*% free[-others])
-    size <- sqrt(sum(u^2))
-    w <- u / size
-    list(w = w, size = size, D = (N - w %*% crossprod(w, N)) / size)
-  }
-  list(
-    free = c(psi[-entries], numeric(ncol(N))),
-    psi = function(free, value) {
-      replace(replace(psi, -entries, free[others]), entries, value * direction(free)$w)
-    },
-    gradient = function(free, value, g) {
-      c(g[-entries], value * crossprod(direction(free)$D, g[entries]))
-    },
-    hessian = function(free, value, g, H) {
-      at <- direction(free)
-      J <- rbind(
-        cbind(diag(length(others)), matrix(0, length(others), ncol(N))),
-        cbind(matrix(0, length(entries), length(others)), value * at$D)
-      )
-      index <- c(seq_along(psi)[-entries], entries)
-      out <- crossprod(J, H[index, index] %*% J)
-      Ng <- crossprod(N, g[entries])
-      Nw <- crossprod(N, at$w)
-      gw <- sum(g[entries] * at$w)
-      bend <- tcrossprod(Ng, Nw) + tcrossprod(Nw, Ng) + gw * diag(ncol(N)) - 3 * gw * tcrossprod(Nw)
-      out[-others, -others] <- out[-others, -others] - value * bend / at$size^2
-      out
-    },
-    slope = function(free, value, g) sum(g[entries] * direction(free)$w),
-    turned = function(free) sqrt(sum(free[-others]^2))
-  )
-}
+# of a row of Lambda. A slice of the parameter space (see profile-slices.R) holds it at a value.
 
 #' The log-likelihood of a fit as a function of psi, with a memory of the last point
 #' @return A function of (psi, deriv) that returns what `engine_evaluate()` does; value -Inf where
@@ -252,30 +184,43 @@ reaches_zero <- function(fit, quantity, cutoff, likelihood, scale) {
   2 * (fit$logLik - at_zero$value) <= cutoff^2
 }
 
+#' Newton's method on sqrt(2 (best - profile)) - cutoff, kept between a point inside the interval
+#' and one outside
+#'
+#' @param point Function of a value: the maximum of its slice.
+#' @param side -1 or 1.
+#' @param outside A value known to lie outside, or `NULL`.
+#' @noRd
 find_limit <- function(point, estimate, best, cutoff, side, step, outside = NULL) {
-  inside <- estimate
-  value <- estimate + side * step
+  known <- list(inside = estimate, outside = outside)
+  value <- next_value(estimate + side * step, known, estimate, side, estimate + side * step)
   for (iteration in 1:60) {
-    between <- !is.null(outside) && side * (outside - value) <= 0
-    if (between || side * (value - inside) <= 0) value <- (inside + outside) / 2
     now <- point(value)
-    zeta <- sqrt(max(0, 2 * (best - now$value)))
     if (best - now$value < -1e-4) warn_better(best, now$value)
+    zeta <- sqrt(max(0, 2 * (best - now$value)))
     gap <- zeta - cutoff
     if (abs(gap) < 1e-7) return(value)
-    if (gap < 0) inside <- value else outside <- value
-    if (is.null(outside) && abs(value - estimate) > 1e3 * step) return(side * Inf)
-    newton <- value - gap * zeta / -now$slope
-    ahead <- is.finite(newton) && side * (newton - inside) > 0
-    if (is.null(outside)) {
-      furthest <- estimate + 4 * (inside - estimate)
-      value <- if (ahead) side * min(side * newton, side * furthest) else furthest
-    } else {
-      value <- if (ahead && side * (outside - newton) > 0) newton else (inside + outside) / 2
-      if (abs(outside - inside) < 1e-10 * step) break
-    }
+    known[[if (gap < 0) "inside" else "outside"]] <- value
+    flat <- is.null(known$outside) && abs(value - estimate) > 1e3 * step
+    if (flat) return(side * Inf)
+    newton <- value + gap * zeta / now$slope
+    value <- next_value(newton, known, estimate, side)
+    if (!is.null(known$outside) && abs(known$outside - known$inside) < 1e-10 * step) break
   }
-  if (is.finite(zeta) && abs(gap) < 1e-3) value else NA_real_
+  if (is.finite(gap) && abs(gap) < 1e-3) value else NA_real_
+}
+
+# The proposal if it lies between what is known, else the middle; with nothing known outside, at
+# most four times as far from the estimate as before.
+next_value <- function(proposal, known, estimate, side,
+                       furthest = estimate + 4 * (known$inside - estimate)) {
+  ahead <- is.finite(proposal) && side * (proposal - known$inside) > 0
+  if (is.null(known$outside)) {
+    if (ahead) side * min(side * proposal, side * furthest) else furthest
+  } else {
+    before <- ahead && side * (known$outside - proposal) > 0
+    if (before) proposal else (known$inside + known$outside) / 2
+  }
 }
 
 warn_better <- function(best, value) {

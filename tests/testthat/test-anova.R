@@ -99,7 +99,7 @@ test_that("fits that can't be compared are refused", {
   other <- glmm(I(2 * y) ~ x + (1 | id), gaussian_data())
   expect_snapshot(anova(fit, other), error = TRUE)
   data <- transform(gaussian_data(), half = id < "g", z = x^2)
-  clusters <- glmm(y ~ x + (1 | half), data)
+  clusters <- suppressMessages(glmm(y ~ x + (1 | half), data))
   expect_snapshot(anova(fit, clusters), error = TRUE)
   covariate <- glmm(y ~ z + (1 | id), data)
   expect_snapshot(anova(fit, covariate), error = TRUE)
@@ -116,8 +116,8 @@ test_that("Wald tests of terms", {
   expect_equal(table[["Pr(>F)"]], coefficients$p.value[c(2, 3, 4, 5)])
   visits <- glmm(outcome ~ factor(visit) + (1 | patient), respiratory, binomial(), nAGQ = 5)
   b <- coef(visits)[2:4]
-  F <- sum(b * solve(vcov(visits)[2:4, 2:4], b)) / 3
-  expect_equal(anova(visits)[["F value"]], F)
+  statistic <- sum(b * solve(vcov(visits)[2:4, 2:4], b)) / 3
+  expect_equal(anova(visits)[["F value"]], statistic)
   expect_identical(anova(visits)$Df, 3)
   expect_snapshot(anova(fit, vcov = "KC"))
 })

@@ -17,15 +17,14 @@ test_that("coefficients, likelihood and counts", {
 })
 
 test_that("rows without weight do not count, frequencies count as rows", {
-  d <- small_data()
-  d$w <- rep(c(0, 1, 2, 1), 5)
-  fit <- glmm(s ~ x + (1 | id), d, poisson(), weights = w, nAGQ = 5)
-  expect_identical(nobs(fit), 15L)
-  often <- glmm(s ~ x + (1 | id), d, poisson(),
+  d <- transform(epilepsy, w = period - 1)
+  fit <- glmm(seizures ~ period + (1 | subject), d, poisson(), weights = w, nAGQ = 5)
+  expect_identical(nobs(fit), 177L)
+  often <- glmm(seizures ~ period + (1 | subject), d, poisson(),
     weights = w, nAGQ = 5, control = glmm_control(weights_type = "frequency")
   )
-  expect_identical(nobs(often), 20)
-  long <- glmm(s ~ x + (1 | id), d[rep(1:20, d$w), ], poisson(), nAGQ = 5)
+  expect_identical(nobs(often), 354)
+  long <- glmm(seizures ~ period + (1 | subject), d[rep(1:236, d$w), ], poisson(), nAGQ = 5)
   expect_equal(BIC(often), BIC(long))
   expect_equal(summary(often)$coefficients, summary(long)$coefficients, tolerance = 1e-6)
 })

@@ -13,7 +13,9 @@ test_that("ratios are exponentiated coefficients and limits", {
 test_that("each link has its own ratio", {
   counts <- result_fit("epilepsy")
   expect_equal(rate_ratios(counts)$estimate, unname(exp(coef(counts)[-1])))
-  risks <- glmm(cbind(2 + s, 20 - s) ~ x + (1 | id), small_data(), binomial("log"), nAGQ = 5)
+  risks <- suppressMessages(
+    glmm(cbind(2 + s, 20 - s) ~ x + (1 | id), small_data(), binomial("log"), nAGQ = 5)
+  )
   expect_equal(risk_ratios(risks)$estimate, unname(exp(coef(risks)[-1])))
   expect_snapshot(odds_ratios(counts), error = TRUE)
   expect_snapshot(rate_ratios(result_fit("infection")), error = TRUE)
