@@ -30,7 +30,6 @@
 #' interact with). F = b'V^-1 b / r with the smallest of the degrees of freedom of its coefficients
 #' as denominator.
 #'
-#' @inheritParams summary.glmm
 #' @param object A fit of [glmm()]; one of another function can't come first.
 #' @param ... Other fits, of [glmm()], [stats::glm()] or [stats::lm()], to the same responses.
 #' @param nsim Number of simulations where several random columns are tested; 0 for none.

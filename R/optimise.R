@@ -1,17 +1,14 @@
 # Maximum likelihood with stats::nlminb, the exact gradient and, where it pays, the exact Hessian.
 
-# With many coefficients the Hessian costs more than it saves; a quasi-Newton search on the scale of
-# parameter_map() then needs few steps.
-hessian_pays <- function(design) ncol(design$X) <= 50L
-
 #' The objective as a function of the optimiser's parameters
 #'
-#' Value, gradient and Hessian are computed together and kept for the point last visited, since
-#' nlminb asks for them one after the other.
+#' Value and derivatives are computed together and kept for the point last visited, since nlminb asks
+#' for them one after the other.
 #'
 #' @param problem list(design, family, map, control).
 #' @param K Nodes per dimension.
 #' @param modes m x q conditional modes to start from.
+#' @param order Derivatives to compute at each visit.
 #' @return A list of functions of x: `value`, `gradient`, `hessian` (of minus the log-likelihood),
 #'   and `at(x, order)`, the engine's result in the user's parameters; `evaluations()`.
 #' @noRd
@@ -47,32 +44,50 @@ objective_at <- function(problem, K, modes, order) {
   )
 }
 
+# The Hessian handed to nlminb: exact at the start, then carried along by BFGS updates, which cost a
+# gradient each. Where the start is not convex there is no such model, and it stays exact.
+hessian_model <- function(objective, x, start = NULL) {
+  B <- if (is.null(start)) objective$hessian(x) else start
+  if (is.null(newton_direction(objective$gradient(x), B))) return(objective$hessian)
+  before <- list(x = x, g = objective$gradient(x))
+  function(x) {
+    s <- x - before$x
+    y <- objective$gradient(x) - before$g
+    if (sum(s * y) > 1e-10 * sqrt(sum(s^2) * sum(y^2))) {
+      Bs <- drop(B %*% s)
+      B <<- B - tcrossprod(Bs) / sum(s * Bs) + tcrossprod(y) / sum(s * y)
+      before <<- list(x = x, g = before$g + y)
+    }
+    B
+  }
+}
+
 #' Maximise at one rule
 #'
 #' @param x Start, on the optimiser's scale.
 #' @param final `FALSE` for a stage that only prepares the next one.
-#' @return A list: `x`, `modes`, `iterations`, `evaluations`, `message`.
+#' @param hessian Hessian of minus the log-likelihood to begin with, of a stage before this one.
+#' @return A list: `x`, `modes`, `result` and `value` there, `hessian` (of this stage's model),
+#'   `iterations`, `evaluations`, `message`.
 #' @noRd
-maximise <- function(problem, K, x, modes, final = TRUE) {
-  newton <- hessian_pays(problem$design)
-  objective <- objective_at(problem, K, modes, if (newton) 2L else 1L)
-  if (!is.finite(objective$value(x))) {
-    abort_not_finite(problem$family, K)
-  }
-  tolerance <- if (final) list(rel.tol = 1e-12, x.tol = 1e-10) else list(rel.tol = 1e-5, x.tol = 1e-3)
-  limits <- list(
+maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL) {
+  objective <- objective_at(problem, K, modes, 1L)
+  if (!is.finite(objective$value(x))) abort_not_finite(problem$family, K)
+  model <- hessian_model(objective, x, hessian)
+  # nlminb compares the gain it predicts, g'B^-1 g / 2, with rel.tol |f|.
+  gain <- if (final) 0.02 * problem$control$tolerance else 1e-2
+  tolerance <- max(1e-15, min(1e-6, gain / abs(objective$value(x))))
+  found <- stats::nlminb(x, objective$value, objective$gradient, model, control = list(
+    rel.tol = tolerance, x.tol = if (final) 1e-12 else 1e-4, abs.tol = 0,
     iter.max = problem$control$max_iterations, eval.max = 2L * problem$control$max_iterations
-  )
-  found <- stats::nlminb(
-    x, objective$value, objective$gradient, if (newton) objective$hessian,
-    control = c(tolerance, limits, abs.tol = 0)
-  )
+  ))
   if (!is.finite(objective$value(found$par))) abort_not_finite(problem$family, K)
-  if (final) found$par <- polish(objective, found$par)
+  if (final) found$par <- polish(objective, found$par, problem$control$tolerance)
+  result <- objective$at(found$par, if (final) 2L else 1L)$result
   list(
-    x = found$par, modes = objective$at(found$par, 1L)$result$modes,
-    result = objective$at(found$par, if (final) 2L else 1L)$result, value = -objective$value(found$par),
-    iterations = found$iterations, evaluations = objective$evaluations(), message = found$message
+    x = found$par, modes = result$modes, result = result, value = result$value,
+    hessian = model(found$par), iterations = found$iterations,
+    evaluations = objective$evaluations(), message = found$message
   )
 }
 
@@ -88,11 +103,11 @@ abort_not_finite <- function(family, K) {
   )
 }
 
-# At most three Newton steps: nlminb stops on its own criteria, the package on g'H^-1 g.
-polish <- function(objective, x) {
-  for (step in 1:3) {
+# Newton steps with the exact Hessian: nlminb stops on its own criteria, the package on g'H^-1 g.
+polish <- function(objective, x, tolerance) {
+  for (step in 1:5) {
     direction <- newton_direction(objective$gradient(x), objective$hessian(x))
-    if (is.null(direction) || direction$decrement < 1e-13) break
+    if (is.null(direction) || direction$decrement < 0.1 * tolerance) break
     value <- objective$value(x)
     trial <- x - direction$step
     if (!(objective$value(trial) <= value + 1e-10 * abs(value))) break

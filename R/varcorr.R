@@ -4,7 +4,7 @@
 #'
 #' @description
 #' ```
-#' fit <- glmm(Reaction ~ Days + (Days | Subject), sleepstudy)
+#' fit <- glmm(seizures ~ treatment + (period | subject), epilepsy, poisson())
 #' VarCorr(fit)
 #' as.data.frame(VarCorr(fit))
 #' ```

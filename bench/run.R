@@ -42,7 +42,7 @@ cases <- list(
 
 case_data <- function(case) {
   set.seed(20240501)
-  slope <- if (case$random == "t") 0.5 else 0
+  slope <- if (case$random == "t") 0.8 else 0
   simclus(case$m %/% shrink, 10L, slope, case$family$family)
 }
 

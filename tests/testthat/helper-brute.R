@@ -51,7 +51,7 @@ toy_model <- function(family, q, m = 5L, rows = 4L, p = 2L, sd = 0.6, seed = 1, 
     levels = as.character(seq_len(m)), weights_type = "prior"
   )
   beta <- rep_len(c(-0.1, 0.15, 0.05), p)
-  phi <- if (family$family == "gaussian") 0.4
+  phi <- if (family$family == "gaussian") 0.4 else numeric()
   repeat {
     b <- matrix(rnorm(m * q), m) %*% t(Lambda)
     eta <- drop(design$offset + X %*% beta + rowSums(Z * b[rep(seq_len(m), each = rows), ]))
@@ -96,14 +96,14 @@ brute_log_density <- function(design, family, rows, eta, phi = 1) {
   if (family$family == "gaussian") {
     frequency <- design$weights_type == "frequency"
     mu <- if (family$link == "log") exp(eta) else eta
-    density <- dnorm(y, mu, sqrt(if (frequency) phi else phi / w), log = TRUE)
-    return(if (frequency) w * density else density)
+    eta[] <- dnorm(y, mu, sqrt(if (frequency) phi else phi / w), log = TRUE)
+    return(if (frequency) w * eta else eta)
   }
   if (family$family == "poisson") {
     mu <- switch(family$link, log = exp(eta), sqrt = eta^2, identity = pmax(eta, 0))
-    density <- dpois(y, mu, log = TRUE)
-    if (family$link == "identity") density[eta < 0] <- -Inf
-    return(w * density)
+    outside <- family$link == "identity" & eta < 0
+    eta[] <- ifelse(outside, -Inf, dpois(y, mu, log = TRUE))
+    return(w * eta)
   }
   log_mu <- log_probabilities(family$link, eta)
   times <- function(count, log) ifelse(count == 0 & log > -Inf, 0, count * log)
@@ -161,10 +161,13 @@ brute_laplace <- function(model, family) {
   sum(vapply(seq_along(model$design$levels), function(i) {
     minus_h <- function(u) -brute_joint(model, family, i, t(u))
     mode <- optim(numeric(q), minus_h, method = "BFGS", control = list(reltol = 1e-15))$par
+    # numDeriv's steps are relative: the point is put at 1
+    near <- function(mode) function(t) minus_h(mode + t - 1)
+    one <- rep(1, q)
     for (polish in 1:3) {
-      mode <- mode - solve(numDeriv::hessian(minus_h, mode), numDeriv::grad(minus_h, mode))
+      mode <- mode - solve(numDeriv::hessian(near(mode), one), numDeriv::grad(near(mode), one))
     }
-    H <- numDeriv::hessian(minus_h, mode)
+    H <- numDeriv::hessian(near(mode), one)
     -minus_h(mode) + q / 2 * log(2 * pi) - as.numeric(determinant(H)$modulus) / 2
   }, 0))
 }

@@ -1,0 +1,274 @@
+// Families: each derivative against differences of the one before, tails, edges, weights.
+#include <vector>
+
+#include "check.hpp"
+#include "toy.hpp"
+
+using namespace margmix;
+
+namespace {
+
+const std::vector<FamilySpec> kSpecs = {
+    {"binomial", "logit"}, {"binomial", "probit"}, {"binomial", "cloglog"}, {"binomial", "cauchit"},
+    {"binomial", "log"},   {"poisson", "log"},     {"poisson", "sqrt"},     {"poisson", "identity"},
+    {"gaussian", "identity"}, {"gaussian", "log"}};
+
+bool is_binomial(const FamilySpec& spec) { return spec.family == "binomial"; }
+
+// Value and derivatives of one row.
+RowTerms at(const Family& family, double y, double size, double eta, double weight = 1) {
+  Rows row;
+  row.n = 1;
+  row.y = &y;
+  if (size != 1) row.size = &size;
+  if (weight != 1) row.weight = &weight;
+  RowTerms t;
+  t.l = family.rows(row, &eta, &t.g, &t.W, &t.T, &t.F);
+  return t;
+}
+
+// Derivatives of order 1, 2, 3 (4) by differences, relative to the size of the terms around.
+void differences(const Family& family, double y, double size, double eta, double h, double tol) {
+  const RowTerms t = at(family, y, size, eta);
+  auto compare = [&](double got, auto part) {
+    const double want = toy::slope([&](double x) { return part(at(family, y, size, x)); }, eta, h);
+    const double scale = std::max(1.0, std::fabs(part(at(family, y, size, eta))));
+    CHECK_NEAR(got / scale, want / scale, tol);
+  };
+  compare(t.g, [](const RowTerms& x) { return x.l; });
+  compare(-t.W, [](const RowTerms& x) { return x.g; });
+  compare(t.T, [](const RowTerms& x) { return x.W; });
+  compare(t.F, [](const RowTerms& x) { return x.T; });
+}
+
+void derivatives() {
+  for (const FamilySpec& spec : kSpecs) {
+    const auto family = make_family(spec);
+    if (family->has_dispersion()) family->set_log_dispersion(-0.7);
+    std::vector<double> etas = {-4.5, -2.1, -1.0, -0.3, 0.2, 1.1, 2.3};
+    if (spec.family == "binomial" && spec.link == "log") etas = {-6, -2.1, -0.9, -0.3};
+    if (spec.link == "identity" && spec.family == "poisson") etas = {0.4, 1.3, 5, 20};
+    for (double eta : etas) {
+      const double h = 2e-3 * std::min(1.0, std::fabs(eta));
+      if (is_binomial(spec)) {
+        for (double size : {1.0, 5.0})
+          for (double y : {0.0, 1.0, size}) differences(*family, y, size, eta, h, 2e-8);
+      } else {
+        for (double y : {0.0, 1.0, 4.0}) differences(*family, y, 1, eta, h, 2e-8);
+      }
+    }
+  }
+}
+
+void tails() {
+  const auto probit = make_family({"binomial", "probit"});
+  // log Phi(-40), log Phi(-10), log Phi(-5): R's pnorm(log.p = TRUE)
+  CHECK_NEAR(at(*probit, 1, 1, -40).l, -804.60844201375403, 1e-14);
+  CHECK_NEAR(at(*probit, 1, 1, -10).l, -53.23128515051247, 1e-14);
+  CHECK_NEAR(at(*probit, 1, 1, -5).l, -15.064998393988725, 1e-14);
+  CHECK_NEAR(at(*probit, 0, 1, 40).l, -804.60844201375403, 1e-14);
+  for (double eta : {-40.0, -12.0, -5.2, -4.8, 4.8, 12.0, 37.0}) {
+    differences(*probit, 1, 1, eta, 2e-3, 1e-8);
+    differences(*probit, 0, 1, eta, 2e-3, 1e-8);
+  }
+  // No jump where one formula takes over from the other.
+  const RowTerms below = at(*probit, 1, 1, -5 - 1e-12), above = at(*probit, 1, 1, -5 + 1e-12);
+  CHECK_NEAR(below.g, above.g, 1e-11);
+  CHECK_NEAR(below.W, above.W, 1e-10);
+  CHECK_NEAR(below.T, above.T, 1e-9);
+
+  const auto cloglog = make_family({"binomial", "cloglog"});
+  CHECK_NEAR(at(*cloglog, 1, 1, -40).l, -40.0, 1e-15);
+  CHECK_NEAR(at(*cloglog, 1, 1, -40).g, 1.0, 1e-15);
+  CHECK_NEAR(at(*cloglog, 1, 1, -740).l, -740.0, 1e-15);
+  CHECK(at(*cloglog, 1, 1, 7).l == 0);
+  CHECK(at(*cloglog, 1, 1, 800).l == 0);
+  CHECK(at(*cloglog, 0, 1, 800).l == -kInf);
+  CHECK_NEAR(at(*cloglog, 0, 1, 5).l, -std::exp(5.0), 1e-15);
+  for (double eta : {-37.0, -35.0, -6.0, std::log(1e-2) - 0.01, std::log(1e-2) + 0.01, 3.0}) {
+    differences(*cloglog, 1, 1, eta, 2e-3, 1e-8);
+    differences(*cloglog, 2, 3, eta, 2e-3, 1e-7);
+  }
+
+  const auto logit = make_family({"binomial", "logit"});
+  CHECK_NEAR(at(*logit, 0, 1, 700).l, -700.0, 1e-15);
+  CHECK_NEAR(at(*logit, 1, 1, -745).l, -745.0, 1e-15);
+  CHECK_NEAR(at(*logit, 1, 1, 40).g, std::exp(-40.0), 1e-16);
+
+  const auto cauchit = make_family({"binomial", "cauchit"});
+  // mu = 1 / (pi |eta|) far out
+  CHECK_NEAR(at(*cauchit, 1, 1, -1e8).l, -std::log(3.14159265358979323846 * 1e8), 1e-14);
+  for (double eta : {-300.0, 300.0}) differences(*cauchit, 1, 2, eta, 1e-1, 1e-8);
+}
+
+// No predictor gives NaN; outside the range of the link l = -Inf and the derivatives are finite.
+void edges() {
+  for (const FamilySpec& spec : kSpecs) {
+    const auto family = make_family(spec);
+    if (family->has_dispersion()) family->set_log_dispersion(0.0);
+    for (double eta : {-1e6, -1000.0, -745.0, -50.0, -1e-300, 0.0, 1e-300, 50.0, 709.0, 745.0, 1e6})
+      for (double y : {0.0, 1.0, 2.0}) {
+        const RowTerms t = at(*family, y, is_binomial(spec) ? 2 : 1, eta);
+        CHECK(!std::isnan(t.l));
+        CHECK(t.l < kInf);
+        if (std::isfinite(t.l)) CHECK(!std::isnan(t.g) && !std::isnan(t.W) && !std::isnan(t.T));
+      }
+  }
+  const auto log_binomial = make_family({"binomial", "log"});
+  CHECK(at(*log_binomial, 1, 1, 0.0).l == 0);
+  CHECK(at(*log_binomial, 0, 1, 0.0).l == -kInf);
+  CHECK(at(*log_binomial, 1, 1, 1e-9).l == -kInf);
+  const auto identity = make_family({"poisson", "identity"});
+  CHECK(at(*identity, 0, 1, 0.0).l == 0);
+  CHECK(at(*identity, 1, 1, 0.0).l == -kInf);
+  CHECK(at(*identity, 0, 1, -1e-9).l == -kInf);
+  CHECK_THROWS(make_family({"gamma", "log"}), std::invalid_argument);
+}
+
+void weights_and_sums() {
+  for (const FamilySpec& spec : kSpecs) {
+    const auto family = make_family(spec);
+    if (family->has_dispersion()) family->set_log_dispersion(0.3);
+    const double eta = spec.family == "poisson" ? 1.5 : -0.4, size = is_binomial(spec) ? 3 : 1;
+    const RowTerms one = at(*family, 1, size, eta), three = at(*family, 1, size, eta, 3);
+    CHECK_NEAR(three.l, 3 * one.l, 1e-14);
+    CHECK_NEAR(three.g, 3 * one.g, 1e-14);
+    CHECK_NEAR(three.W, 3 * one.W, 1e-14);
+    CHECK_NEAR(three.T, 3 * one.T, 1e-14);
+    CHECK_NEAR(three.F, 3 * one.F, 1e-8);
+    // A row of weight zero counts for nothing, even outside the range.
+    const RowTerms none = at(*family, 1, size, spec.family == "poisson" ? -1.0 : 2.0, 0);
+    CHECK(none.l == 0 && none.g == 0 && none.W == 0 && none.T == 0 && none.F == 0);
+  }
+  // A sum over many rows keeps its digits where the product of (1 + e^-|eta|) overflows.
+  const auto logit = make_family({"binomial", "logit"});
+  const Index n = 5000;
+  const VectorXd y = VectorXd::Zero(n), eta = VectorXd::Constant(n, -0.1);
+  Rows rows;
+  rows.n = n;
+  rows.y = y.data();
+  const double want = -n * std::log1p(std::exp(-0.1));
+  CHECK_NEAR(logit->rows(rows, eta.data(), nullptr, nullptr, nullptr, nullptr), want, 1e-12);
+  const VectorXd exp_eta = eta.array().exp();
+  CHECK_NEAR(logit->rows_exp(rows, eta.data(), exp_eta.data(), nullptr, nullptr), want, 1e-12);
+}
+
+void through_exp() {
+  for (const FamilySpec& spec : {kSpecs[0], kSpecs[5]}) {
+    const auto family = make_family(spec);
+    CHECK(family->through_exp());
+    for (bool sized : {false, true}) {
+      toy::Data data(1, 12, 1, 1, 3);
+      data.sized = sized, data.weighted = sized;
+      if (!sized) data.y = data.y.cwiseMin(1.0);
+      const Rows rows = data.design().response;
+      const VectorXd eta = 8 * data.offset, exp_eta = eta.array().exp();
+      VectorXd g(12), W(12), g_exp(12), W_exp(12);
+      const double l = family->rows(rows, eta.data(), g.data(), W.data(), nullptr, nullptr);
+      CHECK_NEAR(family->rows_exp(rows, eta.data(), exp_eta.data(), g_exp.data(), W_exp.data()), l,
+                 1e-13);
+      CHECK_NEAR((g - g_exp).cwiseAbs().maxCoeff(), 0.0, 1e-13);
+      CHECK_NEAR((W - W_exp).cwiseAbs().maxCoeff(), 0.0, 1e-13);
+    }
+  }
+}
+
+// Probabilities sum to one: that checks the constants.
+void constants() {
+  for (const FamilySpec& spec : kSpecs) {
+    if (spec.family == "gaussian") continue;
+    const auto family = make_family(spec);
+    const double size = is_binomial(spec) ? 6 : 1, eta = spec.family == "poisson" ? 1.2 : -0.8;
+    double total = 0;
+    for (double y = 0; y <= (is_binomial(spec) ? size : 60); ++y) {
+      Rows row;
+      row.n = 1;
+      row.y = &y;
+      row.size = &size;
+      total += std::exp(at(*family, y, size, eta).l + family->constant(row));
+    }
+    CHECK_NEAR(total, 1.0, 1e-13);
+  }
+  for (bool frequency : {false, true}) {
+    const auto family = make_family({"gaussian", "identity", frequency});
+    family->set_log_dispersion(0.4);
+    double y = 0, w = 2, total = 0;
+    Rows row;
+    row.n = 1;
+    row.y = &y;
+    row.weight = &w;
+    const double h = 0.02;
+    for (y = -30; y <= 30; y += h) {
+      const double l = at(*family, y, 1, 0.7, w).l + family->constant(row);
+      total += h * std::exp(frequency ? l / w : l);  // a weight of 2: two equal rows
+    }
+    CHECK_NEAR(total, 1.0, 1e-12);
+  }
+}
+
+void dispersion() {
+  for (bool frequency : {false, true})
+    for (const char* link : {"identity", "log"}) {
+      const auto family = make_family({"gaussian", link, frequency});
+      toy::Data data(1, 7, 1, 1, 5);
+      data.weighted = true;
+      data.weight[3] = 0;
+      const Rows rows = data.design().response;
+      const VectorXd eta = data.offset;
+      VectorXd g_phi(7), W_phi(7);
+      const double log_phi = -0.4;
+      auto row_slope = [&](Index j, bool of_W) {
+        return toy::slope(
+            [&](double x) {
+              family->set_log_dispersion(x);
+              VectorXd g(7), W(7);
+              family->rows(rows, eta.data(), g.data(), W.data(), nullptr, nullptr);
+              return of_W ? W[j] : g[j];
+            },
+            log_phi, 1e-3);
+      };
+      const double want = toy::slope(
+          [&](double x) {
+            family->set_log_dispersion(x);
+            return family->rows(rows, eta.data(), nullptr, nullptr, nullptr, nullptr) +
+                   family->constant(rows);
+          },
+          log_phi, 1e-3);
+      std::vector<double> g_want(7), W_want(7);
+      for (Index j = 0; j < 7; ++j)
+        g_want[j] = row_slope(j, false), W_want[j] = row_slope(j, true);
+      family->set_log_dispersion(log_phi);
+      CHECK_NEAR(family->rows_dispersion(rows, eta.data(), g_phi.data(), W_phi.data()), want, 1e-9);
+      for (Index j = 0; j < 7; ++j) {
+        CHECK_NEAR(g_phi[j], g_want[j], 1e-9);
+        CHECK_NEAR(W_phi[j], W_want[j], 1e-9);
+      }
+    }
+}
+
+void means() {
+  for (const FamilySpec& spec : kSpecs) {
+    const auto family = make_family(spec);
+    for (double eta : {-2.5, -0.6, 0.4, 1.7}) {
+      if (spec.link == "sqrt" && eta < 0) continue;
+      const Family::Mean m = family->mean(eta);
+      CHECK_NEAR(m.d1, toy::slope([&](double x) { return family->mean(x).mu; }, eta, 1e-3), 1e-9);
+      CHECK_NEAR(m.d2, toy::slope([&](double x) { return family->mean(x).d1; }, eta, 1e-3), 1e-9);
+      CHECK_NEAR(family->link(m.mu), eta, 1e-12);
+    }
+  }
+}
+
+}  // namespace
+
+int main() {
+  derivatives();
+  tails();
+  edges();
+  weights_and_sums();
+  through_exp();
+  constants();
+  dispersion();
+  means();
+  return check::summary();
+}
