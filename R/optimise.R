@@ -75,7 +75,7 @@ maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL) {
   if (!is.finite(objective$value(x))) abort_not_finite(problem$family, K)
   model <- hessian_model(objective, x, hessian)
   # nlminb compares the gain it predicts, g'B^-1 g / 2, with rel.tol |f|.
-  gain <- if (final) 0.02 * problem$control$tolerance else 1e-2
+  gain <- if (final) 10 * problem$control$tolerance else 1e-2
   tolerance <- max(1e-15, min(1e-6, gain / abs(objective$value(x))))
   found <- stats::nlminb(x, objective$value, objective$gradient, model, control = list(
     rel.tol = tolerance, x.tol = if (final) 1e-12 else 1e-4, abs.tol = 0,

@@ -199,7 +199,7 @@ find_limit <- function(point, estimate, best, cutoff, side, step, outside = NULL
     if (best - now$value < -1e-4) warn_better(best, now$value)
     zeta <- sqrt(max(0, 2 * (best - now$value)))
     gap <- zeta - cutoff
-    if (abs(gap) < 1e-7) return(value)
+    if (abs(gap) < 1e-6) return(value)
     known[[if (gap < 0) "inside" else "outside"]] <- value
     flat <- is.null(known$outside) && abs(value - estimate) > 1e3 * step
     if (flat) return(side * Inf)

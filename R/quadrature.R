@@ -71,10 +71,9 @@ note_quadrature <- function(K, q, error, control) {
 # The optimum for K from a fit with another rule. Where the two disagree strongly, sparse binary data
 # may have a spurious Laplace optimum: other starts are tried and the best one is kept.
 maximise_K <- function(problem, K, from) {
-  # A coarse rule does most of the way from the Laplace optimum at a fraction of the cost; the
-  # Hessian it ends with is a good model of the one wanted here.
-  coarse <- ncol(problem$design$Z) > 1L && K > 9L
-  near <- if (coarse) maximise(problem, 5L, from$x, from$modes, final = FALSE) else from
+  # A coarse rule does most of the way from the Laplace optimum at a fraction of the cost, and its
+  # Hessian at the end is close to the one wanted here.
+  near <- if (K > 9L) maximise(problem, 5L, from$x, from$modes, final = FALSE) else from
   fit <- maximise(problem, K, near$x, near$modes, hessian = near$hessian)
   disagreement <- abs(fit$value - from$value) / length(problem$design$levels)
   if (disagreement < 0.05 || K == 1L) return(fit)

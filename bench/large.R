@@ -16,7 +16,7 @@ table <- do.call(rbind, fits)
 ratio <- table[["microseconds per row"]][2] / table[["microseconds per row"]][1]
 text <- c(
   "# Many rows", "", paste0(machine(), ", ", package_label("margmix"), ", threads: ", threads, "."), "",
-  "logit, (1 \\| id), 10 rows per cluster, K = 25. `peak` is the largest resident memory, `above` its",
+  "logit, (1 | id), 10 rows per cluster, K = 25. `peak` is the largest resident memory, `above` its",
   "excess over the memory with data and package loaded, X the fixed-effects matrix.", "",
   markdown_table(table), "",
   paste0("Time per row at the larger size over that at the smaller: ", signif(ratio, 3), ".")

@@ -8,14 +8,13 @@
 #'   processor seconds, which other work on the machine disturbs less.
 timed <- function(run, runs = 1L) {
   if (runs > 1L) run()
+  value <- NULL
   times <- vapply(seq_len(runs), function(i) {
-    gc(FALSE)
     time <- system.time(value <<- run())
     c(time[["elapsed"]], time[["user.self"]] + time[["sys.self"]])
   }, numeric(2L))
   list(value = value, seconds = median(times[1, ]), fastest = min(times[1, ]), cpu = median(times[2, ]))
 }
-value <- NULL
 
 package_label <- function(package) paste(package, packageVersion(package))
 
@@ -38,7 +37,7 @@ markdown_table <- function(table, numbers = 3L) {
 }
 
 short <- function(x, digits) {
-  if (is.na(x)) "" else if (abs(x) >= 1e4) format(round(x), big.mark = ",") else format(signif(x, digits))
+  if (is.na(x)) "" else if (abs(x) >= 1e4) formatC(round(x), format = "d", big.mark = ",") else format(signif(x, digits))
 }
 
 machine <- function() {

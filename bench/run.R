@@ -95,8 +95,9 @@ comparison_text <- function(rows) {
     "## Beside other packages", "",
     "Elapsed seconds of the whole call, one thread: for margmix the median (and fastest) of seven",
     "runs after one to warm up, for the others one run. `ratio` is the peer's time over margmix's",
-    "in the same run; `target` is the ratio to reach. `distance` is the largest difference of a",
-    "coefficient from margmix's, in standard errors.", "", markdown_table(table), ""
+    "in the same run; `target` is the ratio to reach. `CPU ratio` is the same of processor time, which",
+    "other work on the machine disturbs less. `distance` is the largest difference of a coefficient",
+    "from margmix's, in standard errors.", "", markdown_table(table), ""
   )
 }
 

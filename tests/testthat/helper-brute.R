@@ -138,8 +138,8 @@ brute_joint <- function(model, family, i, u, psi = model$psi) {
 # ---- integrals -------------------------------------------------------------------------------
 
 # The trapezoidal rule on the whole line converges exponentially for analytic integrands.
-brute_grid <- function(q) {
-  line <- if (q == 1L) seq(-14, 14, by = 1 / 100) else seq(-9, 9, by = 1 / 12)
+brute_grid <- function(q, step = c(1 / 100, 1 / 12)[q], reach = c(14, 9)[q]) {
+  line <- seq(-reach, reach, by = step)
   list(u = as.matrix(expand.grid(rep(list(line), q))), volume = (line[2L] - line[1L])^q)
 }
 

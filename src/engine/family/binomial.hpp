@@ -36,25 +36,20 @@ class BinomialLogit final : public Family {
 
   bool through_exp() const override { return true; }
 
-  double rows_exp(const Rows& r, const double* eta, const double* E, double* g,
-                  double* W) const override {
-    if (r.size || r.weight) return sweep_exp_sized(r, eta, E, g, W);
+  double rows_exp(const Rows& r, const double* E, double* g, double* W) const override {
+    if (r.size || r.weight) return sweep_exp_sized(r, E, g, W);
     double sum = 0, product = 1;
     for (Index j = 0; j < r.n; ++j) {
-      sum += r.y[j] * eta[j];
-      product *= 1 + E[j];
+      const double t = 1 + E[j];
+      product *= t;
       if (product > 1e150) {
         sum -= std::log(product);
         product = 1;
       }
-    }
-    if (g) {
-      for (Index j = 0; j < r.n; ++j) g[j] = r.y[j] - (1 - 1 / (1 + E[j]));
-      if (W)
-        for (Index j = 0; j < r.n; ++j) {
-          const double q = 1 / (1 + E[j]);
-          W[j] = q * (1 - q);
-        }
+      if (!g) continue;
+      const double q = 1 / t;
+      g[j] = r.y[j] - 1 + q;
+      if (W) W[j] = q * (1 - q);
     }
     return sum - std::log(product);
   }
@@ -95,12 +90,11 @@ class BinomialLogit final : public Family {
     return kSized ? sum : sum - std::log(product);
   }
 
-  static double sweep_exp_sized(const Rows& r, const double* eta, const double* E, double* g,
-                                double* W) {
+  static double sweep_exp_sized(const Rows& r, const double* E, double* g, double* W) {
     double sum = 0;
     for (Index j = 0; j < r.n; ++j) {
       const double w = r.w(j), size = w * r.trials(j), q = 1 / (1 + E[j]);
-      sum += w * r.y[j] * eta[j] - size * std::log1p(E[j]);
+      sum -= size * std::log1p(E[j]);
       if (g) g[j] = w * r.y[j] - size * (1 - q);
       if (W) W[j] = size * q * (1 - q);
     }

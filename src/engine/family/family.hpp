@@ -53,10 +53,14 @@ class Family {
   // Is h(u) concave for every response, so that its mode is unique?
   virtual bool log_concave() const { return true; }
 
-  // Do l, g and W depend on eta through exp(eta) alone? Then a product rule needs no exp per node.
+  // Largest change of eta in one step of the search for a mode: a few units of a nonlinear link. With
+  // an identity link eta has the units of the response.
+  virtual double longest_step() const { return 5.0; }
+
+  // Is l = y eta - c(exp(eta))? Then a product rule needs no exp per node: rows_exp takes E = exp(eta)
+  // and returns the sum of -w c(E).
   virtual bool through_exp() const { return false; }
-  virtual double rows_exp(const Rows&, const double* /*eta*/, const double* /*exp_eta*/,
-                          double* /*g*/, double* /*W*/) const {
+  virtual double rows_exp(const Rows&, const double* /*E*/, double* /*g*/, double* /*W*/) const {
     return kNaN;
   }
 

@@ -56,6 +56,7 @@ class GaussianIdentity final : public GaussianBase<GaussianIdentity> {
     const double e = y - eta;
     return {-0.5 * e * e / phi_, e / phi_, 1 / phi_, 0, 0};
   }
+  double longest_step() const override { return kInf; }
   Mean mean(double eta) const override { return {eta, 1, 0}; }
   double link(double mu) const override { return mu; }
 };

@@ -30,12 +30,11 @@ class PoissonLog final : public Family {
   }
 
   bool through_exp() const override { return true; }
-  double rows_exp(const Rows& r, const double* eta, const double* E, double* g,
-                  double* W) const override {
+  double rows_exp(const Rows& r, const double* E, double* g, double* W) const override {
     double sum = 0;
     for (Index j = 0; j < r.n; ++j) {
       const double w = r.w(j), mu = w * E[j];
-      sum += w * r.y[j] * eta[j] - mu;
+      sum -= mu;
       if (g) g[j] = w * r.y[j] - mu;
       if (W) W[j] = mu;
     }
@@ -86,6 +85,7 @@ class PoissonIdentity final : public RowwiseFamily<PoissonIdentity> {
   }
 
   double constant(const Rows& r) const override { return poisson_constant(r); }
+  double longest_step() const override { return kInf; }
   Mean mean(double eta) const override { return {eta, 1, 0}; }
   double link(double mu) const override { return mu; }
 };

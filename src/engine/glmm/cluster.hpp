@@ -34,7 +34,7 @@ class Cluster {
 
   // Quadrature weights and nodes: sum rho = 1, u_k = u~ + P z_k (q x N).
   const VectorXd& rho() const { return rho_; }
-  MatrixXd u_nodes() const { return (mode_.P * rule_.z).colwise() + mode_.u; }
+  MatrixXd u_nodes() const { return mode_.P.lazyProduct(rule_.z).colwise() + mode_.u; }
   // d u~ / d psi (q x P), after evaluate() of any order.
   MatrixXd mode_tangents();
 
@@ -176,8 +176,14 @@ void Cluster<Q>::gradient(int order) {
     S2_.setZero(q(), q());
   } else {
     nodes_.weigh(rho_, m, order >= 2);
-    s1_ = rule_.z * rho_;
-    S2_ = rule_.z * rho_.asDiagonal() * rule_.z.transpose();
+    s1_.setZero(q());
+    S2_.setZero(q(), q());
+    for (Index k = 0; k < rule_.size(); ++k)
+      for (Index r = 0; r < q(); ++r) {
+        const double rho_z = rho_[k] * rule_.z(r, k);
+        s1_[r] += rho_z;
+        for (Index s = 0; s < q(); ++s) S2_(r, s) += rho_z * rule_.z(s, k);
+      }
   }
   const SquareQ<Q>& P = mode_.P;
   const SquareQ<Q> L = psi_.Lambda;
@@ -307,8 +313,8 @@ void Cluster<Q>::tangent_of_weights() {
   B.rightCols(q()) = design_.Z.middleRows(first_, n());
   nodes_.project(B, GB);  // N x (D0 + q)
   const auto GZ = GB.rightCols(q());
-  const MatrixXd Pz = mode_.P * z;
-  MatrixXd slope = (GZ * L).transpose() - Pz;  // q x N: h_u at the nodes
+  const MatrixXd Pz = mode_.P.lazyProduct(z);
+  MatrixXd slope = GZ.lazyProduct(L).transpose() - Pz;  // q x N: h_u at the nodes
   slope.colwise() -= mode_.u;
   dB_.resize(N, D_ * (1 + q()));
   for (Index d = 0; d < D_; ++d) {
@@ -454,19 +460,24 @@ void Cluster<Q>::hessian() {
 
 template <int Q>
 MatrixXd Cluster<Q>::beta_hessian() const {
-  if (row_directions_) return X().transpose() * deta0b_.leftCols(D0_) * X();
-  return X().transpose() * deta0b_.leftCols(D0_);
+  MatrixXd JX = deta0b_.leftCols(D0_), H = MatrixXd::Zero(design_.p(), design_.p());
+  if (row_directions_) {
+    JX.resize(n(), design_.p());
+    multiply(deta0b_.leftCols(D0_), X(), JX);
+  }
+  add_transposed_multiply(X(), JX, H);
+  return H;
 }
 
 template <int Q>
 void Cluster<Q>::add_hessian(MatrixXd& H) const {
   const Index p = design_.p(), t = design_.n_theta();
   H.topLeftCorner(p, p) += beta_hessian();
+  add_transposed_multiply(X(), deta0b_.rightCols(t), H.block(0, p, p, t));
   if (row_directions_)
-    H.block(p, 0, t, p) += dtheta_.leftCols(D0_) * X();
+    H.block(p, 0, t, p) += dtheta_.leftCols(D0_).lazyProduct(X());
   else
     H.block(p, 0, t, p) += dtheta_.leftCols(D0_);
-  H.block(0, p, p, t) += X().transpose() * deta0b_.rightCols(t);
   H.block(p, p, t, t) += dtheta_.rightCols(t);
 }
 

@@ -77,8 +77,9 @@ struct Mode {
 // definite the step uses max(W, 0).
 template <int Q>
 Status Mode<Q>::find(const Rows& rows, const Family& family, const VectorQ<Q>& start) {
-  constexpr double kDecrement = 1e-6, kLongestStep = 5.0;
+  constexpr double kDecrement = 1e-6;
   constexpr int kMostIterations = 200;
+  const double longest_step = family.longest_step();
   u = start;
   double h = evaluate(rows, family);
   if (!std::isfinite(h)) {
@@ -115,7 +116,7 @@ Status Mode<Q>::find(const Rows& rows, const Family& family, const VectorQ<Q>& s
       for (Index c = 0; c < V.cols(); ++c) change += V(j, c) * d[c];
       longest = std::max(longest, std::fabs(change));
     }
-    double t = longest > kLongestStep ? kLongestStep / longest : 1.0;
+    double t = longest > longest_step ? longest_step / longest : 1.0;
     // Differences of h this small are rounding.
     const bool rounding = definite && decrement < 1e-9 * (1 + std::fabs(h));
     for (int halvings = 0;; ++halvings) {

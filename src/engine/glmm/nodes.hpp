@@ -7,11 +7,13 @@
 // Large clusters are swept in chunks of rows, so that memory does not grow with n N.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "family/family.hpp"
 #include "glmm/mode.hpp"
+#include "linalg/products.hpp"
 #include "quadrature/gauss_hermite.hpp"
 
 namespace margmix {
@@ -139,39 +141,44 @@ bool Nodes<Q>::exp_is_safe(Index first, Index count) const {
 }
 
 // exp(eta_jk) = exp(eta~_j) prod_r exp(VP_jr z_kr): exponentials for the K points of each
-// dimension, multiplications for the K^q nodes. One table row serves all rows of equal VP.
+// dimension, multiplications for the K^q nodes. Rows that share VP share one row of the table.
 template <int Q>
 void Nodes<Q>::fill_exp(Index first, Index count, bool add_to_lsum) {
   const Index N = rule_.size(), q = VP_.cols(), K = rule_.line.z.size();
   F_.resize(q);
-  for (Index r = 0; r < q; ++r) {
-    F_[r].resize(count, K);
-    for (Index a = 0; a < K; ++a)
-      for (Index j = 0; j < count; ++j)
-        F_[r](j, a) = j > 0 && VP_(first + j, r) == VP_(first + j - 1, r)
-                          ? F_[r](j - 1, a)
-                          : std::exp(VP_(first + j, r) * rule_.line.z[a]);
+  VectorXd y_eta = VectorXd::Zero(q + 1);  // sum w y eta_k = y_eta[0] + sum_r y_eta[1 + r] z_kr
+  for (Index j = 0; j < count; ++j) {
+    const double wy = rows_.w(first + j) * rows_.y[first + j];
+    exp_mode_[j] = std::exp(mode_->eta[first + j]);
+    y_eta[0] += wy * mode_->eta[first + j];
+    for (Index r = 0; r < q; ++r) y_eta[1 + r] += wy * VP_(first + j, r);
   }
-  for (Index j = 0; j < count; ++j) exp_mode_[j] = std::exp(mode_->eta[first + j]);
+  for (Index r = 0; r < q; ++r) {
+    const double* v = VP_.col(r).data() + first;
+    const bool shared = std::all_of(v, v + count, [&](double x) { return x == v[0]; });
+    F_[r].resize(shared ? 1 : count, K);
+    for (Index a = 0; a < K; ++a)
+      for (Index j = 0; j < F_[r].rows(); ++j) F_[r](j, a) = std::exp(v[j] * rule_.line.z[a]);
+  }
   const Rows part = rows_.part(first, count);
   for (Index k = 0; k < N; ++k) {
     Index changed = 0;  // the first dimension in which this node differs from the one before
     if (k > 0)
       while (rule_.index(changed, k) == rule_.index(changed, k - 1)) ++changed;
+    double linear = y_eta[0];
+    for (Index r = 0; r < q; ++r) linear += y_eta[1 + r] * rule_.z(r, k);
     for (Index r = changed; r < q; ++r) {
       const double* before = r == 0 ? exp_mode_.data() : partial_.col(r - 1).data();
       const double* factor = F_[r].col(rule_.index(r, k)).data();
       double* product = partial_.col(r).data();
-      for (Index j = 0; j < count; ++j) product[j] = before[j] * factor[j];
+      if (F_[r].rows() == 1)
+        for (Index j = 0; j < count; ++j) product[j] = before[j] * factor[0];
+      else
+        for (Index j = 0; j < count; ++j) product[j] = before[j] * factor[j];
     }
-    for (Index j = 0; j < count; ++j) {
-      double x = mode_->eta[first + j];
-      for (Index r = 0; r < q; ++r) x += VP_(first + j, r) * rule_.z(r, k);
-      eta_[j] = x;
-    }
-    store(k, family_.rows_exp(part, eta_.data(), partial_.col(q - 1).data(),
-                              order_ >= 1 ? G_.col(k).data() : nullptr,
-                              order_ >= 2 ? W_.col(k).data() : nullptr),
+    store(k, linear + family_.rows_exp(part, partial_.col(q - 1).data(),
+                                       order_ >= 1 ? G_.col(k).data() : nullptr,
+                                       order_ >= 2 ? W_.col(k).data() : nullptr),
           add_to_lsum);
   }
 }
@@ -227,11 +234,13 @@ void Nodes<Q>::weigh(const VectorXd& rho, NodeMoments<Q>& out, bool with_W) {
     }
     return;
   }
+  MatrixXd GB(n_, 1 + q);
   for_each_chunk([&](Index first, Index count) {
-    out.g.segment(first, count).noalias() = G_ * B.col(0);
-    out.gz.middleRows(first, count).noalias() = G_ * B.middleCols(1, q);
-    if (with_W) out.W.middleRows(first, count).noalias() = W_ * B;
+    multiply(G_, B.leftCols(1 + q), GB.middleRows(first, count));
+    if (with_W) multiply(W_, B, out.W.middleRows(first, count));
   });
+  out.g = GB.col(0);
+  for (Index r = 0; r < q; ++r) out.gz.col(r) = GB.col(1 + r);
 }
 
 template <int Q>
@@ -244,7 +253,7 @@ void Nodes<Q>::project(const MatrixXd& B, MatrixXd& out) {
   }
   out.setZero(rule_.size(), B.cols());
   for_each_chunk([&](Index first, Index count) {
-    out.noalias() += G_.transpose() * B.middleRows(first, count);
+    add_transposed_multiply(G_, B.middleRows(first, count), out);
   });
 }
 
@@ -257,7 +266,7 @@ void Nodes<Q>::apply(const MatrixXd& B, MatrixXd& out) {
   }
   out.resize(n_, B.cols());
   for_each_chunk([&](Index first, Index count) {
-    out.middleRows(first, count).noalias() = G_ * B;
+    multiply(G_, B, out.middleRows(first, count));
   });
 }
 

@@ -86,6 +86,11 @@ void accumulate(const Design& design, const Family& family, const ProductRule& r
     if (finished) out.add(t, ask.order);
 }
 
+// Compiled once each, in cluster_1.cpp, cluster_2.cpp and cluster_n.cpp.
+extern template class Cluster<1>;
+extern template class Cluster<2>;
+extern template class Cluster<Dynamic>;
+
 // Runs `call.operator()<Q>()` with the number of random columns as a constant where it is small.
 template <class Call>
 void dispatch_q(Index q, Call call) {

@@ -1,0 +1,7 @@
+#include "glmm/cluster.hpp"
+
+namespace margmix {
+
+template class Cluster<2>;
+
+}  // namespace margmix

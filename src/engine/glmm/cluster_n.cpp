@@ -1,0 +1,7 @@
+#include "glmm/cluster.hpp"
+
+namespace margmix {
+
+template class Cluster<Dynamic>;
+
+}  // namespace margmix

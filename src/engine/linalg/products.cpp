@@ -1,0 +1,13 @@
+#include "linalg/products.hpp"
+
+namespace margmix {
+
+void multiply(const MatrixRef& A, const MatrixRef& B, Eigen::Ref<MatrixXd> out) {
+  out.noalias() = A * B;
+}
+
+void add_transposed_multiply(const MatrixRef& A, const MatrixRef& B, Eigen::Ref<MatrixXd> out) {
+  out.noalias() += A.transpose() * B;
+}
+
+}  // namespace margmix
