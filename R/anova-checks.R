@@ -1,6 +1,6 @@
 # Which fits can be compared, and what the smaller one leaves out.
 
-is_mixed <- function(fit) inherits(fit, "glmm")
+is_mixed <- function(fit) inherits(fit, "margmix_glmm")
 
 #' What a comparison needs to know of a fit, in the caller's row order
 #'

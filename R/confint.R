@@ -11,7 +11,7 @@
 #'
 #' @details
 #' * `"Wald"`: estimate -/+ t SE for coefficients, with the covariance matrix and degrees of
-#'   freedom of [summary.glmm()]; standard deviations (and sigma) are taken on the log scale, with
+#'   freedom of [summary.margmix_glmm()]; standard deviations (and sigma) are taken on the log scale, with
 #'   the normal distribution and the model-based covariance. A standard deviation of 0 has the
 #'   lower limit 0 and no upper limit (`NA`).
 #' * `"profile"`: all values whose profile log-likelihood is within qchisq(level, 1) / 2 of the
@@ -22,20 +22,20 @@
 #'
 #' Standard deviations are in units of the predictor.
 #'
-#' @inheritParams summary.glmm
+#' @inheritParams summary.margmix_glmm
 #' @param object A fit of [glmm()].
 #' @param parm Names or numbers of rows; or `"beta_"` for the coefficients, `"sd_"` for the
 #'   standard deviations. All by default.
 #' @param level Confidence level.
 #' @param method `"Wald"` or `"profile"`.
 #' @param vcov,df Covariance matrix and degrees of freedom of the coefficients for `"Wald"`, as in
-#'   [summary.glmm()].
+#'   [summary.margmix_glmm()].
 #' @param x Intervals.
 #' @return A matrix of class `margmix_confint` with the lower and the upper limit in columns and
 #'   the rows: coefficients (aliased ones `NA`), `sd_<effect>|<group>`, `sigma`. Its attribute
 #'   `heading` says how they were computed.
 #' @section Conditions: errors `margmix_error_parm`, `margmix_error_argument` and those of
-#'   [summary.glmm()]; warning `margmix_warning_profile`: the profile found a higher likelihood
+#'   [summary.margmix_glmm()]; warning `margmix_warning_profile`: the profile found a higher likelihood
 #'   than the fit.
 #' @references
 #' Venzon, D. J. and Moolgavkar, S. H. (1988). A method for computing profile-likelihood-based
@@ -45,9 +45,9 @@
 #' confint(fit)
 #' confint(fit, "sd_", method = "profile")
 #' @export
-confint.glmm <- function(object, parm, level = 0.95, method = c("Wald", "profile"),
+confint.margmix_glmm <- function(object, parm, level = 0.95, method = c("Wald", "profile"),
                          vcov = "model", df = "default", ...) {
-  check_dots(..., known = names(formals(confint.glmm)))
+  check_dots(..., known = names(formals(confint.margmix_glmm)))
   check_level(level)
   method <- one_of(method, c("Wald", "profile"), "method")
   coefficients <- names(object$coefficients)
@@ -86,7 +86,7 @@ chosen_rows <- function(parm, all_rows, coefficients) {
   parm
 }
 
-#' @rdname confint.glmm
+#' @rdname confint.margmix_glmm
 #' @export
 print.margmix_confint <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
   cat(attr(x, "heading"), sep = "\n")

@@ -12,7 +12,7 @@
 #' @param trms,xlev,grid As \pkg{emmeans} passes them.
 #' @param vcov. `"model"`, `"robust"`, `"KC"`, a matrix, or a function of the fit. With `"KC"`
 #'   each contrast has its own Satterthwaite degrees of freedom; otherwise it has the smallest of
-#'   those of its coefficients (see [summary.glmm()]).
+#'   those of its coefficients (see [summary.margmix_glmm()]).
 #' @return As the generics of \pkg{emmeans} ask.
 #' @name glmm-emmeans
 #' @keywords internal
@@ -20,7 +20,7 @@ NULL
 
 #' @rdname glmm-emmeans
 #' @exportS3Method emmeans::recover_data
-recover_data.glmm <- function(object, ...) {
+recover_data.margmix_glmm <- function(object, ...) {
   emmeans::recover_data(
     object$call, stats::delete.response(stats::terms(object)), object$na.action,
     frame = stats::model.frame(object), ...
@@ -29,7 +29,7 @@ recover_data.glmm <- function(object, ...) {
 
 #' @rdname glmm-emmeans
 #' @exportS3Method emmeans::emm_basis
-emm_basis.glmm <- function(object, trms, xlev, grid, vcov. = "model", ...) {
+emm_basis.margmix_glmm <- function(object, trms, xlev, grid, vcov. = "model", ...) {
   if (is.function(vcov.)) vcov. <- vcov.(object)
   covariance <- chosen_vcov(object, vcov.)
   frame <- stats::model.frame(trms, grid, na.action = stats::na.pass, xlev = xlev)

@@ -51,11 +51,14 @@ start_values <- function(problem, start_glm, start) {
   p <- ncol(design$X)
   M <- problem$map
   theta <- 0.7 * (design$theta_row == design$theta_col) / column_rms(design$Z)[design$theta_row + 1L]
-  psi <- c(start_glm$beta, theta, if (has_phi(problem$family)) {
+  log_phi <- if (has_phi(problem$family)) {
     mu <- problem$family$linkinv(drop(design$X %*% start_glm$beta) + design$offset)
     log(max(mean(design$weights * (design$y - mu)^2), 1e-300))
-  })
-  if (inherits(start, "glmm")) start <- list(beta = start$beta, theta = start$theta, phi = start$phi)
+  }
+  # With an identity link the predictor has the units of the response.
+  if (is_lmm(problem$family)) theta <- theta * exp(log_phi / 2)
+  psi <- c(start_glm$beta, theta, log_phi)
+  if (inherits(start, "margmix_glmm")) start <- list(beta = start$beta, theta = start$theta, phi = start$phi)
   if (!is.null(start)) psi <- user_start(psi, start, p, length(theta))
   drop(solve(M, psi))
 }
@@ -80,15 +83,20 @@ user_start <- function(psi, start, p, n_theta) {
   psi
 }
 
+# A coarse rule first, then the one that is wanted from there: the Laplace optimum would cost no less
+# and is a poor start where clusters are sparse.
 fit_quadrature <- function(problem, x, nAGQ) {
-  laplace <- maximise(problem, 1L, feasible_start(problem, x), NULL, final = identical(nAGQ, 1L))
-  if (identical(nAGQ, "auto")) {
-    refined <- refine_rule(problem, laplace)
-    rule <- rule_record(problem, refined$K, auto = TRUE, error = refined$error)
-    return(list(fit = refined$fit, rule = rule))
+  x <- feasible_start(problem, x)
+  if (is.numeric(nAGQ) && nAGQ <= 7L) {
+    return(list(fit = maximise_K(problem, nAGQ, x), rule = rule_record(problem, nAGQ)))
   }
-  fit <- if (nAGQ == 1L) laplace else maximise_K(problem, nAGQ, laplace)
-  list(fit = fit, rule = rule_record(problem, nAGQ))
+  coarse <- maximise(problem, 5L, x, NULL, final = FALSE)
+  if (is.numeric(nAGQ)) {
+    return(list(fit = maximise_K(problem, nAGQ, x, coarse), rule = rule_record(problem, nAGQ)))
+  }
+  refined <- refine_rule(problem, x, coarse)
+  rule <- rule_record(problem, refined$K, auto = TRUE, error = refined$error)
+  list(fit = refined$fit, rule = rule)
 }
 
 # Where a link restricts the mean, large random effects may leave no mode inside its range: smaller

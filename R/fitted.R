@@ -13,7 +13,7 @@
 #' fit <- glmm(seizures ~ treatment + (1 | subject), epilepsy, poisson())
 #' head(fitted(fit))
 #' @export
-fitted.glmm <- function(object, ...) {
+fitted.margmix_glmm <- function(object, ...) {
   check_dots(...)
   stats::predict(object, type = "response")
 }
@@ -44,7 +44,7 @@ fitted.glmm <- function(object, ...) {
 #' @param object A fit by [glmm()].
 #' @param type See above.
 #' @param random_effects At which mean: `"eb"` of the own cluster, `"zero"` at random effect 0,
-#'   `"integrate"` of the population (see [predict.glmm()]).
+#'   `"integrate"` of the population (see [predict.margmix_glmm()]).
 #' @param seed A whole number to draw the quantile residuals from; the state of the random number
 #'   generator is then restored. `NULL`: drawn from the current state.
 #' @param ... Not used; other arguments are an error.
@@ -63,10 +63,10 @@ fitted.glmm <- function(object, ...) {
 #' r <- residuals(fit, "quantile", random_effects = "integrate", seed = 1)
 #' mean(abs(r) > 2)
 #' @export
-residuals.glmm <- function(object,
+residuals.margmix_glmm <- function(object,
                            type = c("deviance", "pearson", "response", "working", "quantile"),
                            random_effects = c("eb", "zero", "integrate"), seed = NULL, ...) {
-  check_dots(..., known = names(formals(residuals.glmm)))
+  check_dots(..., known = names(formals(residuals.margmix_glmm)))
   types <- c("deviance", "pearson", "response", "working", "quantile")
   type <- one_of(type, types, "type")
   random_effects <- one_of(random_effects, c("eb", "zero", "integrate"), "random_effects")

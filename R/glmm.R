@@ -42,7 +42,7 @@
 #' @param start A list of starting values `beta`, `theta`, `phi`, or another fit.
 #' @param control See [glmm_control()].
 #' @param ... Not used; anything here is an error.
-#' @return An object of class `glmm`. Use its methods, or [component()] for its parts.
+#' @return An object of class `margmix_glmm`. Use its methods, or [component()] for its parts.
 #' @section Errors and warnings: Every condition has a class: `margmix_error_<cause>` for bad input,
 #'   `margmix_warning_<cause>` (`convergence`, `separation`, `rank`, `large_sd`, ...), and notes
 #'   `margmix_note_<cause>` (`boundary`, `quadrature`).
@@ -111,5 +111,5 @@ new_glmm <- function(estimate, call, family, frame, design, recorded) {
       design = design, frame = frame, notes = recorded$notes, warnings = recorded$warnings,
       na.action = frame$na.action, contrasts = design$contrasts, xlevels = design$xlevels
     )
-  ), class = c("glmm", "margmix_fit"))
+  ), class = c("margmix_glmm", "margmix_fit"))
 }

@@ -7,6 +7,8 @@
 #' @noRd
 maximise_lmm <- function(design, REML, theta, control) {
   scale <- column_rms(design$Z)[design$theta_row + 1L]
+  centred <- centre_response(design, theta, control)
+  design <- centred$design
   evaluations <- 0L
   last <- list(x = NULL)
   at <- function(x) {
@@ -16,6 +18,7 @@ maximise_lmm <- function(design, REML, theta, control) {
     }
     last$result
   }
+  if (at(theta * scale)$status != "ok") abort_exact()
   found <- stats::nlminb(
     theta * scale,
     function(x) if (at(x)$status == "ok") -at(x)$value else Inf,
@@ -26,15 +29,30 @@ maximise_lmm <- function(design, REML, theta, control) {
     )
   )
   if (REML) found$par <- polish_reml(design, found$par, scale, at, control)
-  if (at(found$par)$status != "ok") {
-    abort("residual_variance", "The residual variance must be positive.",
-      given = "the fixed and random effects reproduce the response exactly"
-    )
-  }
+  end <- at(found$par)
+  # Below this the residuals are rounding.
+  if (end$status != "ok" || end$phi < (1e-12 * centred$size)^2) abort_exact()
   c(
-    list(theta = found$par / scale), at(found$par)[c("phi", "beta", "B", "value")],
+    list(theta = found$par / scale, beta = end$beta + centred$beta), end[c("phi", "B", "value")],
     list(iterations = found$iterations, evaluations = evaluations, message = found$message)
   )
+}
+
+abort_exact <- function() {
+  abort("residual_variance", "The residual variance must be positive.",
+    given = "the fixed and random effects reproduce the response exactly"
+  )
+}
+
+# The residual sum of squares is a difference of sums of squares: a large mean is taken off first.
+# Returns the design of the residuals from a first `beta`, and the `size` of the response.
+centre_response <- function(design, theta, control) {
+  y <- design$y - design$offset
+  beta <- engine_lmm(design, theta, NaN, FALSE, control)$beta
+  if (length(beta) != ncol(design$X) || !all(is.finite(beta))) beta <- numeric(ncol(design$X))
+  design$y <- y - drop(design$X %*% beta)
+  design$offset <- numeric(length(y))
+  list(design = design, beta = beta, size = sqrt(mean(y^2)))
 }
 
 # Newton steps on the unprofiled criterion; beyond nlminb's own tolerance.
@@ -67,6 +85,7 @@ polish_reml <- function(design, x, scale, at, control) {
 #' @return list(hessian, gradient).
 #' @noRd
 reml_derivatives <- function(design, theta_relative, phi, control) {
+  design <- centre_response(design, theta_relative, control)$design
   x <- c(theta_relative, log(phi))
   t <- length(theta_relative)
   gradient <- function(x) {

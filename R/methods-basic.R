@@ -50,7 +50,7 @@ NULL
 
 #' @rdname glmm-methods
 #' @export
-print.glmm <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+print.margmix_glmm <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
   cat(fit_heading(x), sep = "\n")
   cat("\n", format_logLik(x), "\n", sep = "")
   cat("\n")
@@ -68,19 +68,19 @@ print.glmm <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
 
 #' @rdname glmm-methods
 #' @export
-coef.glmm <- function(object, ...) object$coefficients
+coef.margmix_glmm <- function(object, ...) object$coefficients
 
 #' @rdname glmm-methods
 #' @export
-fixef.glmm <- function(object, ...) object$coefficients
+fixef.margmix_glmm <- function(object, ...) object$coefficients
 
 #' @rdname glmm-methods
 #' @export
-sigma.glmm <- function(object, ...) sqrt(object$phi)
+sigma.margmix_glmm <- function(object, ...) sqrt(object$phi)
 
 #' @rdname glmm-methods
 #' @export
-logLik.glmm <- function(object, ...) {
+logLik.margmix_glmm <- function(object, ...) {
   structure(object$logLik,
     df = length(parameter_names(object)), nobs = nobs(object), nall = nobs(object),
     REML = isTRUE(object$REML), class = "logLik"
@@ -89,11 +89,11 @@ logLik.glmm <- function(object, ...) {
 
 #' @rdname glmm-methods
 #' @export
-deviance.glmm <- function(object, ...) -2 * object$logLik
+deviance.margmix_glmm <- function(object, ...) -2 * object$logLik
 
 #' @rdname glmm-methods
 #' @export
-nobs.glmm <- function(object, ...) {
+nobs.margmix_glmm <- function(object, ...) {
   design <- object$design
   used <- design$weights > 0 & design$trials > 0
   if (design$weights_type == "frequency") sum(design$weights[used]) else sum(used)
@@ -101,22 +101,22 @@ nobs.glmm <- function(object, ...) {
 
 #' @rdname glmm-methods
 #' @export
-df.residual.glmm <- function(object, ...) nobs(object) - length(parameter_names(object))
+df.residual.margmix_glmm <- function(object, ...) nobs(object) - length(parameter_names(object))
 
 #' @rdname glmm-methods
 #' @export
-extractAIC.glmm <- function(fit, scale, k = 2, ...) {
+extractAIC.margmix_glmm <- function(fit, scale, k = 2, ...) {
   edf <- length(parameter_names(fit))
   c(edf, -2 * fit$logLik + k * edf)
 }
 
 #' @rdname glmm-methods
 #' @export
-family.glmm <- function(object, ...) object$family
+family.margmix_glmm <- function(object, ...) object$family
 
 #' @rdname glmm-methods
 #' @export
-formula.glmm <- function(x, ...) {
+formula.margmix_glmm <- function(x, ...) {
   if (!"." %in% all.names(x$formula)) return(x$formula)
   out <- x$frame$parsed$fixed
   for (term in x$frame$parsed$random) {
@@ -128,15 +128,15 @@ formula.glmm <- function(x, ...) {
 
 #' @rdname glmm-methods
 #' @export
-terms.glmm <- function(x, ...) x$design$terms
+terms.margmix_glmm <- function(x, ...) x$design$terms
 
 #' @rdname glmm-methods
 #' @export
-model.frame.glmm <- function(formula, ...) formula$frame$frame
+model.frame.margmix_glmm <- function(formula, ...) formula$frame$frame
 
 #' @rdname glmm-methods
 #' @export
-model.matrix.glmm <- function(object, type = c("fixed", "random"), ...) {
+model.matrix.margmix_glmm <- function(object, type = c("fixed", "random"), ...) {
   type <- one_of(type, c("fixed", "random"), "type")
   if (type == "fixed") fixed_matrix(object) else random_matrix(object)
 }

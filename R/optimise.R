@@ -44,20 +44,27 @@ objective_at <- function(problem, K, modes, order) {
   )
 }
 
-# The Hessian handed to nlminb: exact at the start, then carried along by BFGS updates, which cost a
-# gradient each. Where the start is not convex there is no such model, and it stays exact.
-hessian_model <- function(objective, x, start = NULL) {
-  B <- if (is.null(start)) objective$hessian(x) else start
-  if (is.null(newton_direction(objective$gradient(x), B))) return(objective$hessian)
-  before <- list(x = x, g = objective$gradient(x))
-  function(x) {
+# The Hessian handed to nlminb: exact until it is positive definite, and from then on carried along by
+# BFGS updates, which cost a gradient each.
+hessian_model <- function(objective, B = NULL) {
+  before <- NULL
+  update <- function(x, g) {
     s <- x - before$x
-    y <- objective$gradient(x) - before$g
-    if (sum(s * y) > 1e-10 * sqrt(sum(s^2) * sum(y^2))) {
-      Bs <- drop(B %*% s)
-      B <<- B - tcrossprod(Bs) / sum(s * Bs) + tcrossprod(y) / sum(s * y)
-      before <<- list(x = x, g = before$g + y)
+    y <- g - before$g
+    if (sum(s * y) <= 1e-10 * sqrt(sum(s^2) * sum(y^2))) return(invisible())
+    Bs <- drop(B %*% s)
+    B <<- B - tcrossprod(Bs) / sum(s * Bs) + tcrossprod(y) / sum(s * y)
+  }
+  function(x) {
+    g <- objective$gradient(x)
+    if (is.null(B)) {
+      exact <- objective$hessian(x)
+      if (is.null(newton_direction(g, exact))) return(exact)
+      B <<- exact
+    } else if (!is.null(before)) {
+      update(x, g)
     }
+    before <<- list(x = x, g = g)
     B
   }
 }
@@ -67,26 +74,29 @@ hessian_model <- function(objective, x, start = NULL) {
 #' @param x Start, on the optimiser's scale.
 #' @param final `FALSE` for a stage that only prepares the next one.
 #' @param hessian Hessian of minus the log-likelihood to begin with, of a stage before this one.
-#' @return A list: `x`, `modes`, `result` and `value` there, `hessian` (of this stage's model),
+#' @return A list: `x`, `modes`, `result`, `value` and `hessian` there,
 #'   `iterations`, `evaluations`, `message`.
 #' @noRd
 maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL) {
   objective <- objective_at(problem, K, modes, 1L)
   if (!is.finite(objective$value(x))) abort_not_finite(problem$family, K)
-  model <- hessian_model(objective, x, hessian)
+  model <- hessian_model(objective, hessian)
   # nlminb compares the gain it predicts, g'B^-1 g / 2, with rel.tol |f|.
-  gain <- if (final) 10 * problem$control$tolerance else 1e-2
-  tolerance <- max(1e-15, min(1e-6, gain / abs(objective$value(x))))
+  gain <- if (final) 0.1 * problem$control$tolerance else 1e-3
+  tolerance <- max(4e-16, min(1e-6, gain / abs(objective$value(x))))
   found <- stats::nlminb(x, objective$value, objective$gradient, model, control = list(
     rel.tol = tolerance, x.tol = if (final) 1e-12 else 1e-4, abs.tol = 0,
     iter.max = problem$control$max_iterations, eval.max = 2L * problem$control$max_iterations
   ))
   if (!is.finite(objective$value(found$par))) abort_not_finite(problem$family, K)
-  if (final) found$par <- polish(objective, found$par, problem$control$tolerance)
-  result <- objective$at(found$par, if (final) 2L else 1L)$result
+  if (final) {
+    found$par <- newton_steps(objective, found$par, model, 0.05 * problem$control$tolerance)
+    found$par <- newton_steps(objective, found$par, objective$hessian, 0.5 * problem$control$tolerance)
+  }
+  result <- objective$at(found$par, 2L)$result
   list(
     x = found$par, modes = result$modes, result = result, value = result$value,
-    hessian = model(found$par), iterations = found$iterations,
+    hessian = objective$hessian(found$par), iterations = found$iterations,
     evaluations = objective$evaluations(), message = found$message
   )
 }
@@ -103,11 +113,12 @@ abort_not_finite <- function(family, K) {
   )
 }
 
-# Newton steps with the exact Hessian: nlminb stops on its own criteria, the package on g'H^-1 g.
-polish <- function(objective, x, tolerance) {
-  for (step in 1:5) {
-    direction <- newton_direction(objective$gradient(x), objective$hessian(x))
-    if (is.null(direction) || direction$decrement < 0.1 * tolerance) break
+# nlminb stops on its own criteria, the package on g'H^-1 g: first by steps that cost a gradient, with
+# the model of the Hessian, then with the exact one, which is needed at the end anyway.
+newton_steps <- function(objective, x, hessian, tolerance) {
+  for (step in 1:6) {
+    direction <- newton_direction(objective$gradient(x), hessian(x))
+    if (is.null(direction) || direction$decrement < tolerance) break
     value <- objective$value(x)
     trial <- x - direction$step
     if (!(objective$value(trial) <= value + 1e-10 * abs(value))) break

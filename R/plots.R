@@ -1,12 +1,12 @@
 # Pictures of the clusters, in base graphics.
 
-#' @rdname ranef.glmm
+#' @rdname ranef.margmix_glmm
 #' @param level Level of the intervals, condval -/+ z condsd.
 #' @param labels Draw the labels of the clusters? By default if there are at most 40.
 #' @details `plot()` draws a caterpillar plot: the effects of each term in increasing order with
 #'   normal intervals.
 #' @export
-plot.ranef.glmm <- function(x, level = 0.95, labels = NULL, ...) {
+plot.ranef.margmix_glmm <- function(x, level = 0.95, labels = NULL, ...) {
   check_level(level)
   effects <- as.data.frame(x)
   terms <- levels(effects$term)
@@ -74,7 +74,7 @@ plot_shrinkage <- function(fit, type = c("mode", "mean", "median"), labels = NUL
 
 #' @rdname plot_shrinkage
 #' @export
-plot.glmm <- function(x, ...) plot_shrinkage(x, ...)
+plot.margmix_glmm <- function(x, ...) plot_shrinkage(x, ...)
 
 #' Observed and predicted mean of each cluster
 #'

@@ -82,10 +82,10 @@
 #' predict(fit, arms, type = "response", random_effects = "integrate")
 #' predict(fit, arms, type = "response", random_effects = "zero")
 #' @export
-predict.glmm <- function(object, newdata = NULL, type = c("link", "response"),
+predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "response"),
                          random_effects = c("eb", "zero", "integrate"), re.form, se.fit = FALSE,
                          allow.new.levels = TRUE, na.action = stats::na.pass, ...) {
-  check_dots(..., known = names(formals(predict.glmm)))
+  check_dots(..., known = names(formals(predict.margmix_glmm)))
   type <- one_of(type, c("link", "response"), "type")
   if (missing(re.form)) {
     random_effects <- one_of(random_effects, c("eb", "zero", "integrate"), "random_effects")

@@ -14,25 +14,26 @@ check_nAGQ <- function(nAGQ) {
 
 #' Refine the rule until the log-likelihood stays
 #'
-#' K is judged against 2K + 1 at the same parameters, first at the Laplace optimum to find where to
-#' begin, then at the optimum for K. A rule of more than `control$max_nodes` nodes per cluster is
-#' not fitted: then a note gives the estimated error.
+#' K is judged against 2K + 1 at the same parameters, first at the optimum of a coarse rule to find
+#' where to begin, then at the optimum for K. A rule of more than `control$max_nodes` nodes per
+#' cluster is not fitted: then a note gives the estimated error.
 #'
-#' @param laplace The Laplace optimum, from [maximise()].
+#' @param x Start of the optimiser.
+#' @param coarse The optimum of a coarse rule, from [maximise()].
 #' @return list(fit, K, error): the optimum for K, and the estimated error of its log-likelihood.
 #' @noRd
-refine_rule <- function(problem, laplace) {
+refine_rule <- function(problem, x, coarse) {
   control <- problem$control
   q <- ncol(problem$design$Z)
   affordable <- function(K) K^q <= control$max_nodes && K <= 300L
   K <- c(7L, 5L, 3L)[min(q, 3L)]
-  fit <- laplace
   # Away from the optimum a rough look is enough.
-  while (rule_error(problem, K, fit) > 100 * control$auto_tolerance && affordable(2L * K + 1L)) {
+  while (rule_error(problem, K, coarse) > 100 * control$auto_tolerance && affordable(2L * K + 1L)) {
     K <- 2L * K + 1L
   }
+  fit <- coarse
   repeat {
-    fit <- maximise_K(problem, K, fit)
+    fit <- maximise_K(problem, K, x, fit)
     error <- rule_error(problem, K, fit)
     if (error <= control$auto_tolerance || !affordable(2L * K + 1L)) break
     K <- 2L * K + 1L
@@ -68,19 +69,23 @@ note_quadrature <- function(K, q, error, control) {
   )
 }
 
-# The optimum for K from a fit with another rule. Where the two disagree strongly, sparse binary data
-# may have a spurious Laplace optimum: other starts are tried and the best one is kept.
-maximise_K <- function(problem, K, from) {
-  # A coarse rule does most of the way from the Laplace optimum at a fraction of the cost, and its
-  # Hessian at the end is close to the one wanted here.
-  near <- if (K > 9L) maximise(problem, 5L, from$x, from$modes, final = FALSE) else from
+#' The optimum for K
+#'
+#' @param x Start of the optimiser.
+#' @param near A fit by another rule to start from instead; its Hessian is close to the one wanted.
+#' @details Where the search ends at a point that is no maximum, other sizes of the random effects are
+#'   tried as a start and the best result is kept.
+#' @noRd
+maximise_K <- function(problem, K, x, near = list(x = x)) {
   fit <- maximise(problem, K, near$x, near$modes, hessian = near$hessian)
-  disagreement <- abs(fit$value - from$value) / length(problem$design$levels)
-  if (disagreement < 0.05 || K == 1L) return(fit)
+  H <- -crossprod(problem$map, fit$result$hessian %*% problem$map)
+  if (!is.null(newton_direction(numeric(length(x)), H))) return(fit)
   theta <- ncol(problem$design$X) + seq_along(problem$design$theta_col)
   for (factor in c(0.4, 2.5)) {
-    x <- replace(from$x, theta, factor * from$x[theta])
-    other <- tryCatch(maximise(problem, K, x, from$modes), margmix_error_no_likelihood = function(e) NULL)
+    other <- tryCatch(
+      maximise(problem, K, replace(x, theta, factor * x[theta]), NULL),
+      margmix_error_no_likelihood = function(e) NULL
+    )
     if (!is.null(other) && other$value > fit$value + 1e-6) fit <- other
   }
   fit

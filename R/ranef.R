@@ -28,7 +28,7 @@
 #' @param type `"mode"`, `"mean"` or `"median"`.
 #' @param condVar `TRUE` to add the conditional variances.
 #' @param ... Not used; for `plot()`, passed to [graphics::plot.default()].
-#' @return `ranef()`: a list of class `ranef.glmm`, named by the grouping factor, with a data frame
+#' @return `ranef()`: a list of class `ranef.margmix_glmm`, named by the grouping factor, with a data frame
 #'   that has a row for each cluster (its label) and a column for each effect, in units of the
 #'   predictor; its attribute `postVar` (q x q x m) has the conditional variances.
 #'
@@ -42,8 +42,8 @@
 #' as.data.frame(ranef(fit, type = "mean"))
 #' plot(ranef(fit))
 #' @export
-ranef.glmm <- function(object, type = c("mode", "mean", "median"), condVar = TRUE, ...) {
-  check_dots(..., known = names(formals(ranef.glmm)))
+ranef.margmix_glmm <- function(object, type = c("mode", "mean", "median"), condVar = TRUE, ...) {
+  check_dots(..., known = names(formals(ranef.margmix_glmm)))
   type <- one_of(type, c("mode", "mean", "median"), "type")
   if (type == "mode") {
     value <- object$modes %*% t(object$Lambda)
@@ -59,7 +59,7 @@ ranef.glmm <- function(object, type = c("mode", "mean", "median"), condVar = TRU
     dimnames(variance) <- list(names, names, object$design$levels)
     attr(effects, "postVar") <- variance
   }
-  structure(stats::setNames(list(effects), object$design$group), type = type, class = "ranef.glmm")
+  structure(stats::setNames(list(effects), object$design$group), type = type, class = "ranef.margmix_glmm")
 }
 
 random_frame <- function(value, design) {
@@ -67,11 +67,11 @@ random_frame <- function(value, design) {
   data.frame(value, check.names = FALSE)
 }
 
-#' @rdname ranef.glmm
+#' @rdname ranef.margmix_glmm
 #' @param x The result of `ranef()`.
 #' @param rows Clusters to print.
 #' @export
-print.ranef.glmm <- function(x, rows = 20L, ...) {
+print.ranef.margmix_glmm <- function(x, rows = 20L, ...) {
   for (group in names(x)) {
     effects <- x[[group]]
     attr(effects, "postVar") <- NULL
@@ -83,10 +83,10 @@ print.ranef.glmm <- function(x, rows = 20L, ...) {
   invisible(x)
 }
 
-#' @rdname ranef.glmm
+#' @rdname ranef.margmix_glmm
 #' @param row.names,optional Not used (arguments of the generic).
 #' @export
-as.data.frame.ranef.glmm <- function(x, row.names = NULL, optional = FALSE, ...) {
+as.data.frame.ranef.margmix_glmm <- function(x, row.names = NULL, optional = FALSE, ...) {
   parts <- lapply(names(x), function(group) {
     effects <- x[[group]]
     m <- nrow(effects)

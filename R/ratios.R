@@ -20,7 +20,7 @@
 #' A row of an interaction is the factor by which one ratio multiplies for a unit of the other
 #' covariate.
 #'
-#' @inheritParams summary.glmm
+#' @inheritParams summary.margmix_glmm
 #' @param object A fit.
 #' @param level Confidence level.
 #' @param intercept `TRUE` to include the intercept: the odds, rate or risk itself where all
@@ -31,7 +31,7 @@
 #'   the test that the ratio is 1), and the row names `term`. Its print says which question the
 #'   ratios answer and which covariance matrix was used.
 #' @section Conditions: error `margmix_error_link`: the link does not give that ratio; and those
-#'   of [summary.glmm()].
+#'   of [summary.margmix_glmm()].
 #' @examples
 #' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
 #' odds_ratios(fit)
@@ -49,25 +49,25 @@ risk_ratios <- function(object, ...) UseMethod("risk_ratios")
 
 #' @rdname odds_ratios
 #' @export
-odds_ratios.glmm <- function(object, vcov = "model", df = "default", level = 0.95,
+odds_ratios.margmix_glmm <- function(object, vcov = "model", df = "default", level = 0.95,
                              intercept = FALSE, ...) {
-  check_dots(..., known = names(formals(odds_ratios.glmm)))
+  check_dots(..., known = names(formals(odds_ratios.margmix_glmm)))
   conditional_ratios(object, "odds", vcov, df, level, intercept)
 }
 
 #' @rdname odds_ratios
 #' @export
-rate_ratios.glmm <- function(object, vcov = "model", df = "default", level = 0.95,
+rate_ratios.margmix_glmm <- function(object, vcov = "model", df = "default", level = 0.95,
                              intercept = FALSE, ...) {
-  check_dots(..., known = names(formals(rate_ratios.glmm)))
+  check_dots(..., known = names(formals(rate_ratios.margmix_glmm)))
   conditional_ratios(object, "rate", vcov, df, level, intercept)
 }
 
 #' @rdname odds_ratios
 #' @export
-risk_ratios.glmm <- function(object, vcov = "model", df = "default", level = 0.95,
+risk_ratios.margmix_glmm <- function(object, vcov = "model", df = "default", level = 0.95,
                              intercept = FALSE, ...) {
-  check_dots(..., known = names(formals(risk_ratios.glmm)))
+  check_dots(..., known = names(formals(risk_ratios.margmix_glmm)))
   conditional_ratios(object, "risk", vcov, df, level, intercept)
 }
 

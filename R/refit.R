@@ -24,8 +24,8 @@ refit <- function(object, newresp, ...) UseMethod("refit")
 
 #' @rdname refit
 #' @export
-#' @rawNamespace S3method(lme4::refit, glmm)
-refit.glmm <- function(object, newresp, ...) {
+#' @rawNamespace S3method(lme4::refit, margmix_glmm)
+refit.margmix_glmm <- function(object, newresp, ...) {
   check_dots(...)
   frame <- object$frame
   design <- object$design

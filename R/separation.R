@@ -156,7 +156,9 @@ tighten <- function(A, target, rows, lambda) {
     solution[is.na(solution)] <- 0
     if (all(solution > 0)) return(list(rows = rows, lambda = solution))
     falling <- which(solution <= 0)
-    share <- lambda[falling] / (lambda[falling] - solution[falling])
+    share <- ifelse(
+      lambda[falling] > 0, lambda[falling] / (lambda[falling] - solution[falling]), 0
+    )
     lambda <- lambda + min(share) * (solution - lambda)
     lambda[falling[which.min(share)]] <- 0
     rows <- rows[lambda > 0]

@@ -32,7 +32,7 @@
 #'   logical or a factor.
 #' * Warning `margmix_warning_mean_range`: with a log link of a binomial, or an identity link of a
 #'   Poisson family, a drawn mean can lie outside its range; such responses are `NA`.
-#' * Errors of `newdata` as in [predict.glmm()].
+#' * Errors of `newdata` as in [predict.margmix_glmm()].
 #' @examples
 #' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
 #' new <- simulate(fit, nsim = 2, seed = 1)
@@ -43,9 +43,9 @@
 #' sapply(new, function(y) coef(refit(fit, y))["treatmentdrug"])
 #' @importFrom stats simulate
 #' @export
-simulate.glmm <- function(object, nsim = 1, seed = NULL, re.form = NA, newdata = NULL, trials = 1,
+simulate.margmix_glmm <- function(object, nsim = 1, seed = NULL, re.form = NA, newdata = NULL, trials = 1,
                           ...) {
-  check_dots(..., known = names(formals(simulate.glmm)))
+  check_dots(..., known = names(formals(simulate.margmix_glmm)))
   conditional <- !is_zero_form(re.form)
   plan <- simulation_plan(object, newdata, trials)
   state <- generator_state()

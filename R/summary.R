@@ -36,14 +36,14 @@
 #'
 #' @param object A fit of [glmm()].
 #' @param vcov Covariance matrix of the coefficients: `"model"`, `"robust"`, `"KC"` (see
-#'   [vcov.glmm()]), or a matrix.
+#'   [vcov.margmix_glmm()]), or a matrix.
 #' @param df Degrees of freedom: `"default"`, `"between-within"`, `"satterthwaite"`, or numbers,
 #'   one for all coefficients or one for each.
 #' @param level Confidence level of the limits in `coefficients`.
 #' @param x A summary.
 #' @param digits Significant digits to print.
 #' @param ... Not used.
-#' @return A list of class `summary.glmm`: `coefficients` (data frame: `estimate`, `std.error`,
+#' @return A list of class `summary.margmix_glmm`: `coefficients` (data frame: `estimate`, `std.error`,
 #'   `df`, `statistic`, `p.value`, `conf.low`, `conf.high`), `vcov`, `varcor`, `words` (which
 #'   covariance and degrees of freedom), `error` (estimated integration error), `se_ratio` (robust
 #'   over model-based), `remarks`, and `fit`.
@@ -62,8 +62,8 @@
 #' summary(fit)
 #' summary(fit, vcov = "KC")$coefficients
 #' @export
-summary.glmm <- function(object, vcov = "model", df = "default", level = 0.95, ...) {
-  check_dots(..., known = names(formals(summary.glmm)))
+summary.margmix_glmm <- function(object, vcov = "model", df = "default", level = 0.95, ...) {
+  check_dots(..., known = names(formals(summary.margmix_glmm)))
   inference <- coef_inference(object, vcov, df, level)
   ratio <- robust_ratio(object)
   remarks <- c(fit_remarks(object), inference$notes)
@@ -72,12 +72,12 @@ summary.glmm <- function(object, vcov = "model", df = "default", level = 0.95, .
     coefficients = inference$table, vcov = inference$vcov, type = inference$type,
     level = level, words = inference$words, varcor = VarCorr(object),
     error = integration_error(object), se_ratio = ratio, remarks = remarks, fit = object
-  ), class = "summary.glmm")
+  ), class = "summary.margmix_glmm")
 }
 
-#' @rdname summary.glmm
+#' @rdname summary.margmix_glmm
 #' @export
-print.summary.glmm <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+print.summary.margmix_glmm <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
   fit <- x$fit
   cat(fit_heading(fit, x$error), sep = "\n")
   cat("\n", format_logLik(fit), "\n\n", sep = "")
@@ -92,13 +92,13 @@ print.summary.glmm <- function(x, digits = max(3L, getOption("digits") - 3L), ..
   invisible(x)
 }
 
-#' @rdname summary.glmm
+#' @rdname summary.margmix_glmm
 #' @export
-vcov.summary.glmm <- function(object, ...) complete_vcov(object$vcov, object$fit$design$aliased)
+vcov.summary.margmix_glmm <- function(object, ...) complete_vcov(object$vcov, object$fit$design$aliased)
 
-#' @rdname summary.glmm
+#' @rdname summary.margmix_glmm
 #' @export
-coef.summary.glmm <- function(object, ...) as.matrix(object$coefficients)
+coef.summary.margmix_glmm <- function(object, ...) as.matrix(object$coefficients)
 
 print_coefficients <- function(table, digits) {
   if (!nrow(table)) {

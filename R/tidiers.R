@@ -9,7 +9,7 @@
 #' head(augment(fit))
 #' ```
 #'
-#' @inheritParams summary.glmm
+#' @inheritParams summary.margmix_glmm
 #' @param x A fit of [glmm()].
 #' @param effects `"fixed"` for the coefficients, `"ran_pars"` for the standard deviations and
 #'   correlations of the random effects (and sigma), `"ran_vals"` for the random effects of the
@@ -35,9 +35,9 @@ NULL
 
 #' @rdname glmm-tidiers
 #' @export
-tidy.glmm <- function(x, effects = c("ran_pars", "fixed"), conf.int = FALSE, conf.level = 0.95,
+tidy.margmix_glmm <- function(x, effects = c("ran_pars", "fixed"), conf.int = FALSE, conf.level = 0.95,
                       exponentiate = FALSE, vcov = "model", df = "default", ...) {
-  check_dots(..., known = names(formals(tidy.glmm)))
+  check_dots(..., known = names(formals(tidy.margmix_glmm)))
   known <- c("fixed", "ran_pars", "ran_vals")
   effects <- vapply(effects, one_of, "", choices = known, name = "effects")
   parts <- list(
@@ -96,7 +96,7 @@ tidy_values <- function(x, level) {
 
 #' @rdname glmm-tidiers
 #' @export
-glance.glmm <- function(x, ...) {
+glance.margmix_glmm <- function(x, ...) {
   loglik <- stats::logLik(x)
   data.frame(
     nobs = stats::nobs(x), nclusters = length(x$design$levels), logLik = as.numeric(loglik),
@@ -108,8 +108,8 @@ glance.glmm <- function(x, ...) {
 
 #' @rdname glmm-tidiers
 #' @export
-augment.glmm <- function(x, data = stats::model.frame(x), ...) {
-  check_dots(..., known = names(formals(augment.glmm)))
+augment.margmix_glmm <- function(x, data = stats::model.frame(x), ...) {
+  check_dots(..., known = names(formals(augment.margmix_glmm)))
   n <- nrow(x$design$X)
   omitted <- x$na.action
   added <- data.frame(

@@ -23,7 +23,7 @@
 #' @param order `"cov.last"`: variances first within each group; `"lower.tri"`: by column of the
 #'   lower triangle.
 #' @param ... Not used.
-#' @return `VarCorr()`: a list of class `VarCorr.glmm` with one covariance matrix for each
+#' @return `VarCorr()`: a list of class `VarCorr.margmix_glmm` with one covariance matrix for each
 #'   correlated group of effects, which has the attributes `stddev` and `correlation`; attribute
 #'   `sc` of the list is sigma (`NA` if there is none).
 #'
@@ -35,7 +35,7 @@
 #' VarCorr(fit)
 #' as.data.frame(VarCorr(fit))
 #' @export
-VarCorr.glmm <- function(x, sigma = 1, ...) {
+VarCorr.margmix_glmm <- function(x, sigma = 1, ...) {
   blocks <- random_blocks(x$design)
   Sigma <- tcrossprod(x$Lambda)
   out <- lapply(blocks, function(block) {
@@ -45,7 +45,7 @@ VarCorr.glmm <- function(x, sigma = 1, ...) {
   })
   has_sigma <- family_tools(x$family)$has_dispersion
   structure(out, sc = if (has_sigma) sqrt(x$phi) else NA_real_, useSc = has_sigma,
-    class = "VarCorr.glmm"
+    class = "VarCorr.margmix_glmm"
   )
 }
 
@@ -73,9 +73,9 @@ with_correlation <- function(S) {
   structure(S, stddev = sd, correlation = correlation)
 }
 
-#' @rdname VarCorr.glmm
+#' @rdname VarCorr.margmix_glmm
 #' @export
-as.data.frame.VarCorr.glmm <- function(x, row.names = NULL, optional = FALSE,
+as.data.frame.VarCorr.margmix_glmm <- function(x, row.names = NULL, optional = FALSE,
                                        order = c("cov.last", "lower.tri"), ...) {
   order <- one_of(order, c("cov.last", "lower.tri"), "order")
   rows <- Map(block_components, names(x), unclass(x), order)
@@ -101,9 +101,9 @@ block_components <- function(group, S, order) {
   if (order == "cov.last") rbind(out[variance, ], out[!variance, ]) else out
 }
 
-#' @rdname VarCorr.glmm
+#' @rdname VarCorr.margmix_glmm
 #' @export
-print.VarCorr.glmm <- function(x, digits = max(3L, getOption("digits") - 3L),
+print.VarCorr.margmix_glmm <- function(x, digits = max(3L, getOption("digits") - 3L),
                                comp = "Std.Dev.", ...) {
   unknown <- setdiff(comp, c("Std.Dev.", "Variance"))
   if (length(unknown)) one_of(unknown[1L], c("Std.Dev.", "Variance"), "comp")

@@ -49,9 +49,9 @@
 #' sqrt(diag(vcov(fit, type = "KC")))
 #' vcov(fit, full = TRUE)
 #' @export
-vcov.glmm <- function(object, type = c("model", "robust", "KC"), full = FALSE, complete = TRUE,
+vcov.margmix_glmm <- function(object, type = c("model", "robust", "KC"), full = FALSE, complete = TRUE,
                       ...) {
-  check_dots(..., known = names(formals(vcov.glmm)))
+  check_dots(..., known = names(formals(vcov.margmix_glmm)))
   type <- one_of(type, c("model", "robust", "KC"), "type")
   V <- if (full) full_vcov(object, type) else beta_vcov(object, type)$vcov
   if (complete) complete_vcov(V, object$design$aliased) else V

@@ -7,15 +7,16 @@ copy=.build/source
 stamp=.build/objects-of
 mkdir -p $copy .build/library
 
+# taken before the copy: what is edited meanwhile counts as changed the next time
+touch $stamp.new
+changed=$(find src \( -name '*.h*' -o -name 'Makevars*' \) -newer $stamp 2>/dev/null || echo all)
+
 find $copy -type f ! -name '*.o' ! -name '*.so' -delete
 for part in DESCRIPTION NAMESPACE R src data inst man demo; do
   [ ! -e $part ] || cp -Rp $part $copy/
 done
-
-if [ ! -e $stamp ] || [ -n "$(find src -name '*.h*' -newer $stamp -o -name 'Makevars*' -newer $stamp)" ]; then
-  find $copy/src \( -name '*.o' -o -name '*.so' \) -delete
-  touch $stamp
-fi
+[ -z "$changed" ] || find $copy/src \( -name '*.o' -o -name '*.so' \) -delete
+mv $stamp.new $stamp
 
 export R_MAKEVARS_USER=$PWD/tools/Makevars
 jobs=$(getconf _NPROCESSORS_ONLN)

@@ -81,7 +81,6 @@ test_that("emmeans knows what aliased coefficients leave unestimable", {
 test_that("marginaleffects works through coef(), vcov() and predict()", {
   skip_if_not_installed("marginaleffects")
   fit <- result_fit("infection")
-  skip_if(class(fit)[1] == "glmm", "insight has methods for class glmm of another package")
   old <- options(marginaleffects_model_classes = class(fit)[1])
   on.exit(options(old))
   found <- marginaleffects::avg_comparisons(fit, variables = "treatment", type = "link")
