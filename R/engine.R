@@ -84,7 +84,7 @@ engine_scores <- function(fit, information = FALSE) {
 #'
 #' @param contrasts p x k for the degrees of freedom; the coefficients themselves by default.
 #' @return A list: `vcov` (p x p); for `"robust"` `vcov_full`; for `"KC"` `df` (k) and `leverage`
-#'   (m; 1 means that a cluster alone determines a coefficient, and vcov is NaN).
+#'   (m; 1 means that a cluster alone determines a direction, and its coefficients are NaN).
 #' @noRd
 engine_sandwich <- function(fit, type = c("robust", "KC"), contrasts = diag(length(fit$beta))) {
   type <- match.arg(type)

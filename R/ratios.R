@@ -137,7 +137,10 @@ format_level <- function(level) paste0(format(100 * level), "%")
 #' @export
 print.margmix_ratios <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
   expected <- c("estimate", "conf.low", "conf.high", "p.value")
-  if (!all(expected %in% names(x))) return(print(as.data.frame(unclass(x)), digits = digits))
+  if (!all(expected %in% names(x))) {
+    print.data.frame(x, digits = digits)
+    return(invisible(x))
+  }
   if (length(attr(x, "heading"))) cat(attr(x, "heading"), "", sep = "\n")
   shown <- cbind(
     Ratio = format_ratio(x$estimate, digits),

@@ -8,10 +8,11 @@ using namespace margmix;
 
 namespace {
 
-const std::vector<FamilySpec> kSpecs = {
-    {"binomial", "logit"}, {"binomial", "probit"}, {"binomial", "cloglog"}, {"binomial", "cauchit"},
-    {"binomial", "log"},   {"poisson", "log"},     {"poisson", "sqrt"},     {"poisson", "identity"},
-    {"gaussian", "identity"}, {"gaussian", "log"}};
+const std::vector<FamilySpec> kSpecs = {{"binomial", "logit"},    {"binomial", "probit"},
+                                        {"binomial", "cloglog"},  {"binomial", "cauchit"},
+                                        {"binomial", "log"},      {"poisson", "log"},
+                                        {"poisson", "sqrt"},      {"poisson", "identity"},
+                                        {"gaussian", "identity"}, {"gaussian", "log"}};
 
 bool is_binomial(const FamilySpec& spec) { return spec.family == "binomial"; }
 
@@ -235,8 +236,7 @@ void dispersion() {
           },
           log_phi, 1e-3);
       std::vector<double> g_want(7), W_want(7);
-      for (Index j = 0; j < 7; ++j)
-        g_want[j] = row_slope(j, false), W_want[j] = row_slope(j, true);
+      for (Index j = 0; j < 7; ++j) g_want[j] = row_slope(j, false), W_want[j] = row_slope(j, true);
       family->set_log_dispersion(log_phi);
       CHECK_NEAR(family->rows_dispersion(rows, eta.data(), g_phi.data(), W_phi.data()), want, 1e-9);
       for (Index j = 0; j < 7; ++j) {

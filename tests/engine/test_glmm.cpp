@@ -64,7 +64,9 @@ void mode() {
       const VectorQ<2> u = mode.u;
       // It is a stationary point, and no point near it is higher.
       const VectorXd slope = toy::gradient(
-          [&](const VectorXd& x) { return cluster_density(model, d, 0, x) - 0.5 * x.squaredNorm(); },
+          [&](const VectorXd& x) {
+            return cluster_density(model, d, 0, x) - 0.5 * x.squaredNorm();
+          },
           u, 1e-3);
       CHECK_NEAR(slope.cwiseAbs().maxCoeff(), 0.0, 1e-9);
       const double top = mode.rows_value - 0.5 * u.squaredNorm();
@@ -126,8 +128,8 @@ void derivatives() {
     const Model model(c.spec, c.q, 3, 7, 4, c.p);
     const ObjectiveResult r = model(model.psi, c.K, 2, true);
     CHECK(r.status == Status::ok);
-    const VectorXd g = toy::gradient(
-        [&](const VectorXd& x) { return model(x, c.K, 0).value; }, model.psi, 1e-3);
+    const VectorXd g =
+        toy::gradient([&](const VectorXd& x) { return model(x, c.K, 0).value; }, model.psi, 1e-3);
     CHECK_NEAR((r.gradient - g).cwiseAbs().maxCoeff(), 0.0, 1e-8);
     CHECK_NEAR((r.scores.rowwise().sum() - r.gradient).cwiseAbs().maxCoeff(), 0.0, 1e-12);
     for (Index k = 0; k < model.psi.size(); ++k) {

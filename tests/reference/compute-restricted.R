@@ -1,8 +1,8 @@
 # Accuracy of 25 quadrature points for the links that restrict the mean or allow several modes.
 #
-# Writes restricted-links.csv: for small random data sets (helper-brute.R of tests/testthat) the exact
-# log-likelihood by plain integration. With the package installed it prints the errors of K = 25; the
-# tests check them against what the help page of glmm() says. A few minutes.
+# Writes restricted-links.csv: for small random data sets (helper-brute.R of tests/testthat) the
+# exact log-likelihood by plain integration. It also prints the errors of K = 25; the tests check
+# them against what the help page of glmm() says. A few minutes; needs the installed package.
 suppressMessages(library(margmix))
 helpers <- new.env(parent = asNamespace("margmix"))
 sys.source("../testthat/helper-brute.R", helpers)

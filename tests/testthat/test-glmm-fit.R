@@ -98,10 +98,10 @@ test_that("separation is reported by glmm(), or refused", {
   d <- line_data(0, 6)
   d$rare <- as.numeric(seq_len(180) %in% c(7, 70, 130))
   d$y[d$rare == 1] <- 1
-  expect_warning(
+  suppressWarnings(expect_warning(
     fit <- suppressMessages(glmm(y ~ x + rare + (1 | id), d, binomial(), nAGQ = 5)),
     class = "margmix_warning_separation"
-  ) |> suppressWarnings()
+  ))
   expect_identical(component(fit, "separation")$terms, "rare")
   expect_error(
     glmm(y ~ x + rare + (1 | id), d, binomial(), control = glmm_control(separation = "error")),
@@ -261,8 +261,8 @@ test_that("parameters of simulated data are found again", {
 
 # Odd input --------------------------------------------------------------------------------------
 
-# Whatever is given: a fit with finite numbers, or an error of the package; every warning and note is
-# the package's own.
+# Whatever is given: a fit with finite numbers, or an error of the package; every warning and note
+# is the package's own.
 outcome <- function(expr) {
   foreign <- NULL
   keep <- function(kind) function(condition) {
@@ -337,7 +337,8 @@ test_that("odd input is fitted or refused, never a crash and never silently wron
     glmm(binary, d, binomial(), offset = 1e5 * w), glmm(binary, d, binomial(), subset = x > 100),
     glmm(binary, d, binomial(), subset = "a"), glmm(binary, d, binomial(), na.action = 3),
     run(counts, change(count = 0), poisson()), run(counts, change(count = -1), poisson()),
-    run(counts, change(count = count * 1e7), poisson()), run(counts, change(count = 1e15), poisson()),
+    run(counts, change(count = count * 1e7), poisson()),
+    run(counts, change(count = 1e15), poisson()),
     run(counts, change(count = 0.5), poisson()), run(counts, change(count = Inf), poisson()),
     run(counts, change(count = replace(count * 0, 3, 1e6)), poisson()),
     run(counts, d, poisson("identity")), run(counts, d, poisson("sqrt")),

@@ -1,5 +1,5 @@
-# Gaussian responses with identity link: the exact likelihood against the multivariate normal density
-# with its covariance matrix written out. (lme4's numbers are in test-reference-glmm.R.)
+# Gaussian responses with identity link: the exact likelihood against the multivariate normal
+# density with its covariance matrix written out. (lme4's numbers are in test-reference-glmm.R.)
 
 dense_parts <- function(model, theta, phi) {
   d <- model$design
@@ -154,7 +154,32 @@ test_that("the parametrisation of X changes REML by its determinant only", {
 })
 
 test_that("an exact response has no residual variance", {
-  d <- data.frame(id = rep(1:5, 4), x = as.numeric(1:20))
-  d$y <- 1 + 2 * d$x + d$id
-  expect_error(glmm(y ~ x + (1 | id), d), class = "margmix_error_residual_variance")
+  d <- data.frame(id = rep(1:5, 4), x = as.numeric(1:20), zero = 0, five = 5)
+  d$fixed <- 1 + 2 * d$x
+  for (y in c("zero", "five", "fixed")) {
+    formula <- reformulate(c("x", "(1 | id)"), y)
+    expect_error(glmm(formula, d), class = "margmix_error_residual_variance")
+    expect_error(glmm(formula, d, REML = TRUE), class = "margmix_error_residual_variance")
+  }
+  # the random effects complete it: the likelihood grows without bound
+  d$random <- 1 + 2 * d$x + d$id
+  found <- tryCatch(glmm(random ~ x + (1 | id), d),
+    margmix_error_residual_variance = identity, margmix_warning_convergence = identity
+  )
+  expect_s3_class(found, "condition")
+})
+
+test_that("a large mean costs no digits", {
+  set.seed(58)
+  d <- data.frame(id = rep(1:10, 5), x = rnorm(50))
+  d$y <- round(d$x + 2 * rnorm(10)[d$id] + rnorm(50), 3)
+  for (REML in c(FALSE, TRUE)) {
+    fit <- glmm(y ~ x + (1 | id), d, REML = REML)
+    far <- glmm(y + 2^26 ~ x + (1 | id), d, REML = REML)
+    expect_equal(coef(far)[[2]], coef(fit)[[2]], tolerance = 1e-6)
+    expect_equal(far$theta, fit$theta, tolerance = 1e-6)
+    expect_equal(far$phi, fit$phi, tolerance = 1e-6)
+    expect_equal(far$logLik, fit$logLik, tolerance = 1e-8)
+    expect_equal(diag(far$vcov_full), diag(fit$vcov_full), tolerance = 1e-5)
+  }
 })

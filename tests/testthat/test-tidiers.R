@@ -80,6 +80,7 @@ test_that("emmeans knows what aliased coefficients leave unestimable", {
 
 test_that("marginaleffects works through coef(), vcov() and predict()", {
   skip_if_not_installed("marginaleffects")
+  skip_if(getRversion() < "4.4.0", "marginaleffects 1.0 calls functions of R 4.4")
   fit <- result_fit("infection")
   old <- options(marginaleffects_model_classes = class(fit)[1])
   on.exit(options(old))

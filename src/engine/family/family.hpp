@@ -53,8 +53,8 @@ class Family {
   // Is h(u) concave for every response, so that its mode is unique?
   virtual bool log_concave() const { return true; }
 
-  // Largest change of eta in one step of the search for a mode: a few units of a nonlinear link. With
-  // an identity link eta has the units of the response.
+  // Largest change of eta in one step of the search for a mode: a few units of a nonlinear link.
+  // With an identity link eta has the units of the response.
   virtual double longest_step() const { return 5.0; }
 
   // Is l = y eta - c(exp(eta))? Then a product rule needs no exp per node: rows_exp takes E = exp(eta)

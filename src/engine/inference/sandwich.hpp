@@ -12,7 +12,7 @@
 namespace margmix {
 
 struct KauermannCarroll {
-  MatrixXd vcov;      // p x p, NaN when a cluster has leverage one
+  MatrixXd vcov;      // p x p, NaN in the rows that a cluster of leverage one determines alone
   VectorXd leverage;  // largest eigenvalue of S_i, by cluster
   VectorXd df;        // Satterthwaite degrees of freedom of each contrast
 };
@@ -35,6 +35,15 @@ inline KauermannCarroll kauermann_carroll(const MatrixMap& scores, const MatrixM
   // Per contrast: sum d, sum d^2, sum d f'B^-1 f, and sum f f'.
   VectorXd sum_d = VectorXd::Zero(k), sum_dd = sum_d, sum_dff = sum_d;
   std::vector<MatrixXd> sum_ff(k, MatrixXd::Zero(p, p));
+  // Where l = 1 one cluster alone determines a direction of beta: whatever has a part in it has no SE.
+  const MatrixXd coefficients = Lower.solve(MatrixXd::Identity(p, p)), K = Lower.solve(contrasts);
+  Eigen::Array<bool, Dynamic, 1> lost_row = Eigen::Array<bool, Dynamic, 1>::Constant(p, false);
+  Eigen::Array<bool, Dynamic, 1> lost_df = Eigen::Array<bool, Dynamic, 1>::Constant(k, false);
+  const auto touches = [](const MatrixXd& A, const VectorXd& v) {
+    return ((v.transpose() * A).array().abs() > 1e-7 * A.colwise().norm().array())
+        .transpose()
+        .eval();
+  };
   for (Index i = 0; i < m; ++i) {
     const MatrixMap B_i(information.col(i).data(), p, p);
     MatrixXd S = Lower.solve(MatrixXd(0.5 * (B_i + B_i.transpose())));
@@ -43,7 +52,13 @@ inline KauermannCarroll kauermann_carroll(const MatrixMap& scores, const MatrixM
     const VectorXd l = eigen.eigenvalues().cwiseMax(0.0);
     out.leverage[i] = l.maxCoeff();
     const MatrixXd Q = eigen.eigenvectors();
-    const VectorXd inflate = (1 - l.array()).max(0.0).rsqrt();
+    VectorXd inflate = (1 - l.array()).max(1e-8).rsqrt();
+    for (Index r = 0; r < p; ++r) {
+      if (l[r] < 1 - 1e-8) continue;
+      inflate[r] = 0;
+      lost_row = lost_row || touches(coefficients, Q.col(r));
+      lost_df = lost_df || touches(K, Q.col(r));
+    }
     // A_i' = L^-T Q diag(inflate) Q' L'
     const MatrixXd root = Q * inflate.asDiagonal() * Q.transpose();
     const VectorXd u = L * (root * Lower.solve(VectorXd(scores.col(i))));
@@ -60,9 +75,11 @@ inline KauermannCarroll kauermann_carroll(const MatrixMap& scores, const MatrixM
       sum_ff[c] += sh * sh.transpose();    // L^-1 f f' L^-T
     }
   }
-  if (out.leverage.maxCoeff() > 1 - 1e-8) return out;
   out.vcov = cholesky.solve(cholesky.solve(meat).transpose().eval());
+  for (Index j = 0; j < p; ++j)
+    if (lost_row[j]) out.vcov.row(j).setConstant(kNaN), out.vcov.col(j).setConstant(kNaN);
   for (Index c = 0; c < k; ++c) {
+    if (lost_df[c]) continue;
     const double top = sum_d[c] - sum_ff[c].trace();
     out.df[c] = top * top / (sum_dd[c] - 2 * sum_dff[c] + sum_ff[c].squaredNorm());
   }
