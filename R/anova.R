@@ -34,7 +34,8 @@
 #' @param ... Other fits, of [glmm()], [stats::glm()] or [stats::lm()], to the same responses.
 #' @param nsim Number of simulations where several random columns are tested; 0 for none.
 #' @param seed Seed of the simulation; `NULL` for R's current state.
-#' @param vcov,df For one fit: covariance matrix and degrees of freedom, as in [summary.margmix_glmm()].
+#' @param vcov,df For one fit: covariance matrix and degrees of freedom, as in
+#'   [summary.margmix_glmm()].
 #' @return A data frame of class `anova` with a heading. Several fits, smallest first: `npar`,
 #'   `AIC`, `BIC`, `logLik`, `deviance`, `Chisq`, `Df`, `Pr(>Chisq)`. One fit: `Df`, `Den Df`,
 #'   `F value`, `Pr(>F)`.

@@ -11,8 +11,8 @@
 #'
 #' @details
 #' * `"Wald"`: estimate -/+ t SE for coefficients, with the covariance matrix and degrees of
-#'   freedom of [summary.margmix_glmm()]; standard deviations (and sigma) are taken on the log scale, with
-#'   the normal distribution and the model-based covariance. A standard deviation of 0 has the
+#'   freedom of [summary.margmix_glmm()]; standard deviations (and sigma) are taken on the log
+#'   scale, with the normal distribution and the model-based covariance. A standard deviation of 0 has the
 #'   lower limit 0 and no upper limit (`NA`).
 #' * `"profile"`: all values whose profile log-likelihood is within qchisq(level, 1) / 2 of the
 #'   maximum. Every point of the profile is a maximum over all other parameters, found with exact
@@ -35,8 +35,8 @@
 #'   the rows: coefficients (aliased ones `NA`), `sd_<effect>|<group>`, `sigma`. Its attribute
 #'   `heading` says how they were computed.
 #' @section Conditions: errors `margmix_error_parm`, `margmix_error_argument` and those of
-#'   [summary.margmix_glmm()]; warning `margmix_warning_profile`: the profile found a higher likelihood
-#'   than the fit.
+#'   [summary.margmix_glmm()]; warning `margmix_warning_profile`: the profile found a higher
+#'   likelihood than the fit.
 #' @references
 #' Venzon, D. J. and Moolgavkar, S. H. (1988). A method for computing profile-likelihood-based
 #' confidence intervals. *Applied Statistics* **37**, 87-94.

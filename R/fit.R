@@ -44,13 +44,14 @@ fit_start_glm <- function(design, family) {
   engine_glm_start(design, family, level)
 }
 
-# Start of the optimiser: the GLM, a random-effect sd of 0.7 on the predictor's scale for each random
-# column, and the residual variance of the GLM; or what the user gives.
+# Start of the optimiser: the GLM, a random-effect sd of 0.7 on the predictor's scale for each
+# random column, and the residual variance of the GLM; or what the user gives.
 start_values <- function(problem, start_glm, start) {
   design <- problem$design
   p <- ncol(design$X)
   M <- problem$map
-  theta <- 0.7 * (design$theta_row == design$theta_col) / column_rms(design$Z)[design$theta_row + 1L]
+  scale <- column_rms(design$Z)[design$theta_row + 1L]
+  theta <- 0.7 * (design$theta_row == design$theta_col) / scale
   log_phi <- if (has_phi(problem$family)) {
     mu <- problem$family$linkinv(drop(design$X %*% start_glm$beta) + design$offset)
     log(max(mean(design$weights * (design$y - mu)^2), 1e-300))
@@ -58,7 +59,7 @@ start_values <- function(problem, start_glm, start) {
   # With an identity link the predictor has the units of the response.
   if (is_lmm(problem$family)) theta <- theta * exp(log_phi / 2)
   psi <- c(start_glm$beta, theta, log_phi)
-  if (inherits(start, "margmix_glmm")) start <- list(beta = start$beta, theta = start$theta, phi = start$phi)
+  if (inherits(start, "margmix_glmm")) start <- unclass(start)[c("beta", "theta", "phi")]
   if (!is.null(start)) psi <- user_start(psi, start, p, length(theta))
   drop(solve(M, psi))
 }
@@ -73,7 +74,11 @@ user_start <- function(psi, start, p, n_theta) {
   }
   if (bad) {
     abort("start", "`start` must be a fit, or a list of `beta`, `theta` and `phi`.",
-      given = if (is.list(start)) paste0(names(start), " of length ", lengths(start)) else class(start)[1L],
+      given = if (is.list(start)) {
+        paste0(names(start), " of length ", lengths(start))
+      } else {
+        class(start)[1L]
+      },
       hint = paste0("beta has ", p, " and theta has ", n_theta, " finite values here.")
     )
   }
@@ -83,8 +88,8 @@ user_start <- function(psi, start, p, n_theta) {
   psi
 }
 
-# A coarse rule first, then the one that is wanted from there: the Laplace optimum would cost no less
-# and is a poor start where clusters are sparse.
+# A coarse rule first, then the one that is wanted from there: the Laplace optimum would cost no
+# less and is a poor start where clusters are sparse.
 fit_quadrature <- function(problem, x, nAGQ) {
   x <- feasible_start(problem, x)
   if (is.numeric(nAGQ) && nAGQ <= 7L) {
@@ -102,12 +107,17 @@ fit_quadrature <- function(problem, x, nAGQ) {
 # Where a link restricts the mean, large random effects may leave no mode inside its range: smaller
 # ones are tried before giving up.
 feasible_start <- function(problem, x) {
+  if (!restricts_mean(problem$family)) return(x)
   theta <- ncol(problem$design$X) + seq_along(problem$design$theta_col)
   for (factor in c(1, 0.3, 0.1, 0.03)) {
     trial <- replace(x, theta, factor * x[theta])
     if (is.finite(objective_at(problem, 1L, NULL, 0L)$value(trial))) return(trial)
   }
   x
+}
+
+restricts_mean <- function(family) {
+  paste(family$family, family$link) %in% c("binomial log", "poisson identity")
 }
 
 rule_record <- function(problem, K, auto = FALSE, error = NA_real_) {
@@ -123,7 +133,8 @@ fit_lmm <- function(problem, x, REML) {
   p <- ncol(design$X)
   psi <- drop(problem$map %*% x)
   profile <- maximise_lmm(
-    design, REML, psi[p + seq_along(design$theta_row)] / sqrt(exp(psi[length(psi)])), problem$control
+    design, REML, psi[p + seq_along(design$theta_row)] * exp(-psi[length(psi)] / 2),
+    problem$control
   )
   psi <- c(profile$beta, profile$theta * sqrt(profile$phi), log(profile$phi))
   # ML: the profile is a start for the same steps as any other model. REML: it is the fit.
@@ -165,7 +176,8 @@ finish_fit <- function(problem, fitted) {
   } else {
     reml_curvature(problem, fitted$reml, flip)
   }
-  covariance <- invert_information(problem$map, curvature, active, psi_names(design, problem$family))
+  names <- psi_names(design, problem$family)
+  covariance <- invert_information(problem$map, curvature, active, names)
   list(
     beta = parts$beta, theta = parts$theta, phi = parts$phi, Lambda = Lambda,
     logLik = if (is.null(fitted$reml)) fit$value else fitted$reml$value,
@@ -216,7 +228,7 @@ report_fit <- function(design, family, estimate) {
   # On the scale of a link; a response in its own units may have any sd.
   sd_eta <- sqrt(rowSums(estimate$Lambda^2)) * column_rms(design$Z)
   if (family$family == "binomial" && any(sd_eta > 20)) {
-    warn("large_sd", "A random effect has so large a standard deviation that the data hardly bound it.",
+    warn("large_sd", "The data hardly bound the standard deviation of a random effect.",
       given = paste0(
         "sd ", signif(max(sqrt(rowSums(estimate$Lambda^2))[sd_eta > 20]), 3L), " of ",
         some_of(code(rownames(estimate$Lambda)[sd_eta > 20]))
@@ -230,7 +242,10 @@ report_fit <- function(design, family, estimate) {
       given = if (convergence$pd) {
         paste0("scaled gradient g'H^-1 g = ", signif(convergence$criterion, 2L))
       } else {
-        "the observed information is not positive definite: a direction of the parameters is not identified"
+        paste(
+          "the observed information is not positive definite:",
+          "a direction of the parameters is not identified"
+        )
       },
       hint = "Rescaling won't help; simplify the random terms, or give other `start` values."
     )
@@ -242,7 +257,7 @@ report_modes <- function(problem, estimate) {
   psi <- c(estimate$beta, estimate$theta, if (has_phi(problem$family)) log(estimate$phi))
   count <- engine_better_modes(problem$design, problem$family, psi, problem$control)
   if (!count) return(invisible())
-  warn("modes", "The integrand of some clusters has a higher mode than the one the rule is centred at.",
+  warn("modes", "The integrand of some clusters has a higher mode than the rule is centred at.",
     given = paste(count, "of", length(problem$design$levels), "clusters"),
     hint = "Their integrals may be too small; compare with another link.", count = count
   )

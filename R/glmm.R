@@ -17,8 +17,9 @@
 #'   digits of the log-likelihood where the link is logit, probit, cloglog or (Poisson) log and the
 #'   random effect's sd is at most about 2. Where a link restricts the mean (binomial log, Poisson
 #'   identity) or the integrand may have several modes (cauchit, Poisson sqrt, Gaussian log),
-#'   convergence in K is slower: with 25 points the log-likelihood of small data sets is within about
-#'   1e-3 of the integral.
+#'   convergence in K is slower. In simulated data sets of 8 clusters with one random effect of sd
+#'   at most 0.5, `K = 25` is within 1e-6 of the integral for each of these links; with two random
+#'   effects or an sd of 1 the median error is below 1e-3 and the largest is 0.02 (Poisson sqrt).
 #' @section Weights: For binomial and Poisson responses prior weights multiply a row's
 #'   log-likelihood; for a proportion they are the number of trials. For Gaussian responses they are
 #'   precisions, as in [stats::lm()]. With `glmm_control(weights_type = "frequency")` a weight of 2
@@ -27,8 +28,8 @@
 #'   `cbind(successes, failures)`; or a proportion with `weights` trials.
 #'
 #' @param formula A two-sided formula with random terms in parentheses: `(1 | g)`, `(x | g)` with
-#'   correlated and `(x || g)` with independent random effects. Several terms must share one grouping
-#'   factor. `offset()` terms may be included.
+#'   correlated and `(x || g)` with independent random effects. Several terms must share one
+#'   grouping factor. `offset()` terms may be included.
 #' @param data A data frame (tibble, data.table), list or environment; variables that are not in it
 #'   are taken from the environment of the formula. Rows of a cluster need not be adjacent.
 #' @param family [stats::binomial()] with logit, probit, cloglog, cauchit or log link,

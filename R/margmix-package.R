@@ -2,7 +2,8 @@
 #'
 #' `glmm()` fits generalized linear mixed models by exact maximum likelihood (Laplace and adaptive
 #' Gauss-Hermite quadrature) and answers conditional, cluster-specific questions. Results say which
-#' question they answer, which integration rule was used and how many rows and clusters they rest on.
+#' question they answer, which integration rule was used and how many rows and clusters they rest
+#' on.
 #'
 #' @keywords internal
 #' @useDynLib margmix, .registration = TRUE

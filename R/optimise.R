@@ -2,8 +2,8 @@
 
 #' The objective as a function of the optimiser's parameters
 #'
-#' Value and derivatives are computed together and kept for the point last visited, since nlminb asks
-#' for them one after the other.
+#' Value and derivatives are computed together and kept for the point last visited, since nlminb
+#' asks for them one after the other.
 #'
 #' @param problem list(design, family, map, control).
 #' @param K Nodes per dimension.
@@ -44,8 +44,8 @@ objective_at <- function(problem, K, modes, order) {
   )
 }
 
-# The Hessian handed to nlminb: exact until it is positive definite, and from then on carried along by
-# BFGS updates, which cost a gradient each.
+# The Hessian handed to nlminb: exact until it is positive definite, and from then on carried along
+# by BFGS updates, which cost a gradient each.
 hessian_model <- function(objective, B = NULL) {
   before <- NULL
   update <- function(x, g) {
@@ -90,8 +90,9 @@ maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL) {
   ))
   if (!is.finite(objective$value(found$par))) abort_not_finite(problem$family, K)
   if (final) {
-    found$par <- newton_steps(objective, found$par, model, 0.05 * problem$control$tolerance)
-    found$par <- newton_steps(objective, found$par, objective$hessian, 0.5 * problem$control$tolerance)
+    goal <- problem$control$tolerance
+    found$par <- newton_steps(objective, found$par, model, 0.05 * goal)
+    found$par <- newton_steps(objective, found$par, objective$hessian, 0.5 * goal)
   }
   result <- objective$at(found$par, 2L)$result
   list(
@@ -102,10 +103,9 @@ maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL) {
 }
 
 abort_not_finite <- function(family, K) {
-  restricted <- paste0(family$family, "-", family$link) %in% c("binomial-log", "poisson-identity")
   abort("no_likelihood", "The log-likelihood must be finite where the search starts and ends.",
     given = paste0("no finite value with ", family$link, " link and ", K, " quadrature points"),
-    hint = if (restricted) {
+    hint = if (restricts_mean(family)) {
       "The link restricts the mean: random effects push it past its limit. Try another link."
     } else {
       "Give other values with `start`, or check the offset and the scale of the response."
@@ -113,8 +113,8 @@ abort_not_finite <- function(family, K) {
   )
 }
 
-# nlminb stops on its own criteria, the package on g'H^-1 g: first by steps that cost a gradient, with
-# the model of the Hessian, then with the exact one, which is needed at the end anyway.
+# nlminb stops on its own criteria, the package on g'H^-1 g: first by steps that cost a gradient,
+# with the model of the Hessian, then with the exact one, which is needed at the end anyway.
 newton_steps <- function(objective, x, hessian, tolerance) {
   for (step in 1:6) {
     direction <- newton_direction(objective$gradient(x), hessian(x))

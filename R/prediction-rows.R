@@ -35,7 +35,10 @@ check_group_given <- function(object, newdata) {
   if (!length(absent)) return(invisible())
   abort("newdata", "`newdata` must have the grouping variable: each cluster has its own mean.",
     given = paste("no", some_of(code(absent))), variables = absent,
-    hint = "predict(random_effects = \"integrate\") gives means of the population, without clusters."
+    hint = paste(
+      "predict(random_effects = \"integrate\") gives means of the population,",
+      "without clusters."
+    )
   )
 }
 

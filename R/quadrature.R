@@ -73,8 +73,8 @@ note_quadrature <- function(K, q, error, control) {
 #'
 #' @param x Start of the optimiser.
 #' @param near A fit by another rule to start from instead; its Hessian is close to the one wanted.
-#' @details Where the search ends at a point that is no maximum, other sizes of the random effects are
-#'   tried as a start and the best result is kept.
+#' @details Where the search ends at a point that is no maximum, other sizes of the random effects
+#'   are tried as a start and the best result is kept.
 #' @noRd
 maximise_K <- function(problem, K, x, near = list(x = x)) {
   fit <- maximise(problem, K, near$x, near$modes, hessian = near$hessian)

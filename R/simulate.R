@@ -43,8 +43,8 @@
 #' sapply(new, function(y) coef(refit(fit, y))["treatmentdrug"])
 #' @importFrom stats simulate
 #' @export
-simulate.margmix_glmm <- function(object, nsim = 1, seed = NULL, re.form = NA, newdata = NULL, trials = 1,
-                          ...) {
+simulate.margmix_glmm <- function(object, nsim = 1, seed = NULL, re.form = NA, newdata = NULL,
+                                  trials = 1, ...) {
   check_dots(..., known = names(formals(simulate.margmix_glmm)))
   conditional <- !is_zero_form(re.form)
   plan <- simulation_plan(object, newdata, trials)

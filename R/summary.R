@@ -43,8 +43,8 @@
 #' @param x A summary.
 #' @param digits Significant digits to print.
 #' @param ... Not used.
-#' @return A list of class `summary.margmix_glmm`: `coefficients` (data frame: `estimate`, `std.error`,
-#'   `df`, `statistic`, `p.value`, `conf.low`, `conf.high`), `vcov`, `varcor`, `words` (which
+#' @return A list of class `summary.margmix_glmm`: `coefficients` (data frame: `estimate`,
+#'   `std.error`, `df`, `statistic`, `p.value`, `conf.low`, `conf.high`), `vcov`, `varcor`, `words` (which
 #'   covariance and degrees of freedom), `error` (estimated integration error), `se_ratio` (robust
 #'   over model-based), `remarks`, and `fit`.
 #' @section Conditions: errors `margmix_error_argument`, `margmix_error_vcov`,
@@ -94,7 +94,9 @@ print.summary.margmix_glmm <- function(x, digits = max(3L, getOption("digits") -
 
 #' @rdname summary.margmix_glmm
 #' @export
-vcov.summary.margmix_glmm <- function(object, ...) complete_vcov(object$vcov, object$fit$design$aliased)
+vcov.summary.margmix_glmm <- function(object, ...) {
+  complete_vcov(object$vcov, object$fit$design$aliased)
+}
 
 #' @rdname summary.margmix_glmm
 #' @export

@@ -49,8 +49,8 @@
 #' sqrt(diag(vcov(fit, type = "KC")))
 #' vcov(fit, full = TRUE)
 #' @export
-vcov.margmix_glmm <- function(object, type = c("model", "robust", "KC"), full = FALSE, complete = TRUE,
-                      ...) {
+vcov.margmix_glmm <- function(object, type = c("model", "robust", "KC"), full = FALSE,
+                              complete = TRUE, ...) {
   check_dots(..., known = names(formals(vcov.margmix_glmm)))
   type <- one_of(type, c("model", "robust", "KC"), "type")
   V <- if (full) full_vcov(object, type) else beta_vcov(object, type)$vcov

@@ -4,6 +4,7 @@
 #   Rscript bench/run.R quick    a tenth of the rows (or BENCH_QUICK=1)
 #   Rscript bench/run.R scaling  only the growth of time and memory
 #   Rscript bench/run.R peers    only the comparison
+#   Rscript bench/run.R targets  the comparison with the peers that have a ratio to reach
 #
 # Writes results.csv and results.md beside this file (quick: results-quick.*). Every time is that of
 # the whole call, formula and model frame included, with one thread.
@@ -70,7 +71,8 @@ run_case <- function(id) {
   data <- case_data(case)
   mine <- run_one(id, case, data, "margmix", runs = 7L)
   rows <- list(mine$row)
-  for (peer in names(case$peers)) {
+  peers <- if ("targets" %in% arguments) case$peers[!is.na(case$peers)] else case$peers
+  for (peer in names(peers)) {
     if (!requireNamespace(peer, quietly = TRUE)) {
       message(peer, " is not installed: left out")
       next
@@ -107,7 +109,7 @@ text <- c(
   if (quick) "Quick run: a tenth of the rows that the work column states.", ""
 )
 started <- proc.time()[["elapsed"]]
-if (!"peers" %in% arguments) {
+if (!any(c("peers", "targets") %in% arguments)) {
   scaling <- scaling_text(shrink, file.path(here, "fresh.R"))
   writeLines(c(text, scaling), paste0(results, ".md"))
 } else {

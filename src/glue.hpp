@@ -41,8 +41,13 @@ inline margmix::Design design(const Rcpp::List& list) {
   rows.y = doubles(list, "y", n);
   rows.size = unless_one(doubles(list, "trials", n), n);
   rows.weight = unless_one(doubles(list, "weights", n), n);
-  return {X, Z, rows, margmix::VectorMap(doubles(list, "offset", n), n), integers(list, "start"),
-          integers(list, "theta_row"), integers(list, "theta_col")};
+  return {X,
+          Z,
+          rows,
+          margmix::VectorMap(doubles(list, "offset", n), n),
+          integers(list, "start"),
+          integers(list, "theta_row"),
+          integers(list, "theta_col")};
 }
 
 // list(family, link, weights_type)

@@ -15,27 +15,27 @@ Rcpp::List glmm_objective_(const Rcpp::List& design, const Rcpp::List& family,
   const auto f = glue::family(family);
   if (psi.size() != parameter_count(d, *f)) Rcpp::stop("internal: `psi` has the wrong length");
   const ObjectiveRequest request{ask["order"], ask["scores"], ask["information"]};
-  const ObjectiveResult r =
-      objective(d, *f, product_rule(K, d.q()), VectorMap(psi.begin(), psi.size()),
-                MatrixMap(modes.begin(), modes.nrow(), modes.ncol()), request,
-                glue::context(threads));
+  const ObjectiveResult r = objective(
+      d, *f, product_rule(K, d.q()), VectorMap(psi.begin(), psi.size()),
+      MatrixMap(modes.begin(), modes.nrow(), modes.ncol()), request, glue::context(threads));
   glue::stop_if_interrupted(r.status);
   return Rcpp::List::create(
       Rcpp::_["value"] = r.value, Rcpp::_["gradient"] = glue::vector(r.gradient),
       Rcpp::_["hessian"] = glue::matrix(r.hessian), Rcpp::_["modes"] = glue::matrix(r.modes),
       Rcpp::_["scores"] = glue::matrix(r.scores),
-      Rcpp::_["information"] = glue::matrix(r.information), Rcpp::_["status"] = glue::name(r.status));
+      Rcpp::_["information"] = glue::matrix(r.information),
+      Rcpp::_["status"] = glue::name(r.status));
 }
 
 // [[Rcpp::export]]
 Rcpp::List glm_start_(const Rcpp::List& design, const Rcpp::List& family, double level) {
   const Design d = glue::design(design);
   const GlmFit fit = fit_glm(d, *glue::family(family), constant_start(d, level));
-  return Rcpp::List::create(
-      Rcpp::_["beta"] = glue::vector(fit.beta), Rcpp::_["information"] = glue::matrix(fit.information),
-      Rcpp::_["value"] = fit.value, Rcpp::_["max_abs_eta"] = fit.largest_eta,
-      Rcpp::_["converged"] = fit.converged, Rcpp::_["info_pd"] = fit.definite,
-      Rcpp::_["iterations"] = fit.iterations);
+  return Rcpp::List::create(Rcpp::_["beta"] = glue::vector(fit.beta),
+                            Rcpp::_["information"] = glue::matrix(fit.information),
+                            Rcpp::_["value"] = fit.value, Rcpp::_["max_abs_eta"] = fit.largest_eta,
+                            Rcpp::_["converged"] = fit.converged, Rcpp::_["info_pd"] = fit.definite,
+                            Rcpp::_["iterations"] = fit.iterations);
 }
 
 // [[Rcpp::export]]
@@ -62,11 +62,11 @@ Rcpp::List glmm_posterior_(const Rcpp::List& design, const Rcpp::List& family,
                                 MatrixMap(modes.begin(), modes.nrow(), modes.ncol()), median,
                                 glue::context(threads));
   glue::stop_if_interrupted(r.status);
-  return Rcpp::List::create(
-      Rcpp::_["mode"] = glue::matrix(r.mode), Rcpp::_["mean"] = glue::matrix(r.mean),
-      Rcpp::_["median"] = glue::matrix(r.median),
-      Rcpp::_["mode_variance"] = glue::matrix(r.mode_variance),
-      Rcpp::_["variance"] = glue::matrix(r.variance));
+  return Rcpp::List::create(Rcpp::_["mode"] = glue::matrix(r.mode),
+                            Rcpp::_["mean"] = glue::matrix(r.mean),
+                            Rcpp::_["median"] = glue::matrix(r.median),
+                            Rcpp::_["mode_variance"] = glue::matrix(r.mode_variance),
+                            Rcpp::_["variance"] = glue::matrix(r.variance));
 }
 
 // [[Rcpp::export]]
@@ -74,8 +74,8 @@ Rcpp::NumericVector glmm_prediction_variance_(const Rcpp::List& design, const Rc
                                               const Rcpp::NumericVector& psi,
                                               const Rcpp::NumericMatrix& modes,
                                               const Rcpp::NumericMatrix& mode_variance,
-                                              const Rcpp::List& rows,
-                                              const Rcpp::NumericMatrix& V, int threads) {
+                                              const Rcpp::List& rows, const Rcpp::NumericMatrix& V,
+                                              int threads) {
   const Design d = glue::design(design);
   const auto f = glue::family(family);
   const MatrixXd tangents =
@@ -93,7 +93,6 @@ Rcpp::NumericVector glmm_prediction_variance_(const Rcpp::List& design, const Rc
 int glmm_better_modes_(const Rcpp::List& design, const Rcpp::List& family,
                        const Rcpp::NumericVector& psi, int threads) {
   const Design d = glue::design(design);
-  return static_cast<int>(clusters_with_better_modes(d, *glue::family(family),
-                                                     VectorMap(psi.begin(), psi.size()),
-                                                     glue::context(threads)));
+  return static_cast<int>(clusters_with_better_modes(
+      d, *glue::family(family), VectorMap(psi.begin(), psi.size()), glue::context(threads)));
 }

@@ -23,9 +23,8 @@ Rcpp::List kauermann_carroll_(const Rcpp::NumericMatrix& scores,
 Rcpp::List population_mean_(const Rcpp::NumericVector& eta, const Rcpp::NumericVector& s,
                             const Rcpp::List& family) {
   const auto f = glue::family(family);
-  const PopulationMeanRule rule({Rcpp::as<std::string>(family["family"]),
-                                 Rcpp::as<std::string>(family["link"]), false},
-                                *f);
+  const PopulationMeanRule rule(
+      {Rcpp::as<std::string>(family["family"]), Rcpp::as<std::string>(family["link"]), false}, *f);
   const R_xlen_t n = eta.size();
   Rcpp::NumericVector mean(n), d_eta(n), d_s(n);
   for (R_xlen_t j = 0; j < n; ++j) {

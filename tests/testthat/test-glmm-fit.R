@@ -64,6 +64,28 @@ test_that("a start at zero variance does not stay there", {
   expect_length(again$boundary, 0)
 })
 
+test_that("a zero variance is left where the likelihood rises away from it, and only there", {
+  at_zero <- function(data) {
+    design <- front(y ~ x + (x | id), data, binomial)$design
+    family <- binomial()
+    start <- fit_start_glm(design, family)
+    problem <- list(
+      design = design, family = family, map = parameter_map(design, family, start),
+      control = glmm_control()
+    )
+    x <- solve(problem$map, c(start$beta, 0, 0, 0))
+    psi <- c(start$beta, 0, 0, 0)
+    fit <- list(x = x, result = engine_evaluate(design, family, psi, 5L, 2L))
+    value <- function(x) engine_evaluate(design, family, drop(problem$map %*% x), 5L)$value
+    list(now = value(x), escape = escape_from_zero(problem, fit), value = value)
+  }
+  varied <- at_zero(line_data(0, 3))
+  expect_gt(varied$value(varied$escape), varied$now)
+  d <- data.frame(id = rep(1:10, each = 6), x = rep(c(-1, -0.5, 0, 0.3, 0.8, 1.2), 10))
+  d$y <- rep(c(0, 1, 0, 0, 1, 1), 10)
+  expect_null(at_zero(d)$escape)
+})
+
 test_that("starts: far ones, another fit, and a fit with another rule", {
   d <- line_data(0.5, 4)
   fit <- quiet_fit(y ~ x + (x | id), d, binomial(), nAGQ = 7)

@@ -100,3 +100,22 @@ test_that("a rule of few nodes errs, and the error falls with K", {
   expect_gt(error[1], 1e-3)
   expect_true(all(diff(log(error)) < -1))
 })
+
+test_that("25 points are as accurate as the help page says where a link is restricted", {
+  file <- test_path("..", "reference", "restricted-links.csv")
+  skip_if_not(file.exists(file), "reference tables")
+  table <- read.csv(file)
+  table$error <- mapply(function(name, q, sd, seed, exact) {
+    family <- all_families()[[name]]
+    model <- toy_model(family, q, m = 8L, sd = sd, seed = 100L + seed)
+    abs(toy_engine(model, family, 25L)$value - exact)
+  }, table$name, table$q, table$sd, table$seed, table$exact)
+  easy <- table$q == 1 & table$sd <= 0.5
+  expect_lt(max(table$error[easy]), 1e-6)
+  expect_lt(max(table$error), 0.02)
+  groups <- aggregate(error ~ name + q + sd, table, median)
+  expect_lt(max(groups$error), 1e-3)
+  # the page speaks of what is there, not of less
+  expect_gt(max(table$error), 0.01)
+  expect_setequal(table$name, setdiff(names(all_families()), smooth_families))
+})

@@ -8,12 +8,12 @@ namespace margmix {
 
 // Rows are sorted by cluster: cluster i has rows start[i] .. start[i + 1] - 1.
 struct Design {
-  MatrixMap X;                     // n x p, full column rank
-  MatrixMap Z;                     // n x q, columns of all random terms
-  Rows response;                   // n rows
-  VectorMap offset;                // n
-  IntegerMap start;                // clusters + 1
-  IntegerMap theta_row, theta_col; // free entries of the lower-triangular Lambda (q x q)
+  MatrixMap X;                      // n x p, full column rank
+  MatrixMap Z;                      // n x q, columns of all random terms
+  Rows response;                    // n rows
+  VectorMap offset;                 // n
+  IntegerMap start;                 // clusters + 1
+  IntegerMap theta_row, theta_col;  // free entries of the lower-triangular Lambda (q x q)
 
   Index clusters() const { return start.size() - 1; }
   Index first(Index i) const { return start[i]; }

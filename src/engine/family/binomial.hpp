@@ -23,7 +23,9 @@ inline double binomial_constant(const Rows& r) {
 }
 
 // log |1 - exp(x)| and its relatives are written with log1p and expm1 throughout.
-inline double log1p_exp(double x) { return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
+inline double log1p_exp(double x) {
+  return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
+}
 
 // Canonical link. l = y eta - size log(1 + e^eta). The logarithm of a product of the factors
 // (1 + e^-|eta|) <= 2 is taken once per run of rows, not once per row.
@@ -136,7 +138,8 @@ class BinomialProbit final : public RowwiseFamily<BinomialProbit> {
       const double e = 2 / (a + k), d = 1 / (a + e), r = a + d;
       return {-0.5 * x * x - kLogRoot2Pi - std::log(r), r, -r * d, d * d * e * (k - e) * r};
     }
-    const double cdf = 0.5 * std::erfc(-x * M_SQRT1_2_), density = std::exp(-0.5 * x * x - kLogRoot2Pi);
+    const double cdf = 0.5 * std::erfc(-x * M_SQRT1_2_),
+                 density = std::exp(-0.5 * x * x - kLogRoot2Pi);
     const double l = x > 0 ? std::log1p(-0.5 * std::erfc(x * M_SQRT1_2_)) : std::log(cdf);
     const double r = density / cdf, d2 = -r * (x + r);
     return {l, r, d2, -d2 * (x + r) - r * (1 + d2)};
@@ -159,9 +162,7 @@ class BinomialProbit final : public RowwiseFamily<BinomialProbit> {
     const double density = std::exp(-0.5 * eta * eta) * 0.39894228040143267794;
     return {0.5 * std::erfc(-eta * M_SQRT1_2_), density, -eta * density};
   }
-  double link(double mu) const override {
-    return -std::sqrt(2.0) * boost::math::erfc_inv(2 * mu);
-  }
+  double link(double mu) const override { return -std::sqrt(2.0) * boost::math::erfc_inv(2 * mu); }
 
  private:
   static constexpr double M_SQRT1_2_ = 0.70710678118654752440;

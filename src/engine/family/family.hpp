@@ -57,8 +57,8 @@ class Family {
   // With an identity link eta has the units of the response.
   virtual double longest_step() const { return 5.0; }
 
-  // Is l = y eta - c(exp(eta))? Then a product rule needs no exp per node: rows_exp takes E = exp(eta)
-  // and returns the sum of -w c(E).
+  // Is l = y eta - c(exp(eta))? Then a product rule needs no exp per node: rows_exp takes E =
+  // exp(eta) and returns the sum of -w c(E).
   virtual bool through_exp() const { return false; }
   virtual double rows_exp(const Rows&, const double* /*E*/, double* /*g*/, double* /*W*/) const {
     return kNaN;
@@ -101,8 +101,7 @@ class RowwiseFamily : public Family {
 
  private:
   template <int Order>
-  double sweep(const Rows& r, const double* eta, double* g, double* W, double* T,
-               double* F) const {
+  double sweep(const Rows& r, const double* eta, double* g, double* W, double* T, double* F) const {
     const Derived& self = static_cast<const Derived&>(*this);
     double sum = 0;
     for (Index j = 0; j < r.n; ++j) {

@@ -77,8 +77,8 @@ class Cluster {
 
   // nodes
   VectorXd rho_;
-  VectorQ<Q> s1_;   // sum rho z
-  SquareQ<Q> S2_;   // sum rho z z'
+  VectorQ<Q> s1_;  // sum rho z
+  SquareQ<Q> S2_;  // sum rho z z'
   // mode rows
   VectorXd T_, F_;
   // adjoints
@@ -91,21 +91,25 @@ class Cluster {
   // tangents: directions are D0 columns in eta0 (X, or the identity where p > n) and n_theta
   bool row_directions_ = false;
   Index D0_ = 0, D_ = 0;
-  MatrixXd N_;                       // n x D0
-  MatrixXd deta_, dW_;               // n x D
-  Eigen::Matrix<double, Q, Dynamic> du_;   // q x D
+  MatrixXd N_;                            // n x D0
+  MatrixXd deta_, dW_;                    // n x D
+  Eigen::Matrix<double, Q, Dynamic> du_;  // q x D
   std::vector<SquareQ<Q>> dA_, dP_, dS2_;
   std::vector<VectorQ<Q>> ds1_;
-  MatrixXd dB_, GdB_, deta0b_;       // N x D (1 + q): drho, drho z'; n x D (1 + q); n x D
+  MatrixXd dB_, GdB_, deta0b_;  // N x D (1 + q): drho, drho z'; n x D (1 + q); n x D
   VectorXd dgbar_, deb_;
   RowsByQ<Q> dGam_;
-  MatrixXd dtheta_;                  // n_theta x D: tangents of the theta gradient
+  MatrixXd dtheta_;  // n_theta x D: tangents of the theta gradient
 };
 
 template <int Q>
 Cluster<Q>::Cluster(const Design& design, const Family& family, const ProductRule& rule,
                     const Parameters& psi)
-    : design_(design), family_(family), rule_(rule), psi_(psi), laplace_(rule.K == 1),
+    : design_(design),
+      family_(family),
+      rule_(rule),
+      psi_(psi),
+      laplace_(rule.K == 1),
       nodes_(family, rule) {
   const Index most = design.largest_cluster();
   mode_.reserve(most, q());
@@ -358,8 +362,7 @@ void Cluster<Q>::tangent_of_moments(Index d, Index j) {
   }
   const MatrixXd& M = moments_.W;
   double dgbar = GdB_(j, d) - M(j, 0) * deta;
-  for (Index r = 0; r < q(); ++r)
-    dGam_(j, r) = GdB_(j, D_ + d * q() + r) - M(j, 1 + r) * deta;
+  for (Index r = 0; r < q(); ++r) dGam_(j, r) = GdB_(j, D_ + d * q() + r) - M(j, 1 + r) * deta;
   for (Index s = 0; s < q(); ++s) {
     double de = moves_Lambda(d) ? Z(j, dL_row(d)) * mode_.P(dL_column(d), s) : 0.0;
     for (Index r = 0; r <= s; ++r) de += V(j, r) * dP_[d](r, s);
@@ -377,7 +380,7 @@ template <int Q>
 void Cluster<Q>::tangent_of_gradient(Index d) {
   const auto& m = moments_;
   const VectorXd& W = mode_.W;
-  const SquareQ<Q> &P = mode_.P, &dP = dP_[d];
+  const SquareQ<Q>&P = mode_.P, &dP = dP_[d];
   const SquareQ<Q> L = psi_.Lambda, dL = dLambda(d);
   const VectorQ<Q> du = du_.col(d);
   const bool in_Lambda = moves_Lambda(d);

@@ -19,7 +19,7 @@ struct LmmResult {
   double value = -kInf;  // log-likelihood or REML criterion, full constants
   VectorXd gradient;     // in theta (relative), and log phi when phi was given
   VectorXd beta;
-  MatrixXd B;            // X'V^-1 X at phi = 1
+  MatrixXd B;  // X'V^-1 X at phi = 1
   double phi = kNaN;
   Status status = Status::ok;
 };
@@ -121,8 +121,7 @@ inline LmmResult LmmObjective::operator()(const double* theta, double log_phi,
   const double N = reml_ ? rows - p : rows;
   const bool profiled = std::isnan(log_phi);
   out.phi = profiled ? rss / N : std::exp(log_phi);
-  const double log_det_B =
-      reml_ ? 2 * B.matrixLLT().diagonal().array().log().sum() : 0.0;
+  const double log_det_B = reml_ ? 2 * B.matrixLLT().diagonal().array().log().sum() : 0.0;
   out.value = -0.5 * (log_det + log_det_B + N * (kLog2Pi + std::log(out.phi)) + rss / out.phi -
                       log_weights);
   if (!(rss > 0)) out.status = Status::not_finite;

@@ -21,9 +21,9 @@ namespace margmix {
 // Sums over nodes with weights rho, by row.
 template <int Q>
 struct NodeMoments {
-  VectorXd g;    // n: sum rho g
-  RowsByQ<Q> gz; // n x q: sum rho g z'
-  MatrixXd W;    // n x (1 + q + q (q + 1) / 2): sum rho W, rho W z', rho W z_r z_s (r <= s)
+  VectorXd g;     // n: sum rho g
+  RowsByQ<Q> gz;  // n x q: sum rho g z'
+  MatrixXd W;     // n x (1 + q + q (q + 1) / 2): sum rho W, rho W z', rho W z_r z_s (r <= s)
 };
 
 template <int Q>
@@ -68,11 +68,11 @@ class Nodes {
   const Mode<Q>* mode_ = nullptr;
   int order_ = 0;
   Index n_ = 0, chunk_ = 0;
-  RowsByQ<Q> VP_;           // n x q
+  RowsByQ<Q> VP_;  // n x q
   VectorXd lsum_, eta_, exp_mode_;
-  MatrixXd G_, W_;          // chunk x N
-  MatrixXd partial_;        // chunk x q: running products of exponentials
-  std::vector<MatrixXd> F_; // q of chunk x K: exp(VP z)
+  MatrixXd G_, W_;           // chunk x N
+  MatrixXd partial_;         // chunk x q: running products of exponentials
+  std::vector<MatrixXd> F_;  // q of chunk x K: exp(VP z)
   // Poisson, log link, one shift per node shared by the rows: g_jk = wy_j - mu_j f_k.
   bool collapsed_ = false;
   VectorXd wy_, mu_, f_;
@@ -93,7 +93,8 @@ void Nodes<Q>::evaluate(const Rows& rows, const Mode<Q>& mode, int order) {
   collapsed_ = collapses();
   if (collapsed_) return evaluate_collapsed();
   chunk_ = std::max<Index>(1, std::min(n_, kChunkEntries / N));
-  if (eta_.size() < chunk_) eta_.resize(chunk_), exp_mode_.resize(chunk_), partial_.resize(chunk_, q);
+  if (eta_.size() < chunk_)
+    eta_.resize(chunk_), exp_mode_.resize(chunk_), partial_.resize(chunk_, q);
   for (Index first = 0; first < n_; first += chunk_)
     fill(first, std::min(chunk_, n_ - first), true);
 }
@@ -103,7 +104,8 @@ void Nodes<Q>::fill(Index first, Index count, bool add_to_lsum) {
   const Index N = rule_.size(), q = VP_.cols();
   if (order_ >= 1) G_.resize(count, N);
   if (order_ >= 2) W_.resize(count, N);
-  if (family_.through_exp() && exp_is_safe(first, count)) return fill_exp(first, count, add_to_lsum);
+  if (family_.through_exp() && exp_is_safe(first, count))
+    return fill_exp(first, count, add_to_lsum);
   const Rows part = rows_.part(first, count);
   for (Index k = 0; k < N; ++k) {
     for (Index j = 0; j < count; ++j) {
@@ -111,8 +113,9 @@ void Nodes<Q>::fill(Index first, Index count, bool add_to_lsum) {
       for (Index r = 0; r < q; ++r) x += VP_(first + j, r) * rule_.z(r, k);
       eta_[j] = x;
     }
-    store(k, family_.rows(part, eta_.data(), order_ >= 1 ? G_.col(k).data() : nullptr,
-                          order_ >= 2 ? W_.col(k).data() : nullptr, nullptr, nullptr),
+    store(k,
+          family_.rows(part, eta_.data(), order_ >= 1 ? G_.col(k).data() : nullptr,
+                       order_ >= 2 ? W_.col(k).data() : nullptr, nullptr, nullptr),
           add_to_lsum);
   }
 }
@@ -176,9 +179,10 @@ void Nodes<Q>::fill_exp(Index first, Index count, bool add_to_lsum) {
       else
         for (Index j = 0; j < count; ++j) product[j] = before[j] * factor[j];
     }
-    store(k, linear + family_.rows_exp(part, partial_.col(q - 1).data(),
-                                       order_ >= 1 ? G_.col(k).data() : nullptr,
-                                       order_ >= 2 ? W_.col(k).data() : nullptr),
+    store(k,
+          linear + family_.rows_exp(part, partial_.col(q - 1).data(),
+                                    order_ >= 1 ? G_.col(k).data() : nullptr,
+                                    order_ >= 2 ? W_.col(k).data() : nullptr),
           add_to_lsum);
   }
 }
@@ -265,9 +269,7 @@ void Nodes<Q>::apply(const MatrixXd& B, MatrixXd& out) {
     return;
   }
   out.resize(n_, B.cols());
-  for_each_chunk([&](Index first, Index count) {
-    multiply(G_, B, out.middleRows(first, count));
-  });
+  for_each_chunk([&](Index first, Index count) { multiply(G_, B, out.middleRows(first, count)); });
 }
 
 template <int Q>

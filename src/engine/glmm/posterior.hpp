@@ -54,8 +54,8 @@ class CoordinatePosterior {
     if (family_.log_concave()) start_ = mode_.u;
     nodes_.evaluate(rows_, mode_, 0);
     const MatrixXd u = (mode_.P * inner_.z).colwise() + mode_.u;
-    const VectorXd a = inner_.log_weight + nodes_.lsum() -
-                       0.5 * u.colwise().squaredNorm().transpose();
+    const VectorXd a =
+        inner_.log_weight + nodes_.lsum() - 0.5 * u.colwise().squaredNorm().transpose();
     const double most = a.maxCoeff();
     return mode_.log_det_P + most + std::log((a.array() - most).exp().sum()) - 0.5 * w * w;
   }
@@ -69,8 +69,7 @@ class CoordinatePosterior {
     const double level = (*this)(mean);
     std::vector<double> cumulative(kPanels + 1, 0.0);
     for (int k = 0; k < kPanels; ++k)
-      cumulative[k + 1] =
-          cumulative[k] + panel(from + k * width, from + (k + 1) * width, level);
+      cumulative[k + 1] = cumulative[k] + panel(from + k * width, from + (k + 1) * width, level);
     const double half = 0.5 * cumulative[kPanels];
     int k = 0;
     while (k + 1 < kPanels && cumulative[k + 1] < half) ++k;
@@ -80,7 +79,7 @@ class CoordinatePosterior {
     for (int iteration = 0; iteration < 60; ++iteration) {
       const double excess = cumulative[k] + panel(left, x, level) - half;
       (excess > 0 ? high : low) = x;
-      double next = x - excess / std::exp((*this)(x) - level);
+      double next = x - excess / std::exp((*this)(x)-level);
       if (!(next > low && next < high)) next = 0.5 * (low + high);
       if (std::fabs(next - x) < 1e-11 * sd) return next;
       x = next;
@@ -91,7 +90,7 @@ class CoordinatePosterior {
  private:
   double panel(double from, double to, double level) {
     if (to <= from) return 0;
-    auto density = [&](double w) { return std::exp((*this)(w) - level); };
+    auto density = [&](double w) { return std::exp((*this)(w)-level); };
     return boost::math::quadrature::gauss<double, 10>::integrate(density, from, to);
   }
 
@@ -110,7 +109,8 @@ void posterior_shard(const Design& design, const Family& family, const ProductRu
                      const Parameters& psi, const MatrixXd& modes, bool with_median,
                      const Block& block, Posterior& out) {
   const Index q = design.q();
-  const ProductRule inner = product_rule(q == 1 ? 1 : std::min(rule.K, 25), std::max<Index>(1, q - 1));
+  const ProductRule inner =
+      product_rule(q == 1 ? 1 : std::min(rule.K, 25), std::max<Index>(1, q - 1));
   Cluster<Q> cluster(design, family, rule, psi);
   for (Index i = block.first; i < block.last; ++i) {
     VectorQ<Q> start = VectorQ<Q>::Zero(q);
@@ -130,10 +130,9 @@ void posterior_shard(const Design& design, const Family& family, const ProductRu
     for (Index c = 0; with_median && c < q; ++c) {
       CoordinatePosterior posterior(design, family, psi, i, c, inner);
       const double scale = posterior.scale();
-      out.median(c, i) =
-          scale == 0 ? 0.0
-                     : scale * posterior.median(out.mean(c, i) / scale,
-                                                std::sqrt(variance(c, c)) / scale);
+      out.median(c, i) = scale == 0 ? 0.0
+                                    : scale * posterior.median(out.mean(c, i) / scale,
+                                                               std::sqrt(variance(c, c)) / scale);
     }
   }
 }
@@ -147,13 +146,12 @@ inline Posterior posterior(const Design& design, Family& family, const ProductRu
   Posterior out;
   out.mode = out.mean = out.median = MatrixXd::Constant(q, m, kNaN);
   out.variance = out.mode_variance = MatrixXd::Constant(q * q, m, kNaN);
-  const bool finished =
-      for_each_block(cluster_blocks(m), context, [&](int, const Block& block) {
-        dispatch_q(q, [&](auto Q) {
-          posterior_shard<decltype(Q)::value>(design, family, rule, parameters, modes, with_median,
-                                              block, out);
-        });
-      });
+  const bool finished = for_each_block(cluster_blocks(m), context, [&](int, const Block& block) {
+    dispatch_q(q, [&](auto Q) {
+      posterior_shard<decltype(Q)::value>(design, family, rule, parameters, modes, with_median,
+                                          block, out);
+    });
+  });
   if (!finished) out.status = Status::interrupted;
   return out;
 }
@@ -165,8 +163,8 @@ inline MatrixXd mode_tangents(const Design& design, Family& family, const Vector
   const Parameters parameters(design, psi.data(), family.has_dispersion());
   family.set_log_dispersion(parameters.log_phi);
   const ProductRule laplace = product_rule(1, design.q());
-  MatrixXd out = MatrixXd::Constant(design.q() * parameter_count(design, family),
-                                    design.clusters(), kNaN);
+  MatrixXd out =
+      MatrixXd::Constant(design.q() * parameter_count(design, family), design.clusters(), kNaN);
   for_each_block(cluster_blocks(design.clusters()), context, [&](int, const Block& block) {
     Cluster<Dynamic> cluster(design, family, laplace, parameters);
     for (Index i = block.first; i < block.last; ++i) {
@@ -234,7 +232,8 @@ inline VectorXd prediction_variance(const Design& design, const MatrixXd& Lambda
     }
     const MatrixMap du(tangents.col(i).data(), q, P);
     d += du.transpose() * (Lambda.transpose() * z);
-    for (Index k = 0; k < t; ++k) d[p + k] += z[design.theta_row[k]] * modes(design.theta_col[k], i);
+    for (Index k = 0; k < t; ++k)
+      d[p + k] += z[design.theta_row[k]] * modes(design.theta_col[k], i);
     out[j] = d.dot(V * d) + z.dot(MatrixMap(mode_variance.col(i).data(), q, q) * z);
   }
   return out;

@@ -35,7 +35,8 @@ inline KauermannCarroll kauermann_carroll(const MatrixMap& scores, const MatrixM
   // Per contrast: sum d, sum d^2, sum d f'B^-1 f, and sum f f'.
   VectorXd sum_d = VectorXd::Zero(k), sum_dd = sum_d, sum_dff = sum_d;
   std::vector<MatrixXd> sum_ff(k, MatrixXd::Zero(p, p));
-  // Where l = 1 one cluster alone determines a direction of beta: whatever has a part in it has no SE.
+  // Where l = 1 one cluster alone determines a direction of beta: whatever has a part in it has no
+  // SE.
   const MatrixXd coefficients = Lower.solve(MatrixXd::Identity(p, p)), K = Lower.solve(contrasts);
   Eigen::Array<bool, Dynamic, 1> lost_row = Eigen::Array<bool, Dynamic, 1>::Constant(p, false);
   Eigen::Array<bool, Dynamic, 1> lost_df = Eigen::Array<bool, Dynamic, 1>::Constant(k, false);

@@ -8,7 +8,8 @@ namespace margmix {
 
 using MatrixRef = Eigen::Ref<const MatrixXd, 0, Eigen::OuterStride<>>;
 
-void multiply(const MatrixRef& A, const MatrixRef& B, Eigen::Ref<MatrixXd> out);            // A B
-void add_transposed_multiply(const MatrixRef& A, const MatrixRef& B, Eigen::Ref<MatrixXd> out);  // += A'B
+void multiply(const MatrixRef& A, const MatrixRef& B, Eigen::Ref<MatrixXd> out);  // A B
+void add_transposed_multiply(const MatrixRef& A, const MatrixRef& B,
+                             Eigen::Ref<MatrixXd> out);  // += A'B
 
 }  // namespace margmix

@@ -25,8 +25,7 @@ struct Block {
 inline std::vector<Block> cluster_blocks(Index clusters, Index most = 256) {
   const Index count = std::max<Index>(1, std::min(clusters, most));
   std::vector<Block> blocks(count);
-  for (Index b = 0; b < count; ++b)
-    blocks[b] = {b * clusters / count, (b + 1) * clusters / count};
+  for (Index b = 0; b < count; ++b) blocks[b] = {b * clusters / count, (b + 1) * clusters / count};
   return blocks;
 }
 

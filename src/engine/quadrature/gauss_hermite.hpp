@@ -56,9 +56,9 @@ inline HermiteRule gauss_hermite(int K) {
 }
 
 // Product rule in q dimensions, last index fastest. Corner nodes are left out when they are further
-// out than the last node of an axis and of weight below e^-46 (1e-20): what they add is no more than
-// what the line rule leaves out. The weight alone is no reason, since an integrand with a flat side
-// can still be large there.
+// out than the last node of an axis and of weight below e^-46 (1e-20): what they add is no more
+// than what the line rule leaves out. The weight alone is no reason, since an integrand with a flat
+// side can still be large there.
 struct ProductRule {
   int K = 1;
   HermiteRule line;
