@@ -28,8 +28,8 @@
 #' @param type `"mode"`, `"mean"` or `"median"`.
 #' @param condVar `TRUE` to add the conditional variances.
 #' @param ... Not used; for `plot()`, passed to [graphics::plot.default()].
-#' @return `ranef()`: a list of class `ranef.margmix_glmm`, named by the grouping factor, with a data
-#'   frame
+#' @return `ranef()`: a list of class `ranef.margmix_glmm`, named by the grouping factor, with a
+#'   data frame
 #'   that has a row for each cluster (its label) and a column for each effect, in units of the
 #'   predictor; its attribute `postVar` (q x q x m) has the conditional variances.
 #'

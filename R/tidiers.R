@@ -36,7 +36,8 @@ NULL
 #' @rdname glmm-tidiers
 #' @export
 tidy.margmix_glmm <- function(x, effects = c("ran_pars", "fixed"), conf.int = FALSE,
-                              conf.level = 0.95, exponentiate = FALSE, vcov = "model", df = "default", ...) {
+                              conf.level = 0.95, exponentiate = FALSE, vcov = "model",
+                              df = "default", ...) {
   check_dots(..., known = names(formals(tidy.margmix_glmm)))
   known <- c("fixed", "ran_pars", "ran_vals")
   effects <- vapply(effects, one_of, "", choices = known, name = "effects")
