@@ -12,8 +12,8 @@
 #' @details
 #' * `"Wald"`: estimate -/+ t SE for coefficients, with the covariance matrix and degrees of
 #'   freedom of [summary.margmix_glmm()]; standard deviations (and sigma) are taken on the log
-#'   scale, with the normal distribution and the model-based covariance. A standard deviation of 0 has
-#'   the lower limit 0 and no upper limit (`NA`).
+#'   scale, with the normal distribution and the model-based covariance. A standard deviation of 0
+#'   has the lower limit 0 and no upper limit (`NA`).
 #' * `"profile"`: all values whose profile log-likelihood is within qchisq(level, 1) / 2 of the
 #'   maximum. Every point of the profile is a maximum over all other parameters, found with exact
 #'   derivatives at the rule of the fit. The lower limit of a standard deviation is 0 if the

@@ -45,8 +45,8 @@
 #' @param ... Not used.
 #' @return A list of class `summary.margmix_glmm`: `coefficients` (data frame: `estimate`,
 #'   `std.error`, `df`, `statistic`, `p.value`, `conf.low`, `conf.high`), `vcov`, `varcor`, `words`
-#'   (which covariance and degrees of freedom), `error` (estimated integration error), `se_ratio` (robust
-#'   over model-based), `remarks`, and `fit`.
+#'   (which covariance and degrees of freedom), `error` (estimated integration error), `se_ratio`
+#'   (robust over model-based), `remarks`, and `fit`.
 #' @section Conditions: errors `margmix_error_argument`, `margmix_error_vcov`,
 #'   `margmix_error_df`; warnings `margmix_warning_few_clusters`, `margmix_warning_leverage`.
 #' @references

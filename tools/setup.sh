@@ -49,7 +49,7 @@ install_tools() {
     have "${pair%%:*}" || [[ " ${packages[*]} " = *" ${pair##*:} "* ]] || packages+=("${pair##*:}")
   done
   [ ${#packages[@]} -gt 0 ] || return 0
-  may_use_apt || without_apt "${packages[@]}"
+  may_use_apt || { without_apt "${packages[@]}"; return; }
   case " ${packages[*]} " in *" texlive-latex-base "*) packages+=($latex_extras) ;; esac
   apt_install ca-certificates "${packages[@]}"
 }
