@@ -32,7 +32,7 @@
 #'
 #' `update()`, `AIC()` and `BIC()` work as usual.
 #'
-#' @param object,x,fit A fit of [glmm()].
+#' @param object,x,fit,formula A fit of [glmm()].
 #' @param digits Significant digits to print.
 #' @param type `"fixed"` for X, `"random"` for Z.
 #' @param scale Not used.

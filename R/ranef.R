@@ -29,8 +29,8 @@
 #' @param condVar `TRUE` to add the conditional variances.
 #' @param ... Not used; for `plot()`, passed to [graphics::plot.default()].
 #' @return `ranef()`: a list of class `ranef.margmix_glmm`, named by the grouping factor, with a
-#'   data frame that has a row for each cluster (its label) and a column for each effect, in units of the
-#'   predictor; its attribute `postVar` (q x q x m) has the conditional variances.
+#'   data frame that has a row for each cluster (its label) and a column for each effect, in units
+#'   of the predictor; its attribute `postVar` (q x q x m) has the conditional variances.
 #'
 #'   `as.data.frame()`: a row for each cluster and effect with the columns `grp`, `term`, `level`
 #'   (cluster), `condval` and `condsd`.

@@ -1,5 +1,5 @@
 // Mixed models: convert, call, convert back.
-#include "glue.hpp"
+#include "glue.h"
 
 #include "glmm/glm.hpp"
 #include "glmm/lmm.hpp"

@@ -1,5 +1,5 @@
 // Covariances and population means: convert, call, convert back.
-#include "glue.hpp"
+#include "glue.h"
 
 #include "inference/sandwich.hpp"
 #include "marginal/population_mean.hpp"
