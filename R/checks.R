@@ -34,6 +34,29 @@ check_clusters <- function(cluster, group) {
   )
 }
 
+#' Warn of covariates that are far from zero compared with their spread
+#'
+#' X is not centred, so the information in beta loses the digits of (mean / sd)^2.
+#'
+#' @section Warning: `scale`.
+#' @noRd
+check_scale <- function(design) {
+  X <- design$X
+  ratio <- vapply(seq_len(ncol(X)), function(c) {
+    mean <- mean(X[, c])
+    spread <- sqrt(mean((X[, c] - mean)^2))
+    if (spread > 0) abs(mean) / spread else 0
+  }, 0)
+  far <- ratio > 3e6
+  if (!any(far)) return(invisible())
+  warn("scale", "A covariate must not be far from zero: its standard error loses digits.",
+    given = paste0(
+      some_of(code(colnames(X)[far])), ", mean over sd ", some_of(signif(ratio[far], 2L))
+    ),
+    hint = "Subtract its mean, or a round number near it.", columns = colnames(X)[far]
+  )
+}
+
 # Identification of the variance parameters ------------------------------------------------------
 
 #' Are the variance parameters identified?

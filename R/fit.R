@@ -9,6 +9,7 @@
 #' @noRd
 fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL,
                        control = glmm_control()) {
+  check_scale(design)
   start_glm <- fit_start_glm(design, family)
   separation <- check_separation(design, family, start_glm, control$separation)
   check_cluster_separation(design, family)

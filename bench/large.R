@@ -1,5 +1,5 @@
 # Ten million rows in one million clusters beside 100,000 rows: logit, (1 | id), K = 25, each size in
-# a fresh process. Needs about 16 GiB. Writes large.md beside this file.
+# a fresh process. Needs about 3 GiB. Writes large.md beside this file.
 #   Rscript bench/large.R [clusters] [threads]
 
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
