@@ -1,4 +1,4 @@
-# From a design to a fitted model. Stages: start GLM, checks, Laplace, more nodes, boundary, result.
+# From a design to a fitted model. Stages: start GLM, checks, coarse rule, rule, boundary, result.
 
 #' Fit a design
 #'

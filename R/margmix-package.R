@@ -9,5 +9,4 @@
 #' @useDynLib margmix, .registration = TRUE
 #' @importFrom Rcpp evalCpp
 #' @import stats
-#' @importFrom utils head tail
 "_PACKAGE"

@@ -78,8 +78,7 @@ note_quadrature <- function(K, q, error, control) {
 #' @noRd
 maximise_K <- function(problem, K, x, near = list(x = x)) {
   fit <- maximise(problem, K, near$x, near$modes, hessian = near$hessian)
-  H <- -crossprod(problem$map, fit$result$hessian %*% problem$map)
-  if (!is.null(newton_direction(numeric(length(x)), H))) return(fit)
+  if (!is.null(newton_direction(numeric(length(x)), fit$hessian))) return(fit)
   theta <- ncol(problem$design$X) + seq_along(problem$design$theta_col)
   for (factor in c(0.4, 2.5)) {
     other <- tryCatch(
