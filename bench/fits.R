@@ -1,4 +1,4 @@
-# The calls that are compared, and what is read off a fit: log-likelihood, coefficients, random sds.
+# Fits of mixed models with one grouping factor `id`, and what is read off them.
 
 fit_margmix <- function(formula, data, family, K, threads = 1L) {
   margmix::glmm(formula, data, family, nAGQ = K, control = margmix::glmm_control(threads = threads))
@@ -30,7 +30,7 @@ fit_GLMMadaptive <- function(formula, data, family, K) {
   )
 }
 
-#' @return list(logLik, beta, sd).
+#' @return list(logLik, estimate, se, detail): the fixed effects and, in words, the random sds.
 read_fit <- function(fit, package) {
   sds <- switch(package,
     margmix = unlist(lapply(nlme::VarCorr(fit), attr, "stddev")),
@@ -44,6 +44,8 @@ read_fit <- function(fit, package) {
   )
   dropped <- attr(fit, "dropped")
   list(
-    logLik = as.numeric(logLik(fit)) + if (is.null(dropped)) 0 else dropped, beta = beta, sd = unname(sds)
+    logLik = as.numeric(logLik(fit)) + if (is.null(dropped)) 0 else dropped, estimate = beta,
+    se = if (package == "margmix") sqrt(diag(vcov(fit))),
+    detail = paste("sd", paste(format(unname(sds), digits = 5), collapse = " "))
   )
 }

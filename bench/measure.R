@@ -18,12 +18,6 @@ timed <- function(run, runs = 1L) {
 
 package_label <- function(package) paste(package, packageVersion(package))
 
-# Appends at once, so that an interrupted run keeps what it has.
-append_csv <- function(row, file) {
-  new <- !file.exists(file)
-  write.table(row, file, append = !new, sep = ",", row.names = FALSE, col.names = new, qmethod = "double")
-}
-
 #' A data frame as a markdown table
 #' @param numbers Significant digits of numeric columns.
 markdown_table <- function(table, numbers = 3L) {

@@ -1,5 +1,7 @@
 # How time and memory of a fit grow with the data and the model.
 
+source(file.path(here, "fits.R"))
+
 fit_seconds <- function(m, ni, random = "1", K = 25L, extra = 0L, threads = 1L, runs = 3L) {
   set.seed(1)
   slope <- switch(random, "1" = 0, t = 0.5, c(0.5, 0.5))
