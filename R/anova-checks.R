@@ -95,11 +95,13 @@ is_spanned <- function(A, B) {
 
 same_clusters <- function(small, large) {
   if (!is_mixed(small) || !is_mixed(large)) return(TRUE)
-  partition <- function(fit) {
-    cluster <- as.integer(component(fit, "cluster"))
-    match(cluster, unique(cluster))
+  partitions <- function(fit) {
+    lapply(seq_along(fit$design$groups), function(k) {
+      level <- caller_order(row_levels(fit$design, k), fit$design)
+      match(level, unique(level))
+    })
   }
-  identical(partition(small), partition(large))
+  all(partitions(small) %in% partitions(large))
 }
 
 # Only columns that both have by name can be judged.
@@ -145,11 +147,11 @@ simulated_statistics <- function(small, large, nsim, seed) {
 simulated_response <- function(small, large) {
   data <- comparison_data(large)
   mu <- if (is_mixed(small)) {
-    b <- random_effects_draw(small, length(small$design$levels), FALSE)
-    cluster <- as.integer(component(small, "cluster"))
-    eta <- data$offset + drop(comparison_X(small) %*% small$beta) +
-      rowSums(comparison_Z(small) * b[cluster, , drop = FALSE])
-    small$family$linkinv(eta)
+    plan <- fitted_rows(small, "eb")
+    sizes <- vapply(small$design$groups, function(group) length(group$levels), 1L)
+    b <- random_effects_draws(small, sizes, FALSE)
+    eta <- plan$offset + drop(plan$X %*% small$beta)
+    small$family$linkinv(caller_order(add_effects(eta, b, plan, small$design), small$design))
   } else {
     unname(stats::fitted(small))
   }

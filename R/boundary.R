@@ -51,15 +51,19 @@ boundary_words <- function(design, Lambda) {
   variance <- rowSums(Lambda^2)
   zero <- names[variance == 0]
   singular <- setdiff(names[columns], zero)
-  c(
-    if (length(zero)) {
-      paste0("the variance of ", some_of(code(zero)), " by ", code(design$group), " is zero")
-    },
-    if (length(singular)) {
-      paste0(
-        "the random effects of ", code(design$group), " are perfectly correlated (",
-        some_of(code(singular)), ")"
-      )
-    }
-  )
+  unlist(lapply(design$groups, function(group) {
+    zero <- group$names[names[group$columns] %in% zero]
+    singular <- group$names[names[group$columns] %in% singular]
+    c(
+      if (length(zero)) {
+        paste0("the variance of ", some_of(code(zero)), " by ", code(group$label), " is zero")
+      },
+      if (length(singular)) {
+        paste0(
+          "the random effects of ", code(group$label), " are perfectly correlated (",
+          some_of(code(singular)), ")"
+        )
+      }
+    )
+  }))
 }

@@ -72,6 +72,7 @@ check_scale <- function(design) {
 #' @noRd
 check_identified <- function(design, family) {
   used <- design$weights > 0 & design$trials > 0
+  if (is_multilevel(design)) return(check_identified_groups(design, family, used))
   largest <- max(cluster_sums(as.numeric(used), design$start))
   # A frequency above 1 stands for several rows.
   single <- design$weights_type == "prior" || max(design$weights) <= 1

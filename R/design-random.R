@@ -17,7 +17,7 @@ random_design <- function(frame, covariates, contrasts, rows) {
     )
     position <- position + length(names)
   }
-  check_repeated_columns(random)
+  for (factor in grouping_factors(frame$parsed$random)) check_repeated_columns(random[factor$terms])
   Z <- if (length(blocks) == 1L) blocks[[1L]]$X else do.call(cbind, lapply(blocks, `[[`, "X"))
   check_finite_columns(Z, rows)
   c(list(Z = Z, random = random), lambda_pattern(random), list(

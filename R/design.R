@@ -3,7 +3,8 @@
 
 #' Build the design of a model
 #'
-#' Rows are sorted so that clusters are contiguous.
+#' Rows are sorted so that the clusters of one grouping factor, or of the coarsest of several nested
+#' ones, are contiguous.
 #'
 #' @param frame From [build_frame()].
 #' @param family A supported family.
@@ -14,24 +15,29 @@
 #' * `X` (n x p) of full column rank, `Z` (n x q), the columns of all random terms side by side;
 #' * `y` (number of successes for binomial families), `trials` (1 for others), `weights`,
 #'   `offset`: n doubles;
-#' * `start`: m + 1 offsets; cluster i has the rows `start[i] + 1` to `start[i + 1]`;
+#' * `start`: m + 1 offsets; cluster i, independent of the others, has the rows `start[i] + 1` to
+#'   `start[i + 1]`;
 #' * `order`: row of the frame for each sorted row, or `NULL` if the frame was sorted;
 #' * `levels`: m cluster labels; `group`: label of the grouping factor;
+#' * `structure`: `"independent"` (one grouping factor), `"nested"` or `"general"`, see
+#'   [group_index()]; `groups`: for each grouping factor (if nested, from the coarsest to the finest)
+#'   its `label`, `levels`, `terms` (positions in `random`), `columns` of Z (from 1), their `names`,
+#'   and, if there are several factors, `index`, the level of each sorted row, from 0. The columns
+#'   of Z are in the order of the formula, so those of a factor need not be side by side; with
+#'   several factors their names end in `|` and the label of the factor;
 #' * `random`: for each term its `label`, `columns` of Z, their `names`, and `correlated`;
 #' * `theta_row`, `theta_col`: 0-based entries of the lower-triangular Lambda (q x q) that are
-#'   free, by column;
+#'   free, by column: a block for each term;
 #' * `aliased`: named logical over all coefficients; `assign`: the term of each of them;
 #' * `terms`, `xlevels`, `contrasts` of the fixed part, and `xlevels_random`, `contrasts_random`
 #'   (lists);
 #' * `weights_type`.
-#' @section Errors: those of the response, weights and offset; `grouping`, `group`, `few_clusters`,
+#' @section Errors: those of the response, weights and offset; `group`, `few_clusters`,
 #'   `not_identified`, `one_level`, `random_terms`, `not_finite`. Warning: `rank`.
 #' @noRd
 build_design <- function(frame, family, contrasts = NULL, weights_type = "prior") {
   rows <- attr(frame$frame, "row.names")
-  group <- one_group(frame$parsed$random)
-  cluster <- cluster_index(frame$frame, group)
-  check_clusters(cluster, expression_text(group))
+  cluster <- group_index(frame$frame, grouping_factors(frame$parsed$random))
   response <- family_tools(family)$response(
     frame$frame[[1L]], prior_weights(frame$frame), weights_type, rows
   )
@@ -44,26 +50,12 @@ build_design <- function(frame, family, contrasts = NULL, weights_type = "prior"
   random <- random_design(frame, sorted, contrasts, sorted_rows)
   design <- structure(c(
     fixed[c("X", "aliased", "assign")], random, lapply(response, take_rows, cluster$order), cluster,
-    list(group = expression_text(group), terms = frame$terms_fixed),
-    fixed[c("xlevels", "contrasts")], list(weights_type = weights_type)
+    list(terms = frame$terms_fixed), fixed[c("xlevels", "contrasts")],
+    list(weights_type = weights_type)
   ), class = "margmix_design")
+  design <- label_columns(design)
   check_identified(design, family)
   design
-}
-
-# All random terms must share one grouping factor; a:b and b:a are the same.
-one_group <- function(random) {
-  keys <- vapply(random, function(term) {
-    paste(sort(group_columns(term$group), method = "radix"), collapse = ":")
-  }, "")
-  if (length(unique(keys)) > 1L) {
-    labels <- unique(vapply(random, function(term) term$group_label, ""))
-    abort("grouping", "Random terms on several grouping factors are not fitted yet.",
-      given = some_of(labels), hint = "Put all random terms on one grouping factor.",
-      groups = labels
-    )
-  }
-  random[[1L]]$group
 }
 
 take_rows <- function(x, order) {

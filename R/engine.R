@@ -15,7 +15,8 @@ engine_modes <- function(design, modes) {
 #' @param psi P = p + n_theta (+ 1) parameters: beta, theta, log phi.
 #' @param K Quadrature nodes per dimension; 1 is Laplace.
 #' @param deriv 0 (value), 1 (gradient), 2 (gradient and Hessian).
-#' @param modes m x q starting values of the conditional modes of u, or `NULL`.
+#' @param modes m x q starting values of the conditional modes of u, or `NULL`; with several
+#'   grouping factors a list of one such matrix for each.
 #' @param scores,information Return per-cluster gradients (m x P), and minus the Hessian in beta of
 #'   each cluster (p^2 x m, needs `deriv = 2`)?
 #' @return A list: `value`, `gradient`, `hessian` (P x P), `modes` (m x q), `scores`,
@@ -23,6 +24,9 @@ engine_modes <- function(design, modes) {
 #' @noRd
 engine_evaluate <- function(design, family, psi, K, deriv = 0L, modes = NULL,
                             control = glmm_control(), scores = FALSE, information = FALSE) {
+  if (is_multilevel(design)) {
+    return(evaluate_groups(design, family, psi, K, deriv, modes, control, scores, information))
+  }
   ask <- list(order = as.integer(deriv), scores = scores, information = information)
   out <- glmm_objective_(
     design, engine_family(family, design), as.double(psi), as.integer(K),
@@ -120,13 +124,16 @@ posterior_nodes <- function(fit) {
 #' Number of clusters whose integrand has a better mode than the one the rule is centred at
 #' @noRd
 engine_better_modes <- function(design, family, psi, control) {
+  if (is_multilevel(design)) return(0L)
   glmm_better_modes_(design, engine_family(family, design), psi, control$threads)
 }
 
 #' Posterior of the random effects b = Lambda u at the fitted parameters
-#' @return A list: `mode`, `mean`, `median` (m x q), `var` (q x q x m).
+#' @return A list: `mode`, `mean`, `median` (m x q), `var` (q x q x m); with several grouping
+#'   factors a list of such lists.
 #' @noRd
 engine_posterior <- function(fit, median = FALSE) {
+  if (is_multilevel(fit$design)) return(groups_posterior(fit, median))
   out <- posterior_call(fit, posterior_nodes(fit), median)
   q <- ncol(fit$design$Z)
   named <- function(x) {
@@ -150,6 +157,7 @@ posterior_call <- function(fit, K, median = FALSE) {
 #' Conditional variance Lambda A^-1 Lambda' at the modes, q x q x m
 #' @noRd
 engine_mode_variance <- function(fit) {
+  if (is_multilevel(fit$design)) return(groups_mode_variance(fit))
   q <- ncol(fit$design$Z)
   array(posterior_call(fit, 1L)$mode_variance, c(q, q, nrow(fit$modes)))
 }
@@ -164,6 +172,7 @@ engine_mode_variance <- function(fit) {
 engine_eb_variance <- function(fit, X, Z, cluster) {
   V <- fit$vcov_full
   if (!all(is.na(V))) V[is.na(V)] <- 0 # parameters at the boundary count as known
+  if (is_multilevel(fit$design)) return(groups_eb_variance(fit, X, Z, cluster, V))
   cluster <- as.integer(cluster) - 1L
   rows <- list(X = X, Z = Z, cluster = replace(cluster, is.na(cluster), -1L))
   glmm_prediction_variance_(

@@ -93,6 +93,7 @@ user_start <- function(psi, start, p, n_theta) {
 # less and is a poor start where clusters are sparse.
 fit_quadrature <- function(problem, x, nAGQ) {
   x <- feasible_start(problem, x)
+  if (is_multilevel(problem$design)) return(fit_groups(problem, x, nAGQ))
   if (is.numeric(nAGQ) && nAGQ <= 7L) {
     return(list(fit = maximise_K(problem, nAGQ, x), rule = rule_record(problem, nAGQ)))
   }
@@ -124,7 +125,7 @@ restricts_mean <- function(family) {
 rule_record <- function(problem, K, auto = FALSE, error = NA_real_) {
   method <- if (is_lmm(problem$family)) "exact" else if (K == 1L) "Laplace" else "AGHQ"
   list(
-    method = method, K = K, nodes = K^ncol(problem$design$Z), auto = auto,
+    method = method, K = K, nodes = max(K)^ncol(problem$design$Z), auto = auto,
     error = if (method == "exact") 0 else error
   )
 }
@@ -150,6 +151,13 @@ fit_lmm <- function(problem, x, REML) {
   fit$evaluations <- profile$evaluations
   fit$message <- profile$message
   list(fit = fit, rule = rule_record(problem, 1L), reml = if (REML) profile)
+}
+
+# Signs of the columns of Lambda, carried over to the modes.
+flip_modes <- function(design, modes, signs) {
+  flip <- function(u, signs) u * rep(signs, each = nrow(u))
+  if (!is_multilevel(design)) return(flip(modes, signs))
+  Map(function(u, group) flip(u, signs[group$columns]), modes, design$groups)
 }
 
 # Boundary, signs, covariance, convergence.
@@ -183,7 +191,7 @@ finish_fit <- function(problem, fitted) {
     beta = parts$beta, theta = parts$theta, phi = parts$phi, Lambda = Lambda,
     logLik = if (is.null(fitted$reml)) fit$value else fitted$reml$value,
     rule = fitted$rule, vcov_full = covariance$vcov,
-    modes = fit$modes * rep(signs, each = nrow(fit$modes)),
+    modes = flip_modes(design, fit$modes, signs),
     convergence = list(
       converged = covariance$definite && covariance$criterion < problem$control$tolerance,
       criterion = covariance$criterion, pd = covariance$definite, iterations = fit$iterations,

@@ -102,13 +102,16 @@ chosen_df <- function(fit, df, covariance) {
     rule <- switch(covariance$type, model = "between-within", KC = "satterthwaite", "between")
   }
   df <- switch(rule,
-    satterthwaite = covariance$df %||% beta_vcov(fit, "KC")$df,
+    satterthwaite = satterthwaite_df(fit, covariance),
     `between-within` = between_within_df(fit$design),
     between = rep(between_df(fit$design), length(fit$beta))
   )
   words <- c(satterthwaite = "Satterthwaite ", `between-within` = "between-within ", between = "")
   list(df = stats::setNames(df, names(fit$beta)), rule = words[[rule]], given = FALSE)
 }
+
+# Those of the KC covariance, which has its own.
+satterthwaite_df <- function(fit, covariance) covariance$df %||% beta_vcov(fit, "KC")$df
 
 given_df <- function(fit, df) {
   p <- length(fit$beta)
@@ -136,6 +139,7 @@ given_df <- function(fit, df) {
 #' trials. *BMC Medical Research Methodology* **15**, 38.
 #' @noRd
 between_within_df <- function(design) {
+  if (is_multilevel(design)) return(groups_df(design))
   size <- row_sizes(design)
   share <- between_share(design, size)
   constant <- share == 1
@@ -201,9 +205,15 @@ inference_words <- function(fit, covariance, degrees) {
     paste0("t intervals with ", degrees$rule, "df ", paste(range, collapse = " to "))
   }
   paste0(
-    "SE: ", vcov_words[[covariance$type]], ", ", length(fit$design$levels), " clusters; ",
+    "SE: ", vcov_words[[covariance$type]], ", ", cluster_words(fit$design), "; ",
     distribution, "."
   )
+}
+
+# How much there is to learn from: independent clusters, or levels of crossed factors.
+cluster_words <- function(design) {
+  if (identical(design$structure, "general")) return(groups_words(design))
+  paste(length(design$levels), "clusters")
 }
 
 # At least one decimal where it matters.

@@ -152,18 +152,22 @@ fixed_matrix <- function(fit) {
 # One block of columns per cluster, filled by row: entries of row j stand in those of its cluster.
 random_matrix <- function(fit) {
   design <- fit$design
-  q <- ncol(design$Z)
-  m <- length(design$levels)
   row <- design$order %||% seq_len(nrow(design$Z))
-  cluster <- rep.int(seq_len(m), diff(design$start))
-  Matrix::sparseMatrix(
-    i = rep(row, q), j = rep((cluster - 1L) * q, q) + rep(seq_len(q), each = length(row)),
-    x = as.vector(design$Z), dims = c(length(row), m * q),
-    dimnames = list(
-      row.names(fit$frame$frame),
-      paste(rep(design$levels, each = q), rep(colnames(design$Z), m), sep = ":")
+  blocks <- lapply(seq_along(design$groups), function(k) {
+    group <- design$groups[[k]]
+    q <- length(group$columns)
+    m <- length(group$levels)
+    cluster <- row_levels(design, k)
+    Matrix::sparseMatrix(
+      i = rep(row, q), j = rep((cluster - 1L) * q, q) + rep(seq_len(q), each = length(row)),
+      x = as.vector(design$Z[, group$columns]), dims = c(length(row), m * q),
+      dimnames = list(
+        row.names(fit$frame$frame),
+        paste(rep(group$levels, each = q), rep(colnames(design$Z)[group$columns], m), sep = ":")
+      )
     )
-  )
+  })
+  do.call(cbind, blocks)
 }
 
 # component() -----------------------------------------------------------------------------------
@@ -190,7 +194,9 @@ random_matrix <- function(fit) {
 #'   `message`, `pd`), `"boundary"`, `"separation"`, `"notes"`, `"warnings"`, `"control"`.
 #' * Data: `"X"` (n x p), `"Z"` (n x q), `"y"` (successes for binomial responses), `"trials"`,
 #'   `"weights"`, `"offset"`, `"cluster"` (a factor), `"levels"`, `"cluster_sizes"` (rows),
-#'   `"group"`, `"n_total"` and `"n_dropped"` (rows before `na.action`, and dropped by it),
+#'   `"group"`, `"groups"` (a list of a factor for each grouping factor), `"structure"` (how they
+#'   lie: `"independent"`, if there is one, `"nested"` or `"general"`; the clusters are the levels
+#'   of the coarsest of nested ones, and all rows together in general), `"n_total"` and `"n_dropped"` (rows before `na.action`, and dropped by it),
 #'   `"na.action"`.
 #' * `"scores"`: m x P, the derivative of each cluster's log-likelihood in (beta, theta, log phi).
 #'
@@ -237,6 +243,7 @@ fit_components <- list(
   X = by_row("X"), Z = by_row("Z"), y = by_row("y"), trials = by_row("trials"),
   weights = by_row("weights"), offset = by_row("offset"),
   cluster = function(fit) cluster_factor(fit$design), levels = of_design("levels"),
+  groups = function(fit) group_factors_of(fit$design), structure = of_design("structure"),
   cluster_sizes = function(fit) cluster_sizes(fit$design), group = of_design("group"),
   n_total = of_frame("n_total"), n_dropped = of_frame("n_dropped"),
   na.action = of_frame("na.action"),
@@ -244,6 +251,15 @@ fit_components <- list(
 )
 
 cluster_sizes <- function(design) stats::setNames(diff(design$start), design$levels)
+
+# The level of each row, in the caller's order, by grouping factor.
+group_factors_of <- function(design) {
+  out <- lapply(seq_along(design$groups), function(k) {
+    level <- caller_order(row_levels(design, k), design)
+    structure(level, levels = design$groups[[k]]$levels, class = "factor")
+  })
+  stats::setNames(out, group_labels(design))
+}
 
 cluster_factor <- function(design) {
   index <- caller_order(rep.int(seq_along(design$levels), diff(design$start)), design)

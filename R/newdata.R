@@ -9,7 +9,8 @@
 #' @param na.action What to do with missing values: `na.pass` keeps such rows, as `NA`.
 #' @return A list, in the row order of `newdata`: `X` (estimated columns only), `Z`, `offset`,
 #'   `cluster` (position in `fit$design$levels`, `NA` for a new cluster), `new_label` (label of a
-#'   new cluster, otherwise `NA`), and `na.action`.
+#'   new cluster, otherwise `NA`; both with a column for each of several grouping factors), and
+#'   `na.action`.
 #' @section Errors: `newdata` (a variable is missing or of another type), `new_factor_level`,
 #'   `offset`.
 #' @noRd
@@ -34,9 +35,18 @@ design_newdata <- function(fit, newdata, random = TRUE, na.action = stats::na.pa
     na.action = attr(frame, "na.action")
   )
   if (!isTRUE(random)) return(out)
-  clusters <- match_clusters(frame, fit$frame$parsed$random[[1L]]$group, design$levels)
-  new <- is.na(clusters$cluster)
-  c(out, list(cluster = clusters$cluster, new_label = ifelse(new, clusters$label, NA_character_)))
+  c(out, new_clusters(frame, fit$frame$parsed$random, design))
+}
+
+# The clusters of new rows, by value: vectors, or matrices with a column for each grouping factor.
+new_clusters <- function(frame, random, design) {
+  found <- lapply(design$groups, function(group) {
+    match_clusters(frame, random[[group$terms[1L]]]$group, group$levels)
+  })
+  cluster <- lapply(found, `[[`, "cluster")
+  label <- lapply(found, function(x) ifelse(is.na(x$cluster), x$label, NA_character_))
+  if (!is_multilevel(design)) return(list(cluster = cluster[[1L]], new_label = label[[1L]]))
+  list(cluster = do.call(cbind, cluster), new_label = do.call(cbind, label))
 }
 
 as_newdata <- function(newdata) {
@@ -59,7 +69,7 @@ refuse_newdata <- function(e) {
 newdata_terms <- function(fit, random) {
   parsed <- fit$frame$parsed
   pieces <- if (!isFALSE(random)) lapply(parsed$random, function(term) term$lhs[[2L]])
-  if (isTRUE(random)) pieces <- c(pieces, list(parsed$random[[1L]]$group))
+  if (isTRUE(random)) pieces <- c(pieces, lapply(parsed$random, function(term) term$group))
   right <- Reduce(function(a, b) call("+", a, b), pieces, parsed$fixed[[3L]])
   part_terms(stats::as.formula(call("~", right), environment(parsed$fixed)), fit$frame$frame)
 }

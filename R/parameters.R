@@ -31,12 +31,13 @@ beta_scale <- function(design, start_glm) {
 
 # Labels of psi: coefficients, theta_<group>.<row>.<column>, log_phi.
 psi_names <- function(design, family) {
-  columns <- colnames(design$Z)
+  columns <- column_names(design)
   row <- columns[design$theta_row + 1L]
   col <- columns[design$theta_col + 1L]
   entry <- ifelse(row == col, row, paste(row, col, sep = "."))
+  group <- group_labels(design)[column_groups(design)[design$theta_row + 1L]]
   c(
-    colnames(design$X), paste0("theta_", design$group, ".", entry),
+    colnames(design$X), paste0("theta_", group, ".", entry),
     if (has_phi(family)) "log_phi"
   )
 }

@@ -9,13 +9,12 @@
 plot.ranef.margmix_glmm <- function(x, level = 0.95, labels = NULL, ...) {
   check_level(level)
   effects <- as.data.frame(x)
-  terms <- levels(effects$term)
-  old <- graphics::par(mfrow = c(1L, length(terms)))
+  parts <- split(effects, list(factor(effects$grp, unique(effects$grp)), effects$term), drop = TRUE)
+  old <- graphics::par(mfrow = c(1L, length(parts)))
   on.exit(graphics::par(old))
-  for (term in terms) {
-    part <- effects[effects$term == term, ]
+  for (part in parts) {
     draw_caterpillar(part, stats::qnorm((1 + level) / 2), labels %||% (nrow(part) <= 40L),
-      main = paste(effects$grp[1L], term, sep = ": "), ...
+      main = paste(part$grp[1L], part$term[1L], sep = ": "), ...
     )
   }
   invisible(x)
@@ -82,6 +81,11 @@ plot.margmix_glmm <- function(x, ...) plot_shrinkage(x, ...)
 #' @noRd
 cluster_means <- function(fit, type) {
   design <- fit$design
+  if (is_multilevel(design)) {
+    abort("several_groups", "`plot_shrinkage()` needs a model with one grouping factor.",
+      given = some_of(code(group_labels(design))), hint = "plot(ranef(fit)) shows each factor."
+    )
+  }
   b <- as.matrix(ranef(fit, type = type, condVar = FALSE)[[1L]])
   cluster <- rep.int(seq_along(design$levels), diff(design$start))
   eta <- design$offset + drop(design$X %*% fit$beta)

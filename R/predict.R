@@ -101,7 +101,12 @@ predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "respo
   } else {
     new_rows(object, newdata, random_effects, na.action)
   }
-  if (!is.null(rows$new_label)) report_new_clusters(rows, type, allow.new.levels)
+  if (!is.null(rows$new_label)) {
+    labels <- as.matrix(rows$new_label)
+    for (k in seq_len(ncol(labels))) {
+      report_new_clusters(labels[, k], group_labels(object$design)[k], type, allow.new.levels)
+    }
+  }
   predicted <- predict_rows(object, rows, type, random_effects, se.fit)
   restore <- function(x) name_rows(x, rows, object)
   if (!se.fit) return(restore(predicted$fit))
@@ -134,13 +139,13 @@ note_zero_effect <- function(family) {
   )
 }
 
-report_new_clusters <- function(rows, type, allowed) {
-  new <- rows$new_label[!is.na(rows$new_label)]
+report_new_clusters <- function(new_label, group, type, allowed) {
+  new <- new_label[!is.na(new_label)]
   if (!length(new)) return(invisible())
   labels <- unique(new)
   if (!allowed) {
     abort("new_clusters", "The clusters of `newdata` must be those of the fit.",
-      given = paste(code(rows$group), some_of(labels)),
+      given = paste(code(group), some_of(labels)),
       hint = "allow.new.levels = TRUE predicts new clusters.", levels = labels
     )
   }
@@ -149,7 +154,7 @@ report_new_clusters <- function(rows, type, allowed) {
     paste0("Clusters that were not in the fit are predicted ", how, "."),
     given = paste0(
       length(new), ngettext(length(new), " row", " rows"), " in ", length(labels), " new ",
-      ngettext(length(labels), "cluster", "clusters"), " of ", code(rows$group), ": ",
+      ngettext(length(labels), "cluster", "clusters"), " of ", code(group), ": ",
       some_of(labels)
     ),
     levels = labels
@@ -201,6 +206,7 @@ predict_cluster <- function(object, rows, type, variance) {
   v <- if (variance) cluster_variance(object, rows)
   out <- on_scale(eta, v, type, object$family)
   if (type == "link" || !anyNA(rows$cluster)) return(out)
+  if (is_multilevel(object$design)) return(predict_new_levels(object, rows, out, eta, v))
   new <- which(is.na(rows$cluster))
   new_only <- take_prediction_rows(rows, new)
   m <- population_mean(object, new_only, variance)
@@ -220,10 +226,51 @@ cluster_variance <- function(object, rows) {
 
 # z'b with b at its mode; 0 in new clusters.
 random_predictor <- function(object, rows) {
-  b <- object$modes %*% t(object$Lambda)
-  out <- numeric(nrow(rows$Z))
-  for (k in seq_len(ncol(b))) out <- out + rows$Z[, k] * b[rows$cluster, k]
-  if (anyNA(rows$cluster)) out[is.na(rows$cluster)] <- 0
+  add_effects(numeric(nrow(rows$Z)), mode_effects(object), rows, object$design)
+}
+
+#' Add Z b to a predictor
+#'
+#' @param effects Random effects by grouping factor (levels x effects).
+#' @param rows A list with `Z` and `cluster`; an `NA` of the latter adds nothing.
+#' @noRd
+add_effects <- function(eta, effects, rows, design) {
+  cluster <- as.matrix(rows$cluster)
+  for (k in seq_along(effects)) {
+    columns <- design$groups[[k]]$columns
+    part <- numeric(length(eta))
+    for (j in seq_along(columns)) {
+      part <- part + rows$Z[, columns[j]] * effects[[k]][cluster[, k], j]
+    }
+    if (anyNA(cluster[, k])) part[is.na(cluster[, k])] <- 0
+    eta <- eta + part
+  }
+  eta
+}
+
+#' Means of rows with new levels of some of several grouping factors
+#'
+#' The effects of known levels are at their modes, those of new levels are integrated out. The
+#' variance is that of the mean given the new levels' effects plus their variance between levels.
+#'
+#' @param out,eta,v Predictions, predictors and their variances with new effects at 0; `v` includes
+#'   the variance of the new effects.
+#' @noRd
+predict_new_levels <- function(object, rows, out, eta, v) {
+  new <- which(rowSums(is.na(rows$cluster)) > 0)
+  Z <- rows$Z[new, , drop = FALSE]
+  for (k in seq_along(object$design$groups)) {
+    Z[!is.na(rows$cluster[new, k]), object$design$groups[[k]]$columns] <- 0
+  }
+  s <- random_sd(Z, object$Lambda)
+  m <- engine_population_mean(eta[new], s, object$family)
+  out$fit[new] <- m$mean
+  if (is.null(v)) return(out)
+  theta <- length(object$beta) + seq_along(object$theta)
+  s_theta <- random_sd_gradient(Z, s, object)
+  V <- usable_vcov(object)[theta, theta, drop = FALSE]
+  out$variance[new] <- m$d_eta^2 * pmax(v[new] - s^2, 0) +
+    m$d_s^2 * rowSums((s_theta %*% V) * s_theta) + between_variance(eta[new], s, m$mean, object$family)
   out
 }
 

@@ -4,6 +4,8 @@
 #'
 #' `fitted_rows()`: those of the fit, sorted as in the design; `new_rows()`: those of new data.
 #'
+#' With several grouping factors `cluster` and `new_label` are matrices with a column for each.
+#'
 #' @return A list: `X`, `Z`, `offset`, `cluster`, `new_label` (see [design_newdata()]; the last
 #'   three only as far as `random_effects` needs them), `labels`, `na.action`, `group`, and
 #'   `sorted`: are the rows sorted as in the design?
@@ -12,7 +14,7 @@ fitted_rows <- function(object, random_effects) {
   design <- object$design
   rows <- design[c("X", "Z", "offset", "group")]
   if (random_effects == "eb") {
-    rows$cluster <- rep.int(seq_along(design$levels), diff(design$start))
+    rows$cluster <- row_clusters(design)
   }
   rows$labels <- attr(object$frame$frame, "row.names")
   rows$na.action <- object$frame$na.action
@@ -30,7 +32,8 @@ new_rows <- function(object, newdata, random_effects, na.action) {
 }
 
 check_group_given <- function(object, newdata) {
-  group <- all.vars(object$frame$parsed$random[[1L]]$group)
+  groups <- lapply(object$frame$parsed$random, function(term) all.vars(term$group))
+  group <- unique(unlist(groups))
   absent <- setdiff(intersect(group, object$frame$data_columns), names(newdata))
   if (!length(absent)) return(invisible())
   abort("newdata", "`newdata` must have the grouping variable: each cluster has its own mean.",
@@ -54,14 +57,26 @@ name_rows <- function(x, rows, object) {
 known_rows <- function(object, rows) {
   known <- !is.na(fixed_predictor(object, rows))
   if (!is.null(rows$Z)) known <- known & !is.na(rowSums(rows$Z))
-  if (!is.null(rows$new_label)) known <- known & !(is.na(rows$cluster) & is.na(rows$new_label))
+  if (!is.null(rows$new_label)) {
+    missing <- is.na(rows$cluster) & is.na(rows$new_label)
+    known <- known & !(if (is.matrix(missing)) rowSums(missing) > 0 else missing)
+  }
   known
 }
 
 take_prediction_rows <- function(rows, take) {
-  for (name in c("X", "Z")) {
-    if (!is.null(rows[[name]])) rows[[name]] <- rows[[name]][take, , drop = FALSE]
+  for (name in c("X", "Z", "offset", "cluster")) {
+    rows[[name]] <- if (is.matrix(rows[[name]])) {
+      rows[[name]][take, , drop = FALSE]
+    } else {
+      rows[[name]][take]
+    }
   }
-  for (name in c("offset", "cluster")) rows[[name]] <- rows[[name]][take]
   rows
+}
+
+# The level of each row of a fit: a vector, or a matrix with a column for each grouping factor.
+row_clusters <- function(design) {
+  if (!is_multilevel(design)) return(row_levels(design))
+  vapply(design$groups, function(group) group$index + 1L, integer(nrow(design$X)))
 }

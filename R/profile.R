@@ -105,7 +105,7 @@ profile_quantities <- function(fit) {
 # Names of the standard deviations, sigma last.
 deviation_names <- function(fit) {
   c(
-    paste0("sd_", colnames(fit$design$Z), "|", fit$design$group),
+    paste0("sd_", column_names(fit$design), "|", group_labels(fit$design)[column_groups(fit$design)]),
     if (has_phi(fit$family)) "sigma"
   )
 }

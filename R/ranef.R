@@ -22,14 +22,14 @@
 #' * `"median"`: the median of each effect, with the same variances as `"mean"`.
 #'
 #' In sparse binary data the three differ: the posterior is skewed for a cluster whose responses
-#' are all equal. Variances do not include the uncertainty of the estimated parameters.
+#' are all equal. With crossed grouping factors only the mode is available. Variances do not include the uncertainty of the estimated parameters.
 #'
 #' @param object A fit of [glmm()].
 #' @param type `"mode"`, `"mean"` or `"median"`.
 #' @param condVar `TRUE` to add the conditional variances.
 #' @param ... Not used; for `plot()`, passed to [graphics::plot.default()].
-#' @return `ranef()`: a list of class `ranef.margmix_glmm`, named by the grouping factor, with a
-#'   data frame that has a row for each cluster (its label) and a column for each effect, in units
+#' @return `ranef()`: a list of class `ranef.margmix_glmm`, named by the grouping factors, with a
+#'   data frame for each that has a row for each cluster (its label) and a column for each effect, in units
 #'   of the predictor; its attribute `postVar` (q x q x m) has the conditional variances.
 #'
 #'   `as.data.frame()`: a row for each cluster and effect with the columns `grp`, `term`, `level`
@@ -45,27 +45,44 @@
 ranef.margmix_glmm <- function(object, type = c("mode", "mean", "median"), condVar = TRUE, ...) {
   check_dots(..., known = names(formals(ranef.margmix_glmm)))
   type <- one_of(type, c("mode", "mean", "median"), "type")
-  if (type == "mode") {
-    value <- object$modes %*% t(object$Lambda)
-    variance <- if (condVar) engine_mode_variance(object)
-  } else {
-    posterior <- engine_posterior(object, median = type == "median")
-    value <- posterior[[type]]
-    variance <- if (condVar) posterior$var
+  posterior <- if (type != "mode") engine_posterior(object, median = type == "median")
+  value <- if (type == "mode") mode_effects(object) else by_factor(object, posterior, type)
+  variance <- if (condVar) {
+    if (type == "mode") by_factor(object, engine_mode_variance(object)) else {
+      by_factor(object, posterior, "var")
+    }
   }
-  effects <- random_frame(value, object$design)
-  if (condVar) {
-    names <- colnames(object$design$Z)
-    dimnames(variance) <- list(names, names, object$design$levels)
-    attr(effects, "postVar") <- variance
-  }
-  effects <- stats::setNames(list(effects), object$design$group)
+  groups <- object$design$groups
+  effects <- lapply(seq_along(groups), function(k) {
+    random_frame(value[[k]], variance[[k]], groups[[k]])
+  })
+  names(effects) <- group_labels(object$design)
   structure(effects, type = type, class = "ranef.margmix_glmm")
 }
 
-random_frame <- function(value, design) {
-  dimnames(value) <- list(design$levels, colnames(design$Z))
-  data.frame(value, check.names = FALSE)
+# What the engine returns for one factor, or for each of several: always a list by factor.
+by_factor <- function(fit, x, name = NULL) {
+  if (!is_multilevel(fit$design)) return(list(if (is.null(name)) x else x[[name]]))
+  if (is.null(name)) x else lapply(x, `[[`, name)
+}
+
+#' Random effects b = Lambda u at their modes
+#' @return A list with a matrix (levels x effects) for each grouping factor.
+#' @noRd
+mode_effects <- function(fit) {
+  Map(function(u, group) {
+    u %*% t(fit$Lambda[group$columns, group$columns, drop = FALSE])
+  }, by_factor(fit, fit$modes), fit$design$groups)
+}
+
+random_frame <- function(value, variance, group) {
+  dimnames(value) <- list(group$levels, group$names)
+  effects <- data.frame(value, check.names = FALSE)
+  if (!is.null(variance)) {
+    dimnames(variance) <- list(group$names, group$names, group$levels)
+    attr(effects, "postVar") <- variance
+  }
+  effects
 }
 
 #' @rdname ranef.margmix_glmm

@@ -177,6 +177,7 @@ tighten <- function(A, target, rows, lambda) {
 check_cluster_separation <- function(design, family) {
   constant <- vapply(seq_len(ncol(design$Z)), function(j) all(design$Z[, j] == 1), NA)
   if (family_tools(family)$separation != "both" || !any(constant)) return(invisible())
+  if (is_multilevel(design)) return(invisible())
   used <- as.numeric(design$weights > 0)
   successes <- cluster_sums(design$y * used, design$start)
   trials <- cluster_sums(design$trials * used, design$start)

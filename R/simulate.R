@@ -64,8 +64,8 @@ simulate.margmix_glmm <- function(object, nsim = 1, seed = NULL, re.form = NA, n
 #' What all simulations share
 #'
 #' @return The rows of [fitted_rows()] or [new_rows()] with `eta`, the predictor without random
-#'   effects; `cluster`, in which new clusters follow those of the fit; `n_clusters`; `trials`;
-#'   and `weights`.
+#'   effects; `cluster`, a matrix with a column for each grouping factor, in which new clusters follow
+#'   those of the fit; `n_clusters`, by factor; `trials`; and `weights`.
 #' @noRd
 simulation_plan <- function(object, newdata, trials) {
   design <- object$design
@@ -79,12 +79,16 @@ simulation_plan <- function(object, newdata, trials) {
     plan$weights <- 1
   }
   check_whole_trials(plan$trials, object$frame$frame[[1L]])
-  new <- unique(plan$new_label[!is.na(plan$new_label)])
-  if (length(new)) {
-    added <- is.na(plan$cluster)
-    plan$cluster[added] <- length(design$levels) + match(plan$new_label[added], new, NA)
+  plan$cluster <- as.matrix(plan$cluster)
+  plan$n_clusters <- vapply(design$groups, function(group) length(group$levels), 1L)
+  for (k in seq_along(design$groups)) {
+    label <- as.matrix(plan$new_label)[, if (is.null(plan$new_label)) 0L else k]
+    new <- unique(label[!is.na(label)])
+    if (!length(new)) next
+    added <- is.na(plan$cluster[, k])
+    plan$cluster[added, k] <- plan$n_clusters[k] + match(label[added], new, NA)
+    plan$n_clusters[k] <- plan$n_clusters[k] + length(new)
   }
-  plan$n_clusters <- length(design$levels) + length(new)
   plan$eta <- fixed_predictor(object, plan)
   plan$X <- NULL
   plan
@@ -115,9 +119,9 @@ check_whole_trials <- function(trials, y) {
 
 # One simulation: successes or values, with the number of means outside their range as attribute.
 simulate_response <- function(object, plan, conditional) {
-  b <- random_effects_draw(object, plan$n_clusters, conditional)
-  eta <- plan$eta
-  for (k in seq_len(ncol(b))) eta <- eta + plan$Z[, k] * b[plan$cluster, k]
+  b <- random_effects_draws(object, plan$n_clusters, conditional)
+  unknown <- rowSums(is.na(plan$cluster)) > 0
+  eta <- replace(add_effects(plan$eta, b, plan, object$design), unknown, NA)
   mu <- if (length(eta)) object$family$linkinv(eta) else eta
   outside <- switch(object$family$family,
     binomial = which(mu < 0 | mu > 1),
@@ -133,14 +137,16 @@ simulate_response <- function(object, plan, conditional) {
   structure(y, outside = length(outside))
 }
 
-# m x q: at their modes, or new; clusters beyond those of the fit are always new.
-random_effects_draw <- function(object, n_clusters, conditional) {
-  q <- ncol(object$Lambda)
-  old <- if (conditional) nrow(object$modes) else 0L
-  new <- n_clusters - old
-  u <- matrix(stats::rnorm(new * q), new, q, byrow = TRUE)
-  if (conditional) u <- rbind(object$modes, u)
-  u %*% t(object$Lambda)
+# By grouping factor, levels x effects: at their modes, or new; levels beyond those of the fit are
+# always new.
+random_effects_draws <- function(object, n_clusters, conditional) {
+  modes <- by_factor(object, object$modes)
+  Map(function(group, u, m) {
+    old <- if (conditional) nrow(u) else 0L
+    drawn <- matrix(stats::rnorm((m - old) * ncol(u)), m - old, ncol(u), byrow = TRUE)
+    u <- if (conditional) rbind(u, drawn) else drawn
+    u %*% t(object$Lambda[group$columns, group$columns, drop = FALSE])
+  }, object$design$groups, modes, n_clusters)
 }
 
 warn_mean_range <- function(object, draws) {

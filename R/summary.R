@@ -141,6 +141,7 @@ integration_error <- function(fit, budget = 2e9) {
   rule <- fit$rule
   if (identical(rule$method, "exact")) return(0)
   if (length(rule$error) == 1L && !is.na(rule$error)) return(rule$error)
+  if (is_multilevel(fit$design)) return(NA_real_)
   K <- 2 * rule$K + 1
   if (K^ncol(fit$design$Z) * nrow(fit$design$X) > budget) return(NA_real_)
   engine_loglik_at(fit, K) - fit$logLik
@@ -150,6 +151,7 @@ integration_error <- function(fit, budget = 2e9) {
 
 # Ratio of the plain robust to the model-based standard error of each coefficient.
 robust_ratio <- function(fit) {
+  if (identical(fit$design$structure, "general")) return(stats::setNames(0 * fit$beta + 1, names(fit$beta)))
   se <- function(type) sqrt(diag(beta_vcov(fit, type)$vcov))
   se("robust") / se("model")
 }

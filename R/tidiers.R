@@ -78,8 +78,8 @@ tidy_random <- function(x, level) {
   )
   term[residual] <- "sd__Observation"
   limits <- deviation_limits(x, level)
-  row <- match(paste0("sd_", table$var1), sub("\\|[^|]*$", "", rownames(limits)))
-  row[correlation] <- NA
+  row <- rep(NA_integer_, nrow(table))
+  row[!correlation & !residual] <- unlist(lapply(random_blocks(x$design), `[[`, "columns"))
   row[residual] <- nrow(limits)
   tidy_part("ran_pars", table$grp, NA_character_, term, list(
     estimate = table$sdcor, conf.low = unname(limits[row, 1L]), conf.high = unname(limits[row, 2L])

@@ -56,13 +56,17 @@ VarCorr.margmix_glmm <- function(x, sigma = 1, ...) {
 #' @noRd
 random_blocks <- function(design) {
   blocks <- list()
-  for (term in design$random) {
-    parts <- if (term$correlated) list(seq_along(term$columns)) else seq_along(term$columns)
-    blocks <- c(blocks, lapply(parts, function(part) {
-      list(columns = term$columns[part], names = term$names[part])
-    }))
+  labels <- character()
+  for (group in design$groups) {
+    for (term in design$random[group$terms]) {
+      parts <- if (term$correlated) list(seq_along(term$columns)) else seq_along(term$columns)
+      blocks <- c(blocks, lapply(parts, function(part) {
+        list(columns = term$columns[part], names = term$names[part])
+      }))
+      labels <- c(labels, rep(group$label, length(parts)))
+    }
   }
-  stats::setNames(blocks, make.unique(rep(design$group, length(blocks))))
+  stats::setNames(blocks, make.unique(labels))
 }
 
 with_correlation <- function(S) {

@@ -35,7 +35,9 @@
 #'   [stats::vcov()] of a [stats::glm()]; `FALSE`: they are left out.
 #' @param ... Not used.
 #' @return A symmetric matrix with names.
-#' @section Errors: `margmix_error_argument`: an unknown type, or `full = TRUE` with `"KC"`, which
+#' @section Errors: `margmix_error_crossed_clusters`: `"robust"` or `"KC"` with crossed grouping
+#'   factors, which leave no independent clusters (with nested ones these are the levels of the
+#'   coarsest). `margmix_error_argument`: an unknown type, or `full = TRUE` with `"KC"`, which
 #'   is defined for beta only.
 #' @references
 #' Kauermann, G. and Carroll, R. J. (2001). A note on the efficiency of sandwich covariance matrix
@@ -67,6 +69,7 @@ beta_vcov <- function(fit, type) {
     beta <- seq_along(fit$beta)
     return(list(vcov = named_square(fit$vcov_full[beta, beta, drop = FALSE], names(fit$beta))))
   }
+  check_independent_clusters(fit$design, type)
   sandwich <- engine_sandwich(fit, type)
   sandwich$vcov <- named_square(sandwich$vcov, names(fit$beta))
   sandwich
@@ -78,6 +81,7 @@ full_vcov <- function(fit, type) {
       given = "type = \"KC\"", hint = "The KC correction is defined for the fixed effects."
     )
   }
+  if (type == "robust") check_independent_clusters(fit$design, type)
   V <- if (type == "model") fit$vcov_full else engine_sandwich(fit, "robust")$vcov_full
   named_square(V, parameter_names(fit))
 }
@@ -92,6 +96,15 @@ named_square <- function(V, names) {
 }
 
 # Rows and columns of NA for aliased coefficients.
+# A sandwich sums the scores of independent clusters.
+check_independent_clusters <- function(design, type) {
+  if (!identical(design$structure, "general")) return(invisible())
+  abort("crossed_clusters", "A cluster-robust covariance must have independent clusters.",
+    given = paste0("vcov type \"", type, "\" with crossed factors ", some_of(code(group_labels(design)))),
+    hint = "Use the model-based covariance."
+  )
+}
+
 complete_vcov <- function(V, aliased) {
   if (!any(aliased)) return(V)
   others <- setdiff(rownames(V), names(aliased))

@@ -64,17 +64,34 @@ size_words <- function(fit) {
   rows <- nrow(fit$design$X)
   none <- sum(!(fit$design$weights > 0 & fit$design$trials > 0))
   dropped <- fit$frame$n_dropped
+  clusters <- if (is_multilevel(fit$design)) {
+    groups_words(fit$design)
+  } else {
+    paste0(
+      count_of(length(sizes), "cluster"), " of ", code(fit$design$group),
+      if (length(spread) == 1L) {
+        paste0(" (", spread, " in each)")
+      } else {
+        paste0(" (min ", min(sizes), ", median ", middle, ", max ", max(sizes), ")")
+      }
+    )
+  }
   paste0(
-    count_of(rows, "row"), " in ", count_of(length(sizes), "cluster"), " of ",
-    code(fit$design$group),
-    if (length(spread) == 1L) {
-      paste0(" (", spread, " in each)")
-    } else {
-      paste0(" (min ", min(sizes), ", median ", middle, ", max ", max(sizes), ")")
-    },
+    count_of(rows, "row"), " in ", clusters,
     if (none > 0L) paste0("; ", count_of(none, "row"), " without weight"),
     if (dropped > 0L) paste0("; ", count_of(dropped, "row"), " dropped by na.action")
   )
+}
+
+# The number of levels of each grouping factor, such as "24 plates, ...", and how they lie.
+groups_words <- function(design) {
+  sizes <- vapply(design$groups, function(group) length(group$levels), 1L)
+  each <- paste(format(sizes, big.mark = ",", trim = TRUE), "of", code(group_labels(design)))
+  if (design$structure == "nested") {
+    paste0(paste(each, collapse = ", "), " (nested)")
+  } else {
+    paste0(paste(each, collapse = " and "), " (crossed)")
+  }
 }
 
 count_of <- function(n, what) {

@@ -1,0 +1,137 @@
+# Several grouping factors: their levels in every row, and how they lie in each other.
+
+#' The grouping factors of the random terms
+#'
+#' Terms share a factor if they have the same variables: a:b and b:a are one factor.
+#'
+#' @param random The random terms of a parsed formula.
+#' @return A list with an element per factor, in order of appearance: `group` (its expression),
+#'   `label`, and `terms` (positions of its terms).
+#' @noRd
+grouping_factors <- function(random) {
+  keys <- vapply(random, function(term) {
+    paste(sort(group_columns(term$group), method = "radix"), collapse = ":")
+  }, "")
+  lapply(unique(keys), function(key) {
+    terms <- which(keys == key)
+    group <- random[[terms[1L]]]$group
+    list(group = group, label = expression_text(group), terms = terms)
+  })
+}
+
+#' Index the rows of a model frame by its grouping factors
+#'
+#' With one factor this is [cluster_index()]. With several the structure is
+#' * `"nested"`: each level of a factor lies in one level of the next coarser one. Factors are
+#'   ordered from the coarsest to the finest, rows are sorted by them in that order, and `start` and
+#'   `levels` are those of the coarsest: its levels are independent of each other;
+#' * `"general"`: anything else. Rows are sorted by the factor with most levels, then by the
+#'   others; all rows are one cluster.
+#'
+#' @param frame A data frame with the variables of the groups.
+#' @param factors From [grouping_factors()].
+#' @return A list: `order`, `start`, `levels`, `group`, `structure`, `groups` as in
+#'   [build_design()], the latter without `columns` and `names`, which depend on Z.
+#' @section Errors: `group`, `few_clusters`, `not_identified` (two factors with the same rows).
+#' @noRd
+group_index <- function(frame, factors) {
+  indices <- lapply(factors, function(factor) cluster_index(frame, factor$group))
+  labels <- vapply(factors, `[[`, "", "label")
+  Map(check_clusters, indices, labels)
+  groups <- Map(function(factor, index) {
+    list(label = factor$label, levels = index$levels, terms = factor$terms)
+  }, factors, indices)
+  if (length(factors) == 1L) {
+    return(c(indices[[1L]], list(
+      group = labels, structure = "independent", groups = groups
+    )))
+  }
+  codes <- lapply(indices, row_codes)
+  sizes <- lengths(lapply(indices, `[[`, "levels"))
+  nested <- nesting_order(codes, sizes, labels)
+  by <- nested %||% order(-sizes)
+  order <- do.call(base::order, c(codes[by], list(method = "radix")))
+  if (!is.unsorted(order)) order <- NULL
+  codes <- lapply(codes, take_rows, order)
+  groups <- Map(function(group, code) c(group, list(index = code - 1L)), groups, codes)
+  n <- length(codes[[1L]])
+  if (is.null(nested)) {
+    return(list(
+      order = order, start = c(0L, n), levels = "all rows", group = paste(labels, collapse = ", "),
+      structure = "general", groups = groups
+    ))
+  }
+  top <- nested[1L]
+  list(
+    order = order, start = c(which(!duplicated(codes[[top]])) - 1L, n),
+    levels = indices[[top]]$levels, group = labels[top], structure = "nested",
+    groups = groups[nested]
+  )
+}
+
+# The level of each row of the frame, from 1.
+row_codes <- function(index) {
+  code <- rep.int(seq_along(index$levels), diff(index$start))
+  if (!is.null(index$order)) code[index$order] <- code
+  code
+}
+
+# Factors from the coarsest to the finest if each lies in the next coarser one, otherwise NULL.
+nesting_order <- function(codes, sizes, labels) {
+  by <- order(sizes)
+  nested <- TRUE
+  for (k in seq_along(by)[-1L]) {
+    outer <- by[k - 1L]
+    inner <- by[k]
+    pairs <- (codes[[outer]] - 1) * sizes[inner] + codes[[inner]]
+    distinct <- sum(!duplicated(pairs))
+    if (distinct == sizes[inner] && sizes[inner] == sizes[outer]) {
+      abort("not_identified", "Two grouping factors must not group the rows in the same way.",
+        given = some_of(code(labels[c(outer, inner)])),
+        hint = "Their variances can't be told apart: leave one out."
+      )
+    }
+    nested <- nested && distinct == sizes[inner]
+  }
+  if (nested) by
+}
+
+# The columns of Z that belong to each factor; with several factors their names carry its label.
+label_columns <- function(design) {
+  for (k in seq_along(design$groups)) {
+    terms <- design$random[design$groups[[k]]$terms]
+    columns <- sort(unlist(lapply(terms, `[[`, "columns")))
+    design$groups[[k]]$columns <- columns
+    design$groups[[k]]$names <- colnames(design$Z)[columns]
+  }
+  if (is_multilevel(design)) {
+    labels <- group_labels(design)[column_groups(design)]
+    colnames(design$Z) <- paste0(colnames(design$Z), "|", labels)
+  }
+  design
+}
+
+is_multilevel <- function(design) length(design$groups) > 1L
+
+#' Level of each row, from 1, of grouping factor `k`
+#' @noRd
+row_levels <- function(design, k = 1L) {
+  if (is_multilevel(design)) return(design$groups[[k]]$index + 1L)
+  rep.int(seq_along(design$levels), diff(design$start))
+}
+
+# The grouping factor of each column of Z.
+column_groups <- function(design) {
+  out <- integer(ncol(design$Z))
+  for (k in seq_along(design$groups)) out[design$groups[[k]]$columns] <- k
+  out
+}
+
+group_labels <- function(design) vapply(design$groups, `[[`, "", "label")
+
+# The names of the columns of Z without the labels of their factors.
+column_names <- function(design) {
+  out <- character(ncol(design$Z))
+  for (group in design$groups) out[group$columns] <- group$names
+  out
+}

@@ -1,0 +1,54 @@
+# Degrees of freedom with several grouping factors.
+
+#' Between-within degrees of freedom with several grouping factors
+#'
+#' [between_within_df()] factor by factor. A column is one between the levels of a factor if it is
+#' constant in them or varies mostly between them (share of at least 0.1); it then has at most m_k -
+#' p_k degrees of freedom, m_k the levels of factor k and p_k the columns that are constant in them;
+#' the least of these counts. A column that is within the levels of every factor has N - 1 - sum
+#' (m_k - 1) - p_w, at least 1, where p_w is the number of such columns.
+#'
+#' @return p numbers.
+#' @noRd
+groups_df <- function(design) {
+  size <- row_sizes(design)
+  N <- sum(size)
+  levels <- vapply(seq_along(design$groups), function(k) {
+    sum(level_sums(size, design$groups[[k]]) > 0)
+  }, 0)
+  shares <- vapply(design$groups, function(group) level_share(design, size, group),
+    numeric(ncol(design$X))
+  )
+  shares <- matrix(shares, ncol(design$X))
+  between <- pmax(levels - colSums(shares == 1), 1)
+  within_all <- rowSums(shares >= 0.1) == 0
+  within <- max(N - 1 - sum(levels - 1) - sum(within_all), 1)
+  vapply(seq_len(nrow(shares)), function(j) {
+    if (within_all[j]) within else min(between[shares[j, ] >= 0.1])
+  }, 0)
+}
+
+# Sums over the levels of a factor, whose rows may be anywhere.
+level_sums <- function(x, group) {
+  drop(rowsum(x, factor(group$index, seq_along(group$levels) - 1L), reorder = TRUE))
+}
+
+#' Share of the variance of each column of X between the levels of a factor
+#' @inherit between_share
+#' @noRd
+level_share <- function(design, size, group) {
+  total <- level_sums(size, group)
+  n <- total[total > 0]
+  N <- sum(n)
+  n0 <- (N - sum(n^2) / N) / (length(n) - 1)
+  vapply(seq_len(ncol(design$X)), function(j) {
+    x <- design$X[, j] - sum(size * design$X[, j]) / N
+    means <- level_sums(size * x, group) / ifelse(total > 0, total, 1)
+    within <- sum(size * (x - means[group$index + 1L])^2)
+    between <- sum(total * means^2)
+    if (within <= 1e-10 * (within + between)) return(1)
+    within <- within / max(N - length(n), 1)
+    between <- between / (length(n) - 1)
+    max(0, (between - within) / (between + (n0 - 1) * within))
+  }, 0)
+}
