@@ -82,7 +82,8 @@ simulation_plan <- function(object, newdata, trials) {
   plan$cluster <- as.matrix(plan$cluster)
   plan$n_clusters <- vapply(design$groups, function(group) length(group$levels), 1L)
   for (k in seq_along(design$groups)) {
-    label <- as.matrix(plan$new_label)[, if (is.null(plan$new_label)) 0L else k]
+    if (is.null(plan$new_label)) next
+    label <- as.matrix(plan$new_label)[, k]
     new <- unique(label[!is.na(label)])
     if (!length(new)) next
     added <- is.na(plan$cluster[, k])

@@ -183,8 +183,6 @@ test_that("designs that can't be fitted are refused", {
   d$list <- as.list(1:20)
   d$inf <- replace(d$x, 4, Inf)
   expect_snapshot(error = TRUE, {
-    front(y ~ x + (1 | id) + (1 | h), d)
-    front(y ~ x + (1 | id / h), d)
     front(y ~ x + (1 | id) + (x | id), d)
     front(y ~ x + (0 | id), d)
     front(y ~ x + (1 | cbind(id, h)), d)
