@@ -25,8 +25,24 @@ glmm_better_modes_ <- function(design, family, psi, threads) {
     .Call(`_margmix_glmm_better_modes_`, design, family, psi, threads)
 }
 
-kauermann_carroll_ <- function(scores, information, contrasts) {
-    .Call(`_margmix_kauermann_carroll_`, scores, information, contrasts)
+sandwich_ <- function(scores, information, ask) {
+    .Call(`_margmix_sandwich_`, scores, information, ask)
+}
+
+corrected_scores_ <- function(scores, information, type) {
+    .Call(`_margmix_corrected_scores_`, scores, information, type)
+}
+
+hotelling_eta_ <- function(scores, information, type, C) {
+    .Call(`_margmix_hotelling_eta_`, scores, information, type, C)
+}
+
+score_statistic_ <- function(scores, information, C) {
+    .Call(`_margmix_score_statistic_`, scores, information, C)
+}
+
+influence_ <- function(scores, information) {
+    .Call(`_margmix_influence_`, scores, information)
 }
 
 population_mean_ <- function(eta, s, family) {

@@ -66,7 +66,7 @@ not_estimable <- function(fit) {
 # Degrees of freedom of one contrast k of the coefficients.
 contrast_df <- function(k, dfargs) {
   if (length(k) > length(dfargs$df)) k <- k[dfargs$kept]
-  if (!is.null(dfargs$fit)) return(engine_contrast_df(dfargs$fit, rbind(as.numeric(k))))
+  if (!is.null(dfargs$fit)) return(contrast_df(dfargs$fit, rbind(as.numeric(k))))
   involved <- abs(k) > 1e-10
   if (any(involved)) min(dfargs$df[involved]) else NA_real_
 }

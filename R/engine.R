@@ -80,41 +80,6 @@ engine_scores <- function(fit, information = FALSE) {
   )
 }
 
-#' Cluster-robust covariance
-#'
-#' `"robust"` is H^-1 (sum s_i s_i') H^-1 over all parameters that are not at a boundary; `"KC"`
-#' corrects the scores in beta for leverage (Kauermann and Carroll 2001), with the variance
-#' parameters held at their estimates, and comes with Satterthwaite degrees of freedom.
-#'
-#' @param contrasts p x k for the degrees of freedom; the coefficients themselves by default.
-#' @return A list: `vcov` (p x p); for `"robust"` `vcov_full`; for `"KC"` `df` (k) and `leverage`
-#'   (m; 1 means that a cluster alone determines a direction, and its coefficients are NaN).
-#' @noRd
-engine_sandwich <- function(fit, type = c("robust", "KC"), contrasts = diag(length(fit$beta))) {
-  type <- match.arg(type)
-  beta <- seq_along(fit$beta)
-  if (type == "robust") {
-    scores <- engine_scores(fit)$scores
-    full <- fit$vcov_full
-    active <- !is.na(diag(full))
-    V <- full[active, active]
-    full[active, active] <- V %*% crossprod(scores[, active, drop = FALSE]) %*% V
-    return(list(vcov = full[beta, beta, drop = FALSE], vcov_full = full))
-  }
-  pieces <- engine_scores(fit, information = TRUE)
-  out <- kauermann_carroll_(
-    t(pieces$scores[, beta, drop = FALSE]),
-    matrix(pieces$information, ncol = dim(pieces$information)[3L]), contrasts
-  )
-  dimnames(out$vcov) <- list(names(fit$beta), names(fit$beta))
-  out
-}
-
-#' Satterthwaite degrees of freedom of contrasts in beta under the KC covariance
-#' @param C k x p.
-#' @noRd
-engine_contrast_df <- function(fit, C) engine_sandwich(fit, "KC", t(C))$df
-
 # A rule fine enough for posterior moments, which are wanted to more digits than the likelihood.
 posterior_nodes <- function(fit) {
   q <- ncol(fit$design$Z)

@@ -70,9 +70,23 @@ beta_vcov <- function(fit, type) {
     return(list(vcov = named_square(fit$vcov_full[beta, beta, drop = FALSE], names(fit$beta))))
   }
   check_independent_clusters(fit$design, type)
-  sandwich <- engine_sandwich(fit, type)
+  if (type == "robust") {
+    beta <- seq_along(fit$beta)
+    return(list(vcov = robust_full(fit)[beta, beta, drop = FALSE]))
+  }
+  sandwich <- engine_sandwich(cluster_pieces(fit), type)
   sandwich$vcov <- named_square(sandwich$vcov, names(fit$beta))
   sandwich
+}
+
+# H^-1 (sum s_i s_i') H^-1 over all parameters that are not at a boundary.
+robust_full <- function(fit) {
+  scores <- engine_scores(fit)$scores
+  full <- named_square(fit$vcov_full, parameter_names(fit))
+  active <- !is.na(diag(full))
+  V <- full[active, active]
+  full[active, active] <- V %*% crossprod(scores[, active, drop = FALSE]) %*% V
+  full
 }
 
 full_vcov <- function(fit, type) {
@@ -82,7 +96,7 @@ full_vcov <- function(fit, type) {
     )
   }
   if (type == "robust") check_independent_clusters(fit$design, type)
-  V <- if (type == "model") fit$vcov_full else engine_sandwich(fit, "robust")$vcov_full
+  V <- if (type == "model") fit$vcov_full else robust_full(fit)
   named_square(V, parameter_names(fit))
 }
 

@@ -106,16 +106,68 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// kauermann_carroll_
-Rcpp::List kauermann_carroll_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information, const Rcpp::NumericMatrix& contrasts);
-RcppExport SEXP _margmix_kauermann_carroll_(SEXP scoresSEXP, SEXP informationSEXP, SEXP contrastsSEXP) {
+// sandwich_
+Rcpp::List sandwich_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information, const Rcpp::List& ask);
+RcppExport SEXP _margmix_sandwich_(SEXP scoresSEXP, SEXP informationSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type scores(scoresSEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type information(informationSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type contrasts(contrastsSEXP);
-    rcpp_result_gen = Rcpp::wrap(kauermann_carroll_(scores, information, contrasts));
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
+    rcpp_result_gen = Rcpp::wrap(sandwich_(scores, information, ask));
+    return rcpp_result_gen;
+END_RCPP
+}
+// corrected_scores_
+Rcpp::List corrected_scores_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information, const std::string& type);
+RcppExport SEXP _margmix_corrected_scores_(SEXP scoresSEXP, SEXP informationSEXP, SEXP typeSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type scores(scoresSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type information(informationSEXP);
+    Rcpp::traits::input_parameter< const std::string& >::type type(typeSEXP);
+    rcpp_result_gen = Rcpp::wrap(corrected_scores_(scores, information, type));
+    return rcpp_result_gen;
+END_RCPP
+}
+// hotelling_eta_
+double hotelling_eta_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information, const std::string& type, const Rcpp::NumericMatrix& C);
+RcppExport SEXP _margmix_hotelling_eta_(SEXP scoresSEXP, SEXP informationSEXP, SEXP typeSEXP, SEXP CSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type scores(scoresSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type information(informationSEXP);
+    Rcpp::traits::input_parameter< const std::string& >::type type(typeSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type C(CSEXP);
+    rcpp_result_gen = Rcpp::wrap(hotelling_eta_(scores, information, type, C));
+    return rcpp_result_gen;
+END_RCPP
+}
+// score_statistic_
+double score_statistic_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information, const Rcpp::NumericMatrix& C);
+RcppExport SEXP _margmix_score_statistic_(SEXP scoresSEXP, SEXP informationSEXP, SEXP CSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type scores(scoresSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type information(informationSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type C(CSEXP);
+    rcpp_result_gen = Rcpp::wrap(score_statistic_(scores, information, C));
+    return rcpp_result_gen;
+END_RCPP
+}
+// influence_
+Rcpp::List influence_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information);
+RcppExport SEXP _margmix_influence_(SEXP scoresSEXP, SEXP informationSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type scores(scoresSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type information(informationSEXP);
+    rcpp_result_gen = Rcpp::wrap(influence_(scores, information));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -140,7 +192,11 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_glmm_posterior_", (DL_FUNC) &_margmix_glmm_posterior_, 7},
     {"_margmix_glmm_prediction_variance_", (DL_FUNC) &_margmix_glmm_prediction_variance_, 8},
     {"_margmix_glmm_better_modes_", (DL_FUNC) &_margmix_glmm_better_modes_, 4},
-    {"_margmix_kauermann_carroll_", (DL_FUNC) &_margmix_kauermann_carroll_, 3},
+    {"_margmix_sandwich_", (DL_FUNC) &_margmix_sandwich_, 3},
+    {"_margmix_corrected_scores_", (DL_FUNC) &_margmix_corrected_scores_, 3},
+    {"_margmix_hotelling_eta_", (DL_FUNC) &_margmix_hotelling_eta_, 4},
+    {"_margmix_score_statistic_", (DL_FUNC) &_margmix_score_statistic_, 3},
+    {"_margmix_influence_", (DL_FUNC) &_margmix_influence_, 2},
     {"_margmix_population_mean_", (DL_FUNC) &_margmix_population_mean_, 3},
     {NULL, NULL, 0}
 };

@@ -1,22 +1,73 @@
 // Covariances and population means: convert, call, convert back.
 #include "glue.h"
 
+#include "inference/hotelling.hpp"
+#include "inference/influence.hpp"
 #include "inference/sandwich.hpp"
+#include "inference/score_test.hpp"
 #include "marginal/population_mean.hpp"
 
 using namespace margmix;
 
+namespace {
+
+MatrixMap map(const Rcpp::NumericMatrix& x) { return MatrixMap(x.begin(), x.nrow(), x.ncol()); }
+
+DfRule df_rule(const std::string& name) {
+  if (name == "none") return DfRule::none;
+  if (name == "satterthwaite") return DfRule::satterthwaite;
+  if (name == "pan-wall") return DfRule::pan_wall;
+  if (name == "fay-graubard") return DfRule::fay_graubard;
+  throw std::invalid_argument("unknown rule for degrees of freedom: " + name);
+}
+
+}  // namespace
+
+// ask: list(type, contrasts, rule, rows)
 // [[Rcpp::export]]
-Rcpp::List kauermann_carroll_(const Rcpp::NumericMatrix& scores,
-                              const Rcpp::NumericMatrix& information,
-                              const Rcpp::NumericMatrix& contrasts) {
-  const KauermannCarroll r =
-      kauermann_carroll(MatrixMap(scores.begin(), scores.nrow(), scores.ncol()),
-                        MatrixMap(information.begin(), information.nrow(), information.ncol()),
-                        MatrixMap(contrasts.begin(), contrasts.nrow(), contrasts.ncol()));
+Rcpp::List sandwich_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information,
+                     const Rcpp::List& ask) {
+  const Sandwich r =
+      sandwich(ClusterPieces(map(scores), map(information)),
+               {Rcpp::as<std::string>(ask["type"]), glue::matrix(ask, "contrasts"),
+                df_rule(Rcpp::as<std::string>(ask["rule"])), Rcpp::as<double>(ask["rows"])});
   return Rcpp::List::create(Rcpp::_["vcov"] = glue::matrix(r.vcov),
                             Rcpp::_["leverage"] = glue::vector(r.leverage),
                             Rcpp::_["df"] = glue::vector(r.df));
+}
+
+// [[Rcpp::export]]
+Rcpp::List corrected_scores_(const Rcpp::NumericMatrix& scores,
+                             const Rcpp::NumericMatrix& information, const std::string& type) {
+  const Corrections parts = corrections_of(type);
+  if (parts.size() != 1) throw std::invalid_argument("no single correction: " + type);
+  const CorrectedScores r =
+      corrected_scores(ClusterPieces(map(scores), map(information)), parts.front());
+  return Rcpp::List::create(Rcpp::_["scores"] = glue::matrix(r.scores),
+                            Rcpp::_["bread"] = glue::matrix(r.B_inverse),
+                            Rcpp::_["leverage"] = glue::vector(r.leverage));
+}
+
+// [[Rcpp::export]]
+double hotelling_eta_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information,
+                      const std::string& type, const Rcpp::NumericMatrix& C) {
+  const ClusterPieces pieces(map(scores), map(information));
+  if (!pieces.definite()) return kNaN;
+  return ApproximateHotelling(pieces, corrections_of(type), map(C)).eta();
+}
+
+// [[Rcpp::export]]
+double score_statistic_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information,
+                        const Rcpp::NumericMatrix& C) {
+  return score_statistic(ClusterPieces(map(scores), map(information)), map(C));
+}
+
+// [[Rcpp::export]]
+Rcpp::List influence_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information) {
+  const Influence r = influence(ClusterPieces(map(scores), map(information)));
+  return Rcpp::List::create(Rcpp::_["dfbeta"] = glue::matrix(r.dfbeta),
+                            Rcpp::_["cooks_distance"] = glue::vector(r.cooks_distance),
+                            Rcpp::_["leverage"] = glue::vector(r.leverage));
 }
 
 // [[Rcpp::export]]

@@ -203,11 +203,11 @@ void sandwich() {
   }
   const MatrixXd contrasts = MatrixXd::Identity(p, p);
   auto run = [&](const MatrixXd& s, const MatrixXd& b, const MatrixXd& c) {
-    return kauermann_carroll(MatrixMap(s.data(), s.rows(), s.cols()),
-                             MatrixMap(b.data(), b.rows(), b.cols()),
-                             MatrixMap(c.data(), c.rows(), c.cols()));
+    return margmix::sandwich(ClusterPieces(MatrixMap(s.data(), s.rows(), s.cols()),
+                                           MatrixMap(b.data(), b.rows(), b.cols())),
+                             {"KC", c});
   };
-  const KauermannCarroll r = run(scores, information, contrasts);
+  const Sandwich r = run(scores, information, contrasts);
   CHECK_NEAR((r.vcov - bread * meat * bread).cwiseAbs().maxCoeff(), 0.0, 1e-12);
   for (Index c = 0; c < p; ++c) {
     const MatrixXd GG = G[c].transpose() * G[c];
@@ -218,14 +218,14 @@ void sandwich() {
     CHECK_NEAR(r.leverage[i], eigen.eigenvalues().maxCoeff(), 1e-12);
   }
   // The scale of a contrast does not change its df, and that of the data not the df either.
-  const KauermannCarroll scaled = run(3 * scores, 9 * information, MatrixXd(100 * contrasts));
+  const Sandwich scaled = run(3 * scores, 9 * information, MatrixXd(100 * contrasts));
   CHECK_NEAR((scaled.df - r.df).cwiseAbs().maxCoeff(), 0.0, 1e-10);
 
   // One mean of m equal clusters: the variance of the cluster means over m, with m - 1 df.
   MatrixXd one(1, m), info = MatrixXd::Constant(1, m, n_i);
   const VectorXd centred = data.y.array() - data.y.mean();
   for (Index i = 0; i < m; ++i) one(0, i) = centred.segment(i * n_i, n_i).sum();
-  const KauermannCarroll mean = run(one, info, MatrixXd::Ones(1, 1));
+  const Sandwich mean = run(one, info, MatrixXd::Ones(1, 1));
   CHECK_NEAR(mean.vcov(0, 0), one.squaredNorm() / (n_i * n_i) / (m - 1) / m, 1e-13);
   CHECK_NEAR(mean.df[0], m - 1.0, 1e-10);
 
@@ -236,13 +236,13 @@ void sandwich() {
     B.row(2).setZero();
     B.col(2).setZero();
   }
-  const KauermannCarroll singular = run(scores, alone, contrasts);
+  const Sandwich singular = run(scores, alone, contrasts);
   CHECK_NEAR(singular.leverage[0], 1.0, 1e-9);
   CHECK(std::isnan(singular.vcov(2, 2)) && std::isnan(singular.vcov(0, 2)));
   CHECK(std::isnan(singular.df[2]));
   // The others can still be compared between clusters.
   CHECK(singular.vcov(0, 0) > 0 && singular.vcov(1, 1) > 0 && singular.df[1] > 0);
-  const KauermannCarroll indefinite = run(scores, -information, contrasts);
+  const Sandwich indefinite = run(scores, -information, contrasts);
   CHECK(std::isnan(indefinite.vcov(0, 0)) && std::isnan(indefinite.df[0]));
 }
 

@@ -24,7 +24,7 @@ test_that("default df: clusters for what varies between them, rows for what vari
   table <- summary(result_fit("infection"), vcov = "robust")$coefficients
   expect_identical(table$df, c(7, 7))
   kc <- summary(result_fit("infection"), vcov = "KC")$coefficients
-  expect_equal(kc$df, as.numeric(engine_sandwich(result_fit("infection"), "KC")$df))
+  expect_equal(kc$df, contrast_df(result_fit("infection")))
   satterthwaite <- summary(result_fit("infection"), df = "satterthwaite")$coefficients
   expect_equal(satterthwaite$df, kc$df)
 })

@@ -1,0 +1,18 @@
+# What every cluster-robust covariance is made of: score and information of each cluster in beta.
+
+#' Scores and information of the clusters
+#'
+#' @param fit A fit.
+#' @return A list: `scores` (m x p), u_i at the estimates; `information` (p x p x m), B_i, for a
+#'   mixed model the observed one at its variance parameters; `levels`, labels of the clusters.
+#' @noRd
+cluster_pieces <- function(fit) UseMethod("cluster_pieces")
+
+#' @export
+cluster_pieces.margmix_glmm <- function(fit) {
+  pieces <- engine_scores(fit, information = TRUE)
+  list(
+    scores = pieces$scores[, seq_along(fit$beta), drop = FALSE],
+    information = pieces$information, levels = fit$design$levels
+  )
+}

@@ -1,0 +1,68 @@
+# Calls of the engine for covariances, tests and influence: all from the clusters' scores and
+# information.
+
+# The pieces as the engine takes them: scores p x m, information p^2 x m.
+engine_pieces <- function(pieces) {
+  list(
+    scores = t(pieces$scores),
+    information = matrix(pieces$information, ncol = dim(pieces$information)[3L])
+  )
+}
+
+#' Cluster-robust covariance of beta and degrees of freedom of contrasts
+#'
+#' @param pieces From [cluster_pieces()].
+#' @param type `"robust"`, `"DF"`, `"MD"`, `"KC"`, `"FG"`, `"FW"`, `"MBN"` or `"jackknife"` (one
+#'   step).
+#' @param contrasts p x k.
+#' @param rule `"satterthwaite"` (under the working model, with the corrections of `type`),
+#'   `"pan-wall"`, `"fay-graubard"` or `"none"`.
+#' @param rows Number of rows, for `"MBN"`.
+#' @return A list: `vcov` (p x p), `leverage` (m; 1 means that a cluster alone determines a
+#'   direction, and its coefficients are NaN), `df` (k).
+#' @noRd
+engine_sandwich <- function(pieces, type, contrasts = diag(ncol(pieces$scores)),
+                            rule = "satterthwaite", rows = NA) {
+  x <- engine_pieces(pieces)
+  storage.mode(contrasts) <- "double"
+  ask <- list(type = type, contrasts = contrasts, rule = rule, rows = as.double(rows))
+  sandwich_(x$scores, x$information, ask)
+}
+
+#' @param type One of `"robust"`, `"KC"`, `"MD"`, `"FG"`.
+#' @return A list: `scores` (m x p), `bread` (p x p), `leverage` (m).
+#' @noRd
+engine_corrected_scores <- function(pieces, type) {
+  x <- engine_pieces(pieces)
+  out <- corrected_scores_(x$scores, x$information, type)
+  out$scores <- t(out$scores)
+  out
+}
+
+#' Degrees of freedom eta of the approximate Hotelling T^2 of C beta
+#' @param C q x p.
+#' @noRd
+engine_hotelling_eta <- function(pieces, type, C) {
+  x <- engine_pieces(pieces)
+  storage.mode(C) <- "double"
+  hotelling_eta_(x$scores, x$information, type, C)
+}
+
+#' Generalized score statistic of C beta = 0
+#' @param pieces Of the full model, at the estimate under C beta = 0.
+#' @noRd
+engine_score_statistic <- function(pieces, C) {
+  x <- engine_pieces(pieces)
+  storage.mode(C) <- "double"
+  score_statistic_(x$scores, x$information, C)
+}
+
+#' One-step influence of clusters
+#' @return A list: `dfbeta` (m x p, beta - beta_(i)), `cooks_distance` (m), `leverage` (m).
+#' @noRd
+engine_influence <- function(pieces) {
+  x <- engine_pieces(pieces)
+  out <- influence_(x$scores, x$information)
+  out$dfbeta <- t(out$dfbeta)
+  out
+}

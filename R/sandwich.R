@@ -1,0 +1,72 @@
+# Cluster-robust quantities of a fit, for glmm() and gee() alike.
+
+#' Scores of the clusters, corrected for few clusters
+#'
+#' For influence functions of anything computed from beta: the cluster-robust covariance of beta is
+#' bread * crossprod(scores) * bread, and the influence of cluster i on c'beta is c'bread scores[i,
+#' ].
+#'
+#' @param fit A fit.
+#' @param type `"KC"` (I - B_i B^-1)^(-1/2) u_i; `"MD"` (I - B_i B^-1)^-1 u_i; `"FG"`; `"robust"`
+#'   u_i as it is.
+#' @return A list: `scores`, the corrected scores A_i u_i (m x p, clusters in the order of
+#'   `levels`); `bread`, B^-1 (p x p, the model-based covariance of a GEE; of a mixed model with
+#'   the variance parameters held fixed); `leverage`, the largest eigenvalue of B_i B^-1 of each
+#'   cluster (m), where 1 means that the cluster alone determines a direction of beta; `levels`,
+#'   labels of the clusters.
+#' @noRd
+corrected_scores <- function(fit, type = "KC") {
+  pieces <- cluster_pieces(fit)
+  out <- engine_corrected_scores(pieces, type)
+  dimnames(out$scores) <- list(pieces$levels, names(fit$beta))
+  out$bread <- named_square(out$bread, names(fit$beta))
+  c(out, list(levels = pieces$levels))
+}
+
+#' Satterthwaite degrees of freedom of linear contrasts of beta
+#'
+#' Under the working model (McCaffrey and Bell 2006), for the covariance `type`.
+#'
+#' @param C k x p, a contrast in each row; the coefficients themselves by default.
+#' @param type As in [vcov.margmix_gee()].
+#' @return k numbers; `NaN` for a contrast that one cluster alone determines.
+#' @noRd
+contrast_df <- function(fit, C = diag(length(fit$beta)), type = "KC") {
+  if (!is.matrix(C)) C <- t(C)
+  engine_sandwich(cluster_pieces(fit), satterthwaite_type(type), t(C), "satterthwaite")$df
+}
+
+# Matrices that are no sum of squared scores have the degrees of freedom of the nearest that is.
+satterthwaite_type <- function(type) {
+  switch(type, model = "KC", MBN = "robust", jackknife_full = "MD", type)
+}
+
+#' Joint test of C beta = 0 by an approximate Hotelling T^2
+#'
+#' Tipton and Pustejovsky (2015), under the same working model as the Satterthwaite degrees of
+#' freedom, which it reproduces for one contrast.
+#'
+#' @param C q x p, of full row rank.
+#' @param V Covariance matrix of beta, of `type`.
+#' @return A list: `statistic` F, `df1` = q, `df2` = eta - q + 1, `p.value`, `eta`. `NA` where eta
+#'   is not above q - 1: there are too few clusters for q contrasts.
+#' @references
+#' Tipton, E. and Pustejovsky, J. E. (2015). Small-sample adjustments for tests of moderators and
+#' model fit using robust variance estimation in meta-regression. *Journal of Educational and
+#' Behavioral Statistics* **40**, 604-634.
+#' @noRd
+hotelling_test <- function(fit, C, V, type = "KC", pieces = cluster_pieces(fit)) {
+  q <- nrow(C)
+  eta <- engine_hotelling_eta(pieces, satterthwaite_type(type), C)
+  df2 <- eta - q + 1
+  if (is.nan(df2) || df2 <= 0) {
+    return(list(statistic = NA_real_, df1 = q, df2 = NA_real_, p.value = NA_real_, eta = eta))
+  }
+  difference <- drop(C %*% fit$beta)
+  Q <- sum(difference * solve(C %*% V %*% t(C), difference))
+  statistic <- df2 / (eta * q) * Q
+  list(
+    statistic = statistic, df1 = q, df2 = df2,
+    p.value = stats::pf(statistic, q, df2, lower.tail = FALSE), eta = eta
+  )
+}

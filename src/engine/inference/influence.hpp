@@ -1,0 +1,33 @@
+// Influence of whole clusters on beta after one Newton step without each of them.
+//
+//   dfbeta_i = beta - beta_(i) = (B - B_i)^-1 u_i,  Cook's distance  dfbeta_i'B dfbeta_i / p
+// (Preisser & Qaqish 1996). NaN for a cluster of leverage one, without which beta is not
+// identified.
+#pragma once
+
+#include "inference/correction.hpp"
+
+namespace margmix {
+
+struct Influence {
+  MatrixXd dfbeta;  // p x m
+  VectorXd cooks_distance, leverage;
+};
+
+inline Influence influence(const ClusterPieces& pieces) {
+  const Index p = pieces.p(), m = pieces.clusters();
+  Influence out{MatrixXd::Constant(p, m, kNaN), VectorXd::Constant(m, kNaN),
+                VectorXd::Constant(m, kNaN)};
+  if (!pieces.definite()) return out;
+  for (Index i = 0; i < m; ++i) {
+    const WhitenedCluster c = pieces(i);
+    out.leverage[i] = c.leverage();
+    if (c.leverage() >= WhitenedCluster::kOne) continue;
+    const VectorXd step = spectral_correction(c, -1.0) * c.v;
+    out.dfbeta.col(i) = pieces.to_beta(step);
+    out.cooks_distance[i] = step.squaredNorm() / static_cast<double>(p);
+  }
+  return out;
+}
+
+}  // namespace margmix
