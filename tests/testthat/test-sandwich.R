@@ -174,3 +174,26 @@ test_that("doors for functions of beta: corrected scores and contrasts of a fit"
   expect_equal(contrast_df(fit, diag(2)), summary(fit, vcov = "KC")$coefficients$df)
   expect_equal(contrast_df(fit, c(0, 3)), contrast_df(fit)[2L])
 })
+
+test_that("clubSandwich and saws agree", {
+  reference_path <- function(...) test_path("..", "reference", ...)
+  skip_if_not(file.exists(reference_path("sandwich-peers.csv")), "reference tables")
+  reference <- new.env()
+  sys.source(reference_path("sandwich-model.R"), reference)
+  peer <- read.csv(reference_path("sandwich-peers.csv"))
+  data <- read.csv(reference_path("sleepstudy.csv"))
+  model <- reference$sandwich_model(data)
+  pieces <- reference$sandwich_pieces(model, data[names(resid(model)), "Subject"])
+  want <- function(type, quantity) peer$value[peer$type == type & peer$quantity == quantity]
+  for (type in c("KC", "MD", "FG")) {
+    found <- sqrt(diag(engine_sandwich(pieces, type)$vcov))
+    expect_equal(found, want(type, "se"), tolerance = 1e-10, label = type)
+  }
+  expect_equal(engine_sandwich(pieces, "KC")$df, want("KC", "satterthwaite"), tolerance = 1e-10)
+  fay <- engine_sandwich(pieces, "FG", rule = "fay-graubard")$df
+  expect_equal(fay, want("FG", "fay-graubard"), tolerance = 1e-10)
+  joint <- hotelling_test(list(beta = coef(model)), diag(5)[2:4, ],
+    engine_sandwich(pieces, "KC")$vcov, "KC", pieces)
+  expect_equal(joint$statistic, want("KC", "F"), tolerance = 1e-10)
+  expect_equal(joint$df2, want("KC", "df2"), tolerance = 1e-10)
+})
