@@ -38,9 +38,9 @@ emm_basis.margmix_glmm <- function(object, trms, xlev, grid, vcov. = "model", ..
     X = X, bhat = unname(object$coefficients), nbasis = not_estimable(object),
     V = unname(covariance$vcov),
     # emmeans takes the environment of this function away.
-    dffun = function(k, dfargs) dfargs$contrast_df(k, dfargs),
+    dffun = function(k, dfargs) dfargs$df_of(k, dfargs),
     dfargs = list(
-      contrast_df = contrast_df,
+      df_of = emmeans_df,
       df = unname(chosen_df(object, "default", covariance)$df),
       kept = which(!object$design$aliased), fit = if (covariance$type == "KC") object
     ),
@@ -64,7 +64,7 @@ not_estimable <- function(fit) {
 }
 
 # Degrees of freedom of one contrast k of the coefficients.
-contrast_df <- function(k, dfargs) {
+emmeans_df <- function(k, dfargs) {
   if (length(k) > length(dfargs$df)) k <- k[dfargs$kept]
   if (!is.null(dfargs$fit)) return(contrast_df(dfargs$fit, rbind(as.numeric(k))))
   involved <- abs(k) > 1e-10
