@@ -49,3 +49,15 @@ population_mean_ <- function(eta, s, family) {
     .Call(`_margmix_population_mean_`, eta, s, family)
 }
 
+marginal_projection_ <- function(rows, family, variance, start) {
+    .Call(`_margmix_marginal_projection_`, rows, family, variance, start)
+}
+
+between_variance_ <- function(eta, s, family) {
+    .Call(`_margmix_between_variance_`, eta, s, family)
+}
+
+between_covariance_ <- function(eta, S, family) {
+    .Call(`_margmix_between_covariance_`, eta, S, family)
+}
+

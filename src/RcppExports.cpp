@@ -184,6 +184,46 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// marginal_projection_
+Rcpp::List marginal_projection_(const Rcpp::List& rows, const Rcpp::List& family, const Rcpp::NumericVector& variance, const Rcpp::NumericVector& start);
+RcppExport SEXP _margmix_marginal_projection_(SEXP rowsSEXP, SEXP familySEXP, SEXP varianceSEXP, SEXP startSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type rows(rowsSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type variance(varianceSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type start(startSEXP);
+    rcpp_result_gen = Rcpp::wrap(marginal_projection_(rows, family, variance, start));
+    return rcpp_result_gen;
+END_RCPP
+}
+// between_variance_
+Rcpp::List between_variance_(const Rcpp::NumericVector& eta, const Rcpp::NumericVector& s, const Rcpp::List& family);
+RcppExport SEXP _margmix_between_variance_(SEXP etaSEXP, SEXP sSEXP, SEXP familySEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type eta(etaSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type s(sSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    rcpp_result_gen = Rcpp::wrap(between_variance_(eta, s, family));
+    return rcpp_result_gen;
+END_RCPP
+}
+// between_covariance_
+Rcpp::NumericMatrix between_covariance_(const Rcpp::NumericVector& eta, const Rcpp::NumericMatrix& S, const Rcpp::List& family);
+RcppExport SEXP _margmix_between_covariance_(SEXP etaSEXP, SEXP SSEXP, SEXP familySEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type eta(etaSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type S(SSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    rcpp_result_gen = Rcpp::wrap(between_covariance_(eta, S, family));
+    return rcpp_result_gen;
+END_RCPP
+}
 
 static const R_CallMethodDef CallEntries[] = {
     {"_margmix_glmm_objective_", (DL_FUNC) &_margmix_glmm_objective_, 7},
@@ -198,6 +238,9 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_score_statistic_", (DL_FUNC) &_margmix_score_statistic_, 3},
     {"_margmix_influence_", (DL_FUNC) &_margmix_influence_, 2},
     {"_margmix_population_mean_", (DL_FUNC) &_margmix_population_mean_, 3},
+    {"_margmix_marginal_projection_", (DL_FUNC) &_margmix_marginal_projection_, 4},
+    {"_margmix_between_variance_", (DL_FUNC) &_margmix_between_variance_, 3},
+    {"_margmix_between_covariance_", (DL_FUNC) &_margmix_between_covariance_, 3},
     {NULL, NULL, 0}
 };
 

@@ -1,0 +1,50 @@
+# Calls of the engine for marginal regressions and second moments that a mixed model implies.
+
+# What these kernels need to know of a family.
+marginal_family <- function(family) {
+  list(family = family$family, link = family$link, weights_type = "prior")
+}
+
+#' The marginal regression that population means imply
+#'
+#' @param rows A list: `X` (n x p), `offset`, `weight`, `mean` and its derivatives `d_eta` (n) and
+#'   `d_theta` (n x t).
+#' @param start Where the search for gamma begins.
+#' @return A list: `gamma` (p), `jacobian` (p x (p + t), in beta and theta), `converged`,
+#'   `iterations`.
+#' @noRd
+engine_projection <- function(rows, family, start) {
+  marginal_projection_(
+    rows, marginal_family(family), variance_coefficients(family), as.double(start)
+  )
+}
+
+#' Variance between clusters of the mean of rows, with its derivatives
+#' @param s Standard deviation of the random part of the predictor.
+#' @return A list: `value`, `d_eta`, `d_s`.
+#' @noRd
+engine_between_variance <- function(eta, s, family) {
+  between_variance_(as.double(eta), as.double(rep_len(s, length(eta))), marginal_family(family))
+}
+
+#' Covariances of the conditional means of rows
+#' @param S Covariance matrix of the random parts of the predictors.
+#' @noRd
+engine_between_covariance <- function(eta, S, family) {
+  between_covariance_(as.double(eta), S, marginal_family(family))
+}
+
+#' Coefficients of the variance function, v0 + v1 mu + v2 mu^2
+#'
+#' Every variance function of the families with a random part is quadratic (Morris 1982).
+#' @noRd
+variance_coefficients <- function(family) {
+  mu <- c(0.2, 0.4, 0.7)
+  v <- solve(outer(mu, 0:2, `^`), family$variance(mu))
+  if (abs(family$variance(0.55) - sum(v * 0.55^(0:2))) > 1e-10) {
+    abort("family", "The variance must be a quadratic function of the mean.",
+      given = paste0(family$family, "(", family$link, ")")
+    )
+  }
+  v
+}

@@ -1,0 +1,127 @@
+# The marginal covariance of the responses of one cluster, random effects integrated out.
+
+#' Marginal means and covariances of the rows of a cluster
+#'
+#' @description
+#' ```
+#' fit <- glmm(severe ~ treatment * scheduled + (1 | patient), toenail, binomial())
+#' V <- marginal_covariance(fit)            # the first patient
+#' attr(V, "correlation")
+#' ```
+#' Random effects make the responses of a cluster dependent. This is the covariance matrix of the
+#' responses themselves that the fitted model implies: what a working correlation of [gee()]
+#' approximates.
+#'
+#' @details
+#' For rows j and k of a cluster, Cov(y_j, y_k) = Cov(mu_j(b), mu_k(b)), and to the variances
+#' E[Var(y_j | b)] is added. The random parts of two predictors are bivariate normal, whatever the
+#' number of random effects, so that the integral has two dimensions, or one:
+#'
+#' * identity link: z_j'Sigma z_k;
+#' * log link: m_j m_k (exp(z_j'Sigma z_k) - 1) with the population means m; for Poisson responses
+#'   with a random intercept this is m_j m_k (exp(sigma^2) - 1);
+#' * square root link: closed as well; probit: a bivariate normal probability;
+#' * otherwise: integrated over the random part of row j, the integral of row k given it being a
+#'   population mean. The error is below 1e-12.
+#'
+#' @param object A fit of [glmm()].
+#' @param cluster A cluster of the fit, by its label or number; the first by default.
+#' @param newdata Rows of one (new) cluster instead: a data frame with the covariates.
+#' @param trials Numbers of trials of the rows of `newdata` for a binomial response; the covariance
+#'   is that of proportions.
+#' @param x A result.
+#' @param digits Significant digits to print.
+#' @param ... Not used.
+#' @return A matrix of class `margmix_marginal_covariance`, a row and a column for each row of the
+#'   cluster in the caller's order, with the attributes `mean` (population means), `correlation` and
+#'   `between` (covariances of the conditional means). Prior weights of a Gaussian response are
+#'   precisions.
+#' @section Errors: `margmix_error_cluster`, `margmix_error_trials`, `margmix_error_argument`, and
+#'   those of [predict.margmix_glmm()] for `newdata`.
+#' @seealso [intraclass_correlation()]
+#' @examples
+#' fit <- glmm(seizures ~ treatment + (1 | subject), epilepsy, poisson())
+#' marginal_covariance(fit)
+#' marginal_covariance(fit, newdata = data.frame(treatment = c("placebo", "progabide")))
+#' @export
+marginal_covariance <- function(object, cluster = 1L, newdata = NULL, trials = 1, ...) {
+  check_dots(..., known = names(formals(marginal_covariance)))
+  if (!inherits(object, "margmix_glmm")) {
+    abort("argument", "`object` must be a fit of glmm().", given = class(object)[1L])
+  }
+  rows <- if (is.null(newdata)) {
+    cluster_rows(object, cluster)
+  } else {
+    covariance_newdata(object, newdata, trials)
+  }
+  n <- nrow(rows$X)
+  if (n > 3000L) {
+    abort("cluster", "The cluster must not have more than 3,000 rows: the matrix is dense.",
+      given = count_of(n, "row"), hint = "Give some of its rows as `newdata`."
+    )
+  }
+  eta <- fixed_predictor(object, rows)
+  ZL <- rows$Z %*% object$Lambda
+  S <- tcrossprod(ZL)
+  between <- engine_between_covariance(eta, S, object$family)
+  m <- engine_population_mean(eta, sqrt(diag(S)), object$family)$mean
+  V <- between
+  diag(V) <- diag(V) + within_variance(object, m, diag(between)) / rows$size
+  names <- list(rows$labels, rows$labels)
+  dimnames(V) <- dimnames(between) <- names
+  structure(V, mean = stats::setNames(m, rows$labels), correlation = stats::cov2cor(V),
+    between = between, from = rows$from,
+    class = c("margmix_marginal_covariance", "matrix", "array")
+  )
+}
+
+# E[Var(y | b)] of a row of one trial and weight 1.
+within_variance <- function(fit, m, between) {
+  v <- variance_coefficients(fit$family)
+  fit$phi * (v[1L] + v[2L] * m + v[3L] * (m^2 + between))
+}
+
+cluster_rows <- function(fit, cluster) {
+  design <- fit$design
+  i <- if (is.numeric(cluster)) cluster else match(as.character(cluster), design$levels)
+  known <- length(i) == 1L && !is.na(i) && i >= 1 && i <= length(design$levels) && i == round(i)
+  if (!known) {
+    abort("cluster", "`cluster` must be a cluster of the fit, by its label or number.",
+      given = some_of(cluster), hint = paste0("There are ", some_of(design$levels), ".")
+    )
+  }
+  take <- seq(design$start[i] + 1L, design$start[i + 1L])
+  at <- if (is.null(design$order)) take else design$order[take]
+  take <- take[order(at)]
+  precision <- if (has_phi(fit$family)) cdf_weights(design) else 1
+  list(
+    X = design$X[take, , drop = FALSE], Z = design$Z[take, , drop = FALSE],
+    offset = design$offset[take], labels = attr(fit$frame$frame, "row.names")[sort(at)],
+    size = design$trials[take] * rep_len(precision, nrow(design$X))[take],
+    from = paste0(code(design$group), " ", design$levels[i])
+  )
+}
+
+covariance_newdata <- function(fit, newdata, trials) {
+  rows <- design_newdata(fit, newdata, "Z", stats::na.fail)
+  n <- nrow(rows$X)
+  list(
+    X = rows$X, Z = rows$Z, offset = rows$offset, labels = attr(newdata, "row.names"),
+    size = newdata_trials(trials, n), from = paste0("a cluster of ", code(fit$design$group))
+  )
+}
+
+#' @rdname marginal_covariance
+#' @export
+print.margmix_marginal_covariance <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  cat("Marginal covariance of the responses of ", attr(x, "from"), ", ",
+    "random effects integrated out\n\nMeans:\n",
+    sep = ""
+  )
+  print(attr(x, "mean"), digits = digits)
+  cat("\nVariances and covariances:\n")
+  print(matrix(x, nrow(x), dimnames = dimnames(x)), digits = digits, ...)
+  cat("\nCorrelations:\n")
+  print(attr(x, "correlation"), digits = digits, ...)
+  invisible(x)
+}
