@@ -16,3 +16,9 @@ cluster_pieces.margmix_glmm <- function(fit) {
     information = pieces$information, levels = fit$design$levels
   )
 }
+
+# For a marginal model u_i = D_i'V_i^-1 (y_i - mu_i) and B_i = D_i'V_i^-1 D_i, with phi in V_i.
+#' @export
+cluster_pieces.margmix_gee <- function(fit) {
+  c(engine_gee_pieces(fit), list(levels = fit$design$levels))
+}

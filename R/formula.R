@@ -31,6 +31,23 @@ parse_formula <- function(formula, env = parent.frame()) {
   )
 }
 
+#' The formula of a marginal model
+#'
+#' @return As [parse_formula()], with an empty `random`.
+#' @section Errors: `formula`, `random_term`.
+#' @noRd
+parse_marginal_formula <- function(formula, env = parent.frame()) {
+  formula <- as_two_sided(formula, env)
+  bars <- split_bars(formula[[3L]])$bars
+  if (length(bars)) {
+    abort("random_term", "The formula of gee() must not have random terms.",
+      given = some_of(vapply(bars, function(bar) paste0("(", expression_text(bar), ")"), "")),
+      hint = "Name the clusters in `id`, or fit a mixed model with glmm()."
+    )
+  }
+  list(formula = formula, fixed = formula, random = list(), frame = formula)
+}
+
 as_two_sided <- function(formula, env) {
   is_text <- is.character(formula) && length(formula) == 1L
   if (is_text || is.call(formula) && !inherits(formula, "formula")) {
@@ -200,7 +217,7 @@ group_factors <- function(group) {
 #' @noRd
 expand_dot <- function(parsed, data) {
   if (!"." %in% all.vars(parsed$fixed[[3L]])) return(parsed)
-  groups <- unlist(lapply(parsed$random, function(term) all.vars(term$group)))
+  groups <- c(unlist(lapply(parsed$random, function(term) all.vars(term$group))), parsed$rows)
   columns <- setdiff(if (is.data.frame(data)) names(data), c(all.vars(parsed$fixed[[2L]]), groups))
   if (!length(columns)) {
     only <- if (is.data.frame(data)) "no column besides the response and the groups"

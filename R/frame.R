@@ -9,6 +9,8 @@
 #' @param call The matched call of the fitting function.
 #' @param env The environment it was called from.
 #' @param parsed From [parse_formula()].
+#' @param rows Expressions of further variables by row, from [row_expressions()]; the frame has
+#'   them as `(id)` and so on.
 #' @return A list:
 #' * `frame`: a data frame in the caller's row order, after `subset` and `na.action`;
 #' * `parsed`: `parsed`, with `.` expanded;
@@ -21,7 +23,7 @@
 #' @section Errors: `data_family`, `data`, `frame` (a variable is missing or unfit), `weights`,
 #'   `no_rows`, `missing_values` (with `na.fail`, or left by `na.pass`).
 #' @noRd
-build_frame <- function(call, env, parsed) {
+build_frame <- function(call, env, parsed, rows = NULL) {
   data <- model_data(call, env)
   parsed <- expand_dot(parsed, data)
   formula_env <- environment(parsed$frame)
@@ -30,6 +32,7 @@ build_frame <- function(call, env, parsed) {
     eval_argument, data = data, formula_env = formula_env, env = env
   )
   arguments <- Filter(Negate(is.null), arguments)
+  arguments <- c(arguments, evaluate_rows(rows, data, formula_env, env))
   if (is.logical(arguments$subset)) {
     arguments$subset <- arguments$subset & !is.na(arguments$subset)
   }

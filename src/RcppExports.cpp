@@ -11,6 +11,52 @@ Rcpp::Rostream<true>&  Rcpp::Rcout = Rcpp::Rcpp_cout_get();
 Rcpp::Rostream<false>& Rcpp::Rcerr = Rcpp::Rcpp_cerr_get();
 #endif
 
+// gee_start_
+Rcpp::List gee_start_(const Rcpp::List& design, const Rcpp::List& family, double level, int threads);
+RcppExport SEXP _margmix_gee_start_(SEXP designSEXP, SEXP familySEXP, SEXP levelSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< double >::type level(levelSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(gee_start_(design, family, level, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
+// gee_fit_
+Rcpp::List gee_fit_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::List& correlation, const Rcpp::NumericVector& beta, const Rcpp::List& options);
+RcppExport SEXP _margmix_gee_fit_(SEXP designSEXP, SEXP familySEXP, SEXP correlationSEXP, SEXP betaSEXP, SEXP optionsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type beta(betaSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type options(optionsSEXP);
+    rcpp_result_gen = Rcpp::wrap(gee_fit_(design, family, correlation, beta, options));
+    return rcpp_result_gen;
+END_RCPP
+}
+// gee_pieces_
+Rcpp::List gee_pieces_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::List& correlation, const Rcpp::NumericVector& beta, const Rcpp::NumericVector& alpha, double phi, int threads);
+RcppExport SEXP _margmix_gee_pieces_(SEXP designSEXP, SEXP familySEXP, SEXP correlationSEXP, SEXP betaSEXP, SEXP alphaSEXP, SEXP phiSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type beta(betaSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type alpha(alphaSEXP);
+    Rcpp::traits::input_parameter< double >::type phi(phiSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(gee_pieces_(design, family, correlation, beta, alpha, phi, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
 // glmm_objective_
 Rcpp::List glmm_objective_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int K, const Rcpp::NumericMatrix& modes, const Rcpp::List& ask, int threads);
 RcppExport SEXP _margmix_glmm_objective_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP askSEXP, SEXP threadsSEXP) {
@@ -226,6 +272,9 @@ END_RCPP
 }
 
 static const R_CallMethodDef CallEntries[] = {
+    {"_margmix_gee_start_", (DL_FUNC) &_margmix_gee_start_, 4},
+    {"_margmix_gee_fit_", (DL_FUNC) &_margmix_gee_fit_, 5},
+    {"_margmix_gee_pieces_", (DL_FUNC) &_margmix_gee_pieces_, 7},
     {"_margmix_glmm_objective_", (DL_FUNC) &_margmix_glmm_objective_, 7},
     {"_margmix_glm_start_", (DL_FUNC) &_margmix_glm_start_, 3},
     {"_margmix_lmm_objective_", (DL_FUNC) &_margmix_lmm_objective_, 6},

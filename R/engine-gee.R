@@ -1,0 +1,46 @@
+# Calls of the engine for estimating equations: shapes only.
+
+#' Independent rows: a generalized linear model by Fisher scoring
+#'
+#' @param level Linear predictor of the constant model the search starts at.
+#' @return A list: `beta`, `decrement` (squared, of the last step), `converged`, `info_pd`,
+#'   `iterations`.
+#' @noRd
+engine_gee_start <- function(design, family, level, control) {
+  gee_start_(design, engine_family(family, design), level, control$threads)
+}
+
+#' Solve the estimating equations
+#'
+#' @param correlation A specification.
+#' @param beta p starting values.
+#' @param scale `NULL` (estimated) or phi.
+#' @return A list: `beta`, `phi`, `alpha` (as reported), `alpha_engine` (on the engine's scale),
+#'   `pairs` (pairs behind each correlation), `criterion`, `iterations`, `halvings`, `converged`,
+#'   `bounded`, `clamped`, `status`.
+#' @noRd
+engine_gee_fit <- function(design, family, correlation, beta, scale, bias_reduce, control) {
+  method <- control$alpha_method
+  options <- list(
+    lost = if (method %in% c("default", "sas")) as.double(ncol(design$X)) else 0,
+    all_lags = method == "geepack",
+    fixed_phi = if (is.null(scale)) NaN else as.double(scale), bound = control$alpha_bound,
+    bias_reduce = bias_reduce, tolerance = control$tolerance,
+    max_iterations = control$max_iterations, threads = control$threads
+  )
+  gee_fit_(design, engine_family(family, design), correlation, as.double(beta), options)
+}
+
+#' Per-cluster scores and information at the fit, phi included
+#' @return A list: `scores` (m x p), `information` (p x p x m).
+#' @noRd
+engine_gee_pieces <- function(fit) {
+  out <- gee_pieces_(
+    fit$design, engine_family(fit$family, fit$design), fit$correlation, fit$beta,
+    fit$alpha_engine, fit$phi, fit$control$threads
+  )
+  p <- length(fit$beta)
+  list(
+    scores = t(out$scores), information = array(out$information, c(p, p, ncol(out$scores)))
+  )
+}

@@ -1,0 +1,44 @@
+#' Settings of gee()
+#'
+#' @param alpha_method How the scale phi and the correlation alpha are estimated from Pearson
+#'   residuals e: `"default"` and `"sas"` divide by the number of rows minus p (phi) and the number
+#'   of pairs minus p (alpha); `"geepack"` does not subtract p, and uses all pairs of rows for
+#'   AR(1), by least squares; `"stata"` does not subtract p, and its robust covariance has the factor
+#'   K / (K - 1), K the number of clusters.
+#' @param alpha_bound Are correlations of exchangeable type bounded below by 0? Where clusters are few
+#'   and unequal, a negative estimate feeds on itself. The default is `TRUE` for `alpha_method =
+#'   "default"` only, so that the other methods reproduce the software they are named after.
+#' @param threads Number of threads that share the clusters. The result has the same bits at any
+#'   number. The default is the option `margmix.threads`, or 1.
+#' @param separation What to do if the covariates separate the responses: `"warn"`, `"error"`, or
+#'   `"none"` (do not look).
+#' @param tolerance A fit has converged when a step moves the coefficients by less than this many
+#'   model-based standard errors (sqrt(U'B^-1 U)) and the correlations by less than it.
+#' @param max_iterations Largest number of iterations.
+#' @return A list of class `gee_control`.
+#' @examples
+#' gee_control(alpha_method = "geepack")
+#' @export
+gee_control <- function(alpha_method = c("default", "sas", "geepack", "stata"),
+                        alpha_bound = identical(alpha_method, "default"),
+                        threads = getOption("margmix.threads", 1L),
+                        separation = c("warn", "error", "none"), tolerance = 1e-8,
+                        max_iterations = 100L) {
+  methods <- c("default", "sas", "geepack", "stata")
+  alpha_method <- control_choice(alpha_method, methods, "alpha_method")
+  if (!identical(alpha_bound, TRUE) && !identical(alpha_bound, FALSE)) {
+    abort("control", "`alpha_bound` must be TRUE or FALSE.", given = deparse(alpha_bound)[1L])
+  }
+  structure(list(
+    alpha_method = alpha_method, alpha_bound = alpha_bound,
+    threads = as.integer(max(1, positive_number(threads, "threads"))),
+    separation = control_choice(separation, c("warn", "error", "none"), "separation"),
+    tolerance = positive_number(tolerance, "tolerance"),
+    max_iterations = as.integer(positive_number(max_iterations, "max_iterations"))
+  ), class = "gee_control")
+}
+
+positive_number <- function(x, name) {
+  if (is.numeric(x) && length(x) == 1L && is.finite(x) && x > 0) return(x)
+  abort("control", paste0("`", name, "` must be one positive number."), given = deparse(x)[1L])
+}

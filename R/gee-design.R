@@ -1,0 +1,143 @@
+# From a model frame to the arrays of the estimating equations.
+
+#' Build the design of a marginal model
+#'
+#' Rows are sorted by cluster, and in a cluster by inner unit and visit.
+#'
+#' @param frame From [build_frame()], with columns `(id)`, `(waves)`, `(inner)`.
+#' @param family,contrasts As in [build_design()].
+#' @param correlation A working correlation.
+#' @return A `margmix_design` without random part, and with: `time` (n doubles: times of the visits,
+#'   or `NULL`: positions in the cluster), `wave` (n codes 0, 1, ... of the visits), `wave_levels`,
+#'   `inner` (n codes), each `NULL` where the correlation has no use for it.
+#' @section Errors: those of [build_design()]; `waves`, `duplicate_rows`, `inner`.
+#' @noRd
+build_gee_design <- function(frame, family, contrasts, correlation, response) {
+  rows <- attr(frame$frame, "row.names")
+  cluster <- index_values(frame$frame[["(id)"]])
+  check_clusters(cluster, "id")
+  visits <- read_waves(frame$frame[["(waves)"]], correlation)
+  inner <- read_inner(frame$frame[["(inner)"]], cluster, correlation)
+  cluster$order <- row_order(cluster, inner$code, visits$key)
+  check_duplicates(cluster, visits, correlation, rows)
+  response$offset <- total_offset(frame$frame)
+  check_finite(response$offset, "The offset", rows)
+  sorted <- sort_covariates(frame, cluster$order)
+  check_contrasts(contrasts, sorted)
+  fixed <- fixed_design(
+    frame$terms_fixed, sorted, contrasts, function() take_rows(rows, cluster$order)
+  )
+  structure(c(
+    fixed[c("X", "aliased", "assign")], lapply(response, take_rows, cluster$order), cluster,
+    list(
+      group = frame$id_label, terms = frame$terms_fixed,
+      time = if ("time" %in% correlation$needs) take_rows(visits$time, cluster$order),
+      wave = if ("wave" %in% correlation$needs) take_rows(visits$code, cluster$order),
+      wave_levels = visits$levels,
+      inner = if ("inner" %in% correlation$needs) take_rows(inner$code, cluster$order)
+    ),
+    fixed[c("xlevels", "contrasts")], list(weights_type = "prior")
+  ), class = "margmix_design")
+}
+
+# Position of each row in its cluster's order; NULL if the rows are sorted as they are.
+row_order <- function(cluster, inner, key) {
+  if (is.null(inner) && is.null(key)) return(cluster$order)
+  code <- rep.int(seq_along(cluster$levels), diff(cluster$start))
+  if (!is.null(cluster$order)) code[cluster$order] <- code
+  keys <- Filter(Negate(is.null), list(code, inner, key))
+  order <- do.call(order, c(keys, list(method = "radix")))
+  if (is.unsorted(order)) order
+}
+
+# Visits ----------------------------------------------------------------------------------------
+
+#' Read the times of visits
+#'
+#' Numbers, dates and times are taken as they are; factors and text whose labels are all numbers as
+#' these numbers; other factors as the positions of their levels.
+#'
+#' @return A list: `time` (doubles, or `NULL` for text), `code` (integers from 0), `levels`, and
+#'   `key` to sort by; empty without waves.
+#' @section Errors: `waves`.
+#' @noRd
+read_waves <- function(x, correlation) {
+  if (is.null(x)) return(list())
+  time <- wave_times(x)
+  if (is.null(time) && "time" %in% correlation$needs) {
+    abort("waves", paste0(
+      "`waves` must be numbers, dates or a factor for an ", correlation$label, " correlation."
+    ), given = paste("text such as", some_of(dQuote(unique(x), FALSE), 3L)))
+  }
+  index <- index_values(if (is.null(time)) x else time)
+  code <- rep.int(seq_along(index$levels) - 1L, diff(index$start))
+  if (!is.null(index$order)) code[index$order] <- code
+  levels <- index$levels
+  if (is.factor(x)) {
+    first <- match(seq_along(levels) - 1L, code)
+    levels <- as.character(x[first])
+  }
+  list(time = time, code = code, levels = levels, key = code)
+}
+
+wave_times <- function(x) {
+  if (is.factor(x) || is.character(x)) {
+    labels <- if (is.factor(x)) levels(x) else unique(x)
+    numbers <- suppressWarnings(as.numeric(labels))
+    if (!anyNA(numbers)) return(numbers[if (is.factor(x)) as.integer(x) else match(x, labels)])
+    return(if (is.factor(x)) as.numeric(x))
+  }
+  time <- as.numeric(x)
+  if (!all(is.finite(time))) {
+    abort("waves", "`waves` must be finite.", given = format(time[!is.finite(time)][1L]))
+  }
+  time
+}
+
+check_duplicates <- function(cluster, visits, correlation, rows) {
+  if (is.null(visits$code) || isTRUE(correlation$repeats)) return(invisible())
+  code <- take_rows(visits$code, cluster$order)
+  n <- length(code)
+  same <- c(FALSE, code[-1L] == code[-n])
+  same[cluster$start[-length(cluster$start)] + 1L] <- FALSE
+  if (!any(same)) return(invisible())
+  second <- which(same)
+  row <- take_rows(rows, cluster$order)
+  i <- findInterval(second[1L] - 1L, cluster$start)
+  abort("duplicate_rows", "A cluster must have at most one row at each wave.",
+    given = paste0(
+      "id ", cluster$levels[i], " has wave ", visits$levels[code[second[1L]] + 1L], " in rows ",
+      row[second[1L] - 1L], " and ", row[second[1L]],
+      if (length(second) > 1L) paste0(" (", length(second), " repeated pairs in all)")
+    ),
+    hint = "Is `id` unique across sites? Otherwise use ~site:id."
+  )
+}
+
+# Inner units -----------------------------------------------------------------------------------
+
+# Codes of the inner units by row, or an empty list.
+read_inner <- function(x, cluster, correlation) {
+  if (!"inner" %in% correlation$needs) return(list())
+  if (is.null(x)) {
+    abort("inner", "`inner` must be given for a nested exchangeable correlation.",
+      hint = "`id` is the independent unit, `inner` the units inside it: id = hospital, inner = ward."
+    )
+  }
+  codes <- value_codes(x)
+  id <- rep.int(seq_along(cluster$levels), diff(cluster$start))
+  if (!is.null(cluster$order)) id[cluster$order] <- id
+  first <- id[match(seq_along(codes$levels), codes$code)]
+  spans <- which(id != first[codes$code])
+  if (length(spans)) {
+    unit <- codes$code[spans[1L]]
+    abort("inner", "An inner unit must lie inside one `id`.",
+      given = paste0(
+        "inner ", codes$levels[unit], " in ids ",
+        some_of(cluster$levels[unique(id[codes$code == unit])])
+      ),
+      hint = "Labels that repeat in each id: inner = ~id:inner."
+    )
+  }
+  list(code = codes$code)
+}

@@ -1,0 +1,94 @@
+# The arguments of gee() that describe rows: id, waves, inner, ipw. A bare name, a one-sided formula
+# or a vector; evaluated in the model frame, so that subset and na.action cover them.
+
+row_arguments <- c("id", "waves", "inner", "ipw")
+
+#' Expressions of the row arguments
+#'
+#' @param call The matched call.
+#' @param env The environment it was called from.
+#' @return A named list of lists of expressions: the factors of an interaction `a:b`.
+#' @section Errors: `id`: not given.
+#' @noRd
+row_expressions <- function(call, env) {
+  if (is.null(call[["id"]])) {
+    abort("id", "`id` must say which rows belong together: a variable, or ~variable.")
+  }
+  given <- intersect(row_arguments, names(call))
+  given <- given[!vapply(given, function(name) is.null(call[[name]]), NA)]
+  lapply(stats::setNames(given, given), function(name) {
+    group_factors(without_tilde(call[[name]], env, name))
+  })
+}
+
+# ~ id and a variable that holds such a formula both stand for id.
+without_tilde <- function(expr, env, name) {
+  if (is.name(expr)) {
+    value <- get0(as.character(expr), envir = env)
+    if (inherits(value, "formula")) expr <- value
+  }
+  if (!is_call_to(expr, "~")) return(expr)
+  if (length(expr) == 2L) return(expr[[2L]])
+  abort("id", paste0(code(name), " must be a variable or a one-sided formula."),
+    given = expression_text(expr)
+  )
+}
+
+#' Values of the row arguments, one vector each
+#'
+#' The factors of an interaction become one text, as a:b.
+#' @noRd
+evaluate_rows <- function(expressions, data, formula_env, env) {
+  values <- lapply(names(expressions), function(name) {
+    parts <- lapply(expressions[[name]], eval_argument, data, formula_env, env)
+    for (part in parts) check_row_values(part, name)
+    if (length(parts) == 1L) return(plain_vector(parts[[1L]]))
+    join_labels(parts)
+  })
+  values <- stats::setNames(values, names(expressions))
+  values[!vapply(values, is.null, NA)]
+}
+
+check_row_values <- function(x, name) {
+  if (is.null(x) || is.atomic(x) && is.null(dim(x)) && !is.complex(x) && !is.raw(x)) {
+    return(invisible())
+  }
+  abort("id", paste0(code(name), " must be an atomic vector or a factor."),
+    given = paste("an object of class", class(x)[1L])
+  )
+}
+
+# model.frame() knows date-times, but not all classes of vectors.
+plain_vector <- function(x) {
+  if (inherits(x, "POSIXlt")) as.POSIXct(x) else x
+}
+
+join_labels <- function(parts) {
+  labels <- lapply(parts, value_labels)
+  joined <- do.call(paste, c(unname(labels), sep = ":"))
+  joined[Reduce(`|`, lapply(parts, is.na))] <- NA
+  joined
+}
+
+#' Drop rows without weight
+#'
+#' A row of weight 0, or without trials, takes no part: as if it had not been observed.
+#' @noRd
+drop_unweighted <- function(frame, response) {
+  empty <- which(response$weights == 0 | response$trials == 0)
+  if (!length(empty)) return(frame)
+  rows <- attr(frame$frame, "row.names")
+  omitted <- frame$na.action
+  whole <- seq_len(nrow(frame$frame) + length(omitted))
+  if (length(omitted)) whole <- whole[-omitted]
+  all <- sort(c(as.integer(omitted), whole[empty]))
+  class(all) <- class(omitted) %||% "omit"
+  attributes_kept <- attributes(frame$frame)[c("terms")]
+  frame$frame <- frame$frame[-empty, , drop = FALSE]
+  attr(frame$frame, "terms") <- attributes_kept$terms
+  frame$na.action <- all
+  frame$n_dropped <- frame$n_dropped + length(empty)
+  frame$n_unweighted <- length(empty)
+  frame$unweighted_rows <- rows[empty]
+  frame
+}

@@ -1,0 +1,143 @@
+#' Generalized estimating equations
+#'
+#' Fits a marginal model: the coefficients are *population-averaged*, and rows of a cluster may
+#' depend on each other in any way (Liang and Zeger 1986).
+#'
+#' @param formula A two-sided formula without random terms. `offset()` terms may be included.
+#' @param data A data frame (tibble, data.table), list or environment.
+#' @param id The independent units: a variable of `data`, `~variable`, `~site:person`, or a vector.
+#'   Rows group **by value**, in any order.
+#' @param waves Visits or times inside an `id`, for correlations that depend on them; each at most
+#'   once per id. Numbers, dates, or a factor.
+#' @param inner Units inside an `id`, for a nested correlation.
+#' @param family As in [glmm()], and [stats::quasibinomial()], [stats::quasipoisson()] and
+#'   [stats::quasi()].
+#' @param corstr Working correlation: a name or one of [correlations].
+#' @param weights,offset,subset,na.action As in [stats::lm()]. Weights are prior weights as in SAS:
+#'   the variance of a row is divided by them. Binomial trials as in [glmm()].
+#' @param contrasts A named list of contrasts for factors.
+#' @param ipw Inverse-probability weights.
+#' @param scale `NULL`: the scale phi is estimated; or its value.
+#' @param bias_reduce Reduce the bias, and keep estimates finite, by Firth's adjustment?
+#' @param start `NULL`, starting values of the coefficients, or another fit.
+#' @param control See [gee_control()].
+#' @param ... Not used; anything here is an error.
+#' @return An object of class `margmix_gee`.
+#' @references
+#' Liang, K.-Y. and Zeger, S. L. (1986). Longitudinal data analysis using generalized linear models.
+#' *Biometrika* **73**, 13-22.
+#' @examples
+#' fit <- gee(resp ~ age + smoke, ohio, id = id, family = binomial(), corstr = "exchangeable")
+#' fit
+#' @export
+gee <- function(formula, data, id, waves = NULL, inner = NULL, family = gaussian(),
+                corstr = "independence", weights, offset, subset, na.action, contrasts = NULL,
+                ipw = NULL, scale = NULL, bias_reduce = FALSE, start = NULL,
+                control = gee_control(), ...) {
+  call <- match.call()
+  env <- parent.frame()
+  check_dots(..., known = names(formals(gee)))
+  recorded <- record_conditions({
+    parsed <- parse_marginal_formula(formula, env)
+    expressions <- row_expressions(call, env)
+    parsed$rows <- unlist(lapply(expressions, function(parts) unlist(lapply(parts, all.vars))))
+    family_given <- family
+    family <- as_marginal_family(family, env)
+    correlation <- as_correlation(corstr)
+    check_gee_settings(scale, bias_reduce, control)
+    frame <- build_frame(call, env, parsed, expressions)
+    frame$id_label <- paste(vapply(expressions$id, short_text, ""), collapse = ":")
+    response <- marginal_response(frame, family, family_given)
+    frame <- drop_unweighted(frame, response)
+    if (frame$n_unweighted %||% 0L) response <- marginal_response(frame, family, family_given)
+    design <- build_gee_design(frame, family, contrasts, correlation, response)
+    fit_gee_design(design, family, correlation, scale, bias_reduce, start, control)
+  })
+  new_gee(recorded$value, call, family, frame, design, recorded)
+}
+
+short_text <- function(expr) {
+  text <- expression_text(expr)
+  if (nchar(text) > 40L) "id" else text
+}
+
+check_gee_settings <- function(scale, bias_reduce, control) {
+  if (!inherits(control, "gee_control")) {
+    abort("control", "`control` must come from gee_control().", given = class(control)[1L])
+  }
+  positive <- is.numeric(scale) && length(scale) == 1L && is.finite(scale) && scale > 0
+  if (!is.null(scale) && !positive) {
+    abort("argument", "`scale` must be NULL (estimated) or one positive number.",
+      given = deparse(scale)[1L]
+    )
+  }
+  if (!identical(bias_reduce, TRUE) && !identical(bias_reduce, FALSE)) {
+    abort("argument", "`bias_reduce` must be TRUE or FALSE.", given = deparse(bias_reduce)[1L])
+  }
+}
+
+#' The family of a marginal model
+#'
+#' Its mean and variance matter, not a likelihood: quasi families are read as the plain ones.
+#' @noRd
+as_marginal_family <- function(family, env) {
+  if (is.character(family) && length(family) == 1L) {
+    family <- get0(family, envir = env, mode = "function", ifnotfound = family)
+  }
+  if (is.function(family)) family <- tryCatch(family(), error = function(e) family)
+  if (!inherits(family, "family")) return(as_family(family, env))
+  name <- family$family
+  if (name == "quasi") {
+    name <- switch(family$varfun,
+      constant = "gaussian", `mu(1-mu)` = "binomial", mu = "poisson", `mu^2` = "Gamma",
+      `mu^3` = "inverse.gaussian"
+    )
+  } else {
+    name <- sub("^quasi", "", name)
+  }
+  if (identical(name, family$family)) return(as_family(family, env))
+  maker <- get(name, envir = asNamespace("stats"), mode = "function")
+  link <- structure(
+    list(
+      linkfun = family$linkfun, linkinv = family$linkinv, mu.eta = family$mu.eta,
+      valideta = family$valideta, name = family$link
+    ),
+    class = "link-glm"
+  )
+  as_family(maker(link = link), env)
+}
+
+# A fractional response is no reason to warn where only mean and variance are modelled.
+marginal_response <- function(frame, family, given) {
+  read <- function() {
+    family_tools(family)$response(
+      frame$frame[[1L]], prior_weights(frame$frame), "prior", attr(frame$frame, "row.names")
+    )
+  }
+  name <- if (inherits(given, "family")) given$family else ""
+  if (!startsWith(name, "quasi")) return(read())
+  withCallingHandlers(read(),
+    margmix_warning_noninteger = function(w) invokeRestart("muffleWarning")
+  )
+}
+
+#' The fit object
+#'
+#' @param estimate From [fit_gee_design()].
+#' @return An object of classes `margmix_gee` and `margmix_fit`.
+#' @noRd
+new_gee <- function(estimate, call, family, frame, design, recorded) {
+  coefficients <- stats::setNames(rep(NA_real_, length(design$aliased)), names(design$aliased))
+  coefficients[!design$aliased] <- estimate$beta
+  structure(c(
+    list(
+      call = call, formula = frame$parsed$formula, parsed = frame$parsed, family = family,
+      coefficients = coefficients
+    ),
+    estimate,
+    list(
+      design = design, frame = frame, notes = recorded$notes, warnings = recorded$warnings,
+      na.action = frame$na.action, contrasts = design$contrasts, xlevels = design$xlevels
+    )
+  ), class = c("margmix_gee", "margmix_fit"))
+}

@@ -1,0 +1,110 @@
+# The methods that every R model has, for marginal models.
+
+#' Parts of a marginal fit
+#'
+#' @description
+#' ```
+#' fit <- gee(resp ~ age + smoke, ohio, id = id, family = binomial(), corstr = "exchangeable")
+#' coef(fit)
+#' ```
+#'
+#' @details
+#' Rows are in the caller's order everywhere.
+#'
+#' * `coef()`: the coefficients on the scale of the predictor, averaged over the population. Aliased
+#'   coefficients are `NA`.
+#' * `nobs()`: rows that were fitted. `sigma()`: the root of the scale phi.
+#' * `logLik()` is an error: estimating equations have no likelihood.
+#'
+#' @param object,x,formula A fit of [gee()].
+#' @param digits Significant digits to print.
+#' @param ... Not used.
+#' @return As described.
+#' @name gee-methods
+NULL
+
+#' @rdname gee-methods
+#' @export
+print.margmix_gee <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  cat(gee_heading(x, digits), sep = "\n")
+  cat("\nCoefficients, averaged over the population (marginal):\n")
+  if (length(x$coefficients)) {
+    print(format(x$coefficients, digits = digits), quote = FALSE)
+  } else {
+    cat("(no coefficients)\n")
+  }
+  cat("\n", size_words(x), "\n", sep = "")
+  print_remarks(fit_remarks(x))
+  invisible(x)
+}
+
+# What was fitted: heading, formula, data, family, correlation and scale.
+gee_heading <- function(fit, digits = 4L) {
+  formula <- paste(deparse(stats::formula(fit), width.cutoff = 80L), collapse = "\n         ")
+  c(
+    "Marginal (population-averaged) model, fitted by generalized estimating equations",
+    paste("Formula:", formula),
+    if (has_text(fit$frame$data_name)) paste("Data:   ", fit$frame$data_name),
+    paste0("Family:  ", fit$family$family, "(", fit$family$link, ")"),
+    paste("Working correlation:", correlation_words(fit, digits)),
+    paste0(
+      "Scale:   ", format(fit$phi, digits = digits),
+      if (is.null(fit$scale)) " (estimated)" else " (fixed)"
+    )
+  )
+}
+
+correlation_words <- function(fit, digits) {
+  alpha <- fit$alpha
+  if (!length(alpha)) return(fit$correlation$label)
+  paste0(
+    fit$correlation$label, ", ", some_of(paste(names(alpha), "=", format(alpha, digits = digits)), 6L)
+  )
+}
+
+#' @rdname gee-methods
+#' @export
+coef.margmix_gee <- function(object, ...) object$coefficients
+
+#' @rdname gee-methods
+#' @export
+sigma.margmix_gee <- function(object, ...) sqrt(object$phi)
+
+#' @rdname gee-methods
+#' @export
+nobs.margmix_gee <- function(object, ...) nrow(object$design$X)
+
+#' @rdname gee-methods
+#' @export
+family.margmix_gee <- function(object, ...) object$family
+
+#' @rdname gee-methods
+#' @export
+formula.margmix_gee <- function(x, ...) {
+  if (!"." %in% all.names(x$formula)) return(x$formula)
+  x$frame$parsed$fixed
+}
+
+#' @rdname gee-methods
+#' @export
+terms.margmix_gee <- function(x, ...) x$design$terms
+
+#' @rdname gee-methods
+#' @export
+model.frame.margmix_gee <- function(formula, ...) formula$frame$frame
+
+#' @rdname gee-methods
+#' @export
+model.matrix.margmix_gee <- function(object, ...) fixed_matrix(object)
+
+#' @rdname gee-methods
+#' @export
+logLik.margmix_gee <- function(object, ...) {
+  abort("no_likelihood", "Estimating equations have no likelihood, hence no AIC.",
+    hint = "qic() compares marginal models."
+  )
+}
+
+#' @rdname gee-methods
+#' @export
+deviance.margmix_gee <- function(object, ...) logLik.margmix_gee(object)

@@ -1,0 +1,182 @@
+// R_jk = rho^|t_j - t_k|: a first-order Markov chain, also with gaps and real times. Given its
+// past a row depends on the row before only, with step correlation r = rho^gap, so that L^-1 is
+// bidiagonal: z_j = (e_j - r_j e_{j-1}) / sqrt(1 - r_j^2).
+//
+// Times are measured in `unit()`: 1 if all gaps are whole and some gap is 1, otherwise the median
+// gap. Inside, rho is the correlation over one unit; report() turns it into that over time 1.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "gee/correlation.hpp"
+
+namespace margmix {
+
+// The gaps between adjacent rows, in units.
+class Gaps {
+ public:
+  explicit Gaps(const Layout& layout) {
+    if (!layout.time) return;
+    gap_.assign(layout.rows(), 0.0);
+    std::vector<double> seen;
+    for (Index i = 0; i < layout.clusters(); ++i)
+      for (Index j = layout.first(i) + 1; j < layout.start[i + 1]; ++j)
+        seen.push_back(gap_[j] = layout.time[j] - layout.time[j - 1]);
+    whole_ = std::all_of(seen.begin(), seen.end(), [](double d) { return d == std::round(d); });
+    const bool has_one = std::find(seen.begin(), seen.end(), 1.0) != seen.end();
+    regular_ = std::all_of(seen.begin(), seen.end(), [](double d) { return d == 1.0; });
+    if (!seen.empty() && !(whole_ && has_one)) {
+      std::nth_element(seen.begin(), seen.begin() + seen.size() / 2, seen.end());
+      unit_ = seen[seen.size() / 2];
+      if (!(unit_ > 0)) unit_ = 1;
+      for (double& d : gap_) d /= unit_;
+    }
+    if (regular_) gap_.clear();
+  }
+
+  double operator[](Index row) const { return regular_ ? 1.0 : gap_[row]; }
+  bool regular() const { return regular_; }                 // all gaps are 1
+  bool signed_rho() const { return whole_ && unit_ == 1; }  // rho^gap has a meaning for rho < 0
+  double unit() const { return unit_; }
+
+ private:
+  std::vector<double> gap_;  // by row; 0 in the first of a cluster
+  double unit_ = 1;
+  bool regular_ = true, whole_ = true;
+};
+
+class AR1 final : public Correlation {
+ public:
+  explicit AR1(const Layout& layout) : layout_(layout), gaps_(layout) {
+    if (!gaps_.regular()) step_.resize(layout.rows());
+    set(initial());
+  }
+
+  Index parameters() const override { return 1; }
+  VectorXd initial() const override { return VectorXd::Constant(1, gaps_.regular() ? 0.0 : 0.3); }
+
+  void set(const VectorXd& alpha) override {
+    rho_ = alpha[0];
+    if (gaps_.regular()) return;
+    for (Index j = 0; j < layout_.rows(); ++j) step_[j] = power(gaps_[j]);
+  }
+
+  VectorXd feasible(const VectorXd& alpha, double smallest) const override {
+    const double lower = gaps_.signed_rho() ? smallest - 1 : 0;
+    return alpha.cwiseMax(lower).cwiseMin(1 - smallest);
+  }
+
+  void whiten(Index i, RowsRef rows) const override {
+    const Index first = layout_.first(i);
+    for (Index c = 0; c < rows.cols(); ++c) {
+      double* x = rows.col(c).data();
+      for (Index j = rows.rows() - 1; j > 0; --j) {
+        const double r = step(first + j);
+        x[j] = (x[j] - r * x[j - 1]) / std::sqrt(1 - r * r);
+      }
+    }
+  }
+
+  void whiten_transposed(Index i, RowsRef rows) const override {
+    const Index first = layout_.first(i), n = rows.rows();
+    for (Index c = 0; c < rows.cols(); ++c) {
+      double* x = rows.col(c).data();
+      for (Index j = 0; j < n; ++j) {
+        if (j > 0) x[j] /= std::sqrt(1 - step(first + j) * step(first + j));
+        if (j + 1 == n) break;
+        const double r = step(first + j + 1);
+        x[j] -= r / std::sqrt(1 - r * r) * x[j + 1];
+      }
+    }
+  }
+
+  double log_determinant(Index i) const override {
+    double sum = 0;
+    for (Index j = layout_.first(i) + 1; j < layout_.start[i + 1]; ++j)
+      sum += std::log1p(-step(j) * step(j));
+    return sum;
+  }
+
+  double entry(Index i, Index j, Index k) const override {
+    const Index first = layout_.first(i);
+    if (j > k) std::swap(j, k);
+    double r = 1;
+    for (Index l = j + 1; l <= k && r != 0; ++l) r *= step(first + l);
+    return r;
+  }
+
+  // One Gauss-Newton step of least squares of e_j e_k / phi on rho^|t_j - t_k|, over adjacent
+  // pairs or over all of them; with adjacent pairs at gap 1 it is the moment estimate itself.
+  void add_moments(Index i, const double* e, const MomentRule& rule,
+                   MomentSums& sums) const override {
+    const Index n = layout_.size(i), first = layout_.first(i);
+    if (n < 2) return;
+    MomentSums own(1);
+    if (rule.all_lags) {
+      add_all_pairs(first, n, e, own);
+    } else {
+      for (Index j = 1; j < n; ++j) {
+        const double d = gaps_[first + j], g = derivative(d), f = power(d);
+        own.num[0] += g * e[j - 1] * e[j];
+        own.off[0] += g * (g * rho_ - f);
+        own.den[0] += g * g;
+      }
+      own.pairs[0] = double(n - 1);
+    }
+    sums.add(own);
+  }
+
+  // Least squares in rho: a step goes at most half of the way to the ends of its range.
+  VectorXd estimate(const MomentSums& sums, double phi, const MomentRule& rule) const override {
+    VectorXd alpha = Correlation::estimate(sums, phi, rule);
+    if (gaps_.regular() && !rule.all_lags) return alpha;
+    const double lower = gaps_.signed_rho() ? -1 : 0;
+    if (sums.den[0] <= 0) alpha[0] = rho_ != 0 ? 0 : 0.1;
+    alpha[0] = std::max(alpha[0], 0.5 * (rho_ + lower));
+    alpha[0] = std::min(alpha[0], 0.5 * (rho_ + 1));
+    return alpha;
+  }
+
+  VectorXd report(const VectorXd& alpha) const override {
+    if (gaps_.unit() == 1) return alpha;
+    return alpha.array().max(0.0).pow(1 / gaps_.unit());
+  }
+  VectorXd report_derivative(const VectorXd& alpha) const override {
+    const double u = 1 / gaps_.unit();
+    return gaps_.unit() == 1 ? VectorXd::Ones(1) : VectorXd(u * alpha.array().pow(u - 1));
+  }
+
+ private:
+  double power(double d) const { return d == 1 ? rho_ : std::pow(rho_, d); }
+  double derivative(double d) const { return d == 1 ? 1.0 : d * std::pow(rho_, d - 1); }
+  double step(Index row) const { return gaps_.regular() ? rho_ : step_[row]; }
+
+  // Sums over all pairs j < k in one sweep. For the present row k, with f = rho^D and its
+  // derivative g over the distance D to each earlier row: a = sum f e, b = sum g e, and
+  // A = sum f^2, B = sum f g, C = sum g^2.
+  void add_all_pairs(Index first, Index n, const double* e, MomentSums& own) const {
+    double a = 0, b = 0, A = 0, B = 0, C = 0;
+    for (Index k = 1; k < n; ++k) {
+      const double d = gaps_[first + k], r = power(d), s = derivative(d);
+      a += e[k - 1];
+      A += 1;
+      b = b * r + a * s;
+      a *= r;
+      C = C * r * r + 2 * r * s * B + s * s * A;
+      B = B * r * r + r * s * A;
+      A *= r * r;
+      own.num[0] += e[k] * b;
+      own.off[0] += rho_ * C - B;
+      own.den[0] += C;
+    }
+    own.pairs[0] = 0.5 * double(n) * double(n - 1);
+  }
+
+  Layout layout_;
+  Gaps gaps_;
+  double rho_ = 0;
+  std::vector<double> step_;  // rho^gap by row, where gaps differ
+};
+
+}  // namespace margmix

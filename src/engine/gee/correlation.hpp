@@ -1,0 +1,124 @@
+// Working correlations R_i(alpha), one class each behind one interface.
+//
+// A class estimates alpha from Pearson residuals e, and takes rows D~ = V-scaled derivatives to
+// L^-1 D~ with R = LL' (any square root L), so that R^-1, quadratic forms and cross-products
+// follow.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/types.hpp"
+
+namespace margmix {
+
+// What a working correlation needs to know of the rows, sorted by cluster.
+struct Layout {
+  IntegerMap start;    // clusters + 1
+  const double* time;  // n, increasing within a cluster, or null: positions 1, 2, ...
+  const int* wave;     // n, codes 0, 1, ... of the visits, or null: positions
+  const int* inner;    // n, codes of inner units, contiguous within a cluster, or null
+
+  Index clusters() const { return start.size() - 1; }
+  Index first(Index i) const { return start[i]; }
+  Index size(Index i) const { return start[i + 1] - start[i]; }
+  Index rows() const { return start[clusters()]; }
+  Index largest() const {
+    Index most = 0;
+    for (Index i = 0; i < clusters(); ++i) most = std::max(most, size(i));
+    return most;
+  }
+  double time_of(Index row, Index first) const { return time ? time[row] : double(row - first); }
+  int wave_of(Index row, Index first) const { return wave ? wave[row] : int(row - first); }
+};
+
+// Rows of a cluster, a block of a column-major buffer.
+using RowsRef = Eigen::Ref<MatrixXd, 0, Eigen::OuterStride<>>;
+
+// Sums over clusters from which alpha and phi are estimated. Parameter c solves
+//   den_c alpha_c = kappa_c num_c / phi + off_c,
+// num_c a weighted sum of products e_j e_k over `pairs_c` pairs, kappa_c = pairs / (pairs - p)
+// where a degrees-of-freedom correction is wanted. For plain moments off = 0 and den = pairs.
+struct MomentSums {
+  double squares = 0, rows = 0;
+  VectorXd num, off, den, pairs;
+
+  explicit MomentSums(Index q = 0)
+      : num(VectorXd::Zero(q)),
+        off(VectorXd::Zero(q)),
+        den(VectorXd::Zero(q)),
+        pairs(VectorXd::Zero(q)) {}
+
+  void add(const MomentSums& other, double weight = 1) {
+    squares += weight * other.squares;
+    rows += weight * other.rows;
+    num += weight * other.num;
+    off += weight * other.off;
+    den += weight * other.den;
+    pairs += weight * other.pairs;
+  }
+};
+
+// How the sums become estimates.
+struct MomentRule {
+  double lost = 0;        // p, taken off the number of rows and of pairs; 0 for none
+  bool all_lags = false;  // AR(1): least squares over all pairs, not only adjacent ones
+};
+
+class Correlation {
+ public:
+  virtual ~Correlation() = default;
+
+  virtual Index parameters() const = 0;
+
+  // Number of sums in `MomentSums` (a class may need more of them than it has parameters).
+  virtual Index sums() const { return parameters(); }
+
+  // Parameters to begin with, before there are residuals.
+  virtual VectorXd initial() const { return VectorXd::Zero(parameters()); }
+
+  // alpha must be feasible.
+  virtual void set(const VectorXd& alpha) = 0;
+
+  // The nearest alpha (towards independence) at which all eigenvalues of R_i are at least
+  // `smallest`; alpha itself if they are.
+  virtual VectorXd feasible(const VectorXd& alpha, double smallest) const = 0;
+
+  // Parameters that may be bounded below at 0.
+  virtual bool bounded_at_zero(Index) const { return false; }
+
+  // rows <- L^-1 rows, and rows <- L'^-1 rows, for cluster i.
+  virtual void whiten(Index i, RowsRef rows) const = 0;
+  virtual void whiten_transposed(Index i, RowsRef rows) const = 0;
+
+  virtual double log_determinant(Index i) const = 0;
+
+  // Correlation of rows j and k of cluster i.
+  virtual double entry(Index i, Index j, Index k) const = 0;
+
+  // Adds num, off, den and pairs of cluster i with residuals e, at the parameters that are set.
+  virtual void add_moments(Index i, const double* e, const MomentRule& rule,
+                           MomentSums& sums) const = 0;
+
+  // Next alpha. Where the pairs do not exceed `lost`, they are not corrected.
+  virtual VectorXd estimate(const MomentSums& sums, double phi, const MomentRule& rule) const {
+    VectorXd alpha = VectorXd::Zero(parameters());
+    for (Index c = 0; c < alpha.size(); ++c)
+      if (sums.den[c] > 0)
+        alpha[c] =
+            (correction(sums.pairs[c], rule) * sums.num[c] / phi + sums.off[c]) / sums.den[c];
+    return alpha;
+  }
+
+  static double correction(double pairs, const MomentRule& rule) {
+    return pairs > rule.lost ? pairs / (pairs - rule.lost) : 1.0;
+  }
+
+  // alpha as the user reads it, and its derivative.
+  virtual VectorXd report(const VectorXd& alpha) const { return alpha; }
+  virtual VectorXd report_derivative(const VectorXd& alpha) const {
+    return VectorXd::Ones(alpha.size());
+  }
+};
+
+}  // namespace margmix

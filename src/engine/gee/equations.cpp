@@ -1,0 +1,150 @@
+#include "gee/equations.hpp"
+
+namespace margmix {
+
+namespace {
+
+// Runs of clusters of a block whose rows fit in a buffer, or one cluster that does not.
+template <class Work>
+void for_each_run(const Layout& layout, const Block& block, Index most, Work work) {
+  for (Index i = block.first; i < block.last;) {
+    Index last = i + 1;
+    while (last < block.last && layout.start[last + 1] - layout.first(i) <= most) ++last;
+    work(i, last);
+    i = last;
+  }
+}
+
+}  // namespace
+
+bool Equations::block_residuals(const Block& block, const VectorXd& beta, bool slopes,
+                                Residuals& out) const {
+  const Layout& layout = data_.layout;
+  const Index first = layout.first(block.first), n = layout.start[block.last] - first;
+  const Rows& y = data_.response;
+  VectorXd eta = data_.offset.segment(first, n);
+  eta.noalias() += data_.X.middleRows(first, n) * beta;
+  for (Index r = 0; r < n; ++r) {
+    const Index j = first + r;
+    const Family::Mean m = family_.family.mean(eta[r]);
+    const VarianceValue v = variance(family_.variance, m.mu);
+    const double w = y.w(j) * y.trials(j), root = std::sqrt(w / v.v);
+    const double s = m.d1 * root;
+    if (!(v.v > 0) || !std::isfinite(s)) return false;
+    out.s[j] = s;
+    out.e[j] = (y.y[j] / y.trials(j) - m.mu) * root;
+    if (slopes) out.log_slope[j] = m.d2 / m.d1 - 0.5 * v.d1 * m.d1 / v.v;
+  }
+  return true;
+}
+
+bool Equations::residuals(const VectorXd& beta, const Correlation& R, const MomentRule& rule,
+                          bool slopes, Residuals& out) const {
+  const Layout& layout = data_.layout;
+  out.s.resize(data_.rows());
+  out.e.resize(data_.rows());
+  if (slopes) out.log_slope.resize(data_.rows());
+  std::vector<MomentSums> sums(blocks_.size());
+  std::vector<char> valid(blocks_.size(), 0);
+  const bool finished = for_each_block(blocks_, context_, [&](int b, const Block& block) {
+    valid[b] = block_residuals(block, beta, slopes, out);
+    if (!valid[b]) return;
+    sums[b] = MomentSums(R.sums());
+    for (Index i = block.first; i < block.last; ++i) {
+      const double* e = out.e.data() + layout.first(i);
+      const Index n = layout.size(i);
+      MomentSums own(R.sums());
+      own.squares = VectorMap(e, n).squaredNorm();
+      own.rows = double(n);
+      R.add_moments(i, e, rule, own);
+      sums[b].add(own, data_.weight_of(i));
+    }
+  });
+  out.valid = true;
+  out.sums = MomentSums(R.sums());
+  for (std::size_t b = 0; b < sums.size() && out.valid; ++b) {
+    out.valid = valid[b];
+    if (out.valid) out.sums.add(sums[b]);
+  }
+  return finished;
+}
+
+// buffer <- [D~ e] for a run of rows.
+void Equations::fill(const Residuals& at, Index first, Index rows,
+                     Eigen::Ref<MatrixXd> buffer) const {
+  const Index p = data_.p();
+  const auto s = at.s.segment(first, rows);
+  for (Index c = 0; c < p; ++c) buffer.col(c) = data_.X.col(c).segment(first, rows).cwiseProduct(s);
+  buffer.col(p) = at.e.segment(first, rows);
+}
+
+bool Equations::sums(const Residuals& at, const Correlation& R, const MatrixXd* hat,
+                     EquationSums& out) const {
+  const Layout& layout = data_.layout;
+  const Index p = data_.p();
+  std::vector<MatrixXd> grams(blocks_.size());
+  std::vector<VectorXd> adjustments(blocks_.size());
+  const bool finished = for_each_block(blocks_, context_, [&](int b, const Block& block) {
+    MatrixXd& gram = grams[b] = MatrixXd::Zero(p + 1, p + 1);
+    if (hat) adjustments[b] = VectorXd::Zero(p);
+    MatrixXd buffer;
+    for_each_run(layout, block, kChunk, [&](Index i0, Index i1) {
+      const Index first = layout.first(i0), n = layout.start[i1] - first;
+      if (buffer.rows() < n) buffer.resize(std::max(n, std::min(kChunk, data_.rows())), p + 1);
+      auto rows = buffer.topRows(n);
+      fill(at, first, n, rows);
+      for (Index i = i0; i < i1; ++i) {
+        RowsRef own = rows.middleRows(layout.first(i) - first, layout.size(i));
+        R.whiten(i, own);
+        if (data_.cluster_weight) own *= std::sqrt(data_.weight_of(i));
+      }
+      gram.noalias() += rows.transpose() * rows;
+      if (!hat) return;
+      // h_j is the diagonal of D~ B^-1 D~'R^-1.
+      const MatrixXd DB =
+          at.s.segment(first, n).asDiagonal() * (data_.X.middleRows(first, n) * *hat);
+      for (Index i = i0; i < i1; ++i) {
+        RowsRef own = rows.middleRows(layout.first(i) - first, layout.size(i));
+        R.whiten_transposed(i, own);
+        if (data_.cluster_weight) own *= std::sqrt(data_.weight_of(i));
+      }
+      const VectorXd h = DB.cwiseProduct(rows.leftCols(p)).rowwise().sum();
+      adjustments[b].noalias() +=
+          data_.X.middleRows(first, n).transpose() * h.cwiseProduct(at.log_slope.segment(first, n));
+    });
+  });
+  MatrixXd gram = MatrixXd::Zero(p + 1, p + 1);
+  out.adjustment = VectorXd::Zero(p);
+  for (std::size_t b = 0; b < grams.size() && finished; ++b) {
+    gram += grams[b];
+    if (hat) out.adjustment += adjustments[b];
+  }
+  out.information = gram.topLeftCorner(p, p);
+  out.score = gram.col(p).head(p);
+  out.quadratic = gram(p, p);
+  return finished;
+}
+
+bool Equations::pieces(const Residuals& at, const Correlation& R, double phi, MatrixXd& scores,
+                       MatrixXd& information) const {
+  const Layout& layout = data_.layout;
+  const Index p = data_.p();
+  scores.resize(p, layout.clusters());
+  information.resize(p * p, layout.clusters());
+  return for_each_block(blocks_, context_, [&](int, const Block& block) {
+    MatrixXd buffer(0, p + 1);
+    for (Index i = block.first; i < block.last; ++i) {
+      const Index n = layout.size(i);
+      if (buffer.rows() < n) buffer.resize(n, p + 1);
+      auto rows = buffer.topRows(n);
+      fill(at, layout.first(i), n, rows);
+      R.whiten(i, rows);
+      const double weight = data_.weight_of(i) / phi;
+      scores.col(i).noalias() = weight * (rows.leftCols(p).transpose() * rows.col(p));
+      Eigen::Map<MatrixXd>(information.col(i).data(), p, p).noalias() =
+          weight * (rows.leftCols(p).transpose() * rows.leftCols(p));
+    }
+  });
+}
+
+}  // namespace margmix

@@ -1,0 +1,87 @@
+// The estimating equations sum_i D_i' V_i^-1 (y_i - mu_i) = 0 of Liang and Zeger (1986), with
+// V_i = phi A^1/2 W^-1/2 R_i(alpha) W^-1/2 A^1/2, A the variance function and W prior weights times
+// binomial sizes.
+//
+// With s_j = (dmu/deta) sqrt(w_j / v_j), D~ = diag(s) X and the Pearson residuals
+// e_j = (y_j - mu_j) sqrt(w_j / v_j), cluster i adds D~'R^-1 e / phi to the score and
+// D~'R^-1 D~ / phi to the information. Rows of L^-1 [D~ e], R = LL', give both as cross-products.
+#pragma once
+
+#include <cmath>
+
+#include "family/family.hpp"
+#include "gee/correlation.hpp"
+#include "gee/variance.hpp"
+#include "parallel/blocks.hpp"
+
+namespace margmix {
+
+struct MarginalData {
+  MatrixMap X;       // n x p, full column rank, sorted by cluster
+  Rows response;     // n
+  VectorMap offset;  // n
+  Layout layout;
+  const double* cluster_weight;  // one per cluster: its equations count so often; or null
+
+  Index p() const { return X.cols(); }
+  Index rows() const { return X.rows(); }
+  double weight_of(Index cluster) const { return cluster_weight ? cluster_weight[cluster] : 1; }
+};
+
+struct MarginalFamily {
+  const Family& family;
+  Variance variance;
+};
+
+// s, e by row, and the moment sums, at one beta.
+struct Residuals {
+  VectorXd s, e;
+  VectorXd log_slope;  // d log s / d eta, where asked for
+  MomentSums sums;
+  bool valid = false;  // is every mean inside its range?
+};
+
+// phi^-1 is not included: information D~'R^-1 D~ and score D~'R^-1 e.
+struct EquationSums {
+  MatrixXd information;  // p x p
+  VectorXd score;        // p
+  VectorXd adjustment;   // p: sum_j x_j h_j dlog s_j / deta, where asked for
+  double quadratic = 0;  // e'R^-1 e
+};
+
+class Equations {
+ public:
+  Equations(const MarginalData& data, const MarginalFamily& family, const RunContext& context)
+      : data_(data),
+        family_(family),
+        context_(context),
+        blocks_(cluster_blocks(data.layout.clusters())) {}
+
+  // False when the caller interrupted.
+  bool residuals(const VectorXd& beta, const Correlation& R, const MomentRule& rule, bool slopes,
+                 Residuals& out) const;
+
+  // Adds up the equations at the residuals and the alpha that is set in R. With `hat`, the inverse
+  // information of the last step, also the adjustment of Firth (1993).
+  bool sums(const Residuals& at, const Correlation& R, const MatrixXd* hat,
+            EquationSums& out) const;
+
+  // u_i (p x m) and B_i (p * p x m), phi included.
+  bool pieces(const Residuals& at, const Correlation& R, double phi, MatrixXd& scores,
+              MatrixXd& information) const;
+
+  const MarginalData& data() const { return data_; }
+  const RunContext& context() const { return context_; }
+
+ private:
+  bool block_residuals(const Block& block, const VectorXd& beta, bool slopes, Residuals& out) const;
+  void fill(const Residuals& at, Index first, Index rows, Eigen::Ref<MatrixXd> buffer) const;
+
+  static constexpr Index kChunk = 2048;  // rows of a buffer that stays in cache
+  const MarginalData& data_;
+  const MarginalFamily& family_;
+  const RunContext& context_;
+  std::vector<Block> blocks_;
+};
+
+}  // namespace margmix

@@ -1,0 +1,178 @@
+#include "gee/fit.hpp"
+
+#include "gee/independence.hpp"
+
+namespace margmix {
+
+namespace {
+
+class Scoring {
+ public:
+  Scoring(const Equations& equations, Correlation& R, const GeeOptions& options)
+      : equations_(equations), R_(R), options_(options) {}
+
+  GeeFit run(const VectorXd& beta) {
+    fit_.beta = beta;
+    fit_.alpha = R_.initial();
+    R_.set(fit_.alpha);
+    if (!residuals(beta, at_)) return stopped(GeeStatus::interrupted);
+    if (!at_.valid) return stopped(GeeStatus::invalid_start);
+    VectorXd last = VectorXd::Zero(beta.size());
+    for (fit_.iterations = 1; fit_.iterations <= options_.max_iterations; ++fit_.iterations) {
+      const double moved = moments();
+      if (!(fit_.phi > 0) || !std::isfinite(fit_.phi)) return stopped(GeeStatus::no_scale);
+      VectorXd step;
+      const GeeStatus status = scoring_step(step);
+      if (status != GeeStatus::ok) return stopped(status);
+      fit_.converged = std::max(fit_.criterion, moved) < options_.tolerance;
+      // Moments and beta may chase each other; steps that keep turning back are shortened.
+      if (fit_.iterations > 15 && step.dot(last) < 0) step *= 0.5;
+      if (!move(step)) return stopped(GeeStatus::no_valid_step);
+      if (fit_.converged) break;
+      last = step;
+    }
+    moments();
+    return std::move(fit_);
+  }
+
+ private:
+  bool residuals(const VectorXd& beta, Residuals& out) {
+    return equations_.residuals(beta, R_, options_.rule, options_.bias_reduce, out);
+  }
+
+  GeeFit stopped(GeeStatus status) {
+    fit_.status = status;
+    fit_.converged = false;
+    return std::move(fit_);
+  }
+
+  // phi and alpha at the present residuals; returns the change of alpha.
+  double moments() {
+    const MomentRule& rule = options_.rule;
+    fit_.sums = at_.sums;
+    const double rows = fit_.sums.rows > rule.lost ? fit_.sums.rows - rule.lost : fit_.sums.rows;
+    fit_.phi = std::isnan(options_.fixed_phi) ? fit_.sums.squares / rows : options_.fixed_phi;
+    if (!R_.parameters() || !(fit_.phi > 0)) return 0;
+    VectorXd alpha = R_.estimate(fit_.sums, fit_.phi, rule);
+    fit_.bounded = false;
+    for (Index c = 0; options_.bound_at_zero && c < alpha.size(); ++c) {
+      if (!R_.bounded_at_zero(c) || alpha[c] >= 0) continue;
+      alpha[c] = 0;
+      fit_.bounded = true;
+    }
+    const VectorXd inside = R_.feasible(alpha, options_.smallest_eigenvalue);
+    fit_.clamped = (inside - alpha).cwiseAbs().maxCoeff() > 1e-12;
+    const double moved = (inside - fit_.alpha).cwiseAbs().maxCoeff();
+    fit_.alpha = inside;
+    R_.set(inside);
+    return moved;
+  }
+
+  GeeStatus scoring_step(VectorXd& step) {
+    if (options_.bias_reduce && hat_.size() == 0) {
+      if (!equations_.sums(at_, R_, nullptr, sums_)) return GeeStatus::interrupted;
+      if (!factorise()) return GeeStatus::singular;
+    }
+    if (!equations_.sums(at_, R_, options_.bias_reduce ? &hat_ : nullptr, sums_))
+      return GeeStatus::interrupted;
+    if (!factorise()) return GeeStatus::singular;
+    VectorXd score = sums_.score;
+    if (options_.bias_reduce) score += fit_.phi * sums_.adjustment;
+    step = cholesky_.solve(score);
+    fit_.criterion = std::sqrt(std::max(0.0, score.dot(step)) / fit_.phi);
+    return std::isfinite(fit_.criterion) ? GeeStatus::ok : GeeStatus::singular;
+  }
+
+  bool factorise() {
+    cholesky_.compute(sums_.information);
+    if (cholesky_.info() != Eigen::Success) return false;
+    if (options_.bias_reduce)
+      hat_ = cholesky_.solve(MatrixXd::Identity(sums_.score.size(), sums_.score.size()));
+    return true;
+  }
+
+  // Halves the step until all means are inside their range.
+  bool move(const VectorXd& step) {
+    double t = 1;
+    for (int halvings = 0; halvings < 40; ++halvings, t *= 0.5) {
+      const VectorXd beta = fit_.beta + t * step;
+      if (!residuals(beta, at_)) return false;
+      if (!at_.valid) {
+        ++fit_.halvings;
+        continue;
+      }
+      fit_.beta = beta;
+      return true;
+    }
+    return false;
+  }
+
+  const Equations& equations_;
+  Correlation& R_;
+  const GeeOptions& options_;
+  GeeFit fit_;
+  Residuals at_;
+  EquationSums sums_;
+  Eigen::LLT<MatrixXd> cholesky_;
+  MatrixXd hat_;  // inverse information
+};
+
+}  // namespace
+
+GeeFit fit_gee(const MarginalData& data, const MarginalFamily& family, Correlation& R,
+               const VectorXd& beta, const GeeOptions& options, const RunContext& context) {
+  const Equations equations(data, family, context);
+  return Scoring(equations, R, options).run(beta);
+}
+
+GlmStart start_gee(const MarginalData& data, const MarginalFamily& family, const VectorXd& beta,
+                   const RunContext& context) {
+  const Equations equations(data, family, context);
+  Independence R;
+  const MomentRule rule;
+  // -Inf where a mean is outside its range.
+  const auto value = [&](const VectorXd& b, Residuals& at) {
+    equations.residuals(b, R, rule, false, at);
+    if (!at.valid) return -kInf;
+    VectorXd eta = data.offset;
+    eta.noalias() += data.X * b;
+    return family.family.rows(data.response, eta.data(), nullptr, nullptr, nullptr, nullptr);
+  };
+  GlmStart start;
+  start.beta = beta;
+  Residuals at;
+  EquationSums sums;
+  double now = value(beta, at);
+  for (; start.iterations < 60 && std::isfinite(now); ++start.iterations) {
+    equations.sums(at, R, nullptr, sums);
+    const Eigen::LLT<MatrixXd> cholesky(sums.information);
+    start.definite = cholesky.info() == Eigen::Success;
+    if (!start.definite) break;
+    const VectorXd step = cholesky.solve(sums.score);
+    start.decrement = sums.score.dot(step);
+    // Relative to the residuals: with an identity link they have the units of the response.
+    if (start.decrement < 1e-9 * std::max(1.0, at.sums.squares / at.sums.rows)) {
+      start.converged = true;
+      break;
+    }
+    double t = 1, trial = -kInf;
+    for (int halvings = 0; halvings < 40; ++halvings, t *= 0.5) {
+      trial = value(start.beta + t * step, at);
+      if (trial >= now - 1e-10 * std::fabs(now)) break;
+    }
+    if (!std::isfinite(trial)) {
+      value(start.beta, at);
+      break;
+    }
+    start.beta += t * step;
+    now = trial;
+  }
+  return start;
+}
+
+VectorXd constant_beta(const MarginalData& data, double level) {
+  const MatrixXd XX = data.X.transpose() * data.X;
+  return XX.ldlt().solve(data.X.transpose() * (level - data.offset.array()).matrix());
+}
+
+}  // namespace margmix
