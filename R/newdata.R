@@ -15,7 +15,15 @@
 #'   `offset`.
 #' @noRd
 design_newdata <- function(fit, newdata, random = TRUE, na.action = stats::na.pass) {
-  design <- fit$design
+  frame <- na.action(newdata_frame(fit, newdata, random))
+  out <- c(frame_design(fit, frame, random), list(na.action = attr(frame, "na.action")))
+  if (!isTRUE(random)) return(out)
+  c(out, new_clusters(frame, fit$frame$parsed$random, fit$design))
+}
+
+#' The model frame of new data: every variable evaluated as at the fit, factors with its levels
+#' @noRd
+newdata_frame <- function(fit, newdata, random) {
   newdata <- as_newdata(newdata)
   whole <- newdata_terms(fit, random)
   check_newdata(whole, newdata, fit$frame)
@@ -23,19 +31,22 @@ design_newdata <- function(fit, newdata, random = TRUE, na.action = stats::na.pa
     stats::model.frame(whole, newdata, na.action = stats::na.pass),
     error = refuse_newdata
   )
-  frame <- match_levels(frame, known_levels(design, random))
-  check_classes(frame, c(list(design$terms), if (!isFALSE(random)) fit$frame$terms_random))
+  frame <- match_levels(frame, known_levels(fit$design, random))
+  check_classes(frame, c(list(fit$design$terms), if (!isFALSE(random)) fit$frame$terms_random))
   frame[["(offset)"]] <- new_offset(fit$frame, newdata)
-  frame <- na.action(frame)
+  frame
+}
+
+#' X, Z and the offset of a frame of new data
+#' @noRd
+frame_design <- function(fit, frame, random) {
+  design <- fit$design
   X <- part_matrix(design$terms, frame, design$contrasts)$X
-  out <- list(
+  list(
     X = if (any(design$aliased)) X[, !design$aliased, drop = FALSE] else X,
     Z = if (!isFALSE(random)) new_Z(fit, frame),
-    offset = total_offset(frame),
-    na.action = attr(frame, "na.action")
+    offset = total_offset(frame)
   )
-  if (!isTRUE(random)) return(out)
-  c(out, new_clusters(frame, fit$frame$parsed$random, design))
 }
 
 # The clusters of new rows, by value: vectors, or matrices with a column for each grouping factor.

@@ -1,11 +1,10 @@
-// Covariances and population means: convert, call, convert back.
+// Covariances: convert, call, convert back.
 #include "glue.h"
 
 #include "inference/hotelling.hpp"
 #include "inference/influence.hpp"
 #include "inference/sandwich.hpp"
 #include "inference/score_test.hpp"
-#include "marginal/population_mean.hpp"
 
 using namespace margmix;
 
@@ -68,22 +67,4 @@ Rcpp::List influence_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatr
   return Rcpp::List::create(Rcpp::_["dfbeta"] = glue::matrix(r.dfbeta),
                             Rcpp::_["cooks_distance"] = glue::vector(r.cooks_distance),
                             Rcpp::_["leverage"] = glue::vector(r.leverage));
-}
-
-// [[Rcpp::export]]
-Rcpp::List population_mean_(const Rcpp::NumericVector& eta, const Rcpp::NumericVector& s,
-                            const Rcpp::List& family) {
-  const auto f = glue::family(family);
-  const PopulationMeanRule rule(
-      {Rcpp::as<std::string>(family["family"]), Rcpp::as<std::string>(family["link"]), false}, *f);
-  const R_xlen_t n = eta.size();
-  Rcpp::NumericVector mean(n), d_eta(n), d_s(n);
-  for (R_xlen_t j = 0; j < n; ++j) {
-    if (j % 10000 == 0) Rcpp::checkUserInterrupt();
-    const PopulationMean m = rule(eta[j], s[j]);
-    mean[j] = m.mean;
-    d_eta[j] = m.d_eta;
-    d_s[j] = m.d_s;
-  }
-  return Rcpp::List::create(Rcpp::_["mean"] = mean, Rcpp::_["d_eta"] = d_eta, Rcpp::_["d_s"] = d_s);
 }

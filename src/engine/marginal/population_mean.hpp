@@ -12,10 +12,54 @@ struct PopulationMean {
   double mean, d_eta, d_s;
 };
 
+// Points t_k = k h and weights proportional to exp(-t^2 / 2), padded with zero weights to a
+// multiple of four. h falls with s; of all h only 1/2, 1/4, 1/6, ... are used, so that one table
+// serves many s.
+class TrapezoidTable {
+ public:
+  // strip: half-width of the strip around the real line in which mu is analytic.
+  void prepare(double s, double strip) {
+    constexpr double kRange = 9.5, kPi = 3.14159265358979323846, kDigits = 36.0;
+    // The normal density alone asks for h <= 0.7; a strip of half-width d for 2 pi d / kDigits.
+    // d_s carries mu', one order more singular, hence the margin in kDigits.
+    const double wanted = s > 0 ? 2 * kPi * (strip / s) / kDigits : 0.5;
+    const int parts = std::max(1, static_cast<int>(std::ceil(0.5 / wanted)));
+    if (parts != parts_) {
+      parts_ = parts;
+      const double h = 0.5 / parts;
+      half_ = static_cast<int>(std::ceil(kRange / h));
+      const int padded = 4 * ((2 * half_ + 4) / 4);
+      t_ = Eigen::ArrayXd::LinSpaced(padded, -half_ * h, (padded - 1 - half_) * h);
+      weight_ = (-0.5 * t_.square()).exp();
+      weight_.tail(padded - 2 * half_ - 1).setZero();
+      weight_ /= weight_.sum();
+      weight_t_ = weight_ * t_;
+      s_ = kNaN;
+    }
+    if (s == s_) return;
+    s_ = s;
+    shift_ = (s * t_).exp();
+  }
+
+  Index size() const { return t_.size(); }
+  double reach() const { return s_ * t_.tail(1)[0]; }  // largest |s t|
+  const Eigen::ArrayXd& t() const { return t_; }
+  const Eigen::ArrayXd& weight() const { return weight_; }
+  const Eigen::ArrayXd& weight_t() const { return weight_t_; }
+  const Eigen::ArrayXd& shift() const { return shift_; }  // exp(s t)
+
+ private:
+  int parts_ = 0, half_ = 0;
+  double s_ = kNaN;
+  Eigen::ArrayXd t_, weight_, weight_t_, shift_;
+};
+
 // Closed forms where there are any; otherwise the trapezoidal rule on the whole line, whose error
 // falls as exp(-2 pi d / h), with d the half-width of the strip in which the integrand is analytic
 // (Trefethen & Weideman 2014). The links have their nearest singularity at eta = +- i a:
 // logit a = pi, cauchit a = 1, cloglog none (its growth limits the strip to about pi / 2).
+//
+// Rows with the s of the row before, as all of them have under a random intercept, share a table.
 class PopulationMeanRule {
  public:
   PopulationMeanRule(const FamilySpec& spec, const Family& family)
@@ -24,6 +68,10 @@ class PopulationMeanRule {
   PopulationMean operator()(double eta, double s) const {
     if (link_ == "identity") return {eta, 1, 0};
     if (link_ == "sqrt") return {eta * eta + s * s, 2 * eta, 2 * s};
+    if (s == 0) {
+      const Family::Mean at = family_.mean(eta);
+      return {at.mu, at.d1, 0};
+    }
     if (link_ == "log") {
       const double m = std::exp(eta + 0.5 * s * s);
       return {m, m, s * m};
@@ -38,27 +86,39 @@ class PopulationMeanRule {
 
  private:
   PopulationMean trapezoid(double eta, double s) const {
-    constexpr double kRange = 9.5, kPi = 3.14159265358979323846, kDigits = 36.0;
-    const double strip = link_ == "logit" ? kPi : link_ == "cloglog" ? kPi / 2 : 1.0;
-    // The normal density alone asks for h <= 0.7; a strip of half-width d for 2 pi d / kDigits.
-    // d_s carries mu', one order more singular, hence the margin in kDigits.
-    const double h = std::min(0.5, s > 0 ? 2 * kPi * (strip / s) / kDigits : 0.5);
-    const int half = static_cast<int>(std::ceil(kRange / h));
+    const bool logit = link_ == "logit";
+    constexpr double kPi = 3.14159265358979323846, kLargestExponent = 700;
+    table_.prepare(s, logit ? kPi : link_ == "cloglog" ? kPi / 2 : 1.0);
+    if (logit && std::fabs(eta) + table_.reach() < kLargestExponent) return logit_sum(eta);
     PopulationMean sum{0, 0, 0};
-    double total = 0;
-    for (int k = -half; k <= half; ++k) {
-      const double t = k * h, weight = std::exp(-0.5 * t * t);
-      const Family::Mean at = family_.mean(eta + s * t);
-      total += weight;
-      sum.mean += weight * at.mu;
-      sum.d_eta += weight * at.d1;
-      sum.d_s += weight * at.d1 * t;
+    for (Index k = 0; k < table_.size(); ++k) {
+      if (table_.weight()[k] == 0) continue;
+      const Family::Mean at = family_.mean(eta + s * table_.t()[k]);
+      sum.mean += table_.weight()[k] * at.mu;
+      sum.d_eta += table_.weight()[k] * at.d1;
+      sum.d_s += table_.weight_t()[k] * at.d1;
     }
-    return {sum.mean / total, sum.d_eta / total, sum.d_s / total};
+    return sum;
+  }
+
+  // mu = e / (1 + e), mu' = mu / (1 + e) with e = exp(eta) exp(s t): no exponentials at the nodes.
+  PopulationMean logit_sum(double eta) const {
+    using Four = Eigen::Array<double, 4, 1>;
+    Four mean = Four::Zero(), d_eta = Four::Zero(), d_s = Four::Zero();
+    const double exp_eta = std::exp(eta);
+    for (Index k = 0; k < table_.size(); k += 4) {
+      const Four e = exp_eta * table_.shift().segment<4>(k), q = (1 + e).inverse();
+      const Four mu = e * q, d = mu * q;
+      mean += table_.weight().segment<4>(k) * mu;
+      d_eta += table_.weight().segment<4>(k) * d;
+      d_s += table_.weight_t().segment<4>(k) * d;
+    }
+    return {mean.sum(), d_eta.sum(), d_s.sum()};
   }
 
   const Family& family_;
   const std::string link_;
+  mutable TrapezoidTable table_;  // so a rule serves one thread
 };
 
 }  // namespace margmix

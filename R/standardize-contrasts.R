@@ -1,0 +1,177 @@
+# Contrasts of standardized means: differences, and ratios on the log scale.
+
+contrast_words <- function(family) {
+  if (family$family == "binomial") {
+    return(c(difference = "Risk difference", ratio = "Risk ratio", odds_ratio = "Odds ratio"))
+  }
+  c(difference = "Difference of means", ratio = "Ratio of means", odds_ratio = "Odds ratio")
+}
+
+#' The contrasts asked for
+#'
+#' @param contrast Words; `NULL` for those that are usual for the family.
+#' @section Errors: `argument`, `contrast`.
+#' @noRd
+chosen_contrasts <- function(contrast, family) {
+  known <- c("difference", "ratio", "odds_ratio")
+  binomial <- family$family == "binomial"
+  if (is.null(contrast)) {
+    return(if (binomial) known else if (family$link == "identity") known[1L] else known[1:2])
+  }
+  contrast <- unique(vapply(contrast, one_of, "", choices = known, name = "contrast"))
+  if ("odds_ratio" %in% contrast && !binomial) {
+    abort("contrast", "An odds ratio must be of probabilities: the family must be binomial.",
+      given = paste0("odds_ratio for ", family$family, "(", family$link, ")"),
+      hint = "Use contrast = c(\"difference\", \"ratio\")."
+    )
+  }
+  contrast
+}
+
+check_ratio_means <- function(estimate, contrast) {
+  upper <- if (contrast == "odds_ratio") 1 else Inf
+  outside <- estimate <= 0 | estimate >= upper
+  if (contrast == "difference" || !any(outside)) return(invisible())
+  abort("contrast", paste0("A ratio must be of positive means",
+    if (upper == 1) " below 1", "."),
+    given = paste0(contrast, " of means ", some_of(signif(estimate[outside], 4L))),
+    hint = "Use contrast = \"difference\"."
+  )
+}
+
+#' Contrasts as linear maps of the means
+#'
+#' A difference is linear; the logarithm of a ratio is linearized at the estimates.
+#'
+#' @return A list: `rows`, a data frame: `contrast`, `subgroup`, `setting` (compared with the
+#'   reference), `estimate` (log scale for ratios); `map` (L x T).
+#' @noRd
+contrast_maps <- function(contrasts, means, cells, settings) {
+  index <- cells$index
+  others <- setdiff(seq_along(settings$labels), settings$reference)
+  pairs <- expand.grid(setting = others, subgroup = unique(index$subgroup))
+  find <- function(setting) {
+    match(
+      paste(pairs$subgroup, cells$set_of[pairs$setting], setting),
+      paste(index$subgroup, index$set, index$setting)
+    )
+  }
+  at <- find(pairs$setting)
+  from <- find(settings$reference)
+  parts <- lapply(contrasts, function(contrast) {
+    check_ratio_means(means$estimate, contrast)
+    mu <- means$estimate
+    scale <- switch(contrast, difference = mu, ratio = log(mu), odds_ratio = stats::qlogis(mu))
+    slope <- switch(contrast, difference = rep(1, length(mu)), ratio = 1 / mu,
+      odds_ratio = 1 / (mu * (1 - mu))
+    )
+    map <- matrix(0, nrow(pairs), length(mu))
+    map[cbind(seq_len(nrow(pairs)), at)] <- slope[at]
+    map[cbind(seq_len(nrow(pairs)), from)] <- -slope[from]
+    rows <- data.frame(contrast = contrast, pairs, estimate = scale[at] - scale[from])
+    list(rows = rows, map = map)
+  })
+  list(
+    rows = do.call(rbind, lapply(parts, `[[`, "rows")),
+    map = do.call(rbind, lapply(parts, `[[`, "map"))
+  )
+}
+
+# The tables --------------------------------------------------------------------------------------
+
+#' Tables of means and contrasts
+#'
+#' @return A list: `means`, `contrasts` (data frames), `vcov_means`, `vcov_contrasts`.
+#' @noRd
+standardization_tables <- function(fit, means, pieces, target, settings, cells, subgroups,
+                                   options) {
+  covariance <- means_vcov(means, pieces, target, options$covariates)
+  maps <- contrast_maps(options$contrast, means, cells, settings)
+  count <- nrow(cells$index)
+  df <- standardization_df(fit, means, pieces, covariance, maps, options)
+  vcov_contrasts <- maps$map %*% covariance$vcov %*% t(maps$map)
+  labels <- list(
+    means = mean_labels(cells, settings, subgroups),
+    contrasts = contrast_labels(maps$rows, settings, subgroups)
+  )
+  means_table <- as_table(c(
+    cell_columns(cells$index$subgroup, subgroups),
+    if (length(cells$sets) > 1L) list(rows = cells$sets[cells$index$set]),
+    list(level = settings$labels[cells$index$setting], weight = means$weight),
+    estimate_table(means$estimate, covariance$vcov, df$means, options$level, FALSE)
+  ))
+  means_table$statistic <- means_table$p.value <- NULL # a mean of zero is no hypothesis
+  contrasts_table <- as_table(c(
+    cell_columns(maps$rows$subgroup, subgroups),
+    list(
+      contrast = maps$rows$contrast, level = settings$labels[maps$rows$setting],
+      reference = settings$labels[settings$reference]
+    ),
+    estimate_table(maps$rows$estimate, vcov_contrasts, df$contrasts, options$level,
+      maps$rows$contrast != "difference")
+  ))
+  list(
+    means = means_table, contrasts = contrasts_table,
+    vcov_means = named_square(covariance$vcov, labels$means),
+    vcov_contrasts = named_square(vcov_contrasts, labels$contrasts)
+  )
+}
+
+# NaN where one cluster alone determines an estimate, whatever the rule.
+standardization_df <- function(fit, means, pieces, covariance, maps, options) {
+  count <- length(means$estimate)
+  both <- satterthwaite_df(fit, pieces, means$jacobian, rbind(diag(count), maps$map))
+  if (is.numeric(options$df)) both <- ifelse(is.nan(both), NaN, options$df)
+  level <- both[seq_len(count)]
+  if (!is.numeric(options$df)) {
+    level <- welch_df(level, covariance$parameter, covariance$sampling, means$share)
+  }
+  list(means = level, contrasts = both[-seq_len(count)])
+}
+
+cell_columns <- function(subgroup, subgroups) {
+  lapply(unclass(subgroups$table)[names(subgroups$table)], `[`, subgroup)
+}
+
+# A data frame of a list of columns; constants are repeated.
+as_table <- function(columns) {
+  count <- max(lengths(columns))
+  structure(lapply(columns, rep_len, count),
+    class = "data.frame", row.names = .set_row_names(count)
+  )
+}
+
+# Columns that means and contrasts share; ratios are exponentiated, their SE is of the logarithm.
+estimate_table <- function(estimate, V, df, level, ratio) {
+  variance <- diag(V)
+  se <- sqrt(ifelse(is.finite(variance) & !is.nan(df), pmax(variance, 0), NA))
+  df[is.nan(df)] <- NA
+  half <- stats::qt((1 + level) / 2, df) * se
+  ratio <- rep_len(ratio, length(estimate))
+  back <- function(x) ifelse(ratio, exp(x), x)
+  statistic <- estimate / se
+  data.frame(
+    estimate = back(estimate), std.error = se, df = df, statistic = statistic,
+    p.value = 2 * stats::pt(-abs(statistic), df), conf.low = back(estimate - half),
+    conf.high = back(estimate + half)
+  )
+}
+
+mean_labels <- function(cells, settings, subgroups) {
+  index <- cells$index
+  label <- settings$labels[index$setting]
+  if (length(cells$sets) > 1L) label <- paste0(label, " [", cells$sets[index$set], "]")
+  with_subgroup(label, index$subgroup, subgroups)
+}
+
+contrast_labels <- function(rows, settings, subgroups) {
+  label <- paste0(
+    rows$contrast, ": ", settings$labels[rows$setting], " vs ", settings$labels[settings$reference]
+  )
+  with_subgroup(label, rows$subgroup, subgroups)
+}
+
+with_subgroup <- function(label, subgroup, subgroups) {
+  if (is.null(subgroups$table)) return(label)
+  paste0(label, " | ", subgroups$labels[subgroup])
+}

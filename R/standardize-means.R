@@ -1,0 +1,144 @@
+# Standardized means with their derivatives and the part of each cluster.
+
+#' Which rows each mean is taken over
+#'
+#' A *cell* is a subgroup and a target set of rows. ATE has one set, all rows. ATU has one, the rows
+#' at the reference. ATT has a set for each other setting: the rows observed at it.
+#'
+#' @return A list: `group`, the cell of each row (`NA`: none); `sets`, their labels; `count`, number
+#'   of cells; `index`, a data frame with a row for each mean: `subgroup`, `set`, `setting`, `cell`;
+#'   `set_of`: for each setting the set that its contrast with the reference is over.
+#' @section Errors: `estimand`, `subgroup`.
+#' @noRd
+standardization_cells <- function(settings, estimand, target, subgroups, weight) {
+  k <- length(settings$labels)
+  others <- setdiff(seq_len(k), settings$reference)
+  row_set <- rep(1L, target$n)
+  set_of <- rep(1L, k)
+  if (estimand != "ATE") {
+    check_estimand(settings, estimand)
+    observed <- observed_setting(settings, target)
+    counted <- if (estimand == "ATT") others else settings$reference
+    row_set <- match(observed, counted)
+    if (estimand == "ATT") set_of[others] <- seq_along(others)
+  }
+  sets <- if (estimand == "ATE") "all" else settings$labels[counted]
+  cells <- expand.grid(set = seq_along(sets), subgroup = seq_along(subgroups$labels))
+  group <- (subgroups$index - 1L) * length(sets) + row_set
+  check_cells(cells, group, weight, estimand, settings, sets, subgroups)
+  index <- do.call(rbind, lapply(seq_len(nrow(cells)), function(cell) {
+    set <- cells$set[cell]
+    needed <- seq_len(k)[set_of == set | seq_len(k) == settings$reference]
+    data.frame(subgroup = cells$subgroup[cell], set = set, setting = needed, cell = cell)
+  }))
+  list(group = group, sets = sets, count = nrow(cells), index = index, set_of = set_of)
+}
+
+check_estimand <- function(settings, estimand) {
+  if (settings$discrete) return(invisible())
+  abort("estimand", paste0(estimand, " must have an exposure with observed groups."),
+    given = paste("a continuous exposure,", some_of(code(settings$exposure))),
+    hint = "Use estimand = \"ATE\", or restrict the rows by `newdata` or `weights`."
+  )
+}
+
+# The setting that each row was observed at; NA if at none of them.
+observed_setting <- function(settings, target) {
+  observed <- lapply(settings$exposure, function(name) value_labels(target$raw(name)))
+  wanted <- lapply(settings$exposure, function(name) value_labels(settings$values[[name]]))
+  match(
+    do.call(paste, c(observed, sep = "\r")), do.call(paste, c(wanted, sep = "\r"))
+  )
+}
+
+check_cells <- function(cells, group, weight, estimand, settings, sets, subgroups) {
+  total <- rowsum(weight[!is.na(group)], group[!is.na(group)])
+  empty <- setdiff(seq_len(nrow(cells)), as.integer(rownames(total))[total > 0])
+  if (!length(empty)) return(invisible())
+  subgroup <- subgroups$labels[cells$subgroup[empty]]
+  if (estimand == "ATE") {
+    abort("subgroup", "Every subgroup must have rows with weight.", given = some_of(subgroup))
+  }
+  rows <- paste(paste(settings$exposure, collapse = ", "), "=", sets[cells$set[empty]])
+  abort("estimand", paste0(estimand, " must have target rows, observed at the settings compared."),
+    given = paste("no row with", some_of(paste0(rows, ifelse(subgroup == "", "", ", "), subgroup)))
+  )
+}
+
+# The weights of each cluster in a cell sum to one.
+equal_clusters <- function(weight, group, target) {
+  if (is.null(target$cluster)) refuse_without_clusters("average = \"cluster\"")
+  key <- (group - 1) * length(target$levels) + target$cluster
+  key[is.na(key)] <- 0
+  total <- rowsum(weight, key)
+  total <- total[match(key, as.numeric(rownames(total)))]
+  ifelse(total > 0, weight / total, 0)
+}
+
+refuse_without_clusters <- function(what) {
+  abort("newdata", paste0("`newdata` must have the grouping variable for ", what, "."),
+    given = "no grouping variable, or missing values in it"
+  )
+}
+
+#' Standardized means
+#'
+#' @param weight,cells From [target_weights()] and [standardization_cells()].
+#' @param random_effects `"integrate"`, `"zero"` or `"eb"`.
+#' @return A list, for T means (the rows of `cells$index`): `estimate`, `weight` (T); `jacobian`
+#'   (T x (p + n_theta): beta, theta); `between` (m x T), (sum of w (m - mu) over the rows of a
+#'   cluster) / sum w; `share` (m x T), the clusters' shares of the weight.
+#' @noRd
+standardized_means <- function(fit, target, settings, cells, weight, random_effects) {
+  parameters <- standardize_parameters(fit, random_effects)
+  cluster <- target$cluster %||% rep(1L, target$n)
+  labels <- if (is.null(target$cluster)) 1L else length(target$levels)
+  sums <- lapply(seq_along(settings$labels), function(k) {
+    setting <- lapply(unclass(settings$values)[settings$exposure], `[`, k)
+    rows <- counterfactual_design(fit, target, setting)
+    if (random_effects == "eb") {
+      rows$offset <- rows$offset + eb_predictor(fit, rows, target)
+    }
+    if (random_effects != "integrate") rows$Z <- matrix(0, target$n, 0L)
+    engine_standardize(
+      c(rows, list(
+        weight = weight, group = cells$group, groups = cells$count, cluster = cluster,
+        clusters = labels
+      )),
+      parameters$beta, parameters$Lambda, parameters$theta_row, parameters$theta_col, fit$family
+    )
+  })
+  collect_means(sums, cells$index, length(fit$beta), length(fit$design$theta_row))
+}
+
+standardize_parameters <- function(fit, random_effects) {
+  beta <- fit$coefficients[!fit$design$aliased]
+  if (random_effects != "integrate") {
+    none <- integer()
+    return(list(beta = beta, Lambda = matrix(0, 0L, 0L), theta_row = none, theta_col = none))
+  }
+  c(list(beta = beta, Lambda = fit$Lambda), fit$design[c("theta_row", "theta_col")])
+}
+
+collect_means <- function(sums, index, p, n_theta) {
+  pick <- function(name) {
+    vapply(seq_len(nrow(index)), function(t) {
+      out <- sums[[index$setting[t]]][[name]]
+      if (is.matrix(out)) out[, index$cell[t]] else out[index$cell[t]]
+    }, if (is.matrix(sums[[1L]][[name]])) numeric(nrow(sums[[1L]][[name]])) else 0)
+  }
+  columns <- function(name) matrix(pick(name), ncol = nrow(index))
+  weight <- pick("weight")
+  estimate <- pick("mean") / weight
+  d_theta <- columns("d_theta")
+  if (nrow(d_theta) < n_theta) d_theta <- matrix(0, n_theta, nrow(index))
+  cluster_weight <- columns("cluster_weight")
+  per <- function(x) x / rep(weight, each = nrow(x))
+  mean_part <- cluster_weight * rep(estimate, each = nrow(cluster_weight))
+  list(
+    estimate = estimate, weight = weight,
+    jacobian = t(per(rbind(columns("d_beta"), d_theta))),
+    between = per(columns("cluster_mean") - mean_part),
+    share = per(cluster_weight)
+  )
+}

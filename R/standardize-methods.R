@@ -1,0 +1,245 @@
+# Methods of marginal standardizations.
+
+#' Print, plot and use marginal standardizations
+#'
+#' @description
+#' ```
+#' result <- marginal_standardization(fit, "treat")
+#' confint(result, level = 0.9)
+#' plot(result)
+#' ```
+#'
+#' @param x,object A result of [marginal_standardization()].
+#' @param digits Significant digits.
+#' @param what `"contrasts"`, `"means"`, or for `as.data.frame()` and `plot()` also `"both"`.
+#' @param parm Names or numbers of the rows that are wanted.
+#' @param level,conf.level Confidence level; by default that of the result.
+#' @param conf.int `FALSE` to leave out the limits.
+#' @param row.names,optional,... Not used.
+#' @return `vcov()`: covariance matrix of the means, or of the contrasts (ratios on the log scale).
+#'   `confint()`: limits, for ratios of the ratios themselves. `coef()`: the estimates.
+#'   `as.data.frame()`: all rows of both tables, with a column `type`; `tidy()`: the same with
+#'   `term`. `summary()`: the result with a heading for tests, printed with p-values.
+#' @examples
+#' fit <- glmm(outcome ~ treat + sex + age + (1 | patient), respiratory, binomial())
+#' result <- marginal_standardization(fit, "treat")
+#' summary(result)
+#' confint(result, level = 0.9)
+#' as.data.frame(result)
+#' plot(result)
+#' @name print.margmix_standardization
+NULL
+
+#' @rdname print.margmix_standardization
+#' @export
+print.margmix_standardization <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  cat(standardization_heading(x), sep = "\n")
+  cat("\n", mean_words(x), "\n", sep = "")
+  print_standardized(x, x$means, digits, tests = FALSE)
+  words <- contrast_words(x$family)
+  for (contrast in unique(x$contrasts$contrast)) {
+    cat("\n", words[[contrast]], "\n", sep = "")
+    part <- x$contrasts[x$contrasts$contrast == contrast, ]
+    print_standardized(x, part, digits, tests = TRUE)
+  }
+  print_remarks(x$notes)
+  invisible(x)
+}
+
+standardization_heading <- function(x) {
+  estimand <- c(
+    ATE = "all target rows (ATE)", ATT = "rows at the setting compared (ATT)",
+    ATU = "rows at the reference (ATU)"
+  )[[x$options$estimand]]
+  c(
+    paste0("Marginal standardization over ", estimand, ", exposure ", some_of(code(x$exposure))),
+    paste0("Model:   ", model_words(x)),
+    paste0("Rows:    ", count_of(x$rows, "row"), if (x$target == "new") " of new data",
+      ", every ", x$options$average, " counts alike"
+    ),
+    paste0("SE:      ", standardization_se_words(x)),
+    paste0("Limits:  ", format_level(x$options$level), ", ", standardization_df_words(x))
+  )
+}
+
+model_words <- function(x) {
+  family <- paste0(x$family$family, "(", x$family$link, ")")
+  if (x$model != "margmix_glmm") return(paste0("gee, ", family, ", marginal"))
+  paste0("glmm, ", family, ", ", switch(x$options$random_effects,
+    integrate = paste0("random effects of ", code(x$group), " integrated out"),
+    zero = "random effects at zero: not the population mean",
+    eb = paste0("random effects at the modes of the observed clusters of ", code(x$group))
+  ))
+}
+
+standardization_se_words <- function(x) {
+  corrected <- c(MD = "cluster-robust, MD bias-corrected", FG = "cluster-robust, FG bias-corrected")
+  words <- c(vcov_words, corrected)
+  words <- words[!duplicated(names(words))]
+  paste0(
+    words[[x$vcov]], ", ", x$clusters, " clusters; ",
+    if (x$options$covariates == "sampled") "covariates sampled" else "for these covariate values"
+  )
+}
+
+standardization_df_words <- function(x) {
+  range_of <- function(df) paste(unique(format_df(range(df, na.rm = TRUE))), collapse = " to ")
+  known <- c(x$means$df, x$contrasts$df)
+  if (!any(!is.na(known))) return("no degrees of freedom")
+  if (all(known == Inf, na.rm = TRUE)) return("normal")
+  rule <- c(contrasts = "", means = "")
+  if (!is.numeric(x$options$df) && !x$vcov %in% c("model", "given")) {
+    rule[] <- "Satterthwaite "
+    if (x$options$covariates == "sampled") rule[["means"]] <- "Welch "
+  }
+  paste0(
+    "t with ", rule[["contrasts"]], "df ", range_of(x$contrasts$df), " (contrasts), ",
+    rule[["means"]], "df ", range_of(x$means$df), " (means)"
+  )
+}
+
+mean_words <- function(x) {
+  if (x$family$family == "binomial") "Standardized risks" else "Standardized means"
+}
+
+print_standardized <- function(x, table, digits, tests) {
+  label <- if (tests) paste(table$level, "vs", table$reference) else table$level
+  if (!is.null(table$rows)) label <- paste0(label, " [rows at ", table$rows, "]")
+  for (name in rev(x$by)) label <- paste0(name, " = ", table[[name]], ": ", label)
+  shown <- cbind(
+    Estimate = format_ratio(table$estimate, digits), SE = format_ratio(table$std.error, digits),
+    Lower = format_ratio(table$conf.low, digits), Upper = format_ratio(table$conf.high, digits),
+    `p-value` = if (tests) format.pval(table$p.value, digits = 2L, eps = 1e-4)
+  )
+  if (tests && table$contrast[1L] != "difference") colnames(shown)[2L] <- "SE(log)"
+  rownames(shown) <- paste0("  ", label)
+  print(shown, quote = FALSE, right = TRUE)
+}
+
+#' @rdname print.margmix_standardization
+#' @export
+summary.margmix_standardization <- function(object, ...) {
+  structure(list(result = object), class = "summary.margmix_standardization")
+}
+
+#' @rdname print.margmix_standardization
+#' @export
+print.summary.margmix_standardization <- function(x, digits = max(3L, getOption("digits") - 3L),
+                                                  ...) {
+  result <- x$result
+  print(result, digits = digits)
+  table <- as.data.frame(result)
+  cat("\nDegrees of freedom and tests\n")
+  print(
+    table[c("term", "df", "statistic", "p.value")], digits = digits, row.names = FALSE,
+    right = FALSE
+  )
+  invisible(x)
+}
+
+#' @rdname print.margmix_standardization
+#' @export
+vcov.margmix_standardization <- function(object, what = c("contrasts", "means"), ...) {
+  what <- one_of(what, c("contrasts", "means"), "what")
+  object[[paste0("vcov_", what)]]
+}
+
+#' @rdname print.margmix_standardization
+#' @export
+coef.margmix_standardization <- function(object, what = c("contrasts", "means"), ...) {
+  what <- one_of(what, c("contrasts", "means"), "what")
+  stats::setNames(object[[what]]$estimate, rownames(object[[paste0("vcov_", what)]]))
+}
+
+#' @rdname print.margmix_standardization
+#' @export
+confint.margmix_standardization <- function(object, parm, level = object$options$level,
+                                            what = c("both", "contrasts", "means"), ...) {
+  check_level(level)
+  what <- one_of(what, c("both", "contrasts", "means"), "what")
+  table <- at_level(standardization_rows(object, what), level)
+  out <- as.matrix(table[c("conf.low", "conf.high")])
+  tails <- c((1 - level) / 2, (1 + level) / 2)
+  dimnames(out) <- list(table$term, paste(format(100 * tails, trim = TRUE), "%"))
+  if (missing(parm)) out else out[parm, , drop = FALSE]
+}
+
+at_level <- function(table, level) {
+  ratio <- table$type %in% c("ratio", "odds_ratio")
+  estimate <- ifelse(ratio, suppressWarnings(log(table$estimate)), table$estimate)
+  half <- stats::qt((1 + level) / 2, table$df) * table$std.error
+  table$conf.low <- ifelse(ratio, exp(estimate - half), estimate - half)
+  table$conf.high <- ifelse(ratio, exp(estimate + half), estimate + half)
+  table
+}
+
+# Both tables as one.
+standardization_rows <- function(x, what) {
+  columns <- c("estimate", "std.error", "df", "statistic", "p.value", "conf.low", "conf.high")
+  part <- function(name, type, reference) {
+    table <- x[[name]]
+    table[setdiff(columns, names(table))] <- NA_real_
+    data.frame(
+      term = rownames(x[[paste0("vcov_", name)]]), type = type, table[x$by], level = table$level,
+      reference = reference, table[columns]
+    )
+  }
+  out <- rbind(
+    if (what != "contrasts") part("means", "mean", NA_character_),
+    if (what != "means") part("contrasts", x$contrasts$contrast, x$contrasts$reference)
+  )
+  rownames(out) <- NULL
+  out
+}
+
+#' @rdname print.margmix_standardization
+#' @export
+as.data.frame.margmix_standardization <- function(x, row.names = NULL, optional = FALSE,
+                                                  what = c("both", "contrasts", "means"), ...) {
+  standardization_rows(x, one_of(what, c("both", "contrasts", "means"), "what"))
+}
+
+#' @rdname print.margmix_standardization
+#' @export
+tidy.margmix_standardization <- function(x, conf.int = TRUE, conf.level = x$options$level,
+                                         what = c("both", "contrasts", "means"), ...) {
+  what <- one_of(what, c("both", "contrasts", "means"), "what")
+  table <- at_level(standardization_rows(x, what), conf.level)
+  if (!isTRUE(conf.int)) table$conf.low <- table$conf.high <- NULL
+  table
+}
+
+#' @rdname print.margmix_standardization
+#' @details `plot()` draws the standardized means with their intervals and, beside them, a forest of
+#'   the contrasts; ratios are on a logarithmic axis.
+#' @export
+plot.margmix_standardization <- function(x, what = c("both", "contrasts", "means"), ...) {
+  what <- one_of(what, c("both", "contrasts", "means"), "what")
+  table <- standardization_rows(x, what)
+  words <- c(mean = mean_words(x), contrast_words(x$family))
+  types <- unique(table$type)
+  label <- ifelse(
+    table$type == "mean", sub("^ *", "", table$term), sub("^[a-z_]+: ", "", table$term)
+  )
+  old <- graphics::par(mfrow = c(1L, length(types)))
+  on.exit(graphics::par(old))
+  graphics::par(mar = c(4, min(16, 1 + 0.55 * max(nchar(label))), 2, 1))
+  for (type in types) {
+    draw_forest(table[table$type == type, ], label[table$type == type], words[[type]])
+  }
+  invisible(x)
+}
+
+draw_forest <- function(part, label, title) {
+  k <- nrow(part)
+  none <- switch(part$type[1L], mean = NA, difference = 0, 1)
+  limits <- range(part$estimate, part$conf.low, part$conf.high, none, na.rm = TRUE, finite = TRUE)
+  log <- if (part$type[1L] %in% c("ratio", "odds_ratio") && limits[1L] > 0) "x" else ""
+  graphics::plot(part$estimate, rev(seq_len(k)),
+    xlim = limits, ylim = c(0.5, k + 0.5), log = log, pch = 19L, yaxt = "n", ylab = "", xlab = "",
+    main = title, cex.main = 1
+  )
+  if (!is.na(none)) graphics::abline(v = none, col = "grey60", lty = 2L)
+  graphics::segments(part$conf.low, rev(seq_len(k)), part$conf.high, col = "grey30")
+  graphics::axis(2L, rev(seq_len(k)), label, las = 1L, cex.axis = 0.8)
+}

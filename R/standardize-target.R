@@ -1,0 +1,262 @@
+# Target rows of a standardization: their covariates as the model sees them, weights, subgroups and
+# clusters; and their counterfactual design, with the exposure set.
+
+#' The rows that are standardized over
+#'
+#' `fit_target()`: those of the fit, sorted as in its design; `new_target()`: new data.
+#'
+#' @return A list:
+#' * `frame`: every variable of the model, evaluated, factors with the levels of the fit;
+#' * `variables`: for each column of the frame that is not the response the call that gives it;
+#' * `raw(name)`: a variable as it is in the data, or `NULL`;
+#' * `n`, `weight` (n), `cluster` (n positions in `levels`, or `NULL`), `levels`, and `known`: the
+#'   position of each of the clusters among those of the fit, `NA` if it is new;
+#' * `random`: what [frame_design()] is to be asked for; `sorted`: are these the rows of the fit?
+#' @noRd
+fit_target <- function(fit) {
+  design <- fit$design
+  random <- if (inherits(fit, "margmix_glmm")) "Z" else FALSE
+  frame <- sorted_frame(fit)
+  size <- row_sizes(design)
+  data <- NULL
+  raw <- function(name) {
+    if (!is.null(frame[[name]])) return(frame[[name]])
+    if (is.null(data)) data <<- fit_data(fit)
+    if (!name %in% names(data)) return(NULL)
+    take_rows(data[[name]], design$order)
+  }
+  list(
+    frame = match_levels(frame, known_levels(design, random)), variables = frame_calls(fit),
+    raw = raw, n = nrow(frame), weight = size,
+    cluster = rep.int(seq_along(design$levels), diff(design$start)), levels = design$levels,
+    known = seq_along(design$levels), random = random, sorted = TRUE
+  )
+}
+
+new_target <- function(fit, newdata, settings_for) {
+  random <- if (inherits(fit, "margmix_glmm")) "Z" else FALSE
+  newdata <- as_newdata(newdata)
+  # The exposure is set, so it need not be there.
+  for (name in setdiff(names(settings_for), names(newdata))) {
+    newdata[[name]] <- rep(settings_for[[name]][1L], nrow(newdata))
+  }
+  frame <- newdata_frame(fit, newdata, random)
+  missing <- names(frame)[vapply(frame, anyNA, NA)]
+  if (length(missing) || !nrow(frame)) {
+    abort("newdata", "`newdata` must have rows, without a missing value in the model's variables.",
+      given = if (length(missing)) some_of(code(missing)) else "0 rows"
+    )
+  }
+  clusters <- target_clusters(fit, newdata)
+  raw <- function(name) frame[[name]] %||% newdata[[name]]
+  c(list(
+    frame = frame, variables = frame_calls(fit), raw = raw, n = nrow(frame),
+    weight = rep(1, nrow(frame)), random = random, sorted = FALSE
+  ), clusters)
+}
+
+# The clusters of new data, or NULL if it has none.
+target_clusters <- function(fit, newdata) {
+  group <- str2lang(fit$design$group)
+  columns <- group_columns(group)
+  evaluate <- function(name) eval(str2lang(name), newdata, baseenv())
+  values <- tryCatch(
+    lapply(stats::setNames(columns, columns), evaluate),
+    error = function(e) NULL
+  )
+  if (is.null(values) || any(lengths(values) != nrow(newdata))) return(NULL)
+  matched <- match_clusters(values, group, fit$design$levels)
+  levels <- unique(matched$label)
+  if (anyNA(levels)) return(NULL)
+  list(
+    cluster = match(matched$label, levels), levels = levels,
+    known = match(levels, fit$design$levels)
+  )
+}
+
+# The model frame in the order of the design, without row names.
+sorted_frame <- function(fit) {
+  frame <- fit$frame$frame
+  columns <- lapply(unclass(frame)[names(frame)], take_rows, fit$design$order)
+  structure(columns,
+    class = "data.frame", row.names = .set_row_names(nrow(frame)), terms = attr(frame, "terms")
+  )
+}
+
+# The calls behind the columns of the model frame, as they are evaluated on new data.
+frame_calls <- function(fit) {
+  whole <- attr(fit$frame$frame, "terms")
+  calls <- as.list(attr(whole, "predvars") %||% attr(whole, "variables"))[-1L]
+  names(calls) <- part_variables(whole)
+  if (attr(whole, "response") > 0L) calls <- calls[-attr(whole, "response")]
+  if (!is.null(fit$frame$offset_call)) calls[["(offset)"]] <- fit$frame$offset_call
+  calls
+}
+
+affected_columns <- function(target, exposure) {
+  mentions <- vapply(target$variables, function(call) any(all.vars(call) %in% exposure), NA)
+  names(target$variables)[mentions]
+}
+
+#' The data of a fit, for variables that the model frame has in transformed form only
+#'
+#' Evaluated anew from the call, as `update()` would, and held against the model frame.
+#' @return A data frame in the row order of the model frame.
+#' @section Errors: `data_changed`.
+#' @noRd
+fit_data <- function(fit) {
+  frame <- fit$frame$frame
+  refuse <- function(given) {
+    abort("data_changed", "The data of the fit must still be there, unchanged.",
+      given = given, hint = "Give them as `newdata`, with the grouping variable."
+    )
+  }
+  data <- tryCatch(
+    eval(fit$call[["data"]], environment(fit$formula)),
+    error = function(e) refuse(conditionMessage(e))
+  )
+  if (is.environment(data)) data <- as.list(data)
+  labels <- attr(frame, "row.names")
+  known <- if (is.data.frame(data)) attr(data, "row.names") else seq_len(fit$frame$n_total)
+  rows <- match(labels, known)
+  if (anyNA(rows)) refuse("rows of the fit are not in it")
+  same <- lengths(unclass(data)) == length(known)
+  data <- lapply(unclass(data)[same], function(x) if (is.null(dim(x))) x[rows] else x[rows, ])
+  for (name in intersect(names(data), names(frame))) {
+    equal <- all.equal(as.vector(data[[name]]), as.vector(frame[[name]]), check.attributes = FALSE)
+    if (!isTRUE(equal)) refuse(paste(code(name), "has other values"))
+  }
+  data
+}
+
+# Counterfactuals ---------------------------------------------------------------------------------
+
+#' The design of the target rows with the exposure set
+#'
+#' @param setting A list of one value for each exposure.
+#' @return As [frame_design()]; Z has no columns for a marginal model.
+#' @section Errors: `values`: a level that the model does not know, or a design that is not finite.
+#' @noRd
+counterfactual_design <- function(fit, target, setting) {
+  frame <- target$frame
+  for (name in affected_columns(target, names(setting))) {
+    frame[[name]] <- counterfactual_column(fit, target, name, setting)
+  }
+  rows <- frame_design(fit, frame, target$random)
+  if (is.null(rows$Z)) rows$Z <- matrix(0, target$n, 0L)
+  if (!is.finite(sum(rows$X)) || !is.finite(sum(rows$Z)) || !is.finite(sum(rows$offset))) {
+    abort("values", "The covariates of the model must be finite at every setting.",
+      given = paste(names(setting), "=", vapply(setting, format, ""), collapse = ", ")
+    )
+  }
+  rows
+}
+
+counterfactual_column <- function(fit, target, name, setting) {
+  call <- target$variables[[name]]
+  needed <- all.vars(call)
+  set <- lapply(setting[names(setting) %in% needed], rep_len, length.out = target$n)
+  others <- setdiff(needed, names(setting))
+  raw <- lapply(stats::setNames(others, others), target$raw)
+  # the rest are constants of the formula's environment, such as knots
+  values <- c(set, raw[!vapply(raw, is.null, NA)])
+  column <- eval(call, values, environment(fit$formula))
+  if (name == "(offset)") return(rep_len(column, target$n))
+  refit <- known_levels(fit$design, target$random)[name]
+  if (is.null(refit[[1L]])) return(column)
+  one <- structure(stats::setNames(list(column), name), class = "data.frame",
+    row.names = .set_row_names(target$n), terms = attr(target$frame, "terms")
+  )
+  attr(attr(one, "terms"), "dataClasses") <- attr(attr(fit$frame$frame, "terms"), "dataClasses")
+  tryCatch(match_levels(one, refit)[[name]], margmix_error_new_factor_level = function(e) {
+    abort("values", "`values` must be values that the exposure can take.",
+      given = paste0(some_of(e$levels), " for ", code(name)),
+      hint = paste0("Levels: ", some_of(refit[[1L]], 10L), "."), variable = name
+    )
+  })
+}
+
+# Weights and subgroups ---------------------------------------------------------------------------
+
+#' Weights of the target rows
+#'
+#' @param weights `NULL`, the name of a variable, or a number for each row in the caller's order.
+#' @noRd
+target_weights <- function(fit, target, weights) {
+  if (is.null(weights)) return(target$weight)
+  if (inherits(weights, "formula")) weights <- all.vars(weights)
+  if (is.character(weights) && length(weights) == 1L) {
+    name <- weights
+    weights <- target$raw(name)
+    if (is.null(weights)) {
+      abort("weights", "`weights` must be numbers, or the name of a variable in the data.",
+        given = name
+      )
+    }
+  } else if (target$sorted) {
+    dropped <- fit$frame$na.action
+    if (length(dropped) && length(weights) == target$n + length(dropped)) {
+      weights <- weights[-dropped]
+    }
+    if (length(weights) == target$n) weights <- take_rows(weights, fit$design$order)
+  }
+  bad <- !is.numeric(weights) || length(weights) != target$n || !all(is.finite(weights)) ||
+    any(weights < 0) || all(weights == 0)
+  if (bad) {
+    abort("weights", "`weights` must be numbers that are not negative, one for each target row.",
+      given = if (is.numeric(weights)) {
+        negative <- any(weights < 0, na.rm = TRUE)
+        paste0(length(weights), " numbers for ", target$n, " rows", if (negative) ", some negative")
+      } else {
+        class(weights)[1L]
+      }
+    )
+  }
+  as.numeric(weights)
+}
+
+#' Subgroups of the target rows
+#'
+#' @param by `NULL`, names of variables, or a one-sided formula.
+#' @return A list: `index` (n positions), `labels`, and `table`, a data frame of the values with a
+#'   row for each subgroup. Without `by` one group.
+#' @section Errors: `by`: not a variable, missing values, or a level without rows.
+#' @noRd
+target_subgroups <- function(target, by, exposure) {
+  if (is.null(by)) return(list(index = rep(1L, target$n), labels = "", table = NULL))
+  if (inherits(by, "formula")) by <- all.vars(by)
+  if (!is.character(by) || !length(by) || any(by %in% exposure)) {
+    abort("by", "`by` must name variables of the data other than the exposure.",
+      given = if (is.character(by)) some_of(by) else class(by)[1L]
+    )
+  }
+  codes <- lapply(stats::setNames(by, by), function(name) subgroup_codes(target, name))
+  key <- combine_codes(codes)
+  found <- sort(unique(key))
+  first <- match(found, key)
+  values <- lapply(codes, function(code) code$levels[code$code[first]])
+  labels <- do.call(paste, c(Map(paste, by, values, sep = " = "), sep = ", "))
+  list(
+    index = match(key, found), labels = labels,
+    table = structure(values, class = "data.frame", row.names = .set_row_names(length(found)))
+  )
+}
+
+subgroup_codes <- function(target, name) {
+  x <- target$raw(name)
+  if (is.null(x) || length(x) != target$n) {
+    abort("by", "`by` must name variables of the data.", given = code(name), variable = name)
+  }
+  if (anyNA(x)) {
+    abort("by", "A variable in `by` must have no missing value.", given = code(name))
+  }
+  if (is.factor(x)) {
+    empty <- levels(x)[tabulate(x, nlevels(x)) == 0L]
+    if (length(empty)) {
+      abort("subgroup", "Every subgroup must have rows.",
+        given = paste(code(name), "=", some_of(empty)), variable = name, levels = empty
+      )
+    }
+  }
+  value_codes(x)
+}

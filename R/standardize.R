@@ -1,0 +1,175 @@
+# Marginal standardization: what the population's mean response would be with the exposure set.
+
+#' Standardized risks, rates and means, and their contrasts
+#'
+#' @description
+#' ```
+#' fit <- glmm(outcome ~ treat + sex + age + (1 | patient), respiratory, binomial())
+#' marginal_standardization(fit, "treat")
+#' ```
+#' What would the mean response of the population be if everyone had the exposure, and if no one
+#' had? The exposure of each target row is set to a value, the model's mean is averaged over the
+#' rows, and the averages are compared: risk difference, risk ratio, odds ratio. The answer is
+#' *marginal* for [glmm()] and [gee()] fits alike.
+#'
+#' @details
+#' For a mixed model the mean of a row is integrated over the random effects: with s^2 = z'Lambda
+#' Lambda'z, m(eta, s) is the integral of linkinv(eta + s t) over a standard normal t, in closed
+#' form or by a rule whose error is below 1e-12. The covariates z of the random effects are
+#' counterfactual, too. The standardized mean at setting a is mu_a = sum of w m / sum of w over the
+#' target rows.
+#'
+#' @section Estimands: `"ATE"` averages over all target rows. `"ATT"` takes, for each contrast, the
+#'   rows observed at its setting that is not the reference; `"ATU"` the rows observed at the
+#'   reference. Both need an exposure with observed groups.
+#' @section Weights: A row counts as many individuals as it has trials or, with
+#'   `weights_type = "frequency"`, as its weight says; so grouped and single 0/1 rows agree.
+#'   Precision and inverse-probability weights are not counts and have no part here. Rows of
+#'   `newdata` count one each. `weights` replaces these counts. `average = "cluster"` gives each
+#'   cluster the same weight: the mean of the average cluster, not of the average individual.
+#' @section Rates: An offset stays as it is, so that the means of a count are those of the rows'
+#'   exposure times. For rates per unit of time set the time, too, and weight by it:
+#'   `values = data.frame(treatment = 0:1, time = 1), weights = "time"`.
+#' @section Standard errors: With `covariates = "sampled"` the target rows are a sample of clusters
+#'   from the population. The influence of cluster i on mu is phi_i = c'V u~_i + E~_i: c the
+#'   derivative of mu in the parameters, V their inverse information, u~_i the score of the cluster
+#'   corrected for few clusters (`vcov = "KC"`, Kauermann and Carroll 2001, or `"MD"`), E~_i the
+#'   cluster's part of the average with the factor (1 - n_i / N)^(-1/2). Contrasts have
+#'   Satterthwaite, means Welch degrees of freedom. With `covariates = "fixed"` the second part is
+#'   left out: the interval is for these covariate values, and too short for a population that they
+#'   were sampled from.
+#'   For a mixed model u_i is the score of the marginal likelihood in beta and theta; the
+#'   correction and the degrees of freedom concern beta. A cluster's information in beta may fail to
+#'   be positive semi-definite; directions of negative information are not corrected. Variances on
+#'   the boundary count as known. With `vcov = "model"` or a matrix, c'Vc takes the place of the
+#'   scores, and the degrees of freedom are clusters minus cluster-level coefficients.
+#' @section Random effects: `"integrate"` is the population. `"zero"` is a cluster whose random
+#'   effects are zero, which is not the population mean; `"eb"` the observed clusters at the modes
+#'   of their random effects. Both are there for comparison, and their print says so.
+#'
+#' @param fit A fit of [glmm()] or [gee()].
+#' @param exposure Name of the exposure; several names for a joint intervention.
+#' @param values Settings to compare: a vector (names become labels), or, for several exposures, a
+#'   data frame with a row for each setting or a named list of its columns. By default the levels
+#'   of a factor, or the two values of a binary variable.
+#' @param contrast One or several of `"difference"`, `"ratio"`, `"odds_ratio"`; by default all
+#'   that are usual for the family.
+#' @param estimand `"ATE"`, `"ATT"` or `"ATU"`.
+#' @param reference The setting that others are compared with; by default the first.
+#' @param by Names of variables (or a one-sided formula) that make subgroups.
+#' @param newdata Target rows; by default those of the fit.
+#' @param weights Weights of the target rows: numbers in the caller's order, or the name of a
+#'   variable.
+#' @param average `"individual"` or `"cluster"`.
+#' @param random_effects `"integrate"`, `"zero"` or `"eb"`; of no consequence for [gee()].
+#' @param covariates `"sampled"` or `"fixed"`. The default is `"sampled"`, and `"fixed"` for
+#'   `newdata`.
+#' @param vcov `"KC"`, `"MD"`, `"FG"`, `"robust"`, `"model"`, or a covariance matrix (for a mixed
+#'   model of beta and theta, as `vcov(fit, full = TRUE)`).
+#' @param df `"default"`, or a number for all (`Inf` for normal intervals).
+#' @param level Confidence level.
+#' @return An object of class `margmix_standardization`: see [print.margmix_standardization()] for
+#'   its methods. Its parts are the data frames `means` and `contrasts`, with estimate, standard
+#'   error (of the logarithm, for ratios), degrees of freedom, test and limits; `vcov_means` and
+#'   `vcov_contrasts`; `jacobian`, derivatives of the means in beta and theta.
+#' @section Errors: `margmix_error_exposure`, `_values`, `_reference`, `_estimand`, `_by`,
+#'   `_subgroup`, `_contrast`, `_weights`, `_newdata`, `_vcov`, `_df`, `_data_changed`. Warnings:
+#'   `margmix_warning_few_clusters`, `_leverage`.
+#' @references
+#' Kauermann, G. and Carroll, R. J. (2001). A note on the efficiency of sandwich covariance matrix
+#' estimation. *Journal of the American Statistical Association* **96**, 1387-1396.
+#'
+#' Bell, R. M. and McCaffrey, D. F. (2002). Bias reduction in standard errors for linear regression
+#' with multi-stage samples. *Survey Methodology* **28**, 169-181.
+#' @examples
+#' fit <- glmm(outcome ~ treat + sex + age + (1 | patient), respiratory, binomial())
+#' marginal_standardization(fit, "treat")
+#' marginal_standardization(fit, "treat", by = "sex", contrast = "difference")
+#' @export
+marginal_standardization <- function(fit, exposure = NULL, values = NULL, contrast = NULL,
+                                     estimand = c("ATE", "ATT", "ATU"), reference = NULL, by = NULL,
+                                     newdata = NULL, weights = NULL,
+                                     average = c("individual", "cluster"),
+                                     random_effects = c("integrate", "zero", "eb"),
+                                     covariates = NULL, vcov = "KC", df = "default",
+                                     level = 0.95) {
+  options <- standardization_options(
+    fit, contrast, estimand, average, random_effects, covariates, df, level, newdata
+  )
+  target <- if (is.null(newdata)) {
+    fit_target(fit)
+  } else {
+    new_target(fit, newdata, as.list(values_by_name(exposure, values)))
+  }
+  if (options$covariates == "sampled" && is.null(target$cluster)) {
+    refuse_without_clusters("covariates = \"sampled\"")
+  }
+  settings <- exposure_settings(fit, exposure, values, reference, target)
+  weight <- target_weights(fit, target, weights)
+  subgroups <- target_subgroups(target, by, settings$exposure)
+  cells <- standardization_cells(settings, options$estimand, target, subgroups, weight)
+  if (options$average == "cluster") weight <- equal_clusters(weight, cells$group, target)
+  means <- standardized_means(fit, target, settings, cells, weight, options$random_effects)
+  pieces <- variance_pieces(fit, vcov, options$random_effects)
+  tables <- standardization_tables(
+    fit, means, pieces, target, settings, cells, subgroups, options
+  )
+  new_standardization(fit, tables, means, pieces, target, settings, cells, subgroups, options)
+}
+
+standardization_options <- function(fit, contrast, estimand, average, random_effects, covariates,
+                                    df, level, newdata) {
+  if (!inherits(fit, "margmix_fit")) {
+    abort("fit", "`fit` must be a fit of glmm() or gee().",
+      given = paste("an object of class", class(fit)[1L])
+    )
+  }
+  check_level(level)
+  numeric_df <- is.numeric(df) && length(df) == 1L && !is.na(df) && df > 0
+  if (!numeric_df && !identical(df, "default")) {
+    abort("df", "`df` must be \"default\" or one positive number.", given = some_of(df))
+  }
+  if (is.null(covariates)) covariates <- if (is.null(newdata)) "sampled" else "fixed"
+  list(
+    contrast = chosen_contrasts(contrast, fit$family),
+    estimand = one_of(estimand, c("ATE", "ATT", "ATU"), "estimand"),
+    average = one_of(average, c("individual", "cluster"), "average"),
+    random_effects = one_of(random_effects, c("integrate", "zero", "eb"), "random_effects"),
+    covariates = one_of(covariates, c("sampled", "fixed"), "covariates"), df = df, level = level
+  )
+}
+
+values_by_name <- function(exposure, values) {
+  if (is.null(values)) return(NULL)
+  if (is.list(values)) return(values)
+  one <- is.character(exposure) && length(exposure) == 1L
+  if (one) stats::setNames(list(values), exposure)
+}
+
+new_standardization <- function(fit, tables, means, pieces, target, settings, cells, subgroups,
+                                options) {
+  notes <- standardization_notes(fit, tables, pieces, options)
+  structure(c(
+    tables,
+    list(
+      jacobian = means$jacobian, call = sys.call(-1L), exposure = settings$exposure,
+      levels = settings$labels, reference = settings$labels[settings$reference],
+      by = names(subgroups$table), sets = cells$sets, options = options, vcov = pieces$type,
+      model = class(fit)[1L], family = fit$family, group = fit$design$group,
+      clusters = length(fit$design$levels), rows = target$n,
+      target = if (target$sorted) "fit" else "new",
+      notes = notes
+    )
+  ), class = "margmix_standardization")
+}
+
+standardization_notes <- function(fit, tables, pieces, options) {
+  contrasts <- tables$contrasts
+  first <- contrasts$contrast == contrasts$contrast[1L]
+  labels <- sub("^[a-z_]+: ", "", rownames(tables$vcov_contrasts)[first])
+  df <- stats::setNames(contrasts$df[first], labels)
+  c(
+    few_clusters_notes(list(df = df, given = is.numeric(options$df))),
+    leverage_notes(fit, pieces)
+  )
+}

@@ -1,0 +1,93 @@
+quiet <- function(expr) suppressMessages(suppressWarnings(expr))
+
+test_that("standardized risks, their derivatives and both covariances agree with plain R", {
+  skip_if_not_installed("numDeriv")
+  fit <- result_fit("infection")
+  r <- quiet(marginal_standardization(fit, "treatment"))
+  set <- function(a) {
+    infection$treatment[] <- a
+    infection
+  }
+  brute <- lapply(r$levels, function(a) brute_standardized(fit, set(a), infection$n))
+  expect_equal(r$means$estimate, vapply(brute, `[[`, 0, "mean"), tolerance = 1e-11)
+  expect_equal(r$means$weight, rep(sum(infection$n), 2))
+  J <- t(vapply(r$levels, function(a) {
+    numDeriv::grad(function(psi) {
+      brute_standardized(fit, set(a), infection$n, psi, grid_population_mean)$mean
+    }, c(fit$beta, fit$theta))
+  }, numeric(3)))
+  expect_equal(r$jacobian, unname(J), tolerance = 1e-7)
+
+  # scores and information of the marginal likelihood, by differences of the trapezoidal rule
+  psi <- c(fit$beta, fit$theta)
+  m <- length(fit$design$levels)
+  scores <- t(vapply(seq_len(m), function(i) {
+    numDeriv::grad(function(psi) one_cluster_loglik(fit, i, psi), psi)
+  }, psi))
+  hessians <- vapply(seq_len(m), function(i) {
+    numDeriv::hessian(function(psi) one_cluster_loglik(fit, i, psi), psi)
+  }, diag(3))
+  information <- -hessians[1:2, 1:2, ]
+  V <- solve(-apply(hessians, 1:2, sum))
+  corrected <- cbind(brute_corrected(scores[, 1:2], information, -0.5), scores[, 3])
+  direction <- V %*% t(J)
+  cluster <- match(infection$clinic, fit$design$levels)
+  N <- sum(infection$n)
+  n_i <- drop(rowsum(infection$n, cluster))
+  E <- vapply(brute, function(x) {
+    drop(rowsum(infection$n * (x$rows - x$mean), cluster)) / N / sqrt(1 - n_i / N)
+  }, numeric(8))
+  phi <- corrected %*% direction + E
+  expect_equal(unname(r$vcov_means), unname(crossprod(phi)), tolerance = 1e-5)
+  mu <- r$means$estimate
+  maps <- rbind(c(-1, 1), c(-1, 1) / mu, c(-1, 1) / (mu * (1 - mu)))
+  expect_equal(unname(r$vcov_contrasts), maps %*% crossprod(phi) %*% t(maps), tolerance = 1e-5)
+  odds <- mu / (1 - mu)
+  expect_equal(r$contrasts$estimate, c(mu[2] - mu[1], mu[2] / mu[1], odds[2] / odds[1]))
+  df <- apply(maps, 1L, function(c) {
+    brute_satterthwaite(information, (direction %*% c)[1:2], -0.5)
+  })
+  expect_equal(r$contrasts$df, df, tolerance = 1e-4)
+  v_b <- colSums((corrected %*% direction)^2)
+  df_b <- apply(direction, 2L, function(d) brute_satterthwaite(information, d[1:2], -0.5))
+  v_x <- colSums(E^2)
+  df_x <- max(1, sum(n_i^2)^2 / sum(n_i^4) - 1)
+  expect_equal(r$means$df, unname((v_b + v_x)^2 / (v_b^2 / df_b + v_x^2 / df_x)), tolerance = 1e-4)
+
+  fixed <- quiet(marginal_standardization(fit, "treatment", covariates = "fixed"))
+  expected <- unname(crossprod(corrected %*% direction))
+  expect_equal(unname(fixed$vcov_means), expected, tolerance = 1e-5)
+  model <- quiet(marginal_standardization(fit, "treatment", covariates = "fixed", vcov = "model"))
+  expect_equal(unname(model$vcov_means), unname(J %*% V %*% t(J)), tolerance = 1e-5)
+  matrix <- quiet(marginal_standardization(fit, "treatment",
+    covariates = "fixed", vcov = vcov(fit, full = TRUE)
+  ))
+  expect_equal(matrix$vcov_means, model$vcov_means)
+})
+
+test_that("grouped counts, proportions and single 0/1 rows give the same answer", {
+  data <- infection
+  data$proportion <- data$success / data$n
+  long <- data[rep(seq_len(nrow(data)), data$n), ]
+  long$y <- unlist(Map(function(s, n) rep(1:0, c(s, n - s)), data$success, data$n))
+  one_of_each <- unique(long[c("clinic", "treatment", "y")])
+  counts <- merge(one_of_each, as.data.frame(table(long[c("clinic", "treatment", "y")])))
+  fits <- list(
+    result_fit("infection"),
+    glmm(proportion ~ treatment + (1 | clinic), data, binomial(), weights = n, nAGQ = 25),
+    glmm(y ~ treatment + (1 | clinic), long, binomial(), nAGQ = 25),
+    glmm(y ~ treatment + (1 | clinic), counts, binomial(),
+      weights = Freq, nAGQ = 25, control = glmm_control(weights_type = "frequency")
+    )
+  )
+  tables <- lapply(fits, function(fit) {
+    quiet(as.data.frame(marginal_standardization(fit, "treatment")))
+  })
+  for (other in tables[-1L]) expect_equal(other, tables[[1L]], tolerance = 1e-6)
+  # prior weights that are no counts have no part in the average
+  half <- quiet(glmm(y ~ treatment + (1 | clinic), long, binomial(),
+    weights = rep(0.5, nrow(long)), nAGQ = 25
+  ))
+  r <- quiet(marginal_standardization(half, "treatment"))
+  expect_equal(r$means$weight, rep(nrow(long), 2L))
+})
