@@ -61,6 +61,10 @@ population_mean_ <- function(eta, s, family) {
     .Call(`_margmix_population_mean_`, eta, s, family)
 }
 
+standardize_ <- function(rows, parameters, family) {
+    .Call(`_margmix_standardize_`, rows, parameters, family)
+}
+
 marginal_projection_ <- function(rows, family, variance, start) {
     .Call(`_margmix_marginal_projection_`, rows, family, variance, start)
 }

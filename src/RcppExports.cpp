@@ -230,6 +230,19 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// standardize_
+Rcpp::List standardize_(const Rcpp::List& rows, const Rcpp::List& parameters, const Rcpp::List& family);
+RcppExport SEXP _margmix_standardize_(SEXP rowsSEXP, SEXP parametersSEXP, SEXP familySEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type rows(rowsSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type parameters(parametersSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    rcpp_result_gen = Rcpp::wrap(standardize_(rows, parameters, family));
+    return rcpp_result_gen;
+END_RCPP
+}
 // marginal_projection_
 Rcpp::List marginal_projection_(const Rcpp::List& rows, const Rcpp::List& family, const Rcpp::NumericVector& variance, const Rcpp::NumericVector& start);
 RcppExport SEXP _margmix_marginal_projection_(SEXP rowsSEXP, SEXP familySEXP, SEXP varianceSEXP, SEXP startSEXP) {
@@ -287,6 +300,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_score_statistic_", (DL_FUNC) &_margmix_score_statistic_, 3},
     {"_margmix_influence_", (DL_FUNC) &_margmix_influence_, 2},
     {"_margmix_population_mean_", (DL_FUNC) &_margmix_population_mean_, 3},
+    {"_margmix_standardize_", (DL_FUNC) &_margmix_standardize_, 3},
     {"_margmix_marginal_projection_", (DL_FUNC) &_margmix_marginal_projection_, 4},
     {"_margmix_between_variance_", (DL_FUNC) &_margmix_between_variance_, 3},
     {"_margmix_between_covariance_", (DL_FUNC) &_margmix_between_covariance_, 3},
