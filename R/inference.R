@@ -4,9 +4,8 @@
 #' Tests and intervals of the fixed effects
 #'
 #' @param fit A fit.
-#' @param vcov `"model"`, `"robust"`, `"KC"`, or a matrix.
-#' @param df `"default"`, `"satterthwaite"`, `"between-within"`, or numbers (`Inf` for the normal
-#'   distribution).
+#' @param vcov One of `vcov_types()`, or a matrix.
+#' @param df `"default"`, a rule of [chosen_df()], or numbers (`Inf` for the normal distribution).
 #' @param level Confidence level.
 #' @param rows Names of the coefficients that are reported.
 #' @return A list: `table`, a data frame with a row for each of them (aliased ones `NA`) and the
@@ -15,7 +14,7 @@
 #'   choices; `notes`, what a reader should know about them; `level`.
 #' @section Conditions: errors `argument`, `vcov`, `df`; warnings `few_clusters`, `leverage`.
 #' @noRd
-coef_inference <- function(fit, vcov = "model", df = "default", level = 0.95,
+coef_inference <- function(fit, vcov = default_vcov(fit), df = "default", level = 0.95,
                            rows = names(fit$coefficients)) {
   check_level(level)
   covariance <- chosen_vcov(fit, vcov)
@@ -64,12 +63,28 @@ check_level <- function(level) {
 
 vcov_words <- c(
   model = "model-based", robust = "cluster-robust (sandwich)",
-  KC = "cluster-robust, KC bias-corrected", given = "from the given matrix"
+  KC = "cluster-robust, KC bias-corrected", MD = "cluster-robust, MD bias-corrected",
+  FG = "cluster-robust, FG bias-corrected", FW = "cluster-robust, FW bias-corrected",
+  DF = "cluster-robust times K / (K - p)", MBN = "cluster-robust, MBN bias-corrected",
+  jackknife = "one-step jackknife of clusters",
+  `jackknife-full` = "jackknife of clusters, fully iterated", given = "from the given matrix"
 )
 
+# The first is the default.
+vcov_types <- function(fit) {
+  if (inherits(fit, "margmix_gee")) gee_vcov_types else c("model", "robust", "KC")
+}
+
+default_vcov <- function(fit) vcov_types(fit)[1L]
+
+#' The covariance matrix asked for
+#'
+#' @return A list: `type`, `vcov` (p x p); of a cluster-robust one also `df` (Satterthwaite) and
+#'   `leverage`, if they are known.
+#' @noRd
 chosen_vcov <- function(fit, vcov) {
   if (is.matrix(vcov) || inherits(vcov, "Matrix")) return(given_vcov(fit, as.matrix(vcov)))
-  type <- one_of(vcov, c("model", "robust", "KC"), "vcov")
+  type <- one_of(vcov, vcov_types(fit), "vcov")
   c(list(type = type), beta_vcov(fit, type))
 }
 
@@ -92,26 +107,42 @@ given_vcov <- function(fit, V) {
 
 #' Degrees of freedom of the t intervals
 #'
+#' K clusters, p coefficients, p_b of them of columns that are constant in every cluster.
+#'
+#' @param df Numbers; or `"satterthwaite"` (under the working model), `"between-within"`, `"K-pb"`,
+#'   `"K-p"`, `"pan-wall"`, `"fay-graubard"` (estimated from the scores); or `"default"`:
+#'   Satterthwaite with `"KC"`; of the model-based matrix of a mixed model between-within;
+#'   otherwise K - p_b.
 #' @return A list: `df`, p numbers; `rule`, a word for the heading; `given`, whether the user gave
 #'   them.
 #' @noRd
 chosen_df <- function(fit, df, covariance) {
   if (is.numeric(df)) return(list(df = given_df(fit, df), rule = "", given = TRUE))
-  rule <- one_of(df, c("default", "satterthwaite", "between-within"), "df")
-  if (rule == "default") {
-    rule <- switch(covariance$type, model = "between-within", KC = "satterthwaite", "between")
-  }
+  rule <- one_of(df, c("default", names(df_words)), "df")
+  if (rule == "default") rule <- default_df(fit, covariance$type)
   df <- switch(rule,
-    satterthwaite = satterthwaite_df(fit, covariance),
+    satterthwaite = covariance$df %||% contrast_df(fit, type = covariance$type),
     `between-within` = between_within_df(fit$design),
-    between = rep(between_df(fit$design), length(fit$beta))
+    `K-pb` = rep(between_df(fit$design), length(fit$beta)),
+    `K-p` = rep(max(length(fit$design$levels) - length(fit$beta), 1), length(fit$beta)),
+    empirical_df(fit, covariance$type, rule)
   )
-  words <- c(satterthwaite = "Satterthwaite ", `between-within` = "between-within ", between = "")
-  list(df = stats::setNames(df, names(fit$beta)), rule = words[[rule]], given = FALSE)
+  list(df = stats::setNames(df, names(fit$beta)), rule = df_words[[rule]], given = FALSE)
 }
 
-# Those of the KC covariance, which has its own.
-satterthwaite_df <- function(fit, covariance) covariance$df %||% beta_vcov(fit, "KC")$df
+df_words <- c(
+  satterthwaite = "Satterthwaite ", `between-within` = "between-within ", `K-pb` = "",
+  `K-p` = "K - p ", `pan-wall` = "Pan-Wall ", `fay-graubard` = "Fay-Graubard "
+)
+
+default_df <- function(fit, type) {
+  if (type == "KC") return("satterthwaite")
+  if (type == "model" && !inherits(fit, "margmix_gee")) "between-within" else "K-pb"
+}
+
+empirical_df <- function(fit, type, rule) {
+  engine_sandwich(cluster_pieces(fit), satterthwaite_type(type), rule = rule)$df
+}
 
 given_df <- function(fit, df) {
   p <- length(fit$beta)

@@ -36,9 +36,9 @@ contrast_df <- function(fit, C = diag(length(fit$beta)), type = "KC") {
   engine_sandwich(cluster_pieces(fit), satterthwaite_type(type), t(C), "satterthwaite")$df
 }
 
-# Matrices that are no sum of squared scores have the degrees of freedom of the nearest that is.
+# Matrices that are no sum of squared scores take the degrees of freedom of one that is.
 satterthwaite_type <- function(type) {
-  switch(type, model = "KC", MBN = "robust", jackknife_full = "MD", type)
+  switch(type, model = , given = "KC", MBN = "robust", `jackknife-full` = "MD", type)
 }
 
 #' Joint test of C beta = 0 by an approximate Hotelling T^2

@@ -61,10 +61,13 @@ vcov.margmix_glmm <- function(object, type = c("model", "robust", "KC"), full = 
 
 #' The matrix of the estimated coefficients
 #'
-#' @return A list: `vcov` (p x p, named); for `"KC"` also `df` (Satterthwaite) and `leverage`, the
-#'   largest eigenvalue of B_i B^-1 in each cluster.
+#' @return A list: `vcov` (p x p, named); with bias correction also `df` (Satterthwaite) and
+#'   `leverage`, the largest eigenvalue of B_i B^-1 in each cluster.
 #' @noRd
-beta_vcov <- function(fit, type) {
+beta_vcov <- function(fit, type) UseMethod("beta_vcov")
+
+#' @export
+beta_vcov.margmix_glmm <- function(fit, type) {
   if (type == "model") {
     beta <- seq_along(fit$beta)
     return(list(vcov = named_square(fit$vcov_full[beta, beta, drop = FALSE], names(fit$beta))))

@@ -1,0 +1,257 @@
+# Tests of several coefficients of marginal models.
+
+#' Wald and score tests of marginal models
+#'
+#' @description
+#' ```
+#' anova(fit)                       # each term, approximate Hotelling T^2
+#' anova(large, small)              # what the smaller model leaves out
+#' anova(large, small, test = "score")
+#' ```
+#'
+#' @details
+#' **Wald** tests of q coefficients use Q = b'V^-1 b with the covariance matrix of `vcov`. Q is far
+#' from chi^2 when clusters are few. With `df = "default"` and a robust matrix it is referred to an
+#' approximate Hotelling T^2 (Tipton and Pustejovsky 2015): F = (eta - q + 1) / (eta q) Q has q and
+#' eta - q + 1 degrees of freedom, where eta is found from the clusters' leverage under the working
+#' covariance, like the Satterthwaite degrees of freedom of a single coefficient (for which the test
+#' is the same). It has `NA` where eta is not above q - 1: there are too few clusters for q
+#' coefficients. With another `df`, F = Q / q has the smallest of the degrees of freedom of the
+#' coefficients as denominator.
+#'
+#' **Score** tests (Rotnitzky and Jewell 1990; Boos 1992) evaluate the equations of the larger model
+#' at the estimates of the smaller one, its correlation and scale included. They need no finite
+#' estimates of what is tested, and do not depend on its parametrisation. The robust score statistic
+#' is referred to chi^2 with q degrees of freedom, without a correction for few clusters: it is
+#' conservative there rather than liberal, and can't be computed with fewer than q clusters.
+#'
+#' Terms of one fit are tested with all others in the model (not sequentially).
+#'
+#' @param object A fit of [gee()].
+#' @param ... Other fits of [gee()] to the same responses with the same correlation structure, each a
+#'   special case of the next larger.
+#' @param test `"Wald"` or `"score"`.
+#' @param vcov,df For Wald tests: covariance matrix (of the larger model) and degrees of freedom, as
+#'   in [summary.margmix_gee()].
+#' @return A data frame of class `anova` with a heading that says which test it is. Wald: `Df`, `Den
+#'   Df`, `F value`, `Pr(>F)`; score: `Df`, `Chisq`, `Pr(>Chisq)`. A row for each term, or for each
+#'   fit but the smallest.
+#' @section Errors: `margmix_error_argument`, `margmix_error_anova_rows`,
+#'   `margmix_error_anova_family`, `margmix_error_anova_nested`.
+#' @references
+#' Boos, D. D. (1992). On generalized score tests. *The American Statistician* **46**, 327-333.
+#'
+#' Rotnitzky, A. and Jewell, N. P. (1990). Hypothesis testing of regression parameters in
+#' semiparametric generalized linear models for cluster correlated data. *Biometrika* **77**,
+#' 485-497.
+#'
+#' Tipton, E. and Pustejovsky, J. E. (2015). Small-sample adjustments for tests of moderators and
+#' model fit using robust variance estimation in meta-regression. *Journal of Educational and
+#' Behavioral Statistics* **40**, 604-634.
+#' @examples
+#' fit <- gee(outcome ~ treat + center + age, respiratory, id = patient, family = binomial())
+#' anova(fit)
+#' anova(fit, update(fit, . ~ treat), test = "score")
+#' @export
+anova.margmix_gee <- function(object, ..., test = c("Wald", "score"), vcov = "KC",
+                              df = "default") {
+  test <- one_of(test, c("Wald", "score"), "test")
+  others <- list(...)
+  if (!length(others)) {
+    hypotheses <- term_hypotheses(object)
+  } else {
+    names <- vapply(as.list(substitute(list(object, ...)))[-1L], expression_text, "")
+    hypotheses <- fit_hypotheses(c(list(object), others), names[seq_len(1L + length(others))])
+  }
+  if (test == "score") score_table(hypotheses) else wald_tests(hypotheses, vcov, df)
+}
+
+# Hypotheses ------------------------------------------------------------------------------------
+
+#' What is tested
+#'
+#' @return A list: `heading`, and `tests`, a list of lists: `label`, `large` (a fit), `C` (q x p:
+#'   C beta = 0 is the smaller model), `small` (a function that returns its fit, with `beta` on the
+#'   coefficients of the larger one).
+#' @noRd
+term_hypotheses <- function(fit) {
+  assign <- fit$design$assign[!fit$design$aliased]
+  labels <- attr(fit$design$terms, "term.labels")
+  tests <- lapply(seq_along(labels), function(term) {
+    columns <- which(assign == term)
+    list(
+      label = labels[term], large = fit, C = diag(length(fit$beta))[columns, , drop = FALSE],
+      small = function() fit_without(fit, columns)
+    )
+  })
+  list(heading = "of terms, each with all others in the model", tests = tests)
+}
+
+# The fit with the coefficients of some columns at 0.
+fit_without <- function(fit, columns) {
+  design <- fit$design
+  design$X <- design$X[, -columns, drop = FALSE]
+  beta <- 0 * fit$beta
+  if (!ncol(design$X)) return(list(beta = beta, fit = fit))
+  small <- quietly(fit_gee_design(design, fit$family, fit$correlation, fit$scale,
+    fit$bias_reduce, control = fit$control
+  ))
+  beta[-columns] <- small$beta
+  list(beta = beta, fit = small)
+}
+
+fit_hypotheses <- function(fits, names) {
+  marginal <- vapply(fits, inherits, NA, "margmix_gee")
+  if (!all(marginal)) {
+    abort("argument", "anova() must be given fits of gee() to compare.",
+      given = some_of(paste(code(names), vapply(fits, function(x) class(x)[1L], ""))[!marginal])
+    )
+  }
+  check_same_responses(fits)
+  order <- order(vapply(fits, function(fit) length(fit$beta), 1L))
+  fits <- fits[order]
+  names <- names[order]
+  long <- nchar(names) > 25L
+  names[long] <- paste0("model ", order)[long]
+  tests <- lapply(seq_along(fits)[-1L], function(i) {
+    c(list(label = names[i]), nested_hypothesis(fits[[i - 1L]], fits[[i]], names[i - 1:0]))
+  })
+  formulas <- vapply(fits, function(fit) formula_text(stats::formula(fit)), "")
+  list(heading = c("of what the next smaller model leaves out", paste0(names, ": ", formulas)),
+    tests = tests)
+}
+
+# X_small = X_large T; C spans what T does not reach.
+nested_hypothesis <- function(small, large, names) {
+  X <- caller_order(large$design$X, large$design)
+  X_small <- caller_order(small$design$X, small$design)
+  if (!is_spanned(X_small, X) || ncol(X_small) == ncol(X)) {
+    abort("anova_nested", "The smaller model must be a special case of the larger one.",
+      given = paste0(code(names[1L]), if (ncol(X_small) == ncol(X)) {
+        " has as many coefficients as "
+      } else {
+        " has covariates that are not in "
+      }, code(names[2L])),
+      hint = "Compare them by qic()."
+    )
+  }
+  T <- qr.coef(qr(X), X_small)
+  q <- ncol(X) - ncol(X_small)
+  C <- t(qr.Q(qr(T), complete = TRUE)[, ncol(X_small) + seq_len(q), drop = FALSE])
+  list(
+    large = large, C = C,
+    small = function() {
+      list(beta = stats::setNames(drop(T %*% small$beta), names(large$beta)), fit = small)
+    }
+  )
+}
+
+check_same_responses <- function(fits) {
+  what <- function(fit) {
+    design <- fit$design
+    cluster <- rep.int(seq_along(design$levels), diff(design$start))
+    cluster <- caller_order(cluster, design)
+    list(
+      rows = lapply(design[c("y", "trials", "weights", "offset")], caller_order, design),
+      cluster = match(cluster, unique(cluster))
+    )
+  }
+  label <- vapply(fits, function(fit) {
+    paste0(fit$family$family, "(", fit$family$link, "), ", fit$correlation$label)
+  }, "")
+  if (length(unique(label)) > 1L) {
+    abort("anova_family", "Fits that are compared must have the same family and correlation.",
+      given = some_of(unique(label)), hint = "Compare them by qic()."
+    )
+  }
+  first <- what(fits[[1L]])
+  same <- vapply(fits[-1L], function(fit) isTRUE(all.equal(what(fit), first)), NA)
+  if (all(same)) return(invisible())
+  abort("anova_rows", "Fits that are compared must be of the same rows, responses and clusters.",
+    given = some_of(paste(vapply(fits, function(fit) length(fit$design$y), 1L), "rows")),
+    hint = "Rows with missing values may have been dropped from one of them."
+  )
+}
+
+# Tables ----------------------------------------------------------------------------------------
+
+wald_tests <- function(hypotheses, vcov, df) {
+  rows <- lapply(hypotheses$tests, function(test) {
+    if (!nrow(test$C)) return(c(0, NA, NA, NA))
+    unlist(wald_test(test, vcov, df)[c("df1", "df2", "statistic", "p.value")])
+  })
+  first <- hypotheses$tests[[1L]]
+  words <- if (length(first)) wald_words(first$large, vcov, df)
+  anova_table(rows, hypotheses, c("Df", "Den Df", "F value", "Pr(>F)"), "Wald tests", words)
+}
+
+is_hotelling <- function(type, df) {
+  type != "given" && type != "model" && (identical(df, "default") && type == "KC" ||
+    identical(df, "satterthwaite"))
+}
+
+wald_test <- function(test, vcov, df) {
+  fit <- test$large
+  covariance <- chosen_vcov(fit, vcov)
+  if (anyNA(covariance$vcov[colSums(test$C != 0) > 0, ])) {
+    return(list(df1 = nrow(test$C), df2 = NA, statistic = NA, p.value = NA))
+  }
+  V <- covariance$vcov
+  V[is.na(V)] <- 0
+  if (is_hotelling(covariance$type, df)) {
+    return(hotelling_test(fit, test$C, V, covariance$type))
+  }
+  degrees <- chosen_df(fit, df, covariance)$df
+  q <- nrow(test$C)
+  difference <- drop(test$C %*% fit$beta)
+  statistic <- sum(difference * solve(test$C %*% V %*% t(test$C), difference)) / q
+  df2 <- min(degrees[colSums(test$C != 0) > 0])
+  list(
+    df1 = q, df2 = df2, statistic = statistic,
+    p.value = stats::pf(statistic, q, df2, lower.tail = FALSE)
+  )
+}
+
+wald_words <- function(fit, vcov, df) {
+  type <- if (is.character(vcov)) one_of(vcov, gee_vcov_types, "vcov") else "given"
+  paste0(
+    "Covariance: ", vcov_words[[type]], ", ", length(fit$design$levels), " clusters; ",
+    if (is_hotelling(type, df)) {
+      "approximate Hotelling T^2 (Tipton and Pustejovsky 2015)."
+    } else {
+      "F tests with the smallest df of the coefficients."
+    }
+  )
+}
+
+score_table <- function(hypotheses) {
+  rows <- lapply(hypotheses$tests, function(test) {
+    q <- nrow(test$C)
+    if (!q) return(c(0, NA, NA))
+    statistic <- score_statistic(test)
+    c(q, statistic, stats::pchisq(statistic, q, lower.tail = FALSE))
+  })
+  first <- hypotheses$tests[1L]
+  words <- if (length(first)) {
+    paste0("Robust score statistic, ", length(first[[1L]]$large$design$levels),
+      " clusters; chi^2, no correction for few clusters.")
+  }
+  anova_table(rows, hypotheses, c("Df", "Chisq", "Pr(>Chisq)"), "Generalized score tests", words)
+}
+
+# The equations of the larger model at the smaller one's estimates.
+score_statistic <- function(test) {
+  small <- test$small()
+  at <- test$large
+  at$beta <- small$beta
+  at[c("phi", "alpha", "alpha_engine")] <- small$fit[c("phi", "alpha", "alpha_engine")]
+  engine_score_statistic(cluster_pieces(at), test$C)
+}
+
+anova_table <- function(rows, hypotheses, columns, what, words) {
+  table <- as.data.frame(do.call(rbind, c(list(matrix(0, 0L, length(columns))), rows)))
+  dimnames(table) <- list(vapply(hypotheses$tests, `[[`, "", "label"), columns)
+  heading <- hypotheses$heading
+  heading[1L] <- paste(what, heading[1L])
+  structure(table, heading = c(heading, paste0(words, "\n")), class = c("anova", "data.frame"))
+}

@@ -1,0 +1,65 @@
+# Influence of whole clusters.
+
+#' Influence of clusters
+#'
+#' @description
+#' ```
+#' influence(fit)
+#' dfbeta(fit)
+#' cooks.distance(fit)
+#' ```
+#'
+#' @details
+#' What one Newton step says the coefficients would be without each cluster. With the score u_i
+#' and the information B_i of cluster i in beta, B = sum B_i:
+#'
+#' * `dfbeta` is (B - B_i)^-1 u_i, which approximates beta - beta_(i);
+#' * Cook's distance is dfbeta' B dfbeta / p, the shift in units of the model-based covariance
+#'   (Preisser and Qaqish 1996);
+#' * the leverage is the largest eigenvalue of B_i B^-1: 1 for a cluster that alone determines a
+#'   combination of coefficients. Its other values are then `NaN`.
+#'
+#' Correlation, scale and variance parameters are held at their estimates.
+#'
+#' @param model A fit of [gee()], or of [glmm()] with independent clusters.
+#' @param ... Not used.
+#' @return `influence()`: a data frame with a row for each cluster and the columns `cluster`,
+#'   `rows`, `leverage`, `cooks.distance`, and one for each coefficient with its dfbeta. `dfbeta()`:
+#'   a matrix, a row for each cluster. `cooks.distance()`: a named vector.
+#' @references
+#' Preisser, J. S. and Qaqish, B. F. (1996). Deletion diagnostics for generalised estimating
+#' equations. *Biometrika* **83**, 551-562.
+#' @examples
+#' fit <- gee(outcome ~ treat + center, respiratory, id = patient, family = binomial())
+#' head(influence(fit)[order(-cooks.distance(fit)), ])
+#' @export
+influence.margmix_fit <- function(model, ...) {
+  check_dots(..., known = "model")
+  found <- cluster_influence(model)
+  data.frame(
+    cluster = found$levels, rows = diff(model$design$start), leverage = found$leverage,
+    cooks.distance = found$cooks_distance, found$dfbeta, check.names = FALSE, row.names = NULL
+  )
+}
+
+#' @rdname influence.margmix_fit
+#' @export
+dfbeta.margmix_fit <- function(model, ...) {
+  check_dots(..., known = "model")
+  cluster_influence(model)$dfbeta
+}
+
+#' @rdname influence.margmix_fit
+#' @export
+cooks.distance.margmix_fit <- function(model, ...) {
+  check_dots(..., known = "model")
+  found <- cluster_influence(model)
+  stats::setNames(found$cooks_distance, found$levels)
+}
+
+cluster_influence <- function(fit) {
+  pieces <- cluster_pieces(fit)
+  out <- engine_influence(pieces)
+  dimnames(out$dfbeta) <- list(pieces$levels, names(fit$beta))
+  c(out, list(levels = pieces$levels))
+}

@@ -1,0 +1,131 @@
+# Criteria for the covariates and the working correlation of marginal models.
+
+#' QIC and relatives of marginal models
+#'
+#' @description
+#' ```
+#' qic(fit)
+#' qic(independence = fit1, exchangeable = fit2, ar1 = fit3)
+#' ```
+#'
+#' @details
+#' With Q the quasi-likelihood of independent rows at the estimates, phi the scale, Omega_I the
+#' model-based information of independent rows, V_R the robust and B^-1 the model-based covariance
+#' (Pan 2001; Hin and Wang 2009):
+#'
+#' * CIC = tr(Omega_I V_R), to choose a working correlation;
+#' * QIC = -2 Q / phi + 2 CIC, to choose either;
+#' * QICu = -2 Q / phi + 2 p, to choose covariates under one working correlation;
+#' * RJC = sqrt((1 - c1)^2 + (1 - c2)^2) with c1 = tr(G) / p, c2 = tr(G^2) / p and G = B V_R
+#'   (Rotnitzky and Jewell 1990), near 0 for a good working covariance.
+#'
+#' Smaller is better for all of them. Q has the constants of y (1 - mu) and the like as in the
+#' table of McCullagh and Nelder (1989, table 9.1), without terms of y alone: QIC compares fits to
+#' the same responses. For responses of several trials the binomial coefficients are left out.
+#' Where scales differ between fits, -2 Q / phi differs with them: give all the `scale` of the
+#' largest model, or 1, to compare covariates.
+#'
+#' @param ... Fits of [gee()] to the same rows, with or without names.
+#' @return A data frame of class `margmix_qic`, a row for each fit: `QIC`, `QICu`, `CIC`, `RJC`,
+#'   `quasi` (Q), `phi`, `p`, `corstr`.
+#' @section Errors: `margmix_error_argument`: not a fit of [gee()]; `margmix_error_qic_rows`: other
+#'   responses.
+#' @references
+#' Hin, L.-Y. and Wang, Y.-G. (2009). Working-correlation-structure identification in generalized
+#' estimating equations. *Statistics in Medicine* **28**, 642-658.
+#'
+#' McCullagh, P. and Nelder, J. A. (1989). *Generalized Linear Models*, 2nd edition. Chapman and
+#' Hall.
+#'
+#' Pan, W. (2001). Akaike's information criterion in generalized estimating equations. *Biometrics*
+#' **57**, 120-125.
+#'
+#' Rotnitzky, A. and Jewell, N. P. (1990). Hypothesis testing of regression parameters in
+#' semiparametric generalized linear models for cluster correlated data. *Biometrika* **77**,
+#' 485-497.
+#' @examples
+#' fit <- gee(resp ~ age * smoke, ohio, id = id, family = binomial(), corstr = "exchangeable")
+#' qic(fit, update(fit, corstr = "independence"))
+#' @export
+qic <- function(...) {
+  fits <- list(...)
+  labels <- vapply(as.list(substitute(list(...)))[-1L], expression_text, "")
+  if (!is.null(names(fits))) labels[names(fits) != ""] <- names(fits)[names(fits) != ""]
+  long <- nchar(labels) > 30L
+  labels[long] <- paste0("fit ", seq_along(labels))[long]
+  check_qic_fits(fits, labels)
+  table <- do.call(rbind, lapply(fits, qic_row))
+  rownames(table) <- make.unique(labels)
+  structure(table, class = c("margmix_qic", "data.frame"))
+}
+
+qic_row <- function(fit) {
+  p <- length(fit$beta)
+  V <- beta_vcov(fit, "robust")$vcov
+  independent <- cluster_pieces(with_independence(fit))
+  CIC <- sum(apply(independent$information, 1:2, sum) * V)
+  G <- solve(beta_vcov(fit, "model")$vcov, V)
+  quasi <- quasi_likelihood(fit)
+  RJC <- sqrt((1 - sum(diag(G)) / p)^2 + (1 - sum(G * t(G)) / p)^2)
+  data.frame(
+    QIC = -2 * quasi / fit$phi + 2 * CIC, QICu = -2 * quasi / fit$phi + 2 * p, CIC = CIC,
+    RJC = RJC, quasi = quasi, phi = fit$phi, p = p, corstr = fit$correlation$label
+  )
+}
+
+# The same estimates seen by independent rows.
+with_independence <- function(fit) {
+  fit$correlation <- cor_independence()
+  fit$alpha <- fit$alpha_engine <- numeric()
+  fit
+}
+
+#' Quasi-likelihood of independent rows at the estimates, scale 1
+#' @noRd
+quasi_likelihood <- function(fit) {
+  design <- fit$design
+  eta <- design$offset + drop(design$X %*% fit$beta)
+  mu <- fit$family$linkinv(eta)
+  y <- design$y / design$trials
+  w <- design$weights * design$trials
+  sum(w * quasi_rows(fit$family, y, mu))
+}
+
+# The integral of (y - t) / V(t) up to mu.
+quasi_rows <- function(family, y, mu) {
+  switch(family$family,
+    gaussian = -(y - mu)^2 / 2,
+    poisson = ifelse(y > 0, y * log(mu), 0) - mu,
+    binomial = ifelse(y > 0, y * log(mu), 0) + ifelse(y < 1, (1 - y) * log1p(-mu), 0),
+    Gamma = -y / mu - log(mu),
+    inverse.gaussian = -y / (2 * mu^2) + 1 / mu,
+    -family$dev.resids(y, mu, rep(1, length(y))) / 2
+  )
+}
+
+check_qic_fits <- function(fits, labels) {
+  if (!length(fits)) abort("argument", "qic() must be given one fit of gee() or more.")
+  marginal <- vapply(fits, inherits, NA, "margmix_gee")
+  if (!all(marginal)) {
+    abort("argument", "qic() must be given fits of gee().",
+      given = some_of(paste(labels, "of class", vapply(fits, function(x) class(x)[1L], ""))[!marginal])
+    )
+  }
+  rows <- lapply(fits, function(fit) {
+    list(caller_order(fit$design$y, fit$design), fit$design$weights_type)
+  })
+  if (all(vapply(rows, identical, NA, rows[[1L]]))) return(invisible())
+  abort("qic_rows", "Fits that are compared must be of the same responses, row by row.",
+    given = some_of(paste(labels, "with", vapply(fits, function(x) length(x$design$y), 1L), "rows")),
+    hint = "Rows with missing values may have been dropped from one of them."
+  )
+}
+
+#' @rdname qic
+#' @param x The result.
+#' @param digits Significant digits to print.
+#' @export
+print.margmix_qic <- function(x, digits = 6L, ...) {
+  print(format(as.data.frame(unclass(x), row.names = rownames(x)), digits = digits))
+  invisible(x)
+}

@@ -1,0 +1,164 @@
+# Covariance matrices of marginal models.
+
+# The first is the default.
+gee_vcov_types <- c(
+  "KC", "robust", "model", "DF", "MD", "FG", "FW", "MBN", "jackknife", "jackknife-full"
+)
+
+#' Covariance matrix of the coefficients of a marginal model
+#'
+#' @description
+#' ```
+#' fit <- gee(resp ~ age * smoke, ohio, id = id, family = binomial(), corstr = "exchangeable")
+#' vcov(fit)                  # KC: robust, corrected for few clusters
+#' vcov(fit, type = "MD")
+#' ```
+#'
+#' @details
+#' With K clusters, p coefficients and N rows, u_i = D_i'V_i^-1 (y_i - mu_i), B_i = D_i'V_i^-1 D_i,
+#' B = sum B_i and H_i = B_i B^-1. All robust matrices are B^-1 M B^-1 with M = sum r_i r_i':
+#'
+#' * `"KC"` (default): r_i = (I - H_i)^(-1/2) u_i (Kauermann and Carroll 2001), unbiased if the
+#'   working covariance is right;
+#' * `"robust"`: r_i = u_i (Liang and Zeger 1986), too small with few clusters; with `alpha_method =
+#'   "stata"` times K / (K - 1);
+#' * `"model"`: B^-1, right only if the working covariance is;
+#' * `"DF"`: robust times K / (K - p);
+#' * `"MD"`: r_i = (I - H_i)^-1 u_i (Mancl and DeRouen 2001), too large on average;
+#' * `"FG"`: r_ij = (1 - min(0.75, H_i,jj))^(-1/2) u_ij (Fay and Graubard 2001); it depends on how
+#'   the covariates are coded;
+#' * `"FW"`: the mean of KC and MD (Ford and Westgate 2017);
+#' * `"MBN"`: kappa V + delta xi B^-1 with V the robust matrix, kappa = (N - 1) / (N - p) K / (K -
+#'   1), delta = p / (K - p) if K > 3p and 1/2 otherwise, xi = max(1, tr(B^-1 kappa M) / p) (Morel,
+#'   Bokossa and Neerchal 2003);
+#' * `"jackknife"`: (K - p) / K sum (b - b_(i))(b - b_(i))' with b_(i) one step from b without
+#'   cluster i (Lipsitz, Laird and Harrington 1990), which is (K - p) / K times MD;
+#' * `"jackknife-full"`: the same with b_(i) fully iterated, correlation and scale included: K fits.
+#'
+#' A coefficient that one cluster alone determines has no robust variance: its rows are `NaN`.
+#'
+#' @param object A fit of [gee()].
+#' @param type See details.
+#' @param complete `TRUE`: aliased coefficients have rows and columns of `NA`, as in
+#'   [stats::vcov()] of a [stats::glm()]; `FALSE`: they are left out.
+#' @param ... Not used.
+#' @return A symmetric matrix with names.
+#' @section Errors: `margmix_error_argument`: an unknown type; `margmix_error_few_clusters`: a type
+#'   that needs more clusters than coefficients; `margmix_error_jackknife`: a fit without one of the
+#'   clusters failed.
+#' @references
+#' Fay, M. P. and Graubard, B. I. (2001). Small-sample adjustments for Wald-type tests using
+#' sandwich estimators. *Biometrics* **57**, 1198-1206.
+#'
+#' Ford, W. P. and Westgate, P. M. (2017). Improved standard error estimator for maintaining the
+#' validity of inference in cluster randomized trials with a small number of clusters. *Biometrical
+#' Journal* **59**, 478-495.
+#'
+#' Kauermann, G. and Carroll, R. J. (2001). A note on the efficiency of sandwich covariance matrix
+#' estimation. *Journal of the American Statistical Association* **96**, 1387-1396.
+#'
+#' Liang, K.-Y. and Zeger, S. L. (1986). Longitudinal data analysis using generalized linear models.
+#' *Biometrika* **73**, 13-22.
+#'
+#' Lipsitz, S. R., Laird, N. M. and Harrington, D. P. (1990). Using the jackknife to estimate the
+#' variance of regression estimators from repeated measures studies. *Communications in Statistics -
+#' Theory and Methods* **19**, 821-845.
+#'
+#' Mancl, L. A. and DeRouen, T. A. (2001). A covariance estimator for GEE with improved small-sample
+#' properties. *Biometrics* **57**, 126-134.
+#'
+#' Morel, J. G., Bokossa, M. C. and Neerchal, N. K. (2003). Small sample correction for the variance
+#' of GEE estimators. *Biometrical Journal* **45**, 395-409.
+#' @examples
+#' fit <- gee(outcome ~ treat + center, respiratory, id = patient, family = binomial())
+#' sqrt(diag(vcov(fit)))
+#' sqrt(diag(vcov(fit, type = "robust")))
+#' @export
+vcov.margmix_gee <- function(object, type = "KC", complete = TRUE, ...) {
+  check_dots(..., known = names(formals(vcov.margmix_gee)))
+  type <- one_of(type, gee_vcov_types, "type")
+  V <- beta_vcov(object, type)$vcov
+  if (complete) complete_vcov(V, object$design$aliased) else V
+}
+
+#' @export
+beta_vcov.margmix_gee <- function(fit, type) {
+  pieces <- cluster_pieces(fit)
+  names <- names(fit$beta)
+  if (type %in% c("DF", "MBN", "jackknife", "jackknife-full")) check_more_clusters(fit, type)
+  if (type == "model") {
+    bread <- engine_corrected_scores(pieces, "robust")$bread
+    return(list(vcov = named_square(bread, names)))
+  }
+  if (type == "jackknife-full") return(list(vcov = jackknife_vcov(fit)))
+  out <- engine_sandwich(pieces, type, rows = length(fit$design$y))
+  K <- length(fit$design$levels)
+  if (type == "robust" && fit$control$alpha_method == "stata") out$vcov <- out$vcov * K / (K - 1)
+  out$vcov <- named_square(out$vcov, names)
+  out
+}
+
+check_more_clusters <- function(fit, type) {
+  K <- length(fit$design$levels)
+  p <- length(fit$beta)
+  if (K > p) return(invisible())
+  abort("few_clusters", paste0("Type ", dQuote(type, FALSE),
+    " needs more clusters than coefficients."
+  ), given = paste(count_of(K, "cluster"), "and", count_of(p, "coefficient")),
+  hint = "Use type \"KC\"."
+  )
+}
+
+# Jackknife of clusters -------------------------------------------------------------------------
+
+# (K - p) / K sum (b - b_(i))(b - b_(i))', every b_(i) a fit of its own.
+jackknife_vcov <- function(fit) {
+  beta <- jackknife_beta(fit)
+  K <- nrow(beta)
+  p <- ncol(beta)
+  named_square((K - p) / K * crossprod(beta - rep(fit$beta, each = K)), names(fit$beta))
+}
+
+#' Estimates without each cluster
+#' @return m x p.
+#' @section Errors: `jackknife`.
+#' @noRd
+jackknife_beta <- function(fit) {
+  m <- length(fit$design$levels)
+  out <- vapply(seq_len(m), function(i) {
+    design <- without_cluster(fit$design, i)
+    refitted <- tryCatch(
+      quietly(fit_gee_design(design, fit$family, fit$correlation, fit$scale, fit$bias_reduce,
+        control = fit$control
+      )),
+      margmix_error = identity
+    )
+    if (inherits(refitted, "error") || !refitted$convergence$converged) {
+      abort("jackknife", "The model must be fitted without each of the clusters.",
+        given = c(
+          paste0("without ", code(fit$design$group), " ", fit$design$levels[i], ":"),
+          if (inherits(refitted, "error")) conditionMessage(refitted) else "no convergence"
+        ),
+        hint = "Use type \"jackknife\", the one-step version.", cluster = fit$design$levels[i]
+      )
+    }
+    refitted$beta
+  }, numeric(length(fit$beta)))
+  matrix(out, m, byrow = TRUE, dimnames = list(fit$design$levels, names(fit$beta)))
+}
+
+# The design of the rows of all other clusters.
+without_cluster <- function(design, i) {
+  sizes <- diff(design$start)
+  gone <- seq(design$start[i] + 1L, design$start[i + 1L])
+  design$X <- design$X[-gone, , drop = FALSE]
+  by_row <- c("y", "trials", "weights", "offset", "time", "wave", "inner", "row_weight")
+  present <- intersect(by_row, names(design))
+  present <- present[lengths(design[present]) > 0L]
+  design[present] <- lapply(design[present], function(x) x[-gone])
+  if (length(design$cluster_weight)) design$cluster_weight <- design$cluster_weight[-i]
+  design$start <- as.integer(c(0L, cumsum(sizes[-i])))
+  design$levels <- design$levels[-i]
+  design$order <- NULL
+  design
+}
