@@ -10,7 +10,7 @@ export LANGUAGE := en
 LIBRARY := $(CURDIR)/.build/library
 WITH_LIBRARY = R_LIBS="$(LIBRARY)$${R_LIBS:+:$$R_LIBS}"
 
-.PHONY: help setup demo test check engine-test lint docs bench format clean
+.PHONY: help setup demo test check engine-test lint docs bench simulate-gee format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -49,6 +49,11 @@ bench: ## compare speed and log-likelihood with peers
 	@tools/setup.sh bench
 	@tools/install.sh
 	@$(WITH_LIBRARY) Rscript bench/run.R
+
+simulate-gee: ## error of the intervals of gee() with few clusters (about 25 minutes)
+	@tools/setup.sh demo
+	@tools/install.sh
+	@$(WITH_LIBRARY) nice Rscript bench/simulation/run.R
 
 format: ## format the C++ sources
 	@tools/setup.sh lint

@@ -249,14 +249,15 @@ cluster_words <- function(design) {
 
 # At least one decimal where it matters.
 format_df <- function(df) {
-  ifelse(is.finite(df) & df != round(df) & df < 100, sprintf("%.1f", df), sprintf("%.0f", df))
+  whole <- abs(df - round(df)) < 1e-6
+  ifelse(is.finite(df) & !whole & df < 100, sprintf("%.1f", df), sprintf("%.0f", df))
 }
 
 # Below 10 effective degrees of freedom a note, below 4 a warning.
 few_clusters_notes <- function(degrees) {
   df <- degrees$df
   if (degrees$given) return(NULL)
-  very_few <- which(df < 4)
+  very_few <- which(df < 4 - 1e-6)
   if (length(very_few)) {
     warn("few_clusters", "No large-sample method is reliable with so few degrees of freedom.",
       given = df_list(df[very_few]),
@@ -266,7 +267,7 @@ few_clusters_notes <- function(degrees) {
       ), df = df[very_few]
     )
   }
-  few <- which(df < 10)
+  few <- which(df < 10 - 1e-6)
   if (length(few)) c(few_clusters = paste0("Few effective clusters for: ", df_list(df[few]), "."))
 }
 

@@ -19,7 +19,8 @@
 #' * RJC = sqrt((1 - c1)^2 + (1 - c2)^2) with c1 = tr(G) / p, c2 = tr(G^2) / p and G = B V_R
 #'   (Rotnitzky and Jewell 1990), near 0 for a good working covariance.
 #'
-#' Smaller is better for all of them. Q has the constants of y (1 - mu) and the like as in the
+#' Omega_I is taken at the estimates of the fit; with `alpha_method = "geepack"` at those under
+#' independence, as that package does. Smaller is better for all of them. Q has the constants of y (1 - mu) and the like as in the
 #' table of McCullagh and Nelder (1989, table 9.1), without terms of y alone: QIC compares fits to
 #' the same responses. For responses of several trials the binomial coefficients are left out.
 #' Where scales differ between fits, -2 Q / phi differs with them: give all the `scale` of the
@@ -73,8 +74,14 @@ qic_row <- function(fit) {
   )
 }
 
-# The same estimates seen by independent rows.
+# The same estimates seen by independent rows; with geepack's method those of independent rows.
 with_independence <- function(fit) {
+  if (fit$control$alpha_method == "geepack") {
+    other <- fit_gee_design(fit$design, fit$family, cor_independence(), fit$scale,
+      fit$bias_reduce, control = fit$control
+    )
+    fit[c("beta", "phi")] <- other[c("beta", "phi")]
+  }
   fit$correlation <- cor_independence()
   fit$alpha <- fit$alpha_engine <- numeric()
   fit

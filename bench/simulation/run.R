@@ -2,6 +2,7 @@
 #
 #   Rscript bench/simulation/run.R                 5,000 data sets per cell -> results.csv, results.md
 #   Rscript bench/simulation/run.R 200 quick       200 of them -> quick.csv, quick.md
+#   Rscript bench/simulation/run.R resume          goes on where a run was stopped
 #   Rscript bench/simulation/run.R table           results.md from results.csv
 #
 # Every cell has its own seed, so that the numbers do not depend on the order of the cells.
@@ -58,7 +59,7 @@ cell_rows <- function(cell, model, found) {
     v <- if (any(!failed)) t(values[row, , ]) else matrix(NA_real_, 0L, 7L)
     percent <- function(name) 100 * mean(v[, name], na.rm = TRUE)
     data.frame(
-      cell[c("part", "case", "outcome", "K", "cv", "icc", "corstr")],
+      cell[c("seed", "part", "case", "outcome", "K", "cv", "icc", "corstr")],
       target = if (model == "main") row else model, replicates = length(found),
       failed = sum(failed), no_test = sum(is.na(v[, "default"])), default = percent("default"),
       robust = percent("robust"), FW = percent("FW"), MD = percent("MD"),
@@ -69,18 +70,22 @@ cell_rows <- function(cell, model, found) {
   do.call(rbind, out)
 }
 
+# Rows are written as cells are done; `resume` goes on where a run was stopped.
+file <- paste0(stem, ".csv")
+finished <- function() if (file.exists(file)) read.csv(file)$seed
+if (!any(c("table", "resume") %in% arguments)) unlink(file)
 if (!"table" %in% arguments) {
-  started <- proc.time()
-  rows <- lapply(simulation_cells(), function(cell) {
-    out <- run_cell(cell, replicates)
-    message(sprintf("%s %s K=%d cv=%.1f icc=%.2f: %.0f s in all", cell$case, cell$outcome, cell$K,
-      cell$cv, cell$icc, sum((proc.time() - started)[1:2])))
-    out
-  })
-  results <- do.call(rbind, rows)
-  attr(results, "seconds") <- sum((proc.time() - started)[1:2])
-  numbers <- vapply(results, is.double, NA)
-  results[numbers] <- lapply(results[numbers], signif, 5L)
-  write.csv(results, paste0(stem, ".csv"), row.names = FALSE, quote = FALSE)
+  for (cell in simulation_cells()) {
+    if (cell$seed %in% finished()) next
+    seconds <- system.time(rows <- run_cell(cell, replicates))
+    rows$cpu_seconds <- sum(seconds[1:2])
+    numbers <- vapply(rows, is.double, NA)
+    rows[numbers] <- lapply(rows[numbers], signif, 5L)
+    first <- !file.exists(file)
+    write.table(rows, file, append = !first, col.names = first, row.names = FALSE, quote = FALSE,
+      sep = ",")
+    message(sprintf("%s %s K=%d cv=%.1f icc=%.2f: %.0f s", cell$case, cell$outcome, cell$K,
+      cell$cv, cell$icc, sum(seconds[1:2])))
+  }
 }
-writeLines(table_text(read.csv(paste0(stem, ".csv"))), paste0(stem, ".md"))
+writeLines(table_text(read.csv(file)), paste0(stem, ".md"))

@@ -1,0 +1,22 @@
+test_that("influence of clusters: one step without each, close to the refit", {
+  fit <- gee_fit("factor")
+  found <- influence(fit)
+  parts <- gee_equations(fit)
+  B <- dense_B(parts)
+  pieces <- dense_pieces(parts)
+  i <- which.max(found$cooks.distance)
+  step <- solve(B - pieces$information[, , i], pieces$scores[i, ])
+  expect_equal(unname(dfbeta(fit)[i, ]), step, tolerance = 1e-10)
+  expect_equal(unname(unlist(found[i, -(1:4)])), step, tolerance = 1e-10)
+  expect_equal(found$cooks.distance[i], sum(step * (B %*% step)) / 6, tolerance = 1e-10)
+  expect_equal(unname(cooks.distance(fit)), found$cooks.distance)
+  expect_identical(found$cluster, fit$design$levels)
+  refitted <- update(fit, subset = patient != found$cluster[i])
+  expect_equal(dfbeta(fit)[i, ], coef(fit) - coef(refitted), tolerance = 0.1)
+})
+
+test_that("mixed models have it too", {
+  found <- influence(result_fit("infection"))
+  expect_identical(dim(found), c(8L, 6L))
+  expect_true(all(found$cooks.distance > 0))
+})
