@@ -5,7 +5,8 @@
 #' @description
 #' ```
 #' gee(y ~ x, data, id, corstr = "exchangeable")
-#' gee(y ~ x, data, id, waves = visit, corstr = cor_ar1())
+#' gee(y ~ x, data, id, waves = visit, corstr = cor_mdependent(2))
+#' gee(y ~ x, data, id = hospital, inner = ward, corstr = cor_nested())
 #' ```
 #'
 #' @details
@@ -14,15 +15,44 @@
 #'
 #' * `cor_independence()`: none.
 #' * `cor_exchangeable()`: the same for all pairs.
-#' * `cor_ar1()`: rho^|t_j - t_k|, with t the `waves` (whole numbers with gaps, or real times) or
-#'   the positions of the rows in their cluster.
+#' * `cor_ar1()`: rho^|t_j - t_k|, with t the `waves`: whole numbers, with or without gaps, or real
+#'   times. `rho` is the correlation over time 1.
+#' * `cor_mdependent(m)`: one correlation for each lag up to m, zero beyond; with `stationary =
+#'   FALSE` one for each pair of visits up to m apart.
+#' * `cor_toeplitz()`: one for each lag.
+#' * `cor_unstructured()`: one for each pair of visits; clusters may be incomplete.
+#' * `cor_fixed(R)`: the matrix R, its rows in the order of the sorted `waves`, or named after
+#'   them.
+#' * `cor_nested()`: nested exchangeable, for cluster-randomised trials with a level inside the
+#'   cluster: one correlation in the same `inner` unit, another between inner units of the same
+#'   `id`. `id` is the independent unit in all standard errors and degrees of freedom.
+#' * `cor_decay()`: alpha r^|t_j - t_k| for two different rows, alpha in the same period. A period may
+#'   hold several rows (Kasza and others 2019).
 #'
-#' `corstr` also takes these names: `"independence"`, `"exchangeable"`, `"ar1"`, and the spellings
-#' of packages \pkg{geepack} and \pkg{gee} (`"ex"`, `"AR-M"`, ...).
+#' Without `waves` the rows of a cluster are visits 1, 2, ... in the order of the data. For lags
+#' (m-dependent, Toeplitz) the times must be whole multiples of the smallest gap.
 #'
+#' `corstr` also takes names, `"independence"`, `"exchangeable"`, `"ar1"`, `"toeplitz"`,
+#' `"unstructured"`, `"nested"`, `"decay"`, and the spellings of packages \pkg{geepack} and
+#' \pkg{gee}, where M is 1 (`"ex"`, `"AR-M"`, `"stat_M_dep"`, `"non_stat_M_dep"`).
+#'
+#' All solutions with the correlation matrix take time proportional to the rows of a cluster, but
+#' for Toeplitz, unstructured and fixed matrices, whose factor is shared by clusters with the same
+#' visits.
+#'
+#' @param m Largest lag that is correlated.
+#' @param stationary Does a correlation depend on the lag only?
+#' @param R A correlation matrix.
 #' @return A list of class `margmix_correlation`.
+#' @references
+#' Kasza, J., Hemming, K., Hooper, R., Matthews, J. N. S. and Forbes, A. B. (2019). Impact of
+#' non-uniform correlation structure on sample size and power in multiple-period cluster randomised
+#' trials. *Statistical Methods in Medical Research* **28**, 703-716.
 #' @examples
-#' cor_exchangeable()
+#' cor_mdependent(2)
+#' gee(outcome ~ treat + visit, respiratory, ~center:id,
+#'   waves = visit, family = binomial(), corstr = cor_unstructured()
+#' )
 #' @name correlations
 NULL
 
@@ -38,9 +68,65 @@ cor_exchangeable <- function() new_correlation("exchangeable", "exchangeable")
 #' @export
 cor_ar1 <- function() new_correlation("ar1", "AR(1)", needs = "time")
 
-# `needs`: what of the rows the engine must know ("time", "wave", "inner").
-new_correlation <- function(type, label, needs = character(), ...) {
-  structure(list(type = type, label = label, needs = needs, ...), class = "margmix_correlation")
+#' @rdname correlations
+#' @export
+cor_mdependent <- function(m = 1, stationary = TRUE) {
+  whole <- is.numeric(m) && length(m) == 1L && is.finite(m) && m >= 1 && m == round(m)
+  if (!whole) abort("corstr", "`m` must be a whole number, at least 1.", given = deparse(m)[1L])
+  label <- paste0(m, "-dependent")
+  if (isTRUE(stationary)) {
+    return(new_correlation("mdependent", label, needs = "lag", lag = as.integer(m)))
+  }
+  new_correlation(
+    "unstructured", paste("non-stationary", label), needs = "visit", lag = as.integer(m)
+  )
+}
+
+#' @rdname correlations
+#' @export
+cor_toeplitz <- function() new_correlation("toeplitz", "Toeplitz", needs = "lag")
+
+#' @rdname correlations
+#' @export
+cor_unstructured <- function() new_correlation("unstructured", "unstructured", needs = "visit")
+
+#' @rdname correlations
+#' @export
+cor_fixed <- function(R) {
+  ok <- is.matrix(R) && is.numeric(R) && nrow(R) == ncol(R) && nrow(R) > 0L && !anyNA(R) &&
+    isSymmetric(unname(R)) && all(abs(diag(R) - 1) < 1e-8)
+  if (!ok) {
+    abort("corstr", "`R` must be a correlation matrix: symmetric, with ones on its diagonal.",
+      given = if (is.matrix(R)) paste0("a matrix of ", nrow(R), " x ", ncol(R)) else class(R)[1L]
+    )
+  }
+  smallest <- min(eigen(R, symmetric = TRUE, only.values = TRUE)$values)
+  if (smallest < 1e-8) {
+    abort("corstr", "`R` must be positive definite.",
+      given = paste("smallest eigenvalue", format(signif(smallest, 2L)))
+    )
+  }
+  storage.mode(R) <- "double"
+  new_correlation("fixed", "fixed", needs = "visit", R = R)
+}
+
+#' @rdname correlations
+#' @export
+cor_nested <- function() new_correlation("nested", "nested exchangeable", needs = "inner")
+
+#' @rdname correlations
+#' @export
+cor_decay <- function() {
+  new_correlation("decay", "exponential decay", needs = "time", repeats = TRUE)
+}
+
+# `needs`: what of the rows the engine must know: "time" (distances), "lag" (whole lags), "visit"
+# (which visit it is), "inner". `repeats`: may a time appear twice in a cluster?
+new_correlation <- function(type, label, needs = character(), repeats = FALSE, ...) {
+  structure(
+    list(type = type, label = label, needs = needs, repeats = repeats, ...),
+    class = "margmix_correlation"
+  )
 }
 
 #' @rdname correlations
@@ -53,15 +139,22 @@ print.margmix_correlation <- function(x, ...) {
 }
 
 # Names and spellings, in lower case without punctuation.
-correlation_names <- list(
-  independence = cor_independence, ind = cor_independence, independent = cor_independence,
-  exchangeable = cor_exchangeable, ex = cor_exchangeable, exch = cor_exchangeable,
-  cs = cor_exchangeable, ar1 = cor_ar1, ar = cor_ar1, arm = cor_ar1
-)
+correlation_names <- function() {
+  list(
+    independence = cor_independence, independent = cor_independence,
+    exchangeable = cor_exchangeable, ex = cor_exchangeable, cs = cor_exchangeable,
+    ar1 = cor_ar1, ar = cor_ar1, arm = cor_ar1,
+    mdependent = cor_mdependent, statmdep = cor_mdependent,
+    nonstatmdep = function() cor_mdependent(stationary = FALSE),
+    toeplitz = cor_toeplitz, unstructured = cor_unstructured, un = cor_unstructured,
+    nested = cor_nested, nestedexchangeable = cor_nested,
+    decay = cor_decay, exponentialdecay = cor_decay
+  )
+}
 
 #' Read the `corstr` argument
 #'
-#' @param corstr A specification, a function that makes one, or a name.
+#' @param corstr A specification, a function that makes one, or a name, which may be abbreviated.
 #' @return A specification.
 #' @section Errors: `corstr`.
 #' @noRd
@@ -72,16 +165,33 @@ as_correlation <- function(corstr) {
     if (inherits(made, "margmix_correlation")) return(made)
   }
   if (is.character(corstr) && length(corstr) == 1L) {
-    key <- gsub("[^a-z0-9]", "", tolower(corstr))
-    known <- names(correlation_names)
-    found <- if (key %in% known) key else known[startsWith(known, key) & nchar(key) > 2L][1L]
-    if (!is.na(found)) return(correlation_names[[found]]())
+    known <- correlation_names()
+    key <- pmatch(gsub("[^a-z0-9]", "", tolower(corstr)), names(known))
+    if (!is.na(key)) return(known[[key]]())
   }
-  given <- if (is.character(corstr)) some_of(dQuote(corstr, FALSE)) else class(corstr)[1L]
-  abort("corstr", "`corstr` must name a working correlation, or be one, such as cor_ar1().",
-    given = given,
-    hint = if (is.matrix(corstr)) "Write cor_fixed(R) for a matrix of your own." else {
-      "Names: independence, exchangeable, ar1."
-    }
+  matrix_like <- is.matrix(corstr) || identical(corstr, "fixed") || identical(corstr, "userdefined")
+  abort("corstr", "`corstr` must name a working correlation, or be one, such as cor_mdependent(2).",
+    given = if (is.character(corstr)) some_of(dQuote(corstr, FALSE)) else class(corstr)[1L],
+    hint = if (matrix_like) "Write cor_fixed(R) for a matrix of your own." else paste0(
+      "Names: independence, exchangeable, ar1, mdependent, toeplitz, unstructured, nested, decay."
+    )
   )
+}
+
+#' Names of the correlation parameters
+#' @noRd
+correlation_labels <- function(correlation, design, n) {
+  switch(correlation$type,
+    exchangeable = "alpha", ar1 = "rho",
+    mdependent = , toeplitz = sprintf("lag %d", seq_len(n)),
+    nested = c("within inner", "between inner"), decay = c("alpha", "decay"),
+    unstructured = pair_labels(design), character()
+  )
+}
+
+# (1, 2), (1, 3), (2, 3), ...: the order of the engine.
+pair_labels <- function(design) {
+  waves <- design$wave_levels %||% seq_len(max(diff(design$start)))
+  pairs <- lapply(seq_along(waves)[-1L], function(b) paste0(waves[seq_len(b - 1L)], ":", waves[b]))
+  unlist(pairs) %||% character()
 }

@@ -17,6 +17,7 @@ build_gee_design <- function(frame, family, contrasts, correlation, response) {
   cluster <- index_values(frame$frame[["(id)"]])
   check_clusters(cluster, "id")
   visits <- read_waves(frame$frame[["(waves)"]], correlation)
+  check_positions(visits, cluster, correlation)
   inner <- read_inner(frame$frame[["(inner)"]], cluster, correlation)
   cluster$order <- row_order(cluster, inner$code, visits$key)
   check_duplicates(cluster, visits, correlation, rows)
@@ -32,7 +33,7 @@ build_gee_design <- function(frame, family, contrasts, correlation, response) {
     list(
       group = frame$id_label, terms = frame$terms_fixed,
       time = if ("time" %in% correlation$needs) take_rows(visits$time, cluster$order),
-      wave = if ("wave" %in% correlation$needs) take_rows(visits$code, cluster$order),
+      wave = take_rows(visit_codes(visits, correlation), cluster$order),
       wave_levels = visits$levels,
       inner = if ("inner" %in% correlation$needs) take_rows(inner$code, cluster$order)
     ),
@@ -64,7 +65,7 @@ row_order <- function(cluster, inner, key) {
 read_waves <- function(x, correlation) {
   if (is.null(x)) return(list())
   time <- wave_times(x)
-  if (is.null(time) && "time" %in% correlation$needs) {
+  if (is.null(time) && any(c("time", "lag") %in% correlation$needs)) {
     abort("waves", paste0(
       "`waves` must be numbers, dates or a factor for an ", correlation$label, " correlation."
     ), given = paste("text such as", some_of(dQuote(unique(x), FALSE), 3L)))
@@ -78,6 +79,48 @@ read_waves <- function(x, correlation) {
     levels <- as.character(x[first])
   }
   list(time = time, code = code, levels = levels, key = code)
+}
+
+#' Codes of the visits as the engine takes them
+#'
+#' @return Integers from 0: the lag to the first visit of all (`"lag"`), or the rank of the visit or
+#'   its row in a fixed matrix (`"visit"`); `NULL` where they have no use.
+#' @section Errors: `waves`.
+#' @noRd
+visit_codes <- function(visits, correlation) {
+  if (is.null(visits$code)) return(NULL)
+  if ("lag" %in% correlation$needs) return(lag_codes(visits$time, correlation))
+  if (!"visit" %in% correlation$needs) return(NULL)
+  R <- correlation$R
+  if (is.null(R)) return(visits$code)
+  row <- if (is.null(rownames(R))) seq_along(visits$levels) else match(visits$levels, rownames(R))
+  unknown <- is.na(row) | row > nrow(R)
+  if (any(unknown)) {
+    abort("waves", "The fixed correlation matrix must have a row for every wave.",
+      given = paste0(nrow(R), " rows; no row for wave ", some_of(visits$levels[unknown]))
+    )
+  }
+  row[visits$code + 1L] - 1L
+}
+
+# Whole numbers that are 1 apart somewhere are lags as they are; others in units of the smallest gap.
+lag_codes <- function(time, correlation) {
+  distinct <- sort(unique(time))
+  gaps <- diff(distinct)
+  unit <- if (!length(gaps) || all(gaps == round(gaps)) && any(gaps == 1)) 1 else min(gaps)
+  lag <- (time - distinct[1L]) / unit
+  whole <- abs(lag - round(lag)) < 1e-6 * pmax(1, lag)
+  if (!all(whole) || max(lag) > 1e6) {
+    abort("waves", paste0(
+      "For a ", correlation$label, " correlation the waves must be whole multiples of a unit."
+    ),
+      given = paste0(
+        "smallest gap ", format(unit), ", but also a wave at ", format(time[!whole | lag > 1e6][1L])
+      ),
+      hint = "cor_ar1() and cor_decay() take real times."
+    )
+  }
+  as.integer(round(lag))
 }
 
 wave_times <- function(x) {
@@ -95,7 +138,7 @@ wave_times <- function(x) {
 }
 
 check_duplicates <- function(cluster, visits, correlation, rows) {
-  if (is.null(visits$code) || isTRUE(correlation$repeats)) return(invisible())
+  if (is.null(visits$code) || correlation$repeats) return(invisible())
   code <- take_rows(visits$code, cluster$order)
   n <- length(code)
   same <- c(FALSE, code[-1L] == code[-n])
@@ -111,6 +154,16 @@ check_duplicates <- function(cluster, visits, correlation, rows) {
       if (length(second) > 1L) paste0(" (", length(second), " repeated pairs in all)")
     ),
     hint = "Is `id` unique across sites? Otherwise use ~site:id."
+  )
+}
+
+# Without waves the rows of a fixed matrix are positions.
+check_positions <- function(visits, cluster, correlation) {
+  largest <- max(diff(cluster$start))
+  R <- correlation$R
+  if (!is.null(visits$code) || is.null(R) || largest <= nrow(R)) return(invisible())
+  abort("waves", "The fixed correlation matrix must have a row for every row of a cluster.",
+    given = paste0(nrow(R), " rows; the largest cluster has ", largest)
   )
 }
 

@@ -23,7 +23,7 @@ fit_gee_design <- function(design, family, correlation = cor_independence(), sca
   fit <- engine_gee_fit(design, family, correlation, beta, scale, bias_reduce, control)
   report_gee(fit, design, correlation, control)
   names(fit$beta) <- colnames(design$X)
-  names(fit$alpha) <- correlation_labels(correlation, design)
+  names(fit$alpha) <- correlation_labels(correlation, design, length(fit$alpha))
   list(
     beta = fit$beta, phi = fit$phi, alpha = fit$alpha, alpha_engine = fit$alpha_engine,
     correlation = correlation, scale = scale, bias_reduce = bias_reduce,
@@ -101,8 +101,4 @@ refuse_gee <- function(status) {
     no_scale = "Fix it with `scale`, or check the response."
   )
   abort("gee_failed", must, given = paste("engine status", status), hint = hint)
-}
-
-correlation_labels <- function(correlation, design) {
-  switch(correlation$type, exchangeable = "alpha", ar1 = "rho", character())
 }

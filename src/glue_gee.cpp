@@ -35,6 +35,8 @@ MarginalData marginal_data(const Rcpp::List& design) {
 CorrelationSpec correlation_spec(const Rcpp::List& list) {
   CorrelationSpec spec;
   spec.type = Rcpp::as<std::string>(list["type"]);
+  if (list.containsElementNamed("lag")) spec.lag = Rcpp::as<int>(list["lag"]);
+  if (list.containsElementNamed("R")) spec.R = glue::matrix(list, "R");
   return spec;
 }
 

@@ -9,42 +9,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "gee/correlation.hpp"
+#include "gee/gaps.hpp"
 
 namespace margmix {
-
-// The gaps between adjacent rows, in units.
-class Gaps {
- public:
-  explicit Gaps(const Layout& layout) {
-    if (!layout.time) return;
-    gap_.assign(layout.rows(), 0.0);
-    std::vector<double> seen;
-    for (Index i = 0; i < layout.clusters(); ++i)
-      for (Index j = layout.first(i) + 1; j < layout.start[i + 1]; ++j)
-        seen.push_back(gap_[j] = layout.time[j] - layout.time[j - 1]);
-    whole_ = std::all_of(seen.begin(), seen.end(), [](double d) { return d == std::round(d); });
-    const bool has_one = std::find(seen.begin(), seen.end(), 1.0) != seen.end();
-    regular_ = std::all_of(seen.begin(), seen.end(), [](double d) { return d == 1.0; });
-    if (!seen.empty() && !(whole_ && has_one)) {
-      std::nth_element(seen.begin(), seen.begin() + seen.size() / 2, seen.end());
-      unit_ = seen[seen.size() / 2];
-      if (!(unit_ > 0)) unit_ = 1;
-      for (double& d : gap_) d /= unit_;
-    }
-    if (regular_) gap_.clear();
-  }
-
-  double operator[](Index row) const { return regular_ ? 1.0 : gap_[row]; }
-  bool regular() const { return regular_; }                 // all gaps are 1
-  bool signed_rho() const { return whole_ && unit_ == 1; }  // rho^gap has a meaning for rho < 0
-  double unit() const { return unit_; }
-
- private:
-  std::vector<double> gap_;  // by row; 0 in the first of a cluster
-  double unit_ = 1;
-  bool regular_ = true, whole_ = true;
-};
 
 class AR1 final : public Correlation {
  public:
@@ -104,6 +71,14 @@ class AR1 final : public Correlation {
     double r = 1;
     for (Index l = j + 1; l <= k && r != 0; ++l) r *= step(first + l);
     return r;
+  }
+
+  Index correlations_after(Index i, Index j, Index n, double least, double* out) const override {
+    const Index first = layout_.first(i);
+    double r = 1;
+    Index count = 0;
+    for (Index k = j + 1; k < n && std::fabs(r) > least; ++k) out[count++] = r *= step(first + k);
+    return count;
   }
 
   // One Gauss-Newton step of least squares of e_j e_k / phi on rho^|t_j - t_k|, over adjacent

@@ -15,6 +15,13 @@ void for_each_run(const Layout& layout, const Block& block, Index most, Work wor
   }
 }
 
+void add_cluster(Index i, const double* e, Index n, const Correlation& R, const MomentRule& rule,
+                 MomentSums& sums) {
+  sums.squares += VectorMap(e, n).squaredNorm();
+  sums.rows += double(n);
+  R.add_moments(i, e, rule, sums);
+}
+
 }  // namespace
 
 bool Equations::block_residuals(const Block& block, const VectorXd& beta, bool slopes,
@@ -53,10 +60,12 @@ bool Equations::residuals(const VectorXd& beta, const Correlation& R, const Mome
     for (Index i = block.first; i < block.last; ++i) {
       const double* e = out.e.data() + layout.first(i);
       const Index n = layout.size(i);
+      if (!data_.cluster_weight) {
+        add_cluster(i, e, n, R, rule, sums[b]);
+        continue;
+      }
       MomentSums own(R.sums());
-      own.squares = VectorMap(e, n).squaredNorm();
-      own.rows = double(n);
-      R.add_moments(i, e, rule, own);
+      add_cluster(i, e, n, R, rule, own);
       sums[b].add(own, data_.weight_of(i));
     }
   });

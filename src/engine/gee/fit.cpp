@@ -11,7 +11,19 @@ class Scoring {
   Scoring(const Equations& equations, Correlation& R, const GeeOptions& options)
       : equations_(equations), R_(R), options_(options) {}
 
+  // A search that goes astray is repeated with slower moments.
   GeeFit run(const VectorXd& beta) {
+    GeeFit fit = search(beta);
+    const bool astray = fit.status == GeeStatus::no_valid_step || fit.status == GeeStatus::singular;
+    if (!astray || !R_.parameters()) return fit;
+    relaxation_ = 0.25;
+    return search(beta);
+  }
+
+ private:
+  GeeFit search(const VectorXd& beta) {
+    fit_ = GeeFit();
+    accepted_ = kInf;
     fit_.beta = beta;
     fit_.alpha = R_.initial();
     R_.set(fit_.alpha);
@@ -25,8 +37,13 @@ class Scoring {
       const GeeStatus status = scoring_step(step);
       if (status != GeeStatus::ok) return stopped(status);
       fit_.converged = std::max(fit_.criterion, moved) < options_.tolerance;
-      // Moments and beta may chase each other; steps that keep turning back are shortened.
-      if (fit_.iterations > 15 && step.dot(last) < 0) step *= 0.5;
+      if (worse(last)) {
+        if (!move(step = -0.5 * last)) return stopped(GeeStatus::no_valid_step);
+        last *= 0.5;
+        continue;
+      }
+      // Moments and beta may chase each other; where steps keep turning back, alpha goes slower.
+      if (fit_.iterations > 15 && step.dot(last) < 0) relaxation_ = std::min(relaxation_, 0.5);
       if (!move(step)) return stopped(GeeStatus::no_valid_step);
       if (fit_.converged) break;
       last = step;
@@ -35,7 +52,22 @@ class Scoring {
     return std::move(fit_);
   }
 
- private:
+  // Did the last step, `last`, lead further away from a solution? There is no objective to judge it
+  // by; with few clusters a step can carry alpha to the end of its range, from where the next one
+  // goes astray. Half of it is taken back, a few times at most.
+  bool worse(const VectorXd& last) {
+    const bool back = fit_.iterations > 2 && fit_.criterion > 2 * accepted_ && taken_back_ < 6 &&
+                      last.squaredNorm() > 0;
+    if (back) {
+      ++taken_back_;
+      ++fit_.halvings;
+    } else {
+      accepted_ = fit_.criterion;
+      taken_back_ = 0;
+    }
+    return back;
+  }
+
   bool residuals(const VectorXd& beta, Residuals& out) {
     return equations_.residuals(beta, R_, options_.rule, options_.bias_reduce, out);
   }
@@ -60,8 +92,9 @@ class Scoring {
       alpha[c] = 0;
       fit_.bounded = true;
     }
-    const VectorXd inside = R_.feasible(alpha, options_.smallest_eigenvalue);
+    VectorXd inside = R_.feasible(alpha, options_.smallest_eigenvalue);
     fit_.clamped = (inside - alpha).cwiseAbs().maxCoeff() > 1e-12;
+    if (relaxation_ < 1) inside = fit_.alpha + relaxation_ * (inside - fit_.alpha);
     const double moved = (inside - fit_.alpha).cwiseAbs().maxCoeff();
     fit_.alpha = inside;
     R_.set(inside);
@@ -115,6 +148,8 @@ class Scoring {
   EquationSums sums_;
   Eigen::LLT<MatrixXd> cholesky_;
   MatrixXd hat_;  // inverse information
+  double accepted_ = kInf, relaxation_ = 1;
+  int taken_back_ = 0;
 };
 
 }  // namespace

@@ -1,0 +1,184 @@
+// Correlations given by the two visits: unstructured, Toeplitz, a fixed matrix. One Cholesky factor
+// for each distinct pattern of visits.
+#pragma once
+
+#include <cmath>
+#include <stdexcept>
+
+#include "gee/patterns.hpp"
+
+namespace margmix {
+
+class Patterned : public Correlation {
+ public:
+  Patterned(const Layout& layout, bool relative)
+      : layout_(layout), patterns_(layout, relative) {
+    double doubles = 0;
+    for (Index k = 0; k < patterns_.count(); ++k)
+      doubles += std::pow(double(patterns_.visits(k).size()), 2);
+    stored_ = doubles <= kMostStored;
+  }
+
+  void set(const VectorXd& alpha) override {
+    alpha_ = alpha;
+    if (!stored_) return;
+    factors_.resize(patterns_.count());
+    for (Index k = 0; k < patterns_.count(); ++k) factors_[k] = factor(k);
+  }
+
+  VectorXd feasible(const VectorXd& alpha, double smallest) const override {
+    return shrink(alpha, [&](const VectorXd& a) {
+      for (Index k = 0; k < patterns_.count(); ++k) {
+        MatrixXd R = matrix(patterns_.visits(k), a);
+        R.diagonal().array() -= smallest;
+        if (Eigen::LLT<MatrixXd>(R).info() != Eigen::Success) return false;
+      }
+      return true;
+    });
+  }
+
+  void whiten(Index i, RowsRef rows) const override {
+    if (!stored_) {
+      factor(patterns_.of(i)).L.triangularView<Eigen::Lower>().solveInPlace(rows);
+      return;
+    }
+    const Factor& f = factors_[patterns_.of(i)];
+    if (!f.inverse.size()) {
+      f.L.triangularView<Eigen::Lower>().solveInPlace(rows);
+      return;
+    }
+    const Index n = rows.rows();
+    for (Index c = 0; c < rows.cols(); ++c) {
+      double* x = rows.col(c).data();
+      for (Index r = n - 1; r >= 0; --r) {
+        const double* row = f.inverse.col(r).data();
+        double sum = 0;
+        for (Index k = 0; k <= r; ++k) sum += row[k] * x[k];
+        x[r] = sum;
+      }
+    }
+  }
+
+  void whiten_transposed(Index i, RowsRef rows) const override {
+    const MatrixXd L = stored_ ? factors_[patterns_.of(i)].L : factor(patterns_.of(i)).L;
+    L.transpose().triangularView<Eigen::Upper>().solveInPlace(rows);
+  }
+
+  double log_determinant(Index i) const override {
+    const MatrixXd L = stored_ ? factors_[patterns_.of(i)].L : factor(patterns_.of(i)).L;
+    return 2 * L.diagonal().array().log().sum();
+  }
+
+  double entry(Index i, Index j, Index k) const override {
+    const auto& visits = patterns_.visits(patterns_.of(i));
+    return j == k ? 1.0 : correlation(visits[j], visits[k], alpha_);
+  }
+
+  void add_moments(Index i, const double* e, const MomentRule&, MomentSums& sums) const override {
+    const auto& visits = patterns_.visits(patterns_.of(i));
+    const Index n = static_cast<Index>(visits.size());
+    for (Index k = 1; k < n; ++k) {
+      for (Index j = 0; j < k; ++j) {
+        const Index c = parameter(visits[j], visits[k]);
+        if (c < 0) continue;
+        sums.num[c] += e[j] * e[k];
+        sums.den[c] += 1;
+        sums.pairs[c] += 1;
+      }
+    }
+  }
+
+ protected:
+  // The parameter of two visits a < b, or -1.
+  virtual Index parameter(int a, int b) const = 0;
+  virtual double correlation(int a, int b, const VectorXd& alpha) const {
+    const Index c = parameter(std::min(a, b), std::max(a, b));
+    return c < 0 ? 0.0 : alpha[c];
+  }
+
+  Layout layout_;
+  Patterns patterns_;
+
+ private:
+  static constexpr double kMostStored = 3e7;  // doubles
+  static constexpr Index kInverse = 32;       // largest pattern whose inverse factor is kept
+
+  struct Factor {
+    MatrixXd L, inverse;  // R = LL'; the transpose of L^-1, so that its rows are contiguous
+  };
+
+  MatrixXd matrix(const std::vector<int>& visits, const VectorXd& alpha) const {
+    const Index n = static_cast<Index>(visits.size());
+    MatrixXd R = MatrixXd::Identity(n, n);
+    for (Index k = 1; k < n; ++k)
+      for (Index j = 0; j < k; ++j) R(k, j) = R(j, k) = correlation(visits[j], visits[k], alpha);
+    return R;
+  }
+
+  Factor factor(Index pattern) const {
+    const auto& visits = patterns_.visits(pattern);
+    const Eigen::LLT<MatrixXd> cholesky(matrix(visits, alpha_));
+    if (cholesky.info() != Eigen::Success)
+      throw std::invalid_argument("a working correlation must be positive definite");
+    Factor f{cholesky.matrixL(), MatrixXd()};
+    const Index n = f.L.rows();
+    if (n <= kInverse) {
+      f.inverse = f.L.triangularView<Eigen::Lower>().solve(MatrixXd::Identity(n, n));
+      f.inverse.transposeInPlace();
+    }
+    return f;
+  }
+
+  bool stored_ = true;
+  VectorXd alpha_;
+  std::vector<Factor> factors_;
+};
+
+// One parameter for each pair of visits, (0, 1), (0, 2), (1, 2), ...; beyond `most` visits apart
+// (non-stationary m-dependence) none.
+class Unstructured final : public Patterned {
+ public:
+  Unstructured(const Layout& layout, int most) : Patterned(layout, false), most_(most) {
+    visits_ = patterns_.largest_visit() + 1;
+    set(VectorXd::Zero(parameters()));
+  }
+  Index parameters() const override { return visits_ * (visits_ - 1) / 2; }
+
+ private:
+  Index parameter(int a, int b) const override {
+    return b - a > most_ ? -1 : Index(b) * (b - 1) / 2 + a;
+  }
+  Index visits_;
+  int most_;
+};
+
+// One parameter for each lag.
+class Toeplitz final : public Patterned {
+ public:
+  explicit Toeplitz(const Layout& layout) : Patterned(layout, true) {
+    set(VectorXd::Zero(parameters()));
+  }
+  Index parameters() const override { return patterns_.largest_visit(); }
+
+ private:
+  Index parameter(int a, int b) const override { return b - a - 1; }
+};
+
+// A matrix of the user, by visit.
+class Fixed final : public Patterned {
+ public:
+  Fixed(const Layout& layout, const MatrixXd& R) : Patterned(layout, false), R_(R) {
+    if (patterns_.largest_visit() >= R.rows())
+      throw std::invalid_argument("a fixed correlation matrix must have a row for every visit");
+    set(VectorXd());
+  }
+  Index parameters() const override { return 0; }
+  VectorXd feasible(const VectorXd& alpha, double) const override { return alpha; }
+
+ private:
+  Index parameter(int, int) const override { return -1; }
+  double correlation(int a, int b, const VectorXd&) const override { return R_(a, b); }
+  MatrixXd R_;
+};
+
+}  // namespace margmix
