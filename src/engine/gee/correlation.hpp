@@ -114,9 +114,9 @@ class Correlation {
     return pairs > rule.lost ? pairs / (pairs - rule.lost) : 1.0;
   }
 
-  // The part t alpha of alpha with the largest t in [0, 1] at which `holds`. As R is linear in alpha
-  // for the classes that use it, R(t alpha) = t R(alpha) + (1 - t) I, and `holds` means that the
-  // eigenvalues are large enough, there is one such t.
+  // The part t alpha of alpha with the largest t in [0, 1] at which `holds`. As R is linear in
+  // alpha for the classes that use it, R(t alpha) = t R(alpha) + (1 - t) I, and `holds` means that
+  // the eigenvalues are large enough, there is one such t.
   template <class Holds>
   static VectorXd shrink(const VectorXd& alpha, Holds holds) {
     if (holds(alpha)) return alpha;
@@ -130,8 +130,7 @@ class Correlation {
 
   // Correlations of row j of cluster i with the rows after it, as far as one of them may be larger
   // than `least` in size; returns how many were written.
-  virtual Index correlations_after(Index i, Index j, Index n, double /*least*/,
-                                   double* out) const {
+  virtual Index correlations_after(Index i, Index j, Index n, double /*least*/, double* out) const {
     for (Index k = j + 1; k < n; ++k) out[k - j - 1] = entry(i, j, k);
     return n - j - 1;
   }

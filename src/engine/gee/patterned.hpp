@@ -11,8 +11,7 @@ namespace margmix {
 
 class Patterned : public Correlation {
  public:
-  Patterned(const Layout& layout, bool relative)
-      : layout_(layout), patterns_(layout, relative) {
+  Patterned(const Layout& layout, bool relative) : layout_(layout), patterns_(layout, relative) {
     double doubles = 0;
     for (Index k = 0; k < patterns_.count(); ++k)
       doubles += std::pow(double(patterns_.visits(k).size()), 2);
