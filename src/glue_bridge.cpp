@@ -1,0 +1,56 @@
+// Random intercepts of the bridge distribution: convert, call, convert back.
+#include "glue.h"
+
+#include "glmm/bridge_posterior.hpp"
+
+using namespace margmix;
+
+// [[Rcpp::export]]
+Rcpp::List bridge_objective_(const Rcpp::List& design, const Rcpp::List& family,
+                             const Rcpp::NumericVector& psi, int K, const Rcpp::List& ask,
+                             int threads) {
+  const Design d = glue::design(design);
+  const auto f = glue::family(family);
+  if (psi.size() != d.p() + 1 || d.q() != 1) Rcpp::stop("internal: `psi` has the wrong length");
+  const ObjectiveRequest request{ask["order"], ask["scores"], ask["information"]};
+  const ObjectiveResult r = bridge_objective(d, *f, K, VectorMap(psi.begin(), psi.size()), request,
+                                             glue::context(threads));
+  glue::stop_if_interrupted(r.status);
+  return Rcpp::List::create(
+      Rcpp::_["value"] = r.value, Rcpp::_["gradient"] = glue::vector(r.gradient),
+      Rcpp::_["hessian"] = glue::matrix(r.hessian), Rcpp::_["modes"] = glue::matrix(r.modes),
+      Rcpp::_["scores"] = glue::matrix(r.scores),
+      Rcpp::_["information"] = glue::matrix(r.information),
+      Rcpp::_["status"] = glue::name(r.status));
+}
+
+// [[Rcpp::export]]
+Rcpp::List bridge_posterior_(const Rcpp::List& design, const Rcpp::List& family,
+                             const Rcpp::NumericVector& psi, int K, bool median, int threads) {
+  const Design d = glue::design(design);
+  const auto f = glue::family(family);
+  const BridgePosteriorResult r = bridge_posterior(d, *f, K, VectorMap(psi.begin(), psi.size()),
+                                                   median, glue::context(threads));
+  glue::stop_if_interrupted(r.status);
+  return Rcpp::List::create(Rcpp::_["mode"] = glue::matrix(r.mode),
+                            Rcpp::_["mean"] = glue::matrix(r.mean),
+                            Rcpp::_["median"] = glue::matrix(r.median),
+                            Rcpp::_["mode_variance"] = glue::matrix(r.mode_variance),
+                            Rcpp::_["variance"] = glue::matrix(r.variance),
+                            Rcpp::_["tangents"] = glue::matrix(r.tangents));
+}
+
+// b and its derivatives in sigma at normal scores u.
+// [[Rcpp::export]]
+Rcpp::List bridge_quantile_(const Rcpp::NumericVector& u, double sigma) {
+  const BridgeDistribution bridge(sigma);
+  const R_xlen_t n = u.size();
+  Rcpp::NumericVector b(n), d1(n), d2(n);
+  for (R_xlen_t k = 0; k < n; ++k) {
+    const BridgeDistribution::Value v = bridge.at(u[k]);
+    b[k] = v.b;
+    d1[k] = v.d1;
+    d2[k] = v.d2;
+  }
+  return Rcpp::List::create(Rcpp::_["b"] = b, Rcpp::_["d1"] = d1, Rcpp::_["d2"] = d2);
+}
