@@ -39,6 +39,14 @@ check_comparable <- function(fits) {
       given = some_of(unique(label)), hint = "Compare them by AIC()."
     )
   }
+  bridge <- vapply(fits, function(fit) is_mixed(fit) && is_bridge(fit$family), NA)
+  random <- vapply(fits, is_mixed, NA)
+  if (any(bridge) && !all(bridge[random])) {
+    abort("anova_random_distribution",
+      "Fits that are compared must have one distribution of the random effects.",
+      given = "normal and bridge", hint = "They are not nested: compare them by AIC()."
+    )
+  }
   data <- lapply(fits, comparison_data)
   for (other in data[-1L]) {
     differs <- vapply(names(other), function(name) {

@@ -2,7 +2,10 @@
 
 # What these kernels need to know of a family.
 marginal_family <- function(family) {
-  list(family = family$family, link = family$link, weights_type = "prior")
+  list(
+    family = family$family, link = family$link, weights_type = "prior",
+    bridge = is_bridge(family)
+  )
 }
 
 #' The marginal regression that population means imply

@@ -27,6 +27,9 @@ engine_evaluate <- function(design, family, psi, K, deriv = 0L, modes = NULL,
   if (is_multilevel(design)) {
     return(evaluate_groups(design, family, psi, K, deriv, modes, control, scores, information))
   }
+  if (is_bridge(family)) {
+    return(evaluate_bridge(design, family, psi, K, deriv, control, scores, information))
+  }
   ask <- list(order = as.integer(deriv), scores = scores, information = information)
   out <- glmm_objective_(
     design, engine_family(family, design), as.double(psi), as.integer(K),
@@ -113,6 +116,9 @@ engine_posterior <- function(fit, median = FALSE) {
 }
 
 posterior_call <- function(fit, K, median = FALSE) {
+  if (is_bridge(fit$family)) {
+    return(engine_bridge_posterior(fit$design, fit$family, fit_psi(fit), K, median, fit$control))
+  }
   glmm_posterior_(
     fit$design, engine_family(fit$family, fit$design), fit_psi(fit), as.integer(K), t(fit$modes),
     median, fit$control$threads
@@ -140,6 +146,7 @@ engine_eb_variance <- function(fit, X, Z, cluster) {
   if (is_multilevel(fit$design)) return(groups_eb_variance(fit, X, Z, cluster, V))
   cluster <- as.integer(cluster) - 1L
   rows <- list(X = X, Z = Z, cluster = replace(cluster, is.na(cluster), -1L))
+  if (is_bridge(fit$family)) return(bridge_eb_variance(fit, V, rows))
   glmm_prediction_variance_(
     fit$design, engine_family(fit$family, fit$design), fit_psi(fit), t(fit$modes),
     posterior_call(fit, 1L)$mode_variance, rows, V, fit$control$threads
@@ -151,8 +158,9 @@ engine_eb_variance <- function(fit, X, Z, cluster) {
 #' @return A list: `mean`, and its derivatives `d_eta` and `d_s`.
 #' @noRd
 engine_population_mean <- function(eta, s, family) {
-  spec <- list(family = family$family, link = family$link, weights_type = "prior")
-  population_mean_(as.double(eta), as.double(rep_len(s, length(eta))), spec)
+  population_mean_(
+    as.double(eta), as.double(rep_len(s, length(eta))), marginal_family(family)
+  )
 }
 
 #' Sums over target rows under one setting of the exposure
@@ -174,8 +182,7 @@ engine_standardize <- function(rows, beta, Lambda, theta_row, theta_col, family)
     beta = as.double(beta), Lambda = Lambda, theta_row = as.integer(theta_row),
     theta_col = as.integer(theta_col)
   )
-  spec <- list(family = family$family, link = family$link, weights_type = "prior")
-  standardize_(rows, parameters, spec)
+  standardize_(rows, parameters, marginal_family(family))
 }
 
 #' Log-likelihood at the fitted parameters under another rule

@@ -17,9 +17,12 @@ fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL
     design = design, family = family, map = parameter_map(design, family, start_glm),
     control = control
   )
+  # The points of its rule move in steps; with a fine rule no step can be seen.
+  if (is_bridge(family)) problem$control$auto_tolerance <- min(control$auto_tolerance, 1e-8)
   x <- start_values(problem, start_glm, start)
   fitted <- if (is_lmm(family)) fit_lmm(problem, x, REML) else fit_quadrature(problem, x, nAGQ)
   estimate <- finish_fit(problem, fitted)
+  if (is_bridge(family)) estimate$modes <- bridge_modes(problem, estimate)
   report_fit(design, family, estimate)
   report_modes(problem, estimate)
   c(estimate, list(
@@ -97,7 +100,7 @@ fit_quadrature <- function(problem, x, nAGQ) {
   if (is.numeric(nAGQ) && nAGQ <= 7L) {
     return(list(fit = maximise_K(problem, nAGQ, x), rule = rule_record(problem, nAGQ)))
   }
-  coarse <- maximise(problem, 5L, x, NULL, final = FALSE)
+  coarse <- maximise(problem, if (is_bridge(problem$family)) 15L else 5L, x, NULL, final = FALSE)
   if (is.numeric(nAGQ)) {
     return(list(fit = maximise_K(problem, nAGQ, x, coarse), rule = rule_record(problem, nAGQ)))
   }
@@ -124,6 +127,7 @@ restricts_mean <- function(family) {
 
 rule_record <- function(problem, K, auto = FALSE, error = NA_real_) {
   method <- if (is_lmm(problem$family)) "exact" else if (K == 1L) "Laplace" else "AGHQ"
+  if (is_bridge(problem$family)) method <- "trapezoid"
   list(
     method = method, K = K, nodes = max(K)^ncol(problem$design$Z), auto = auto,
     error = if (method == "exact") 0 else error

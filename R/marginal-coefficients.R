@@ -20,6 +20,7 @@
 #'   grows by s^2 / 2.
 #' * Probit link: m = Phi(eta / sqrt(1 + s^2)). With a random intercept
 #'   gamma = beta / sqrt(1 + s^2).
+#' * Logit link with `random_distribution = "bridge"`: gamma = phi beta, exactly.
 #' * Other links, random slopes, or an offset under probit: no gamma gives the means exactly. It is
 #'   the **projection**: the gamma of the same formula that solves
 #'   sum_j w_j x_j mu'(x_j'gamma) (m_j - mu(x_j'gamma)) / V = 0 over the rows of the fit, which is
@@ -83,7 +84,7 @@ marginal_coefficients.margmix_glmm <- function(object, vcov = "model", df = "def
   check_level(level)
   type <- one_of(vcov, c("model", "robust"), "vcov")
   implied <- implied_regression(object)
-  V <- joint_vcov(object, type)
+  V <- beta_theta_vcov(object, type)
   J <- implied$jacobian
   covariance <- named_square(J %*% V %*% t(J), names(object$beta))
   degrees <- chosen_df(object, df, c(list(type = type), beta_vcov(object, type)))
@@ -99,7 +100,7 @@ marginal_coefficients.margmix_glmm <- function(object, vcov = "model", df = "def
 
 #' Covariance of (beta, theta), with zeros for what is on the boundary
 #' @noRd
-joint_vcov <- function(fit, type) {
+beta_theta_vcov <- function(fit, type) {
   if (type == "robust") fit$vcov_full <- full_vcov(fit, "robust")
   keep <- seq_len(length(fit$beta) + length(fit$theta))
   usable_vcov(fit)[keep, keep, drop = FALSE]
@@ -162,6 +163,10 @@ closed_regression <- function(fit, s, constant) {
   intercept <- as.numeric(names(beta) == "(Intercept)")
   if (link == "log" && any(intercept > 0)) {
     return(closed(beta + intercept * s^2 / 2, identity, intercept * s))
+  }
+  if (is_bridge(fit$family) && all(fit$design$offset == 0)) {
+    phi <- bridge_phi(s)
+    return(closed(phi * beta, phi * identity, -beta * 3 * s / pi^2 * phi^3))
   }
   if (link == "probit" && all(fit$design$offset == 0)) {
     factor <- 1 / sqrt(1 + s^2)
@@ -227,7 +232,7 @@ method_words <- function(x) {
   if (x$method == "closed form") {
     how <- switch(x$link,
       identity = "gamma = beta", log = "slopes coincide, intercept + s^2 / 2",
-      probit = "gamma = beta / sqrt(1 + s^2)", x$closed
+      probit = "gamma = beta / sqrt(1 + s^2)", "gamma = phi x beta (bridge distribution)"
     )
     return(paste0("in closed form: ", how, sd_words(x$s)))
   }

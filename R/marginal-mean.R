@@ -89,6 +89,7 @@ quadratic_rows <- function(n, V, jacobian) {
 #' @param eta,s,mean Predictor, standard deviation of the random part, and population mean.
 #' @noRd
 between_variance <- function(eta, s, mean, family) {
+  if (is_bridge(family)) return(engine_between_variance(eta, s, family)$value)
   switch(family$link,
     identity = s^2,
     log = mean^2 * expm1(s^2),
@@ -131,6 +132,12 @@ marginal_cdf <- function(object, eta, s) {
   }
   if (family$family == "binomial" && max(design$trials) <= 1) {
     return(cdf(engine_population_mean(eta, s, family)$mean))
+  }
+  if (is_bridge(family)) {
+    abort("residuals", "Marginal quantile residuals of a bridge fit must be of single trials.",
+      given = paste("up to", max(design$trials), "trials"),
+      hint = "Use random_effects = \"eb\", or a row for each trial."
+    )
   }
   at <- transition(object, eta, s)
   v_max <- asinh(18 / at$width)

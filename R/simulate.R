@@ -145,6 +145,7 @@ random_effects_draws <- function(object, n_clusters, conditional) {
   Map(function(group, u, m) {
     old <- if (conditional) nrow(u) else 0L
     drawn <- matrix(stats::rnorm((m - old) * ncol(u)), m - old, ncol(u), byrow = TRUE)
+    if (is_bridge(object$family)) drawn <- bridge_draw(object, drawn)
     u <- if (conditional) rbind(u, drawn) else drawn
     u %*% t(object$Lambda[group$columns, group$columns, drop = FALSE])
   }, object$design$groups, modes, n_clusters)

@@ -11,6 +11,7 @@ fit_heading <- function(fit, error = fit$rule$error) {
     paste("Formula:", formula),
     if (has_text(fit$frame$data_name)) paste("Data:   ", fit$frame$data_name),
     paste0("Family:  ", fit$family$family, "(", fit$family$link, ")"),
+    if (is_bridge(fit$family)) bridge_words(fit),
     paste("Rule:   ", rule_words(fit$rule, error))
   )
 }
@@ -28,7 +29,9 @@ has_text <- function(x) {
 rule_words <- function(rule, error = rule$error) {
   if (identical(rule$method, "exact")) return("exact likelihood (no numerical integration)")
   nodes <- if (rule$nodes > rule$K) paste0(" per random effect (", rule$nodes, " in all)")
-  words <- if (rule$K == 1) {
+  words <- if (identical(rule$method, "trapezoid")) {
+    paste0("trapezoidal rule, K = ", rule$K, " points in the range of each cluster")
+  } else if (max(rule$K) == 1) {
     "Laplace approximation"
   } else {
     paste0("adaptive Gauss-Hermite quadrature, K = ", rule$K, " nodes", nodes)

@@ -11,6 +11,67 @@ Rcpp::Rostream<true>&  Rcpp::Rcout = Rcpp::Rcpp_cout_get();
 Rcpp::Rostream<false>& Rcpp::Rcerr = Rcpp::Rcpp_cerr_get();
 #endif
 
+// bridge_objective_
+Rcpp::List bridge_objective_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int K, const Rcpp::List& ask, int threads);
+RcppExport SEXP _margmix_bridge_objective_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP askSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
+    Rcpp::traits::input_parameter< int >::type K(KSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(bridge_objective_(design, family, psi, K, ask, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
+// bridge_posterior_
+Rcpp::List bridge_posterior_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int K, bool median, int threads);
+RcppExport SEXP _margmix_bridge_posterior_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP medianSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
+    Rcpp::traits::input_parameter< int >::type K(KSEXP);
+    Rcpp::traits::input_parameter< bool >::type median(medianSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(bridge_posterior_(design, family, psi, K, median, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
+// bridge_quantile_
+Rcpp::List bridge_quantile_(const Rcpp::NumericVector& u, double sigma);
+RcppExport SEXP _margmix_bridge_quantile_(SEXP uSEXP, SEXP sigmaSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type u(uSEXP);
+    Rcpp::traits::input_parameter< double >::type sigma(sigmaSEXP);
+    rcpp_result_gen = Rcpp::wrap(bridge_quantile_(u, sigma));
+    return rcpp_result_gen;
+END_RCPP
+}
+// bridge_prediction_variance_
+Rcpp::NumericVector bridge_prediction_variance_(const Rcpp::List& design, double sigma, const Rcpp::NumericMatrix& modes, const Rcpp::NumericMatrix& tangents, const Rcpp::NumericMatrix& mode_variance, const Rcpp::List& rows, const Rcpp::NumericMatrix& V);
+RcppExport SEXP _margmix_bridge_prediction_variance_(SEXP designSEXP, SEXP sigmaSEXP, SEXP modesSEXP, SEXP tangentsSEXP, SEXP mode_varianceSEXP, SEXP rowsSEXP, SEXP VSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< double >::type sigma(sigmaSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type modes(modesSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type tangents(tangentsSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type mode_variance(mode_varianceSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type rows(rowsSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type V(VSEXP);
+    rcpp_result_gen = Rcpp::wrap(bridge_prediction_variance_(design, sigma, modes, tangents, mode_variance, rows, V));
+    return rcpp_result_gen;
+END_RCPP
+}
 // gee_start_
 Rcpp::List gee_start_(const Rcpp::List& design, const Rcpp::List& family, double level, int threads);
 RcppExport SEXP _margmix_gee_start_(SEXP designSEXP, SEXP familySEXP, SEXP levelSEXP, SEXP threadsSEXP) {
@@ -285,6 +346,10 @@ END_RCPP
 }
 
 static const R_CallMethodDef CallEntries[] = {
+    {"_margmix_bridge_objective_", (DL_FUNC) &_margmix_bridge_objective_, 6},
+    {"_margmix_bridge_posterior_", (DL_FUNC) &_margmix_bridge_posterior_, 6},
+    {"_margmix_bridge_quantile_", (DL_FUNC) &_margmix_bridge_quantile_, 2},
+    {"_margmix_bridge_prediction_variance_", (DL_FUNC) &_margmix_bridge_prediction_variance_, 7},
     {"_margmix_gee_start_", (DL_FUNC) &_margmix_gee_start_, 4},
     {"_margmix_gee_fit_", (DL_FUNC) &_margmix_gee_fit_, 5},
     {"_margmix_gee_pieces_", (DL_FUNC) &_margmix_gee_pieces_, 7},

@@ -50,11 +50,15 @@ inline margmix::Design design(const Rcpp::List& list) {
           integers(list, "theta_col")};
 }
 
-// list(family, link, weights_type)
+// list(family, link, weights_type), and perhaps bridge
+inline margmix::FamilySpec spec(const Rcpp::List& list) {
+  return {Rcpp::as<std::string>(list["family"]), Rcpp::as<std::string>(list["link"]),
+          Rcpp::as<std::string>(list["weights_type"]) == "frequency",
+          list.containsElementNamed("bridge") && Rcpp::as<bool>(list["bridge"])};
+}
+
 inline std::unique_ptr<margmix::Family> family(const Rcpp::List& list) {
-  return margmix::make_family({Rcpp::as<std::string>(list["family"]),
-                               Rcpp::as<std::string>(list["link"]),
-                               Rcpp::as<std::string>(list["weights_type"]) == "frequency"});
+  return margmix::make_family(spec(list));
 }
 
 inline void check_interrupt(void*) { R_CheckUserInterrupt(); }

@@ -54,3 +54,20 @@ Rcpp::List bridge_quantile_(const Rcpp::NumericVector& u, double sigma) {
   }
   return Rcpp::List::create(Rcpp::_["b"] = b, Rcpp::_["d1"] = d1, Rcpp::_["d2"] = d2);
 }
+
+// Variance of eta-hat - eta for rows(X, Z, cluster); see prediction_variance().
+// [[Rcpp::export]]
+Rcpp::NumericVector bridge_prediction_variance_(const Rcpp::List& design, double sigma,
+                                                const Rcpp::NumericMatrix& modes,
+                                                const Rcpp::NumericMatrix& tangents,
+                                                const Rcpp::NumericMatrix& mode_variance,
+                                                const Rcpp::List& rows,
+                                                const Rcpp::NumericMatrix& V) {
+  const Design d = glue::design(design);
+  return glue::vector(prediction_variance(
+      d, d.Lambda(&sigma), glue::matrix(rows, "X"), glue::matrix(rows, "Z"),
+      glue::integers(rows, "cluster"), MatrixMap(V.begin(), V.nrow(), V.ncol()),
+      MatrixMap(modes.begin(), modes.nrow(), modes.ncol()),
+      MatrixMap(tangents.begin(), tangents.nrow(), tangents.ncol()),
+      MatrixMap(mode_variance.begin(), mode_variance.nrow(), mode_variance.ncol())));
+}

@@ -9,8 +9,7 @@ using namespace margmix;
 Rcpp::List population_mean_(const Rcpp::NumericVector& eta, const Rcpp::NumericVector& s,
                             const Rcpp::List& family) {
   const auto f = glue::family(family);
-  const PopulationMeanRule rule(
-      {Rcpp::as<std::string>(family["family"]), Rcpp::as<std::string>(family["link"]), false}, *f);
+  const PopulationMeanRule rule(glue::spec(family), *f);
   const R_xlen_t n = eta.size();
   Rcpp::NumericVector mean(n), d_eta(n), d_s(n);
   for (R_xlen_t j = 0; j < n; ++j) {
@@ -29,8 +28,7 @@ Rcpp::List population_mean_(const Rcpp::NumericVector& eta, const Rcpp::NumericV
 Rcpp::List standardize_(const Rcpp::List& rows, const Rcpp::List& parameters,
                         const Rcpp::List& family) {
   const auto f = glue::family(family);
-  const PopulationMeanRule rule(
-      {Rcpp::as<std::string>(family["family"]), Rcpp::as<std::string>(family["link"]), false}, *f);
+  const PopulationMeanRule rule(glue::spec(family), *f);
   const MatrixMap X = glue::matrix(rows, "X");
   const R_xlen_t n = X.rows();
   const TargetRows target{X,

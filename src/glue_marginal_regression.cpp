@@ -8,10 +8,6 @@ using namespace margmix;
 
 static VectorMap view(const Rcpp::NumericVector& x) { return VectorMap(x.begin(), x.size()); }
 
-static FamilySpec spec_of(const Rcpp::List& family) {
-  return {Rcpp::as<std::string>(family["family"]), Rcpp::as<std::string>(family["link"]), false};
-}
-
 // rows: list(X, offset, weight, mean, d_eta, d_theta); variance: v0, v1, v2.
 // [[Rcpp::export]]
 Rcpp::List marginal_projection_(const Rcpp::List& rows, const Rcpp::List& family,
@@ -37,7 +33,7 @@ Rcpp::List marginal_projection_(const Rcpp::List& rows, const Rcpp::List& family
 Rcpp::List between_variance_(const Rcpp::NumericVector& eta, const Rcpp::NumericVector& s,
                              const Rcpp::List& family) {
   const auto f = glue::family(family);
-  const BetweenMoments moments(spec_of(family), *f);
+  const BetweenMoments moments(glue::spec(family), *f);
   const R_xlen_t n = eta.size();
   Rcpp::NumericVector value(n), d_eta(n), d_s(n);
   for (R_xlen_t j = 0; j < n; ++j) {
@@ -56,7 +52,7 @@ Rcpp::List between_variance_(const Rcpp::NumericVector& eta, const Rcpp::Numeric
 Rcpp::NumericMatrix between_covariance_(const Rcpp::NumericVector& eta,
                                         const Rcpp::NumericMatrix& S, const Rcpp::List& family) {
   const auto f = glue::family(family);
-  const BetweenMoments moments(spec_of(family), *f);
+  const BetweenMoments moments(glue::spec(family), *f);
   const int n = static_cast<int>(eta.size());
   Rcpp::NumericMatrix out(n, n);
   for (int j = 0; j < n; ++j) {

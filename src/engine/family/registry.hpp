@@ -12,6 +12,7 @@ namespace margmix {
 struct FamilySpec {
   std::string family, link;
   bool frequency = false;  // weights count rows (dispersion families)
+  bool bridge = false;     // the random intercept has the bridge distribution, not the normal
 };
 
 inline std::unique_ptr<Family> make_family(const FamilySpec& spec) {

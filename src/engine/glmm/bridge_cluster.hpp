@@ -86,7 +86,6 @@ class BridgeCluster {
   void find_window() {
     constexpr double kDrop = 30, kFar = 37;
     double best_u = 0, best = log_integrand(0);
-    double ends[2] = {0, 0};
     std::vector<std::pair<double, double>> seen;
     for (const double side : {-1.0, 1.0}) {
       double L_before = rows_at(bridge_.at(0).b, nullptr, nullptr);
@@ -111,10 +110,14 @@ class BridgeCluster {
         break;
       }
     }
-    for (const auto& [u, value] : seen)
-      if (value > best - kDrop) ends[u > 0] = u > 0 ? std::max(ends[1], u) : std::min(ends[0], u);
-    low_ = walk(best_u, -step, ends[0], best - kDrop, kFar);
-    high_ = walk(best_u, step, ends[1], best - kDrop, kFar);
+    double first = best_u, last = best_u;
+    for (const auto& [u, value] : seen) {
+      if (value < best - kDrop) continue;
+      first = std::min(first, u);
+      last = std::max(last, u);
+    }
+    low_ = walk(best_u, -step, first, best - kDrop, kFar);
+    high_ = walk(best_u, step, last, best - kDrop, kFar);
   }
 
   // From u in growing steps until the integrand is below `level` and `past` is passed.

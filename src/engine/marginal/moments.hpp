@@ -5,6 +5,7 @@
 
 #include <boost/math/quadrature/gauss.hpp>
 #include <cmath>
+#include <utility>
 
 #include "marginal/population_mean.hpp"
 
@@ -18,7 +19,7 @@ struct BetweenVariance {
 class BetweenMoments {
  public:
   BetweenMoments(const FamilySpec& spec, const Family& family)
-      : link_(spec.link), family_(family), mean_(spec, family) {}
+      : link_(spec.link), bridge_(spec.bridge), family_(family), mean_(spec, family) {}
 
   // Variance of mu(eta + s T), and its derivatives.
   BetweenVariance variance(double eta, double s) const {
@@ -32,13 +33,16 @@ class BetweenMoments {
     }
     if (s == 0) return {0, 0, 0};
     const double m = mean_(eta, s).mean;
+    const BridgeDistribution bridge(s);
     BetweenVariance sum{0, 0, 0};
     const double total = line(step(s), [&](double t, double weight) {
-      const Family::Mean at = family_.mean(eta + s * t);
+      // the random part and its derivative in s
+      const auto [b, b_s] = bridge_ ? shift(bridge, t) : std::pair{s * t, t};
+      const Family::Mean at = family_.mean(eta + b);
       const double e = at.mu - m;
       sum.value += weight * e * e;
       sum.d_eta += weight * 2 * e * at.d1;
-      sum.d_s += weight * 2 * e * at.d1 * t;
+      sum.d_s += weight * 2 * e * at.d1 * b_s;
     });
     return {sum.value / total, sum.d_eta / total, sum.d_s / total};
   }
@@ -53,6 +57,7 @@ class BetweenMoments {
       return orthant(eta1 / r1, eta2 / r2, c / (r1 * r2));
     }
     if (s1 == 0 || s2 == 0 || c == 0) return 0;
+    if (bridge_) return bridge_covariance(eta1, eta2, s1);
     // T_2 = r T_1 + sqrt(1 - r^2) T': the inner integral is a population mean again.
     const double r = std::max(-1.0, std::min(1.0, c / (s1 * s2)));
     const double slope = s2 * r, rest = s2 * std::sqrt(std::max(0.0, (1 - r) * (1 + r)));
@@ -67,6 +72,23 @@ class BetweenMoments {
   }
 
  private:
+  static std::pair<double, double> shift(const BridgeDistribution& bridge, double t) {
+    const BridgeDistribution::Value b = bridge.at(t);
+    return {b.b, b.d1};
+  }
+
+  // One random intercept in both rows.
+  double bridge_covariance(double eta1, double eta2, double s) const {
+    const BridgeDistribution bridge(s);
+    const double m1 = mean_(eta1, s).mean, m2 = mean_(eta2, s).mean;
+    double sum = 0;
+    const double total = line(step(s), [&](double t, double weight) {
+      const double b = bridge.at(t).b;
+      sum += weight * (family_.mean(eta1 + b).mu - m1) * (family_.mean(eta2 + b).mu - m2);
+    });
+    return sum / total;
+  }
+
   // Phi_2(a, b; r) - Phi(a) Phi(b) = integral_0^asin(r) exp{-(a^2 + b^2 - 2 a b sin v) /
   // (2 cos^2 v)} dv / 2 pi (Plackett 1954; with r = sin v, Drezner & Wesolowsky 1990).
   static double orthant(double a, double b, double r) {
@@ -88,7 +110,8 @@ class BetweenMoments {
   double step(double s) const {
     constexpr double kPi = 3.14159265358979323846, kDigits = 40.0;
     const double strip = link_ == "logit" ? kPi : link_ == "cloglog" ? kPi / 2 : 1.0;
-    return std::min(0.5, 2 * kPi * (strip / s) / kDigits);
+    // a bridge intercept bends in u where it is small
+    return std::min(bridge_ ? 0.1 : 0.5, 2 * kPi * (strip / s) / kDigits);
   }
 
   // Calls at(t, weight) over the line; returns the sum of the weights.
@@ -105,6 +128,7 @@ class BetweenMoments {
   }
 
   const std::string link_;
+  const bool bridge_;
   const Family& family_;
   const PopulationMeanRule mean_;
 };

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "family/registry.hpp"
+#include "glmm/bridge_quantile.hpp"
 
 namespace margmix {
 
@@ -63,7 +64,7 @@ class TrapezoidTable {
 class PopulationMeanRule {
  public:
   PopulationMeanRule(const FamilySpec& spec, const Family& family)
-      : family_(family), link_(spec.link) {}
+      : family_(family), link_(spec.link), bridge_(spec.bridge) {}
 
   PopulationMean operator()(double eta, double s) const {
     if (link_ == "identity") return {eta, 1, 0};
@@ -71,6 +72,11 @@ class PopulationMeanRule {
     if (s == 0) {
       const Family::Mean at = family_.mean(eta);
       return {at.mu, at.d1, 0};
+    }
+    if (bridge_) {
+      const BridgeDistribution b(s);
+      const Family::Mean at = family_.mean(b.phi() * eta);
+      return {at.mu, at.d1 * b.phi(), at.d1 * eta * b.d_phi()};
     }
     if (link_ == "log") {
       const double m = std::exp(eta + 0.5 * s * s);
@@ -118,6 +124,7 @@ class PopulationMeanRule {
 
   const Family& family_;
   const std::string link_;
+  const bool bridge_;
   mutable TrapezoidTable table_;  // so a rule serves one thread
 };
 

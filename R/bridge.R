@@ -1,0 +1,71 @@
+# A random intercept with the bridge distribution for the logit link (Wang and Louis 2003): both
+# the conditional and the marginal model are logistic. The family carries the choice.
+
+is_bridge <- function(family) identical(family$random, "bridge")
+
+#' @section Errors: `random_distribution`, `nAGQ`.
+#' @noRd
+check_random_distribution <- function(family, random_distribution, nAGQ) {
+  choices <- c("normal", "bridge")
+  known <- is.character(random_distribution) && length(random_distribution) == 1L &&
+    random_distribution %in% choices
+  if (!known) {
+    abort("random_distribution", "`random_distribution` must be \"normal\" or \"bridge\".",
+      given = deparse(random_distribution)[1L]
+    )
+  }
+  if (random_distribution == "normal") return(family)
+  if (family$family != "binomial" || family$link != "logit") {
+    abort("random_distribution", "The bridge distribution must come with binomial(\"logit\").",
+      given = paste0(family$family, "(", family$link, ")"),
+      hint = "With a probit link normal random effects bridge; with a log link any do."
+    )
+  }
+  if (is.numeric(nAGQ) && nAGQ < 5) {
+    abort("nAGQ", "With the bridge distribution `nAGQ` must be \"auto\" or at least 5.",
+      given = paste0(nAGQ), hint = "The Laplace approximation is not made for it."
+    )
+  }
+  family$random <- "bridge"
+  family
+}
+
+#' @section Errors: `random_distribution`.
+#' @noRd
+check_bridge_design <- function(design, family) {
+  if (!is_bridge(family)) return(invisible())
+  one <- !is_multilevel(design) && ncol(design$Z) == 1L && all(design$Z == 1)
+  if (one) return(invisible())
+  abort("random_distribution", "The bridge distribution must be that of one random intercept.",
+    given = paste0(
+      "random columns ", some_of(code(colnames(design$Z))), " by ", some_of(code(design$group))
+    ),
+    hint = "Write one term (1 | group)."
+  )
+}
+
+# Attenuation: marginal coefficients are phi times the conditional ones.
+bridge_phi <- function(sigma) 1 / sqrt(1 + 3 * sigma^2 / pi^2)
+
+# Modes on the scale u = b / sigma, as those of normal random effects.
+bridge_modes <- function(problem, estimate) {
+  sigma <- estimate$theta[[1L]]
+  posterior <- engine_bridge_posterior(problem$design, problem$family,
+    c(estimate$beta, sigma), max(estimate$rule$K), FALSE, problem$control
+  )
+  matrix(posterior$mode / if (sigma == 0) 1 else sigma)
+}
+
+# New random intercepts on that scale, from standard normal draws.
+bridge_draw <- function(fit, draws) {
+  sigma <- fit$theta[[1L]]
+  if (sigma != 0) draws[] <- engine_bridge_quantile(draws, sigma) / sigma
+  draws
+}
+
+bridge_words <- function(fit) {
+  paste0(
+    "Random:  bridge distribution for the logit link: marginal = ",
+    sprintf("%.4f", bridge_phi(fit$theta[[1L]])), " x conditional coefficients"
+  )
+}

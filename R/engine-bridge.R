@@ -1,0 +1,42 @@
+# Calls of the engine for a random intercept of the bridge distribution: shapes only.
+
+evaluate_bridge <- function(design, family, psi, K, deriv, control, scores, information) {
+  ask <- list(order = as.integer(deriv), scores = scores, information = information)
+  out <- bridge_objective_(
+    design, engine_family(family, design), as.double(psi), as.integer(K), ask, control$threads
+  )
+  out$modes <- t(out$modes)
+  if (scores) out$scores <- t(out$scores)
+  out
+}
+
+#' Posterior of the random intercepts b
+#' @return A list of 1 x m matrices: `mode`, `mean`, `median`, `mode_variance`, `variance`; and
+#'   `tangents` (P x m), the derivative of the mode in psi.
+#' @noRd
+engine_bridge_posterior <- function(design, family, psi, K, median = FALSE,
+                                    control = glmm_control()) {
+  bridge_posterior_(
+    design, engine_family(family, design), as.double(psi), as.integer(max(K, 101L)), median,
+    control$threads
+  )
+}
+
+#' Random intercepts at normal scores u: b = F^-1(Phi(u))
+#' @noRd
+engine_bridge_quantile <- function(u, sigma) bridge_quantile_(as.double(u), sigma)$b
+
+# The joint covariance of psi and b, on the scale u = b / sigma that the engine's function takes.
+bridge_eb_variance <- function(fit, V, rows) {
+  posterior <- engine_bridge_posterior(
+    fit$design, fit$family, fit_psi(fit), fit$rule$K, FALSE, fit$control
+  )
+  sigma <- fit$theta[[1L]]
+  tangents <- posterior$tangents
+  P <- nrow(tangents)
+  tangents[P, ] <- tangents[P, ] - fit$modes[, 1L]
+  if (sigma != 0) tangents <- tangents / sigma
+  bridge_prediction_variance_(fit$design, sigma, t(fit$modes), tangents,
+    posterior$mode_variance, rows, V
+  )
+}
