@@ -11,26 +11,26 @@
 #' term? On two scales: of the latent predictor, and of the responses themselves.
 #'
 #' @details
-#' **Latent scale.** The variances of the predictor, averaged over rows: of the fixed part,
-#' V_f = Var(x'beta); of each random term, V_k = mean of z'Sigma_k z (Johnson 2014); and the variance
-#' d of the response's own distribution on that scale: pi^2 / 3 for logit, 1 for probit, pi^2 / 6 for
-#' cloglog, sigma^2 for a Gaussian response with identity link; for Poisson log(1 + 1/lambda)
-#' with a log link, lambda being the mean of the population means, and 1/4 with a square root link
-#' (Nakagawa, Johnson and Schielzeth 2017). Other links have no such scale (`NA`). *Adjusted*:
-#' sum V_k / (sum V_k + d), which is the correlation of two latent responses at given covariates, and
+#' **Latent scale.** The variances of the predictor, averaged over rows: of the fixed part, V_f =
+#' Var(x'beta); of each random term, V_k = mean of z'Sigma_k z (Johnson 2014); and the variance d of
+#' the response's own distribution on that scale: pi^2 / 3 for logit, 1 for probit, pi^2 / 6 for
+#' cloglog, sigma^2 for a Gaussian response with identity link; for Poisson log(1 + 1/lambda) with a
+#' log link, lambda being the mean of the population means, and 1/4 with a square root link
+#' (Nakagawa, Johnson and Schielzeth 2017). Other links have no such scale (`NA`). *Adjusted*: sum
+#' V_k / (sum V_k + d), which is the correlation of two latent responses at given covariates, and
 #' *unadjusted*: sum V_k / (V_f + sum V_k + d).
 #'
 #' **Response scale.** Var(E[y | b]) / Var(y), both at given covariates: the correlation of two
-#' responses that share their covariates. It depends on them; the number reported is the ratio of the
-#' averages over the rows (of one trial each, for a binomial response). The integrals are exact, not
-#' an expansion: with normal random effects the conditional mean depends on one normal variable.
+#' responses that share their covariates. It depends on them; the number reported is the ratio of
+#' the averages over the rows (of one trial each, for a binomial response). The integrals are exact,
+#' not an expansion: with normal random effects the conditional mean depends on one normal variable.
 #'
 #' Standard errors are those of the delta method in beta, theta and the residual variance jointly;
 #' limits are computed on the logit scale, with the normal distribution. An estimate of 0 has the
 #' lower limit 0 and no upper limit.
 #'
-#' Package \pkg{performance} uses the latent components, so that its `icc()` and `r2_nakagawa()` work
-#' for these fits.
+#' Package \pkg{performance} uses the latent components, so that its `icc()` and `r2_nakagawa()`
+#' work for these fits.
 #'
 #' @param object A fit of [glmm()].
 #' @param newdata Rows to average over instead of those of the fit: one row gives the correlation at
@@ -51,9 +51,9 @@
 #' Johnson, P. C. D. (2014). Extension of Nakagawa & Schielzeth's R2 GLMM to random slopes models.
 #' *Methods in Ecology and Evolution* **5**, 944-946.
 #'
-#' Nakagawa, S., Johnson, P. C. D. and Schielzeth, H. (2017). The coefficient of determination R2 and
-#' intra-class correlation coefficient from generalized linear mixed-effects models revisited and
-#' expanded. *Journal of the Royal Society Interface* **14**, 20170213.
+#' Nakagawa, S., Johnson, P. C. D. and Schielzeth, H. (2017). The coefficient of determination R2
+#' and intra-class correlation coefficient from generalized linear mixed-effects models revisited
+#' and expanded. *Journal of the Royal Society Interface* **14**, 20170213.
 #' @seealso [marginal_covariance()]
 #' @examples
 #' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
@@ -87,7 +87,7 @@ intraclass_correlation <- function(object, newdata = NULL, level = 0.95, ...) {
   ), class = "margmix_icc")
 }
 
-# Quantities: a value with its gradient in (beta, theta, log phi) -----------------------------------
+# Quantities: a value with its gradient in (beta, theta, log phi) --------------------------------
 
 quantity <- function(fit, value, beta = 0, theta = 0, log_phi = 0) {
   gradient <- c(
