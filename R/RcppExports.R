@@ -53,6 +53,22 @@ glmm_better_modes_ <- function(design, family, psi, threads) {
     .Call(`_margmix_glmm_better_modes_`, design, family, psi, threads)
 }
 
+groups_plan_ <- function(design, budget) {
+    .Call(`_margmix_groups_plan_`, design, budget)
+}
+
+groups_laplace_ <- function(design, family, psi, modes, order, threads) {
+    .Call(`_margmix_groups_laplace_`, design, family, psi, modes, order, threads)
+}
+
+groups_posterior_ <- function(design, family, psi, modes, rows, V, threads) {
+    .Call(`_margmix_groups_posterior_`, design, family, psi, modes, rows, V, threads)
+}
+
+groups_lmm_ <- function(design, theta, log_phi, frequency, reml, gradient) {
+    .Call(`_margmix_groups_lmm_`, design, theta, log_phi, frequency, reml, gradient)
+}
+
 sandwich_ <- function(scores, information, ask) {
     .Call(`_margmix_sandwich_`, scores, information, ask)
 }

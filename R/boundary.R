@@ -7,8 +7,35 @@ zero_columns <- function(design, theta) {
   columns[vapply(columns, function(c) all(theta[design$theta_col == c] == 0), NA)]
 }
 
+# Where the variance of an effect is zero but for rounding, its row of Lambda is zero, and a
+# rotation of the columns leaves the likelihood unchanged: the one with a zero column is taken.
+snap_rows <- function(problem, K, fit) {
+  design <- problem$design
+  p <- ncol(design$X)
+  for (r in seq_len(ncol(design$Z))) {
+    entries <- p + which(design$theta_row == r - 1L)
+    column <- p + which(design$theta_col == r - 1L)
+    size <- sqrt(sum(fit$x[entries]^2))
+    if (size > 1e-3 || length(column) < 2L || all(fit$x[column] == 0)) next
+    psi <- lose_row(design, drop(problem$map %*% fit$x), r)
+    fit <- take_if_as_good(problem, K, fit, drop(solve(problem$map, psi)))
+  }
+  fit
+}
+
+# The fit at another point, if its log-likelihood is the same but for rounding.
+take_if_as_good <- function(problem, K, fit, x) {
+  trial <- objective_at(problem, K, fit$modes, 2L)
+  if (trial$value(x) <= -fit$value + 1e-9 * max(1, abs(fit$value))) {
+    fit[c("x", "modes", "result", "value")] <-
+      list(x, trial$at(x, 2L)$result$modes, trial$at(x, 2L)$result, -trial$value(x))
+  }
+  fit
+}
+
 # Set columns that are zero but for rounding to zero, if the log-likelihood allows it.
 snap_to_zero <- function(problem, K, fit) {
+  fit <- snap_rows(problem, K, fit)
   design <- problem$design
   p <- ncol(design$X)
   index <- p + seq_along(design$theta_col)
@@ -16,12 +43,7 @@ snap_to_zero <- function(problem, K, fit) {
     entries <- index[design$theta_col == column]
     size <- sqrt(sum(fit$x[entries]^2)) # on the scale of rms(Z)
     if (size == 0 || size > 1e-3) next
-    x <- replace(fit$x, entries, 0)
-    trial <- objective_at(problem, K, fit$modes, 2L)
-    if (trial$value(x) <= -fit$value + 1e-9 * max(1, abs(fit$value))) {
-      fit[c("x", "modes", "result", "value")] <-
-        list(x, trial$at(x, 2L)$result$modes, trial$at(x, 2L)$result, -trial$value(x))
-    }
+    fit <- take_if_as_good(problem, K, fit, replace(fit$x, entries, 0))
   }
   fit
 }

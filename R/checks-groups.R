@@ -17,7 +17,8 @@ check_identified_groups <- function(design, family, used) {
   for (k in seq_along(design$groups)) {
     index <- design$groups[[k]]$index[rows]
     if (bernoulli && !anyDuplicated(index)) {
-      refuse_unidentified(design, paste("one 0/1 response per level of", code(group_labels(design)[k])),
+      refuse_unidentified(
+        design, paste("one 0/1 response per level of", code(group_labels(design)[k])),
         "A random effect shows only where 0/1 responses share it."
       )
     }

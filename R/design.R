@@ -20,11 +20,12 @@
 #' * `order`: row of the frame for each sorted row, or `NULL` if the frame was sorted;
 #' * `levels`: m cluster labels; `group`: label of the grouping factor;
 #' * `structure`: `"independent"` (one grouping factor), `"nested"` or `"general"`, see
-#'   [group_index()]; `groups`: for each grouping factor (if nested, from the coarsest to the finest)
-#'   its `label`, `levels`, `terms` (positions in `random`), `columns` of Z (from 1), their `names`,
+#'   [group_index()]; `groups`: for each grouping factor (if nested, from the coarsest to the
+#'   finest) its `label`, `levels`, `terms` (positions in `random`), `columns` of Z (from 1), their `names`,
 #'   and, if there are several factors, `index`, the level of each sorted row, from 0. The columns
 #'   of Z are in the order of the formula, so those of a factor need not be side by side; with
 #'   several factors their names end in `|` and the label of the factor;
+#' * `plan`: with several factors, the order of elimination, from [engine_plan()];
 #' * `random`: for each term its `label`, `columns` of Z, their `names`, and `correlated`;
 #' * `theta_row`, `theta_col`: 0-based entries of the lower-triangular Lambda (q x q) that are
 #'   free, by column: a block for each term;
@@ -55,6 +56,7 @@ build_design <- function(frame, family, contrasts = NULL, weights_type = "prior"
   ), class = "margmix_design")
   design <- label_columns(design)
   check_identified(design, family)
+  if (is_multilevel(design)) design$plan <- engine_plan(design)
   design
 }
 

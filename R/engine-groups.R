@@ -7,15 +7,86 @@
 #' @return As [engine_evaluate()]; `modes` is a list with a matrix (levels x effects) for each
 #'   factor.
 #' @noRd
-evaluate_groups <- function(design, family, psi, K, deriv, modes, control, scores, information) {
-  abort("grouping", "Random terms on several grouping factors are not fitted yet.",
-    given = some_of(group_labels(design)), hint = "Put all random terms on one grouping factor."
+evaluate_groups <- function(design, family, psi, K, deriv, modes, control, information) {
+  laplace <- function(psi, order, modes) {
+    groups_laplace_(
+      design, engine_family(family, design), as.double(psi), as.list(modes), as.integer(order),
+      control$threads
+    )
+  }
+  out <- laplace(psi, min(deriv, 1L), modes)
+  if (deriv > 1L && out$status == "ok") {
+    gradient <- function(psi) laplace(psi, 1L, out$modes)$gradient
+    out$hessian <- difference_hessian(gradient, psi, difference_steps(design, psi))
+  }
+  if (information) out$information <- information_groups(laplace, design, psi, out$modes)
+  out
+}
+
+# Minus the Hessian in beta of each cluster, p * p x clusters, by differences of the scores.
+information_groups <- function(laplace, design, psi, modes) {
+  p <- ncol(design$X)
+  steps <- difference_steps(design, psi)
+  columns <- lapply(seq_len(p), function(k) {
+    e <- replace(numeric(length(psi)), k, steps[k])
+    scores <- function(psi) laplace(psi, 1L, modes)$scores[seq_len(p), , drop = FALSE]
+    (scores(psi - e) - scores(psi + e)) / (2 * steps[k])
+  })
+  do.call(rbind, columns)
+}
+
+# Steps that move the predictor by about 1e-3 of its unit.
+difference_steps <- function(design, psi) {
+  size <- c(column_rms(design$X), column_rms(design$Z)[design$theta_row + 1L])
+  steps <- 1e-3 / size
+  c(steps, rep(1e-3, length(psi) - length(steps)))
+}
+
+#' Hessian by central differences of a gradient
+#' @noRd
+difference_hessian <- function(gradient, psi, steps) {
+  H <- vapply(seq_along(psi), function(k) {
+    e <- replace(numeric(length(psi)), k, steps[k])
+    (gradient(psi + e) - gradient(psi - e)) / (2 * steps[k])
+  }, numeric(length(psi)))
+  (H + t(H)) / 2
+}
+
+#' The order of elimination of a design with several grouping factors
+#'
+#' Computed once for a fit and kept in the design.
+#' @noRd
+engine_plan <- function(design, budget = 4e9) groups_plan_(design, budget)
+
+#' @inherit engine_lmm
+#' @noRd
+lmm_groups <- function(design, theta, log_phi, REML) {
+  groups_lmm_(
+    design, as.double(theta), log_phi, design$weights_type == "frequency", REML, TRUE
   )
 }
 
-groups_eb_variance <- function(fit, X, Z, cluster, V) stop("internal: no variance")
+# Variances of predictors; `cluster` has a column per factor, `NA` for a new level.
+groups_eb_variance <- function(fit, X, Z, cluster, V) {
+  cluster <- replace(cluster - 1L, is.na(cluster), -1L)
+  storage.mode(cluster) <- "integer"
+  posterior_groups(fit, list(X = X, Z = Z, cluster = cluster), V)
+}
 
-groups_mode_variance <- function(fit) stop("internal: no variance")
+# Conditional variances at the modes: for each factor q_k x q_k x levels.
+groups_mode_variance <- function(fit) {
+  Map(function(variance, group) {
+    q <- length(group$columns)
+    array(variance, c(q, q, length(group$levels)))
+  }, posterior_groups(fit), fit$design$groups)
+}
+
+posterior_groups <- function(fit, rows = NULL, V = matrix(0, 0L, 0L)) {
+  groups_posterior_(
+    fit$design, engine_family(fit$family, fit$design), fit_psi(fit), fit$modes, rows, V,
+    fit$control$threads
+  )$variance
+}
 
 #' Posterior of the random effects with several grouping factors
 #' @section Errors: `posterior`: with crossed factors there is only the mode.

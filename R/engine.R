@@ -25,7 +25,9 @@ engine_modes <- function(design, modes) {
 engine_evaluate <- function(design, family, psi, K, deriv = 0L, modes = NULL,
                             control = glmm_control(), scores = FALSE, information = FALSE) {
   if (is_multilevel(design)) {
-    return(evaluate_groups(design, family, psi, K, deriv, modes, control, scores, information))
+    out <- evaluate_groups(design, family, psi, K, deriv, modes, control, information)
+    if (scores) out$scores <- t(out$scores)
+    return(out)
   }
   if (is_bridge(family)) {
     return(evaluate_bridge(design, family, psi, K, deriv, control, scores, information))
@@ -58,6 +60,7 @@ engine_glm_start <- function(design, family, level) {
 #'   phi = 1), `phi`, `status`.
 #' @noRd
 engine_lmm <- function(design, theta, log_phi = NaN, REML = FALSE, control = glmm_control()) {
+  if (is_multilevel(design)) return(lmm_groups(design, theta, log_phi, REML))
   lmm_objective_(
     design, as.double(theta), log_phi, design$weights_type == "frequency", REML, control$threads
   )

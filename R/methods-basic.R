@@ -196,7 +196,8 @@ random_matrix <- function(fit) {
 #'   `"weights"`, `"offset"`, `"cluster"` (a factor), `"levels"`, `"cluster_sizes"` (rows),
 #'   `"group"`, `"groups"` (a list of a factor for each grouping factor), `"structure"` (how they
 #'   lie: `"independent"`, if there is one, `"nested"` or `"general"`; the clusters are the levels
-#'   of the coarsest of nested ones, and all rows together in general), `"n_total"` and `"n_dropped"` (rows before `na.action`, and dropped by it),
+#'   of the coarsest of nested ones, and all rows together in general),
+#'   `"n_total"` and `"n_dropped"` (rows before `na.action`, and dropped by it),
 #'   `"na.action"`.
 #' * `"scores"`: m x P, the derivative of each cluster's log-likelihood in (beta, theta, log phi).
 #'

@@ -270,7 +270,8 @@ predict_new_levels <- function(object, rows, out, eta, v) {
   s_theta <- random_sd_gradient(Z, s, object)
   V <- usable_vcov(object)[theta, theta, drop = FALSE]
   out$variance[new] <- m$d_eta^2 * pmax(v[new] - s^2, 0) +
-    m$d_s^2 * rowSums((s_theta %*% V) * s_theta) + between_variance(eta[new], s, m$mean, object$family)
+    m$d_s^2 * rowSums((s_theta %*% V) * s_theta) +
+    between_variance(eta[new], s, m$mean, object$family)
   out
 }
 

@@ -104,16 +104,18 @@ profile_quantities <- function(fit) {
 
 # Names of the standard deviations, sigma last.
 deviation_names <- function(fit) {
+  groups <- group_labels(fit$design)[column_groups(fit$design)]
   c(
-    paste0("sd_", column_names(fit$design), "|", group_labels(fit$design)[column_groups(fit$design)]),
+    paste0("sd_", column_names(fit$design), "|", groups),
     if (has_phi(fit$family)) "sigma"
   )
 }
 
 # Lambda without its row r, turned to be lower triangular again: the same covariance of the others.
-without_row <- function(fit, psi, r) {
-  design <- fit$design
-  index <- length(fit$beta) + seq_along(design$theta_row)
+without_row <- function(fit, psi, r) lose_row(fit$design, psi, r)
+
+lose_row <- function(design, psi, r) {
+  index <- ncol(design$X) + seq_along(design$theta_row)
   Lambda <- lambda_matrix(design, psi[index])
   for (term in design$random) {
     block <- term$columns

@@ -22,15 +22,16 @@
 #' * `"median"`: the median of each effect, with the same variances as `"mean"`.
 #'
 #' In sparse binary data the three differ: the posterior is skewed for a cluster whose responses
-#' are all equal. With crossed grouping factors only the mode is available. Variances do not include the uncertainty of the estimated parameters.
+#' are all equal. With crossed grouping factors only the mode is available. Variances do not
+#' include the uncertainty of the estimated parameters.
 #'
 #' @param object A fit of [glmm()].
 #' @param type `"mode"`, `"mean"` or `"median"`.
 #' @param condVar `TRUE` to add the conditional variances.
 #' @param ... Not used; for `plot()`, passed to [graphics::plot.default()].
 #' @return `ranef()`: a list of class `ranef.margmix_glmm`, named by the grouping factors, with a
-#'   data frame for each that has a row for each cluster (its label) and a column for each effect, in units
-#'   of the predictor; its attribute `postVar` (q x q x m) has the conditional variances.
+#'   data frame for each that has a row for each cluster (its label) and a column for each effect,
+#'   in units of the predictor; its attribute `postVar` (q x q x m) has the conditional variances.
 #'
 #'   `as.data.frame()`: a row for each cluster and effect with the columns `grp`, `term`, `level`
 #'   (cluster), `condval` and `condsd`.

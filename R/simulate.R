@@ -64,8 +64,8 @@ simulate.margmix_glmm <- function(object, nsim = 1, seed = NULL, re.form = NA, n
 #' What all simulations share
 #'
 #' @return The rows of [fitted_rows()] or [new_rows()] with `eta`, the predictor without random
-#'   effects; `cluster`, a matrix with a column for each grouping factor, in which new clusters follow
-#'   those of the fit; `n_clusters`, by factor; `trials`; and `weights`.
+#'   effects; `cluster`, a matrix with a column for each grouping factor, in which new clusters
+#'   follow those of the fit; `n_clusters`, by factor; `trials`; and `weights`.
 #' @noRd
 simulation_plan <- function(object, newdata, trials) {
   design <- object$design

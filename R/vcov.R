@@ -117,7 +117,9 @@ named_square <- function(V, names) {
 check_independent_clusters <- function(design, type) {
   if (!identical(design$structure, "general")) return(invisible())
   abort("crossed_clusters", "A cluster-robust covariance must have independent clusters.",
-    given = paste0("vcov type \"", type, "\" with crossed factors ", some_of(code(group_labels(design)))),
+    given = paste0(
+      "vcov type \"", type, "\" with crossed factors ", some_of(code(group_labels(design)))
+    ),
     hint = "Use the model-based covariance."
   )
 }

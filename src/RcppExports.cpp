@@ -213,6 +213,67 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// groups_plan_
+Rcpp::List groups_plan_(const Rcpp::List& design, double budget);
+RcppExport SEXP _margmix_groups_plan_(SEXP designSEXP, SEXP budgetSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< double >::type budget(budgetSEXP);
+    rcpp_result_gen = Rcpp::wrap(groups_plan_(design, budget));
+    return rcpp_result_gen;
+END_RCPP
+}
+// groups_laplace_
+Rcpp::List groups_laplace_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::List& modes, int order, int threads);
+RcppExport SEXP _margmix_groups_laplace_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP orderSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type modes(modesSEXP);
+    Rcpp::traits::input_parameter< int >::type order(orderSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(groups_laplace_(design, family, psi, modes, order, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
+// groups_posterior_
+Rcpp::List groups_posterior_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::List& modes, Rcpp::Nullable<Rcpp::List> rows, const Rcpp::NumericMatrix& V, int threads);
+RcppExport SEXP _margmix_groups_posterior_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP rowsSEXP, SEXP VSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type modes(modesSEXP);
+    Rcpp::traits::input_parameter< Rcpp::Nullable<Rcpp::List> >::type rows(rowsSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type V(VSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(groups_posterior_(design, family, psi, modes, rows, V, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
+// groups_lmm_
+Rcpp::List groups_lmm_(const Rcpp::List& design, const Rcpp::NumericVector& theta, double log_phi, bool frequency, bool reml, bool gradient);
+RcppExport SEXP _margmix_groups_lmm_(SEXP designSEXP, SEXP thetaSEXP, SEXP log_phiSEXP, SEXP frequencySEXP, SEXP remlSEXP, SEXP gradientSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type theta(thetaSEXP);
+    Rcpp::traits::input_parameter< double >::type log_phi(log_phiSEXP);
+    Rcpp::traits::input_parameter< bool >::type frequency(frequencySEXP);
+    Rcpp::traits::input_parameter< bool >::type reml(remlSEXP);
+    Rcpp::traits::input_parameter< bool >::type gradient(gradientSEXP);
+    rcpp_result_gen = Rcpp::wrap(groups_lmm_(design, theta, log_phi, frequency, reml, gradient));
+    return rcpp_result_gen;
+END_RCPP
+}
 // sandwich_
 Rcpp::List sandwich_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information, const Rcpp::List& ask);
 RcppExport SEXP _margmix_sandwich_(SEXP scoresSEXP, SEXP informationSEXP, SEXP askSEXP) {
@@ -359,6 +420,10 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_glmm_posterior_", (DL_FUNC) &_margmix_glmm_posterior_, 7},
     {"_margmix_glmm_prediction_variance_", (DL_FUNC) &_margmix_glmm_prediction_variance_, 8},
     {"_margmix_glmm_better_modes_", (DL_FUNC) &_margmix_glmm_better_modes_, 4},
+    {"_margmix_groups_plan_", (DL_FUNC) &_margmix_groups_plan_, 2},
+    {"_margmix_groups_laplace_", (DL_FUNC) &_margmix_groups_laplace_, 6},
+    {"_margmix_groups_posterior_", (DL_FUNC) &_margmix_groups_posterior_, 7},
+    {"_margmix_groups_lmm_", (DL_FUNC) &_margmix_groups_lmm_, 6},
     {"_margmix_sandwich_", (DL_FUNC) &_margmix_sandwich_, 3},
     {"_margmix_corrected_scores_", (DL_FUNC) &_margmix_corrected_scores_, 3},
     {"_margmix_hotelling_eta_", (DL_FUNC) &_margmix_hotelling_eta_, 4},

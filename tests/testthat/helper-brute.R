@@ -215,3 +215,10 @@ brute_restricted_loglik <- function(model, family) {
     log_sum(unlist(terms))
   }, 0))
 }
+
+# Largest difference of each kind, relative where the entry is above one.
+gradient_error <- function(model, family, K, psi = model$psi) {
+  exact <- toy_engine(model, family, K, 1L, psi)$gradient
+  differences <- numDeriv::grad(function(x) toy_engine(model, family, K, 0L, x)$value, psi)
+  max(abs(exact - differences) / pmax(1, abs(differences)))
+}

@@ -2,13 +2,6 @@
 
 skip_if_not_installed("numDeriv")
 
-# Largest difference of each kind, relative where the entry is above one.
-gradient_error <- function(model, family, K, psi = model$psi) {
-  exact <- toy_engine(model, family, K, 1L, psi)$gradient
-  differences <- numDeriv::grad(function(x) toy_engine(model, family, K, 0L, x)$value, psi)
-  max(abs(exact - differences) / pmax(1, abs(differences)))
-}
-
 # Differences of the gradient, which the other tests compare with the value.
 hessian_error <- function(model, family, K, psi = model$psi) {
   exact <- toy_engine(model, family, K, 2L, psi)$hessian

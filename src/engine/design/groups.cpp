@@ -1,0 +1,205 @@
+#include "design/groups.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <stdexcept>
+
+namespace margmix {
+
+namespace {
+
+void find_runs(const Group& group, SparsePlan& plan) {
+  std::vector<char> seen(group.levels, 0);
+  const Index n = group.index.size();
+  for (Index j = 0; j < n; ++j) {
+    if (j > 0 && group.index[j] == group.index[j - 1]) continue;
+    const int level = group.index[j];
+    if (seen[level]) throw std::invalid_argument("rows of the largest factor are not contiguous");
+    seen[level] = 1;
+    plan.run_start.push_back(static_cast<int>(j));
+    plan.run_level.push_back(level);
+  }
+  plan.run_start.push_back(static_cast<int>(n));
+}
+
+// Distinct positions of each run, in the order found.
+void find_neighbours(SparsePlan& plan, Index size2) {
+  const Index q2 = plan.q2();
+  std::vector<int> mark(size2, -1);
+  plan.near_start.assign(1, 0);
+  for (Index s = 0; s < plan.runs(); ++s) {
+    for (Index k = plan.run_start[s] * q2; k < plan.run_start[s + 1] * q2; ++k) {
+      const int at = plan.position[k];
+      if (mark[at] == s) continue;
+      mark[at] = static_cast<int>(s);
+      plan.near.push_back(at);
+    }
+    plan.near_start.push_back(static_cast<int>(plan.near.size()));
+  }
+}
+
+void transpose_neighbours(SparsePlan& plan, Index size2) {
+  plan.owner_start.assign(size2 + 1, 0);
+  for (int at : plan.near) ++plan.owner_start[at + 1];
+  for (Index j = 0; j < size2; ++j) plan.owner_start[j + 1] += plan.owner_start[j];
+  plan.owner_run.resize(plan.near.size());
+  plan.owner_local.resize(plan.near.size());
+  std::vector<int> next(plan.owner_start.begin(), plan.owner_start.end() - 1);
+  for (Index s = 0; s < plan.runs(); ++s)
+    for (int a = plan.near_start[s]; a < plan.near_start[s + 1]; ++a) {
+      const int k = next[plan.near[a]]++;
+      plan.owner_run[k] = static_cast<int>(s);
+      plan.owner_local[k] = a - plan.near_start[s];
+    }
+}
+
+// Pattern of S below the diagonal: the positions that share a run.
+Pattern schur_pattern(const SparsePlan& plan, Index size2) {
+  Pattern S;
+  S.start.assign(1, 0);
+  std::vector<int> mark(size2, -1);
+  for (Index j = 0; j < size2; ++j) {
+    const std::size_t first = S.row.size();
+    for (int k = plan.owner_start[j]; k < plan.owner_start[j + 1]; ++k) {
+      const int s = plan.owner_run[k];
+      for (int a = plan.near_start[s]; a < plan.near_start[s + 1]; ++a) {
+        const int i = plan.near[a];
+        if (i > j && mark[i] != j) mark[i] = static_cast<int>(j), S.row.push_back(i);
+      }
+    }
+    std::sort(S.row.begin() + first, S.row.end());
+    S.start.push_back(static_cast<int>(S.row.size()));
+  }
+  return S;
+}
+
+Pattern permuted(const Pattern& S, const std::vector<int>& to) {
+  const Index n = S.size();
+  Pattern out;
+  out.start.assign(n + 1, 0);
+  out.row.resize(S.row.size());
+  for (int pass = 0; pass < 2; ++pass) {
+    std::vector<int> next(out.start.begin(), out.start.end());
+    for (Index j = 0; j < n; ++j)
+      for (int k = S.start[j]; k < S.start[j + 1]; ++k) {
+        const int a = std::min(to[j], to[S.row[k]]), b = std::max(to[j], to[S.row[k]]);
+        if (pass == 0)
+          ++out.start[a + 1];
+        else
+          out.row[next[a]++] = b;
+      }
+    if (pass == 0)
+      for (Index j = 0; j < n; ++j) out.start[j + 1] += out.start[j];
+  }
+  for (Index j = 0; j < n; ++j)
+    std::sort(out.row.begin() + out.start[j], out.row.begin() + out.start[j + 1]);
+  return out;
+}
+
+void relabel(SparsePlan& plan, const std::vector<int>& to) {
+  for (int& at : plan.position) at = to[at];
+  for (int& at : plan.near) at = to[at];
+  for (auto& place : plan.places)
+    for (int& at : place) at = to[at];
+}
+
+// Ascending neighbours of each run, and the place of each row's positions among them.
+void sort_neighbours(SparsePlan& plan, Index size2) {
+  const Index q2 = plan.q2();
+  std::vector<int> place(size2, 0);
+  plan.local.resize(plan.position.size());
+  for (Index s = 0; s < plan.runs(); ++s) {
+    const int first = plan.near_start[s], last = plan.near_start[s + 1];
+    std::sort(plan.near.begin() + first, plan.near.begin() + last);
+    for (int a = first; a < last; ++a) place[plan.near[a]] = a - first;
+    for (Index k = plan.run_start[s] * q2; k < plan.run_start[s + 1] * q2; ++k)
+      plan.local[k] = place[plan.position[k]];
+  }
+}
+
+// Where the products of two columns of block 2 in a row are added up.
+void find_pairs(SparsePlan& plan, Index size2) {
+  const Index q2 = plan.q2(), n = plan.run_start.back(), pairs = q2 * (q2 - 1) / 2;
+  plan.A22.start.assign(size2 + 1, 0);
+  if (pairs == 0) return;
+  std::vector<std::int64_t> key(n * pairs);
+  for (Index j = 0, k = 0; j < n; ++j)
+    for (Index a = 0; a < q2; ++a)
+      for (Index b = 0; b < a; ++b, ++k) {
+        const std::int64_t x = plan.position[j * q2 + a], y = plan.position[j * q2 + b];
+        key[k] = std::min(x, y) * size2 + std::max(x, y);
+      }
+  std::vector<std::int64_t> distinct(key);
+  std::sort(distinct.begin(), distinct.end());
+  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
+  for (std::int64_t d : distinct) {
+    ++plan.A22.start[d / size2 + 1];
+    plan.A22.row.push_back(static_cast<int>(d % size2));
+  }
+  for (Index j = 0; j < size2; ++j) plan.A22.start[j + 1] += plan.A22.start[j];
+  plan.pair.resize(key.size());
+  for (std::size_t k = 0; k < key.size(); ++k)
+    plan.pair[k] = static_cast<int>(std::lower_bound(distinct.begin(), distinct.end(), key[k]) -
+                                    distinct.begin());
+}
+
+}  // namespace
+
+SparsePlan make_plan(const GroupedDesign& design, double budget) {
+  SparsePlan plan;
+  for (std::size_t k = 1; k < design.groups.size(); ++k)
+    if (design.groups[k].levels > design.groups[plan.big].levels) plan.big = static_cast<int>(k);
+  find_runs(design.groups[plan.big], plan);
+  plan.columns1 = design.groups[plan.big].columns;
+  plan.places.resize(design.groups.size());
+  Index size2 = 0;
+  std::vector<std::pair<int, int>> where;  // for each column of block 2: factor and effect
+  for (std::size_t k = 0; k < design.groups.size(); ++k) {
+    if (static_cast<int>(k) == plan.big) continue;
+    const Group& group = design.groups[k];
+    plan.places[k].resize(group.levels * group.q());
+    for (int& at : plan.places[k]) at = static_cast<int>(size2++);
+    for (Index c = 0; c < group.q(); ++c) {
+      plan.columns2.push_back(group.columns[c]);
+      where.emplace_back(static_cast<int>(k), static_cast<int>(c));
+    }
+  }
+  const Index n = design.X.rows(), q2 = plan.q2();
+  plan.position.resize(n * q2);
+  for (Index j = 0; j < n; ++j)
+    for (Index c = 0; c < q2; ++c) {
+      const Group& group = design.groups[where[c].first];
+      plan.position[j * q2 + c] =
+          plan.places[where[c].first][group.index[j] * group.q() + where[c].second];
+    }
+  find_neighbours(plan, size2);
+  transpose_neighbours(plan, size2);
+  // A matrix of d entries per column costs at least about this when d is large.
+  double pairs = 0;
+  for (Index s = 0; s < plan.runs(); ++s) {
+    const double c = plan.near_start[s + 1] - plan.near_start[s];
+    pairs += c * c;
+  }
+  const double density = std::min<double>(pairs / size2, size2);
+  plan.flops = size2 * density * density / 6;
+  plan.exact = plan.flops <= budget / 10 && pairs < 1e9;
+  if (plan.exact) {
+    const Pattern S = schur_pattern(plan, size2);
+    const bool full = S.row.size() > 0.3 * size2 * (size2 - 1) / 2;
+    if (!full) {
+      const std::vector<int> to = minimum_degree(S);
+      relabel(plan, to);
+      plan.cholesky = plan_cholesky(permuted(S, to));
+    } else {
+      plan.cholesky = plan_cholesky(S);
+    }
+    plan.flops = plan.cholesky.flops;
+    plan.exact = plan.flops <= budget;
+  }
+  sort_neighbours(plan, size2);
+  transpose_neighbours(plan, size2);
+  find_pairs(plan, size2);
+  return plan;
+}
+
+}  // namespace margmix

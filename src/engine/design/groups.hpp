@@ -1,0 +1,52 @@
+// Several grouping factors: which level of each factor a row belongs to, and the order in which
+// their random effects are eliminated.
+#pragma once
+
+#include <vector>
+
+#include "design/design.hpp"
+#include "linalg/sparse_cholesky.hpp"
+
+namespace margmix {
+
+struct Group {
+  IntegerMap index;          // n, level of each row, from 0
+  std::vector<int> columns;  // of Z
+  Index levels = 0;
+  Index q() const { return static_cast<Index>(columns.size()); }
+};
+
+struct GroupedDesign : Design {
+  std::vector<Group> groups;
+};
+
+// The order of elimination. Block 1 are the effects of the factor with most levels, whose rows must
+// be contiguous ("runs", in the order of the rows): q1 for each run. Block 2 are those of all other
+// factors; S is its Schur complement. Positions in block 2 are in the order of elimination.
+struct SparsePlan {
+  int big = 0;                          // the factor of block 1
+  std::vector<int> columns1, columns2;  // columns of Z in blocks 1 and 2
+  std::vector<int> run_start, run_level;
+  std::vector<int> near_start, near;  // positions of block 2 that the rows of a run touch
+  std::vector<int> local, position;   // n x q2 by row: place in `near` of its run, and position
+  std::vector<int> owner_start, owner_run, owner_local;  // the transpose of `near`
+  std::vector<std::vector<int>>
+      places;             // for each factor but `big`: level * q + effect -> position
+  Pattern A22;            // entries below the diagonal of block 2 of A itself
+  std::vector<int> pair;  // n x q2 (q2 - 1) / 2: where a row's products go in A22
+  CholeskyPlan cholesky;  // of S
+  bool exact = true;      // is a factorisation affordable?
+  double flops = 0;       // multiplications of one, or a guess if it is not
+
+  Index runs() const { return static_cast<Index>(run_level.size()); }
+  Index q1() const { return static_cast<Index>(columns1.size()); }
+  Index q2() const { return static_cast<Index>(columns2.size()); }
+  Index size1() const { return runs() * q1(); }
+  Index size2() const { return static_cast<Index>(owner_start.size()) - 1; }
+  Index size() const { return size1() + size2(); }
+};
+
+// `budget`: most multiplications of a factorisation of S.
+SparsePlan make_plan(const GroupedDesign& design, double budget);
+
+}  // namespace margmix

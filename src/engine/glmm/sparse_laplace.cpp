@@ -1,0 +1,194 @@
+#include "glmm/sparse_laplace.hpp"
+
+#include <cmath>
+
+namespace margmix {
+
+SparseMode::SparseMode(const GroupedDesign& design, const SparsePlan& plan, const Family& family,
+                       const Parameters& psi)
+    : design_(design), family_(family), system_(design, plan) {
+  system_.set_Lambda(psi.Lambda);
+  eta0_ = design.offset;
+  eta0_.noalias() += design.X * psi.beta;
+  g_.resize(eta0_.size());
+  W_.resize(eta0_.size());
+}
+
+double SparseMode::evaluate() {
+  eta_ = eta0_;
+  system_.add_V(u_, eta_);
+  rows_value_ = family_.rows(design_.response, eta_.data(), g_.data(), W_.data(), nullptr, nullptr);
+  return rows_value_ - 0.5 * u_.squaredNorm();
+}
+
+// Damped Newton as in mode.hpp. Far from the mode a direction need not be exact, near it each step
+// reduces the error by the tolerance of its solution.
+Status SparseMode::find(const VectorXd& start, const RunContext& context) {
+  constexpr double kDecrement = 1e-7;
+  constexpr int kMostSteps = 200;
+  const double longest_step = family_.longest_step();
+  u_ = start.size() == system_.size() ? start : VectorXd::Zero(system_.size());
+  double h = evaluate();
+  if (!std::isfinite(h)) {
+    u_.setZero();
+    h = evaluate();
+    if (!std::isfinite(h)) return Status::not_finite;
+  }
+  double tolerance = 1e-2;
+  VectorXd change(eta_.size());
+  bool last = false;
+  for (newton_steps_ = 1; newton_steps_ <= kMostSteps; ++newton_steps_) {
+    if (context.interrupted()) return Status::interrupted;
+    bool definite = system_.assemble(W_.data());
+    if (last) return definite ? Status::ok : Status::no_mode;
+    const VectorXd f = system_.Vt(g_) - u_;
+    VectorXd d;
+    if (definite) d = system_.solve_iteratively(f, tolerance, &definite);
+    cg_iterations_ += system_.iterations();
+    if (!definite) {
+      const VectorXd clipped = W_.cwiseMax(0.0);
+      system_.assemble(clipped.data());
+      d = system_.solve_iteratively(f, tolerance, nullptr);
+    }
+    const double decrement = f.dot(d);
+    const VectorXd u_old = u_;
+    if (definite && std::sqrt(std::fabs(decrement)) < kDecrement * (1 + std::sqrt(u_.norm()))) {
+      u_ += d;
+      h = evaluate();
+      if (!std::isfinite(h)) u_ = u_old, h = evaluate();
+      last = true;
+      continue;
+    }
+    change.setZero();
+    system_.add_V(d, change);
+    const double longest = change.cwiseAbs().maxCoeff();
+    double t = longest > longest_step ? longest_step / longest : 1.0;
+    const bool rounding = definite && decrement < 1e-9 * (1 + std::fabs(h));
+    for (int halvings = 0;; ++halvings) {
+      u_ = u_old + t * d;
+      const double h_new = evaluate();
+      if (std::isfinite(h_new) && (rounding || h_new >= h + 1e-4 * t * decrement)) {
+        h = h_new;
+        break;
+      }
+      if (halvings == 60) return Status::no_mode;
+      t *= 0.5;
+    }
+    if (definite) tolerance = decrement > 1 ? 1e-2 : decrement > 1e-4 ? 1e-4 : 1e-6;
+  }
+  return Status::no_mode;
+}
+
+namespace {
+
+// The gradient in (beta, theta, log phi) by cluster (P x clusters), given for each row the entries
+// of V_j'A^-1.
+template <class Rows>
+MatrixXd laplace_scores(const SparseMode& mode, const Family& family, const Index P, Rows visit,
+                        const std::function<VectorXd(const VectorXd&)>& solve) {
+  const SparseSystem& system = mode.system();
+  const GroupedDesign& design = system.design();
+  const Index n = design.X.rows(), q = design.q();
+  VectorXd T(n), h = VectorXd::Zero(n), scratch(n);
+  family.rows(design.response, mode.eta().data(), scratch.data(), scratch.data(), T.data(),
+              nullptr);
+  MatrixXd WY(q, n);  // W_j (V_j'A^-1)
+  visit([&](Index j, Index, const double* y) {
+    for (Index c = 0; c < q; ++c) {
+      h[j] += system.V(j, c) * y[c];
+      WY(c, j) = mode.W()[j] * y[c];
+    }
+  });
+  const VectorXd t = 0.5 * h.cwiseProduct(T);
+  const VectorXd lambda = solve(system.Vt(t));
+  VectorXd V_lambda = VectorXd::Zero(n);
+  system.add_V(lambda, V_lambda);
+  const VectorXd a = mode.g() - t + mode.W().cwiseProduct(V_lambda);
+  const SparsePlan& plan = system.plan();
+  for (Index s = 0; s < plan.runs(); ++s)
+    for (Index j = plan.run_start[s]; j < plan.run_start[s + 1]; ++j)
+      for (Index c = 0; c < q; ++c) {
+        const Index at = system.at(j, s, c);
+        WY(c, j) = a[j] * mode.u()[at] - mode.g()[j] * lambda[at] - WY(c, j);
+      }
+  MatrixXd out = MatrixXd::Zero(P, design.clusters());
+  VectorXd g_phi(n), W_phi(n);
+  for (Index i = 0; i < design.clusters(); ++i) {
+    const Index first = design.first(i), m = design.size(i);
+    out.col(i).head(design.p()).noalias() =
+        design.X.middleRows(first, m).transpose() * a.segment(first, m);
+    for (Index k = 0; k < design.n_theta(); ++k)
+      out(design.p() + k, i) = design.Z.col(design.theta_row[k])
+                                   .segment(first, m)
+                                   .dot(WY.row(design.theta_col[k]).segment(first, m));
+    if (!family.has_dispersion()) continue;
+    const double value =
+        family.rows_dispersion(design.response.part(first, m), mode.eta().data() + first,
+                               g_phi.data() + first, W_phi.data() + first);
+    out(P - 1, i) = value - 0.5 * h.segment(first, m).dot(W_phi.segment(first, m)) -
+                    g_phi.segment(first, m).dot(V_lambda.segment(first, m));
+  }
+  return out;
+}
+
+}  // namespace
+
+SparseLaplace sparse_laplace(const GroupedDesign& design, const SparsePlan& plan, Family& family,
+                             const VectorXd& psi, const VectorXd& start, int order,
+                             const RunContext& context) {
+  const Parameters parameters(design, psi.data(), family.has_dispersion());
+  family.set_log_dispersion(parameters.log_phi);
+  SparseLaplace out;
+  SparseMode mode(design, plan, family, parameters);
+  out.status = mode.find(family.log_concave() ? start : VectorXd(), context);
+  out.newton_steps = mode.newton_steps();
+  out.cg_iterations = mode.cg_iterations();
+  out.u = mode.u();
+  if (out.status != Status::ok) return out;
+  SparseSystem& system = mode.system();
+  ++out.factorisations;
+  if (!system.factor()) {
+    out.status = Status::no_mode;
+    return out;
+  }
+  out.value = mode.rows_value() + family.constant(design.response) - 0.5 * mode.u().squaredNorm() -
+              0.5 * system.log_det();
+  if (order < 1) return out;
+  system.invert();
+  out.scores = laplace_scores(
+      mode, family, psi.size(), [&](auto visit) { system.visit_rows(visit); },
+      [&](const VectorXd& f) { return system.solve(f); });
+  out.gradient = out.scores.rowwise().sum();
+  return out;
+}
+
+// The mode solves V'g = u: du = A^-1 (dV'g + V'(dg at fixed u)).
+MatrixXd sparse_mode_tangents(const SparseMode& mode, const Family& family) {
+  const SparseSystem& system = mode.system();
+  const GroupedDesign& design = system.design();
+  const SparsePlan& plan = system.plan();
+  const Index n = design.X.rows(), p = design.p(), t = design.n_theta();
+  const Index P = p + t + (family.has_dispersion() ? 1 : 0);
+  MatrixXd out(system.size(), P);
+  for (Index k = 0; k < p; ++k)
+    out.col(k) = system.solve(-system.Vt(mode.W().cwiseProduct(design.X.col(k))));
+  for (Index k = 0; k < t; ++k) {
+    const Index r = design.theta_row[k], c = design.theta_col[k];
+    VectorXd f = VectorXd::Zero(system.size()), shift(n);
+    for (Index s = 0; s < plan.runs(); ++s)
+      for (Index j = plan.run_start[s]; j < plan.run_start[s + 1]; ++j) {
+        const Index at = system.at(j, s, c);
+        shift[j] = design.Z(j, r) * mode.u()[at];
+        f[at] += design.Z(j, r) * mode.g()[j];
+      }
+    out.col(p + k) = system.solve(f - system.Vt(mode.W().cwiseProduct(shift)));
+  }
+  if (P > p + t) {
+    VectorXd g_phi(n);
+    family.rows_dispersion(design.response, mode.eta().data(), g_phi.data(), nullptr);
+    out.col(P - 1) = system.solve(system.Vt(g_phi));
+  }
+  return out;
+}
+
+}  // namespace margmix

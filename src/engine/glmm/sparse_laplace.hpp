@@ -1,0 +1,67 @@
+// The Laplace approximation of the log-likelihood with several grouping factors, and its exact
+// gradient.
+//
+//   log L = sum_j l_j(eta_j) - u'u / 2 - log|A| / 2,  eta = offset + X beta + V u,  V = Z Lambda
+//
+// at the mode u, where V'g = u; A = I + V'WV, W = -l'' (observed). With leverages h_j = V_j'A^-1
+// V_j, T = dW/deta, t = h T / 2 and the adjoint lambda = A^-1 V't the gradient is, for a change of
+// beta and of Lambda (dV = Z dLambda),
+//
+//   (g - t + W o V lambda)'(X dbeta + dV u) - lambda'dV'g - tr(A^-1 V'W dV),
+//
+// so that its cost does not depend on the number of coefficients.
+#pragma once
+
+#include "core/run_context.hpp"
+#include "glmm/sparse_system.hpp"
+
+namespace margmix {
+
+struct SparseLaplace {
+  double value = -kInf;
+  VectorXd gradient;  // P
+  MatrixXd scores;    // P x clusters: the parts of the gradient from each independent cluster
+  VectorXd u;         // modes, order of elimination
+  int factorisations = 0, newton_steps = 0, cg_iterations = 0;
+  Status status = Status::ok;
+};
+
+// The state at the mode, from which values, gradients and variances follow.
+class SparseMode {
+ public:
+  SparseMode(const GroupedDesign& design, const SparsePlan& plan, const Family& family,
+             const Parameters& psi);
+
+  // Newton steps from u, each solved by conjugate gradients; leaves A assembled at the mode.
+  Status find(const VectorXd& start, const RunContext& context);
+
+  SparseSystem& system() { return system_; }
+  const SparseSystem& system() const { return system_; }
+  const VectorXd& u() const { return u_; }
+  const VectorXd& eta() const { return eta_; }
+  const VectorXd& g() const { return g_; }
+  const VectorXd& W() const { return W_; }
+  double rows_value() const { return rows_value_; }
+  int newton_steps() const { return newton_steps_; }
+  int cg_iterations() const { return cg_iterations_; }
+
+ private:
+  double evaluate();
+
+  const GroupedDesign& design_;
+  const Family& family_;
+  SparseSystem system_;
+  VectorXd eta0_, u_, eta_, g_, W_;
+  double rows_value_ = -kInf;
+  int newton_steps_ = 0, cg_iterations_ = 0;
+};
+
+// order 0: value; 1: and gradient. `start` holds modes to begin from (used where h is concave).
+SparseLaplace sparse_laplace(const GroupedDesign& design, const SparsePlan& plan, Family& family,
+                             const VectorXd& psi, const VectorXd& start, int order,
+                             const RunContext& context);
+
+// d u / d psi at the mode: size x P; `mode` must be factored.
+MatrixXd sparse_mode_tangents(const SparseMode& mode, const Family& family);
+
+}  // namespace margmix

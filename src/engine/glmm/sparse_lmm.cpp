@@ -1,0 +1,110 @@
+#include "glmm/sparse_lmm.hpp"
+
+#include <cmath>
+
+namespace margmix {
+
+namespace {
+
+// What the gradient needs beyond the solutions.
+struct Pieces {
+  MatrixXd D, C;       // n x (p + 1): [X y];  size x (p + 1): A^-1 V'w D
+  VectorXd w, e;       // weights; w (y - X beta - V u)
+  MatrixXd B_inverse;  // p x p
+};
+
+// d value / d Lambda, minus: z'w V A^-1 (from log|A|), -z'e u' / phi (rss), and under REML
+// -z'w (X - V C_x) B^-1 C_x' (log|B|).
+MatrixXd adjoint_of_Lambda(const SparseSystem& system, const Pieces& pieces, const VectorXd& u,
+                           double phi, bool reml) {
+  const GroupedDesign& design = system.design();
+  const SparsePlan& plan = system.plan();
+  const Index q = design.q(), p = design.p(), n = design.X.rows();
+  MatrixXd out = MatrixXd::Zero(q, q);
+  system.visit_rows([&](Index j, Index, const double* y) {
+    for (Index c = 0; c < q; ++c)
+      for (Index r = c; r < q; ++r) out(r, c) += design.Z(j, r) * pieces.w[j] * y[c];
+  });
+  MatrixXd residual_X, C_B;
+  if (reml) {
+    residual_X = design.X;
+    for (Index k = 0; k < p; ++k) {
+      VectorXd fitted = VectorXd::Zero(n);
+      system.add_V(pieces.C.col(k), fitted);
+      residual_X.col(k) -= fitted;
+    }
+    residual_X = pieces.w.asDiagonal() * residual_X;
+    C_B = pieces.C.leftCols(p) * pieces.B_inverse;
+  }
+  for (Index s = 0; s < plan.runs(); ++s)
+    for (Index j = plan.run_start[s]; j < plan.run_start[s + 1]; ++j)
+      for (Index c = 0; c < q; ++c) {
+        const Index at = system.at(j, s, c);
+        double x = pieces.e[j] * u[at] / phi;
+        if (reml) x += residual_X.row(j).dot(C_B.row(at));
+        for (Index r = c; r < q; ++r) out(r, c) -= design.Z(j, r) * x;
+      }
+  return out;
+}
+
+}  // namespace
+
+SparseLmm sparse_lmm(const GroupedDesign& design, const SparsePlan& plan, const double* theta,
+                     double log_phi, bool frequency, bool reml, bool gradient) {
+  constexpr double kLog2Pi = 1.83787706640934548356;
+  const Index n = design.X.rows(), p = design.p();
+  SparseLmm out;
+  SparseSystem system(design, plan);
+  system.set_Lambda(design.Lambda(theta));
+  Pieces pieces;
+  pieces.w.resize(n);
+  double rows = 0, log_weights = 0;
+  for (Index j = 0; j < n; ++j) {
+    const double w = pieces.w[j] = design.response.w(j);
+    if (w == 0) continue;
+    rows += frequency ? w : 1;
+    if (!frequency) log_weights += std::log(w);
+  }
+  out.status = Status::not_finite;
+  if (!system.assemble(pieces.w.data()) || !system.factor()) return out;
+  pieces.D.resize(n, p + 1);
+  pieces.D.leftCols(p) = design.X;
+  pieces.D.col(p) = VectorMap(design.response.y, n) - design.offset;
+  pieces.C.resize(system.size(), p + 1);
+  const MatrixXd wD = pieces.w.asDiagonal() * pieces.D;
+  MatrixXd M = pieces.D.transpose() * wD;
+  MatrixXd VwD(system.size(), p + 1);
+  for (Index k = 0; k <= p; ++k) {
+    VwD.col(k) = system.Vt(wD.col(k));
+    pieces.C.col(k) = system.solve(VwD.col(k));
+  }
+  M.noalias() -= VwD.transpose() * pieces.C;
+  out.B = 0.5 * (M.topLeftCorner(p, p) + M.topLeftCorner(p, p).transpose());
+  const Eigen::LLT<MatrixXd> B(out.B);
+  if (p > 0 && B.info() != Eigen::Success) return out;
+  out.beta = B.solve(M.col(p).head(p));
+  const double rss = M(p, p) - out.beta.dot(M.col(p).head(p));
+  const double N = reml ? rows - p : rows;
+  const bool profiled = std::isnan(log_phi);
+  out.phi = profiled ? rss / N : std::exp(log_phi);
+  const double log_det_B = reml ? 2 * B.matrixLLT().diagonal().array().log().sum() : 0.0;
+  out.value = -0.5 * (system.log_det() + log_det_B + N * (kLog2Pi + std::log(out.phi)) +
+                      rss / out.phi - log_weights);
+  out.u = pieces.C.col(p) - pieces.C.leftCols(p) * out.beta;
+  if (!(rss > 0)) return out;
+  out.status = Status::ok;
+  if (!gradient) return out;
+  VectorXd fitted = VectorXd::Zero(n);
+  system.add_V(out.u, fitted);
+  pieces.e = pieces.w.cwiseProduct(pieces.D.col(p) - pieces.D.leftCols(p) * out.beta - fitted);
+  pieces.B_inverse = B.solve(MatrixXd::Identity(p, p));
+  system.invert();
+  const MatrixXd adjoint = adjoint_of_Lambda(system, pieces, out.u, out.phi, reml);
+  out.gradient = VectorXd::Zero(design.n_theta() + (profiled ? 0 : 1));
+  for (Index t = 0; t < design.n_theta(); ++t)
+    out.gradient[t] = -adjoint(design.theta_row[t], design.theta_col[t]);
+  if (!profiled) out.gradient[design.n_theta()] = -0.5 * (N - rss / out.phi);
+  return out;
+}
+
+}  // namespace margmix

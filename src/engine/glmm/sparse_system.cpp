@@ -1,0 +1,325 @@
+#include "glmm/sparse_system.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace margmix {
+
+SparseSystem::SparseSystem(const GroupedDesign& design, const SparsePlan& plan)
+    : design_(design), plan_(plan), block_column_(design.q()), V_(design.q(), design.X.rows()) {
+  for (Index a = 0; a < plan.q1(); ++a) block_column_[plan.columns1[a]] = static_cast<int>(a);
+  for (Index c = 0; c < plan.q2(); ++c)
+    block_column_[plan.columns2[c]] = static_cast<int>(plan.q1() + c);
+  A11_inverse_.resize(plan.q1() * plan.size1());
+  B_.resize(plan.q1() * static_cast<Index>(plan.near.size()));
+  C_.resize(B_.size());
+  A22_below_.resize(static_cast<Index>(plan.A22.row.size()));
+}
+
+void SparseSystem::set_Lambda(const MatrixXd& Lambda) {
+  const Index n = design_.X.rows();
+  V_.setZero();
+  for (Index c = 0; c < design_.q(); ++c)
+    for (Index r = c; r < design_.q(); ++r) {
+      const double l = Lambda(r, c);
+      if (l == 0) continue;
+      const double* z = design_.Z.data() + r * n;
+      const int k = block_column_[c];
+      for (Index j = 0; j < n; ++j) V_(k, j) += z[j] * l;
+    }
+}
+
+bool SparseSystem::assemble(const double* W) {
+  const Index q1 = plan_.q1(), q2 = plan_.q2();
+  A22_diagonal_ = VectorXd::Ones(plan_.size2());
+  A22_below_.setZero();
+  B_.setZero();
+  log_det11_ = 0;
+  MatrixXd A11(q1, q1);
+  const Index pairs = q2 * (q2 - 1) / 2;
+  for (Index s = 0; s < plan_.runs(); ++s) {
+    A11.setIdentity();
+    double* b = B_.data() + q1 * plan_.near_start[s];
+    for (Index j = plan_.run_start[s]; j < plan_.run_start[s + 1]; ++j) {
+      const double* v = V_.col(j).data();
+      const double w = W ? W[j] : 1.0;
+      for (Index c = 0; c < q1; ++c)
+        for (Index r = c; r < q1; ++r) A11(r, c) += v[r] * w * v[c];
+      for (Index c = 0; c < q2; ++c) {
+        const double wv = w * v[q1 + c];
+        double* column = b + q1 * plan_.local[j * q2 + c];
+        for (Index a = 0; a < q1; ++a) column[a] += wv * v[a];
+        A22_diagonal_[plan_.position[j * q2 + c]] += wv * v[q1 + c];
+      }
+      const int* pair = plan_.pair.data() + j * pairs;
+      for (Index a = 0, k = 0; a < q2; ++a)
+        for (Index d = 0; d < a; ++d, ++k) A22_below_[pair[k]] += w * v[q1 + a] * v[q1 + d];
+    }
+    double* inverse = A11_inverse_.data() + q1 * q1 * s;
+    if (q1 == 1) {
+      if (!(A11(0, 0) > 0)) return false;
+      log_det11_ += std::log(A11(0, 0));
+      inverse[0] = 1 / A11(0, 0);
+      const Index first = plan_.near_start[s], last = plan_.near_start[s + 1];
+      for (Index a = first; a < last; ++a) C_[a] = B_[a] * inverse[0];
+      continue;
+    }
+    const Eigen::LLT<MatrixXd> cholesky(A11);
+    if (cholesky.info() != Eigen::Success) return false;
+    log_det11_ += 2 * cholesky.matrixLLT().diagonal().array().log().sum();
+    Eigen::Map<MatrixXd>(inverse, q1, q1) = cholesky.solve(MatrixXd::Identity(q1, q1));
+    Eigen::Map<MatrixXd>(C_.data() + q1 * plan_.near_start[s], q1, count(s)).noalias() =
+        Eigen::Map<MatrixXd>(inverse, q1, q1) * MatrixMap(B(s), q1, count(s));
+  }
+  S_diagonal_ = A22_diagonal_;
+  for (std::size_t k = 0; k < plan_.near.size(); ++k)
+    for (Index a = 0; a < q1; ++a) S_diagonal_[plan_.near[k]] -= B_[q1 * k + a] * C_[q1 * k + a];
+  return true;
+}
+
+void SparseSystem::add_V(const VectorXd& u, VectorXd& eta) const {
+  const Index q1 = plan_.q1(), q2 = plan_.q2();
+  const double* u2 = u.data() + plan_.size1();
+  for (Index s = 0; s < plan_.runs(); ++s) {
+    const double* u1 = u.data() + s * q1;
+    for (Index j = plan_.run_start[s]; j < plan_.run_start[s + 1]; ++j) {
+      const double* v = V_.col(j).data();
+      double sum = 0;
+      for (Index a = 0; a < q1; ++a) sum += v[a] * u1[a];
+      for (Index c = 0; c < q2; ++c) sum += v[q1 + c] * u2[plan_.position[j * q2 + c]];
+      eta[j] += sum;
+    }
+  }
+}
+
+VectorXd SparseSystem::Vt(const VectorXd& x) const {
+  const Index q1 = plan_.q1(), q2 = plan_.q2();
+  VectorXd out = VectorXd::Zero(size());
+  double* out2 = out.data() + plan_.size1();
+  for (Index s = 0; s < plan_.runs(); ++s) {
+    double* out1 = out.data() + s * q1;
+    for (Index j = plan_.run_start[s]; j < plan_.run_start[s + 1]; ++j) {
+      const double* v = V_.col(j).data();
+      for (Index a = 0; a < q1; ++a) out1[a] += v[a] * x[j];
+      for (Index c = 0; c < q2; ++c) out2[plan_.position[j * q2 + c]] += v[q1 + c] * x[j];
+    }
+  }
+  return out;
+}
+
+bool SparseSystem::factor() {
+  const Index q1 = plan_.q1();
+  if (!cholesky_) cholesky_ = std::make_unique<SparseCholesky>(plan_.cholesky);
+  return cholesky_->factor([&](Index j, double* w) {
+    w[j] += A22_diagonal_[j];
+    for (int k = plan_.A22.start[j]; k < plan_.A22.start[j + 1]; ++k)
+      w[plan_.A22.row[k]] += A22_below_[k];
+    for (int k = plan_.owner_start[j]; k < plan_.owner_start[j + 1]; ++k) {
+      const Index s = plan_.owner_run[k], own = plan_.owner_local[k], last = count(s);
+      const int* to = near(s);
+      if (q1 == 1) {
+        const double* b = B(s);
+        const double c = C(s)[own];
+        for (Index i = own; i < last; ++i) w[to[i]] -= b[i] * c;
+        continue;
+      }
+      const double* c = C(s) + q1 * own;
+      for (Index i = own; i < last; ++i) {
+        const double* b = B(s) + q1 * i;
+        double sum = 0;
+        for (Index a = 0; a < q1; ++a) sum += b[a] * c[a];
+        w[to[i]] -= sum;
+      }
+    }
+  });
+}
+
+double SparseSystem::log_det() const { return log_det11_ + cholesky_->log_det(); }
+
+VectorXd SparseSystem::reduce(const VectorXd& f) const {
+  const Index q1 = plan_.q1();
+  VectorXd out = f.tail(plan_.size2());
+  for (Index s = 0; s < plan_.runs(); ++s) {
+    const double* f1 = f.data() + s * q1;
+    for (Index i = 0; i < count(s); ++i) {
+      const double* c = C(s) + q1 * i;
+      double sum = 0;
+      for (Index a = 0; a < q1; ++a) sum += c[a] * f1[a];
+      out[near(s)[i]] -= sum;
+    }
+  }
+  return out;
+}
+
+VectorXd SparseSystem::expand(const VectorXd& f, const VectorXd& x2) const {
+  const Index q1 = plan_.q1();
+  VectorXd out(size());
+  out.tail(plan_.size2()) = x2;
+  for (Index s = 0; s < plan_.runs(); ++s) {
+    const double* inverse = A11_inverse_.data() + q1 * q1 * s;
+    for (Index a = 0; a < q1; ++a) {
+      double sum = 0;
+      for (Index b = 0; b < q1; ++b) sum += inverse[a + q1 * b] * f[s * q1 + b];
+      for (Index i = 0; i < count(s); ++i) sum -= C(s)[q1 * i + a] * x2[near(s)[i]];
+      out[s * q1 + a] = sum;
+    }
+  }
+  return out;
+}
+
+VectorXd SparseSystem::solve(const VectorXd& f) const {
+  VectorXd x2 = reduce(f);
+  cholesky_->solve(x2);
+  return expand(f, x2);
+}
+
+void SparseSystem::schur_product(const double* x, double* out) const {
+  const Index q1 = plan_.q1(), size2 = plan_.size2();
+  for (Index j = 0; j < size2; ++j) out[j] = A22_diagonal_[j] * x[j];
+  for (Index j = 0; j < size2; ++j)
+    for (int k = plan_.A22.start[j]; k < plan_.A22.start[j + 1]; ++k) {
+      out[plan_.A22.row[k]] += A22_below_[k] * x[j];
+      out[j] += A22_below_[k] * x[plan_.A22.row[k]];
+    }
+  for (Index s = 0; s < plan_.runs(); ++s)
+    for (Index a = 0; a < q1; ++a) {
+      const double *b = B(s) + a, *c = C(s) + a;
+      const int* to = near(s);
+      double sum = 0;
+      for (Index i = 0; i < count(s); ++i) sum += c[q1 * i] * x[to[i]];
+      for (Index i = 0; i < count(s); ++i) out[to[i]] -= b[q1 * i] * sum;
+    }
+}
+
+VectorXd SparseSystem::solve_iteratively(const VectorXd& f, double tolerance,
+                                         bool* definite) const {
+  VectorXd r = reduce(f), x = VectorXd::Zero(r.size()), Sp(r.size());
+  if (definite) *definite = *definite && (S_diagonal_.array() > 0).all();
+  const VectorXd precondition = S_diagonal_.cwiseMax(1e-8).cwiseInverse();
+  VectorXd z = precondition.cwiseProduct(r), p = z;
+  double rz = r.dot(z);
+  const double goal = tolerance * tolerance * rz;
+  for (iterations_ = 0; iterations_ < 1000 && rz > goal && rz > 0; ++iterations_) {
+    schur_product(p.data(), Sp.data());
+    const double curvature = p.dot(Sp);
+    if (!(curvature > 0)) {
+      if (definite) *definite = false;
+      break;
+    }
+    const double alpha = rz / curvature;
+    x += alpha * p;
+    r -= alpha * Sp;
+    z = precondition.cwiseProduct(r);
+    const double next = r.dot(z);
+    p = z + (next / rz) * p;
+    rz = next;
+  }
+  return expand(f, x);
+}
+
+void SparseSystem::invert() { cholesky_->invert(); }
+
+// Q = S^-1 on the neighbours of run s, G = A11^-1 B Q, and the block of A^-1 of the run itself.
+void SparseSystem::local_inverse(Index s, MatrixXd& Q, MatrixXd& G, MatrixXd& inverse11) const {
+  const Index q1 = plan_.q1(), m = count(s);
+  Q.resize(m, m);
+  cholesky_->inverse(near(s), m, Q);
+  const MatrixMap C_s(C(s), q1, m);
+  G.resize(q1, m);
+  G.noalias() = C_s.lazyProduct(Q);
+  inverse11 = MatrixMap(A11_inverse_.data() + q1 * q1 * s, q1, q1);
+  inverse11 += G.lazyProduct(C_s.transpose());
+}
+
+double SparseSystem::inverse_quadratic(Index run, const VectorXd& v1, const std::vector<int>& at,
+                                       const VectorXd& v2) const {
+  const Index q1 = plan_.q1(), m = run < 0 ? 0 : count(run);
+  double value = 0;
+  VectorXd r(m);  // v2 - B'A11^-1 v1 on the neighbours of the run
+  if (run >= 0) {
+    value = v1.dot(MatrixMap(A11_inverse_.data() + q1 * q1 * run, q1, q1) * v1);
+    r = -(MatrixMap(C(run), q1, m).transpose() * v1);
+  }
+  bool inside = run >= 0;
+  for (std::size_t k = 0; k < at.size() && inside; ++k) {
+    const int* place = std::lower_bound(near(run), near(run) + m, at[k]);
+    inside = place != near(run) + m && *place == at[k];
+    if (inside) r[place - near(run)] += v2[k];
+  }
+  if (inside) {
+    MatrixXd Q(m, m);
+    cholesky_->inverse(near(run), m, Q);
+    return value + r.dot(Q * r);
+  }
+  VectorXd f = VectorXd::Zero(plan_.size2());
+  if (run >= 0)
+    for (Index i = 0; i < m; ++i) f[near(run)[i]] -= MatrixMap(C(run), q1, m).col(i).dot(v1);
+  for (std::size_t k = 0; k < at.size(); ++k) f[at[k]] += v2[k];
+  VectorXd x = f;
+  cholesky_->solve(x);
+  return value + f.dot(x);
+}
+
+std::vector<MatrixXd> SparseSystem::variance_blocks() const {
+  std::vector<MatrixXd> out;
+  for (std::size_t k = 0; k < design_.groups.size(); ++k) {
+    const Group& group = design_.groups[k];
+    MatrixXd blocks(group.q() * group.q(), group.levels);
+    if (static_cast<int>(k) == plan_.big) {
+      MatrixXd Q, G, inverse11;
+      for (Index s = 0; s < plan_.runs(); ++s) {
+        local_inverse(s, Q, G, inverse11);
+        blocks.col(plan_.run_level[s]) = Eigen::Map<VectorXd>(inverse11.data(), inverse11.size());
+      }
+    } else {
+      // The effects of one level share rows, so all their pairs are in the pattern.
+      std::vector<int> at(group.q()), by(group.q());
+      MatrixXd Q(group.q(), group.q());
+      for (Index l = 0; l < group.levels; ++l) {
+        const int* place = plan_.places[k].data() + l * group.q();
+        for (Index c = 0; c < group.q(); ++c) by[c] = static_cast<int>(c);
+        std::sort(by.begin(), by.end(), [&](int a, int b) { return place[a] < place[b]; });
+        for (Index c = 0; c < group.q(); ++c) at[c] = place[by[c]];
+        cholesky_->inverse(at.data(), group.q(), Q);
+        for (Index c = 0; c < group.q(); ++c)
+          for (Index r = 0; r < group.q(); ++r) blocks(by[r] + group.q() * by[c], l) = Q(r, c);
+      }
+    }
+    out.push_back(std::move(blocks));
+  }
+  return out;
+}
+
+std::vector<MatrixXd> SparseSystem::split(const VectorXd& u) const {
+  std::vector<MatrixXd> out;
+  for (std::size_t k = 0; k < design_.groups.size(); ++k) {
+    const Group& group = design_.groups[k];
+    MatrixXd part(group.levels, group.q());
+    for (Index l = 0; l < group.levels; ++l)
+      for (Index c = 0; c < group.q(); ++c)
+        if (static_cast<int>(k) == plan_.big) {
+          part(plan_.run_level[l], c) = u[l * group.q() + c];
+        } else {
+          part(l, c) = u[plan_.size1() + plan_.places[k][l * group.q() + c]];
+        }
+    out.push_back(std::move(part));
+  }
+  return out;
+}
+
+VectorXd SparseSystem::join(const std::vector<MatrixMap>& u) const {
+  VectorXd out(size());
+  for (std::size_t k = 0; k < design_.groups.size(); ++k) {
+    const Group& group = design_.groups[k];
+    for (Index l = 0; l < group.levels; ++l)
+      for (Index c = 0; c < group.q(); ++c)
+        if (static_cast<int>(k) == plan_.big) {
+          out[l * group.q() + c] = u[k](plan_.run_level[l], c);
+        } else {
+          out[plan_.size1() + plan_.places[k][l * group.q() + c]] = u[k](l, c);
+        }
+  }
+  return out;
+}
+
+}  // namespace margmix

@@ -1,0 +1,117 @@
+// A = I + V'WV for several grouping factors, V = Z Lambda, in blocks
+//
+//   A = [ A11  B ]     A11 block-diagonal by levels of the largest factor (q1 x q1 each),
+//       [ B'  A22]     S = A22 - B'A11^-1 B its Schur complement.
+//
+// Everything is done on S: solves by its factor or by conjugate gradients, log|A| = log|A11| +
+// log|S|, and the entries of A^-1 that a row's effects need from the entries of S^-1 on its
+// pattern. Vectors of random effects u are in the order of elimination: size1 effects by run, then
+// block 2.
+#pragma once
+
+#include <memory>
+
+#include "design/groups.hpp"
+
+namespace margmix {
+
+class SparseSystem {
+ public:
+  SparseSystem(const GroupedDesign& design, const SparsePlan& plan);
+
+  void set_Lambda(const MatrixXd& Lambda);
+  // A for the weights W (n). False if a block of A11 is not positive definite.
+  bool assemble(const double* W);
+
+  const GroupedDesign& design() const { return design_; }
+  const SparsePlan& plan() const { return plan_; }
+  Index size() const { return plan_.size(); }
+
+  // Position in u of the effect that column c of Z has in row j of run s.
+  Index at(Index j, Index s, Index c) const {
+    const int k = block_column_[c];
+    return k < plan_.q1() ? s * plan_.q1() + k
+                          : plan_.size1() + plan_.position[j * plan_.q2() + k - plan_.q1()];
+  }
+  double V(Index j, Index c) const { return V_(block_column_[c], j); }
+
+  void add_V(const VectorXd& u, VectorXd& eta) const;  // eta += V u
+  VectorXd Vt(const VectorXd& x) const;                // V'x
+
+  // Exact solutions: factor S (false if A is not positive definite), then solve.
+  bool factor();
+  double log_det() const;
+  VectorXd solve(const VectorXd& f) const;  // A^-1 f
+
+  // A^-1 f by conjugate gradients on S with its diagonal as preconditioner. `definite` turns false
+  // where a direction of negative curvature is met.
+  VectorXd solve_iteratively(const VectorXd& f, double tolerance, bool* definite) const;
+  int iterations() const { return iterations_; }
+
+  // visit(j, s, y): y (q, by column of Z) holds the entries of V_j'A^-1 at the effects of row j.
+  void invert();
+  template <class Visit>
+  void visit_rows(Visit visit) const;
+  // v'A^-1 v for a vector v with the entries v1 in run `run` (-1: none) and v2 at the positions
+  // `at` of block 2. Needs invert(); pairs outside the pattern are solved for.
+  double inverse_quadratic(Index run, const VectorXd& v1, const std::vector<int>& at,
+                           const VectorXd& v2) const;
+  // Blocks of A^-1 for each level of each factor: q_k * q_k x levels.
+  std::vector<MatrixXd> variance_blocks() const;
+
+  // u by factor (levels x q_k) and back.
+  std::vector<MatrixXd> split(const VectorXd& u) const;
+  VectorXd join(const std::vector<MatrixMap>& u) const;
+
+ private:
+  friend class StochasticInverse;
+  using RowsMajor = Eigen::Matrix<double, Dynamic, Dynamic>;  // q x n: a column per row of the data
+  void schur_product(const double* x, double* out) const;
+  VectorXd reduce(const VectorXd& f) const;  // f2 - B'A11^-1 f1
+  VectorXd expand(const VectorXd& f, const VectorXd& x2) const;
+  Index count(Index s) const { return plan_.near_start[s + 1] - plan_.near_start[s]; }
+  const int* near(Index s) const { return plan_.near.data() + plan_.near_start[s]; }
+  const double* B(Index s) const { return B_.data() + plan_.q1() * plan_.near_start[s]; }
+  const double* C(Index s) const { return C_.data() + plan_.q1() * plan_.near_start[s]; }
+  void local_inverse(Index s, MatrixXd& Q, MatrixXd& G, MatrixXd& inverse11) const;
+
+  const GroupedDesign& design_;
+  const SparsePlan& plan_;
+  std::vector<int> block_column_;  // column of Z -> row of V_
+  RowsMajor V_;                    // q x n: columns of block 1, then of block 2
+  VectorXd A11_inverse_;           // q1 x q1 for each run
+  double log_det11_ = 0;
+  VectorXd B_, C_;  // q1 x count(s) for each run: B and A11^-1 B
+  VectorXd A22_diagonal_, A22_below_, S_diagonal_;
+  std::unique_ptr<SparseCholesky> cholesky_;
+  mutable int iterations_ = 0;
+};
+
+template <class Visit>
+void SparseSystem::visit_rows(Visit visit) const {
+  const Index q1 = plan_.q1(), q2 = plan_.q2();
+  MatrixXd Q, G, inverse11;
+  VectorXd y(q1 + q2);
+  for (Index s = 0; s < plan_.runs(); ++s) {
+    local_inverse(s, Q, G, inverse11);
+    for (Index j = plan_.run_start[s]; j < plan_.run_start[s + 1]; ++j) {
+      const double* v = V_.col(j).data();
+      const int* local = plan_.local.data() + j * q2;
+      for (Index a = 0; a < q1; ++a) {
+        double sum = 0;
+        for (Index b = 0; b < q1; ++b) sum += inverse11(b, a) * v[b];
+        for (Index c = 0; c < q2; ++c) sum -= v[q1 + c] * G(a, local[c]);
+        y[plan_.columns1[a]] = sum;
+      }
+      for (Index c = 0; c < q2; ++c) {
+        double sum = 0;
+        for (Index a = 0; a < q1; ++a) sum -= v[a] * G(a, local[c]);
+        for (Index d = 0; d < q2; ++d) sum += v[q1 + d] * Q(local[d], local[c]);
+        y[plan_.columns2[c]] = sum;
+      }
+      visit(j, s, y.data());
+    }
+  }
+}
+
+}  // namespace margmix

@@ -1,0 +1,61 @@
+// Cholesky factor of a sparse symmetric matrix S = LL' with a sparse head and a dense tail, and the
+// entries of S^-1 on the pattern of L.
+//
+// Minimum degree ordering leaves the fill for the last columns, which become dense: they are held
+// and factored as one dense matrix, at several times the speed of sparse columns. The head is a
+// left-looking factorisation by columns. Entries of the inverse follow by the recursion of
+// Takahashi, Fagan & Chen (1973), last column first, from the dense inverse of the tail.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "core/types.hpp"
+
+namespace margmix {
+
+// Pattern of a symmetric matrix: rows below the diagonal, by column, ascending.
+struct Pattern {
+  std::vector<int> start, row;
+  Index size() const { return static_cast<Index>(start.size()) - 1; }
+};
+
+// Approximate minimum degree: new position of each row and column.
+std::vector<int> minimum_degree(const Pattern& S);
+
+struct CholeskyPlan {
+  Index size = 0, head = 0;
+  Pattern L;         // pattern of the head columns
+  double flops = 0;  // multiplications of a factorisation
+};
+
+// For a matrix that is already in the order of elimination.
+CholeskyPlan plan_cholesky(const Pattern& S);
+
+class SparseCholesky {
+ public:
+  explicit SparseCholesky(const CholeskyPlan& plan);
+
+  // fill(j, w) adds column j of S, from the diagonal down, to the zero vector w (size entries).
+  // False if S is not positive definite.
+  bool factor(const std::function<void(Index, double*)>& fill);
+  double log_det() const;
+  void solve(Eigen::Ref<VectorXd> b) const;
+
+  // Entries of S^-1 on the pattern of L; afterwards inverse() may be called.
+  void invert();
+  // The symmetric block of S^-1 for ascending positions `at`, all pairs of which are in the
+  // pattern.
+  void inverse(const int* at, Index count, Eigen::Ref<MatrixXd> out) const;
+
+ private:
+  void invert_head_column(Index j, double* l, double* sum);
+
+  const CholeskyPlan& plan_;
+  VectorXd diagonal_, below_;                  // L, head columns
+  MatrixXd tail_;                              // L of the tail
+  VectorXd inverse_diagonal_, inverse_below_;  // S^-1, head columns
+  MatrixXd inverse_tail_;
+};
+
+}  // namespace margmix
