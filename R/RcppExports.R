@@ -97,6 +97,10 @@ standardize_ <- function(rows, parameters, family) {
     .Call(`_margmix_standardize_`, rows, parameters, family)
 }
 
+corrected_influence_ <- function(pieces, type, directions) {
+    .Call(`_margmix_corrected_influence_`, pieces, type, directions)
+}
+
 marginal_projection_ <- function(rows, family, variance, start) {
     .Call(`_margmix_marginal_projection_`, rows, family, variance, start)
 }

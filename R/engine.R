@@ -166,28 +166,6 @@ engine_population_mean <- function(eta, s, family) {
   )
 }
 
-#' Sums over target rows under one setting of the exposure
-#'
-#' @param rows A list: `X`, `Z` (n x q; q = 0 for a marginal model), `offset`, `weight`, `group`
-#'   (1 to `groups`, `NA` leaves a row out), `groups`, `cluster` (1 to `clusters`), `clusters`.
-#' @param beta p coefficients.
-#' @param Lambda q x q, with the free entries `theta_row`, `theta_col` (0-based).
-#' @return A list, with G groups and m clusters: `weight`, `mean` (G: the sums of w and of w m(eta,
-#'   s)), `d_beta` (p x G), `d_theta` (n_theta x G), `cluster_weight`, `cluster_mean` (m x G).
-#' @noRd
-engine_standardize <- function(rows, beta, Lambda, theta_row, theta_col, family) {
-  rows$group <- as.integer(rows$group) - 1L
-  rows$group[is.na(rows$group)] <- -1L
-  rows$cluster <- as.integer(rows$cluster) - 1L
-  storage.mode(rows$X) <- storage.mode(rows$Z) <- storage.mode(Lambda) <- "double"
-  for (name in c("offset", "weight")) rows[[name]] <- as.double(rows[[name]])
-  parameters <- list(
-    beta = as.double(beta), Lambda = Lambda, theta_row = as.integer(theta_row),
-    theta_col = as.integer(theta_col)
-  )
-  standardize_(rows, parameters, marginal_family(family))
-}
-
 #' Log-likelihood at the fitted parameters under another rule
 #' @noRd
 engine_loglik_at <- function(fit, K) {

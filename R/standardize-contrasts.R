@@ -81,24 +81,20 @@ contrast_maps <- function(contrasts, means, cells, settings) {
 
 #' Tables of means and contrasts
 #'
-#' @return A list: `means`, `contrasts` (data frames), `vcov_means`, `vcov_contrasts`.
+#' @param maps,variance From [contrast_maps()] and [standardization_variance()].
+#' @return A list: `means`, `contrasts` (data frames), `vcov_means`, `vcov_contrasts`, and
+#'   `vcov_means_fixed`, which leaves out the sampling of covariates.
 #' @noRd
-standardization_tables <- function(fit, means, pieces, target, settings, cells, subgroups,
-                                   options) {
-  covariance <- means_vcov(means, pieces, target, options$covariates)
-  maps <- contrast_maps(options$contrast, means, cells, settings)
-  count <- nrow(cells$index)
-  df <- standardization_df(fit, means, pieces, covariance, maps, options)
-  vcov_contrasts <- maps$map %*% covariance$vcov %*% t(maps$map)
-  labels <- list(
-    means = mean_labels(cells, settings, subgroups),
-    contrasts = contrast_labels(maps$rows, settings, subgroups)
-  )
+standardization_tables <- function(means, maps, variance, settings, cells, subgroups, options) {
+  V <- variance[[options$covariates]]
+  df_means <- chosen_degrees(variance$df[[paste0("means_", options$covariates)]], options$df)
+  df_contrasts <- chosen_degrees(variance$df$contrasts, options$df)
+  vcov_contrasts <- maps$map %*% V %*% t(maps$map)
   means_table <- as_table(c(
     cell_columns(cells$index$subgroup, subgroups),
     if (length(cells$sets) > 1L) list(rows = cells$sets[cells$index$set]),
     list(level = settings$labels[cells$index$setting], weight = means$weight),
-    estimate_table(means$estimate, covariance$vcov, df$means, options$level, FALSE)
+    estimate_table(means$estimate, V, df_means, options$level, FALSE)
   ))
   means_table$statistic <- means_table$p.value <- NULL # a mean of zero is no hypothesis
   contrasts_table <- as_table(c(
@@ -107,26 +103,20 @@ standardization_tables <- function(fit, means, pieces, target, settings, cells, 
       contrast = maps$rows$contrast, level = settings$labels[maps$rows$setting],
       reference = settings$labels[settings$reference]
     ),
-    estimate_table(maps$rows$estimate, vcov_contrasts, df$contrasts, options$level,
+    estimate_table(maps$rows$estimate, vcov_contrasts, df_contrasts, options$level,
       maps$rows$contrast != "difference")
   ))
+  names <- mean_labels(cells, settings, subgroups)
   list(
-    means = means_table, contrasts = contrasts_table,
-    vcov_means = named_square(covariance$vcov, labels$means),
-    vcov_contrasts = named_square(vcov_contrasts, labels$contrasts)
+    means = means_table, contrasts = contrasts_table, vcov_means = named_square(V, names),
+    vcov_contrasts = named_square(vcov_contrasts, contrast_labels(maps$rows, settings, subgroups)),
+    vcov_means_fixed = named_square(variance$fixed, names), map = maps$map
   )
 }
 
 # NaN where one cluster alone determines an estimate, whatever the rule.
-standardization_df <- function(fit, means, pieces, covariance, maps, options) {
-  count <- length(means$estimate)
-  both <- satterthwaite_df(fit, pieces, means$jacobian, rbind(diag(count), maps$map))
-  if (is.numeric(options$df)) both <- ifelse(is.nan(both), NaN, options$df)
-  level <- both[seq_len(count)]
-  if (!is.numeric(options$df)) {
-    level <- welch_df(level, covariance$parameter, covariance$sampling, means$share)
-  }
-  list(means = level, contrasts = both[-seq_len(count)])
+chosen_degrees <- function(df, given) {
+  if (is.numeric(given)) ifelse(is.nan(df), NaN, given) else df
 }
 
 cell_columns <- function(subgroup, subgroups) {

@@ -90,34 +90,37 @@ refuse_without_clusters <- function(what) {
 #'   cluster) / sum w; `share` (m x T), the clusters' shares of the weight.
 #' @noRd
 standardized_means <- function(fit, target, settings, cells, weight, random_effects) {
-  parameters <- standardize_parameters(fit, random_effects)
-  cluster <- target$cluster %||% rep(1L, target$n)
-  labels <- if (is.null(target$cluster)) 1L else length(target$levels)
+  if (random_effects == "eb") return(eb_means(fit, target, settings, cells, weight))
+  integrate <- random_effects == "integrate" && !is.null(fit$Lambda)
+  beta <- fit$coefficients[!fit$design$aliased]
+  shared <- shared_part(target, cells, weight)
+  used <- !is.na(cells$group) & weight > 0
   sums <- lapply(seq_along(settings$labels), function(k) {
     setting <- lapply(unclass(settings$values)[settings$exposure], `[`, k)
-    rows <- counterfactual_design(fit, target, setting)
-    if (random_effects == "eb") {
-      rows$offset <- rows$offset + eb_predictor(fit, rows, target)
-    }
-    if (random_effects != "integrate") rows$Z <- matrix(0, target$n, 0L)
+    rows <- counterfactual_design(fit, target, setting, used)
+    if (!integrate) return(standardize_marginal(rows, shared, beta, fit$family))
     engine_standardize(
-      c(rows, list(
-        weight = weight, group = cells$group, groups = cells$count, cluster = cluster,
-        clusters = labels
-      )),
-      parameters$beta, parameters$Lambda, parameters$theta_row, parameters$theta_col, fit$family
+      c(rows, shared), beta, fit$Lambda, fit$design$theta_row, fit$design$theta_col, fit$family
     )
   })
-  collect_means(sums, cells$index, length(fit$beta), length(fit$design$theta_row))
+  collect_means(sums, cells$index, length(beta), length(fit$design$theta_row))
 }
 
-standardize_parameters <- function(fit, random_effects) {
-  beta <- fit$coefficients[!fit$design$aliased]
-  if (random_effects != "integrate") {
-    none <- integer()
-    return(list(beta = beta, Lambda = matrix(0, 0L, 0L), theta_row = none, theta_col = none))
-  }
-  c(list(beta = beta, Lambda = fit$Lambda), fit$design[c("theta_row", "theta_col")])
+# What the settings have in common.
+shared_part <- function(target, cells, weight) {
+  list(
+    weight = as.double(weight),
+    group = replace(cells$group, is.na(cells$group), 0L) - 1L, groups = cells$count,
+    cluster = (target$cluster %||% rep(1L, target$n)) - 1L,
+    clusters = max(length(target$levels), 1L)
+  )
+}
+
+# Without random effects to integrate over.
+standardize_marginal <- function(rows, shared, beta, family) {
+  rows$Z <- matrix(0, nrow(rows$X), 0L)
+  none <- integer()
+  engine_standardize(c(rows, shared), beta, matrix(0, 0L, 0L), none, none, family)
 }
 
 collect_means <- function(sums, index, p, n_theta) {

@@ -12,6 +12,7 @@
 #' @param x,object A result of [marginal_standardization()].
 #' @param digits Significant digits.
 #' @param what `"contrasts"`, `"means"`, or for `as.data.frame()` and `plot()` also `"both"`.
+#' @param covariates Of `vcov()`: `"fixed"` to leave out the sampling of covariates.
 #' @param parm Names or numbers of the rows that are wanted.
 #' @param level,conf.level Confidence level; by default that of the result.
 #' @param conf.int `FALSE` to leave out the limits.
@@ -139,9 +140,19 @@ print.summary.margmix_standardization <- function(x, digits = max(3L, getOption(
 
 #' @rdname print.margmix_standardization
 #' @export
-vcov.margmix_standardization <- function(object, what = c("contrasts", "means"), ...) {
+vcov.margmix_standardization <- function(object, what = c("contrasts", "means"),
+                                         covariates = object$options$covariates, ...) {
   what <- one_of(what, c("contrasts", "means"), "what")
-  object[[paste0("vcov_", what)]]
+  covariates <- one_of(covariates, c("sampled", "fixed"), "covariates")
+  V <- object[[paste0("vcov_", what)]]
+  if (covariates == object$options$covariates) return(V)
+  if (covariates == "sampled") {
+    abort("argument", "The result must have been computed with covariates = \"sampled\".",
+      given = "covariates = \"fixed\""
+    )
+  }
+  fixed <- object$vcov_means_fixed
+  if (what == "means") fixed else named_square(object$map %*% fixed %*% t(object$map), rownames(V))
 }
 
 #' @rdname print.margmix_standardization

@@ -7,7 +7,7 @@
 #'
 #' @return A list:
 #' * `frame`: every variable of the model, evaluated, factors with the levels of the fit;
-#' * `variables`: for each column of the frame that is not the response the call that gives it;
+#' * `variables`: for each covariate (and offset) in the frame the call that gives it;
 #' * `raw(name)`: a variable as it is in the data, or `NULL`;
 #' * `n`, `weight` (n), `cluster` (n positions in `levels`, or `NULL`), `levels`, and `known`: the
 #'   position of each of the clusters among those of the fit, `NA` if it is new;
@@ -33,12 +33,12 @@ fit_target <- function(fit) {
   )
 }
 
-new_target <- function(fit, newdata, settings_for) {
+new_target <- function(fit, newdata, settings) {
   random <- if (inherits(fit, "margmix_glmm")) "Z" else FALSE
   newdata <- as_newdata(newdata)
   # The exposure is set, so it need not be there.
-  for (name in setdiff(names(settings_for), names(newdata))) {
-    newdata[[name]] <- rep(settings_for[[name]][1L], nrow(newdata))
+  for (name in setdiff(settings$exposure, names(newdata))) {
+    newdata[[name]] <- rep(settings$values[[name]][1L], nrow(newdata))
   }
   frame <- newdata_frame(fit, newdata, random)
   missing <- names(frame)[vapply(frame, anyNA, NA)]
@@ -88,7 +88,8 @@ frame_calls <- function(fit) {
   whole <- attr(fit$frame$frame, "terms")
   calls <- as.list(attr(whole, "predvars") %||% attr(whole, "variables"))[-1L]
   names(calls) <- part_variables(whole)
-  if (attr(whole, "response") > 0L) calls <- calls[-attr(whole, "response")]
+  parts <- c(list(fit$frame$terms_fixed), fit$frame$terms_random)
+  calls <- calls[unique(unlist(lapply(parts, part_covariates)))]
   if (!is.null(fit$frame$offset_call)) calls[["(offset)"]] <- fit$frame$offset_call
   calls
 }
@@ -134,10 +135,12 @@ fit_data <- function(fit) {
 #' The design of the target rows with the exposure set
 #'
 #' @param setting A list of one value for each exposure.
+#' @param used Which rows count.
 #' @return As [frame_design()]; Z has no columns for a marginal model.
-#' @section Errors: `values`: a level that the model does not know, or a design that is not finite.
+#' @section Errors: `values`: a level that the model does not know, or a design that is not finite;
+#'   `not_estimable`.
 #' @noRd
-counterfactual_design <- function(fit, target, setting) {
+counterfactual_design <- function(fit, target, setting, used) {
   frame <- target$frame
   for (name in affected_columns(target, names(setting))) {
     frame[[name]] <- counterfactual_column(fit, target, name, setting)
@@ -146,10 +149,37 @@ counterfactual_design <- function(fit, target, setting) {
   if (is.null(rows$Z)) rows$Z <- matrix(0, target$n, 0L)
   if (!is.finite(sum(rows$X)) || !is.finite(sum(rows$Z)) || !is.finite(sum(rows$offset))) {
     abort("values", "The covariates of the model must be finite at every setting.",
-      given = paste(names(setting), "=", vapply(setting, format, ""), collapse = ", ")
+      given = setting_words(setting)
     )
   }
+  check_estimable(fit, frame, setting, used)
   rows
+}
+
+setting_words <- function(setting) {
+  paste(names(setting), "=", vapply(setting, format, ""), collapse = ", ")
+}
+
+# Aliased columns are left out of the fit. That is no loss as long as they are the combinations of
+# the others that they were at the fit; a counterfactual row may break that.
+check_estimable <- function(fit, frame, setting, used) {
+  design <- fit$design
+  aliased <- design$aliased
+  if (!any(aliased)) return(invisible())
+  random <- if (inherits(fit, "margmix_glmm")) "Z" else FALSE
+  fitted <- match_levels(sorted_frame(fit), known_levels(design, random))
+  at_fit <- part_matrix(design$terms, fitted, design$contrasts)$X
+  rule <- qr.coef(qr(at_fit[, !aliased, drop = FALSE]), at_fit[, aliased, drop = FALSE])
+  X <- part_matrix(design$terms, frame, design$contrasts)$X[used, , drop = FALSE]
+  gap <- abs(X[, aliased, drop = FALSE] - X[, !aliased, drop = FALSE] %*% rule)
+  broken <- apply(gap > 1e-7 * max(1, abs(X)), 2L, any)
+  if (!any(broken)) return(invisible())
+  abort("not_estimable", "The data must determine the mean of every target row.",
+    given = paste0(setting_words(setting), ", where ",
+      some_of(code(names(which(aliased))[broken])), " would matter but was not estimated"
+    ),
+    hint = "Leave out this setting, or the interaction, or restrict the target rows."
+  )
 }
 
 counterfactual_column <- function(fit, target, name, setting) {

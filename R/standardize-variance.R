@@ -5,36 +5,70 @@
 # (sum of w (m - mu) over the rows of the cluster) / sum of w, and n_i / N its share of the weight.
 # The second part is the sampling of covariates; for given covariates it is left out.
 
-#' What the variance of a mean takes from the fit
+#' Covariance of standardized means and degrees of freedom of what is computed from them
 #'
 #' For a mixed model u_i is the score of the marginal likelihood in (beta, theta). The correction
-#' for few clusters applies to beta; theta enters as it is. Parameters on the boundary are left out.
+#' for few clusters and the degrees of freedom concern beta; theta enters as it is. Parameters on
+#' the boundary are left out. In directions in which a cluster's information is negative its score
+#' is not corrected.
 #'
 #' @param type `"KC"`, `"MD"`, `"FG"`, `"robust"`, `"model"`, or a matrix over (beta, theta).
-#' @return A list: `type`; `V` (P x P over the columns of the Jacobian, zero on the boundary);
-#'   `scores` (m x P), corrected (not for `"model"` or a matrix); `pieces`, `bread`, for degrees of
-#'   freedom; `leverage`.
+#' @param means From [standardized_means()], T of them.
+#' @param map L x T, the contrasts as linear maps of the means.
+#' @return A list: `type`; `fixed`, `sampled` (T x T; the latter `NULL` where the target has no
+#'   clusters); `df`: a list of `means_fixed`, `means_sampled` (T), `contrasts` (L), NaN where one
+#'   cluster alone determines the estimate; `leverage` (m, or `NULL`).
 #' @noRd
-variance_pieces <- function(fit, type, random_effects) {
-  if (is.matrix(type) || inherits(type, "Matrix")) {
-    return(list(type = "given", V = given_joint_vcov(fit, as.matrix(type), random_effects)))
+standardization_variance <- function(fit, type, means, map, target, random_effects) {
+  J <- means$jacobian
+  E <- if (!is.null(target$cluster)) means$between / sqrt(pmax(1 - means$share, 0))
+  given <- is.matrix(type) || inherits(type, "Matrix")
+  if (!given) type <- one_of(type, c("KC", "MD", "FG", "robust", "model"), "vcov")
+  pieces <- if (!given && type != "model") joint_pieces(fit)
+  V <- if (given) {
+    given_joint_vcov(fit, as.matrix(type), random_effects)
+  } else {
+    joint_vcov(fit, pieces, ncol(J))
   }
-  type <- one_of(type, c("KC", "MD", "FG", "robust", "model"), "vcov")
-  V <- joint_vcov(fit)
-  if (type == "model") return(list(type = type, V = V))
-  pieces <- joint_pieces(fit)
-  corrected <- engine_corrected_scores(pieces[c("scores", "information")], type)
+  if (is.null(pieces)) return(model_variance(fit, if (given) "given" else type, V, means, E, map))
+  count <- nrow(J)
+  direction <- V %*% t(J) # P x T
+  beta <- seq_along(fit$beta)
+  influence <- engine_corrected_influence(
+    pieces, type, direction[beta, , drop = FALSE] %*% cbind(diag(count), t(map))
+  )
+  phi <- cbind(influence$scores, pieces$scores_theta) %*% direction
+  df <- influence$df[seq_len(count)]
   list(
-    type = type, V = V, scores = cbind(corrected$scores, pieces$scores_theta),
-    pieces = pieces, bread = corrected$bread, leverage = corrected$leverage
+    type = type, leverage = influence$leverage, fixed = crossprod(phi),
+    sampled = if (!is.null(E)) crossprod(joined_influence(phi, E, target$known)),
+    df = list(
+      means_fixed = df, contrasts = influence$df[-seq_len(count)],
+      means_sampled = if (!is.null(E)) welch_df(df, colSums(phi^2), colSums(E^2), means$share)
+    )
   )
 }
 
-# Model-based covariance of (beta, theta).
-joint_vcov <- function(fit) {
-  if (!inherits(fit, "margmix_glmm")) return(stats::vcov(fit, type = "model", complete = FALSE))
-  keep <- seq_len(length(fit$beta) + length(fit$theta))
-  usable_vcov(fit)[keep, keep, drop = FALSE]
+# From a covariance of the parameters: the sampling of covariates is independent of it.
+model_variance <- function(fit, type, V, means, E, map) {
+  J <- means$jacobian
+  fixed <- J %*% V %*% t(J)
+  if (!is.null(means$posterior)) fixed <- fixed + means$posterior
+  df <- between_df(fit$design)
+  means <- rep(df, nrow(J))
+  list(
+    type = type, fixed = fixed, sampled = if (!is.null(E)) fixed + crossprod(E),
+    df = list(means_fixed = means, means_sampled = means, contrasts = rep(df, nrow(map)))
+  )
+}
+
+# Model-based covariance of the first P of (beta, theta, log phi).
+joint_vcov <- function(fit, pieces, P) {
+  if (inherits(fit, "margmix_glmm")) {
+    return(usable_vcov(fit)[seq_len(P), seq_len(P), drop = FALSE])
+  }
+  B <- rowSums((pieces %||% cluster_pieces(fit))$information, dims = 2L)
+  tryCatch(chol2inv(chol(B)), error = function(e) B * NA_real_)
 }
 
 joint_pieces <- function(fit) {
@@ -64,74 +98,25 @@ given_joint_vcov <- function(fit, V, random_effects) {
     )
   }
   V[is.na(V)] <- 0 # on the boundary
-  if (!integrated && length(theta)) V <- pad_square(V, length(theta))
-  V
-}
-
-pad_square <- function(V, extra) {
-  P <- nrow(V) + extra
+  P <- length(beta) + length(theta)
   out <- matrix(0, P, P)
-  out[seq_len(nrow(V)), seq_len(nrow(V))] <- V
+  out[seq_along(wanted), seq_along(wanted)] <- V
   out
 }
 
-#' Covariance of the means and the parts it is made of
-#'
-#' @param means From [standardized_means()].
-#' @param covariates `"sampled"` or `"fixed"`.
-#' @return A list: `vcov` (T x T); `parameter`, `sampling`: the diagonals of its two parts, the
-#'   second `NULL` for fixed covariates.
-#' @noRd
-means_vcov <- function(means, pieces, target, covariates) {
-  J <- means$jacobian
-  direction <- pieces$V %*% t(J) # P x T
-  from_scores <- if (!is.null(pieces$scores)) pieces$scores %*% direction
-  parameter <- if (is.null(from_scores)) J %*% direction else crossprod(from_scores)
-  if (covariates == "fixed") return(list(vcov = parameter, parameter = diag(parameter)))
-  E <- inflated_between(means)
-  sampling <- colSums(E^2)
-  total <- if (is.null(from_scores)) {
-    parameter + crossprod(E)
-  } else {
-    crossprod(joined_influence(from_scores, E, target$known))
-  }
-  list(vcov = total, parameter = diag(parameter), sampling = sampling)
-}
-
-inflated_between <- function(means) {
-  means$between / sqrt(pmax(1 - means$share, 0))
-}
-
 # Clusters of the target by those of the fit; new ones are further rows.
-joined_influence <- function(from_scores, E, known) {
+joined_influence <- function(phi, E, known) {
   old <- !is.na(known)
-  from_scores[known[old], ] <- from_scores[known[old], ] + E[old, ]
-  rbind(from_scores, E[!old, , drop = FALSE])
+  phi[known[old], ] <- phi[known[old], ] + E[old, ]
+  rbind(phi, E[!old, , drop = FALSE])
 }
 
-# Degrees of freedom ------------------------------------------------------------------------------
-
-#' Degrees of freedom of linear combinations of the means
+#' Welch's degrees of freedom: of a mean, whose variance has a part from sampling covariates
 #'
-#' Satterthwaite, of the combination's part in beta (Bell and McCaffrey 2002).
-#'
-#' @param map L x T.
-#' @noRd
-satterthwaite_df <- function(fit, pieces, jacobian, map) {
-  if (is.null(pieces$scores)) return(rep(between_df(fit$design), nrow(map)))
-  p <- length(fit$beta)
-  direction <- pieces$V %*% t(map %*% jacobian)
-  contrasts <- solve(pieces$bread, direction[seq_len(p), , drop = FALSE])
-  engine_sandwich(pieces$pieces, pieces$type, contrasts)$df
-}
-
-#' Welch's degrees of freedom: of a level, whose variance has a part from sampling covariates
-#'
-#' v_b has the degrees of freedom df_b; v_x = sum of E~_i^2 has (sum n_i^2)^2 / sum n_i^4 - 1, at
+#' v_b has the degrees of freedom df; v_x = sum of E~_i^2 has (sum n_i^2)^2 / sum n_i^4 - 1, at
 #' least 1.
 #' @noRd
-welch_df <- function(df, parameter, sampling, share) {
-  if (is.null(sampling)) return(df)
+welch_df <- function(df, v_b, v_x, share) {
   df_x <- pmax(1, colSums(share^2)^2 / colSums(share^4) - 1)
-  (parameter + sampling)^2 / (parameter^2 / df + sampling^2 / df_x)
+  (v_b + v_x)^2 / (v_b^2 / df + v_x^2 / df_x)
 }

@@ -45,7 +45,9 @@
 #'   scores, and the degrees of freedom are clusters minus cluster-level coefficients.
 #' @section Random effects: `"integrate"` is the population. `"zero"` is a cluster whose random
 #'   effects are zero, which is not the population mean; `"eb"` the observed clusters at the modes
-#'   of their random effects. Both are there for comparison, and their print says so.
+#'   of their random effects, with a standard error that counts the uncertainty of parameters and
+#'   modes for these clusters and covariate values (`covariates = "fixed"`, `vcov = "model"`, which
+#'   are the defaults there). Both are there for comparison, and their print says so.
 #'
 #' @param fit A fit of [glmm()] or [gee()].
 #' @param exposure Name of the exposure; several names for a joint intervention.
@@ -64,7 +66,7 @@
 #' @param random_effects `"integrate"`, `"zero"` or `"eb"`; of no consequence for [gee()].
 #' @param covariates `"sampled"` or `"fixed"`. The default is `"sampled"`, and `"fixed"` for
 #'   `newdata`.
-#' @param vcov `"KC"`, `"MD"`, `"FG"`, `"robust"`, `"model"`, or a covariance matrix (for a mixed
+#' @param vcov By default `"KC"`; `"KC"`, `"MD"`, `"FG"`, `"robust"`, `"model"`, or a covariance matrix (for a mixed
 #'   model of beta and theta, as `vcov(fit, full = TRUE)`).
 #' @param df `"default"`, or a number for all (`Inf` for normal intervals).
 #' @param level Confidence level.
@@ -91,34 +93,32 @@ marginal_standardization <- function(fit, exposure = NULL, values = NULL, contra
                                      newdata = NULL, weights = NULL,
                                      average = c("individual", "cluster"),
                                      random_effects = c("integrate", "zero", "eb"),
-                                     covariates = NULL, vcov = "KC", df = "default",
+                                     covariates = NULL, vcov = NULL, df = "default",
                                      level = 0.95) {
   options <- standardization_options(
-    fit, contrast, estimand, average, random_effects, covariates, df, level, newdata
+    fit, contrast, estimand, average, random_effects, covariates, vcov, df, level, newdata
   )
-  target <- if (is.null(newdata)) {
-    fit_target(fit)
-  } else {
-    new_target(fit, newdata, as.list(values_by_name(exposure, values)))
-  }
+  target <- fit_target(fit)
+  settings <- exposure_settings(fit, exposure, values, reference, target)
+  if (!is.null(newdata)) target <- new_target(fit, newdata, settings)
   if (options$covariates == "sampled" && is.null(target$cluster)) {
     refuse_without_clusters("covariates = \"sampled\"")
   }
-  settings <- exposure_settings(fit, exposure, values, reference, target)
   weight <- target_weights(fit, target, weights)
   subgroups <- target_subgroups(target, by, settings$exposure)
   cells <- standardization_cells(settings, options$estimand, target, subgroups, weight)
   if (options$average == "cluster") weight <- equal_clusters(weight, cells$group, target)
   means <- standardized_means(fit, target, settings, cells, weight, options$random_effects)
-  pieces <- variance_pieces(fit, vcov, options$random_effects)
-  tables <- standardization_tables(
-    fit, means, pieces, target, settings, cells, subgroups, options
+  maps <- contrast_maps(options$contrast, means, cells, settings)
+  variance <- standardization_variance(
+    fit, options$vcov, means, maps$map, target, options$random_effects
   )
-  new_standardization(fit, tables, means, pieces, target, settings, cells, subgroups, options)
+  tables <- standardization_tables(means, maps, variance, settings, cells, subgroups, options)
+  new_standardization(fit, tables, means, variance, target, settings, cells, subgroups, options)
 }
 
 standardization_options <- function(fit, contrast, estimand, average, random_effects, covariates,
-                                    df, level, newdata) {
+                                    vcov, df, level, newdata) {
   if (!inherits(fit, "margmix_fit")) {
     abort("fit", "`fit` must be a fit of glmm() or gee().",
       given = paste("an object of class", class(fit)[1L])
@@ -129,32 +129,37 @@ standardization_options <- function(fit, contrast, estimand, average, random_eff
   if (!numeric_df && !identical(df, "default")) {
     abort("df", "`df` must be \"default\" or one positive number.", given = some_of(df))
   }
-  if (is.null(covariates)) covariates <- if (is.null(newdata)) "sampled" else "fixed"
+  random_effects <- one_of(random_effects, c("integrate", "zero", "eb"), "random_effects")
+  if (inherits(fit, "margmix_gee")) random_effects <- "integrate"
+  eb <- random_effects == "eb"
+  covariates <- covariates %||% if (is.null(newdata) && !eb) "sampled" else "fixed"
+  covariates <- one_of(covariates, c("sampled", "fixed"), "covariates")
+  vcov <- vcov %||% if (eb) "model" else "KC"
+  if (eb && !(identical(vcov, "model") && covariates == "fixed")) {
+    abort("argument",
+      "With random_effects = \"eb\" the SE must be covariates = \"fixed\", vcov = \"model\".",
+      given = paste0("covariates = \"", covariates, "\"", if (is.character(vcov)) {
+        paste0(", vcov = \"", vcov, "\"")
+      }), hint = "The observed clusters are no sample of themselves."
+    )
+  }
   list(
     contrast = chosen_contrasts(contrast, fit$family),
     estimand = one_of(estimand, c("ATE", "ATT", "ATU"), "estimand"),
     average = one_of(average, c("individual", "cluster"), "average"),
-    random_effects = one_of(random_effects, c("integrate", "zero", "eb"), "random_effects"),
-    covariates = one_of(covariates, c("sampled", "fixed"), "covariates"), df = df, level = level
+    random_effects = random_effects, covariates = covariates, vcov = vcov, df = df, level = level
   )
 }
 
-values_by_name <- function(exposure, values) {
-  if (is.null(values)) return(NULL)
-  if (is.list(values)) return(values)
-  one <- is.character(exposure) && length(exposure) == 1L
-  if (one) stats::setNames(list(values), exposure)
-}
-
-new_standardization <- function(fit, tables, means, pieces, target, settings, cells, subgroups,
+new_standardization <- function(fit, tables, means, variance, target, settings, cells, subgroups,
                                 options) {
-  notes <- standardization_notes(fit, tables, pieces, options)
+  notes <- standardization_notes(fit, tables, variance, options)
   structure(c(
     tables,
     list(
-      jacobian = means$jacobian, call = sys.call(-1L), exposure = settings$exposure,
+      jacobian = means$jacobian, exposure = settings$exposure,
       levels = settings$labels, reference = settings$labels[settings$reference],
-      by = names(subgroups$table), sets = cells$sets, options = options, vcov = pieces$type,
+      by = names(subgroups$table), sets = cells$sets, options = options, vcov = variance$type,
       model = class(fit)[1L], family = fit$family, group = fit$design$group,
       clusters = length(fit$design$levels), rows = target$n,
       target = if (target$sorted) "fit" else "new",
@@ -163,13 +168,13 @@ new_standardization <- function(fit, tables, means, pieces, target, settings, ce
   ), class = "margmix_standardization")
 }
 
-standardization_notes <- function(fit, tables, pieces, options) {
+standardization_notes <- function(fit, tables, variance, options) {
   contrasts <- tables$contrasts
   first <- contrasts$contrast == contrasts$contrast[1L]
   labels <- sub("^[a-z_]+: ", "", rownames(tables$vcov_contrasts)[first])
   df <- stats::setNames(contrasts$df[first], labels)
   c(
     few_clusters_notes(list(df = df, given = is.numeric(options$df))),
-    leverage_notes(fit, pieces)
+    leverage_notes(fit, variance)
   )
 }

@@ -365,6 +365,19 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// corrected_influence_
+Rcpp::List corrected_influence_(const Rcpp::List& pieces, const std::string& type, const Rcpp::NumericMatrix& directions);
+RcppExport SEXP _margmix_corrected_influence_(SEXP piecesSEXP, SEXP typeSEXP, SEXP directionsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type pieces(piecesSEXP);
+    Rcpp::traits::input_parameter< const std::string& >::type type(typeSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type directions(directionsSEXP);
+    rcpp_result_gen = Rcpp::wrap(corrected_influence_(pieces, type, directions));
+    return rcpp_result_gen;
+END_RCPP
+}
 // marginal_projection_
 Rcpp::List marginal_projection_(const Rcpp::List& rows, const Rcpp::List& family, const Rcpp::NumericVector& variance, const Rcpp::NumericVector& start);
 RcppExport SEXP _margmix_marginal_projection_(SEXP rowsSEXP, SEXP familySEXP, SEXP varianceSEXP, SEXP startSEXP) {
@@ -431,6 +444,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_influence_", (DL_FUNC) &_margmix_influence_, 2},
     {"_margmix_population_mean_", (DL_FUNC) &_margmix_population_mean_, 3},
     {"_margmix_standardize_", (DL_FUNC) &_margmix_standardize_, 3},
+    {"_margmix_corrected_influence_", (DL_FUNC) &_margmix_corrected_influence_, 3},
     {"_margmix_marginal_projection_", (DL_FUNC) &_margmix_marginal_projection_, 4},
     {"_margmix_between_variance_", (DL_FUNC) &_margmix_between_variance_, 3},
     {"_margmix_between_covariance_", (DL_FUNC) &_margmix_between_covariance_, 3},

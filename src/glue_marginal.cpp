@@ -1,6 +1,7 @@
 // Population means and standardization: convert, call, convert back.
 #include "glue.h"
 
+#include "marginal/corrected_influence.hpp"
 #include "marginal/standardize.hpp"
 
 using namespace margmix;
@@ -51,4 +52,17 @@ Rcpp::List standardize_(const Rcpp::List& rows, const Rcpp::List& parameters,
                             Rcpp::_["d_theta"] = glue::matrix(sums.d_theta),
                             Rcpp::_["cluster_weight"] = glue::matrix(sums.cluster_weight),
                             Rcpp::_["cluster_mean"] = glue::matrix(sums.cluster_mean));
+}
+
+// pieces: list(scores (p x m), information (p^2 x m)).
+// [[Rcpp::export]]
+Rcpp::List corrected_influence_(const Rcpp::List& pieces, const std::string& type,
+                                const Rcpp::NumericMatrix& directions) {
+  const CorrectedInfluence r = corrected_influence(
+      ClusterPieces(glue::matrix(pieces, "scores"), glue::matrix(pieces, "information")),
+      corrections_of(type).front(),
+      MatrixMap(directions.begin(), directions.nrow(), directions.ncol()));
+  return Rcpp::List::create(Rcpp::_["scores"] = glue::matrix(r.scores),
+                            Rcpp::_["leverage"] = glue::vector(r.leverage),
+                            Rcpp::_["df"] = glue::vector(r.df));
 }

@@ -91,3 +91,27 @@ test_that("grouped counts, proportions and single 0/1 rows give the same answer"
   r <- quiet(marginal_standardization(half, "treatment"))
   expect_equal(r$means$weight, rep(nrow(long), 2L))
 })
+
+test_that("random effects at their modes: estimates, and the variance of predictions", {
+  fit <- result_fit("respiratory")
+  r <- marginal_standardization(fit, "treat", random_effects = "eb")
+  data <- respiratory
+  at <- function(a) {
+    data$treat[] <- a
+    predict(fit, data, type = "response", random_effects = "eb", se.fit = TRUE)
+  }
+  expect_equal(r$means$estimate, c(mean(at("P")$fit), mean(at("A")$fit)), tolerance = 1e-7)
+  # one row as the target: the SE of predict()
+  one <- data[7, ]
+  single <- marginal_standardization(fit, "treat", newdata = one, random_effects = "eb")
+  expected <- vapply(c("P", "A"), function(a) {
+    one$treat[] <- a
+    predict(fit, one, type = "response", random_effects = "eb", se.fit = TRUE)$se.fit
+  }, 0)
+  expect_equal(single$means$std.error, unname(expected), tolerance = 1e-6)
+  expect_snapshot(error = TRUE, {
+    marginal_standardization(fit, "treat", random_effects = "eb", vcov = "KC")
+    one$patient <- "new"
+    marginal_standardization(fit, "treat", newdata = one, random_effects = "eb")
+  })
+})

@@ -23,6 +23,7 @@ class Satterthwaite {
   // A: the correction of each part.
   void add(const WhitenedCluster& c, const std::vector<MatrixXd>& A) {
     const Index parts = static_cast<Index>(A.size());
+    if (parts == 1) return add_one(c, A[0]);
     MatrixXd h(K_.rows(), parts);
     for (Index k = 0; k < K_.cols(); ++k) {
       for (Index a = 0; a < parts; ++a) h.col(a).noalias() = A[a].transpose() * K_.col(k);
@@ -43,7 +44,19 @@ class Satterthwaite {
   }
 
  private:
-  MatrixXd K_;
+  // One part: all contrasts at once.
+  void add_one(const WhitenedCluster& c, const MatrixXd& A) {
+    h_.noalias() = A.transpose() * K_;
+    f_.noalias() = c.S * h_;
+    for (Index k = 0; k < K_.cols(); ++k) {
+      const double d = h_.col(k).dot(f_.col(k)), g = f_.col(k).squaredNorm();
+      trace_[k] += d - g;
+      square_[k] += d * (d - 2 * g);
+      T_[k].noalias() += f_.col(k) * f_.col(k).transpose();
+    }
+  }
+
+  MatrixXd K_, h_, f_;
   VectorXd trace_, square_;
   std::vector<MatrixXd> T_;  // sum f f'
 };

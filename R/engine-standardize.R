@@ -1,0 +1,32 @@
+# Calls of the engine for standardization.
+
+#' Sums over target rows under one setting of the exposure
+#'
+#' @param rows A list: `X`, `Z` (n x q; q = 0 for a marginal model), `offset`, `weight`: doubles;
+#'   `group` (0 to `groups` - 1, -1 leaves a row out), `cluster` (0 to `clusters` - 1): integers.
+#' @param beta p coefficients.
+#' @param Lambda q x q, with the free entries `theta_row`, `theta_col` (0-based).
+#' @return A list, with G groups and m clusters: `weight`, `mean` (G: the sums of w and of w m(eta,
+#'   s)), `d_beta` (p x G), `d_theta` (n_theta x G), `cluster_weight`, `cluster_mean` (m x G).
+#' @noRd
+engine_standardize <- function(rows, beta, Lambda, theta_row, theta_col, family) {
+  parameters <- list(
+    beta = as.double(beta), Lambda = Lambda, theta_row = as.integer(theta_row),
+    theta_col = as.integer(theta_col)
+  )
+  standardize_(rows, parameters, marginal_family(family))
+}
+
+#' Corrected scores, and degrees of freedom of estimates d'u
+#'
+#' @param pieces A list: `scores` (m x p), `information` (p x p x m).
+#' @param type `"robust"`, `"KC"`, `"MD"` or `"FG"`.
+#' @param directions p x k, the columns d; c'B^-1 for a contrast c of beta.
+#' @return A list: `scores` (m x p), `leverage` (m), `df` (k).
+#' @noRd
+engine_corrected_influence <- function(pieces, type, directions) {
+  storage.mode(directions) <- "double"
+  out <- corrected_influence_(engine_pieces(pieces), type, directions)
+  out$scores <- t(out$scores)
+  out
+}

@@ -1,0 +1,98 @@
+# Bad input: classed errors that name the value.
+
+quiet <- function(expr) suppressMessages(suppressWarnings(expr))
+
+error_fit <- function() {
+  set.seed(5)
+  data <- data.frame(
+    id = rep(1:10, each = 6), drug = factor(rep(c("none", "low", "high"), 20)), dose = 1:60 / 10,
+    sex = factor(rep(c("f", "m"), 30), c("f", "m", "x")), y = rep(c(0, 1, 1, 0, 1, 0, 0), 9)[1:60]
+  )
+  data$count <- rep(c(0, 3, 1, 2), 15)
+  data
+}
+
+test_that("bad input is refused with a class and the value", {
+  data <- error_fit()
+  fit <- quiet(glmm(y ~ drug + log(dose) + (1 | id), data, binomial(), nAGQ = 5))
+  standardize <- function(...) marginal_standardization(fit, ...)
+  expect_snapshot(error = TRUE, {
+    marginal_standardization(lm(y ~ drug, data), "drug")
+    standardize()
+    standardize("smoke")
+    standardize("id")
+    standardize("drug", values = c("none", "medium"))
+    standardize("drug", values = "none")
+    standardize("drug", values = c("none", "none"))
+    standardize("drug", reference = "medium")
+    standardize("dose")
+    standardize("dose", values = c("a", "b"))
+    standardize("dose", values = c(0, 1))
+    standardize("dose", values = c(1, 2), estimand = "ATT")
+    standardize("drug", values = c("none", "low"), estimand = "effect")
+    standardize(c("drug", "dose"))
+    standardize(c("drug", "dose"), values = data.frame(drug = c("none", "low"), age = 1:2))
+    standardize("drug", by = "nothing")
+    standardize("drug", by = "drug")
+    standardize("drug", by = "sex")
+    standardize("drug", weights = c(1, 2))
+    standardize("drug", weights = "wealth")
+    standardize("drug", vcov = diag(2))
+    standardize("drug", vcov = "bootstrap")
+    standardize("drug", df = -1)
+    standardize("drug", level = 95)
+    standardize("drug", covariates = "random")
+    standardize("drug", newdata = data["dose"], covariates = "sampled")
+    standardize("drug", newdata = data["dose"], average = "cluster")
+    standardize("drug", newdata = data.frame(dose = c(1, NA)))
+    standardize("drug", newdata = data["drug"])
+    standardize("drug", contrast = "slope")
+  })
+  expect_error(standardize("smoke"), class = "margmix_error_exposure")
+  expect_error(standardize("drug", values = c("none", "medium")), class = "margmix_error_values")
+  expect_error(standardize("drug", by = "sex"), class = "margmix_error_subgroup")
+})
+
+test_that("an estimand without rows, or a contrast that means nothing, is refused", {
+  data <- error_fit()
+  data$sex <- rep(c("f", "m"), 30)
+  data$on <- as.numeric(data$sex == "m" & data$drug == "low")
+  fit <- quiet(glmm(y ~ on + sex + (1 | id), data, binomial(), nAGQ = 5))
+  expect_snapshot(error = TRUE, {
+    marginal_standardization(fit, "on", estimand = "ATT", by = "sex")
+    marginal_standardization(fit, "on", estimand = "ATT", weights = 1 - data$on)
+  })
+  counts <- quiet(glmm(count ~ drug + (1 | id), data, poisson(), nAGQ = 5))
+  lmm <- quiet(glmm(y - 0.5 ~ drug + (1 | id), data))
+  expect_snapshot(error = TRUE, {
+    marginal_standardization(counts, "drug", contrast = "odds_ratio")
+    marginal_standardization(lmm, "drug", contrast = "ratio")
+  })
+})
+
+test_that("changed data are noticed", {
+  data <- error_fit()
+  fit <- quiet(glmm(y ~ drug + log(dose) + (1 | id), data, binomial(), nAGQ = 5))
+  data$y <- 1 - data$y
+  expect_snapshot(error = TRUE, marginal_standardization(fit, "drug", by = "sex"))
+  data <- data[1:10, ]
+  expect_error(
+    marginal_standardization(fit, "dose", values = 1:2), class = "margmix_error_data_changed"
+  )
+  # what the model frame has needs no data
+  rm(data)
+  expect_s3_class(quiet(marginal_standardization(fit, "drug")), "margmix_standardization")
+})
+
+test_that("coefficients that the data do not determine are not used", {
+  data <- error_fit()
+  data$sex <- rep(c("f", "m"), 30)
+  data$y[data$sex == "m" & data$drug == "low"] <- NA
+  fit <- quiet(glmm(y ~ drug * sex + (1 | id), data, binomial(), nAGQ = 5))
+  expect_true(anyNA(coef(fit)))
+  expect_snapshot(error = TRUE, marginal_standardization(fit, "drug"))
+  expect_s3_class(
+    quiet(marginal_standardization(fit, "drug", values = c("none", "high"))),
+    "margmix_standardization"
+  )
+})

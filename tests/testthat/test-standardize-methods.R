@@ -1,0 +1,56 @@
+quiet <- function(expr) suppressMessages(suppressWarnings(expr))
+
+result <- function(...) {
+  fit <- result_fit("respiratory")
+  marginal_standardization(fit, "treat", ...)
+}
+
+test_that("prints say which question, which rows, and which standard error", {
+  expect_snapshot({
+    result()
+    summary(result(contrast = "difference"))
+    result(estimand = "ATT", by = "center", covariates = "fixed", contrast = "ratio")
+    result(random_effects = "zero", contrast = "difference", vcov = "model", df = Inf)
+    result(average = "cluster", contrast = "difference")
+    marginal_standardization(
+      gee(outcome ~ treat + age, respiratory, id = patient, family = binomial()), "treat"
+    )
+    marginal_standardization(result_fit("lmm"), "x", values = 0:1)
+  })
+})
+
+test_that("few clusters are noted", {
+  fit <- result_fit("infection")
+  expect_snapshot(marginal_standardization(fit, "treatment", contrast = "difference"))
+})
+
+test_that("the accessors agree with the tables", {
+  r <- result()
+  table <- as.data.frame(r)
+  expect_equal(table$type, c("mean", "mean", "difference", "ratio", "odds_ratio"))
+  expect_equal(unname(sqrt(diag(vcov(r)))), r$contrasts$std.error)
+  expect_equal(unname(sqrt(diag(vcov(r, "means")))), r$means$std.error)
+  expect_equal(unname(coef(r)), r$contrasts$estimate)
+  limits <- confint(r)
+  expect_equal(unname(limits), unname(as.matrix(table[c("conf.low", "conf.high")])))
+  expect_equal(colnames(limits), c("2.5 %", "97.5 %"))
+  expect_equal(rownames(confint(r, "A", level = 0.9)), "A")
+  expect_equal(
+    unname(confint(r, 4, level = 0.8)[1, ]),
+    table$estimate[4] * exp(c(-1, 1) * qt(0.9, table$df[4]) * table$std.error[4])
+  )
+  expect_equal(tidy(r), table)
+  expect_equal(tidy(r, conf.level = 0.8)$conf.low, unname(confint(r, level = 0.8)[, 1]))
+  expect_null(tidy(r, conf.int = FALSE)$conf.low)
+  expect_equal(
+    result(level = 0.8)$contrasts$conf.low, unname(confint(r, level = 0.8, what = "contrasts")[, 1])
+  )
+})
+
+test_that("plots draw", {
+  grDevices::pdf(NULL)
+  withr <- grDevices::dev.cur()
+  on.exit(grDevices::dev.off(withr))
+  expect_identical(plot(result()), result())
+  plot(result(by = "center"), "contrasts")
+})
