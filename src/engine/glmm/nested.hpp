@@ -1,0 +1,200 @@
+// The contribution of one cluster with two nested levels of random effects, by adaptive
+// Gauss-Hermite quadrature level by level (Pinheiro & Chao 2006), with its exact gradient and
+// Hessian:
+//   log|P_s| + sum_b log|P_b| + lse_k { log omega_k + (z_k'z_k - u_ak'u_ak) / 2
+//     + sum_b lse_m [ log omega_m + (z_m'z_m - u_bkm'u_bkm) / 2 + sum_j l_j(eta_km) ] },
+//   u_ak = u~_a + P_s z_k,   u_bkm = u~_b + P_b z_m + Q_b z_k,   Q_b = -P_b E_b P_s.
+// It equals the rule in all q_a + B q_b dimensions, since that sum factors.
+#pragma once
+
+#include <deque>
+
+#include "glmm/nested_tangents.hpp"
+
+namespace margmix {
+
+template <int QB, int QA>
+class NestedCluster {
+ public:
+  using Model = NestedModel<QB, QA>;
+  static constexpr int Q = Model::Q;
+  using SquareA = SquareQ<QA>;
+  using VectorA = VectorQ<QA>;
+
+  NestedCluster(const NestedDesign& design, const Family& family, const NestedRule& rule,
+                const VectorXd& psi)
+      : model_(design, family, rule, psi), mode_(model_) {}
+
+  // order 0: value; 1: gradient; 2: gradient and Hessian. `top` (q_a x clusters) and `leaf`
+  // (q_b x levels of the finer factor) are guesses of the mode.
+  Status evaluate(Index i, const MatrixXd& top, const MatrixXd& leaf, int order);
+
+  double value() const { return value_; }
+  const NestedMode<QB, QA>& mode() const { return mode_; }
+  Index first_leaf() const { return first_leaf_; }
+  void add_gradient(double* out) const;                           // P entries
+  void add_hessian(MatrixXd& H) const;                            // without log phi
+  MatrixXd beta_hessian() const;                                  // p x p
+  void store_modes(Index i, MatrixXd& top, MatrixXd& leaf) const;
+  // d (u_b, u_a) / d psi (q x P) of each leaf, after evaluate() of any order.
+  std::vector<MatrixXd> mode_tangents();
+
+  const VectorXd& rho() const { return rho_; }  // weights of the nodes of the cluster
+  MatrixXd top_nodes() const { return (mode_.P * model_.rule.top.z).colwise() + mode_.u; }
+
+ private:
+  static constexpr Index kKeptEntries = Index(1) << 22;
+
+  void attach(Index i, const MatrixXd& top, const MatrixXd& leaf);
+  void quadrature(int order);
+  void gradient(int order);
+  void hessian();
+  Nodes<Q>& nodes(Index i) { return nodes_[keep_ ? i : 0]; }
+  // Values at the nodes are kept where memory allows, otherwise computed again when needed.
+  Nodes<Q>& filled_nodes(Index i, int order) {
+    if (!keep_) nodes(i).evaluate(mode_.leaves[i].rows, mode_.leaves[i].mode, order);
+    return nodes(i);
+  }
+
+  const Model model_;
+  NestedMode<QB, QA> mode_;
+  std::deque<Nodes<Q>> nodes_;
+  bool keep_ = true;
+  Index first_leaf_ = 0;
+  double value_ = 0, log_phib_ = 0;
+  VectorXd rho_;
+  TopAdjoint<QA> adjoint_;
+  MatrixXd hessian_;  // (p + n_theta) x (p + n_theta)
+};
+
+template <int QB, int QA>
+void NestedCluster<QB, QA>::attach(Index i, const MatrixXd& top, const MatrixXd& leaf) {
+  const NestedDesign& design = model_.design;
+  first_leaf_ = design.first_leaf[i];
+  mode_.count = design.leaves_of(i);
+  mode_.u = top.col(i);
+  keep_ = design.flat.size(i) * model_.rule.both.size() <= kKeptEntries;
+  while (static_cast<Index>(mode_.leaves.size()) < mode_.count) mode_.leaves.emplace_back(model_);
+  const std::size_t wanted = keep_ ? mode_.count : 1;
+  while (nodes_.size() < wanted) nodes_.emplace_back(model_.family, model_.rule.both);
+  for (Index l = 0; l < mode_.count; ++l) {
+    mode_.leaves[l].attach(first_leaf_ + l);
+    auto& u = mode_.leaves[l].mode.u;
+    u.resize(model_.q());
+    model_.b(u) = leaf.col(design.leaf_level[first_leaf_ + l]);
+  }
+}
+
+template <int QB, int QA>
+Status NestedCluster<QB, QA>::evaluate(Index i, const MatrixXd& top, const MatrixXd& leaf,
+                                       int order) {
+  attach(i, top, leaf);
+  const Status status = mode_.find();
+  if (status != Status::ok) {
+    value_ = status == Status::not_finite ? -kInf : kNaN;
+    return status;
+  }
+  quadrature(order);
+  if (!std::isfinite(value_)) return Status::not_finite;
+  if (order >= 1) gradient(order);
+  if (order >= 2) hessian();
+  return Status::ok;
+}
+
+template <int QB, int QA>
+void NestedCluster<QB, QA>::quadrature(int order) {
+  const ProductRule& rule = model_.rule.top;
+  rho_ = rule.log_weight - 0.5 * top_nodes().colwise().squaredNorm().transpose();
+  value_ = mode_.log_det_P;
+  for (Index i = 0; i < mode_.count; ++i) {
+    rho_ += mode_.leaves[i].integrate(nodes(i), keep_ ? order : 0);
+    value_ += mode_.leaves[i].log_det_P;
+  }
+  const double most = rho_.maxCoeff();
+  rho_ = (rho_.array() - most).exp();
+  const double sum = rho_.sum();
+  rho_ /= sum;
+  value_ += most + std::log(sum);
+}
+
+template <int QB, int QA>
+void NestedCluster<QB, QA>::gradient(int order) {
+  adjoint_.start(mode_.u, mode_.P, rho_, model_.rule.top.z);
+  for (Index i = 0; i < mode_.count; ++i) {
+    mode_.leaves[i].weigh(rho_);
+    mode_.leaves[i].adjoint_of_nodes(filled_nodes(i, order), order, adjoint_.K);
+  }
+  adjoint_.information();
+  for (Index i = 0; i < mode_.count; ++i)
+    mode_.leaves[i].adjoint_of_information(adjoint_.S, adjoint_.y);
+  for (Index i = 0; i < mode_.count; ++i) mode_.leaves[i].adjoint_of_rows(adjoint_.y);
+  log_phib_ = 0;
+  if (!model_.family.has_dispersion()) return;
+  for (Index i = 0; i < mode_.count; ++i)
+    log_phib_ += mode_.leaves[i].dispersion(filled_nodes(i, 1));
+}
+
+template <int QB, int QA>
+void NestedCluster<QB, QA>::add_gradient(double* out) const {
+  const NestedDesign& design = model_.design;
+  const Index p = design.flat.p();
+  for (Index i = 0; i < mode_.count; ++i) {
+    const auto& leaf = mode_.leaves[i];
+    for (Index c = 0; c < p; ++c) {
+      const double* x = design.flat.X.data() + c * design.flat.X.rows() + leaf.first();
+      double sum = 0;
+      for (Index j = 0; j < leaf.n(); ++j) sum += x[j] * leaf.eta0b[j];
+      out[c] += sum;
+    }
+    for (Index t = 0; t < design.n_theta(); ++t)
+      out[p + t] += leaf.Lb(design.theta_row[t], design.theta_col[t]);
+  }
+  if (model_.family.has_dispersion()) out[p + design.n_theta()] += log_phib_;
+}
+
+// Directions are taken in batches, so that what is kept of them at the nodes stays in memory.
+template <int QB, int QA>
+void NestedCluster<QB, QA>::hessian() {
+  const Index P = model_.design.flat.p() + model_.design.n_theta();
+  const Index batch = std::max<Index>(
+      1, std::min(P, kKeptEntries / (mode_.count * model_.rule.both.size())));
+  hessian_.setZero(P, P);
+  for (Index i = 0; i < mode_.count; ++i) {
+    auto& leaf = mode_.leaves[i];
+    model_.family.rows(leaf.rows, leaf.mode.eta.data(), nullptr, nullptr, nullptr, leaf.F.data());
+  }
+  NestedTangents<QB, QA> tangents(model_, mode_, rho_, adjoint_);
+  for (Index from = 0; from < P; from += batch)
+    tangents.columns(from, std::min(batch, P - from),
+                     [&](Index i) -> Nodes<Q>& { return filled_nodes(i, 2); }, hessian_);
+}
+
+template <int QB, int QA>
+MatrixXd NestedCluster<QB, QA>::beta_hessian() const {
+  return hessian_.topLeftCorner(model_.design.flat.p(), model_.design.flat.p());
+}
+
+template <int QB, int QA>
+void NestedCluster<QB, QA>::add_hessian(MatrixXd& H) const {
+  H.topLeftCorner(hessian_.rows(), hessian_.cols()) += hessian_;
+}
+
+template <int QB, int QA>
+void NestedCluster<QB, QA>::store_modes(Index i, MatrixXd& top, MatrixXd& leaf) const {
+  top.col(i) = mode_.u;
+  for (Index l = 0; l < mode_.count; ++l)
+    leaf.col(model_.design.leaf_level[first_leaf_ + l]) = model_.b(mode_.leaves[l].mode.u);
+}
+
+template <int QB, int QA>
+std::vector<MatrixXd> NestedCluster<QB, QA>::mode_tangents() {
+  for (Index i = 0; i < mode_.count; ++i) {
+    auto& leaf = mode_.leaves[i];
+    model_.family.rows(leaf.rows, leaf.mode.eta.data(), leaf.mode.g.data(), leaf.mode.W.data(),
+                       leaf.T.data(), nullptr);
+  }
+  NestedTangents<QB, QA> tangents(model_, mode_, rho_, adjoint_);
+  return tangents.of_modes();
+}
+
+}  // namespace margmix

@@ -1,0 +1,7 @@
+#include "glmm/nested.hpp"
+
+namespace margmix {
+
+template class NestedCluster<Dynamic, Dynamic>;
+
+}  // namespace margmix

@@ -1,0 +1,428 @@
+// Forward tangents of the adjoint sweep of a nested cluster: columns of its Hessian. A leading d is
+// a tangent; direction d < p moves eta0 along a column of X, the others move one entry of Lambda.
+#pragma once
+
+#include "glmm/nested_mode.hpp"
+
+namespace margmix {
+
+// The part of the adjoint sweep that belongs to u_a: its prior, and sums over the leaves.
+template <int QA>
+struct TopAdjoint {
+  VectorQ<QA> s1, y;      // sum rho z; P_s'ub_a + sum_b Q_b'ub_b
+  SquareQ<QA> S2, K, S;   // sum rho z z'; adjoint of P in P'Pb; I + symtri(K)
+  VectorQ<QA> prior_u;    // of the prior: u~ + P s1
+  SquareQ<QA> prior_P;    //               u~ s1' + P S2
+
+  void start(const VectorQ<QA>& u, const SquareQ<QA>& P, const VectorXd& rho, const MatrixXd& z) {
+    s1 = z * rho;
+    S2 = z * rho.asDiagonal() * z.transpose();
+    prior_u = u + P * s1;
+    prior_P = u * s1.transpose() + P * S2;
+    K = -P.transpose() * prior_P;
+    y = -P.transpose() * prior_u;
+  }
+  void information() {
+    S = symtri(K);
+    S.diagonal().array() += 1.0;
+  }
+};
+
+template <int QB, int QA>
+class NestedTangents {
+ public:
+  using Model = NestedModel<QB, QA>;
+  static constexpr int Q = Model::Q;
+  using Square = SquareQ<Q>;
+  using Vector = VectorQ<Q>;
+  using SquareA = SquareQ<QA>;
+  using VectorA = VectorQ<QA>;
+
+  NestedTangents(const Model& model, const NestedMode<QB, QA>& mode, const VectorXd& rho,
+                 const TopAdjoint<QA>& adjoint)
+      : model_(model), mode_(mode), rho_(rho), adjoint_(adjoint) {}
+
+  // Adds columns from .. from + count - 1 of the Hessian in (beta, theta) to H. `nodes(i)` has G
+  // and W of leaf i.
+  template <class NodesOf>
+  void columns(Index from, Index count, NodesOf nodes, MatrixXd& H);
+  std::vector<MatrixXd> of_modes();  // q x P for each leaf
+
+ private:
+  // One leaf: arrays have a column, or an element, for each direction of the batch.
+  struct Part {
+    Eigen::Matrix<double, Q, Dynamic> y, du;
+    MatrixXd deta, dW, da, dmean;        // n, n, nodes, nodes of the cluster
+    MatrixXd dG;                         // n x D (1 + q): dgbar, dGam
+    std::vector<Square> dA, Y, dP, dK;
+    Eigen::Matrix<double, Q, Dynamic> rhs;
+    MatrixXd deb, deta0b;
+    std::vector<Square> dLAb, dG2;
+  };
+
+  bool in_Lambda(Index d) const { return from_ + d >= p(); }
+  Index row(Index d) const { return model_.design.theta_row[from_ + d - p()]; }
+  Index column(Index d) const { return model_.design.theta_col[from_ + d - p()]; }
+  Index p() const { return model_.design.flat.p(); }
+
+  void begin(Index from, Index count);
+  void mode_slopes(Index i);
+  void modes(Index i);
+  void weights(Index i, Nodes<Q>& nodes);
+  void top_weights();
+  void moments(Index i, Nodes<Q>& nodes);
+  void adjoints_of_P(Index i);
+  void adjoints_of_information(Index i);
+  void adjoints_of_rows(Index i, MatrixXd& H);
+
+  const Model& model_;
+  const NestedMode<QB, QA>& mode_;
+  const VectorXd& rho_;
+  const TopAdjoint<QA>& adjoint_;
+  Index from_ = 0, D_ = 0;
+  std::vector<Part> parts_;
+  Eigen::Matrix<double, QA, Dynamic> ya_, dua_;
+  std::vector<SquareA> Yaa_, dPs_, dKaa_;
+  MatrixXd da_;  // nodes of the cluster x D: tangent of log rho
+};
+
+template <int QB, int QA>
+void NestedTangents<QB, QA>::begin(Index from, Index count) {
+  from_ = from;
+  D_ = count;
+  parts_.resize(mode_.count);
+  ya_.setZero(model_.qa(), D_);
+  Yaa_.assign(D_, SquareA::Zero(model_.qa(), model_.qa()));
+  dKaa_ = dPs_ = Yaa_;
+}
+
+template <int QB, int QA>
+template <class NodesOf>
+void NestedTangents<QB, QA>::columns(Index from, Index count, NodesOf nodes, MatrixXd& H) {
+  begin(from, count);
+  for (Index i = 0; i < mode_.count; ++i) mode_slopes(i);
+  dua_ = mode_.P * ya_;
+  for (Index i = 0; i < mode_.count; ++i) modes(i);
+  for (Index d = 0; d < D_; ++d) dPs_[d] = -mode_.P * upper_half(Yaa_[d]);
+  da_.setZero(rho_.size(), D_);
+  for (Index i = 0; i < mode_.count; ++i) weights(i, nodes(i));
+  ya_.setZero();
+  top_weights();
+  for (Index i = 0; i < mode_.count; ++i) {
+    moments(i, nodes(i));
+    adjoints_of_P(i);
+  }
+  for (SquareA& dK : dKaa_) dK = symtri(dK);
+  for (Index i = 0; i < mode_.count; ++i) adjoints_of_information(i);
+  for (Index i = 0; i < mode_.count; ++i) adjoints_of_rows(i, H);
+}
+
+// A du~ = dV'g - V'W (deta0 + dV u~): the right-hand side, and y = P'rhs.
+template <int QB, int QA>
+void NestedTangents<QB, QA>::mode_slopes(Index i) {
+  const auto& leaf = mode_.leaves[i];
+  Part& part = parts_[i];
+  const Index q = model_.q(), n = leaf.n();
+  part.deta.resize(n, D_);
+  part.y.resize(q, D_);
+  for (Index d = 0; d < D_; ++d) {
+    Vector rhs = Vector::Zero(q);
+    for (Index j = 0; j < n; ++j) {
+      const double given = in_Lambda(d) ? leaf.Z(j, row(d)) * leaf.mode.u[column(d)]
+                                        : leaf.X()(j, from_ + d);
+      part.deta(j, d) = given;
+      for (Index r = 0; r < q; ++r) rhs[r] -= leaf.V(j, r) * leaf.mode.W[j] * given;
+      if (in_Lambda(d)) rhs[column(d)] += leaf.Z(j, row(d)) * leaf.mode.g[j];
+    }
+    const Vector y = leaf.mode.P.transpose() * rhs;
+    part.y.col(d) = y;
+    ya_.col(d) += model_.a(y);
+  }
+}
+
+// Tangents of the mode, of eta and W there, and of A in Y = P'dA P.
+template <int QB, int QA>
+void NestedTangents<QB, QA>::modes(Index i) {
+  const auto& leaf = mode_.leaves[i];
+  Part& part = parts_[i];
+  const Index q = model_.q(), n = leaf.n();
+  part.du.resize(q, D_);
+  part.dW.resize(n, D_);
+  part.dA.resize(D_);
+  part.Y.resize(D_);
+  for (Index d = 0; d < D_; ++d) {
+    Vector y = part.y.col(d);
+    model_.a(y) = ya_.col(d);
+    const Vector du = leaf.mode.P * y;
+    part.du.col(d) = du;
+    Square dA = Square::Zero(q, q);
+    for (Index j = 0; j < n; ++j) {
+      double deta = part.deta(j, d);
+      for (Index r = 0; r < q; ++r) deta += leaf.V(j, r) * du[r];
+      part.deta(j, d) = deta;
+      const double dW = leaf.T[j] * deta;
+      part.dW(j, d) = dW;
+      for (Index c = 0; c < q; ++c)
+        for (Index r = 0; r <= c; ++r) dA(r, c) += leaf.V(j, r) * dW * leaf.V(j, c);
+      if (!in_Lambda(d)) continue;
+      // dV has the one column `column`, equal to Z(., row)
+      const Index c = column(d);
+      const double WZ = leaf.mode.W[j] * leaf.Z(j, row(d));
+      for (Index r = 0; r < q; ++r)
+        dA(std::min(r, c), std::max(r, c)) += (r == c ? 2 : 1) * WZ * leaf.V(j, r);
+    }
+    part.dA[d] = symtri(dA);
+    part.Y[d] = leaf.mode.P.transpose() * part.dA[d] * leaf.mode.P;
+    Yaa_[d] += model_.aa(part.Y[d]);
+  }
+}
+
+// Tangents of P and of the log-integrand at the nodes; their means over the leaf's nodes.
+template <int QB, int QA>
+void NestedTangents<QB, QA>::weights(Index i, Nodes<Q>& nodes) {
+  const auto& leaf = mode_.leaves[i];
+  Part& part = parts_[i];
+  const Index q = model_.q(), qb = model_.qb(), n = leaf.n();
+  const MatrixXd& z = model_.rule.both.z;
+  const Index N = z.cols(), K = rho_.size();
+  const Index fixed = std::max<Index>(0, std::min(D_, p() - from_));
+  MatrixXd B(n, fixed + q), GB;
+  B.leftCols(fixed) = leaf.X().middleCols(std::min(from_, p() - fixed), fixed);
+  for (Index r = 0; r < q; ++r)
+    for (Index j = 0; j < n; ++j) B(j, fixed + r) = leaf.Z(j, r);
+  nodes.project(B, GB);  // N x (fixed + q)
+  const auto GZ = GB.rightCols(q);
+  const MatrixXd Pz = leaf.mode.P * z;
+  MatrixXd slope = (GZ * model_.Lambda).transpose();  // q x N: what u moves
+  slope.topRows(qb) -= Pz.topRows(qb).colwise() + model_.b(leaf.mode.u);
+  part.dP.resize(D_);
+  part.da.resize(N, D_);
+  part.dmean.resize(K, D_);
+  for (Index d = 0; d < D_; ++d) {
+    Square Y = part.Y[d];
+    model_.aa(Y) = Yaa_[d];
+    const Square dP = -leaf.mode.P * upper_half(Y);
+    part.dP[d] = dP;
+    for (Index k = 0; k < N; ++k) {
+      double da = in_Lambda(d)
+                      ? GZ(k, row(d)) * (leaf.mode.u[column(d)] + Pz(column(d), k))
+                      : GB(k, d);
+      for (Index r = 0; r < q; ++r) {
+        double du = part.du(r, d);
+        for (Index s = r; s < q; ++s) du += dP(r, s) * z(s, k);
+        da += slope(r, k) * du;
+      }
+      part.da(k, d) = std::isfinite(da) ? da : 0.0;  // a node without weight
+    }
+    // w = rho_k pi_m|k
+    const Eigen::Map<const MatrixXd> da(part.da.col(d).data(), K, N / K);
+    part.dmean.col(d) = leaf.w.cwiseProduct(da).rowwise().sum();
+    for (Index k = 0; k < K; ++k)
+      if (rho_[k] > 0) part.dmean(k, d) /= rho_[k];
+  }
+  da_ += part.dmean;
+}
+
+// Tangents of log rho; the prior's share of the adjoints of P_s and u_a.
+template <int QB, int QA>
+void NestedTangents<QB, QA>::top_weights() {
+  const MatrixXd& z = model_.rule.top.z;
+  const SquareA& P = mode_.P;
+  const MatrixXd u = (P * z).colwise() + mode_.u;
+  for (Index d = 0; d < D_; ++d) {
+    const VectorA du = dua_.col(d);
+    const MatrixXd moved = (dPs_[d] * z).colwise() + du;
+    da_.col(d) -= u.cwiseProduct(moved).colwise().sum().transpose();
+    da_.col(d).array() -= rho_.dot(da_.col(d));
+    const VectorXd drho = rho_.cwiseProduct(da_.col(d));
+    const VectorA ds1 = z * drho;
+    const SquareA dS2 = z * drho.asDiagonal() * z.transpose();
+    const VectorA prior_u = du + dPs_[d] * adjoint_.s1 + P * ds1;
+    const SquareA prior_P = du * adjoint_.s1.transpose() + mode_.u * ds1.transpose() +
+                            dPs_[d] * adjoint_.S2 + P * dS2;
+    dKaa_[d] = -dPs_[d].transpose() * adjoint_.prior_P - P.transpose() * prior_P;
+    ya_.col(d) = -P.transpose() * prior_u;
+  }
+}
+
+// Moments of g over the nodes: eta_km = eta~ + e z in every row, e = V P.
+template <int QB, int QA>
+void NestedTangents<QB, QA>::moments(Index i, Nodes<Q>& nodes) {
+  const auto& leaf = mode_.leaves[i];
+  Part& part = parts_[i];
+  const Index q = model_.q(), n = leaf.n();
+  const MatrixXd& z = model_.rule.both.z;
+  const Index N = z.cols(), K = rho_.size();
+  MatrixXd dw(N, D_ * (1 + q));
+  for (Index d = 0; d < D_; ++d) {
+    const VectorXd shift = da_.col(d) - part.dmean.col(d);
+    for (Index k = 0; k < N; ++k) {
+      const double change = leaf.w.data()[k] * (part.da(k, d) + shift[k % K]);
+      dw(k, d) = change;
+      for (Index r = 0; r < q; ++r) dw(k, D_ + d * q + r) = change * z(r, k);
+    }
+  }
+  nodes.apply(dw, part.dG);
+  // ds1 and dS2 in place of the weights, which are not needed again
+  part.da = z * dw.rightCols(D_ * q);  // q x D q
+  part.dmean = dw.rightCols(D_ * q).colwise().sum();
+  const MatrixXd& M = leaf.moments.W;
+  for (Index d = 0; d < D_; ++d)
+    for (Index j = 0; j < n; ++j) {
+      const double deta = part.deta(j, d);
+      double dgbar = part.dG(j, d) - M(j, 0) * deta;
+      for (Index r = 0; r < q; ++r) part.dG(j, D_ + d * q + r) -= M(j, 1 + r) * deta;
+      for (Index s = 0; s < q; ++s) {
+        double de = in_Lambda(d) ? leaf.Z(j, row(d)) * leaf.mode.P(column(d), s) : 0.0;
+        for (Index r = 0; r <= s; ++r) de += leaf.V(j, r) * part.dP[d](r, s);
+        dgbar -= de * M(j, 1 + s);
+        for (Index r = 0; r < q; ++r) {
+          const Index a = std::min(r, s), c = std::max(r, s);
+          part.dG(j, D_ + d * q + r) -= de * M(j, 1 + q + c * (c + 1) / 2 + a);
+        }
+      }
+      part.dG(j, d) = dgbar;
+    }
+}
+
+// Tangents of the lines of Leaf::adjoint_of_nodes().
+template <int QB, int QA>
+void NestedTangents<QB, QA>::adjoints_of_P(Index i) {
+  const auto& leaf = mode_.leaves[i];
+  Part& part = parts_[i];
+  const Index q = model_.q(), n = leaf.n();
+  part.rhs.resize(q, D_);
+  part.dK.resize(D_);
+  for (Index d = 0; d < D_; ++d) {
+    Vector rhs = Vector::Zero(q);
+    Square dPb = Square::Zero(q, q);
+    for (Index j = 0; j < n; ++j) {
+      for (Index r = 0; r < q; ++r) {
+        rhs[r] += leaf.V(j, r) * part.dG(j, d);
+        for (Index s = 0; s < q; ++s) dPb(r, s) += leaf.V(j, r) * part.dG(j, D_ + d * q + s);
+      }
+      if (!in_Lambda(d)) continue;
+      const double Z = leaf.Z(j, row(d));
+      rhs[column(d)] += Z * (leaf.moments.g[j] + leaf.eb[j]);
+      for (Index s = 0; s < q; ++s) dPb(column(d), s) += Z * leaf.moments.gz(j, s);
+    }
+    const Vector du = part.du.col(d), ds1 = part.dmean.middleCols(d * q, q).transpose();
+    const Square dS2 = part.da.middleCols(d * q, q);
+    const Square &P = leaf.mode.P, &dP = part.dP[d];
+    const Vector prior_u = du + dP * leaf.s1 + P * ds1;
+    const Square prior_P =
+        du * leaf.s1.transpose() + leaf.mode.u * ds1.transpose() + dP * leaf.S2 + P * dS2;
+    model_.b(rhs) -= model_.b(prior_u);
+    model_.b_rows(dPb) -= model_.b_rows(prior_P);
+    part.rhs.col(d) = rhs;
+    part.dK[d] = dP.transpose() * leaf.Pb + P.transpose() * dPb;
+    dKaa_[d] += model_.aa(part.dK[d]);
+  }
+}
+
+// Tangents of the lines of Leaf::adjoint_of_information().
+template <int QB, int QA>
+void NestedTangents<QB, QA>::adjoints_of_information(Index i) {
+  const auto& leaf = mode_.leaves[i];
+  Part& part = parts_[i];
+  const Index q = model_.q(), n = leaf.n();
+  const Square &P = leaf.mode.P, &L = model_.Lambda;
+  part.deb.resize(n, D_);
+  part.dLAb.resize(D_);
+  part.dG2.assign(D_, Square::Zero(q, q));
+  for (Index d = 0; d < D_; ++d) {
+    Square dS = symtri(part.dK[d]);
+    model_.aa(dS) = dKaa_[d];
+    const Square half = part.dP[d] * leaf.S * P.transpose();
+    const Square dAb = -0.5 * (half + half.transpose() + P * dS * P.transpose());
+    Square dL = Square::Zero(q, q);
+    if (in_Lambda(d)) dL(row(d), column(d)) = 1.0;
+    const Square dLAb = dL * leaf.Ab + L * dAb;
+    const Square dC = dLAb * L.transpose() + leaf.LAb * dL.transpose();
+    Vector rhs = part.rhs.col(d);
+    for (Index j = 0; j < n; ++j) {
+      double dWb = 0;
+      for (Index s = 0; s < q; ++s)
+        for (Index r = 0; r < q; ++r) {
+          const double ZZ = leaf.Z(j, r) * leaf.Z(j, s);
+          dWb += dC(r, s) * ZZ;
+          part.dG2[d](r, s) += part.dW(j, d) * ZZ;
+        }
+      const double deb = dWb * leaf.T[j] + leaf.Wb[j] * leaf.F[j] * part.deta(j, d);
+      part.deb(j, d) = deb;
+      for (Index r = 0; r < q; ++r) rhs[r] += leaf.V(j, r) * deb;
+    }
+    rhs -= part.dA[d] * leaf.b;
+    const Vector y = P.transpose() * rhs;
+    part.y.col(d) = y;
+    part.dLAb[d] = dLAb;
+    ya_.col(d) += model_.a(y);
+  }
+}
+
+// Tangents of the lines of Leaf::adjoint_of_rows().
+template <int QB, int QA>
+void NestedTangents<QB, QA>::adjoints_of_rows(Index i, MatrixXd& H) {
+  const auto& leaf = mode_.leaves[i];
+  Part& part = parts_[i];
+  const Index q = model_.q(), n = leaf.n();
+  part.deta0b.resize(n, D_);
+  for (Index d = 0; d < D_; ++d) {
+    Vector y = part.y.col(d);
+    model_.a(y) = ya_.col(d);
+    const Vector db = leaf.mode.P * y, du = part.du.col(d);
+    Vector Zdeta0b = Vector::Zero(q), Zdg = Zdeta0b;
+    Square ZdGam = Square::Zero(q, q);
+    for (Index j = 0; j < n; ++j) {
+      double dVb = in_Lambda(d) ? leaf.Z(j, row(d)) * leaf.b[column(d)] : 0.0;
+      for (Index r = 0; r < q; ++r) dVb += leaf.V(j, r) * db[r];
+      const double deta0b = part.dG(j, d) + part.deb(j, d) - part.dW(j, d) * leaf.Vb[j] -
+                            leaf.mode.W[j] * dVb;
+      part.deta0b(j, d) = deta0b;
+      for (Index r = 0; r < q; ++r) {
+        const double Z = leaf.Z(j, r);
+        Zdeta0b[r] += Z * deta0b;
+        Zdg[r] -= Z * leaf.mode.W[j] * part.deta(j, d);
+        for (Index s = 0; s < q; ++s) ZdGam(r, s) += Z * part.dG(j, D_ + d * q + s);
+      }
+    }
+    const Square dLb = Zdeta0b * leaf.mode.u.transpose() + leaf.Zeta0b * du.transpose() +
+                       ZdGam * leaf.mode.P.transpose() + leaf.ZGam * part.dP[d].transpose() +
+                       2.0 * (part.dG2[d] * leaf.LAb + leaf.G2 * part.dLAb[d]) +
+                       Zdg * leaf.b.transpose() + leaf.Zg * db.transpose();
+    for (Index t = 0; t < model_.design.n_theta(); ++t)
+      H(p() + t, from_ + d) += dLb(model_.design.theta_row[t], model_.design.theta_col[t]);
+  }
+  add_transposed_multiply(leaf.X(), part.deta0b, H.block(0, from_, p(), D_));
+}
+
+template <int QB, int QA>
+std::vector<MatrixXd> NestedTangents<QB, QA>::of_modes() {
+  const bool dispersion = model_.family.has_dispersion();
+  const Index P = p() + model_.design.n_theta() + (dispersion ? 1 : 0);
+  begin(0, p() + model_.design.n_theta());
+  for (Index i = 0; i < mode_.count; ++i) mode_slopes(i);
+  dua_ = mode_.P * ya_;
+  for (Index i = 0; i < mode_.count; ++i) modes(i);
+  std::vector<MatrixXd> out;
+  VectorA y_a = VectorA::Zero(model_.qa());  // A du~ = V'dg at fixed eta, for log phi
+  std::vector<Vector> y;
+  for (Index i = 0; i < mode_.count; ++i) {
+    const auto& leaf = mode_.leaves[i];
+    out.emplace_back(model_.q(), P);
+    out[i].leftCols(D_) = parts_[i].du;
+    if (!dispersion) continue;
+    VectorXd g_phi(leaf.n());
+    model_.family.rows_dispersion(leaf.rows, leaf.mode.eta.data(), g_phi.data(), nullptr);
+    const Vector rhs = leaf.mode.V.topRows(leaf.n()).transpose() * g_phi;
+    y.push_back(leaf.mode.P.transpose() * rhs);
+    y_a += model_.a(y[i]);
+  }
+  for (Index i = 0; dispersion && i < mode_.count; ++i) {
+    model_.a(y[i]) = y_a;
+    out[i].col(D_) = mode_.leaves[i].mode.P * y[i];
+  }
+  return out;
+}
+
+}  // namespace margmix
