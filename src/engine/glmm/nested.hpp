@@ -39,12 +39,29 @@ class NestedCluster {
   // d (u_b, u_a) / d psi (q x P) of each leaf, after evaluate() of any order.
   std::vector<MatrixXd> mode_tangents();
 
-  const VectorXd& rho() const { return rho_; }  // weights of the nodes of the cluster
-  MatrixXd top_nodes() const { return (mode_.P * model_.rule.top.z).colwise() + mode_.u; }
+  // Mean and covariance of u given the responses: u_a, and (u_b, u_a) of leaf l of the cluster.
+  struct Moments {
+    VectorXd mean;
+    MatrixXd covariance;
+  };
+  Moments top_moments() const { return moments(mode_.u, mode_.P, model_.rule.top.z, rho_); }
+  Moments leaf_moments(Index l) {
+    auto& leaf = mode_.leaves[l];
+    const MatrixXd w = rho_.asDiagonal() * leaf.w;
+    return moments(leaf.mode.u, leaf.mode.P, model_.rule.both.z,
+                   Eigen::Map<const VectorXd>(w.data(), w.size()));
+  }
 
  private:
   static constexpr Index kKeptEntries = Index(1) << 22;
 
+  static Moments moments(const VectorXd& u, const MatrixXd& P, const MatrixXd& z,
+                         const VectorXd& weight) {
+    const VectorXd s1 = z * weight;
+    const MatrixXd S2 = z * weight.asDiagonal() * z.transpose() - s1 * s1.transpose();
+    return {u + P * s1, P * S2 * P.transpose()};
+  }
+  MatrixXd top_nodes() const { return (mode_.P * model_.rule.top.z).colwise() + mode_.u; }
   void attach(Index i, const MatrixXd& top, const MatrixXd& leaf);
   void quadrature(int order);
   void gradient(int order);
