@@ -113,3 +113,15 @@ between_covariance_ <- function(eta, S, family) {
     .Call(`_margmix_between_covariance_`, eta, S, family)
 }
 
+nested_objective_ <- function(design, family, psi, K, modes, ask, threads) {
+    .Call(`_margmix_nested_objective_`, design, family, psi, K, modes, ask, threads)
+}
+
+nested_posterior_ <- function(design, family, psi, K, modes, threads) {
+    .Call(`_margmix_nested_posterior_`, design, family, psi, K, modes, threads)
+}
+
+nested_prediction_variance_ <- function(design, family, psi, modes, rows, V, threads) {
+    .Call(`_margmix_nested_prediction_variance_`, design, family, psi, modes, rows, V, threads)
+}
+

@@ -157,7 +157,7 @@ common_basis <- function(fits, names) {
   }
   K <- common_nodes(fits[mixed])
   refit <- mixed & vapply(fits, function(fit) !identical(fit$rule$method, "exact"), NA) &
-    vapply(fits, function(fit) !identical(as.numeric(fit$rule$K), as.numeric(K)), NA)
+    vapply(fits, function(fit) !all(fit$rule$K == K), NA)
   fits[refit] <- lapply(fits[refit], refit_at, K)
   if (any(refit)) {
     words <- c(words, paste0("Refitted with K = ", K, " nodes, as the others: ",
@@ -170,7 +170,7 @@ common_basis <- function(fits, names) {
 # The finest rule, as far as the node budget of the fit with most random columns goes.
 common_nodes <- function(fits) {
   q <- vapply(fits, function(fit) ncol(fit$design$Z), 1L)
-  K <- vapply(fits, function(fit) as.numeric(fit$rule$K), 0)
+  K <- vapply(fits, function(fit) max(as.numeric(fit$rule$K)), 0)
   largest <- which.max(q)
   budget <- floor(fits[[largest]]$control$max_nodes^(1 / q[largest]) + 1e-9)
   max(K[q == q[largest]], min(max(K), budget))

@@ -8,6 +8,9 @@
 #'   factor.
 #' @noRd
 evaluate_groups <- function(design, family, psi, K, deriv, modes, control, information) {
+  if (is_two_level(design)) {
+    return(nested_evaluate(design, family, psi, K, deriv, modes, control, information))
+  }
   laplace <- function(psi, order, modes) {
     groups_laplace_(
       design, engine_family(family, design), as.double(psi), as.list(modes), as.integer(order),
@@ -68,6 +71,7 @@ lmm_groups <- function(design, theta, log_phi, REML) {
 
 # Variances of predictors; `cluster` has a column per factor, `NA` for a new level.
 groups_eb_variance <- function(fit, X, Z, cluster, V) {
+  if (is_two_level(fit$design)) return(nested_eb_variance(fit, X, Z, cluster, V))
   cluster <- replace(cluster - 1L, is.na(cluster), -1L)
   storage.mode(cluster) <- "integer"
   posterior_groups(fit, list(X = X, Z = Z, cluster = cluster), V)
@@ -75,6 +79,7 @@ groups_eb_variance <- function(fit, X, Z, cluster, V) {
 
 # Conditional variances at the modes: for each factor q_k x q_k x levels.
 groups_mode_variance <- function(fit) {
+  if (is_two_level(fit$design)) return(nested_mode_variance(fit))
   Map(function(variance, group) {
     q <- length(group$columns)
     array(variance, c(q, q, length(group$levels)))
@@ -92,6 +97,7 @@ posterior_groups <- function(fit, rows = NULL, V = matrix(0, 0L, 0L)) {
 #' @section Errors: `posterior`: with crossed factors there is only the mode.
 #' @noRd
 groups_posterior <- function(fit, median = FALSE) {
+  if (is_two_level(fit$design)) return(nested_posterior(fit, median))
   abort("posterior", "`type` must be \"mode\" with several grouping factors.",
     given = some_of(code(group_labels(fit$design))),
     hint = "Means and medians of crossed random effects have no rule of integration."

@@ -95,6 +95,7 @@ user_start <- function(psi, start, p, n_theta) {
 # A coarse rule first, then the one that is wanted from there: the Laplace optimum would cost no
 # less and is a poor start where clusters are sparse.
 fit_quadrature <- function(problem, x, nAGQ) {
+  check_nAGQ_levels(problem$design, nAGQ)
   x <- feasible_start(problem, x)
   if (is_multilevel(problem$design)) return(fit_groups(problem, x, nAGQ))
   if (is.numeric(nAGQ) && nAGQ <= 7L) {
@@ -126,10 +127,10 @@ restricts_mean <- function(family) {
 }
 
 rule_record <- function(problem, K, auto = FALSE, error = NA_real_) {
-  method <- if (is_lmm(problem$family)) "exact" else if (K == 1L) "Laplace" else "AGHQ"
+  method <- if (is_lmm(problem$family)) "exact" else if (all(K == 1L)) "Laplace" else "AGHQ"
   if (is_bridge(problem$family)) method <- "trapezoid"
   list(
-    method = method, K = K, nodes = max(K)^ncol(problem$design$Z), auto = auto,
+    method = method, K = K, nodes = rule_nodes(problem$design, K), auto = auto,
     error = if (method == "exact") 0 else error
   )
 }

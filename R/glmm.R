@@ -20,6 +20,9 @@
 #'   convergence in K is slower. In simulated data sets of 8 clusters with one random effect of sd
 #'   at most 0.5, `K = 25` is within 1e-6 of the integral for each of these links; with two random
 #'   effects or an sd of 1 the median error is below 1e-3 and the largest is 0.02 (Poisson sqrt).
+#'
+#'   Two nested grouping factors, `(1 | a/b)`, are integrated level by level (Pinheiro and Chao 2006),
+#'   each with its own number of points; `"auto"` refines them one by one.
 #' @section Bridge distribution: With `random_distribution = "bridge"` the random intercept has the
 #'   density sin(phi pi) / (2 pi (cosh(phi b) + cos(phi pi))) of Wang and Louis (2003), 0 < phi < 1.
 #'   Then the marginal model is logistic too, with phi times the conditional coefficients (exactly;
@@ -44,7 +47,8 @@
 #'   link.
 #' @param weights,offset,subset,na.action As in [stats::lm()]; see below for what weights mean.
 #' @param contrasts A named list of contrasts for factors.
-#' @param nAGQ `"auto"`, or the number of quadrature points per dimension; 1 is Laplace.
+#' @param nAGQ `"auto"`, or the number of quadrature points per dimension; 1 is Laplace. With two
+#'   nested grouping factors also two numbers, from the coarsest: `c(15, 9)` for `(1 | a/b)`.
 #' @param REML Restricted maximum likelihood? Only for Gaussian responses with identity link.
 #' @param random_distribution Distribution of the random effects: `"normal"`, or `"bridge"` for one
 #'   random intercept under the logit link; see below.
@@ -58,6 +62,10 @@
 #' @references
 #' Pinheiro, J. C. and Bates, D. M. (1995). Approximations to the log-likelihood function in the
 #' nonlinear mixed-effects model. *Journal of Computational and Graphical Statistics* 4, 12-35.
+#'
+#' Pinheiro, J. C. and Chao, E. C. (2006). Efficient Laplacian and adaptive Gaussian quadrature
+#' algorithms for multilevel generalized linear mixed models. *Journal of Computational and Graphical
+#' Statistics* 15, 58-81.
 #'
 #' Liu, Q. and Pierce, D. A. (1994). A note on Gauss-Hermite quadrature. *Biometrika* 81, 624-629.
 #'

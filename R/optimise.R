@@ -26,7 +26,7 @@ objective_at <- function(problem, K, modes, order) {
       evaluations <<- evaluations + 1L
       last <<- list(x = x, order = wanted, result = result, ok = ok)
       if (problem$control$verbose) {
-        cat(sprintf("  K %d  evaluation %d  logLik %.6f\n", K, evaluations, result$value))
+        cat(sprintf("  K %s  evaluation %d  logLik %.6f\n", format_nodes(K), evaluations, result$value))
       }
     }
     last
@@ -104,7 +104,7 @@ maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL) {
 
 abort_not_finite <- function(family, K) {
   abort("no_likelihood", "The log-likelihood must be finite where the search starts and ends.",
-    given = paste0("no finite value with ", family$link, " link and ", K, " quadrature points"),
+    given = paste0("no finite value with ", family$link, " link and ", format_nodes(K), " quadrature points"),
     hint = if (restricts_mean(family)) {
       "The link restricts the mean: random effects push it past its limit. Try another link."
     } else {

@@ -2,8 +2,8 @@
 
 check_nAGQ <- function(nAGQ) {
   if (identical(nAGQ, "auto")) return("auto")
-  ok <- is.numeric(nAGQ) && length(nAGQ) == 1L && is.finite(nAGQ) && nAGQ == round(nAGQ) &&
-    nAGQ >= 1 && nAGQ <= 300
+  ok <- is.numeric(nAGQ) && length(nAGQ) > 0L && all(is.finite(nAGQ)) &&
+    all(nAGQ == round(nAGQ) & nAGQ >= 1 & nAGQ <= 300)
   if (!ok) {
     abort("nAGQ", "`nAGQ` must be \"auto\" or a whole number from 1 (Laplace) to 300.",
       given = paste(deparse(nAGQ), collapse = " ")
@@ -38,7 +38,7 @@ refine_rule <- function(problem, x, coarse) {
     if (error <= control$auto_tolerance || !affordable(2L * K + 1L)) break
     K <- 2L * K + 1L
   }
-  if (error > control$auto_tolerance) note_quadrature(K, q, error, control)
+  if (error > control$auto_tolerance) note_quadrature(problem$design, K, error, control)
   list(fit = fit, K = K, error = error)
 }
 
@@ -58,12 +58,17 @@ rule_error <- function(problem, K, fit) {
   if (is.finite(error)) error else Inf
 }
 
-note_quadrature <- function(K, q, error, control) {
+note_quadrature <- function(design, K, error, control) {
   note("quadrature", paste0(
     "The integration rule stopped at its node budget: the log-likelihood may be off by about ",
     signif(error, 2L), "."
   ),
-  given = paste0(K, " nodes in each of ", q, " dimensions, ", K^q, " per cluster"),
+  given = if (is_two_level(design)) {
+    paste0(format_nodes(K), " nodes, ", rule_nodes(design, K), " per row")
+  } else {
+    q <- ncol(design$Z)
+    paste0(K, " nodes in each of ", q, " dimensions, ", K^q, " per cluster")
+  },
   hint = "Raise `max_nodes` in glmm_control(), or give `nAGQ` a whole number.",
   K = K, error = error
   )

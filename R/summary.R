@@ -141,9 +141,9 @@ integration_error <- function(fit, budget = 2e9) {
   rule <- fit$rule
   if (identical(rule$method, "exact")) return(0)
   if (length(rule$error) == 1L && !is.na(rule$error)) return(rule$error)
-  if (is_multilevel(fit$design)) return(NA_real_)
+  if (is_multilevel(fit$design) && !is_two_level(fit$design)) return(NA_real_)
   K <- 2 * rule$K + 1
-  if (K^ncol(fit$design$Z) * nrow(fit$design$X) > budget) return(NA_real_)
+  if (max(K) > 300 || rule_nodes(fit$design, K) * nrow(fit$design$X) > budget) return(NA_real_)
   engine_loglik_at(fit, K) - fit$logLik
 }
 

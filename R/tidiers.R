@@ -102,7 +102,7 @@ glance.margmix_glmm <- function(x, ...) {
   data.frame(
     nobs = stats::nobs(x), nclusters = length(x$design$levels), logLik = as.numeric(loglik),
     AIC = stats::AIC(loglik), BIC = stats::BIC(loglik), deviance = stats::deviance(x),
-    df.residual = stats::df.residual(x), sigma = stats::sigma(x), nAGQ = x$rule$K,
+    df.residual = stats::df.residual(x), sigma = stats::sigma(x), nAGQ = max(x$rule$K),
     converged = isTRUE(x$convergence$converged)
   )
 }

@@ -28,13 +28,17 @@ has_text <- function(x) {
 #' @noRd
 rule_words <- function(rule, error = rule$error) {
   if (identical(rule$method, "exact")) return("exact likelihood (no numerical integration)")
-  nodes <- if (rule$nodes > rule$K) paste0(" per random effect (", rule$nodes, " in all)")
+  nodes <- if (length(rule$K) > 1L) {
+    paste0(", level by level (", rule$nodes, " in all)")
+  } else if (rule$nodes > rule$K) {
+    paste0(" per random effect (", rule$nodes, " in all)")
+  }
   words <- if (identical(rule$method, "trapezoid")) {
     paste0("trapezoidal rule, K = ", rule$K, " points in the range of each cluster")
   } else if (max(rule$K) == 1) {
     "Laplace approximation"
   } else {
-    paste0("adaptive Gauss-Hermite quadrature, K = ", rule$K, " nodes", nodes)
+    paste0("adaptive Gauss-Hermite quadrature, K = ", format_nodes(rule$K), " nodes", nodes)
   }
   paste0(
     words, if (isTRUE(rule$auto)) ", chosen automatically",

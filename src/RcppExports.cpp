@@ -418,6 +418,56 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// nested_objective_
+Rcpp::List nested_objective_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::IntegerVector& K, const Rcpp::List& modes, const Rcpp::List& ask, int threads);
+RcppExport SEXP _margmix_nested_objective_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP askSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::IntegerVector& >::type K(KSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type modes(modesSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(nested_objective_(design, family, psi, K, modes, ask, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
+// nested_posterior_
+Rcpp::List nested_posterior_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::IntegerVector& K, const Rcpp::List& modes, int threads);
+RcppExport SEXP _margmix_nested_posterior_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::IntegerVector& >::type K(KSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type modes(modesSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(nested_posterior_(design, family, psi, K, modes, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
+// nested_prediction_variance_
+Rcpp::NumericVector nested_prediction_variance_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::List& modes, const Rcpp::List& rows, const Rcpp::NumericMatrix& V, int threads);
+RcppExport SEXP _margmix_nested_prediction_variance_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP rowsSEXP, SEXP VSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type modes(modesSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type rows(rowsSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type V(VSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(nested_prediction_variance_(design, family, psi, modes, rows, V, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
 
 static const R_CallMethodDef CallEntries[] = {
     {"_margmix_bridge_objective_", (DL_FUNC) &_margmix_bridge_objective_, 6},
@@ -448,6 +498,9 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_marginal_projection_", (DL_FUNC) &_margmix_marginal_projection_, 4},
     {"_margmix_between_variance_", (DL_FUNC) &_margmix_between_variance_, 3},
     {"_margmix_between_covariance_", (DL_FUNC) &_margmix_between_covariance_, 3},
+    {"_margmix_nested_objective_", (DL_FUNC) &_margmix_nested_objective_, 7},
+    {"_margmix_nested_posterior_", (DL_FUNC) &_margmix_nested_posterior_, 6},
+    {"_margmix_nested_prediction_variance_", (DL_FUNC) &_margmix_nested_prediction_variance_, 7},
     {NULL, NULL, 0}
 };
 

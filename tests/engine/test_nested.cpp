@@ -47,8 +47,8 @@ struct Model {
   NestedResult operator()(const VectorXd& at, int Ka, int Kb, int order, bool each = false,
                           const RunContext& context = kOneThread) const {
     const NestedDesign d = design();
-    return nested_objective(d, *family, nested_rule(Ka, Kb, d.qa, d.qb), at,
-                            NestedModes(d, {}, {}), {order, each, each && order == 2}, context);
+    return nested_objective(d, *family, nested_rule(Ka, Kb, d.qa, d.qb), at, NestedModes(d, {}, {}),
+                            {order, each, each && order == 2}, context);
   }
   ObjectiveResult flat(const toy::Data& d, const VectorXd& at, int K, int order) const {
     const Design design = d.design();
@@ -75,9 +75,8 @@ double brute_force(const Model& model) {
             flat.offset.segment(first, n) + flat.X.middleRows(first, n) * parameters.beta;
         double inner = 0;
         for (double ub = -9; ub <= 9; ub += h) {
-          const VectorXd eta =
-              eta0 + flat.Z.middleRows(first, n) *
-                         (parameters.Lambda * Eigen::Vector2d(ua, ub)).eval();
+          const VectorXd eta = eta0 + flat.Z.middleRows(first, n) *
+                                          (parameters.Lambda * Eigen::Vector2d(ua, ub)).eval();
           inner += h * std::exp(model.family->rows(flat.response.part(first, n), eta.data(),
                                                    nullptr, nullptr, nullptr, nullptr) +
                                 constant - 0.5 * ub * ub);
@@ -127,10 +126,9 @@ void derivatives() {
       CHECK_NEAR((r.hessian.row(k).transpose() - column).cwiseAbs().maxCoeff(), 0.0, 1e-7);
     }
     const VectorXd information = r.information.rowwise().sum();
-    CHECK_NEAR((MatrixMap(information.data(), 2, 2) + r.hessian.topLeftCorner(2, 2))
-                   .cwiseAbs()
-                   .maxCoeff(),
-               0.0, 1e-12);
+    CHECK_NEAR(
+        (MatrixMap(information.data(), 2, 2) + r.hessian.topLeftCorner(2, 2)).cwiseAbs().maxCoeff(),
+        0.0, 1e-12);
   }
 }
 

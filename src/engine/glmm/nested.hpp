@@ -32,9 +32,9 @@ class NestedCluster {
   double value() const { return value_; }
   const NestedMode<QB, QA>& mode() const { return mode_; }
   Index first_leaf() const { return first_leaf_; }
-  void add_gradient(double* out) const;                           // P entries
-  void add_hessian(MatrixXd& H) const;                            // without log phi
-  MatrixXd beta_hessian() const;                                  // p x p
+  void add_gradient(double* out) const;  // P entries
+  void add_hessian(MatrixXd& H) const;   // without log phi
+  MatrixXd beta_hessian() const;         // p x p
   void store_modes(Index i, MatrixXd& top, MatrixXd& leaf) const;
   // d (u_b, u_a) / d psi (q x P) of each leaf, after evaluate() of any order.
   std::vector<MatrixXd> mode_tangents();
@@ -173,8 +173,8 @@ void NestedCluster<QB, QA>::add_gradient(double* out) const {
 template <int QB, int QA>
 void NestedCluster<QB, QA>::hessian() {
   const Index P = model_.design.flat.p() + model_.design.n_theta();
-  const Index batch = std::max<Index>(
-      1, std::min(P, kKeptEntries / (mode_.count * model_.rule.both.size())));
+  const Index batch =
+      std::max<Index>(1, std::min(P, kKeptEntries / (mode_.count * model_.rule.both.size())));
   hessian_.setZero(P, P);
   for (Index i = 0; i < mode_.count; ++i) {
     auto& leaf = mode_.leaves[i];
@@ -182,8 +182,9 @@ void NestedCluster<QB, QA>::hessian() {
   }
   NestedTangents<QB, QA> tangents(model_, mode_, rho_, adjoint_);
   for (Index from = 0; from < P; from += batch)
-    tangents.columns(from, std::min(batch, P - from),
-                     [&](Index i) -> Nodes<Q>& { return filled_nodes(i, 2); }, hessian_);
+    tangents.columns(
+        from, std::min(batch, P - from), [&](Index i) -> Nodes<Q>& { return filled_nodes(i, 2); },
+        hessian_);
 }
 
 template <int QB, int QA>

@@ -78,7 +78,8 @@ inline NestedRule nested_rule(int K_top, int K_leaf, Index qa, Index qb) {
   both.K = std::max(K_top, K_leaf);
   // One line with the points of both levels, the largest last.
   const bool leaf_last = K_leaf > K_top;
-  const HermiteRule &low = leaf_last ? top.line : leaf.line, &high = leaf_last ? leaf.line : top.line;
+  const HermiteRule &low = leaf_last ? top.line : leaf.line,
+                    &high = leaf_last ? leaf.line : top.line;
   const Index shift = K_top == K_leaf ? 0 : low.z.size();
   both.line.z.resize(shift + high.z.size());
   both.line.z << low.z.head(shift), high.z;

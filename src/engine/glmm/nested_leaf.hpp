@@ -7,59 +7,10 @@
 // NestedCluster takes; a leaf returns its share of it.
 #pragma once
 
-#include "glmm/nested_design.hpp"
-#include "glmm/nodes.hpp"
+#include "glmm/nested_model.hpp"
 #include "linalg/triangular.hpp"
 
 namespace margmix {
-
-// What all leaves share, and the blocks of their matrices. QB, QA: numbers of columns.
-template <int QB, int QA>
-struct NestedModel {
-  static constexpr int Q = QB == Dynamic || QA == Dynamic ? Dynamic : QB + QA;
-
-  NestedModel(const NestedDesign& d, const Family& f, const NestedRule& r, const VectorXd& psi)
-      : design(d),
-        family(f),
-        rule(r),
-        beta(psi.head(d.flat.p())),
-        Lambda(d.Lambda(psi.data() + d.flat.p())) {}
-
-  Index qb() const { return QB == Dynamic ? design.qb : Index(QB); }
-  Index qa() const { return QA == Dynamic ? design.qa : Index(QA); }
-  Index q() const { return qb() + qa(); }
-  template <class M>
-  auto bb(M& m) const {
-    return m.template block<QB, QB>(0, 0, qb(), qb());
-  }
-  template <class M>
-  auto ba(M& m) const {
-    return m.template block<QB, QA>(0, qb(), qb(), qa());
-  }
-  template <class M>
-  auto aa(M& m) const {
-    return m.template block<QA, QA>(qb(), qb(), qa(), qa());
-  }
-  template <class V>
-  auto b(V& v) const {
-    return v.template segment<QB>(0, qb());
-  }
-  template <class V>
-  auto a(V& v) const {
-    return v.template segment<QA>(qb(), qa());
-  }
-  // The rows of m that belong to u_b.
-  template <class M>
-  auto b_rows(M& m) const {
-    return m.topRows(qb());
-  }
-
-  const NestedDesign& design;
-  const Family& family;
-  const NestedRule& rule;
-  VectorXd beta;
-  SquareQ<Q> Lambda;
-};
 
 template <int QB, int QA>
 class Leaf {
@@ -85,10 +36,10 @@ class Leaf {
   double evaluate();  // sum of l - |u_b|^2 / 2
   // Eliminates u_b: P_b, E = P_b'A_ba; adds A_aa - E'E to schur. False: not positive definite.
   bool factor(bool clip, SquareA& schur);
-  // f = (V'g - u_b, V'g); adds f_a - E'P_b'f_b to the slope of u_a.
-  void eliminate_slope(VectorA& slope);
-  // The Newton direction given that of u_a, its largest change of eta, and f_b'd_b.
-  void step(const VectorA& d_a, double& longest, double& decrement);
+  // f = (V'g - u_b, V'g): adds f_a - E'P_b'f_b to the slope of u_a, |P_b'f_b|^2 to the decrement.
+  void eliminate_slope(VectorA& slope, double& decrement);
+  // The Newton direction given that of u_a; its largest change of eta.
+  void step(const VectorA& d_a, double& longest);
   void keep() { u_old_ = mode.u; }
   void move(double t) { mode.u = u_old_ + t * d_; }
   void finish_mode(const SquareA& P_s);  // P, log|P_b|
@@ -118,6 +69,7 @@ class Leaf {
   Index first_ = 0;
   SquareQ<QB> P_b_;
   Eigen::Matrix<double, QB, QA> E_;
+  VectorQ<QB> y_;
   Vector u_old_, d_, f_, ub_;
   VectorXd lse_;
   Square K_;
@@ -154,8 +106,8 @@ double Leaf<QB, QA>::evaluate() {
     for (Index r = 0; r < model_.q(); ++r) eta += V(j, r) * mode.u[r];
     mode.eta[j] = eta;
   }
-  mode.rows_value = model_.family.rows(rows, mode.eta.data(), mode.g.data(), mode.W.data(),
-                                       nullptr, nullptr);
+  mode.rows_value =
+      model_.family.rows(rows, mode.eta.data(), mode.g.data(), mode.W.data(), nullptr, nullptr);
   return mode.rows_value - 0.5 * model_.b(mode.u).squaredNorm();
 }
 
@@ -180,20 +132,21 @@ bool Leaf<QB, QA>::factor(bool clip, SquareA& schur) {
 }
 
 template <int QB, int QA>
-void Leaf<QB, QA>::eliminate_slope(VectorA& slope) {
+void Leaf<QB, QA>::eliminate_slope(VectorA& slope, double& decrement) {
   f_.setZero(model_.q());
   for (Index r = 0; r < model_.q(); ++r)
     for (Index j = 0; j < n(); ++j) f_[r] += V(j, r) * mode.g[j];
   model_.b(f_) -= model_.b(mode.u);
-  slope += model_.a(f_) - E_.transpose() * (P_b_.transpose() * model_.b(f_));
+  y_ = P_b_.transpose() * model_.b(f_);
+  slope += model_.a(f_) - E_.transpose() * y_;
+  decrement += y_.squaredNorm();
 }
 
 template <int QB, int QA>
-void Leaf<QB, QA>::step(const VectorA& d_a, double& longest, double& decrement) {
+void Leaf<QB, QA>::step(const VectorA& d_a, double& longest) {
   d_.resize(model_.q());
   model_.a(d_) = d_a;
-  model_.b(d_) = P_b_ * (P_b_.transpose() * model_.b(f_) - E_ * d_a);
-  decrement += f_.dot(d_);
+  model_.b(d_) = P_b_ * (y_ - E_ * d_a);
   for (Index j = 0; j < n(); ++j) {
     double change = 0;
     for (Index r = 0; r < model_.q(); ++r) change += V(j, r) * d_[r];
@@ -310,8 +263,8 @@ void Leaf<QB, QA>::adjoint_of_rows(const VectorA& y_a) {
       for (Index s = 0; s < q; ++s) ZGam(r, s) += Z(j, r) * moments.gz(j, s);
     }
   }
-  Lb = Zeta0b * mode.u.transpose() + ZGam * mode.P.transpose() + 2.0 * G2 * LAb +
-       Zg * b.transpose();
+  Lb =
+      Zeta0b * mode.u.transpose() + ZGam * mode.P.transpose() + 2.0 * G2 * LAb + Zg * b.transpose();
 }
 
 template <int QB, int QA>

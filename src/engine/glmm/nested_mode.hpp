@@ -61,11 +61,12 @@ bool NestedMode<QB, QA>::factor(bool clip) {
 template <int QB, int QA>
 void NestedMode<QB, QA>::newton_step() {
   VectorA slope = -u;
-  for (Index i = 0; i < count; ++i) leaves[i].eliminate_slope(slope);
+  decrement_ = 0;
+  for (Index i = 0; i < count; ++i) leaves[i].eliminate_slope(slope, decrement_);
   d_ = cholesky_.solve(slope);
+  decrement_ += slope.dot(d_);
   longest_ = 0;
-  decrement_ = -u.dot(d_);
-  for (Index i = 0; i < count; ++i) leaves[i].step(d_, longest_, decrement_);
+  for (Index i = 0; i < count; ++i) leaves[i].step(d_, longest_);
 }
 
 template <int QB, int QA>

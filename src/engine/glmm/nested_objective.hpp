@@ -38,8 +38,8 @@ void accumulate_nested(const NestedDesign& design, const Family& family, const N
     if (ask.order >= 2) sum.hessian = MatrixXd::Zero(P, P);
     NestedCluster<QB, QA> cluster(design, family, rule, psi);
     for (Index i = block.first; i < block.last; ++i) {
-      const Status status = cluster.evaluate(i, warm ? out.top : zero.top,
-                                             warm ? out.leaf : zero.leaf, ask.order);
+      const Status status =
+          cluster.evaluate(i, warm ? out.top : zero.top, warm ? out.leaf : zero.leaf, ask.order);
       sum.status = worst(sum.status, status);
       sum.value += cluster.value();
       if (status != Status::ok) continue;
@@ -83,8 +83,7 @@ inline NestedResult nested_objective(const NestedDesign& design, Family& family,
   out.top = modes.top;
   out.leaf = modes.leaf;
   if (ask.scores) out.scores = MatrixXd::Zero(P, design.clusters());
-  if (ask.information)
-    out.information.resize(design.flat.p() * design.flat.p(), design.clusters());
+  if (ask.information) out.information.resize(design.flat.p() * design.flat.p(), design.clusters());
   dispatch_nested(design, [&](auto QB, auto QA) {
     accumulate_nested<decltype(QB)::value, decltype(QA)::value>(design, family, rule, psi, ask,
                                                                 context, out);
@@ -96,8 +95,9 @@ inline NestedResult nested_objective(const NestedDesign& design, Family& family,
   for (const auto& [step, weight] : {std::pair{h, 8.0}, {-h, -8.0}, {2 * h, -1.0}, {-2 * h, 1.0}}) {
     VectorXd at = psi;
     at[P - 1] += step;
-    column += weight / (12 * h) *
-              nested_objective(design, family, rule, at, found, {1, false, false}, context).gradient;
+    column +=
+        weight / (12 * h) *
+        nested_objective(design, family, rule, at, found, {1, false, false}, context).gradient;
   }
   family.set_log_dispersion(psi[P - 1]);
   out.hessian.col(P - 1) = column;

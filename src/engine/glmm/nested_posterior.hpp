@@ -58,7 +58,8 @@ void posterior_of(const NestedDesign& design, NestedCluster<QB, QA>& cluster,
   }
 }
 
-// Calls work(i, cluster) for every cluster, evaluated at psi with its mode found. False: interrupted.
+// Calls work(i, cluster) for every cluster, evaluated at psi with its mode found. False:
+// interrupted.
 template <class Work>
 bool for_each_nested(const NestedDesign& design, Family& family, const NestedRule& rule,
                      const VectorXd& psi, const NestedModes& modes, const RunContext& context,
@@ -82,9 +83,9 @@ inline NestedPosterior nested_posterior(const NestedDesign& design, Family& fami
                                         const NestedModes& modes, const RunContext& context) {
   NestedPosterior out(design);
   const MatrixXd Lambda = design.Lambda(psi.data() + design.flat.p());
-  const bool finished =
-      for_each_nested(design, family, rule, psi, modes, context,
-                      [&](Index i, auto& cluster) { posterior_of(design, cluster, Lambda, i, out); });
+  const bool finished = for_each_nested(
+      design, family, rule, psi, modes, context,
+      [&](Index i, auto& cluster) { posterior_of(design, cluster, Lambda, i, out); });
   if (!finished) out.status = Status::interrupted;
   return out;
 }

@@ -9,10 +9,10 @@ namespace margmix {
 // The part of the adjoint sweep that belongs to u_a: its prior, and sums over the leaves.
 template <int QA>
 struct TopAdjoint {
-  VectorQ<QA> s1, y;      // sum rho z; P_s'ub_a + sum_b Q_b'ub_b
-  SquareQ<QA> S2, K, S;   // sum rho z z'; adjoint of P in P'Pb; I + symtri(K)
-  VectorQ<QA> prior_u;    // of the prior: u~ + P s1
-  SquareQ<QA> prior_P;    //               u~ s1' + P S2
+  VectorQ<QA> s1, y;     // sum rho z; P_s'ub_a + sum_b Q_b'ub_b
+  SquareQ<QA> S2, K, S;  // sum rho z z'; adjoint of P in P'Pb; I + symtri(K)
+  VectorQ<QA> prior_u;   // of the prior: u~ + P s1
+  SquareQ<QA> prior_P;   //               u~ s1' + P S2
 
   void start(const VectorQ<QA>& u, const SquareQ<QA>& P, const VectorXd& rho, const MatrixXd& z) {
     s1 = z * rho;
@@ -52,8 +52,8 @@ class NestedTangents {
   // One leaf: arrays have a column, or an element, for each direction of the batch.
   struct Part {
     Eigen::Matrix<double, Q, Dynamic> y, du;
-    MatrixXd deta, dW, da, dmean;        // n, n, nodes, nodes of the cluster
-    MatrixXd dG;                         // n x D (1 + q): dgbar, dGam
+    MatrixXd deta, dW, da, dmean;  // n, n, nodes, nodes of the cluster
+    MatrixXd dG;                   // n x D (1 + q): dgbar, dGam
     std::vector<Square> dA, Y, dP, dK;
     Eigen::Matrix<double, Q, Dynamic> rhs;
     MatrixXd deb, deta0b;
@@ -128,8 +128,8 @@ void NestedTangents<QB, QA>::mode_slopes(Index i) {
   for (Index d = 0; d < D_; ++d) {
     Vector rhs = Vector::Zero(q);
     for (Index j = 0; j < n; ++j) {
-      const double given = in_Lambda(d) ? leaf.Z(j, row(d)) * leaf.mode.u[column(d)]
-                                        : leaf.X()(j, from_ + d);
+      const double given =
+          in_Lambda(d) ? leaf.Z(j, row(d)) * leaf.mode.u[column(d)] : leaf.X()(j, from_ + d);
       part.deta(j, d) = given;
       for (Index r = 0; r < q; ++r) rhs[r] -= leaf.V(j, r) * leaf.mode.W[j] * given;
       if (in_Lambda(d)) rhs[column(d)] += leaf.Z(j, row(d)) * leaf.mode.g[j];
@@ -204,9 +204,8 @@ void NestedTangents<QB, QA>::weights(Index i, Nodes<Q>& nodes) {
     const Square dP = -leaf.mode.P * upper_half(Y);
     part.dP[d] = dP;
     for (Index k = 0; k < N; ++k) {
-      double da = in_Lambda(d)
-                      ? GZ(k, row(d)) * (leaf.mode.u[column(d)] + Pz(column(d), k))
-                      : GB(k, d);
+      double da =
+          in_Lambda(d) ? GZ(k, row(d)) * (leaf.mode.u[column(d)] + Pz(column(d), k)) : GB(k, d);
       for (Index r = 0; r < q; ++r) {
         double du = part.du(r, d);
         for (Index s = r; s < q; ++s) du += dP(r, s) * z(s, k);
@@ -238,8 +237,8 @@ void NestedTangents<QB, QA>::top_weights() {
     const VectorA ds1 = z * drho;
     const SquareA dS2 = z * drho.asDiagonal() * z.transpose();
     const VectorA prior_u = du + dPs_[d] * adjoint_.s1 + P * ds1;
-    const SquareA prior_P = du * adjoint_.s1.transpose() + mode_.u * ds1.transpose() +
-                            dPs_[d] * adjoint_.S2 + P * dS2;
+    const SquareA prior_P =
+        du * adjoint_.s1.transpose() + mode_.u * ds1.transpose() + dPs_[d] * adjoint_.S2 + P * dS2;
     dKaa_[d] = -dPs_[d].transpose() * adjoint_.prior_P - P.transpose() * prior_P;
     ya_.col(d) = -P.transpose() * prior_u;
   }
@@ -285,117 +284,6 @@ void NestedTangents<QB, QA>::moments(Index i, Nodes<Q>& nodes) {
     }
 }
 
-// Tangents of the lines of Leaf::adjoint_of_nodes().
-template <int QB, int QA>
-void NestedTangents<QB, QA>::adjoints_of_P(Index i) {
-  const auto& leaf = mode_.leaves[i];
-  Part& part = parts_[i];
-  const Index q = model_.q(), n = leaf.n();
-  part.rhs.resize(q, D_);
-  part.dK.resize(D_);
-  for (Index d = 0; d < D_; ++d) {
-    Vector rhs = Vector::Zero(q);
-    Square dPb = Square::Zero(q, q);
-    for (Index j = 0; j < n; ++j) {
-      for (Index r = 0; r < q; ++r) {
-        rhs[r] += leaf.V(j, r) * part.dG(j, d);
-        for (Index s = 0; s < q; ++s) dPb(r, s) += leaf.V(j, r) * part.dG(j, D_ + d * q + s);
-      }
-      if (!in_Lambda(d)) continue;
-      const double Z = leaf.Z(j, row(d));
-      rhs[column(d)] += Z * (leaf.moments.g[j] + leaf.eb[j]);
-      for (Index s = 0; s < q; ++s) dPb(column(d), s) += Z * leaf.moments.gz(j, s);
-    }
-    const Vector du = part.du.col(d), ds1 = part.dmean.middleCols(d * q, q).transpose();
-    const Square dS2 = part.da.middleCols(d * q, q);
-    const Square &P = leaf.mode.P, &dP = part.dP[d];
-    const Vector prior_u = du + dP * leaf.s1 + P * ds1;
-    const Square prior_P =
-        du * leaf.s1.transpose() + leaf.mode.u * ds1.transpose() + dP * leaf.S2 + P * dS2;
-    model_.b(rhs) -= model_.b(prior_u);
-    model_.b_rows(dPb) -= model_.b_rows(prior_P);
-    part.rhs.col(d) = rhs;
-    part.dK[d] = dP.transpose() * leaf.Pb + P.transpose() * dPb;
-    dKaa_[d] += model_.aa(part.dK[d]);
-  }
-}
-
-// Tangents of the lines of Leaf::adjoint_of_information().
-template <int QB, int QA>
-void NestedTangents<QB, QA>::adjoints_of_information(Index i) {
-  const auto& leaf = mode_.leaves[i];
-  Part& part = parts_[i];
-  const Index q = model_.q(), n = leaf.n();
-  const Square &P = leaf.mode.P, &L = model_.Lambda;
-  part.deb.resize(n, D_);
-  part.dLAb.resize(D_);
-  part.dG2.assign(D_, Square::Zero(q, q));
-  for (Index d = 0; d < D_; ++d) {
-    Square dS = symtri(part.dK[d]);
-    model_.aa(dS) = dKaa_[d];
-    const Square half = part.dP[d] * leaf.S * P.transpose();
-    const Square dAb = -0.5 * (half + half.transpose() + P * dS * P.transpose());
-    Square dL = Square::Zero(q, q);
-    if (in_Lambda(d)) dL(row(d), column(d)) = 1.0;
-    const Square dLAb = dL * leaf.Ab + L * dAb;
-    const Square dC = dLAb * L.transpose() + leaf.LAb * dL.transpose();
-    Vector rhs = part.rhs.col(d);
-    for (Index j = 0; j < n; ++j) {
-      double dWb = 0;
-      for (Index s = 0; s < q; ++s)
-        for (Index r = 0; r < q; ++r) {
-          const double ZZ = leaf.Z(j, r) * leaf.Z(j, s);
-          dWb += dC(r, s) * ZZ;
-          part.dG2[d](r, s) += part.dW(j, d) * ZZ;
-        }
-      const double deb = dWb * leaf.T[j] + leaf.Wb[j] * leaf.F[j] * part.deta(j, d);
-      part.deb(j, d) = deb;
-      for (Index r = 0; r < q; ++r) rhs[r] += leaf.V(j, r) * deb;
-    }
-    rhs -= part.dA[d] * leaf.b;
-    const Vector y = P.transpose() * rhs;
-    part.y.col(d) = y;
-    part.dLAb[d] = dLAb;
-    ya_.col(d) += model_.a(y);
-  }
-}
-
-// Tangents of the lines of Leaf::adjoint_of_rows().
-template <int QB, int QA>
-void NestedTangents<QB, QA>::adjoints_of_rows(Index i, MatrixXd& H) {
-  const auto& leaf = mode_.leaves[i];
-  Part& part = parts_[i];
-  const Index q = model_.q(), n = leaf.n();
-  part.deta0b.resize(n, D_);
-  for (Index d = 0; d < D_; ++d) {
-    Vector y = part.y.col(d);
-    model_.a(y) = ya_.col(d);
-    const Vector db = leaf.mode.P * y, du = part.du.col(d);
-    Vector Zdeta0b = Vector::Zero(q), Zdg = Zdeta0b;
-    Square ZdGam = Square::Zero(q, q);
-    for (Index j = 0; j < n; ++j) {
-      double dVb = in_Lambda(d) ? leaf.Z(j, row(d)) * leaf.b[column(d)] : 0.0;
-      for (Index r = 0; r < q; ++r) dVb += leaf.V(j, r) * db[r];
-      const double deta0b = part.dG(j, d) + part.deb(j, d) - part.dW(j, d) * leaf.Vb[j] -
-                            leaf.mode.W[j] * dVb;
-      part.deta0b(j, d) = deta0b;
-      for (Index r = 0; r < q; ++r) {
-        const double Z = leaf.Z(j, r);
-        Zdeta0b[r] += Z * deta0b;
-        Zdg[r] -= Z * leaf.mode.W[j] * part.deta(j, d);
-        for (Index s = 0; s < q; ++s) ZdGam(r, s) += Z * part.dG(j, D_ + d * q + s);
-      }
-    }
-    const Square dLb = Zdeta0b * leaf.mode.u.transpose() + leaf.Zeta0b * du.transpose() +
-                       ZdGam * leaf.mode.P.transpose() + leaf.ZGam * part.dP[d].transpose() +
-                       2.0 * (part.dG2[d] * leaf.LAb + leaf.G2 * part.dLAb[d]) +
-                       Zdg * leaf.b.transpose() + leaf.Zg * db.transpose();
-    for (Index t = 0; t < model_.design.n_theta(); ++t)
-      H(p() + t, from_ + d) += dLb(model_.design.theta_row[t], model_.design.theta_col[t]);
-  }
-  add_transposed_multiply(leaf.X(), part.deta0b, H.block(0, from_, p(), D_));
-}
-
 template <int QB, int QA>
 std::vector<MatrixXd> NestedTangents<QB, QA>::of_modes() {
   const bool dispersion = model_.family.has_dispersion();
@@ -426,3 +314,5 @@ std::vector<MatrixXd> NestedTangents<QB, QA>::of_modes() {
 }
 
 }  // namespace margmix
+
+#include "glmm/nested_tangents_adjoint.hpp"

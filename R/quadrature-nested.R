@@ -1,0 +1,99 @@
+# The rule of two nested levels: a number of nodes for each.
+
+#' Maximise with two nested levels
+#'
+#' @param x Start on the optimiser's scale.
+#' @param nAGQ `"auto"`, one number, or one for each level from the coarsest.
+#' @return As [fit_quadrature()].
+#' @noRd
+fit_nested <- function(problem, x, nAGQ) {
+  if (is.numeric(nAGQ)) {
+    K <- rep_len(as.integer(nAGQ), 2L)
+    near <- if (max(K) > 7L) maximise(problem, pmin(K, 5L), x, NULL, final = FALSE)
+    fit <- maximise_K(problem, K, x, near %||% list(x = x))
+    return(list(fit = fit, rule = rule_record(problem, K)))
+  }
+  coarse <- maximise(problem, c(5L, 5L), x, NULL, final = FALSE)
+  refined <- refine_nested_rule(problem, x, coarse)
+  rule <- rule_record(problem, refined$K, auto = TRUE, error = refined$error)
+  list(fit = refined$fit, rule = rule)
+}
+
+#' Refine the rules of both levels until the log-likelihood stays
+#'
+#' As [refine_rule()]: K is judged against 2K + 1 at each level with the other held, and the errors
+#' are added. A level whose share is too large is refined.
+#'
+#' @return list(fit, K, error).
+#' @noRd
+refine_nested_rule <- function(problem, x, coarse) {
+  control <- problem$control
+  affordable <- function(K) rule_nodes(problem$design, K) <= control$max_nodes && max(K) <= 300L
+  refine <- function(K, errors, tolerance) {
+    wanted <- ifelse(errors > tolerance / 2, 2L * K + 1L, K)
+    if (affordable(wanted)) return(wanted)
+    one <- replace(K, which.max(errors), 2L * K[which.max(errors)] + 1L)
+    if (affordable(one)) one else K
+  }
+  q <- lengths(lapply(problem$design$groups, `[[`, "columns"))
+  K <- c(7L, 5L, 3L)[pmin(q, 3L)]
+  # Away from the optimum a rough look is enough.
+  repeat {
+    before <- K
+    K <- refine(K, nested_rule_errors(problem, K, coarse), 100 * control$auto_tolerance)
+    if (identical(K, before)) break
+  }
+  fit <- coarse
+  repeat {
+    fit <- maximise_K(problem, K, x, fit)
+    errors <- nested_rule_errors(problem, K, fit)
+    wanted <- refine(K, errors, control$auto_tolerance)
+    if (sum(errors) <= control$auto_tolerance || identical(wanted, K)) break
+    K <- wanted
+  }
+  error <- sum(errors)
+  if (error > control$auto_tolerance) note_quadrature(problem$design, K, error, control)
+  list(fit = fit, K = K, error = error)
+}
+
+# |change of the log-likelihood| from K to 2K + 1 at one level, for both levels; where the finer rule
+# would be too large, the coarser one stands in for it, which overstates the error.
+nested_rule_errors <- function(problem, K, fit) {
+  psi <- drop(problem$map %*% fit$x)
+  value <- function(K) {
+    engine_evaluate(problem$design, problem$family, psi, K, 0L, fit$modes, problem$control)$value
+  }
+  here <- value(K)
+  vapply(seq_along(K), function(level) {
+    other <- replace(K, level, 2L * K[level] + 1L)
+    too_large <- rule_nodes(problem$design, other) > 12 * problem$control$max_nodes
+    if (too_large || max(other) > 300L) {
+      other <- replace(K, level, max(1L, (K[level] - 1L) %/% 2L))
+    }
+    error <- abs(value(other) - here)
+    if (is.finite(error)) error else Inf
+  }, 0)
+}
+
+#' Nodes of a rule: per cluster, or with nested levels per row
+#' @param K Nodes per dimension, one number or one for each level.
+#' @noRd
+rule_nodes <- function(design, K) {
+  if (!is_two_level(design)) return(max(K)^ncol(design$Z))
+  prod(rep_len(K, 2L)^lengths(lapply(design$groups, `[[`, "columns")))
+}
+
+#' Is `nAGQ` of the right length for the design?
+#' @section Errors: `nAGQ`.
+#' @noRd
+check_nAGQ_levels <- function(design, nAGQ) {
+  wanted <- if (is_two_level(design)) 2L else 1L
+  if (length(nAGQ) %in% c(1L, wanted)) return(invisible())
+  abort("nAGQ", "`nAGQ` must be one number, or one for each of two nested grouping factors.",
+    given = paste0(length(nAGQ), " numbers for ", some_of(code(group_labels(design)))),
+    hint = "The order is from the coarsest to the finest, c(15, 9) for (1 | a/b)."
+  )
+}
+
+# "15" or "15 x 9"
+format_nodes <- function(K) paste(K, collapse = " x ")
