@@ -75,7 +75,6 @@ inline NestedRule nested_rule(int K_top, int K_leaf, Index qa, Index qb) {
   const ProductRule &leaf = rule.leaf, &top = rule.top;
   ProductRule& both = rule.both;
   const Index N = leaf.size() * top.size();
-  both.K = std::max(K_top, K_leaf);
   // One line with the points of both levels, the largest last.
   const bool leaf_last = K_leaf > K_top;
   const HermiteRule &low = leaf_last ? top.line : leaf.line,
@@ -83,12 +82,14 @@ inline NestedRule nested_rule(int K_top, int K_leaf, Index qa, Index qb) {
   const Index shift = K_top == K_leaf ? 0 : low.z.size();
   both.line.z.resize(shift + high.z.size());
   both.line.z << low.z.head(shift), high.z;
+  both.K = static_cast<int>(both.line.z.size());
   both.index.resize(qb + qa, N);
   both.z.resize(qb + qa, N);
   both.log_weight.resize(N);
   const int leaf_shift = static_cast<int>(leaf_last ? shift : 0);
   const int top_shift = static_cast<int>(leaf_last ? 0 : shift);
-  for (Index m = 0; m < leaf.size(); ++m)
+  for (Index m = 0; m < leaf.size(); ++m) {
+    both.runs.insert(both.runs.end(), top.runs.begin(), top.runs.end());
     for (Index k = 0; k < top.size(); ++k) {
       const Index node = m * top.size() + k;
       both.index.col(node) << leaf.index.col(m).array() + leaf_shift,
@@ -96,6 +97,7 @@ inline NestedRule nested_rule(int K_top, int K_leaf, Index qa, Index qb) {
       both.z.col(node) << leaf.z.col(m), top.z.col(k);
       both.log_weight[node] = leaf.log_weight[m] + top.log_weight[k];
     }
+  }
   return rule;
 }
 

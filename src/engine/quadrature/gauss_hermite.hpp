@@ -65,6 +65,7 @@ struct ProductRule {
   Eigen::MatrixXi index;  // q x N: position on the line
   MatrixXd z;             // q x N
   VectorXd log_weight;    // N: log omega + z'z / 2
+  std::vector<Index> runs;  // lengths of runs of nodes that differ only in the last index
   Index size() const { return z.cols(); }
 };
 
@@ -73,6 +74,7 @@ inline ProductRule product_rule(int K, Index q, double least_log_omega = -46.0) 
   rule.K = K;
   rule.line = gauss_hermite(K);
   std::vector<int> kept;
+  bool starts_run = true;
   std::vector<double> weights;
   std::vector<int> at(q, 0);
   const double ball = rule.line.z[K - 1] * rule.line.z[K - 1] * (1 + 1e-12);
@@ -83,11 +85,15 @@ inline ProductRule product_rule(int K, Index q, double least_log_omega = -46.0) 
       radius += rule.line.z[at[r]] * rule.line.z[at[r]];
     }
     if (log_omega > least_log_omega || radius <= ball) {
+      if (starts_run) rule.runs.push_back(0);
+      ++rule.runs.back();
+      starts_run = false;
       kept.insert(kept.end(), at.begin(), at.end());
       weights.push_back(log_omega);
     }
     Index r = q - 1;
     while (r >= 0 && ++at[r] == K) at[r--] = 0;
+    starts_run = starts_run || r < q - 1;
     more = r >= 0;
   }
   const Index N = weights.size();
