@@ -44,8 +44,12 @@ void accumulate_nested(const NestedDesign& design, const Family& family, const N
       sum.value += cluster.value();
       if (status != Status::ok) continue;
       cluster.store_modes(i, out.top, out.leaf);
-      if (ask.order >= 1) cluster.add_gradient(sum.gradient.data());
-      if (ask.scores) cluster.add_gradient(out.scores.col(i).data());
+      if (ask.scores) {
+        cluster.add_gradient(out.scores.col(i).data());
+        sum.gradient += out.scores.col(i);
+      } else if (ask.order >= 1) {
+        cluster.add_gradient(sum.gradient.data());
+      }
       if (ask.order >= 2) cluster.add_hessian(sum.hessian);
       if (ask.information)
         Eigen::Map<MatrixXd>(out.information.col(i).data(), design.flat.p(), design.flat.p()) =
