@@ -1,0 +1,233 @@
+# Conditional and marginal effects side by side.
+
+#' Conditional and marginal effects of two models
+#'
+#' @description
+#' ```
+#' mixed <- glmm(severe ~ treatment * scheduled + (1 | patient), toenail, binomial())
+#' marginal <- gee(severe ~ treatment * scheduled, toenail, id = patient, family = binomial())
+#' effects <- compare_effects(mixed, marginal)
+#' effects
+#' plot(effects)
+#' ```
+#' One table with, for each term, the conditional effect of [glmm()], the marginal effect that this
+#' model implies, and the marginal effect that [gee()] estimates directly.
+#'
+#' @details
+#' The columns answer two questions.
+#'
+#' * *Conditional*: how do two rows of the **same cluster** differ (or of clusters with the same
+#'   random effects)? The question of a patient, or of a clinic.
+#' * *Marginal*: how do the **averages over the population** of clusters differ? The question of a
+#'   health service. The mixed model implies an answer ([marginal_coefficients()]), estimating
+#'   equations give one without a model for the dependence.
+#'
+#' With a link other than the identity or (for slopes) the log the two answers differ, though both
+#' are right: the average of curves is flatter than the curves. Attenuation is the ratio of the
+#' marginal to the conditional coefficient that the mixed model implies. The two marginal columns
+#' estimate the same numbers if the mixed model holds; where they are far apart, look at its
+#' assumptions (or at missing data: estimating equations want them missing completely at random).
+#'
+#' Where the link gives ratios (odds, rates, risks) these are shown, without the intercept.
+#'
+#' `plot()` draws the mean against one covariate: for single clusters in grey, at quantiles of the
+#' distribution of the random effects; for a cluster at random effect 0 (dashed); their average,
+#' which is the population (thick); and the marginal model (dotted). The other covariates are held
+#' at their mean or first level, or at the values in `at`.
+#'
+#' @param glmm_fit A fit of [glmm()].
+#' @param gee_fit A fit of [gee()] with the same response, rows, family, link and fixed effects; or
+#'   `NULL` for the columns of the mixed model alone.
+#' @param vcov,gee_vcov Covariance matrices: of the mixed model, `"model"` or `"robust"`; of the
+#'   marginal one, as in [vcov.margmix_gee()].
+#' @param level Confidence level.
+#' @param exponentiate `TRUE` for ratios; by default where the link gives a ratio.
+#' @param intercept Show the intercept? By default unless ratios are shown.
+#' @param x A result.
+#' @param digits Significant digits to print.
+#' @param row.names,optional Not used (arguments of the generic).
+#' @param ... Not used; for `plot()`, passed to [graphics::plot.default()].
+#' @return A list of class `margmix_effects` with the data frame `table` (columns `term`,
+#'   `conditional`, `marginal` and `gee`, each with `.low` and `.high`, and `attenuation`), the
+#'   fits, and words. `as.data.frame()` gives the table.
+#' @section Conditions: errors `margmix_error_argument`, `margmix_error_compare_family`,
+#'   `margmix_error_compare_formula`, `margmix_error_compare_rows`; warning
+#'   `margmix_warning_compare_clusters`: the models have different clusters; and those of
+#'   [marginal_coefficients()].
+#' @references
+#' Neuhaus, J. M., Kalbfleisch, J. D. and Hauck, W. W. (1991). A comparison of cluster-specific and
+#' population-averaged approaches for analyzing correlated binary data. *International Statistical
+#' Review* **59**, 25-35.
+#' @seealso `vignette("which-model", package = "margmix")`
+#' @examples
+#' mixed <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
+#' marginal <- gee(cbind(success, n - success) ~ treatment, infection, id = clinic,
+#'   family = binomial(), corstr = "exchangeable"
+#' )
+#' effects <- compare_effects(mixed, marginal)
+#' effects
+#' plot(effects)
+#' @export
+compare_effects <- function(glmm_fit, gee_fit = NULL, vcov = "model", gee_vcov = "KC",
+                            level = 0.95, exponentiate = NULL, intercept = NULL, ...) {
+  check_dots(..., known = names(formals(compare_effects)))
+  check_level(level)
+  check_compared(glmm_fit, gee_fit)
+  ratio <- ratio_of(glmm_fit$family)
+  exponentiate <- exponentiate %||% !is.null(ratio)
+  rows <- names(glmm_fit$coefficients)
+  if (!isTRUE(intercept %||% !exponentiate)) rows <- setdiff(rows, "(Intercept)")
+  parts <- list(
+    conditional = coef_inference(glmm_fit, vcov, "default", level, rows),
+    marginal = marginal_coefficients(glmm_fit, vcov, level = level),
+    gee = if (!is.null(gee_fit)) coef_inference(gee_fit, gee_vcov, "default", level, rows)
+  )
+  table <- effects_table(parts, rows, if (exponentiate) exp else identity)
+  structure(list(
+    table = table, glmm = glmm_fit, gee = gee_fit, level = level,
+    ratio = if (exponentiate) ratio %||% "exp(coefficient)",
+    method = method_words(parts$marginal),
+    words = c(glmm = parts$conditional$words, gee = parts$gee$words),
+    notes = c(parts$conditional$notes, parts$gee$notes)
+  ), class = "margmix_effects")
+}
+
+# "odds", "rate" or "risk", or NULL.
+ratio_of <- function(family) {
+  fits <- vapply(ratio_links, function(pair) {
+    family$family == pair[1L] && family$link == pair[2L]
+  }, NA)
+  if (any(fits)) paste(names(ratio_links)[fits], "ratios")
+}
+
+effects_table <- function(parts, rows, scale) {
+  columns <- function(table, estimate, name) {
+    table <- table[rows, c(estimate, "conf.low", "conf.high")]
+    names <- paste0(name, c("", ".low", ".high"))
+    stats::setNames(lapply(table, function(x) unname(scale(x))), names)
+  }
+  marginal <- parts$marginal$table
+  data.frame(c(
+    list(term = rows), columns(parts$conditional$table, "estimate", "conditional"),
+    columns(marginal, "marginal", "marginal"),
+    if (!is.null(parts$gee)) columns(parts$gee$table, "estimate", "gee"),
+    list(attenuation = marginal[rows, "attenuation"])
+  ), row.names = rows)
+}
+
+# Do the models belong together? ------------------------------------------------------------------
+
+check_compared <- function(mixed, marginal) {
+  known <- is.null(marginal) || inherits(marginal, "margmix_gee")
+  if (!known || !inherits(mixed, "margmix_glmm")) {
+    abort("argument", "The first fit must be one of glmm(), the second one of gee() (or NULL).",
+      given = paste(class(mixed)[1L], "and", class(marginal)[1L])
+    )
+  }
+  if (is.null(marginal)) return(invisible())
+  check_same_family(mixed$family, marginal$family)
+  check_same_formula(mixed, marginal)
+  check_same_rows(mixed, marginal)
+  check_same_clusters(mixed, marginal)
+}
+
+check_same_family <- function(a, b) {
+  label <- function(family) paste0(family$family, "(", family$link, ")")
+  if (label(a) == label(b)) return(invisible())
+  abort("compare_family", "Both models must have the same family and link.",
+    given = paste(label(a), "and", label(b))
+  )
+}
+
+check_same_formula <- function(mixed, marginal) {
+  a <- names(mixed$coefficients)
+  b <- names(marginal$coefficients)
+  if (setequal(a, b)) return(invisible())
+  abort("compare_formula", "Both models must have the same fixed effects.",
+    given = c(
+      if (length(setdiff(a, b))) paste("only in glmm():", some_of(code(setdiff(a, b)))),
+      if (length(setdiff(b, a))) paste("only in gee():", some_of(code(setdiff(b, a))))
+    )
+  )
+}
+
+check_same_rows <- function(mixed, marginal) {
+  parts <- function(fit) {
+    take <- function(x) caller_order(x, fit$design)
+    c(
+      lapply(fit$design[c("y", "trials", "weights", "offset")], take),
+      list(covariates = unname(take(fit$design$X)[, order(colnames(fit$design$X)), drop = FALSE]))
+    )
+  }
+  a <- parts(mixed)
+  b <- parts(marginal)
+  differs <- vapply(names(a), function(name) {
+    !isTRUE(all.equal(a[[name]], b[[name]], tolerance = 1e-10, check.attributes = FALSE))
+  }, NA)
+  if (!any(differs)) return(invisible())
+  abort("compare_rows", "Both models must be fitted to the same rows.",
+    given = if (length(a$y) != length(b$y)) {
+      paste(length(a$y), "rows in glmm(),", length(b$y), "in gee()")
+    } else {
+      paste(some_of(names(a)[differs]), "of the rows differ")
+    },
+    hint = "Rows with missing values may have been dropped from one of them."
+  )
+}
+
+check_same_clusters <- function(mixed, marginal) {
+  partition <- function(fit) {
+    cluster <- rep.int(seq_along(fit$design$levels), diff(fit$design$start))
+    cluster <- caller_order(cluster, fit$design)
+    match(cluster, unique(cluster))
+  }
+  if (identical(partition(mixed), partition(marginal))) return(invisible())
+  count <- function(fit) paste(length(fit$design$levels), "of", code(fit$design$group))
+  warn("compare_clusters", "The models have different independent units.",
+    given = paste("glmm():", count(mixed), "- gee():", count(marginal)),
+    hint = "The effects compare, but their standard errors rest on different assumptions."
+  )
+}
+
+# Methods -----------------------------------------------------------------------------------------
+
+#' @rdname compare_effects
+#' @export
+print.margmix_effects <- function(x, digits = max(3L, getOption("digits") - 4L), ...) {
+  group <- some_of(code(group_labels(x$glmm$design)))
+  cat("Conditional and marginal effects", if (!is.null(x$ratio)) paste0(": ", x$ratio), "\n\n",
+    sep = ""
+  )
+  cat("Conditional:   two rows of one and the same ", group, " (glmm)\n",
+    "Marginal:      averages over the population, implied by the mixed model,\n",
+    paste0("               ", x$method, "\n"),
+    if (!is.null(x$gee)) "GEE:           averages over the population, estimated directly\n",
+    "Attenuation:   marginal / conditional coefficient\n\n",
+    sep = ""
+  )
+  table <- x$table
+  number <- function(x) formatC(x, digits = digits, format = "fg", flag = "#")
+  cell <- function(name) {
+    part <- table[paste0(name, c("", ".low", ".high"))]
+    out <- paste0(number(part[[1L]]), " (", number(part[[2L]]), ", ", number(part[[3L]]), ")")
+    replace(out, is.na(part[[1L]]), "NA")
+  }
+  shown <- cbind(
+    Conditional = cell("conditional"), Marginal = cell("marginal"),
+    GEE = if (!is.null(x$gee)) cell("gee"), Attenuation = sprintf("%.3f", table$attenuation)
+  )
+  rownames(shown) <- table$term
+  print(shown, quote = FALSE, right = TRUE)
+  cat(format_level(x$level), " limits. glmm: ", x$words[["glmm"]], "\n", sep = "")
+  if (!is.null(x$gee)) cat("gee: ", x$words[["gee"]], "\n", sep = "")
+  print_remarks(x$notes)
+  invisible(x)
+}
+
+#' @rdname compare_effects
+#' @export
+as.data.frame.margmix_effects <- function(x, row.names = NULL, optional = FALSE, ...) {
+  out <- x$table
+  rownames(out) <- NULL
+  out
+}
