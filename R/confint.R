@@ -124,7 +124,9 @@ deviation_limits <- function(fit, level) {
   limits <- vapply(names(quantities), function(name) {
     quantity <- quantities[[name]]
     se <- sqrt(drop(quantity$gradient %*% V %*% quantity$gradient))
-    if (name == "sigma") return(exp(quantity$estimate / 2 + c(-1, 1) * half * se / 2))
+    if (name %in% c("sigma", "phi")) {
+      return(exp((quantity$estimate + c(-1, 1) * half * se) * sigma_power(fit$family)))
+    }
     if (quantity$estimate == 0) return(c(0, NA))
     if (se == 0) return(c(NA_real_, NA_real_))
     quantity$estimate * exp(c(-1, 1) * half * se / quantity$estimate)
@@ -146,7 +148,7 @@ profile_rows <- function(fit, rows, level) {
     quantity <- quantities[[row]]
     if (is.null(quantity)) return(c(NA_real_, NA_real_))
     limits <- profile_limits(fit, quantity, level, likelihood, V, scale)
-    if (row == "sigma") exp(limits / 2) else limits
+    if (row %in% c("sigma", "phi")) exp(limits * sigma_power(fit$family)) else limits
   })
   do.call(rbind, limits)
 }

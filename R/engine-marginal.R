@@ -16,9 +16,9 @@ marginal_family <- function(family) {
 #' @return A list: `gamma` (p), `jacobian` (p x (p + t), in beta and theta), `converged`,
 #'   `iterations`.
 #' @noRd
-engine_projection <- function(rows, family, start) {
+engine_projection <- function(rows, family, phi, start) {
   marginal_projection_(
-    rows, marginal_family(family), variance_coefficients(family), as.double(start)
+    rows, marginal_family(family), variance_coefficients(family, phi), as.double(start)
   )
 }
 
@@ -39,12 +39,13 @@ engine_between_covariance <- function(eta, S, family) {
 
 #' Coefficients of the variance function, v0 + v1 mu + v2 mu^2
 #'
-#' Every variance function of the families with a random part is quadratic (Morris 1982).
+#' Every variance function of the families here is quadratic (Morris 1982), but for the inverse
+#' Gaussian. A dispersion of kind "scale" multiplies it.
 #' @noRd
-variance_coefficients <- function(family) {
+variance_coefficients <- function(family, phi, variance = family_tools(family)$variance) {
   mu <- c(0.2, 0.4, 0.7)
-  v <- solve(outer(mu, 0:2, `^`), family$variance(mu))
-  if (abs(family$variance(0.55) - sum(v * 0.55^(0:2))) > 1e-10) {
+  v <- solve(outer(mu, 0:2, `^`), variance(mu, phi))
+  if (abs(variance(0.55, phi) - sum(v * 0.55^(0:2))) > 1e-10 * max(1, abs(v))) {
     abort("family", "The variance must be a quadratic function of the mean.",
       given = paste0(family$family, "(", family$link, ")")
     )

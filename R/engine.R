@@ -158,9 +158,11 @@ engine_eb_variance <- function(fit, X, Z, cluster) {
 
 #' Population mean of rows: the integral of linkinv(eta + s t) over t ~ N(0, 1)
 #' @param s Standard deviation of the random part of the predictor.
+#' @section Errors: `population_mean`.
 #' @return A list: `mean`, and its derivatives `d_eta` and `d_s`.
 #' @noRd
 engine_population_mean <- function(eta, s, family) {
+  check_population_mean(family, s)
   population_mean_(
     as.double(eta), as.double(rep_len(s, length(eta))), marginal_family(family)
   )

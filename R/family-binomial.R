@@ -5,6 +5,8 @@ family_tools_binomial <- function(family) {
     links = c("logit", "probit", "cloglog", "cauchit", "log"),
     has_dispersion = FALSE,
     discrete = TRUE,
+    mean_range = c(0, 1),
+    variance = function(mu, phi, trials = 1) mu * (1 - mu),
     # With a log link the predictor of a success is bounded by 0, so only failures can run away.
     separation = if (identical(family$link, "log")) "zero" else "both",
     response = binomial_response,
@@ -18,7 +20,7 @@ family_tools_binomial <- function(family) {
     cdf = function(y, mu, trials = 1, phi = 1, weights = 1) {
       list(lower = stats::pbinom(y - 1, trials, mu), upper = stats::pbinom(y, trials, mu))
     },
-    deviance = function(y, mu, trials = 1, weights = 1) {
+    deviance = function(y, mu, trials = 1, weights = 1, phi = 1) {
       trials <- rep_len(trials, length(y))
       proportion <- ifelse(trials > 0, y / trials, 0)
       family$dev.resids(proportion, rep_len(mu, length(y)), trials * weights)

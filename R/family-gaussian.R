@@ -4,7 +4,11 @@ family_tools_gaussian <- function(family) {
   list(
     links = c("identity", "log"),
     has_dispersion = TRUE,
+    dispersion = list(kind = "scale", words = "residual variance phi"),
     discrete = FALSE,
+    mean_range = c(-Inf, Inf),
+    variance = function(mu, phi, trials = 1) rep(1, length(mu)),
+    start_phi = function(y, mu, trials, weights) mean(weights * (y - mu)^2),
     separation = "none",
     response = gaussian_response,
     simulate = function(mu, trials = 1, phi = 1, weights = 1) {
@@ -14,7 +18,7 @@ family_tools_gaussian <- function(family) {
       p <- stats::pnorm(y, mu, sqrt(phi / weights))
       list(lower = p, upper = p)
     },
-    deviance = function(y, mu, trials = 1, weights = 1) {
+    deviance = function(y, mu, trials = 1, weights = 1, phi = 1) {
       family$dev.resids(y, rep_len(mu, length(y)), rep_len(weights, length(y)))
     }
   )

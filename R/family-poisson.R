@@ -5,6 +5,8 @@ family_tools_poisson <- function(family) {
     links = c("log", "sqrt", "identity"),
     has_dispersion = FALSE,
     discrete = TRUE,
+    mean_range = c(0, Inf),
+    variance = function(mu, phi, trials = 1) mu,
     # A mean of 0 lies at a finite predictor unless the link is log.
     separation = if (identical(family$link, "log")) "zero" else "none",
     response = poisson_response,
@@ -14,7 +16,7 @@ family_tools_poisson <- function(family) {
     cdf = function(y, mu, trials = 1, phi = 1, weights = 1) {
       list(lower = stats::ppois(y - 1, mu), upper = stats::ppois(y, mu))
     },
-    deviance = function(y, mu, trials = 1, weights = 1) {
+    deviance = function(y, mu, trials = 1, weights = 1, phi = 1) {
       family$dev.resids(y, rep_len(mu, length(y)), rep_len(weights, length(y)))
     }
   )
@@ -22,10 +24,10 @@ family_tools_poisson <- function(family) {
 
 # Counts; weights multiply the row's log-likelihood, whatever their type.
 poisson_response <- function(y, weights, weights_type, rows) {
-  y <- numeric_response(y, rows, "A Poisson response must be a vector of counts.")
+  y <- numeric_response(y, rows, "The response of this family must be a vector of counts.")
   negative <- which(y < 0)
   if (length(negative)) {
-    abort("response", "A Poisson response must not be negative.",
+    abort("response", "Counts must not be negative.",
       given = paste(format(y[negative[1L]]), "in", some_rows(rows[negative]))
     )
   }

@@ -11,7 +11,8 @@
 as_family <- function(family, env = parent.frame()) {
   given <- if (is.character(family)) family else class(family)[1L]
   if (is.character(family) && length(family) == 1L) {
-    family <- get0(family, envir = env, mode = "function", ifnotfound = family)
+    own <- get0(family, envir = topenv(), mode = "function", ifnotfound = family)
+    family <- get0(family, envir = env, mode = "function", ifnotfound = own)
   }
   if (is.function(family)) family <- tryCatch(family(), error = function(e) NULL)
   if (!inherits(family, "family")) refuse_family(given)
@@ -46,7 +47,14 @@ supported_families <- function() {
 #' @return A list:
 #' * `links`: names of the supported links;
 #' * `has_dispersion`: is there a dispersion parameter phi to estimate?
+#' * `dispersion`, if so: a list of `kind` (`"scale"`: phi multiplies the variance function and is
+#'   divided by prior weights; `"shape"`: neither), `words` that say what phi is, and, where the
+#'   likelihood may rise in log phi without end, its `limit` and the words for it, `at_limit`;
+#' * `start_phi(y, mu, trials, weights)`, if so: a rough value to start from;
 #' * `discrete`: has the response a discrete distribution?
+#' * `mean_range`: what the mean can be;
+#' * `variance(mu, phi, trials)`: the variance function, of a proportion for binomial families; for
+#'   a dispersion of kind `"shape"` also `variance_log_phi(mu, phi)`, its derivative in log phi;
 #' * `separation`: the rows that can push the fixed effects to infinity: `"both"` ends of the
 #'   response, only its `"zero"`, or `"none"`;
 #' * `response(y, weights, weights_type, rows)`: checks the response and returns `y`, `trials` and
@@ -54,10 +62,10 @@ supported_families <- function() {
 #' * `simulate(mu, trials, phi, weights)`: one draw of `y` per row, from R's random number stream;
 #' * `cdf(y, mu, trials, phi, weights)`: `lower` = P(Y < y) and `upper` = P(Y <= y); equal if Y is
 #'   continuous;
-#' * `deviance(y, mu, trials, weights)`: squared deviance residuals.
+#' * `deviance(y, mu, trials, weights, phi)`: squared deviance residuals.
 #'
-#' `mu` is the mean of one trial for binomial families. `weights` are prior weights: precisions of
-#' a Gaussian row. With frequency weights, which count rows, `simulate()` and `cdf()` are called
+#' `mu` is the mean of one trial for binomial families. `weights` are prior weights: precisions
+#' where the dispersion is a scale. With frequency weights, which count rows, `simulate()` and `cdf()` are called
 #' with `weights = 1`.
 #' @noRd
 family_tools <- function(family) find_family_tools(family$family)(family)

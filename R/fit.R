@@ -38,7 +38,7 @@ fit_start_glm <- function(design, family) {
   total <- sum(w * design$trials)
   mean <- sum(w * design$y) / total
   if (family$family == "binomial") mean <- (sum(w * design$y) + 0.5) / (total + 1)
-  if (family$family == "poisson") mean <- mean + 0.5 / total
+  if (family_tools(family)$discrete && family$family != "binomial") mean <- mean + 0.5 / total
   level <- if (family$link == "log" && family$family != "binomial") {
     # The offset counts: rate = responses / exposure.
     log(max(mean, 1e-8)) - log(sum(w * exp(design$offset)) / sum(w))
@@ -49,16 +49,18 @@ fit_start_glm <- function(design, family) {
 }
 
 # Start of the optimiser: the GLM, a random-effect sd of 0.7 on the predictor's scale for each
-# random column, and the residual variance of the GLM; or what the user gives.
+# random column, and a rough dispersion; or what the user gives.
 start_values <- function(problem, start_glm, start) {
   design <- problem$design
   p <- ncol(design$X)
   M <- problem$map
   scale <- column_rms(design$Z)[design$theta_row + 1L]
-  theta <- 0.7 * (design$theta_row == design$theta_col) / scale
+  unit <- eta_unit(design, problem$family, start_glm)
+  theta <- (if (unit == 1) 0.7 else 0.3 * unit) * (design$theta_row == design$theta_col) / scale
   log_phi <- if (has_phi(problem$family)) {
     mu <- problem$family$linkinv(drop(design$X %*% start_glm$beta) + design$offset)
-    log(max(mean(design$weights * (design$y - mu)^2), 1e-300))
+    start_phi <- family_tools(problem$family)$start_phi
+    log(max(start_phi(design$y, mu, design$trials, design$weights), 1e-300))
   }
   # With an identity link the predictor has the units of the response.
   if (is_lmm(problem$family)) theta <- theta * exp(log_phi / 2)
@@ -123,7 +125,8 @@ feasible_start <- function(problem, x) {
 }
 
 restricts_mean <- function(family) {
-  paste(family$family, family$link) %in% c("binomial log", "poisson identity")
+  if (family$family == "binomial") return(family$link == "log")
+  family_tools(family)$mean_range[1L] == 0 && family$link %in% c("identity", "inverse", "1/mu^2")
 }
 
 rule_record <- function(problem, K, auto = FALSE, error = NA_real_) {
@@ -170,7 +173,7 @@ finish_fit <- function(problem, fitted) {
   fit <- fitted$fit
   K <- fitted$rule$K
   for (attempt in 1:3) {
-    fit <- snap_to_zero(problem, K, fit)
+    fit <- snap_dispersion(problem, K, snap_to_zero(problem, K, fit))
     x <- if (is.null(fitted$reml)) escape_from_zero(problem, fit)
     if (is.null(x)) break
     fit <- maximise(problem, K, x, fit$modes)
@@ -184,7 +187,9 @@ finish_fit <- function(problem, fitted) {
   parts$theta <- parts$theta * signs[design$theta_col + 1L]
   Lambda <- lambda_matrix(design, parts$theta)
   fixed_at_zero <- design$theta_col %in% zero_columns(design, parts$theta)
-  active <- !c(logical(ncol(design$X)), fixed_at_zero, logical(as.integer(has_phi(problem$family))))
+  active <- !c(logical(ncol(design$X)), fixed_at_zero, if (has_phi(problem$family)) {
+    at_dispersion_limit(list(family = problem$family, phi = parts$phi))
+  })
   curvature <- if (is.null(fitted$reml)) {
     list(gradient = flip * fit$result$gradient, hessian = flip * t(flip * fit$result$hessian))
   } else {
@@ -202,7 +207,7 @@ finish_fit <- function(problem, fitted) {
       criterion = covariance$criterion, pd = covariance$definite, iterations = fit$iterations,
       evaluations = fit$evaluations, message = fit$message
     ),
-    boundary = boundary_words(design, Lambda)
+    boundary = c(boundary_words(design, Lambda), limit_words(problem$family, parts$phi))
   )
 }
 

@@ -94,10 +94,15 @@ mean_residual <- function(object, rows, type, random_effects) {
   y <- mean_response(design)
   switch(type,
     response = y - mu,
-    pearson = (y - mu) * sqrt(design$weights * design$trials / family$variance(mu)),
+    pearson = (y - mu) * sqrt(
+      design$weights * design$trials /
+        family_tools(family)$variance(mu, object$phi, design$trials)
+    ),
     working = (y - mu) / family$mu.eta(family$linkfun(mu)),
     deviance = {
-      d <- family_tools(family)$deviance(design$y, mu, design$trials, design$weights)
+      d <- family_tools(family)$deviance(
+        design$y, mu, design$trials, design$weights, object$phi
+      )
       sign(y - mu) * sqrt(pmax(d, 0))
     }
   )

@@ -42,7 +42,7 @@ gee <- function(formula, data, id, waves = NULL, inner = NULL, family = gaussian
     expressions <- row_expressions(call, env)
     parsed$rows <- unlist(lapply(expressions, function(parts) unlist(lapply(parts, all.vars))))
     family_given <- family
-    family <- as_marginal_family(family, env)
+    family <- check_marginal_family(as_marginal_family(family, env))
     correlation <- as_correlation(corstr)
     check_gee_settings(scale, bias_reduce, control)
     frame <- build_frame(call, env, parsed, expressions)

@@ -30,9 +30,10 @@
 #'   theta^2 = pi^2 / 3 (1 / phi^2 - 1). The integral is computed by the trapezoidal rule with K
 #'   points over the normal score of b, in the range where each cluster's integrand matters.
 #'   Normal and bridge fits are not nested; compare them by `logLik()` or `AIC()`.
-#' @section Weights: For binomial and Poisson responses prior weights multiply a row's
-#'   log-likelihood; for a proportion they are the number of trials. For Gaussian responses they are
-#'   precisions, as in [stats::lm()]. With `glmm_control(weights_type = "frequency")` a weight of 2
+#' @section Weights: For binomial, Poisson and negative binomial responses prior weights multiply a
+#'   row's log-likelihood; for a proportion they are the number of trials. For Gaussian, Gamma and
+#'   inverse Gaussian responses they are precisions, as in [stats::lm()]; see
+#'   [dispersion_families]. With `glmm_control(weights_type = "frequency")` a weight of 2
 #'   is a duplicated row.
 #' @section Responses: Numeric; 0/1; logical; a factor with two levels (the second is a success);
 #'   `cbind(successes, failures)`; or a proportion with `weights` trials.
@@ -43,8 +44,9 @@
 #' @param data A data frame (tibble, data.table), list or environment; variables that are not in it
 #'   are taken from the environment of the formula. Rows of a cluster need not be adjacent.
 #' @param family [stats::binomial()] with logit, probit, cloglog, cauchit or log link,
-#'   [stats::poisson()] with log, sqrt or identity link, or [stats::gaussian()] with identity or log
-#'   link.
+#'   [stats::poisson()] with log, sqrt or identity link, [stats::gaussian()] with identity or log
+#'   link, [nbinom2()] with log, sqrt or identity link, [stats::Gamma()] with log, inverse or
+#'   identity link, or [stats::inverse.gaussian()] with log or 1/mu^2 link.
 #' @param weights,offset,subset,na.action As in [stats::lm()]; see below for what weights mean.
 #' @param contrasts A named list of contrasts for factors.
 #' @param nAGQ `"auto"`, or the number of quadrature points per dimension; 1 is Laplace. With two

@@ -229,14 +229,17 @@ response_parts <- function(fit, rows) {
   B <- engine_between_variance(rows$eta, rows$s, fit$family)
   m <- rows$m
   between <- row_average(fit, rows, B$value, B$d_eta, B$d_s)
-  v <- variance_coefficients(fit$family)
+  v <- variance_coefficients(fit$family, fit$phi)
   slope <- v[2L] + 2 * v[3L] * m$mean
   within <- row_average(fit, rows, v[1L] + v[2L] * m$mean + v[3L] * (m$mean^2 + B$value),
     slope * m$d_eta + v[3L] * B$d_eta, slope * m$d_s + v[3L] * B$d_s
   )
   if (has_phi(fit$family)) {
-    within <- list(value = fit$phi * within$value, gradient = fit$phi * within$gradient)
-    within$gradient[length(within$gradient)] <- within$value
+    scale <- variance_scale(fit)
+    within <- list(value = scale * within$value, gradient = scale * within$gradient)
+    d <- variance_log_phi(fit)
+    within$gradient[length(within$gradient)] <-
+      sum(rows$w * (d[1L] + d[2L] * m$mean + d[3L] * (m$mean^2 + B$value)))
   }
   list(between = between, total = add_quantities(between, within))
 }

@@ -77,8 +77,8 @@ marginal_covariance <- function(object, cluster = 1L, newdata = NULL, trials = 1
 
 # E[Var(y | b)] of a row of one trial and weight 1.
 within_variance <- function(fit, m, between) {
-  v <- variance_coefficients(fit$family)
-  fit$phi * (v[1L] + v[2L] * m + v[3L] * (m^2 + between))
+  v <- variance_coefficients(fit$family, fit$phi)
+  variance_scale(fit) * (v[1L] + v[2L] * m + v[3L] * (m^2 + between))
 }
 
 cluster_rows <- function(fit, cluster) {
@@ -93,7 +93,7 @@ cluster_rows <- function(fit, cluster) {
   take <- seq(design$start[i] + 1L, design$start[i + 1L])
   at <- if (is.null(design$order)) take else design$order[take]
   take <- take[order(at)]
-  precision <- if (has_phi(fit$family)) cdf_weights(design) else 1
+  precision <- if (dispersion_kind(fit$family) == "scale") cdf_weights(design) else 1
   list(
     X = design$X[take, , drop = FALSE], Z = design$Z[take, , drop = FALSE],
     offset = design$offset[take], labels = attr(fit$frame$frame, "row.names")[sort(at)],

@@ -165,7 +165,8 @@ transition <- function(object, eta, s) {
   mu <- if (discrete) (design$y + 0.5) / (size + (family$family == "binomial")) else design$y
   if (family$link == "log") mu <- pmax(mu, 1e-10)
   x <- family$linkfun(mu)
-  sd <- sqrt(object$phi * family$variance(mu) / size) / abs(family$mu.eta(x))
+  variance <- family_tools(family)$variance(mu, object$phi, size)
+  sd <- sqrt(variance_scale(object) * variance / size) / abs(family$mu.eta(x))
   center <- pmin(8, pmax(-8, (x - eta) / s))
   width <- pmin(1, pmax(1e-4, sd / s))
   list(center = ifelse(s > 0, center, 0), width = ifelse(s > 0, width, 1))
@@ -174,8 +175,8 @@ transition <- function(object, eta, s) {
 # P(Y < y) and P(Y <= y) of the rows of a fit at given means.
 conditional_cdf <- function(object, mu) {
   design <- object$design
-  if (object$family$family == "poisson") mu <- pmax(mu, 0)
-  if (object$family$family == "binomial") mu <- pmin(pmax(mu, 0), 1)
+  range <- family_tools(object$family)$mean_range
+  mu <- pmin(pmax(mu, range[1L]), range[2L])
   family_tools(object$family)$cdf(design$y, mu, design$trials, object$phi, cdf_weights(design))
 }
 

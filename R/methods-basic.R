@@ -15,7 +15,8 @@
 #'
 #' * `coef()` and `fixef()`: the fixed effects on the scale of the predictor, conditional on the
 #'   random effects. Aliased coefficients are `NA`, as for [stats::glm()].
-#' * `sigma()`: the residual standard deviation of a Gaussian model, in units of the response; 1
+#' * `sigma()`: the residual standard deviation of a Gaussian model, in units of the response;
+#'   for other families with a dispersion see [dispersion_families]; 1
 #'   for other families.
 #' * `logLik()`: the log-likelihood with all its constants, so that fits with other families,
 #'   rules or packages compare; `df` counts coefficients, free entries of Lambda and the
@@ -55,6 +56,7 @@ print.margmix_glmm <- function(x, digits = max(3L, getOption("digits") - 3L), ..
   cat("\n", format_logLik(x), "\n", sep = "")
   cat("\n")
   print(VarCorr(x), digits = digits)
+  print_dispersion(x, digits)
   cat("\n", coefficient_heading(), ":\n", sep = "")
   if (length(x$coefficients)) {
     print(format(x$coefficients, digits = digits), quote = FALSE)
@@ -76,7 +78,7 @@ fixef.margmix_glmm <- function(object, ...) object$coefficients
 
 #' @rdname glmm-methods
 #' @export
-sigma.margmix_glmm <- function(object, ...) sqrt(object$phi)
+sigma.margmix_glmm <- function(object, ...) object$phi^sigma_power(object$family)
 
 #' @rdname glmm-methods
 #' @export
@@ -186,7 +188,7 @@ random_matrix <- function(fit) {
 #'
 #' * Estimates: `"beta"` (estimated coefficients), `"theta"` (free entries of Lambda, by column),
 #'   `"Lambda"` (q x q, lower triangular, on the scale of the predictor), `"Sigma"` (Lambda Lambda',
-#'   the covariance of the random effects), `"phi"` (dispersion: sigma^2), `"modes"` (m x q,
+#'   the covariance of the random effects), `"phi"` (dispersion; sigma^2 if Gaussian), `"modes"` (m x q,
 #'   spherical modes u; b = Lambda u), `"vcov_full"`, `"logLik"`, `"REML"`.
 #' * How they were found: `"rule"` (list: `nAGQ`, as asked; `K`, nodes per random effect;
 #'   `method`; `nodes`, K^q; `auto`; `error`, estimated error of the log-likelihood),

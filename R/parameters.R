@@ -1,19 +1,27 @@
 # The scale the optimiser works on: psi = M x, chosen so that x is well conditioned whatever the
 # units of the covariates. X itself is never copied or changed.
 #   beta  = R^-1 x, R'R the mean information of a row in the start GLM: x moves eta by about x
-#   theta = x / rms(Z) by the row of Lambda
+#   theta = x / rms(Z) by the row of Lambda, times the size of eta where it has units
 #   log phi = x
 
 parameter_map <- function(design, family, start_glm) {
   p <- ncol(design$X)
   rms <- column_rms(design$Z)
-  theta_scale <- 1 / rms[design$theta_row + 1L]
+  theta_scale <- eta_unit(design, family, start_glm) / rms[design$theta_row + 1L]
   n_theta <- length(theta_scale)
   P <- p + n_theta + has_phi(family)
   M <- diag(P)
   if (p > 0L) M[seq_len(p), seq_len(p)] <- beta_scale(design, start_glm)
   M[cbind(p + seq_len(n_theta), p + seq_len(n_theta))] <- theta_scale
   M
+}
+
+# Change of the predictor that counts as one: a reciprocal mean may be of any size.
+eta_unit <- function(design, family, start_glm) {
+  if (!restricts_mean(family) || family$family %in% c("binomial", "poisson")) return(1)
+  eta <- drop(design$X %*% start_glm$beta) + design$offset
+  size <- sqrt(mean(eta^2))
+  if (is.finite(size) && size > 0) size else 1
 }
 
 column_rms <- function(Z) {

@@ -107,7 +107,7 @@ deviation_names <- function(fit) {
   groups <- group_labels(fit$design)[column_groups(fit$design)]
   c(
     paste0("sd_", column_names(fit$design), "|", groups),
-    if (has_phi(fit$family)) "sigma"
+    if (has_phi(fit$family)) dispersion_name(fit$family)
   )
 }
 

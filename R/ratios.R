@@ -73,7 +73,11 @@ risk_ratios.margmix_glmm <- function(object, vcov = "model", df = "default", lev
 
 # The family and link whose exponentiated coefficients have the name.
 ratio_links <- list(
-  odds = c("binomial", "logit"), rate = c("poisson", "log"), risk = c("binomial", "log")
+  odds = list(family = "binomial", link = "logit"),
+  rate = list(family = c("poisson", "nbinom2", "nbinom1", "Gamma", "inverse.gaussian"),
+    link = "log"
+  ),
+  risk = list(family = "binomial", link = "log")
 )
 
 conditional_ratios <- function(fit, ratio, vcov, df, level, intercept) {
@@ -82,7 +86,7 @@ conditional_ratios <- function(fit, ratio, vcov, df, level, intercept) {
   if (!isTRUE(intercept)) rows <- setdiff(rows, "(Intercept)")
   inference <- coef_inference(fit, vcov, df, level, rows)
   ratio_table(fit, inference, heading = c(
-    paste0("Conditional ", ratio, " ratios (for a given ", fit$design$group,
+    paste0("Conditional ", ratio_word(fit, ratio), " ratios (for a given ", fit$design$group,
       ": random effects held fixed)"
     ),
     paste0(format_level(level), " limits. ", inference$words)
@@ -91,19 +95,26 @@ conditional_ratios <- function(fit, ratio, vcov, df, level, intercept) {
 
 check_ratio <- function(fit, ratio) {
   family <- stats::family(fit)
+  gives <- function(needed) family$family %in% needed$family && family$link == needed$link
   needed <- ratio_links[[ratio]]
-  if (family$family == needed[1L] && family$link == needed[2L]) return(invisible())
-  fits <- vapply(ratio_links, function(pair) all(pair == c(family$family, family$link)), NA)
-  label <- function(pair) paste0(pair[1L], "(", pair[2L], ")")
+  if (gives(needed)) return(invisible())
+  fits <- vapply(ratio_links, gives, NA)
+  label <- function(pair) paste0(pair$family[1L], "(", pair$link, ")")
   abort("link",
     paste0("For ", ratio, " ratios the family and link must be ", label(needed), "."),
-    given = label(c(family$family, family$link)),
+    given = label(family),
     hint = if (any(fits)) {
       paste0("Use ", names(ratio_links)[fits], "_ratios().")
     } else {
       "exp() of a coefficient of this link is not a ratio of odds, rates or risks."
     }
   )
+}
+
+# Exponentiated coefficients of a positive response are ratios of means, not of rates.
+ratio_word <- function(fit, ratio) {
+  counts <- family_tools(fit$family)$discrete
+  if (ratio == "rate" && !counts) "mean" else ratio
 }
 
 #' Table of exponentiated coefficients

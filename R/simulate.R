@@ -124,11 +124,8 @@ simulate_response <- function(object, plan, conditional) {
   unknown <- rowSums(is.na(plan$cluster)) > 0
   eta <- replace(add_effects(plan$eta, b, plan, object$design), unknown, NA)
   mu <- if (length(eta)) object$family$linkinv(eta) else eta
-  outside <- switch(object$family$family,
-    binomial = which(mu < 0 | mu > 1),
-    poisson = which(mu < 0),
-    integer()
-  )
+  range <- family_tools(object$family)$mean_range
+  outside <- which(mu < range[1L] | mu > range[2L])
   mu[outside] <- NA
   known <- which(!is.na(mu))
   weights <- if (length(plan$weights) > 1L) plan$weights[known] else plan$weights

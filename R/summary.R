@@ -82,6 +82,7 @@ print.summary.margmix_glmm <- function(x, digits = max(3L, getOption("digits") -
   cat(fit_heading(fit, x$error), sep = "\n")
   cat("\n", format_logLik(fit), "\n\n", sep = "")
   print(x$varcor, digits = digits)
+  print_dispersion(fit, digits)
   cat("\n", size_words(fit), "\n\n", sep = "")
   cat(coefficient_heading(), ":\n", sep = "")
   print_coefficients(x$coefficients, digits)

@@ -43,7 +43,7 @@ VarCorr.margmix_glmm <- function(x, sigma = 1, ...) {
       Sigma[block$columns, block$columns, drop = FALSE], block$names
     ))
   })
-  has_sigma <- family_tools(x$family)$has_dispersion
+  has_sigma <- is_residual_scale(x$family)
   structure(out, sc = if (has_sigma) sqrt(x$phi) else NA_real_, useSc = has_sigma,
     class = "VarCorr.margmix_glmm"
   )

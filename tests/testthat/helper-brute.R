@@ -11,6 +11,20 @@ all_families <- function() {
   )
 }
 
+# Families with a dispersion besides the Gaussian, held to the same tests in a file of their own.
+dispersion_families <- function() {
+  list(
+    "nbinom2-log" = nbinom2(), "nbinom2-sqrt" = nbinom2("sqrt"),
+    "nbinom2-identity" = nbinom2("identity"),
+    "nbinom1-log" = nbinom1(), "nbinom1-sqrt" = nbinom1("sqrt"),
+    "nbinom1-identity" = nbinom1("identity"),
+    "Gamma-log" = Gamma("log"), "Gamma-inverse" = Gamma("inverse"),
+    "Gamma-identity" = Gamma("identity"),
+    "inverse.gaussian-log" = inverse.gaussian("log"),
+    "inverse.gaussian-1/mu^2" = inverse.gaussian("1/mu^2")
+  )
+}
+
 # The integrand is smooth with one mode, so that the rule converges fast.
 smooth_families <- c(
   "binomial-logit", "binomial-probit", "binomial-cloglog", "poisson-log", "gaussian-identity"
@@ -21,7 +35,9 @@ smooth_families <- c(
 # Mean of the predictor: inside the range of the link by several standard deviations.
 toy_level <- function(family) {
   switch(paste0(family$family, "-", family$link),
-    "binomial-log" = -2.5, "poisson-sqrt" = 3, "poisson-identity" = 6, 0.2
+    "binomial-log" = -2.5, "poisson-sqrt" = 3, "poisson-identity" = 6, "nbinom2-sqrt" = 3,
+    "nbinom1-sqrt" = 3, "nbinom2-identity" = 6, "nbinom1-identity" = 6, "Gamma-inverse" = 3,
+    "Gamma-identity" = 5, "inverse.gaussian-1/mu^2" = 3, 0.2
   )
 }
 
@@ -51,7 +67,7 @@ toy_model <- function(family, q, m = 5L, rows = 4L, p = 2L, sd = 0.6, seed = 1, 
     levels = as.character(seq_len(m)), weights_type = "prior"
   )
   beta <- rep_len(c(-0.1, 0.15, 0.05), p)
-  phi <- if (family$family == "gaussian") 0.4 else numeric()
+  phi <- toy_phi(family)
   repeat {
     b <- matrix(rnorm(m * q), m) %*% t(Lambda)
     eta <- drop(design$offset + X %*% beta + rowSums(Z * b[rep(seq_len(m), each = rows), ]))
@@ -60,14 +76,23 @@ toy_model <- function(family, q, m = 5L, rows = 4L, p = 2L, sd = 0.6, seed = 1, 
   mu <- family$linkinv(eta)
   design$y <- as.numeric(switch(family$family,
     binomial = rbinom(n, design$trials, mu), poisson = rpois(n, mu),
-    gaussian = rnorm(n, mu, sqrt(phi / design$weights))
+    gaussian = rnorm(n, mu, sqrt(phi / design$weights)),
+    family_tools(family)$simulate(mu, design$trials, phi, 1)
   ))
   list(design = design, psi = c(beta, Lambda[lower.tri(Lambda, diag = TRUE)], log(phi)))
 }
 
+toy_phi <- function(family) {
+  switch(family$family,
+    gaussian = 0.4, nbinom2 = 2.5, nbinom1 = 0.8, Gamma = 0.3, inverse.gaussian = 0.3, numeric()
+  )
+}
+
 toy_valid <- function(family, eta) {
   switch(paste0(family$family, "-", family$link),
-    "binomial-log" = all(eta < 0), "poisson-identity" = all(eta > 0), TRUE
+    "binomial-log" = all(eta < 0), "poisson-identity" = all(eta > 0), "nbinom2-identity" = all(eta > 0),
+    "nbinom1-identity" = all(eta > 0), "Gamma-identity" = all(eta > 0),
+    "Gamma-inverse" = all(eta > 0), "inverse.gaussian-1/mu^2" = all(eta > 0), TRUE
   )
 }
 
@@ -105,11 +130,34 @@ brute_log_density <- function(design, family, rows, eta, phi = 1) {
     eta[] <- ifelse(outside, -Inf, dpois(y, mu, log = TRUE))
     return(w * eta)
   }
+  if (!family$family %in% c("binomial", "betabinomial")) {
+    return(brute_dispersion_density(design, family, y, w, eta, phi))
+  }
   log_mu <- log_probabilities(family$link, eta)
   times <- function(count, log) ifelse(count == 0 & log > -Inf, 0, count * log)
   out <- times(y, log_mu[[1L]]) + times(size - y, log_mu[[2L]])
   out[log_mu[[1L]] == -Inf] <- -Inf
   w * (lchoose(size, y) + out)
+}
+
+# By R's distribution functions in their own parametrisations.
+brute_dispersion_density <- function(design, family, y, w, eta, phi) {
+  frequency <- design$weights_type == "frequency"
+  inside <- switch(family$link, identity = , inverse = , "1/mu^2" = eta > 0, eta > -Inf)
+  mu <- switch(family$link,
+    log = exp(eta), sqrt = eta^2, identity = pmax(eta, 1e-300), inverse = 1 / pmax(eta, 1e-300),
+    "1/mu^2" = 1 / sqrt(pmax(eta, 1e-300))
+  )
+  scale <- phi / if (frequency) 1 else w
+  log_f <- switch(family$family,
+    nbinom2 = dnbinom(y, size = phi, mu = mu, log = TRUE),
+    nbinom1 = dnbinom(y, size = mu / phi, prob = 1 / (1 + phi), log = TRUE),
+    Gamma = dgamma(y, shape = 1 / scale, rate = 1 / (scale * mu), log = TRUE),
+    inverse.gaussian = 0.5 * (-log(2 * pi * scale * y^3) - (y - mu)^2 / (scale * y * mu^2))
+  )
+  multiplies <- frequency || dispersion_kind(family) == "shape"
+  eta[] <- ifelse(inside, log_f, -Inf)
+  if (multiplies) w * eta else eta
 }
 
 brute_parts <- function(model, family, psi = model$psi) {
@@ -121,7 +169,7 @@ brute_parts <- function(model, family, psi = model$psi) {
   Lambda[cbind(design$theta_row, design$theta_col) + 1L] <- theta
   list(
     eta0 = drop(design$offset + design$X %*% psi[seq_len(p)]), V = design$Z %*% Lambda,
-    Lambda = Lambda, phi = if (family$family == "gaussian") exp(psi[length(psi)]) else 1
+    Lambda = Lambda, phi = if (has_phi(family)) exp(psi[length(psi)]) else 1
   )
 }
 
@@ -216,9 +264,21 @@ brute_restricted_loglik <- function(model, family) {
   }, 0))
 }
 
+# ---- derivatives -------------------------------------------------------------------------------
+
 # Largest difference of each kind, relative where the entry is above one.
 gradient_error <- function(model, family, K, psi = model$psi) {
   exact <- toy_engine(model, family, K, 1L, psi)$gradient
   differences <- numDeriv::grad(function(x) toy_engine(model, family, K, 0L, x)$value, psi)
   max(abs(exact - differences) / pmax(1, abs(differences)))
+}
+
+# Differences of the gradient, which the other tests compare with the value.
+hessian_error <- function(model, family, K, psi = model$psi) {
+  exact <- toy_engine(model, family, K, 2L, psi)$hessian
+  differences <- numDeriv::jacobian(
+    function(x) toy_engine(model, family, K, 1L, x)$gradient, psi,
+    method.args = list(r = 3)
+  )
+  max(abs(exact - differences)) / max(1, abs(differences))
 }

@@ -12,7 +12,7 @@ test_that("families are read as glm() reads them", {
 
 test_that("other families are refused", {
   expect_snapshot(error = TRUE, {
-    as_family(Gamma())
+    as_family(Gamma("sqrt"))
     as_family(gaussian("inverse"))
     as_family(quasibinomial())
     as_family("binomail")

@@ -379,7 +379,7 @@ test_that("odd input is fitted or refused, never a crash and never silently wron
     run(real, change(z = exp(z)), gaussian("log")), run(real, change(z = -exp(z)), gaussian("log")),
     run(real, change(z = 0), gaussian("log")), run(real, d, gaussian("log")),
     run(real, change(z = 1e6 * exp(z)), gaussian("log")),
-    run(real, d, gaussian("inverse")), run(real, d, Gamma()), run(real, d, quasibinomial()),
+    run(real, d, gaussian("inverse")), run(real, d, Gamma("sqrt")), run(real, d, quasibinomial()),
     run(real, d, "none"), run(real, d, d), run(real, d, 3), run(real, change(z = I(list(1)[w])))
   )
   for (i in seq_along(cases)) {

@@ -2,16 +2,6 @@
 
 skip_if_not_installed("numDeriv")
 
-# Differences of the gradient, which the other tests compare with the value.
-hessian_error <- function(model, family, K, psi = model$psi) {
-  exact <- toy_engine(model, family, K, 2L, psi)$hessian
-  differences <- numDeriv::jacobian(
-    function(x) toy_engine(model, family, K, 1L, x)$gradient, psi,
-    method.args = list(r = 3)
-  )
-  max(abs(exact - differences)) / max(1, abs(differences))
-}
-
 test_that("gradient and Hessian, every family and link, K = 1, 2, 7, 15, q = 1, 2", {
   for (name in names(all_families())) {
     family <- all_families()[[name]]

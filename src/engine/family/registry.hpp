@@ -4,7 +4,9 @@
 #include <stdexcept>
 
 #include "family/binomial.hpp"
+#include "family/gamma.hpp"
 #include "family/gaussian.hpp"
+#include "family/negative_binomial.hpp"
 #include "family/poisson.hpp"
 
 namespace margmix {
@@ -14,6 +16,11 @@ struct FamilySpec {
   bool frequency = false;  // weights count rows (dispersion families)
   bool bridge = false;     // the random intercept has the bridge distribution, not the normal
 };
+
+template <class Density, class Link, bool kLogConcave>
+std::unique_ptr<Family> dispersion_family(const FamilySpec& spec) {
+  return std::make_unique<DispersionFamily<Density, Link, kLogConcave>>(spec.frequency);
+}
 
 inline std::unique_ptr<Family> make_family(const FamilySpec& spec) {
   const std::string name = spec.family + "-" + spec.link;
@@ -27,6 +34,21 @@ inline std::unique_ptr<Family> make_family(const FamilySpec& spec) {
   if (name == "poisson-identity") return std::make_unique<PoissonIdentity>();
   if (name == "gaussian-identity") return std::make_unique<GaussianIdentity>(spec.frequency);
   if (name == "gaussian-log") return std::make_unique<GaussianLog>(spec.frequency);
+  if (name == "nbinom2-log") return std::make_unique<NegativeBinomial2Log>(spec.frequency);
+  if (name == "nbinom2-sqrt") return dispersion_family<NegativeBinomial2, SqrtLink, false>(spec);
+  if (name == "nbinom2-identity")
+    return dispersion_family<NegativeBinomial2, IdentityLink, false>(spec);
+  if (name == "nbinom1-log") return dispersion_family<NegativeBinomial1, LogLink, false>(spec);
+  if (name == "nbinom1-sqrt") return dispersion_family<NegativeBinomial1, SqrtLink, false>(spec);
+  if (name == "nbinom1-identity")
+    return dispersion_family<NegativeBinomial1, IdentityLink, false>(spec);
+  if (name == "Gamma-log") return dispersion_family<GammaDensity, LogLink, true>(spec);
+  if (name == "Gamma-inverse") return dispersion_family<GammaDensity, InverseLink, true>(spec);
+  if (name == "Gamma-identity") return dispersion_family<GammaDensity, IdentityLink, false>(spec);
+  if (name == "inverse.gaussian-log")
+    return dispersion_family<InverseGaussianDensity, LogLink, false>(spec);
+  if (name == "inverse.gaussian-1/mu^2")
+    return dispersion_family<InverseGaussianDensity, InverseSquareLink, true>(spec);
   throw std::invalid_argument("the engine has no family " + name);
 }
 

@@ -1,0 +1,123 @@
+# The dispersion phi: its names, the convention of sigma(), and the limit where it has no maximum.
+
+#' How a dispersion is called
+#'
+#' A dispersion of kind `"scale"` multiplies a variance function, phi V(mu) / weights, and
+#' sigma = sqrt(phi). One of kind `"shape"` is a parameter of its own, and sigma is phi itself.
+#'
+#' @return `dispersion_kind()`: `"scale"`, `"shape"`, or `"none"`. `sigma_power()`: sigma = phi to
+#'   this power. `dispersion_name()`: its row in tables. `dispersion_words()`: a line for printing,
+#'   or `NULL`.
+#' @noRd
+dispersion_kind <- function(family) family_tools(family)$dispersion$kind %||% "none"
+
+sigma_power <- function(family) if (dispersion_kind(family) == "shape") 1 else 0.5
+
+dispersion_name <- function(family) if (dispersion_kind(family) == "shape") "phi" else "sigma"
+
+# Variance = this factor times the variance function, over the weights.
+variance_scale <- function(fit) if (dispersion_kind(fit$family) == "scale") fit$phi else 1
+
+# A Gaussian residual standard deviation stands in the table of random effects.
+is_residual_scale <- function(family) family$family == "gaussian"
+
+dispersion_words <- function(fit, digits) {
+  words <- family_tools(fit$family)$dispersion$words
+  if (is.null(words) || is_residual_scale(fit$family)) return(NULL)
+  value <- if (at_dispersion_limit(fit)) fit$phi > 1 else NA
+  shown <- if (is.na(value)) signif(fit$phi, digits) else if (value) "infinite" else "0"
+  paste0("Dispersion: ", format(shown), " (", words, ")")
+}
+
+print_dispersion <- function(fit, digits) {
+  words <- dispersion_words(fit, digits)
+  if (length(words)) cat(words, "\n", sep = "")
+}
+
+# The limit ----------------------------------------------------------------------------------------
+
+# Where the responses vary no more than the limiting family says (negative binomial: Poisson), the
+# log-likelihood rises in log phi towards an asymptote. At +-34 it is there to machine precision.
+dispersion_limit <- function(family) family_tools(family)$dispersion$limit
+
+at_dispersion_limit <- function(fit) {
+  limit <- dispersion_limit(fit$family)
+  !is.null(limit) && abs(log(fit$phi) - limit) < 1e-6
+}
+
+#' Set a dispersion that runs away to its limit
+#'
+#' @param fit From [maximise()].
+#' @return `fit` at the limit, the other parameters maximised there, if the log-likelihood is not
+#'   lower; otherwise `fit`.
+#' @noRd
+snap_dispersion <- function(problem, K, fit) {
+  limit <- dispersion_limit(problem$family)
+  last <- length(fit$x)
+  if (is.null(limit) || fit$x[last] * sign(limit) < 6 || fit$x[last] == limit) return(fit)
+  objective <- objective_at(problem, K, fit$modes, 2L)
+  x <- newton_steps_within(objective, replace(fit$x, last, limit), seq_len(last - 1L))
+  if (!(objective$value(x) <= -fit$value + 1e-7)) return(fit)
+  at <- objective$at(x, 2L)$result
+  fit[c("x", "modes", "result", "value")] <- list(x, at$modes, at, at$value)
+  fit
+}
+
+# Newton steps in some of the parameters.
+newton_steps_within <- function(objective, x, free) {
+  for (step in 1:6) {
+    direction <- newton_direction(objective$gradient(x)[free], objective$hessian(x)[free, free])
+    if (is.null(direction) || direction$decrement < 1e-12) break
+    trial <- replace(x, free, x[free] - direction$step)
+    value <- objective$value(x)
+    if (!(objective$value(trial) <= value + 1e-10 * abs(value))) break
+    x <- trial
+  }
+  x
+}
+
+limit_words <- function(family, phi) {
+  if (at_dispersion_limit(list(family = family, phi = phi))) {
+    family_tools(family)$dispersion$at_limit
+  }
+}
+
+#' Refuse a population mean that does not exist
+#'
+#' Under normal random effects the predictor takes both signs, and 1 / eta has no mean.
+#'
+#' @section Errors: `population_mean`.
+#' @noRd
+check_population_mean <- function(family, s) {
+  if (!family$link %in% c("inverse", "1/mu^2") || all(s == 0)) return(invisible())
+  abort("population_mean", "A population mean needs a link whose inverse has a mean.",
+    given = paste0(
+      family$family, "(", family$link, "): the predictor is normal and can be 0 or negative"
+    ),
+    hint = c("Use a log link.", "Or predict at random effect 0: `random_effects = \"zero\"`.")
+  )
+}
+
+# Derivative in log phi of the coefficients of Var(y | mu) = v0 + v1 mu + v2 mu^2, scale included.
+variance_log_phi <- function(fit) {
+  slope <- family_tools(fit$family)$variance_log_phi
+  if (dispersion_kind(fit$family) == "shape") {
+    return(variance_coefficients(fit$family, fit$phi, slope))
+  }
+  fit$phi * variance_coefficients(fit$family, fit$phi)
+}
+
+#' Refuse a family that a marginal model has no use for
+#'
+#' The dispersion of a marginal model is a scale; one that shapes the variance function would have
+#' to be known.
+#'
+#' @section Errors: `family`.
+#' @noRd
+check_marginal_family <- function(family) {
+  if (dispersion_kind(family) != "shape") return(family)
+  abort("family", "The variance of a marginal model must be a known function of the mean.",
+    given = paste0(family$family, "(", family$link, ")"),
+    hint = "For counts use poisson(): gee() estimates the overdispersion as a scale."
+  )
+}

@@ -1,0 +1,95 @@
+# Families with a dispersion: likelihood, gradient and Hessian by independent means.
+
+concave <- c("nbinom2-log", "Gamma-log")
+restricted <- c(
+  "nbinom2-identity", "nbinom1-identity", "Gamma-inverse", "Gamma-identity",
+  "inverse.gaussian-1/mu^2"
+)
+
+test_that("a fine rule gives the integral, q = 1 and 2", {
+  for (name in setdiff(names(dispersion_families()), c(restricted, "nbinom2-sqrt", "nbinom1-sqrt"))) {
+    family <- dispersion_families()[[name]]
+    for (q in 1:2) {
+      model <- toy_model(family, q, sd = 0.4, seed = 2)
+      K <- if (name %in% concave) c(101L, 51L) else c(151L, 91L)
+      value <- toy_engine(model, family, K[q])$value
+      expect_lt(abs(value - brute_loglik(model, family)), 1e-8, label = paste(name, q))
+    }
+  }
+})
+
+test_that("so it does where a link restricts the mean, far from the edge of its range", {
+  for (name in intersect(names(dispersion_families()), restricted)) {
+    family <- dispersion_families()[[name]]
+    for (q in 1:2) {
+      model <- toy_model(family, q, sd = 0.2, seed = 4)
+      value <- toy_engine(model, family, c(101L, 41L)[q])$value
+      expect_lt(
+        abs(value - brute_restricted_loglik(model, family)), 1e-6,
+        label = paste(name, q)
+      )
+    }
+  }
+  for (family in list(nbinom2("sqrt"), nbinom1("sqrt"))) {
+    model <- toy_model(family, 1L, sd = 0.25, seed = 2)
+    value <- toy_engine(model, family, 151L)$value
+    expect_lt(abs(value - brute_loglik(model, family)), 1e-8, label = family$family)
+  }
+})
+
+test_that("one node is the Laplace formula", {
+  skip_if_not_installed("numDeriv")
+  for (name in names(dispersion_families())) {
+    family <- dispersion_families()[[name]]
+    for (q in 1:2) {
+      model <- toy_model(family, q, sd = 0.3)
+      expect_equal(toy_engine(model, family, 1L)$value, brute_laplace(model, family),
+        tolerance = 1e-8, info = paste(name, q)
+      )
+    }
+  }
+})
+
+test_that("frequencies multiply the density of a row, and duplicate it", {
+  for (name in names(dispersion_families())) {
+    family <- dispersion_families()[[name]]
+    model <- toy_model(family, 1L, sd = 0.2, seed = 4)
+    model$design$weights <- rep_len(c(1, 2, 3, 1), length(model$design$y))
+    model$design$weights_type <- "frequency"
+    doubled <- model
+    rows <- rep(seq_along(model$design$y), model$design$weights)
+    parts <- c("X", "Z", "y", "trials", "offset")
+    doubled$design[parts] <- lapply(model$design[parts], function(x) {
+      if (is.matrix(x)) x[rows, , drop = FALSE] else x[rows]
+    })
+    doubled$design$weights <- rep(1, length(rows))
+    doubled$design$start <- as.integer(c(0, cumsum(model$design$weights))[model$design$start + 1L])
+    a <- toy_engine(model, family, 9L, 2L)
+    b <- toy_engine(doubled, family, 9L, 2L)
+    expect_equal(a[c("value", "gradient", "hessian")], b[c("value", "gradient", "hessian")],
+      tolerance = 1e-9, info = name
+    )
+    model$design$weights_type <- "prior"
+    prior <- toy_engine(model, family, 9L)$value
+    if (dispersion_kind(family) == "shape") {
+      expect_equal(prior, a$value, tolerance = 1e-13, info = name)
+    } else {
+      expect_gt(abs(prior - a$value), 0.1)
+    }
+  }
+})
+
+test_that("gradient and Hessian against Richardson differences", {
+  skip_if_not_installed("numDeriv")
+  for (name in names(dispersion_families())) {
+    family <- dispersion_families()[[name]]
+    for (q in 1:2) {
+      model <- toy_model(family, q, m = 4L, sd = 0.3, seed = 11)
+      for (K in c(1L, 2L, 7L)) {
+        label <- paste(name, "q", q, "K", K)
+        expect_lt(gradient_error(model, family, K), 1e-7, label = label)
+        expect_lt(hessian_error(model, family, K), 1e-5, label = label)
+      }
+    }
+  }
+})
