@@ -10,7 +10,7 @@ export LANGUAGE := en
 LIBRARY := $(CURDIR)/.build/library
 WITH_LIBRARY = R_LIBS="$(LIBRARY)$${R_LIBS:+:$$R_LIBS}"
 
-.PHONY: help setup demo test check engine-test lint docs bench simulate-gee format clean
+.PHONY: help setup demo test check engine-test lint docs fuzz bench simulate-gee format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -44,6 +44,11 @@ lint: ## style of R and C++, order of engine includes, current docs
 docs: ## write NAMESPACE, man/ and RcppExports
 	@tools/setup.sh lint
 	@Rscript tools/docs.R .
+
+fuzz: ## fit 500 hard simulated data sets: each ends at a maximum or names why not
+	@tools/setup.sh demo
+	@tools/install.sh
+	@$(WITH_LIBRARY) Rscript tests/fuzz/run.R $(COUNT)
 
 bench: ## compare speed and log-likelihood with peers
 	@tools/setup.sh bench

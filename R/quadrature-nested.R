@@ -56,8 +56,8 @@ refine_nested_rule <- function(problem, x, coarse) {
   list(fit = fit, K = K, error = error)
 }
 
-# |change of the log-likelihood| from K to 2K + 1 at one level, for both levels; where the finer rule
-# would be too large, the coarser one stands in for it, which overstates the error.
+# |change of the log-likelihood| from K to 2K + 1 at one level, for both levels; where the finer
+# rule would be too large, the coarser one stands in for it, which overstates the error.
 nested_rule_errors <- function(problem, K, fit) {
   psi <- drop(problem$map %*% fit$x)
   value <- function(K) {

@@ -1,0 +1,35 @@
+# A few of the hard data sets of `make fuzz`: every fit is a maximum, or a condition of the package
+# names the cause.
+
+test_that("hard data sets end at a maximum or with a named cause", {
+  fuzz <- new.env()
+  for (file in c("cases.R", "judge.R")) {
+    path <- test_path("..", "fuzz", file)
+    skip_if_not(file.exists(path), "tests/fuzz")
+    sys.source(path, fuzz)
+  }
+  # quick ones of several families
+  rows <- lapply(c(2, 3, 8, 10:13, 16, 17, 19), function(number) {
+    fuzz$fuzz_judge(number, seconds = 20)
+  })
+  for (row in rows) {
+    expect_true(row$outcome %in% c("maximum", "warned", "refused"),
+      label = paste(row$number, row$family, row$structure, row$difficulty, row$causes)
+    )
+    if (row$outcome == "maximum") expect_lt(row$criterion, 1e-10)
+    if (row$outcome != "maximum") expect_match(row$causes, "^[a-z_]+( [a-z_]+)*$")
+  }
+  expect_gte(sum(vapply(rows, function(row) row$outcome == "maximum", NA)), 6L)
+})
+
+test_that("the judge sees a fit that is no maximum and is silent", {
+  fuzz <- new.env()
+  path <- test_path("..", "fuzz", "judge.R")
+  skip_if_not(file.exists(path), "tests/fuzz")
+  sys.source(path, fuzz)
+  fit <- result_fit("infection")
+  expect_identical(fuzz$fuzz_outcome(fit, character()), "maximum")
+  fit$convergence$criterion <- 1e-3
+  expect_identical(fuzz$fuzz_outcome(fit, character()), "failed")
+  expect_identical(fuzz$fuzz_outcome(fit, "convergence"), "warned")
+})
