@@ -29,6 +29,10 @@ gee_pieces_ <- function(design, family, correlation, beta, alpha, phi, threads) 
     .Call(`_margmix_gee_pieces_`, design, family, correlation, beta, alpha, phi, threads)
 }
 
+gee_correlation_ <- function(design, correlation, alpha, cluster) {
+    .Call(`_margmix_gee_correlation_`, design, correlation, alpha, cluster)
+}
+
 glmm_objective_ <- function(design, family, psi, K, modes, ask, threads) {
     .Call(`_margmix_glmm_objective_`, design, family, psi, K, modes, ask, threads)
 }

@@ -89,6 +89,11 @@ term_hypotheses <- function(fit) {
 
 # The fit with the coefficients of some columns at 0.
 fit_without <- function(fit, columns) {
+  if (!is.null(fit$schedule)) {
+    abort("argument", "Score tests of terms are not made with weights over a schedule of visits.",
+      hint = "Compare two fits, or use test = \"Wald\"."
+    )
+  }
   design <- fit$design
   design$X <- design$X[, -columns, drop = FALSE]
   beta <- 0 * fit$beta

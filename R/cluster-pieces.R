@@ -20,5 +20,9 @@ cluster_pieces.margmix_glmm <- function(fit) {
 # For a marginal model u_i = D_i'V_i^-1 (y_i - mu_i) and B_i = D_i'V_i^-1 D_i, with phi in V_i.
 #' @export
 cluster_pieces.margmix_gee <- function(fit) {
+  if (!is.null(fit$schedule)) {
+    fit[c("design", "correlation")] <- fit$schedule[c("design", "correlation")]
+    fit$alpha_engine <- numeric()
+  }
   c(engine_gee_pieces(fit), list(levels = fit$design$levels))
 }

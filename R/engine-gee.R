@@ -44,3 +44,12 @@ engine_gee_pieces <- function(fit) {
     scores = t(out$scores), information = array(out$information, c(p, p, ncol(out$scores)))
   )
 }
+
+#' Working correlation matrix of one cluster
+#' @param alpha On the engine's scale.
+#' @param cluster Its position.
+#' @return n_i x n_i.
+#' @noRd
+engine_gee_correlation <- function(design, correlation, alpha, cluster = 1L) {
+  gee_correlation_(design, correlation, as.double(alpha), as.integer(cluster) - 1L)
+}

@@ -16,7 +16,7 @@
 #' @param weights,offset,subset,na.action As in [stats::lm()]. Weights are prior weights as in SAS:
 #'   the variance of a row is divided by them. Binomial trials as in [glmm()].
 #' @param contrasts A named list of contrasts for factors.
-#' @param ipw Inverse-probability weights.
+#' @param ipw Inverse-probability weights, evaluated like `id`; see [ipw]. They are not prior weights.
 #' @param scale `NULL`: the scale phi is estimated; or its value.
 #' @param bias_reduce Reduce the bias, and keep estimates finite, by Firth's adjustment?
 #' @param start `NULL`, starting values of the coefficients, or another fit.
@@ -51,7 +51,13 @@ gee <- function(formula, data, id, waves = NULL, inner = NULL, family = gaussian
     frame <- drop_unweighted(frame, response)
     if (frame$n_unweighted %||% 0L) response <- marginal_response(frame, family, family_given)
     design <- build_gee_design(frame, family, contrasts, correlation, response)
-    fit_gee_design(design, family, correlation, scale, bias_reduce, start, control)
+    design <- with_ipw(design, frame, correlation, bias_reduce)
+    estimate <- fit_gee_design(design, family, correlation, scale, bias_reduce, start, control)
+    if (identical(design$ipw$kind, "schedule")) {
+      full <- schedule_design(call, env, frame, expressions, design, family, correlation)
+      estimate <- fit_schedule(estimate, full, family)
+    }
+    estimate
   })
   new_gee(recorded$value, call, family, frame, design, recorded)
 }
@@ -136,7 +142,7 @@ new_gee <- function(estimate, call, family, frame, design, recorded) {
     ),
     estimate,
     list(
-      design = design, frame = frame, notes = recorded$notes, warnings = recorded$warnings,
+      design = design, frame = frame, notes = c(recorded$notes, ipw_note(design)), warnings = recorded$warnings,
       na.action = frame$na.action, contrasts = design$contrasts, xlevels = design$xlevels
     )
   ), class = c("margmix_gee", "margmix_fit"))

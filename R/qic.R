@@ -118,6 +118,12 @@ check_qic_fits <- function(fits, labels) {
       given = some_of(paste(labels, "of class", vapply(fits, function(x) class(x)[1L], ""))[!marginal])
     )
   }
+  weighted <- vapply(fits, function(fit) !is.null(fit$design$ipw), NA)
+  if (any(weighted)) {
+    abort("argument", "qic() is not defined for fits with inverse-probability weights.",
+      given = some_of(labels[weighted])
+    )
+  }
   rows <- lapply(fits, function(fit) {
     list(caller_order(fit$design$y, fit$design), fit$design$weights_type)
   })

@@ -113,6 +113,11 @@ check_more_clusters <- function(fit, type) {
 
 # (K - p) / K sum (b - b_(i))(b - b_(i))', every b_(i) a fit of its own.
 jackknife_vcov <- function(fit) {
+  if (!is.null(fit$schedule)) {
+    abort("jackknife", "The full jackknife is not made with weights over a schedule of visits.",
+      hint = "Use type \"jackknife\", the one-step version."
+    )
+  }
   beta <- jackknife_beta(fit)
   K <- nrow(beta)
   p <- ncol(beta)
@@ -152,7 +157,7 @@ without_cluster <- function(design, i) {
   sizes <- diff(design$start)
   gone <- seq(design$start[i] + 1L, design$start[i + 1L])
   design$X <- design$X[-gone, , drop = FALSE]
-  by_row <- c("y", "trials", "weights", "offset", "time", "wave", "inner", "row_weight")
+  by_row <- c("y", "trials", "weights", "offset", "time", "wave", "inner", "score_weight")
   present <- intersect(by_row, names(design))
   present <- present[lengths(design[present]) > 0L]
   design[present] <- lapply(design[present], function(x) x[-gone])

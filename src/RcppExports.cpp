@@ -118,6 +118,20 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// gee_correlation_
+Rcpp::NumericMatrix gee_correlation_(const Rcpp::List& design, const Rcpp::List& correlation, const Rcpp::NumericVector& alpha, int cluster);
+RcppExport SEXP _margmix_gee_correlation_(SEXP designSEXP, SEXP correlationSEXP, SEXP alphaSEXP, SEXP clusterSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type alpha(alphaSEXP);
+    Rcpp::traits::input_parameter< int >::type cluster(clusterSEXP);
+    rcpp_result_gen = Rcpp::wrap(gee_correlation_(design, correlation, alpha, cluster));
+    return rcpp_result_gen;
+END_RCPP
+}
 // glmm_objective_
 Rcpp::List glmm_objective_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int K, const Rcpp::NumericMatrix& modes, const Rcpp::List& ask, int threads);
 RcppExport SEXP _margmix_glmm_objective_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP askSEXP, SEXP threadsSEXP) {
@@ -477,6 +491,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_gee_start_", (DL_FUNC) &_margmix_gee_start_, 4},
     {"_margmix_gee_fit_", (DL_FUNC) &_margmix_gee_fit_, 5},
     {"_margmix_gee_pieces_", (DL_FUNC) &_margmix_gee_pieces_, 7},
+    {"_margmix_gee_correlation_", (DL_FUNC) &_margmix_gee_correlation_, 4},
     {"_margmix_glmm_objective_", (DL_FUNC) &_margmix_glmm_objective_, 7},
     {"_margmix_glm_start_", (DL_FUNC) &_margmix_glm_start_, 3},
     {"_margmix_lmm_objective_", (DL_FUNC) &_margmix_lmm_objective_, 6},

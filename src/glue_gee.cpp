@@ -29,7 +29,8 @@ MarginalData marginal_data(const Rcpp::List& design) {
   const Layout layout{glue::integers(design, "start"), optional_doubles(design, "time", n),
                       optional_integers(design, "wave"), optional_integers(design, "inner")};
   return {X, rows, VectorMap(glue::doubles(design, "offset", n), n), layout,
-          optional_doubles(design, "cluster_weight", layout.clusters())};
+          optional_doubles(design, "cluster_weight", layout.clusters()),
+          optional_doubles(design, "score_weight", n)};
 }
 
 CorrelationSpec correlation_spec(const Rcpp::List& list) {
@@ -123,4 +124,18 @@ Rcpp::List gee_pieces_(const Rcpp::List& design, const Rcpp::List& family,
   if (!finished) throw Rcpp::internal::InterruptedException();
   return Rcpp::List::create(Rcpp::_["scores"] = glue::matrix(scores),
                             Rcpp::_["information"] = glue::matrix(information));
+}
+
+// R_i of one cluster (from 0).
+// [[Rcpp::export]]
+Rcpp::NumericMatrix gee_correlation_(const Rcpp::List& design, const Rcpp::List& correlation,
+                                     const Rcpp::NumericVector& alpha, int cluster) {
+  const MarginalData data = marginal_data(design);
+  const auto R = make_correlation(correlation_spec(correlation), data.layout);
+  R->set(as_vector(alpha));
+  const Index n = data.layout.size(cluster);
+  MatrixXd out(n, n);
+  for (Index j = 0; j < n; ++j)
+    for (Index k = 0; k < n; ++k) out(j, k) = j == k ? 1 : R->entry(cluster, j, k);
+  return glue::matrix(out);
 }

@@ -85,6 +85,11 @@ void Equations::fill(const Residuals& at, Index first, Index rows,
   const auto s = at.s.segment(first, rows);
   for (Index c = 0; c < p; ++c) buffer.col(c) = data_.X.col(c).segment(first, rows).cwiseProduct(s);
   buffer.col(p) = at.e.segment(first, rows);
+  if (!data_.score_weight) return;
+  for (Index r = 0; r < rows; ++r) {
+    const double w = data_.score_weight[first + r];
+    buffer(r, p) = w == 0 ? 0 : w * buffer(r, p);
+  }
 }
 
 bool Equations::sums(const Residuals& at, const Correlation& R, const MatrixXd* hat,

@@ -22,6 +22,9 @@ struct MarginalData {
   VectorMap offset;  // n
   Layout layout;
   const double* cluster_weight;  // one per cluster: its equations count so often; or null
+  // n, or null: multiplies residuals in the score, sum D_i'V_i^-1 W_i e_i, and not the information.
+  // Rows of weight 0 were not observed: V_i spans them, their response is not read.
+  const double* score_weight = nullptr;
 
   Index p() const { return X.cols(); }
   Index rows() const { return X.rows(); }
