@@ -1,6 +1,7 @@
 // Estimating equations: convert, call, convert back.
 #include "glue.h"
 
+#include "gee/association.hpp"
 #include "gee/fit.hpp"
 #include "gee/registry.hpp"
 
@@ -28,7 +29,10 @@ MarginalData marginal_data(const Rcpp::List& design) {
   rows.weight = glue::unless_one(glue::doubles(design, "weights", n), n);
   const Layout layout{glue::integers(design, "start"), optional_doubles(design, "time", n),
                       optional_integers(design, "wave"), optional_integers(design, "inner")};
-  return {X, rows, VectorMap(glue::doubles(design, "offset", n), n), layout,
+  return {X,
+          rows,
+          VectorMap(glue::doubles(design, "offset", n), n),
+          layout,
           optional_doubles(design, "cluster_weight", layout.clusters()),
           optional_doubles(design, "score_weight", n)};
 }
@@ -46,6 +50,17 @@ MomentRule moment_rule(const Rcpp::List& options) {
   rule.lost = options["lost"];
   rule.all_lags = options["all_lags"];
   return rule;
+}
+
+GeeOptions gee_options(const Rcpp::List& options) {
+  GeeOptions o;
+  o.rule = moment_rule(options);
+  o.fixed_phi = options["fixed_phi"];
+  o.bound_at_zero = options["bound"];
+  o.bias_reduce = options["bias_reduce"];
+  o.tolerance = options["tolerance"];
+  o.max_iterations = options["max_iterations"];
+  return o;
 }
 
 const char* name(GeeStatus status) {
@@ -86,13 +101,7 @@ Rcpp::List gee_fit_(const Rcpp::List& design, const Rcpp::List& family,
   const auto f = glue::family(family);
   const MarginalFamily marginal{*f, variance_of(Rcpp::as<std::string>(family["family"]))};
   const auto R = make_correlation(correlation_spec(correlation), data.layout);
-  GeeOptions o;
-  o.rule = moment_rule(options);
-  o.fixed_phi = options["fixed_phi"];
-  o.bound_at_zero = options["bound"];
-  o.bias_reduce = options["bias_reduce"];
-  o.tolerance = options["tolerance"];
-  o.max_iterations = options["max_iterations"];
+  const GeeOptions o = gee_options(options);
   const GeeFit fit =
       fit_gee(data, marginal, *R, as_vector(beta), o, glue::context(options["threads"]));
   if (fit.status == GeeStatus::interrupted) throw Rcpp::internal::InterruptedException();
@@ -137,5 +146,27 @@ Rcpp::NumericMatrix gee_correlation_(const Rcpp::List& design, const Rcpp::List&
   MatrixXd out(n, n);
   for (Index j = 0; j < n; ++j)
     for (Index k = 0; k < n; ++k) out(j, k) = j == k ? 1 : R->entry(cluster, j, k);
+  return glue::matrix(out);
+}
+
+// dfbeta: p x m; step: p. Returns (1 + q) x m, the influence on phi and on alpha as reported.
+// [[Rcpp::export]]
+Rcpp::NumericMatrix gee_association_(const Rcpp::List& design, const Rcpp::List& family,
+                                     const Rcpp::List& correlation, const Rcpp::NumericVector& beta,
+                                     const Rcpp::NumericVector& alpha, const Rcpp::List& options,
+                                     const Rcpp::NumericMatrix& dfbeta,
+                                     const Rcpp::NumericVector& step) {
+  const MarginalData data = marginal_data(design);
+  const auto f = glue::family(family);
+  const MarginalFamily marginal{*f, variance_of(Rcpp::as<std::string>(family["family"]))};
+  const auto R = make_correlation(correlation_spec(correlation), data.layout);
+  const GeeOptions o = gee_options(options);
+  const RunContext context = glue::context(options["threads"]);
+  const Equations equations(data, marginal, context);
+  const Association association(equations, *R, o, as_vector(beta), as_vector(alpha));
+  MatrixXd out = association.influence(MatrixMap(dfbeta.begin(), dfbeta.nrow(), dfbeta.ncol()),
+                                       as_vector(step));
+  const Index q = alpha.size();
+  if (q) out.bottomRows(q).array().colwise() *= R->report_derivative(as_vector(alpha)).array();
   return glue::matrix(out);
 }

@@ -1,9 +1,10 @@
 # How often intervals of gee() miss the truth when clusters are few.
 #
-#   Rscript bench/simulation/run.R                 5,000 data sets per cell -> results.csv, results.md
+#   Rscript bench/simulation/run.R                 5,000 data sets per cell
+#                                                  -> inst/extdata/few-clusters.csv, results.md
 #   Rscript bench/simulation/run.R 200 quick       200 of them -> quick.csv, quick.md
 #   Rscript bench/simulation/run.R resume          goes on where a run was stopped
-#   Rscript bench/simulation/run.R table           results.md from results.csv
+#   Rscript bench/simulation/run.R table           results.md from the csv
 #
 # Every cell has its own seed, so that the numbers do not depend on the order of the cells.
 
@@ -14,7 +15,9 @@ for (file in c("generate.R", "fit.R", "cells.R", "table.R")) source(file.path(he
 arguments <- commandArgs(TRUE)
 count <- suppressWarnings(as.integer(arguments))
 replicates <- if (any(!is.na(count))) count[!is.na(count)][1L] else 5000L
-stem <- file.path(here, if ("quick" %in% arguments) "quick" else "results")
+quick <- "quick" %in% arguments
+# The vignette reads the full results, too.
+file <- file.path(here, if (quick) "quick.csv" else "../../inst/extdata/few-clusters.csv")
 
 # Joint tests of a factor between clusters need two clusters in each of its four arms.
 cell_models <- function(cell) {
@@ -71,7 +74,6 @@ cell_rows <- function(cell, model, found) {
 }
 
 # Rows are written as cells are done; `resume` goes on where a run was stopped.
-file <- paste0(stem, ".csv")
 finished <- function() if (file.exists(file)) read.csv(file)$seed
 if (!any(c("table", "resume") %in% arguments)) unlink(file)
 if (!"table" %in% arguments) {
@@ -88,4 +90,4 @@ if (!"table" %in% arguments) {
       cell$cv, cell$icc, sum(seconds[1:2])))
   }
 }
-writeLines(table_text(read.csv(file)), paste0(stem, ".md"))
+writeLines(table_text(read.csv(file)), file.path(here, if (quick) "quick.md" else "results.md"))

@@ -1,4 +1,4 @@
-# results.md from results.csv.
+# results.md from the csv of run.R.
 
 # Two Monte Carlo standard errors of a rate of 5%, in percent.
 two_errors <- function(replicates) 200 * sqrt(0.05 * 0.95 / replicates)
