@@ -14,11 +14,14 @@
 #' **Latent scale.** The variances of the predictor, averaged over rows: of the fixed part, V_f =
 #' Var(x'beta); of each random term, V_k = mean of z'Sigma_k z (Johnson 2014); and the variance d of
 #' the response's own distribution on that scale: pi^2 / 3 for logit, 1 for probit, pi^2 / 6 for
-#' cloglog, sigma^2 for a Gaussian response with identity link; for Poisson log(1 + 1/lambda) with a
-#' log link, lambda being the mean of the population means, and 1/4 with a square root link
+#' cloglog, sigma^2 for a Gaussian response with identity link; for counts and positive responses
+#' with a log link log(1 + V(lambda) / lambda^2), lambda being the mean of the population means and
+#' V the variance of a response (Poisson: log(1 + 1/lambda)); 1/4 for Poisson with a square root link
 #' (Nakagawa, Johnson and Schielzeth 2017). Other links have no such scale (`NA`). *Adjusted*: sum
 #' V_k / (sum V_k + d), which is the correlation of two latent responses at given covariates, and
 #' *unadjusted*: sum V_k / (V_f + sum V_k + d).
+#'
+#' With several grouping factors these are the correlations of two responses that share all of them.
 #'
 #' **Response scale.** Var(E[y | b]) / Var(y), both at given covariates: the correlation of two
 #' responses that share their covariates. It depends on them; the number reported is the ratio of
@@ -82,7 +85,7 @@ intraclass_correlation <- function(object, newdata = NULL, level = 0.95, ...) {
   shares <- do.call(rbind, lapply(parts, share_row, total, V, level))
   structure(list(
     icc = icc, variances = data.frame(variance = vapply(parts, `[[`, 0, "value"), shares),
-    level = level, family = object$family, rows = nrow(rows$X), group = object$design$group,
+    level = level, family = object$family, rows = nrow(rows$X), group = group_labels(object$design),
     distribution = attr(parts, "distribution"), new = !is.null(newdata)
   ), class = "margmix_icc")
 }
@@ -191,30 +194,38 @@ random_parts <- function(fit, rows) {
   stats::setNames(parts, paste0(names(blocks), ": ", labels))
 }
 
+# Of the response's own distribution. Under a log link log(1 + V(lambda) / lambda^2), the variance
+# of the logarithm of a lognormal variable with mean lambda and variance V(lambda).
 distribution_part <- function(fit, rows) {
+  family <- fit$family$family
   link <- fit$family$link
-  constant <- c(logit = pi^2 / 3, probit = 1, cloglog = pi^2 / 6, sqrt = 0.25)
-  words <- c(
-    logit = "pi^2 / 3", probit = "1", cloglog = "pi^2 / 6", sqrt = "1/4",
-    log = "log(1 + 1 / mean)", identity = "residual variance"
+  constant <- switch(paste(family, link),
+    `binomial logit` = c(`pi^2 / 3` = pi^2 / 3), `binomial probit` = c(`1` = 1),
+    `binomial cloglog` = c(`pi^2 / 6` = pi^2 / 6), `poisson sqrt` = c(`1/4` = 0.25)
   )
-  none <- list(part = quantity(fit, NA_real_), words = "not defined for this link")
-  known <- switch(fit$family$family, binomial = names(constant)[1:3], poisson = c("log", "sqrt"),
-    gaussian = "identity"
-  )
-  if (!link %in% known) return(none)
-  part <- if (link %in% names(constant)) {
-    quantity(fit, constant[[link]])
-  } else if (link == "identity") {
-    quantity(fit, fit$phi, log_phi = fit$phi)
-  } else {
-    lambda <- row_average(fit, rows, rows$m$mean, rows$m$d_eta, rows$m$d_s)
-    list(
-      value = log1p(1 / lambda$value),
-      gradient = -lambda$gradient / (lambda$value * (lambda$value + 1))
-    )
+  if (!is.null(constant)) {
+    return(list(part = quantity(fit, constant[[1L]]), words = names(constant)))
   }
-  list(part = part, words = words[[link]])
+  if (paste(family, link) == "gaussian identity") {
+    return(list(part = quantity(fit, fit$phi, log_phi = fit$phi), words = "residual variance"))
+  }
+  if (link == "log" && !family %in% c("binomial", "gaussian")) {
+    return(list(part = lognormal_part(fit, rows), words = "log(1 + variance / mean^2)"))
+  }
+  list(part = quantity(fit, NA_real_), words = "not defined for this link")
+}
+
+lognormal_part <- function(fit, rows) {
+  lambda <- row_average(fit, rows, rows$m$mean, rows$m$d_eta, rows$m$d_s)
+  v <- variance_scale(fit) * variance_coefficients(fit$family, fit$phi)
+  powers <- lambda$value^(-2:0)
+  ratio <- sum(v * powers)
+  gradient <- sum(v * c(-2, -1, 0) * lambda$value^(-3:-1)) * lambda$gradient
+  if (has_phi(fit$family)) {
+    last <- length(gradient)
+    gradient[last] <- gradient[last] + sum(variance_log_phi(fit) * powers)
+  }
+  list(value = log1p(ratio), gradient = gradient / (1 + ratio))
 }
 
 # Response scale ----------------------------------------------------------------------------------
@@ -222,7 +233,7 @@ distribution_part <- function(fit, rows) {
 #' Variance between clusters, and in all, averaged over rows
 #'
 #' With a variance function v0 + v1 mu + v2 mu^2, and B = Var(mu) between clusters,
-#' E[Var(y | b)] = phi {v0 + v1 m + v2 (m^2 + B)}.
+#' E[Var(y | b)] = v0 + v1 m + v2 (m^2 + B), times phi where that is a scale.
 #' @return A list of quantities: `between`, `total`.
 #' @noRd
 response_parts <- function(fit, rows) {
@@ -249,7 +260,7 @@ response_parts <- function(fit, rows) {
 #' @rdname intraclass_correlation
 #' @export
 print.margmix_icc <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
-  cat("Intraclass correlation by ", code(x$group), ", averaged over ",
+  cat("Intraclass correlation by ", some_of(code(x$group)), ", averaged over ",
     count_of(x$rows, if (x$new) "row of `newdata`" else "row"), "\n\n",
     sep = ""
   )
@@ -293,8 +304,9 @@ get_variance.margmix_glmm <- function(x, component = "all", ...) {
   parts <- intraclass_correlation(x)$variances
   n <- nrow(parts)
   variance <- stats::setNames(parts$variance, rownames(parts))
-  constant <- colnames(x$design$Z) == "(Intercept)"
-  intercepts <- stats::setNames(rowSums(x$Lambda^2)[constant], x$design$group[any(constant)])
+  constant <- grepl("^\\(Intercept\\)", colnames(x$design$Z))
+  group <- group_labels(x$design)[column_groups(x$design)]
+  intercepts <- stats::setNames(rowSums(x$Lambda^2)[constant], group[constant])
   out <- list(
     var.fixed = variance[[1L]], var.random = sum(variance[-c(1L, n)]), var.residual = variance[[n]],
     var.distribution = variance[[n]], var.dispersion = 0, var.intercept = intercepts

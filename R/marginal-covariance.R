@@ -25,7 +25,8 @@
 #'   population mean. The error is below 1e-12.
 #'
 #' @param object A fit of [glmm()].
-#' @param cluster A cluster of the fit, by its label or number; the first by default.
+#' @param cluster A cluster of the fit, by its label or number; the first by default. With several
+#'   grouping factors, an independent unit: a level of the coarsest one if they are nested.
 #' @param newdata Rows of one (new) cluster instead: a data frame with the covariates.
 #' @param trials Numbers of trials of the rows of `newdata` for a binomial response; the covariance
 #'   is that of proportions.
@@ -61,8 +62,7 @@ marginal_covariance <- function(object, cluster = 1L, newdata = NULL, trials = 1
     )
   }
   eta <- fixed_predictor(object, rows)
-  ZL <- rows$Z %*% object$Lambda
-  S <- tcrossprod(ZL)
+  S <- random_covariance(object, rows)
   between <- engine_between_covariance(eta, S, object$family)
   m <- engine_population_mean(eta, sqrt(diag(S)), object$family)$mean
   V <- between
@@ -73,6 +73,18 @@ marginal_covariance <- function(object, cluster = 1L, newdata = NULL, trials = 1
     between = between, from = rows$from,
     class = c("margmix_marginal_covariance", "matrix", "array")
   )
+}
+
+# Covariances of the random parts: rows share the random effects of the groups they have in common.
+random_covariance <- function(fit, rows) {
+  ZL <- rows$Z %*% fit$Lambda
+  if (is.null(rows$levels)) return(tcrossprod(ZL))
+  S <- 0
+  for (k in seq_along(fit$design$groups)) {
+    same <- outer(rows$levels[, k], rows$levels[, k], `==`)
+    S <- S + same * tcrossprod(ZL[, fit$design$groups[[k]]$columns, drop = FALSE])
+  }
+  S
 }
 
 # E[Var(y | b)] of a row of one trial and weight 1.
@@ -98,11 +110,20 @@ cluster_rows <- function(fit, cluster) {
     X = design$X[take, , drop = FALSE], Z = design$Z[take, , drop = FALSE],
     offset = design$offset[take], labels = attr(fit$frame$frame, "row.names")[sort(at)],
     size = design$trials[take] * rep_len(precision, nrow(design$X))[take],
+    levels = if (is_multilevel(design)) {
+      do.call(cbind, lapply(seq_along(design$groups), function(k) row_levels(design, k)[take]))
+    },
     from = paste0(code(design$group), " ", design$levels[i])
   )
 }
 
 covariance_newdata <- function(fit, newdata, trials) {
+  if (is_multilevel(fit$design)) {
+    abort("argument", "`newdata` must come with one grouping factor.",
+      given = some_of(code(group_labels(fit$design))),
+      hint = "Give `cluster`: its rows say which groups they share."
+    )
+  }
   rows <- design_newdata(fit, newdata, "Z", stats::na.fail)
   n <- nrow(rows$X)
   list(

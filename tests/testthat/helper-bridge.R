@@ -11,7 +11,7 @@ at_parameters <- function(fit, psi) {
 }
 
 all_parameters <- function(fit) {
-  c(fit$beta, fit$theta, if (fit$family$family == "gaussian") log(fit$phi))
+  c(fit$beta, fit$theta, if (has_phi(fit$family)) log(fit$phi))
 }
 
 # Fits of small made-up data with every link, made once.

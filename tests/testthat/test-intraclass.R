@@ -123,6 +123,23 @@ test_that("limits are on the logit scale; a zero variance has no upper limit", {
   expect_identical(zero$icc["adjusted", "conf.high"], NA_real_)
 })
 
+test_that("rows share the random effects of the groups they have in common", {
+  set.seed(5)
+  data <- data.frame(school = rep(1:12, each = 6), class = rep(1:24, each = 3), x = rnorm(72))
+  data$y <- data$x + rnorm(12)[data$school] + rnorm(24)[data$class] + rnorm(72)
+  fit <- suppressMessages(glmm(y ~ x + (1 | school) + (1 | class), data))
+  v <- diag(fit$Lambda)^2
+  names(v) <- colnames(fit$Lambda)
+  same <- kronecker(diag(2), matrix(1, 3, 3))
+  expected <- v[["(Intercept)|school"]] + v[["(Intercept)|class"]] * same + fit$phi * diag(6)
+  expect_equal(unclass(marginal_covariance(fit, "2")), expected, ignore_attr = TRUE)
+  icc <- intraclass_correlation(fit)
+  expect_equal(icc$icc["adjusted", "estimate"], sum(v) / (sum(v) + fit$phi))
+  expect_error(
+    marginal_covariance(fit, newdata = data[1:2, ]), class = "margmix_error_argument"
+  )
+})
+
 test_that("package performance finds the variances", {
   skip_if_not_installed("performance")
   fit <- result_fit("toenail")
