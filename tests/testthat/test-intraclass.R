@@ -114,6 +114,39 @@ test_that("standard errors agree with Richardson differences", {
   }
 })
 
+test_that("families with a dispersion follow the same formulas", {
+  skip_if_not_installed("numDeriv")
+  fit <- link_fit("poisson-log", "(1 | g)")
+  data <- fit$frame$frame
+  for (family in list(nbinom2(), nbinom1(), Gamma("log"))) {
+    positive <- family$family == "Gamma"
+    fit <- suppressMessages(suppressWarnings(
+      glmm(I(y + 0.5 * positive) ~ x + (1 | g), data, family, nAGQ = 7)
+    ))
+    # a dispersion that is clearly there
+    psi <- c(fit$beta, fit$theta, log(0.7))
+    fit <- at_parameters(fit, psi)
+    fit$vcov_full <- diag(c(0.1, 0.2, 0.3, 0.4))
+    rows <- moment_rows(fit, NULL)
+    B <- rows$m$mean^2 * (exp(fit$theta^2) - 1)
+    second <- rows$m$mean^2 + B
+    within <- switch(family$family, nbinom2 = rows$m$mean + second / 0.7,
+      nbinom1 = 1.7 * rows$m$mean, Gamma = 0.7 * second
+    )
+    lambda <- mean(rows$m$mean)
+    latent <- switch(family$family, nbinom2 = log(1 + 1 / lambda + 1 / 0.7),
+      nbinom1 = log(1 + 1.7 / lambda), Gamma = log(1.7)
+    )
+    icc <- intraclass_correlation(fit)
+    expect_equal(icc$icc["response", "estimate"], mean(B) / mean(B + within))
+    expect_equal(icc$variances["distribution", "variance"], latent)
+    J <- numDeriv::jacobian(function(psi) {
+      intraclass_correlation(at_parameters(fit, psi))$icc$estimate
+    }, psi)
+    expect_equal(icc$icc$std.error, sqrt(rowSums((J %*% fit$vcov_full) * J)), tolerance = 1e-7)
+  }
+})
+
 test_that("limits are on the logit scale; a zero variance has no upper limit", {
   icc <- intraclass_correlation(result_fit("toenail"), level = 0.9)$icc
   half <- qnorm(0.95) * icc$std.error / (icc$estimate * (1 - icc$estimate))
