@@ -20,20 +20,15 @@ engine_gee_start <- function(design, family, level, control) {
 #'   `bounded`, `clamped`, `status`.
 #' @noRd
 engine_gee_fit <- function(design, family, correlation, beta, scale, bias_reduce, control) {
-  options <- gee_options(design, scale, bias_reduce, control)
-  gee_fit_(design, engine_family(family, design), correlation, as.double(beta), options)
-}
-
-# Settings as the engine takes them.
-gee_options <- function(design, scale, bias_reduce, control) {
   method <- control$alpha_method
-  list(
+  options <- list(
     lost = if (method %in% c("default", "sas")) as.double(ncol(design$X)) else 0,
     all_lags = method == "geepack",
     fixed_phi = if (is.null(scale)) NaN else as.double(scale), bound = control$alpha_bound,
     bias_reduce = bias_reduce, tolerance = control$tolerance,
     max_iterations = control$max_iterations, threads = control$threads
   )
+  gee_fit_(design, engine_family(family, design), correlation, as.double(beta), options)
 }
 
 #' Per-cluster scores and information at the fit, phi included
@@ -57,16 +52,4 @@ engine_gee_pieces <- function(fit) {
 #' @noRd
 engine_gee_correlation <- function(design, correlation, alpha, cluster = 1L) {
   gee_correlation_(design, correlation, as.double(alpha), as.integer(cluster) - 1L)
-}
-
-#' Influence of clusters on the scale and the correlation
-#' @param dfbeta m x p, beta - beta_(i). @param step p steps of the differences in beta.
-#' @return m x (1 + q): phi, then alpha as reported; what each moves by without the cluster.
-#' @noRd
-engine_gee_association <- function(fit, dfbeta, step) {
-  options <- gee_options(fit$design, fit$scale, fit$bias_reduce, fit$control)
-  t(gee_association_(
-    fit$design, engine_family(fit$family, fit$design), fit$correlation, fit$beta,
-    as.double(fit$alpha_engine), options, t(dfbeta), step
-  ))
 }

@@ -1,7 +1,6 @@
 // Estimating equations: convert, call, convert back.
 #include "glue.h"
 
-#include "gee/association.hpp"
 #include "gee/fit.hpp"
 #include "gee/registry.hpp"
 
@@ -52,17 +51,6 @@ MomentRule moment_rule(const Rcpp::List& options) {
   return rule;
 }
 
-GeeOptions gee_options(const Rcpp::List& options) {
-  GeeOptions o;
-  o.rule = moment_rule(options);
-  o.fixed_phi = options["fixed_phi"];
-  o.bound_at_zero = options["bound"];
-  o.bias_reduce = options["bias_reduce"];
-  o.tolerance = options["tolerance"];
-  o.max_iterations = options["max_iterations"];
-  return o;
-}
-
 const char* name(GeeStatus status) {
   switch (status) {
     case GeeStatus::ok: return "ok";
@@ -101,7 +89,13 @@ Rcpp::List gee_fit_(const Rcpp::List& design, const Rcpp::List& family,
   const auto f = glue::family(family);
   const MarginalFamily marginal{*f, variance_of(Rcpp::as<std::string>(family["family"]))};
   const auto R = make_correlation(correlation_spec(correlation), data.layout);
-  const GeeOptions o = gee_options(options);
+  GeeOptions o;
+  o.rule = moment_rule(options);
+  o.fixed_phi = options["fixed_phi"];
+  o.bound_at_zero = options["bound"];
+  o.bias_reduce = options["bias_reduce"];
+  o.tolerance = options["tolerance"];
+  o.max_iterations = options["max_iterations"];
   const GeeFit fit =
       fit_gee(data, marginal, *R, as_vector(beta), o, glue::context(options["threads"]));
   if (fit.status == GeeStatus::interrupted) throw Rcpp::internal::InterruptedException();
@@ -146,27 +140,5 @@ Rcpp::NumericMatrix gee_correlation_(const Rcpp::List& design, const Rcpp::List&
   MatrixXd out(n, n);
   for (Index j = 0; j < n; ++j)
     for (Index k = 0; k < n; ++k) out(j, k) = j == k ? 1 : R->entry(cluster, j, k);
-  return glue::matrix(out);
-}
-
-// dfbeta: p x m; step: p. Returns (1 + q) x m, the influence on phi and on alpha as reported.
-// [[Rcpp::export]]
-Rcpp::NumericMatrix gee_association_(const Rcpp::List& design, const Rcpp::List& family,
-                                     const Rcpp::List& correlation, const Rcpp::NumericVector& beta,
-                                     const Rcpp::NumericVector& alpha, const Rcpp::List& options,
-                                     const Rcpp::NumericMatrix& dfbeta,
-                                     const Rcpp::NumericVector& step) {
-  const MarginalData data = marginal_data(design);
-  const auto f = glue::family(family);
-  const MarginalFamily marginal{*f, variance_of(Rcpp::as<std::string>(family["family"]))};
-  const auto R = make_correlation(correlation_spec(correlation), data.layout);
-  const GeeOptions o = gee_options(options);
-  const RunContext context = glue::context(options["threads"]);
-  const Equations equations(data, marginal, context);
-  const Association association(equations, *R, o, as_vector(beta), as_vector(alpha));
-  MatrixXd out = association.influence(MatrixMap(dfbeta.begin(), dfbeta.nrow(), dfbeta.ncol()),
-                                       as_vector(step));
-  const Index q = alpha.size();
-  if (q) out.bottomRows(q).array().colwise() *= R->report_derivative(as_vector(alpha)).array();
   return glue::matrix(out);
 }

@@ -34,7 +34,7 @@ fit_of <- function(design, family, correlation, control) {
     )),
     margmix_error = function(e) NULL
   )
-  if (is.null(fit) || !fit$convergence$converged || isTRUE(fit$separation$found)) return(NULL)
+  if (is.null(fit) || !fit$convergence$converged || isTRUE(fit$separation$separated)) return(NULL)
   structure(c(fit, list(design = design, family = family)), class = c("margmix_gee", "margmix_fit"))
 }
 
