@@ -33,10 +33,6 @@ gee_correlation_ <- function(design, correlation, alpha, cluster) {
     .Call(`_margmix_gee_correlation_`, design, correlation, alpha, cluster)
 }
 
-gee_association_ <- function(design, family, correlation, beta, alpha, options, dfbeta, step) {
-    .Call(`_margmix_gee_association_`, design, family, correlation, beta, alpha, options, dfbeta, step)
-}
-
 glmm_objective_ <- function(design, family, psi, K, modes, ask, threads) {
     .Call(`_margmix_glmm_objective_`, design, family, psi, K, modes, ask, threads)
 }

@@ -132,24 +132,6 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// gee_association_
-Rcpp::NumericMatrix gee_association_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::List& correlation, const Rcpp::NumericVector& beta, const Rcpp::NumericVector& alpha, const Rcpp::List& options, const Rcpp::NumericMatrix& dfbeta, const Rcpp::NumericVector& step);
-RcppExport SEXP _margmix_gee_association_(SEXP designSEXP, SEXP familySEXP, SEXP correlationSEXP, SEXP betaSEXP, SEXP alphaSEXP, SEXP optionsSEXP, SEXP dfbetaSEXP, SEXP stepSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type beta(betaSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type alpha(alphaSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type options(optionsSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type dfbeta(dfbetaSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type step(stepSEXP);
-    rcpp_result_gen = Rcpp::wrap(gee_association_(design, family, correlation, beta, alpha, options, dfbeta, step));
-    return rcpp_result_gen;
-END_RCPP
-}
 // glmm_objective_
 Rcpp::List glmm_objective_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int K, const Rcpp::NumericMatrix& modes, const Rcpp::List& ask, int threads);
 RcppExport SEXP _margmix_glmm_objective_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP askSEXP, SEXP threadsSEXP) {
@@ -510,7 +492,6 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_gee_fit_", (DL_FUNC) &_margmix_gee_fit_, 5},
     {"_margmix_gee_pieces_", (DL_FUNC) &_margmix_gee_pieces_, 7},
     {"_margmix_gee_correlation_", (DL_FUNC) &_margmix_gee_correlation_, 4},
-    {"_margmix_gee_association_", (DL_FUNC) &_margmix_gee_association_, 8},
     {"_margmix_glmm_objective_", (DL_FUNC) &_margmix_glmm_objective_, 7},
     {"_margmix_glm_start_", (DL_FUNC) &_margmix_glm_start_, 3},
     {"_margmix_lmm_objective_", (DL_FUNC) &_margmix_lmm_objective_, 6},
