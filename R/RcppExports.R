@@ -69,6 +69,14 @@ groups_posterior_ <- function(design, family, psi, modes, rows, V, threads) {
     .Call(`_margmix_groups_posterior_`, design, family, psi, modes, rows, V, threads)
 }
 
+groups_stochastic_ <- function(design, family, psi, modes, probes, tolerance, information, threads) {
+    .Call(`_margmix_groups_stochastic_`, design, family, psi, modes, probes, tolerance, information, threads)
+}
+
+groups_importance_ <- function(design, family, psi, modes, normals, threads) {
+    .Call(`_margmix_groups_importance_`, design, family, psi, modes, normals, threads)
+}
+
 groups_lmm_ <- function(design, theta, log_phi, frequency, reml, gradient) {
     .Call(`_margmix_groups_lmm_`, design, theta, log_phi, frequency, reml, gradient)
 }

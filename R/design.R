@@ -21,7 +21,8 @@
 #' * `levels`: m cluster labels; `group`: label of the grouping factor;
 #' * `structure`: `"independent"` (one grouping factor), `"nested"` or `"general"`, see
 #'   [group_index()]; `groups`: for each grouping factor (if nested, from the coarsest to the
-#'   finest) its `label`, `levels`, `terms` (positions in `random`), `columns` of Z (from 1), their `names`,
+#'   finest) its `label`, `levels`, `terms` (positions in `random`), `columns` of Z (from 1), their
+#'   `names`,
 #'   and, if there are several factors, `index`, the level of each sorted row, from 0. The columns
 #'   of Z are in the order of the formula, so those of a factor need not be side by side; with
 #'   several factors their names end in `|` and the label of the factor;

@@ -58,8 +58,21 @@ difference_hessian <- function(gradient, psi, steps) {
 #' The order of elimination of a design with several grouping factors
 #'
 #' Computed once for a fit and kept in the design.
+#'
+#' @param budget Most multiplications of a factorisation.
+#' @section Errors: `too_large`: a factorisation is not affordable.
 #' @noRd
-engine_plan <- function(design, budget = 4e9) groups_plan_(design, budget)
+engine_plan <- function(design, budget = 4e9) {
+  plan <- groups_plan_(design, budget)
+  if (plan$exact) return(plan)
+  abort("too_large", "The crossed factors must leave a matrix that can be factored.",
+    given = paste0(
+      "about ", signif(plan$flops, 2L), " multiplications or more, of ", signif(budget, 2L),
+      " that are allowed, for ", groups_words(design)
+    ),
+    hint = "Take a sample of the levels, or leave out a factor other than the largest."
+  )
+}
 
 #' @inherit engine_lmm
 #' @noRd

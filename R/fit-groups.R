@@ -11,7 +11,8 @@
 fit_groups <- function(problem, x, nAGQ) {
   if (is_two_level(problem$design)) return(fit_nested(problem, x, nAGQ))
   check_crossed_rule(problem$design, nAGQ)
-  list(fit = maximise_K(problem, 1L, x), rule = rule_record(problem, 1L))
+  fit <- if (suits_stochastic(problem)) maximise_stochastic(problem, x)
+  list(fit = fit %||% maximise_K(problem, 1L, x), rule = rule_record(problem, 1L))
 }
 
 check_crossed_rule <- function(design, nAGQ) {

@@ -139,6 +139,8 @@ rule_record <- function(problem, K, auto = FALSE, error = NA_real_) {
 }
 
 fit_lmm <- function(problem, x, REML) {
+  fit <- if (!REML && suits_stochastic(problem)) maximise_stochastic(problem, x)
+  if (!is.null(fit)) return(list(fit = fit, rule = rule_record(problem, 1L), reml = NULL))
   design <- problem$design
   p <- ncol(design$X)
   psi <- drop(problem$map %*% x)

@@ -1,7 +1,8 @@
 #' Generalized linear mixed models by maximum likelihood
 #'
-#' Fits a model with random effects of one grouping factor, by the Laplace approximation or by
-#' adaptive Gauss-Hermite quadrature of any order, with exact gradients. The coefficients are
+#' Fits a model with random effects of one grouping factor or of several, nested or crossed, by the
+#' Laplace approximation or, where the factors are not crossed, by adaptive Gauss-Hermite
+#' quadrature of any order, with exact gradients. The coefficients are
 #' *conditional* on the cluster: an odds ratio compares two rows with the same random effects.
 #'
 #' The model is \eqn{g(E[y | b]) = \mathrm{offset} + X\beta + Zb}, \eqn{b = \Lambda u},
@@ -21,8 +22,15 @@
 #'   at most 0.5, `K = 25` is within 1e-6 of the integral for each of these links; with two random
 #'   effects or an sd of 1 the median error is below 1e-3 and the largest is 0.02 (Poisson sqrt).
 #'
-#'   Two nested grouping factors, `(1 | a/b)`, are integrated level by level (Pinheiro and Chao 2006),
-#'   each with its own number of points; `"auto"` refines them one by one.
+#'   Two nested grouping factors, `(1 | a/b)`, are integrated level by level (Pinheiro and Chao
+#'   2006),
+#'   each with its own number of points; `"auto"` refines them one by one. Crossed factors, and more
+#'   than two nested ones, are fitted by the Laplace approximation with observed information.
+#' @section Crossed factors: The random effects of the factor with most levels are eliminated,
+#'   the rest is factored in a sparse order. Large designs without a zero variance start with stochastic
+#'   gradients, from random signs under a seed of the package (the user's generator is not touched),
+#'   and finish with exact ones; their standard errors come from differences of the former. A design
+#'   whose factorisation is too large is refused (`margmix_error_too_large`).
 #' @section Bridge distribution: With `random_distribution = "bridge"` the random intercept has the
 #'   density sin(phi pi) / (2 pi (cosh(phi b) + cos(phi pi))) of Wang and Louis (2003), 0 < phi < 1.
 #'   Then the marginal model is logistic too, with phi times the conditional coefficients (exactly;
@@ -39,8 +47,8 @@
 #'   `cbind(successes, failures)`; or a proportion with `weights` trials.
 #'
 #' @param formula A two-sided formula with random terms in parentheses: `(1 | g)`, `(x | g)` with
-#'   correlated and `(x || g)` with independent random effects. Several terms must share one
-#'   grouping factor. `offset()` terms may be included.
+#'   correlated and `(x || g)` with independent random effects; of several grouping factors
+#'   nested, `(1 | a/b)`, or crossed, `(1 | a) + (1 | b)`. `offset()` terms may be included.
 #' @param data A data frame (tibble, data.table), list or environment; variables that are not in it
 #'   are taken from the environment of the formula. Rows of a cluster need not be adjacent.
 #' @param family [stats::binomial()] with logit, probit, cloglog, cauchit or log link,

@@ -111,8 +111,8 @@ given_vcov <- function(fit, V) {
 #'
 #' @param df Numbers; or `"satterthwaite"` (under the working model), `"between-within"`, `"K-pb"`,
 #'   `"K-p"`, `"pan-wall"`, `"fay-graubard"` (estimated from the scores); or `"default"`:
-#'   Satterthwaite with `"KC"`; of the model-based matrix of a mixed model between-within;
-#'   otherwise K - p_b.
+#'   Satterthwaite with `"KC"` and of the model-based matrix of a linear mixed model with several
+#'   grouping factors; of that of another mixed model between-within; otherwise K - p_b.
 #' @return A list: `df`, p numbers; `rule`, a word for the heading; `given`, whether the user gave
 #'   them.
 #' @noRd
@@ -121,7 +121,7 @@ chosen_df <- function(fit, df, covariance) {
   rule <- one_of(df, c("default", names(df_words)), "df")
   if (rule == "default") rule <- default_df(fit, covariance$type)
   df <- switch(rule,
-    satterthwaite = covariance$df %||% contrast_df(fit, type = covariance$type),
+    satterthwaite = covariance$df %||% satterthwaite_of(fit, covariance$type),
     `between-within` = between_within_df(fit$design),
     `K-pb` = rep(between_df(fit$design), length(fit$beta)),
     `K-p` = rep(max(length(fit$design$levels) - length(fit$beta), 1), length(fit$beta)),
@@ -137,7 +137,18 @@ df_words <- c(
 
 default_df <- function(fit, type) {
   if (type == "KC") return("satterthwaite")
-  if (type == "model" && !inherits(fit, "margmix_gee")) "between-within" else "K-pb"
+  if (inherits(fit, "margmix_gee")) return("K-pb")
+  several <- is_multilevel(fit$design)
+  if (type == "model" && several && is_lmm(fit$family)) return("satterthwaite")
+  if (type == "model" || several) "between-within" else "K-pb"
+}
+
+# Of the model-based matrix of a linear mixed model, or of a robust one.
+satterthwaite_of <- function(fit, type) {
+  if (inherits(fit, "margmix_gee") || type != "model") return(contrast_df(fit, type = type))
+  if (is_lmm(fit$family)) return(model_satterthwaite(fit))
+  check_independent_clusters(fit$design, "KC")
+  contrast_df(fit, type = type)
 }
 
 empirical_df <- function(fit, type, rule) {

@@ -272,6 +272,40 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// groups_stochastic_
+Rcpp::List groups_stochastic_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::List& modes, const Rcpp::NumericMatrix& probes, double tolerance, bool information, int threads);
+RcppExport SEXP _margmix_groups_stochastic_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP probesSEXP, SEXP toleranceSEXP, SEXP informationSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type modes(modesSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type probes(probesSEXP);
+    Rcpp::traits::input_parameter< double >::type tolerance(toleranceSEXP);
+    Rcpp::traits::input_parameter< bool >::type information(informationSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(groups_stochastic_(design, family, psi, modes, probes, tolerance, information, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
+// groups_importance_
+Rcpp::List groups_importance_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::List& modes, const Rcpp::NumericMatrix& normals, int threads);
+RcppExport SEXP _margmix_groups_importance_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP normalsSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type modes(modesSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type normals(normalsSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(groups_importance_(design, family, psi, modes, normals, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
 // groups_lmm_
 Rcpp::List groups_lmm_(const Rcpp::List& design, const Rcpp::NumericVector& theta, double log_phi, bool frequency, bool reml, bool gradient);
 RcppExport SEXP _margmix_groups_lmm_(SEXP designSEXP, SEXP thetaSEXP, SEXP log_phiSEXP, SEXP frequencySEXP, SEXP remlSEXP, SEXP gradientSEXP) {
@@ -501,6 +535,8 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_groups_plan_", (DL_FUNC) &_margmix_groups_plan_, 2},
     {"_margmix_groups_laplace_", (DL_FUNC) &_margmix_groups_laplace_, 6},
     {"_margmix_groups_posterior_", (DL_FUNC) &_margmix_groups_posterior_, 7},
+    {"_margmix_groups_stochastic_", (DL_FUNC) &_margmix_groups_stochastic_, 8},
+    {"_margmix_groups_importance_", (DL_FUNC) &_margmix_groups_importance_, 6},
     {"_margmix_groups_lmm_", (DL_FUNC) &_margmix_groups_lmm_, 6},
     {"_margmix_sandwich_", (DL_FUNC) &_margmix_sandwich_, 3},
     {"_margmix_corrected_scores_", (DL_FUNC) &_margmix_corrected_scores_, 3},

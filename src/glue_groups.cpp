@@ -1,9 +1,11 @@
 // Several grouping factors: convert, call, convert back.
 #include "glue.h"
 
+#include "glmm/sparse_importance.hpp"
 #include "glmm/sparse_laplace.hpp"
 #include "glmm/sparse_lmm.hpp"
 #include "glmm/sparse_posterior.hpp"
+#include "glmm/sparse_stochastic.hpp"
 
 using namespace margmix;
 
@@ -154,6 +156,45 @@ Rcpp::List groups_posterior_(const Rcpp::List& design, const Rcpp::List& family,
       Eigen::Map<const Eigen::MatrixXi>(levels.begin(), levels.nrow(), levels.ncol()),
       MatrixMap(V.begin(), V.nrow(), V.ncol()));
   return Rcpp::List::create(Rcpp::_["variance"] = glue::vector(variance));
+}
+
+// [[Rcpp::export]]
+Rcpp::List groups_stochastic_(const Rcpp::List& design, const Rcpp::List& family,
+                              const Rcpp::NumericVector& psi, const Rcpp::List& modes,
+                              const Rcpp::NumericMatrix& probes, double tolerance, bool information,
+                              int threads) {
+  const GroupedDesign d = grouped_design(design);
+  const SparsePlan plan = to_plan(design["plan"]);
+  const auto f = glue::family(family);
+  const SparseSystem system(d, plan);
+  const StochasticStep r =
+      sparse_stochastic(d, plan, *f, VectorMap(psi.begin(), psi.size()), start_from(system, modes),
+                        MatrixMap(probes.begin(), probes.nrow(), probes.ncol()), tolerance,
+                        information, glue::context(threads));
+  glue::stop_if_interrupted(r.status);
+  return Rcpp::List::create(Rcpp::_["gradient"] = glue::vector(r.gradient),
+                            Rcpp::_["information"] = glue::matrix(r.information),
+                            Rcpp::_["modes"] = from_matrices(system.split(r.u)),
+                            Rcpp::_["cg_iterations"] = r.cg_iterations,
+                            Rcpp::_["status"] = glue::name(r.status));
+}
+
+// [[Rcpp::export]]
+Rcpp::List groups_importance_(const Rcpp::List& design, const Rcpp::List& family,
+                              const Rcpp::NumericVector& psi, const Rcpp::List& modes,
+                              const Rcpp::NumericMatrix& normals, int threads) {
+  const GroupedDesign d = grouped_design(design);
+  const SparsePlan plan = to_plan(design["plan"]);
+  const auto f = glue::family(family);
+  const SparseSystem system(d, plan);
+  if (normals.nrow() != d.X.rows() + system.size()) Rcpp::stop("internal: wrong number of normals");
+  const ImportanceDraws r = sparse_importance(
+      d, plan, *f, VectorMap(psi.begin(), psi.size()), start_from(system, modes),
+      MatrixMap(normals.begin(), normals.nrow(), normals.ncol()), glue::context(threads));
+  glue::stop_if_interrupted(r.status);
+  return Rcpp::List::create(Rcpp::_["center"] = r.center,
+                            Rcpp::_["log_weights"] = glue::vector(r.log_weights),
+                            Rcpp::_["status"] = glue::name(r.status));
 }
 
 // [[Rcpp::export]]

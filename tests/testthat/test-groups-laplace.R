@@ -175,3 +175,37 @@ test_that("derivatives of predictions hold with the modes: a parameter moved, al
   without <- predict(known, se.fit = TRUE)$se.fit[1:5]^2
   expect_equal(unname(with - without), rowSums((J %*% fit$vcov_full) * J), tolerance = 1e-4)
 })
+
+test_that("importance sampling finds the integral where brute force does", {
+  set.seed(12)
+  d <- data.frame(a = rep(1:3, each = 4), b = rep(1:2, 6))
+  d$y <- rpois(12, exp(0.2 + c(-0.8, 0.3, 0.9)[d$a] + c(0.5, -0.5)[d$b]))
+  fit <- suppressMessages(glmm(y ~ 1 + (1 | a) + (1 | b), d, poisson()))
+  sd <- c(0.8, 0.6)
+  fit$theta[] <- sd
+  fit$Lambda[] <- diag(sd)
+  fit[c("logLik", "modes")] <-
+    engine_evaluate(fit$design, poisson(), unname(fit_psi(fit)), 1L)[c("value", "modes")]
+  line <- seq(-7, 7, by = 0.25)
+  # given the two effects of b, those of a are independent
+  inner <- function(b1, b2) {
+    eta <- fit$beta + sd[2] * c(b1, b2)[d$b]
+    per_level <- vapply(1:3, function(l) {
+      rows <- which(d$a == l)
+      density <- vapply(line, function(z) {
+        exp(sum(dpois(d$y[rows], exp(eta[rows] + sd[1] * z), log = TRUE))) * dnorm(z)
+      }, 0)
+      log(sum(density) * 0.25)
+    }, 0)
+    sum(per_level) + dnorm(b1, log = TRUE) + dnorm(b2, log = TRUE)
+  }
+  coarse <- seq(-6, 6, by = 0.5)
+  exact <- log(sum(exp(outer(coarse, coarse, Vectorize(inner)))) * 0.5^2)
+  state <- .Random.seed
+  found <- importance_loglik(fit, 4000L, seed = 2)
+  expect_identical(.Random.seed, state)
+  expect_lt(abs(found$logLik - exact), 4 * found$mc_error)
+  expect_lt(found$mc_error, 0.02)
+  expect_gt(found$effective, 2000)
+  expect_equal(found$laplace, fit$logLik)
+})

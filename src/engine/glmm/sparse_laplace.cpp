@@ -1,5 +1,7 @@
 #include "glmm/sparse_laplace.hpp"
 
+#include "glmm/sparse_scores.hpp"
+
 #include <cmath>
 
 namespace margmix {
@@ -34,7 +36,9 @@ Status SparseMode::find(const VectorXd& start, const RunContext& context) {
     h = evaluate();
     if (!std::isfinite(h)) return Status::not_finite;
   }
-  double tolerance = 1e-2;
+  // A quadratic h needs one step, so it should be a good one.
+  const bool quadratic = std::isinf(longest_step);
+  double tolerance = quadratic ? 1e-9 : 1e-2;
   VectorXd change(eta_.size());
   bool last = false;
   for (newton_steps_ = 1; newton_steps_ <= kMostSteps; ++newton_steps_) {
@@ -74,64 +78,10 @@ Status SparseMode::find(const VectorXd& start, const RunContext& context) {
       if (halvings == 60) return Status::no_mode;
       t *= 0.5;
     }
-    if (definite) tolerance = decrement > 1 ? 1e-2 : decrement > 1e-4 ? 1e-4 : 1e-6;
+    if (definite && !quadratic) tolerance = decrement > 1 ? 1e-2 : decrement > 1e-4 ? 1e-4 : 1e-6;
   }
   return Status::no_mode;
 }
-
-namespace {
-
-// The gradient in (beta, theta, log phi) by cluster (P x clusters), given for each row the entries
-// of V_j'A^-1.
-template <class Rows>
-MatrixXd laplace_scores(const SparseMode& mode, const Family& family, const Index P, Rows visit,
-                        const std::function<VectorXd(const VectorXd&)>& solve) {
-  const SparseSystem& system = mode.system();
-  const GroupedDesign& design = system.design();
-  const Index n = design.X.rows(), q = design.q();
-  VectorXd T(n), h = VectorXd::Zero(n), scratch(n);
-  family.rows(design.response, mode.eta().data(), scratch.data(), scratch.data(), T.data(),
-              nullptr);
-  MatrixXd WY(q, n);  // W_j (V_j'A^-1)
-  visit([&](Index j, Index, const double* y) {
-    for (Index c = 0; c < q; ++c) {
-      h[j] += system.V(j, c) * y[c];
-      WY(c, j) = mode.W()[j] * y[c];
-    }
-  });
-  const VectorXd t = 0.5 * h.cwiseProduct(T);
-  const VectorXd lambda = solve(system.Vt(t));
-  VectorXd V_lambda = VectorXd::Zero(n);
-  system.add_V(lambda, V_lambda);
-  const VectorXd a = mode.g() - t + mode.W().cwiseProduct(V_lambda);
-  const SparsePlan& plan = system.plan();
-  for (Index s = 0; s < plan.runs(); ++s)
-    for (Index j = plan.run_start[s]; j < plan.run_start[s + 1]; ++j)
-      for (Index c = 0; c < q; ++c) {
-        const Index at = system.at(j, s, c);
-        WY(c, j) = a[j] * mode.u()[at] - mode.g()[j] * lambda[at] - WY(c, j);
-      }
-  MatrixXd out = MatrixXd::Zero(P, design.clusters());
-  VectorXd g_phi(n), W_phi(n);
-  for (Index i = 0; i < design.clusters(); ++i) {
-    const Index first = design.first(i), m = design.size(i);
-    out.col(i).head(design.p()).noalias() =
-        design.X.middleRows(first, m).transpose() * a.segment(first, m);
-    for (Index k = 0; k < design.n_theta(); ++k)
-      out(design.p() + k, i) = design.Z.col(design.theta_row[k])
-                                   .segment(first, m)
-                                   .dot(WY.row(design.theta_col[k]).segment(first, m));
-    if (!family.has_dispersion()) continue;
-    const double value =
-        family.rows_dispersion(design.response.part(first, m), mode.eta().data() + first,
-                               g_phi.data() + first, W_phi.data() + first);
-    out(P - 1, i) = value - 0.5 * h.segment(first, m).dot(W_phi.segment(first, m)) -
-                    g_phi.segment(first, m).dot(V_lambda.segment(first, m));
-  }
-  return out;
-}
-
-}  // namespace
 
 SparseLaplace sparse_laplace(const GroupedDesign& design, const SparsePlan& plan, Family& family,
                              const VectorXd& psi, const VectorXd& start, int order,

@@ -193,7 +193,11 @@ void SparseSystem::schur_product(const double* x, double* out) const {
 
 VectorXd SparseSystem::solve_iteratively(const VectorXd& f, double tolerance,
                                          bool* definite) const {
-  VectorXd r = reduce(f), x = VectorXd::Zero(r.size()), Sp(r.size());
+  return expand(f, schur_solve(reduce(f), tolerance, definite));
+}
+
+VectorXd SparseSystem::schur_solve(VectorXd r, double tolerance, bool* definite) const {
+  VectorXd x = VectorXd::Zero(r.size()), Sp(r.size());
   if (definite) *definite = *definite && (S_diagonal_.array() > 0).all();
   const VectorXd precondition = S_diagonal_.cwiseMax(1e-8).cwiseInverse();
   VectorXd z = precondition.cwiseProduct(r), p = z;
@@ -214,7 +218,7 @@ VectorXd SparseSystem::solve_iteratively(const VectorXd& f, double tolerance,
     p = z + (next / rz) * p;
     rz = next;
   }
-  return expand(f, x);
+  return x;
 }
 
 void SparseSystem::invert() { cholesky_->invert(); }

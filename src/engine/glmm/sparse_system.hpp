@@ -47,6 +47,16 @@ class SparseSystem {
   // where a direction of negative curvature is met.
   VectorXd solve_iteratively(const VectorXd& f, double tolerance, bool* definite) const;
   int iterations() const { return iterations_; }
+  // S x = r likewise, and x extended to block 1: A^-1 f for r = f2 - B'A11^-1 f1.
+  VectorXd schur_solve(VectorXd r, double tolerance, bool* definite) const;
+  VectorXd expand(const VectorXd& f, const VectorXd& x2) const;
+  // y += V_j1'A11^-1 at the columns of block 1, for row j of run s.
+  void add_A11_inverse(Index j, Index s, double* y) const {
+    const Index q1 = plan_.q1();
+    const double* inverse = A11_inverse_.data() + q1 * q1 * s;
+    for (Index a = 0; a < q1; ++a)
+      for (Index b = 0; b < q1; ++b) y[plan_.columns1[a]] += inverse[a + q1 * b] * V_(b, j);
+  }
 
   // visit(j, s, y): y (q, by column of Z) holds the entries of V_j'A^-1 at the effects of row j.
   void invert();
@@ -64,11 +74,9 @@ class SparseSystem {
   VectorXd join(const std::vector<MatrixMap>& u) const;
 
  private:
-  friend class StochasticInverse;
   using RowsMajor = Eigen::Matrix<double, Dynamic, Dynamic>;  // q x n: a column per row of the data
   void schur_product(const double* x, double* out) const;
   VectorXd reduce(const VectorXd& f) const;  // f2 - B'A11^-1 f1
-  VectorXd expand(const VectorXd& f, const VectorXd& x2) const;
   Index count(Index s) const { return plan_.near_start[s + 1] - plan_.near_start[s]; }
   const int* near(Index s) const { return plan_.near.data() + plan_.near_start[s]; }
   const double* B(Index s) const { return B_.data() + plan_.q1() * plan_.near_start[s]; }

@@ -1,0 +1,114 @@
+# Large designs with several grouping factors: a start by stochastic gradients, which need no
+# factorisation, and a finish by exact ones.
+
+#' Maximise a large design
+#'
+#' 1. Newton steps with the stochastic gradient and the average information until they are small;
+#' 2. the Hessian, by differences of the stochastic gradient with the same random signs, whose error
+#'    is of second order in what matters: steps and standard errors;
+#' 3. Newton steps with the exact gradient and that Hessian until the scaled gradient meets the
+#'    criterion of every fit.
+#'
+#' @param x Start on the optimiser's scale.
+#' @return As [maximise()], or `NULL` if the way leads to a zero variance or does not settle, where
+#'   the general optimiser is to be used.
+#' @noRd
+maximise_stochastic <- function(problem, x, modes = NULL) {
+  design <- problem$design
+  probes <- random_signs(length(design$plan$owner_start) - 1L, 8L)
+  psi <- drop(problem$map %*% x)
+  found <- stochastic_start(problem, psi, probes)
+  if (is.null(found)) return(NULL)
+  hessian <- stochastic_hessian(problem, found, probes)
+  if (is.null(newton_direction(found$gradient, hessian))) return(NULL)
+  exact_finish(problem, found, hessian)
+}
+
+# Is the design large enough for the detour to pay, and the family one it is made for?
+suits_stochastic <- function(problem) {
+  plan <- problem$design$plan
+  family <- problem$family
+  known <- family$family %in% c("binomial", "poisson") || is_lmm(family)
+  known && !is.null(plan) && plan$flops > 2e6
+}
+
+# Signs from a seed of their own; the user's generator is left as it was.
+random_signs <- function(size, count, seed = 20240229L) {
+  with_seed(seed, matrix(sample(c(-1, 1), size * count, TRUE), size, count))
+}
+
+stochastic_step <- function(problem, psi, modes, probes, tolerance, information) {
+  out <- groups_stochastic_(
+    problem$design, engine_family(problem$family, problem$design), psi, as.list(modes), probes,
+    tolerance, information, problem$control$threads
+  )
+  if (out$status != "ok" || !all(is.finite(out$gradient))) return(NULL)
+  out
+}
+
+stochastic_start <- function(problem, psi, probes) {
+  design <- problem$design
+  p <- ncol(design$X)
+  diagonal <- p + which(design$theta_row == design$theta_col)
+  scale <- column_rms(design$Z)[design$theta_row[diagonal - p] + 1L]
+  unit <- if (is_lmm(problem$family)) exp(psi[length(psi)] / 2) else 1
+  modes <- NULL
+  for (step in 1:25) {
+    now <- stochastic_step(problem, psi, modes, probes, 1e-3, TRUE)
+    direction <- if (!is.null(now)) newton_direction(now$gradient, now$information)
+    if (is.null(direction)) return(NULL)
+    modes <- now$modes
+    # No sd falls below a third or grows beyond three times at once.
+    ratio <- direction$step[diagonal] / psi[diagonal]
+    share <- min(1, 0.67 / max(-ratio, 0.1), 2 / max(ratio, 0.1))
+    psi <- psi + share * direction$step
+    if (any(abs(psi[diagonal]) * scale < 0.02 * unit)) return(NULL)
+    if (share == 1 && direction$decrement < 1e-3) {
+      return(list(psi = psi, modes = modes, gradient = now$gradient, steps = step))
+    }
+  }
+  NULL
+}
+
+# Of minus the log-likelihood, by forward differences.
+stochastic_hessian <- function(problem, found, probes) {
+  psi <- found$psi
+  steps <- 0.2 * difference_steps(problem$design, psi)
+  modes <- found$modes
+  gradient <- function(psi) {
+    now <- stochastic_step(problem, psi, modes, probes, 1e-7, FALSE)
+    if (is.null(now)) return(NaN * psi)
+    modes <<- now$modes
+    now$gradient
+  }
+  base <- gradient(psi)
+  H <- vapply(seq_along(psi), function(k) {
+    (base - gradient(replace(psi, k, psi[k] + steps[k]))) / steps[k]
+  }, psi)
+  (H + t(H)) / 2
+}
+
+exact_finish <- function(problem, found, hessian) {
+  psi <- found$psi
+  modes <- found$modes
+  evaluate <- function(psi, modes) {
+    engine_evaluate(problem$design, problem$family, psi, 1L, 1L, modes, problem$control)
+  }
+  now <- evaluate(psi, modes)
+  for (evaluations in 1:8) {
+    if (now$status != "ok" || !is.finite(now$value)) return(NULL)
+    direction <- newton_direction(now$gradient, hessian)
+    if (direction$decrement < problem$control$tolerance) break
+    psi <- psi + direction$step
+    before <- now$value
+    now <- evaluate(psi, now$modes)
+    if (!isTRUE(now$value >= before - 1e-9 * abs(before))) return(NULL)
+  }
+  now$hessian <- -hessian
+  list(
+    x = drop(solve(problem$map, psi)), modes = now$modes, result = now, value = now$value,
+    hessian = crossprod(problem$map, hessian %*% problem$map),
+    iterations = found$steps + evaluations - 1L, evaluations = evaluations,
+    message = "stochastic start, exact finish"
+  )
+}

@@ -1,0 +1,45 @@
+#include "glmm/sparse_importance.hpp"
+
+#include <cmath>
+
+namespace margmix {
+
+ImportanceDraws sparse_importance(const GroupedDesign& design, const SparsePlan& plan,
+                                  Family& family, const VectorXd& psi, const VectorXd& start,
+                                  const MatrixMap& normals, const RunContext& context) {
+  const Parameters parameters(design, psi.data(), family.has_dispersion());
+  family.set_log_dispersion(parameters.log_phi);
+  ImportanceDraws out;
+  SparseMode mode(design, plan, family, parameters);
+  out.status = mode.find(family.log_concave() ? start : VectorXd(), context);
+  if (out.status != Status::ok) return out;
+  SparseSystem& system = mode.system();
+  const VectorXd W = mode.W().cwiseMax(0.0), root = W.cwiseSqrt();
+  if (!system.assemble(W.data()) || !system.factor()) {
+    out.status = Status::no_mode;
+    return out;
+  }
+  const Index n = design.X.rows();
+  const double h = mode.rows_value() - 0.5 * mode.u().squaredNorm();
+  out.center = h + family.constant(design.response) - 0.5 * system.log_det();
+  out.log_weights.resize(normals.cols());
+  VectorXd shift(n);
+  for (Index k = 0; k < normals.cols(); ++k) {
+    if (context.interrupted()) {
+      out.status = Status::interrupted;
+      return out;
+    }
+    const VectorXd e1 = root.cwiseProduct(normals.col(k).head(n));
+    const VectorXd d = system.solve(system.Vt(e1) + normals.col(k).tail(system.size()));
+    shift.setZero();
+    system.add_V(d, shift);
+    const VectorXd eta = mode.eta() + shift;
+    const double rows =
+        family.rows(design.response, eta.data(), nullptr, nullptr, nullptr, nullptr);
+    const double h_new = rows - 0.5 * (mode.u() + d).squaredNorm();
+    out.log_weights[k] = h_new - h + 0.5 * (d.squaredNorm() + W.dot(shift.cwiseProduct(shift)));
+  }
+  return out;
+}
+
+}  // namespace margmix

@@ -1,0 +1,95 @@
+// The gradient of the sparse Laplace approximation by cluster, whichever way the entries of A^-1
+// come (exactly or estimated), and the way to estimate them.
+#pragma once
+
+#include <functional>
+
+#include "glmm/sparse_laplace.hpp"
+
+namespace margmix {
+
+// The gradient in (beta, theta, log phi) by cluster (P x clusters), given for each row the entries
+// of V_j'A^-1.
+template <class Rows>
+MatrixXd laplace_scores(const SparseMode& mode, const Family& family, const Index P, Rows visit,
+                        const std::function<VectorXd(const VectorXd&)>& solve) {
+  const SparseSystem& system = mode.system();
+  const GroupedDesign& design = system.design();
+  const Index n = design.X.rows(), q = design.q();
+  VectorXd T(n), h = VectorXd::Zero(n), scratch(n);
+  family.rows(design.response, mode.eta().data(), scratch.data(), scratch.data(), T.data(),
+              nullptr);
+  MatrixXd WY(q, n);  // W_j (V_j'A^-1)
+  visit([&](Index j, Index, const double* y) {
+    for (Index c = 0; c < q; ++c) {
+      h[j] += system.V(j, c) * y[c];
+      WY(c, j) = mode.W()[j] * y[c];
+    }
+  });
+  const VectorXd t = 0.5 * h.cwiseProduct(T);
+  const VectorXd lambda = solve(system.Vt(t));
+  VectorXd V_lambda = VectorXd::Zero(n);
+  system.add_V(lambda, V_lambda);
+  const VectorXd a = mode.g() - t + mode.W().cwiseProduct(V_lambda);
+  const SparsePlan& plan = system.plan();
+  for (Index s = 0; s < plan.runs(); ++s)
+    for (Index j = plan.run_start[s]; j < plan.run_start[s + 1]; ++j)
+      for (Index c = 0; c < q; ++c) {
+        const Index at = system.at(j, s, c);
+        WY(c, j) = a[j] * mode.u()[at] - mode.g()[j] * lambda[at] - WY(c, j);
+      }
+  MatrixXd out = MatrixXd::Zero(P, design.clusters());
+  VectorXd g_phi(n), W_phi(n);
+  for (Index i = 0; i < design.clusters(); ++i) {
+    const Index first = design.first(i), m = design.size(i);
+    out.col(i).head(design.p()).noalias() =
+        design.X.middleRows(first, m).transpose() * a.segment(first, m);
+    for (Index k = 0; k < design.n_theta(); ++k)
+      out(design.p() + k, i) = design.Z.col(design.theta_row[k])
+                                   .segment(first, m)
+                                   .dot(WY.row(design.theta_col[k]).segment(first, m));
+    if (!family.has_dispersion()) continue;
+    const double value =
+        family.rows_dispersion(design.response.part(first, m), mode.eta().data() + first,
+                               g_phi.data() + first, W_phi.data() + first);
+    out(P - 1, i) = value - 0.5 * h.segment(first, m).dot(W_phi.segment(first, m)) -
+                    g_phi.segment(first, m).dot(V_lambda.segment(first, m));
+  }
+  return out;
+}
+
+// Entries of V_j'A^-1 at the effects of row j, estimated from probes z and solutions x = S^-1 z.
+class StochasticInverse {
+ public:
+  StochasticInverse(const SparseSystem& system, const MatrixMap& probes, double tolerance);
+  int iterations() const { return iterations_; }
+
+  template <class Visit>
+  void visit_rows(Visit visit) const {
+    const SparsePlan& plan = system_.plan();
+    const Index q = system_.design().q(), m = x_.rows();
+    VectorXd y(q), vx(m), vz(m);
+    std::vector<Index> at(q);
+    for (Index s = 0; s < plan.runs(); ++s)
+      for (Index j = plan.run_start[s]; j < plan.run_start[s + 1]; ++j) {
+        vx.setZero();
+        vz.setZero();
+        for (Index c = 0; c < q; ++c) {
+          at[c] = system_.at(j, s, c);
+          const double v = system_.V(j, c) * 0.5 / static_cast<double>(m);
+          vx += v * x_.col(at[c]);
+          vz += v * z_.col(at[c]);
+        }
+        for (Index c = 0; c < q; ++c) y[c] = vz.dot(x_.col(at[c])) + vx.dot(z_.col(at[c]));
+        system_.add_A11_inverse(j, s, y.data());
+        visit(j, s, y.data());
+      }
+  }
+
+ private:
+  const SparseSystem& system_;
+  MatrixXd x_, z_;  // m x size: [-A11^-1 B; I] times x and z
+  int iterations_ = 0;
+};
+
+}  // namespace margmix

@@ -1,0 +1,30 @@
+// The gradient of the Laplace approximation without a factorisation: the entries of A^-1 that it
+// needs are estimated with fixed random signs z on block 2 (Hutchinson 1990),
+//
+//   S^-1 ~ mean of (x z' + z x') / 2,  S x = z by conjugate gradients,
+//
+// and everything else is as in sparse_laplace.hpp. With the same z at all parameters it is a smooth
+// function of them. It comes with a model of the information: for beta X'V^-1 X, for theta and
+// a Gaussian log phi the average information f_a'P f_b / 2, f_a = dV_a V^-1 (y - X beta) (Gilmour,
+// Thompson & Cullis 1995), both for the working response of the weights W.
+#pragma once
+
+#include "glmm/sparse_laplace.hpp"
+
+namespace margmix {
+
+struct StochasticStep {
+  VectorXd gradient;     // P
+  MatrixXd information;  // P x P, if asked for
+  VectorXd u;            // modes
+  int cg_iterations = 0;
+  Status status = Status::ok;
+};
+
+// probes: size2 x m, entries -1 and 1; `tolerance` of the solutions.
+StochasticStep sparse_stochastic(const GroupedDesign& design, const SparsePlan& plan,
+                                 Family& family, const VectorXd& psi, const VectorXd& start,
+                                 const MatrixMap& probes, double tolerance, bool information,
+                                 const RunContext& context);
+
+}  // namespace margmix
