@@ -47,6 +47,8 @@ class Cluster {
   void tangent_of_weights();
   void tangent_of_moments(Index d, Index j);
   void tangent_of_gradient(Index d);
+  void scalar_tangents();
+  void scalar_hessian();
   Index n() const { return mode_.n; }
   // A constant where Q is, so that loops over the random columns unroll.
   Index q() const { return Q == Dynamic ? design_.q() : Index(Q); }
@@ -100,6 +102,11 @@ class Cluster {
   VectorXd dgbar_, deb_;
   RowsByQ<Q> dGam_;
   MatrixXd dtheta_;  // n_theta x D: tangents of the theta gradient
+  // q = 1 (cluster_1.cpp)
+  struct {
+    MatrixXd B, GB, S, H;  // n x D, N x D, (N + n) x D, D x D
+    VectorXd du, dP, weight, w, r, c;
+  } scalar_;
 };
 
 template <int Q>
@@ -176,6 +183,10 @@ void Cluster<Q>::gradient(int order) {
   if (laplace_) {
     m.g = mode_.g.head(n());
     m.gz.setZero(n(), q());
+    if (order >= 2) {
+      m.W.setZero(n(), 1 + q() + q() * (q() + 1) / 2);
+      m.W.col(0) = mode_.W.head(n());
+    }
     s1_.setZero(q());
     S2_.setZero(q(), q());
   } else {
@@ -454,6 +465,7 @@ void Cluster<Q>::hessian() {
     N_ = X();
   family_.rows(rows_, mode_.eta.data(), nullptr, nullptr, nullptr, F_.data());
   directions();
+  if (Q == 1) return scalar_hessian();
   for (Index d = 0; d < D_; ++d) tangent_of_mode(d);
   if (!laplace_) tangent_of_weights();
   deta0b_.resize(n(), D_);
@@ -463,10 +475,12 @@ void Cluster<Q>::hessian() {
 
 template <int Q>
 MatrixXd Cluster<Q>::beta_hessian() const {
-  MatrixXd JX = deta0b_.leftCols(D0_), H = MatrixXd::Zero(design_.p(), design_.p());
+  if (Q == 1 && !row_directions_) return scalar_.H.topLeftCorner(D0_, D0_);
+  const MatrixXd& J = Q == 1 ? scalar_.H : deta0b_;
+  MatrixXd JX = J.leftCols(D0_), H = MatrixXd::Zero(design_.p(), design_.p());
   if (row_directions_) {
     JX.resize(n(), design_.p());
-    multiply(deta0b_.leftCols(D0_), X(), JX);
+    multiply(J.topLeftCorner(n(), D0_), X(), JX);
   }
   add_transposed_multiply(X(), JX, H);
   return H;
@@ -474,8 +488,19 @@ MatrixXd Cluster<Q>::beta_hessian() const {
 
 template <int Q>
 void Cluster<Q>::add_hessian(MatrixXd& H) const {
+  if (Q == 1 && !row_directions_) {
+    H.topLeftCorner(D_, D_) += scalar_.H;
+    return;
+  }
   const Index p = design_.p(), t = design_.n_theta();
   H.topLeftCorner(p, p) += beta_hessian();
+  if (Q == 1) {
+    const VectorXd cross = X().transpose() * scalar_.H.col(D0_).head(n());
+    H.col(p).head(p) += cross;
+    H.row(p).head(p) += cross;
+    H(p, p) += scalar_.H(D0_, D0_);
+    return;
+  }
   add_transposed_multiply(X(), deta0b_.rightCols(t), H.block(0, p, p, t));
   if (row_directions_)
     H.block(p, 0, t, p) += dtheta_.leftCols(D0_).lazyProduct(X());
@@ -501,5 +526,15 @@ MatrixXd Cluster<Q>::mode_tangents() {
   out.col(D_) = mode_.P * (mode_.P.transpose() * rhs);
   return out;
 }
+
+// One random column: written out by hand in cluster_1.cpp.
+template <int Q>
+void Cluster<Q>::scalar_tangents() {}
+template <int Q>
+void Cluster<Q>::scalar_hessian() {}
+template <>
+void Cluster<1>::scalar_tangents();
+template <>
+void Cluster<1>::scalar_hessian();
 
 }  // namespace margmix

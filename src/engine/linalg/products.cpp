@@ -10,4 +10,9 @@ void add_transposed_multiply(const MatrixRef& A, const MatrixRef& B, Eigen::Ref<
   out.noalias() += A.transpose() * B;
 }
 
+void weighted_crossproduct(const MatrixRef& A, const VectorXd& w, MatrixXd& out) {
+  const MatrixXd wA = w.asDiagonal() * A;
+  out.noalias() = A.transpose() * wA;
+}
+
 }  // namespace margmix

@@ -12,4 +12,7 @@ void multiply(const MatrixRef& A, const MatrixRef& B, Eigen::Ref<MatrixXd> out);
 void add_transposed_multiply(const MatrixRef& A, const MatrixRef& B,
                              Eigen::Ref<MatrixXd> out);  // += A'B
 
+// out = A' diag(w) A for few columns, w of any sign
+void weighted_crossproduct(const MatrixRef& A, const VectorXd& w, MatrixXd& out);
+
 }  // namespace margmix
