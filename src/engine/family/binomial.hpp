@@ -37,6 +37,7 @@ class BinomialLogit final : public Family {
   }
 
   bool through_exp() const override { return true; }
+  bool bernoulli_logit(const Rows& r) const override { return !r.size && !r.weight; }
 
   double rows_exp(const Rows& r, const double* E, double* g, double* W) const override {
     if (r.size || r.weight) return sweep_exp_sized(r, E, g, W);

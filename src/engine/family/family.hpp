@@ -64,6 +64,9 @@ class Family {
     return kNaN;
   }
 
+  // 0/1 responses without weights under the logit: l = y eta - log(1 + e^eta) in every row.
+  virtual bool bernoulli_logit(const Rows&) const { return false; }
+
   // Poisson with log link: sums over a cluster are sufficient for a shared shift of eta.
   virtual bool poisson_log() const { return false; }
 

@@ -39,6 +39,7 @@ class Cluster {
   MatrixXd mode_tangents();
 
  private:
+  void reserve(Index rows);
   void quadrature(int order);
   void gradient(int order);
   void hessian();
@@ -118,15 +119,20 @@ Cluster<Q>::Cluster(const Design& design, const Family& family, const ProductRul
       psi_(psi),
       laplace_(rule.K == 1),
       nodes_(family, rule) {
-  const Index most = design.largest_cluster();
-  mode_.reserve(most, q());
-  dGam_.resize(most, q());
-  for (VectorXd* v : {&T_, &F_, &Wb_, &eb_, &eta0b_, &Vb_, &dgbar_, &deb_}) v->resize(most);
+  reserve(1);
+}
+
+template <int Q>
+void Cluster<Q>::reserve(Index rows) {
+  mode_.reserve(rows, q());
+  dGam_.resize(rows, q());
+  for (VectorXd* v : {&T_, &F_, &Wb_, &eb_, &eta0b_, &Vb_, &dgbar_, &deb_}) v->resize(rows);
 }
 
 template <int Q>
 Status Cluster<Q>::evaluate(Index i, const VectorQ<Q>& start, int order) {
   first_ = design_.first(i);
+  if (design_.size(i) > T_.size()) reserve(design_.size(i));
   mode_.n = design_.size(i);
   rows_ = design_.response.part(first_, n());
   for (Index j = 0; j < n(); ++j) mode_.eta0[j] = design_.offset[first_ + j];
@@ -161,18 +167,14 @@ void Cluster<Q>::quadrature(int order) {
     return;
   }
   nodes_.evaluate(rows_, mode_, order);
-  const Index N = rule_.size();
-  rho_.resize(N);
-  double most = -kInf;
-  for (Index k = 0; k < N; ++k) {
-    const VectorQ<Q> u = mode_.u + mode_.P * rule_.z.col(k);
-    rho_[k] = rule_.log_weight[k] + nodes_.lsum()[k] - 0.5 * u.squaredNorm();
-    most = std::max(most, rho_[k]);
-  }
-  rho_ = (rho_.array() - most).exp();
-  const double sum = rho_.sum();
-  rho_ /= sum;
-  value_ = mode_.log_det_P + most + std::log(sum);
+  rho_.resize(rule_.size());
+  if (Q == 1)
+    rho_ = (mode_.u[0] + mode_.P(0, 0) * rule_.z.row(0).transpose().array()).square();
+  else
+    for (Index k = 0; k < rho_.size(); ++k)
+      rho_[k] = VectorQ<Q>(mode_.u + mode_.P * rule_.z.col(k)).squaredNorm();
+  rho_ = rule_.log_weight - 0.5 * rho_;
+  value_ = mode_.log_det_P + nodes_.softmax(rho_);
 }
 
 // The adjoint sweep; every quantity of the value is traced back to eta0 and Lambda.

@@ -4,7 +4,9 @@
 //   lsum[k] = sum_j l_j(eta_jk),   G[j,k] = g_j(eta_jk),   W[j,k] = W_j(eta_jk)
 // and offers the only products the derivatives need:
 //   weigh: G [rho, rho z'],  W [rho, rho z', rho z z'];   project: G'B;   apply: G B.
-// Large clusters are swept in chunks of rows, so that memory does not grow with n N.
+// Large clusters are swept in chunks of rows, so that memory does not grow with n N. For 0/1
+// responses under the logit G and W are kept transposed: the nodes of a row share what belongs to
+// the row, and are many enough to be computed together.
 #pragma once
 
 #include <algorithm>
@@ -33,7 +35,12 @@ class Nodes {
 
   // Evaluates every node; `order` is 0 (lsum), 1 (G) or 2 (G and W).
   void evaluate(const Rows& rows, const Mode<Q>& mode, int order);
-  const VectorXd& lsum() const { return lsum_; }
+  const VectorXd& lsum() {
+    take_logarithms();
+    return lsum_;
+  }
+  // Turns c into rho = exp(c + lsum) / sum, and returns the logarithm of the sum.
+  double softmax(VectorXd& c);
 
   void weigh(const VectorXd& rho, NodeMoments<Q>& out, bool with_W);
   void project(const MatrixXd& B, MatrixXd& out);  // N x cols: G' B
@@ -47,10 +54,15 @@ class Nodes {
 
   void fill(Index first, Index count, bool add_to_lsum);
   void fill_exp(Index first, Index count, bool add_to_lsum);
-  bool exp_is_safe(Index first, Index count) const;
+  void fill_bernoulli(Index first, Index count, bool add_to_lsum);
+  void exp_at_nodes(Index j);
+  void take_logarithms();
+  double reach(Index j) const;
+  double largest_reach(Index first, Index count) const;
   bool collapses() const;
   void evaluate_collapsed();
   void store(Index k, double l, bool add_to_lsum);
+  void node_sums(const MatrixXd& G, const MatrixRef& B, Eigen::Ref<MatrixXd> out);
 
   // Calls work(first row, rows) after G and W hold that chunk.
   template <class Work>
@@ -70,9 +82,16 @@ class Nodes {
   Index n_ = 0, chunk_ = 0;
   RowsByQ<Q> VP_;  // n x q
   VectorXd lsum_, eta_, exp_mode_;
-  MatrixXd G_, W_;           // chunk x N
+  MatrixXd G_, W_;           // chunk x N, or transposed
+  MatrixXd B_;               // N x columns of what weigh() multiplies with
   MatrixXd partial_;         // chunk x q: running products of exponentials
   std::vector<MatrixXd> F_;  // q of chunk x K: exp(VP z)
+  // Bernoulli, logit link: lsum still lacks -log(product), if `pending`
+  bool transposed_ = false, pending_ = false;
+  double log_bound_ = 0;
+  VectorXd E_, product_;   // N
+  MatrixXd table_;         // K x q: exp(VP z) of a row,
+  Eigen::VectorXd table_of_;  // q: of this VP
   // Poisson, log link, one shift per node shared by the rows: g_jk = wy_j - mu_j f_k.
   bool collapsed_ = false;
   VectorXd wy_, mu_, f_;
@@ -90,6 +109,7 @@ void Nodes<Q>::evaluate(const Rows& rows, const Mode<Q>& mode, int order) {
       VP_(j, c) = sum;
     }
   lsum_.setZero(N);
+  pending_ = transposed_ = false;
   collapsed_ = collapses();
   if (collapsed_) return evaluate_collapsed();
   chunk_ = std::max<Index>(1, std::min(n_, kChunkEntries / N));
@@ -102,10 +122,12 @@ void Nodes<Q>::evaluate(const Rows& rows, const Mode<Q>& mode, int order) {
 template <int Q>
 void Nodes<Q>::fill(Index first, Index count, bool add_to_lsum) {
   const Index N = rule_.size(), q = VP_.cols();
+  const bool exp_is_safe = family_.through_exp() && largest_reach(first, count) < 300;
+  transposed_ = exp_is_safe && family_.bernoulli_logit(rows_);
+  if (transposed_) return fill_bernoulli(first, count, add_to_lsum);
   if (order_ >= 1) G_.resize(count, N);
   if (order_ >= 2) W_.resize(count, N);
-  if (family_.through_exp() && exp_is_safe(first, count))
-    return fill_exp(first, count, add_to_lsum);
+  if (exp_is_safe) return fill_exp(first, count, add_to_lsum);
   const Rows part = rows_.part(first, count);
   for (Index k = 0; k < N; ++k) {
     for (Index j = 0; j < count; ++j) {
@@ -131,16 +153,20 @@ void Nodes<Q>::store(Index k, double l, bool add_to_lsum) {
   if (add_to_lsum) lsum_[k] += l;
 }
 
+// The largest |eta| of a row over the nodes.
 template <int Q>
-bool Nodes<Q>::exp_is_safe(Index first, Index count) const {
-  double largest = 0;
+double Nodes<Q>::reach(Index j) const {
   const double z = rule_.line.z.size() ? rule_.line.z[rule_.line.z.size() - 1] : 0.0;
-  for (Index j = first; j < first + count; ++j) {
-    double reach = std::fabs(mode_->eta[j]);
-    for (Index r = 0; r < VP_.cols(); ++r) reach += std::fabs(VP_(j, r)) * z;
-    largest = std::max(largest, reach);
-  }
-  return largest < 300;
+  double sum = std::fabs(mode_->eta[j]);
+  for (Index r = 0; r < VP_.cols(); ++r) sum += std::fabs(VP_(j, r)) * z;
+  return sum;
+}
+
+template <int Q>
+double Nodes<Q>::largest_reach(Index first, Index count) const {
+  double largest = 0;
+  for (Index j = first; j < first + count; ++j) largest = std::max(largest, reach(j));
+  return largest;
 }
 
 // exp(eta_jk) = exp(eta~_j) prod_r exp(VP_jr z_kr): exponentials for the K points of each
@@ -187,6 +213,91 @@ void Nodes<Q>::fill_exp(Index first, Index count, bool add_to_lsum) {
   }
 }
 
+// E = exp(eta_j) at the nodes, from a table that rows with equal VP share. Nodes that differ only
+// in their last index come in runs.
+template <int Q>
+void Nodes<Q>::exp_at_nodes(Index j) {
+  const Index q = VP_.cols();
+  for (Index r = 0; r < q; ++r) {
+    if (VP_(j, r) == table_of_[r]) continue;
+    table_of_[r] = VP_(j, r);
+    table_.col(r) = (VP_(j, r) * rule_.line.z.array()).exp();
+  }
+  Index k = 0;
+  for (const Index run : rule_.runs) {
+    double factor = std::exp(mode_->eta[j]);
+    for (Index r = 0; r + 1 < q; ++r) factor *= table_(rule_.index(r, k), r);
+    E_.segment(k, run) = factor * table_.col(q - 1).segment(rule_.index(q - 1, k), run);
+    k += run;
+  }
+}
+
+// l = y eta - log(1 + E), g = y - 1 + 1 / (1 + E). The first part of the sum over rows is linear in
+// z, the second the logarithm of a product, taken when it might overflow, or never: softmax().
+template <int Q>
+void Nodes<Q>::fill_bernoulli(Index first, Index count, bool add_to_lsum) {
+  const Index N = rule_.size(), q = VP_.cols();
+  if (order_ >= 1) G_.resize(N, count);
+  if (order_ >= 2) W_.resize(N, count);
+  E_.resize(N), table_.resize(rule_.K, q);
+  table_of_.setConstant(q, kNaN);
+  if (!pending_) product_.setOnes(N), log_bound_ = 0;
+  double y_eta = 0;
+  VectorQ<Q> y_VP = VectorQ<Q>::Zero(q);
+  for (Index j = 0; j < count; ++j) {
+    exp_at_nodes(first + j);
+    E_.array() += 1.0;
+    if (add_to_lsum) {
+      const double bound = reach(first + j) + 1;  // of log(1 + E)
+      if (log_bound_ + bound > 650) take_logarithms();
+      log_bound_ += bound;
+      product_.array() *= E_.array();
+      pending_ = true;
+    }
+    const double y = rows_.y[first + j];
+    if (y != 0) {
+      y_eta += y * mode_->eta[first + j];
+      for (Index r = 0; r < q; ++r) y_VP[r] += y * VP_(first + j, r);
+    }
+    if (order_ < 1) continue;
+    E_ = E_.cwiseInverse();
+    G_.col(j) = E_.array() + (y - 1);
+    if (order_ >= 2) W_.col(j) = E_.array() * (1 - E_.array());
+  }
+  if (!add_to_lsum) return;
+  for (Index r = 0; r < q; ++r) lsum_ += y_VP[r] * rule_.z.row(r).transpose();
+  lsum_.array() += y_eta;
+}
+
+template <int Q>
+void Nodes<Q>::take_logarithms() {
+  if (!pending_) return;
+  lsum_.array() -= product_.array().log();
+  product_.setOnes();
+  log_bound_ = 0;
+  pending_ = false;
+}
+
+// A pending product of moderate size is divided by, which spares its logarithm at every node.
+template <int Q>
+double Nodes<Q>::softmax(VectorXd& c) {
+  if (pending_ && log_bound_ > 400) take_logarithms();
+  c += lsum_;
+  if (!pending_) {
+    const double most = c.maxCoeff();
+    c = (c.array() - most).exp();
+    const double sum = c.sum();
+    c /= sum;
+    return most + std::log(sum);
+  }
+  const Index middle = c.size() / 2;
+  const double a = c[middle], scale = product_[middle];
+  c = (c.array() - a).exp() * scale / product_.array();
+  const double sum = c.sum();
+  c /= sum;
+  return a + std::log(sum / scale);
+}
+
 template <int Q>
 bool Nodes<Q>::collapses() const {
   if (!family_.poisson_log() || VP_.cols() != 1) return false;
@@ -219,7 +330,8 @@ void Nodes<Q>::evaluate_collapsed() {
 template <int Q>
 void Nodes<Q>::weigh(const VectorXd& rho, NodeMoments<Q>& out, bool with_W) {
   const Index N = rule_.size(), q = VP_.cols(), pairs = q * (q + 1) / 2;
-  MatrixXd B(N, 1 + q + (with_W ? pairs : 0));
+  MatrixXd& B = B_;
+  B.resize(N, 1 + q + (with_W ? pairs : 0));
   B.col(0) = rho;
   for (Index r = 0; r < q; ++r) B.col(1 + r) = rho.cwiseProduct(rule_.z.row(r).transpose());
   for (Index s = 0, c = 1 + q; with_W && s < q; ++s)
@@ -238,13 +350,18 @@ void Nodes<Q>::weigh(const VectorXd& rho, NodeMoments<Q>& out, bool with_W) {
     }
     return;
   }
-  MatrixXd GB(n_, 1 + q);
   for_each_chunk([&](Index first, Index count) {
-    multiply(G_, B.leftCols(1 + q), GB.middleRows(first, count));
-    if (with_W) multiply(W_, B, out.W.middleRows(first, count));
+    node_sums(G_, B.leftCols(1), out.g.segment(first, count));
+    node_sums(G_, B.middleCols(1, q), out.gz.middleRows(first, count));
+    if (with_W) node_sums(W_, B, out.W.middleRows(first, count));
   });
-  out.g = GB.col(0);
-  for (Index r = 0; r < q; ++r) out.gz.col(r) = GB.col(1 + r);
+}
+
+// out = G B, or the same of W: sums over the nodes.
+template <int Q>
+void Nodes<Q>::node_sums(const MatrixXd& G, const MatrixRef& B, Eigen::Ref<MatrixXd> out) {
+  if (!transposed_) return multiply(G, B, out);
+  for (Index c = 0; c < B.cols(); ++c) out.col(c).noalias() = G.transpose() * B.col(c);
 }
 
 template <int Q>
@@ -257,7 +374,9 @@ void Nodes<Q>::project(const MatrixXd& B, MatrixXd& out) {
   }
   out.setZero(rule_.size(), B.cols());
   for_each_chunk([&](Index first, Index count) {
-    add_transposed_multiply(G_, B.middleRows(first, count), out);
+    const auto part = B.middleRows(first, count);
+    if (!transposed_) return add_transposed_multiply(G_, part, out);
+    for (Index c = 0; c < B.cols(); ++c) out.col(c).noalias() += G_ * part.col(c);
   });
 }
 
@@ -268,8 +387,10 @@ void Nodes<Q>::apply(const MatrixXd& B, MatrixXd& out) {
     out.noalias() = wy_.head(n_) * s - mu_.head(n_) * f;
     return;
   }
-  out.resize(n_, B.cols());
-  for_each_chunk([&](Index first, Index count) { multiply(G_, B, out.middleRows(first, count)); });
+  out.setZero(n_, B.cols());
+  for_each_chunk([&](Index first, Index count) {
+    node_sums(G_, B, out.middleRows(first, count));
+  });
 }
 
 template <int Q>

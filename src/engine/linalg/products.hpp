@@ -12,7 +12,11 @@ void multiply(const MatrixRef& A, const MatrixRef& B, Eigen::Ref<MatrixXd> out);
 void add_transposed_multiply(const MatrixRef& A, const MatrixRef& B,
                              Eigen::Ref<MatrixXd> out);  // += A'B
 
-// out = A' diag(w) A for few columns, w of any sign
-void weighted_crossproduct(const MatrixRef& A, const VectorXd& w, MatrixXd& out);
+// The same for factors of a few dozen entries a side, where packing them would take most of the time.
+void small_multiply(const MatrixRef& A, const MatrixRef& B, Eigen::Ref<MatrixXd> out);  // A B
+void small_transposed_multiply(const MatrixRef& A, const MatrixRef& B,
+                               Eigen::Ref<MatrixXd> out);  // A'B
+// A' diag(w) A, with w of any sign; wA is overwritten.
+void small_crossproduct(const MatrixRef& A, const VectorXd& w, MatrixXd& wA, MatrixXd& out);
 
 }  // namespace margmix
