@@ -42,11 +42,10 @@ check_clusters <- function(cluster, group) {
 #' @noRd
 check_scale <- function(design) {
   X <- design$X
-  ratio <- vapply(seq_len(ncol(X)), function(c) {
-    mean <- mean(X[, c])
-    spread <- sqrt(mean((X[, c] - mean)^2))
-    if (spread > 0) abs(mean) / spread else 0
-  }, 0)
+  ratio <- mean_over_sd(X, min(nrow(X), 1000L))
+  # A few rows bound the sd from below, which nearly always is enough.
+  unsure <- ratio > 3e6
+  ratio[unsure] <- mean_over_sd(X[, unsure, drop = FALSE], nrow(X))
   far <- ratio > 3e6
   if (!any(far)) return(invisible())
   warn("scale", "A covariate must not be far from zero: its standard error loses digits.",
@@ -55,6 +54,14 @@ check_scale <- function(design) {
     ),
     hint = "Subtract its mean, or a round number near it.", columns = colnames(X)[far]
   )
+}
+
+# |mean| / sd of each column, 0 for a constant, from the deviations of the first `rows` rows alone.
+mean_over_sd <- function(X, rows) {
+  mean <- colMeans(X)
+  first <- X[seq_len(rows), , drop = FALSE]
+  spread <- sqrt(colSums((first - rep(mean, each = rows))^2) / nrow(X))
+  ifelse(rows == nrow(X) & spread == 0, 0, abs(mean) / spread)
 }
 
 # Identification of the variance parameters ------------------------------------------------------

@@ -95,15 +95,18 @@ user_start <- function(psi, start, p, n_theta) {
 }
 
 # A coarse rule first, then the one that is wanted from there: the Laplace optimum would cost no
-# less and is a poor start where clusters are sparse.
+# less and is a poor start where clusters are sparse. Where there are many clusters, some of them are
+# enough for that.
 fit_quadrature <- function(problem, x, nAGQ) {
   check_nAGQ_levels(problem$design, nAGQ)
   x <- feasible_start(problem, x)
   if (is_multilevel(problem$design)) return(fit_groups(problem, x, nAGQ))
-  if (is.numeric(nAGQ) && nAGQ <= 7L) {
-    return(list(fit = maximise_K(problem, nAGQ, x), rule = rule_record(problem, nAGQ)))
+  few <- if (is_bridge(problem$family)) 15L else 5L
+  K <- if (is.numeric(nAGQ) && nAGQ <= 7L) nAGQ else few
+  coarse <- sample_start(problem, K, x)
+  if (is.null(coarse)) {
+    coarse <- if (identical(K, nAGQ)) list(x = x) else maximise(problem, K, x, NULL, final = FALSE)
   }
-  coarse <- maximise(problem, if (is_bridge(problem$family)) 15L else 5L, x, NULL, final = FALSE)
   if (is.numeric(nAGQ)) {
     return(list(fit = maximise_K(problem, nAGQ, x, coarse), rule = rule_record(problem, nAGQ)))
   }

@@ -116,13 +116,18 @@ abort_not_finite <- function(family, K) {
 # nlminb stops on its own criteria, the package on g'H^-1 g: first by steps that cost a gradient,
 # with the model of the Hessian, then with the exact one, which is needed at the end anyway.
 newton_steps <- function(objective, x, hessian, tolerance) {
+  before <- Inf
   for (step in 1:6) {
     direction <- newton_direction(objective$gradient(x), hessian(x))
     if (is.null(direction) || direction$decrement < tolerance) break
     value <- objective$value(x)
     trial <- x - direction$step
+    # The decrement falls at least as fast as in the step before. Where the next one will do, its
+    # point is the last, and the Hessian is computed along with the gradient.
+    if (direction$decrement^2 / before < tolerance) objective$at(trial, 2L)
     if (!(objective$value(trial) <= value + 1e-10 * abs(value))) break
     x <- trial
+    before <- direction$decrement
   }
   x
 }

@@ -1,32 +1,43 @@
-# A start for many clusters: the fit of some of them.
+# Where there are many clusters, the fit of some of them is a start for the whole.
 
-# Estimates from a sample are off by a few standard errors of the whole, and its Hessian by a few
-# per cent: near enough for the whole data to need a handful of gradients. Where it misleads, as with
-# a covariate that hardly varies in the sample, the search starts as if there were none.
-sample_start <- function(problem, x) {
+#' A start from a sample of the clusters
+#'
+#' The estimates of a sample are a few standard errors of the whole away from those of the whole, and
+#' its Hessian is a few per cent off: near enough for the whole to need a handful of gradients.
+#' There is no such start where the sample has nothing to say, as of a covariate that hardly varies
+#' in it, and the search then begins at `x`.
+#'
+#' @param K Nodes per dimension for the sample.
+#' @param x Start of the optimiser.
+#' @return list(x, hessian), as [maximise()] returns them, or `NULL`.
+#' @noRd
+sample_start <- function(problem, K, x) {
+  if (restricts_mean(problem$family)) return(NULL)
   small <- sample_clusters(problem$design)
   if (is.null(small)) return(NULL)
+  problem$design <- small$design
   fit <- tryCatch(
-    maximise(replace(problem, "design", list(small$design)), 5L, x, NULL, final = FALSE),
+    maximise(problem, K, x, NULL, final = FALSE),
     margmix_error_no_likelihood = function(e) NULL
   )
-  if (is.null(fit) || is.null(newton_direction(numeric(length(x)), fit$hessian))) return(NULL)
-  list(x = fit$x, modes = NULL, hessian = fit$hessian / small$share)
+  # A unit of x moves the linear predictor by about one: further away the sample is separated.
+  if (is.null(fit) || max(abs(fit$x - x)) > 4) return(NULL)
+  if (is.null(newton_direction(numeric(length(x)), fit$hessian))) return(NULL)
+  list(x = fit$x, hessian = fit$hessian / small$share)
 }
 
-# Every so many-th cluster would follow a pattern in their order, such as alternating arms; multiples
-# of the golden ratio modulo 1 spread evenly over any of them.
-sample_clusters <- function(design, least = 500L, fraction = SHARE) {
+# Every so many-th cluster would follow a pattern in their order, such as alternating arms; the
+# multiples of the golden ratio modulo 1 are spread evenly over any of them.
+sample_clusters <- function(design, least = 500L, part = 0.1) {
   m <- length(design$levels)
-  share <- max(fraction, least / m)
-  if (share > 0.5) return(NULL)
-  chosen <- which((seq_len(m) * 0.6180339887498949) %% 1 < share)
+  part <- max(part, least / m)
+  if (part > 0.5) return(NULL)
+  chosen <- which((seq_len(m) * 0.6180339887498949) %% 1 < part)
   size <- diff(design$start)[chosen]
   rows <- sequence(size, design$start[chosen] + 1L)
   small <- design
-  small$X <- design$X[rows, , drop = FALSE]
-  small$Z <- design$Z[rows, , drop = FALSE]
-  for (part in c("y", "trials", "weights", "offset")) small[[part]] <- design[[part]][rows]
+  for (name in c("X", "Z")) small[[name]] <- design[[name]][rows, , drop = FALSE]
+  for (name in c("y", "trials", "weights", "offset")) small[[name]] <- design[[name]][rows]
   small$start <- c(0L, cumsum(size))
   small$levels <- design$levels[chosen]
   list(design = small, share = length(rows) / nrow(design$X))

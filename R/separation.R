@@ -178,6 +178,9 @@ check_cluster_separation <- function(design, family) {
   constant <- vapply(seq_len(ncol(design$Z)), function(j) all(design$Z[, j] == 1), NA)
   if (family_tools(family)$separation != "both" || !any(constant)) return(invisible())
   if (is_multilevel(design)) return(invisible())
+  # One cluster with both is enough, and the first ones usually show it.
+  some <- design$start[seq_len(min(length(design$start), 101L))]
+  if (length(some) < length(design$start) && any_mixed(design, some)) return(invisible())
   used <- as.numeric(design$weights > 0)
   successes <- cluster_sums(design$y * used, design$start)
   trials <- cluster_sums(design$trials * used, design$start)
@@ -194,4 +197,12 @@ check_cluster_separation <- function(design, family) {
     )
   }
   invisible()
+}
+
+# Has one of the clusters both successes and failures?
+any_mixed <- function(design, start) {
+  rows <- seq_len(start[length(start)])
+  used <- as.numeric(design$weights[rows] > 0)
+  successes <- cluster_sums(design$y[rows] * used, start)
+  any(successes > 0 & successes < cluster_sums(design$trials[rows] * used, start))
 }

@@ -119,6 +119,8 @@ void derivatives() {
   };
   for (const Case& c : std::vector<Case>{{{"binomial", "logit"}, 1, 2, 1},
                                          {{"binomial", "logit"}, 1, 2, 7},
+                                         {{"binomial", "logit"}, 1, 6, 7},
+                                         {{"binomial", "probit"}, 1, 2, 6},
                                          {{"binomial", "logit"}, 2, 5, 5},
                                          {{"binomial", "logit"}, 3, 2, 2},
                                          {{"binomial", "cloglog"}, 2, 2, 3},
@@ -142,6 +144,39 @@ void derivatives() {
                    .cwiseAbs()
                    .maxCoeff(),
                0.0, 1e-12);
+  }
+}
+
+// 0/1 rows without weights have a way of their own over the nodes; weights of one take the other.
+// With 40 rows the running product is divided by, with 150 its logarithm is taken at the end, with
+// 400 also on the way; 50,000 rows come in chunks. Half of X is large enough to leave the range.
+void bernoulli_rows() {
+  struct Case {
+    Index q, n_i;
+    int K;
+    double scale;
+  };
+  for (const Case& c : std::vector<Case>{{1, 1, 5, 1},
+                                         {1, 40, 25, 1},
+                                         {1, 150, 6, 1},
+                                         {1, 400, 25, 1},
+                                         {1, 30, 9, 150},
+                                         {2, 7, 9, 1},
+                                         {3, 200, 4, 1},
+                                         {1, 50000, 25, 1}}) {
+    Model model({"binomial", "logit"}, c.q, 2, 5, c.n_i);
+    model.data.sized = false;
+    model.data.y = model.data.y.cwiseMin(1.0);
+    model.data.X.col(1).tail(c.n_i) *= c.scale;
+    model.data.weight.setOnes();
+    model.data.weighted = true;
+    const ObjectiveResult want = model(model.psi, c.K, 2);
+    model.data.weighted = false;
+    const ObjectiveResult got = model(model.psi, c.K, 2);
+    CHECK_NEAR(got.value / want.value, 1.0, 1e-14);
+    const double size = want.hessian.cwiseAbs().maxCoeff();
+    CHECK_NEAR((got.gradient - want.gradient).cwiseAbs().maxCoeff() / size, 0.0, 1e-13);
+    CHECK_NEAR((got.hessian - want.hessian).cwiseAbs().maxCoeff() / size, 0.0, 1e-12);
   }
 }
 
@@ -238,6 +273,7 @@ int main() {
   mode();
   likelihood();
   derivatives();
+  bernoulli_rows();
   threads_and_interruption();
   posterior_moments();
   tangents();

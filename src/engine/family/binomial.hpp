@@ -33,7 +33,14 @@ class BinomialLogit final : public Family {
  public:
   double rows(const Rows& r, const double* eta, double* g, double* W, double* T,
               double* F) const override {
-    return r.size || r.weight ? sweep<true>(r, eta, g, W, T, F) : sweep<false>(r, eta, g, W, T, F);
+    if (r.size || r.weight) return sweep<true>(r, eta, g, W, T, F);
+    double sum = 0;
+    for (Index first = 0; first < r.n; first += kBlock) {
+      auto from = [&](double* out) { return out ? out + first : nullptr; };
+      const Rows part = r.part(first, std::min(kBlock, r.n - first));
+      sum += block(part, eta + first, from(g), from(W), from(T), from(F));
+    }
+    return sum;
   }
 
   bool through_exp() const override { return true; }
@@ -67,6 +74,27 @@ class BinomialLogit final : public Family {
   double link(double mu) const override { return std::log(mu / (1 - mu)); }
 
  private:
+  // A block of 0/1 rows in vector arithmetic, where the product of 1 + e^eta cannot overflow.
+  static constexpr Index kBlock = 32;
+  static double block(const Rows& r, const double* eta, double* g, double* W, double* T,
+                      double* F) {
+    using Block = Eigen::Array<double, Dynamic, 1, 0, kBlock, 1>;
+    const Eigen::Map<const Eigen::ArrayXd> x(eta, r.n), y(r.y, r.n);
+    if (!(x.abs().maxCoeff() < 20)) return sweep<false>(r, eta, g, W, T, F);
+    const Block e = x.exp(), t = 1 + e, q = t.inverse(), mu = e * q;
+    auto put = [&](double* out, const auto& value) {
+      if (out) Eigen::Map<Eigen::ArrayXd>(out, r.n) = value;
+    };
+    put(g, y - mu);
+    if (W || T || F) {
+      const Block v = mu * q;
+      put(W, v);
+      put(T, v * (1 - 2 * mu));
+      put(F, v * (1 - 6 * v));
+    }
+    return (y * x).sum() - std::log(t.prod());
+  }
+
   template <bool kSized>
   static double sweep(const Rows& r, const double* eta, double* g, double* W, double* T,
                       double* F) {

@@ -105,7 +105,7 @@ class Cluster {
   MatrixXd dtheta_;  // n_theta x D: tangents of the theta gradient
   // q = 1 (cluster_1.cpp)
   struct {
-    MatrixXd B, GB, S, H;  // n x D, N x D, (N + n) x D, D x D
+    MatrixXd B, GB, S, wS, H;  // n x D, N x D, (N + n) x D twice, D x D
     VectorXd du, dP, weight, w, r, c;
   } scalar_;
 };
@@ -135,12 +135,9 @@ Status Cluster<Q>::evaluate(Index i, const VectorQ<Q>& start, int order) {
   if (design_.size(i) > T_.size()) reserve(design_.size(i));
   mode_.n = design_.size(i);
   rows_ = design_.response.part(first_, n());
-  for (Index j = 0; j < n(); ++j) mode_.eta0[j] = design_.offset[first_ + j];
-  for (Index c = 0; c < design_.p(); ++c) {
-    const double beta = psi_.beta[c];
-    const double* x = design_.X.data() + c * design_.X.rows() + first_;
-    for (Index j = 0; j < n(); ++j) mode_.eta0[j] += beta * x[j];
-  }
+  mode_.eta0.head(n()) = design_.offset.segment(first_, n());
+  for (Index c = 0; c < design_.p(); ++c)
+    mode_.eta0.head(n()) += psi_.beta[c] * design_.X.col(c).segment(first_, n());
   for (Index c = 0; c < q(); ++c)
     for (Index j = 0; j < n(); ++j) {
       double v = 0;
@@ -261,12 +258,8 @@ void Cluster<Q>::gradient(int order) {
 
 template <int Q>
 void Cluster<Q>::add_gradient(double* out) const {
-  for (Index c = 0; c < design_.p(); ++c) {
-    const double* x = design_.X.data() + c * design_.X.rows() + first_;
-    double sum = 0;
-    for (Index j = 0; j < n(); ++j) sum += x[j] * eta0b_[j];
-    out[c] += sum;
-  }
+  for (Index c = 0; c < design_.p(); ++c)
+    out[c] += design_.X.col(c).segment(first_, n()).dot(eta0b_.head(n()));
   out += design_.p();
   for (Index t = 0; t < design_.n_theta(); ++t)
     out[t] += Lb_(design_.theta_row[t], design_.theta_col[t]);

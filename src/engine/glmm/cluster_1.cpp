@@ -19,7 +19,7 @@ namespace margmix {
 // deta, du~, dP at the mode; da_k less its mean over the nodes in the first N rows of S.
 template <>
 void Cluster<1>::scalar_tangents() {
-  auto& [B, GB, S, H, du, dP, weight, w, r, c] = scalar_;
+  auto& [B, GB, S, wS, H, du, dP, weight, w, r, c] = scalar_;
   const Index t = D0_, N = laplace_ ? 0 : rule_.size();
   const double P = mode_.P(0, 0), u = mode_.u[0];
   const auto W = mode_.W.head(n()).array(), T = T_.head(n()).array();
@@ -55,7 +55,7 @@ void Cluster<1>::scalar_tangents() {
 template <>
 void Cluster<1>::scalar_hessian() {
   scalar_tangents();
-  auto& [B, GB, S, H, du, dP, weight, w, r, c] = scalar_;
+  auto& [B, GB, S, wS, H, du, dP, weight, w, r, c] = scalar_;
   const Index t = D0_, N = S.rows() - n();
   const double P = mode_.P(0, 0), theta = psi_.Lambda(0, 0), Ab = Ab_(0, 0), b = b_[0];
   const auto W = mode_.W.head(n()).array(), T = T_.head(n()).array(), F = F_.head(n()).array();
@@ -68,7 +68,7 @@ void Cluster<1>::scalar_hessian() {
   weight.resize(S.rows());
   weight.head(N) = rho_.head(N);
   weight.tail(n()) = (v * (Ab * v * F - b * T) - M0).matrix();
-  weighted_crossproduct(S, weight, H);
+  small_crossproduct(S, weight, wS, H);
 
   // the terms in dv, which only theta has
   const double M2zz = (M2 * z.square()).sum();

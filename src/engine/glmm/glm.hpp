@@ -82,13 +82,19 @@ inline GlmFit fit_glm(const Design& design, const Family& family, VectorXd beta)
       fit.converged = true;
       break;
     }
-    double t = 1, trial = -kInf;
-    for (int halvings = 0; halvings < 40; ++halvings, t *= 0.5) {
-      trial = objective(beta + t * step, nullptr, nullptr, nullptr);
-      if (trial >= value - 1e-12 * std::fabs(value)) break;
+    // The first trial is nearly always accepted, so it comes with its derivatives.
+    double t = 1;
+    double trial = objective(beta + step, &gradient, &fit.information, &fit.largest_eta);
+    const double least = value - 1e-12 * std::fabs(value);
+    if (!(trial >= least)) {
+      for (int halvings = 1; halvings < 40 && !(trial >= least); ++halvings) {
+        t *= 0.5;
+        trial = objective(beta + t * step, nullptr, nullptr, nullptr);
+      }
+      trial = objective(beta + t * step, &gradient, &fit.information, &fit.largest_eta);
     }
     beta += t * step;
-    value = objective(beta, &gradient, &fit.information, &fit.largest_eta);
+    value = trial;
   }
   fit.beta = beta;
   fit.value = value + family.constant(design.response);

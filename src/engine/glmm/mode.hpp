@@ -23,9 +23,7 @@ SquareQ<Q> penalised_information(const RowsByQ<Q>& V, const VectorXd& W, Index n
   SquareQ<Q> A = SquareQ<Q>::Identity(q, q);
   for (Index c = 0; c < q; ++c)
     for (Index r = 0; r <= c; ++r) {
-      double sum = 0;
-      for (Index j = 0; j < n; ++j) sum += V(j, r) * W[j] * V(j, c);
-      A(r, c) += sum;
+      A(r, c) += (V.col(r).array() * W.array() * V.col(c).array()).head(n).sum();
       if (r != c) A(c, r) = A(r, c);
     }
   return A;
@@ -54,15 +52,13 @@ struct Mode {
 
  private:
   void linear_predictor(const VectorQ<Q>& at, VectorXd& out) const {
-    for (Index j = 0; j < n; ++j) out[j] = eta0[j];
-    for (Index c = 0; c < V.cols(); ++c)
-      for (Index j = 0; j < n; ++j) out[j] += V(j, c) * at[c];
+    out.head(n) = eta0.head(n);
+    for (Index c = 0; c < V.cols(); ++c) out.head(n) += at[c] * V.col(c).head(n);
   }
   // V'g - u
   VectorQ<Q> slope() const {
     VectorQ<Q> f = -u;
-    for (Index c = 0; c < V.cols(); ++c)
-      for (Index j = 0; j < n; ++j) f[c] += V(j, c) * g[j];
+    for (Index c = 0; c < V.cols(); ++c) f[c] += V.col(c).head(n).dot(g.head(n));
     return f;
   }
   double evaluate(const Rows& rows, const Family& family) {

@@ -15,6 +15,7 @@
 
 #include "family/family.hpp"
 #include "glmm/mode.hpp"
+#include "linalg/pairs.hpp"
 #include "linalg/products.hpp"
 #include "quadrature/gauss_hermite.hpp"
 
@@ -55,7 +56,8 @@ class Nodes {
   void fill(Index first, Index count, bool add_to_lsum);
   void fill_exp(Index first, Index count, bool add_to_lsum);
   void fill_bernoulli(Index first, Index count, bool add_to_lsum);
-  void exp_at_nodes(Index j);
+  void tabulate(Index j);
+  void bernoulli_run(double factor, const double* table, Index run, double y_1, Index k, Index j);
   void take_logarithms();
   double reach(Index j) const;
   double largest_reach(Index first, Index count) const;
@@ -89,9 +91,9 @@ class Nodes {
   // Bernoulli, logit link: lsum still lacks -log(product), if `pending`
   bool transposed_ = false, pending_ = false;
   double log_bound_ = 0;
-  VectorXd E_, product_;   // N
-  MatrixXd table_;         // K x q: exp(VP z) of a row,
-  Eigen::VectorXd table_of_;  // q: of this VP
+  VectorXd product_;       // N
+  MatrixXd table_;         // K x q: exp(VP z) of a row, for z on the line
+  VectorXd table_of_;      // q: the VP of that row
   // Poisson, log link, one shift per node shared by the rows: g_jk = wy_j - mu_j f_k.
   bool collapsed_ = false;
   VectorXd wy_, mu_, f_;
@@ -213,22 +215,13 @@ void Nodes<Q>::fill_exp(Index first, Index count, bool add_to_lsum) {
   }
 }
 
-// E = exp(eta_j) at the nodes, from a table that rows with equal VP share. Nodes that differ only
-// in their last index come in runs.
+// Row j of the table: exp(VP z) for the K points of each dimension, if VP differs from the last.
 template <int Q>
-void Nodes<Q>::exp_at_nodes(Index j) {
-  const Index q = VP_.cols();
-  for (Index r = 0; r < q; ++r) {
+void Nodes<Q>::tabulate(Index j) {
+  for (Index r = 0; r < VP_.cols(); ++r) {
     if (VP_(j, r) == table_of_[r]) continue;
     table_of_[r] = VP_(j, r);
     table_.col(r) = (VP_(j, r) * rule_.line.z.array()).exp();
-  }
-  Index k = 0;
-  for (const Index run : rule_.runs) {
-    double factor = std::exp(mode_->eta[j]);
-    for (Index r = 0; r + 1 < q; ++r) factor *= table_(rule_.index(r, k), r);
-    E_.segment(k, run) = factor * table_.col(q - 1).segment(rule_.index(q - 1, k), run);
-    k += run;
   }
 }
 
@@ -239,34 +232,53 @@ void Nodes<Q>::fill_bernoulli(Index first, Index count, bool add_to_lsum) {
   const Index N = rule_.size(), q = VP_.cols();
   if (order_ >= 1) G_.resize(N, count);
   if (order_ >= 2) W_.resize(N, count);
-  E_.resize(N), table_.resize(rule_.K, q);
+  table_.resize(rule_.K, q);
   table_of_.setConstant(q, kNaN);
   if (!pending_) product_.setOnes(N), log_bound_ = 0;
+  pending_ = add_to_lsum;
+  exp_mode_.head(count) = mode_->eta.segment(first, count).array().exp();
   double y_eta = 0;
   VectorQ<Q> y_VP = VectorQ<Q>::Zero(q);
   for (Index j = 0; j < count; ++j) {
-    exp_at_nodes(first + j);
-    E_.array() += 1.0;
-    if (add_to_lsum) {
-      const double bound = reach(first + j) + 1;  // of log(1 + E)
-      if (log_bound_ + bound > 650) take_logarithms();
-      log_bound_ += bound;
-      product_.array() *= E_.array();
-      pending_ = true;
-    }
+    tabulate(first + j);
+    const double bound = reach(first + j) + 1;  // of log(1 + E)
+    if (log_bound_ + bound > 650) take_logarithms(), pending_ = add_to_lsum;
+    log_bound_ += bound;
     const double y = rows_.y[first + j];
-    if (y != 0) {
-      y_eta += y * mode_->eta[first + j];
-      for (Index r = 0; r < q; ++r) y_VP[r] += y * VP_(first + j, r);
+    Index k = 0;
+    for (const Index run : rule_.runs) {
+      double factor = exp_mode_[j];
+      for (Index r = 0; r + 1 < q; ++r) factor *= table_(rule_.index(r, k), r);
+      bernoulli_run(factor, &table_(rule_.index(q - 1, k), q - 1), run, y - 1, k, j);
+      k += run;
     }
-    if (order_ < 1) continue;
-    E_ = E_.cwiseInverse();
-    G_.col(j) = E_.array() + (y - 1);
-    if (order_ >= 2) W_.col(j) = E_.array() * (1 - E_.array());
+    y_eta += y * mode_->eta[first + j];
+    for (Index r = 0; r < q; ++r) y_VP[r] += y * VP_(first + j, r);
   }
   if (!add_to_lsum) return;
   for (Index r = 0; r < q; ++r) lsum_ += y_VP[r] * rule_.z.row(r).transpose();
   lsum_.array() += y_eta;
+}
+
+// Nodes k, k + 1, ... of row j, with E = factor * table.
+template <int Q>
+void Nodes<Q>::bernoulli_run(double factor, const double* table, Index run, double y_1, Index k,
+                             Index j) {
+  double* product = product_.data() + k;
+  double* g = order_ >= 1 ? &G_(k, j) : nullptr;
+  double* W = order_ >= 2 ? &W_(k, j) : nullptr;
+  auto at = [&](auto one, Index i) {
+    using T = decltype(one);
+    const T t = one + factor * read<T>(table + i);
+    write<T>(read<T>(product + i) * t, product + i);
+    if (!g) return;
+    const T q = one / t;
+    write<T>(q + y_1, g + i);
+    if (W) write<T>(q * (one - q), W + i);
+  };
+  Index i = 0;
+  for (; i + 1 < run; i += 2) at(Pair(1.0, 1.0), i);
+  if (i < run) at(1.0, i);
 }
 
 template <int Q>
@@ -361,7 +373,7 @@ void Nodes<Q>::weigh(const VectorXd& rho, NodeMoments<Q>& out, bool with_W) {
 template <int Q>
 void Nodes<Q>::node_sums(const MatrixXd& G, const MatrixRef& B, Eigen::Ref<MatrixXd> out) {
   if (!transposed_) return multiply(G, B, out);
-  for (Index c = 0; c < B.cols(); ++c) out.col(c).noalias() = G.transpose() * B.col(c);
+  small_transposed_multiply(G, B, out);
 }
 
 template <int Q>
@@ -372,11 +384,17 @@ void Nodes<Q>::project(const MatrixXd& B, MatrixXd& out) {
     out.rowwise() += y;
     return;
   }
+  if (transposed_ && chunk_ >= n_) {
+    out.resize(rule_.size(), B.cols());
+    return small_multiply(G_, B, out);
+  }
   out.setZero(rule_.size(), B.cols());
   for_each_chunk([&](Index first, Index count) {
     const auto part = B.middleRows(first, count);
-    if (!transposed_) return add_transposed_multiply(G_, part, out);
-    for (Index c = 0; c < B.cols(); ++c) out.col(c).noalias() += G_ * part.col(c);
+    if (transposed_)
+      out.noalias() += G_ * part;
+    else
+      add_transposed_multiply(G_, part, out);
   });
 }
 

@@ -14,29 +14,22 @@ void add_transposed_multiply(const MatrixRef& A, const MatrixRef& B, Eigen::Ref<
 
 namespace {
 
-// out(0, c) = A(i .. i + 1, .) B(., c) for two rows and four columns.
-template <int kColumns>
-void two_rows(const double* a, Index stride, const double* b, Index b_stride, Index depth,
-              double* out, Index out_stride) {
-  Pair sum[kColumns];
-  for (Pair& s : sum) s.setZero();
-  for (Index j = 0; j < depth; ++j) {
-    const Pair x = load(a + j * stride);
-    for (int c = 0; c < kColumns; ++c) sum[c] += x * b[j + c * b_stride];
+// Four rows of A with four columns of B.
+void four_by_four(const double* a, Index a_stride, const double* b, Index b_stride, Index depth,
+                  double* out, Index out_stride) {
+  const double *b0 = b, *b1 = b0 + b_stride, *b2 = b1 + b_stride, *b3 = b2 + b_stride;
+  Pair s0 = Pair::Zero(), s1 = s0, s2 = s0, s3 = s0, t0 = s0, t1 = s0, t2 = s0, t3 = s0;
+  for (Index j = 0; j < depth; ++j, a += a_stride) {
+    const Pair x = read<Pair>(a), y = read<Pair>(a + 2);
+    s0 += x * b0[j], t0 += y * b0[j];
+    s1 += x * b1[j], t1 += y * b1[j];
+    s2 += x * b2[j], t2 += y * b2[j];
+    s3 += x * b3[j], t3 += y * b3[j];
   }
-  for (int c = 0; c < kColumns; ++c) store(sum[c], out + c * out_stride);
-}
-
-template <int kColumns>
-void columns_of_product(const MatrixRef& A, const MatrixRef& B, Index c, Eigen::Ref<MatrixXd> out) {
-  const Index rows = A.rows(), depth = A.cols();
-  const double* b = &B.coeffRef(0, c);
-  Index i = 0;
-  for (; i + 1 < rows; i += 2)
-    two_rows<kColumns>(A.data() + i, A.outerStride(), b, B.outerStride(), depth,
-                       out.data() + i + c * out.outerStride(), out.outerStride());
-  if (i == rows) return;
-  for (int d = 0; d < kColumns; ++d) out(i, c + d) = A.row(i).dot(B.col(c + d));
+  for (const auto& [s, t] : {std::pair(s0, t0), {s1, t1}, {s2, t2}, {s3, t3}}) {
+    write<Pair>(s, out), write<Pair>(t, out + 2);
+    out += out_stride;
+  }
 }
 
 // Two columns of A with two of B.
@@ -45,7 +38,7 @@ void four_dots(const double* a0, const double* a1, const double* b0, const doubl
   Pair s00 = Pair::Zero(), s10 = s00, s01 = s00, s11 = s00;
   Index k = 0;
   for (; k + 1 < n; k += 2) {
-    const Pair x0 = load(a0 + k), x1 = load(a1 + k), y0 = load(b0 + k), y1 = load(b1 + k);
+    const Pair x0 = read<Pair>(a0 + k), x1 = read<Pair>(a1 + k), y0 = read<Pair>(b0 + k), y1 = read<Pair>(b1 + k);
     s00 += x0 * y0, s10 += x1 * y0, s01 += x0 * y1, s11 += x1 * y1;
   }
   const bool odd = k < n;
@@ -57,10 +50,20 @@ void four_dots(const double* a0, const double* a1, const double* b0, const doubl
 
 }  // namespace
 
+// The last block of rows or columns may overlap the one before, which writes the same again.
 void small_multiply(const MatrixRef& A, const MatrixRef& B, Eigen::Ref<MatrixXd> out) {
-  Index c = 0;
-  for (; c + 3 < B.cols(); c += 4) columns_of_product<4>(A, B, c, out);
-  for (; c < B.cols(); ++c) columns_of_product<1>(A, B, c, out);
+  if (A.rows() < 4 || B.cols() < 4) {
+    out = A.lazyProduct(B);
+    return;
+  }
+  for (Index c = 0; c < B.cols(); c += 4) {
+    const Index column = std::min(c, B.cols() - 4);
+    for (Index r = 0; r < A.rows(); r += 4) {
+      const Index row = std::min(r, A.rows() - 4);
+      four_by_four(A.data() + row, A.outerStride(), &B.coeffRef(0, column), B.outerStride(),
+                   A.cols(), &out(row, column), out.outerStride());
+    }
+  }
 }
 
 // The last column stands in for one that is missing: its entry is written twice.
