@@ -82,7 +82,7 @@ maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL) {
   if (!is.finite(objective$value(x))) abort_not_finite(problem$family, K)
   model <- hessian_model(objective, hessian)
   # nlminb compares the gain it predicts, g'B^-1 g / 2, with rel.tol |f|.
-  gain <- if (final) 0.1 * problem$control$tolerance else 1e-3
+  gain <- if (final) 3e5 * problem$control$tolerance else 1e-3
   tolerance <- max(4e-16, min(1e-6, gain / abs(objective$value(x))))
   found <- stats::nlminb(x, objective$value, objective$gradient, model, control = list(
     rel.tol = tolerance, x.tol = if (final) 1e-12 else 1e-4, abs.tol = 0,
@@ -91,7 +91,7 @@ maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL) {
   if (!is.finite(objective$value(found$par))) abort_not_finite(problem$family, K)
   if (final) {
     goal <- problem$control$tolerance
-    found$par <- newton_steps(objective, found$par, model, 0.05 * goal)
+    found$par <- newton_steps(objective, found$par, model, 0.3 * goal)
     found$par <- newton_steps(objective, found$par, objective$hessian, 0.5 * goal)
   }
   result <- objective$at(found$par, 2L)$result
@@ -116,18 +116,16 @@ abort_not_finite <- function(family, K) {
 # nlminb stops on its own criteria, the package on g'H^-1 g: first by steps that cost a gradient,
 # with the model of the Hessian, then with the exact one, which is needed at the end anyway.
 newton_steps <- function(objective, x, hessian, tolerance) {
-  before <- Inf
   for (step in 1:6) {
     direction <- newton_direction(objective$gradient(x), hessian(x))
     if (is.null(direction) || direction$decrement < tolerance) break
     value <- objective$value(x)
     trial <- x - direction$step
-    # The decrement falls at least as fast as in the step before. Where the next one will do, its
-    # point is the last, and the Hessian is computed along with the gradient.
-    if (direction$decrement^2 / before < tolerance) objective$at(trial, 2L)
+    # So near the optimum a step leaves a thousandth of the decrement or less. If that will do, the
+    # point is the last one, and its Hessian comes along with the gradient.
+    if (1e-3 * direction$decrement < tolerance) objective$at(trial, 2L)
     if (!(objective$value(trial) <= value + 1e-10 * abs(value))) break
     x <- trial
-    before <- direction$decrement
   }
   x
 }

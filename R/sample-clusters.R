@@ -28,7 +28,7 @@ sample_start <- function(problem, K, x) {
 
 # Every so many-th cluster would follow a pattern in their order, such as alternating arms; the
 # multiples of the golden ratio modulo 1 are spread evenly over any of them.
-sample_clusters <- function(design, least = 500L, part = 0.1) {
+sample_clusters <- function(design, least = 500L, part = 0.15) {
   m <- length(design$levels)
   part <- max(part, least / m)
   if (part > 0.5) return(NULL)
