@@ -87,11 +87,13 @@ inline GlmFit fit_glm(const Design& design, const Family& family, VectorXd beta)
     double trial = objective(beta + step, &gradient, &fit.information, &fit.largest_eta);
     const double least = value - 1e-12 * std::fabs(value);
     if (!(trial >= least)) {
-      for (int halvings = 1; halvings < 40 && !(trial >= least); ++halvings) {
+      for (int halvings = 1; halvings < 60 && !(trial >= least); ++halvings) {
         t *= 0.5;
         trial = objective(beta + t * step, nullptr, nullptr, nullptr);
       }
+      if (!(trial >= least)) t = 0;
       trial = objective(beta + t * step, &gradient, &fit.information, &fit.largest_eta);
+      if (t == 0) break;
     }
     beta += t * step;
     value = trial;
