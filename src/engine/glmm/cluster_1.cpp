@@ -10,8 +10,8 @@
 //   P = A^-1/2       d2P = -P^3 d2A / 2 + 3 dP dP / P
 //   A = 1 + v'W v    d2A = sum v^2 (F deta deta + T d2eta) + 4 v dv T deta + 2 dv W dv
 //   v'g = u~         A d2u~ = -sum v T deta deta + 2 dv W deta + 2 v W dv du~
-// with deta the tangent at the mode, dv = Z in the direction theta and 0 in others, d2eta = 2 dv du~
-// and every product of two tangents symmetrised.
+// with deta the tangent at the mode, dv = Z in the direction theta and 0 in others, d2eta = 2 dv
+// du~ and every product of two tangents symmetrised.
 #include "glmm/cluster.hpp"
 
 namespace margmix {
@@ -72,8 +72,8 @@ void Cluster<1>::scalar_hessian() {
 
   // the terms in dv, which only theta has
   const double M2zz = (M2 * z.square()).sum();
-  const double by_du = (z * moments_.g.array()).sum() - b * (v * z * W).sum() +
-                       Ab * (v.square() * z * T).sum();
+  const double by_du =
+      (z * moments_.g.array()).sum() - b * (v * z * W).sum() + Ab * (v.square() * z * T).sum();
   const double by_dP = ZGam_(0, 0) - theta * P * M2zz;
   w = (z * (2 * Ab * v * T - P * M1 - b * W)).matrix();
   r.noalias() = deta_.transpose() * w;
@@ -87,8 +87,7 @@ void Cluster<1>::scalar_hessian() {
   w = (M1 * v).matrix();
   c.noalias() = deta_.transpose() * w;
   c += s1_[0] * du;
-  for (Index e = 0; e < D_; ++e)
-    H.col(e) -= du[e] * du + dP[e] * c + (c[e] + PP * dP[e]) * dP;
+  for (Index e = 0; e < D_; ++e) H.col(e) -= du[e] * du + dP[e] * c + (c[e] + PP * dP[e]) * dP;
 }
 
 template class Cluster<1>;

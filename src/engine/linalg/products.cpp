@@ -38,7 +38,8 @@ void four_dots(const double* a0, const double* a1, const double* b0, const doubl
   Pair s00 = Pair::Zero(), s10 = s00, s01 = s00, s11 = s00;
   Index k = 0;
   for (; k + 1 < n; k += 2) {
-    const Pair x0 = read<Pair>(a0 + k), x1 = read<Pair>(a1 + k), y0 = read<Pair>(b0 + k), y1 = read<Pair>(b1 + k);
+    const Pair x0 = read<Pair>(a0 + k), x1 = read<Pair>(a1 + k), y0 = read<Pair>(b0 + k),
+               y1 = read<Pair>(b1 + k);
     s00 += x0 * y0, s10 += x1 * y0, s01 += x0 * y1, s11 += x1 * y1;
   }
   const bool odd = k < n;

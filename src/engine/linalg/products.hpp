@@ -12,7 +12,8 @@ void multiply(const MatrixRef& A, const MatrixRef& B, Eigen::Ref<MatrixXd> out);
 void add_transposed_multiply(const MatrixRef& A, const MatrixRef& B,
                              Eigen::Ref<MatrixXd> out);  // += A'B
 
-// The same for factors of a few dozen entries a side, where packing them would take most of the time.
+// The same for factors of a few dozen entries a side, where packing them would take most of the
+// time.
 void small_multiply(const MatrixRef& A, const MatrixRef& B, Eigen::Ref<MatrixXd> out);  // A B
 void small_transposed_multiply(const MatrixRef& A, const MatrixRef& B,
                                Eigen::Ref<MatrixXd> out);  // A'B

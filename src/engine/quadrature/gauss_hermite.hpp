@@ -62,9 +62,9 @@ inline HermiteRule gauss_hermite(int K) {
 struct ProductRule {
   int K = 1;
   HermiteRule line;
-  Eigen::MatrixXi index;  // q x N: position on the line
-  MatrixXd z;             // q x N
-  VectorXd log_weight;    // N: log omega + z'z / 2
+  Eigen::MatrixXi index;    // q x N: position on the line
+  MatrixXd z;               // q x N
+  VectorXd log_weight;      // N: log omega + z'z / 2
   std::vector<Index> runs;  // lengths of runs of nodes that differ only in the last index
   Index size() const { return z.cols(); }
 };
