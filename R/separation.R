@@ -46,12 +46,17 @@ separation_found <- function(separated = FALSE, terms = character(), direction =
 proves_no_separation <- function(design, family, start) {
   if (!isTRUE(start$converged) || !isTRUE(start$info_pd) || anyNA(start$beta)) return(FALSE)
   if (length(start$beta) != ncol(design$X)) return(FALSE)
+  both <- family_tools(family)$separation == "both"
+  enough <- max(1e-6, 100 * (start$decrement %||% 0))
+  # The links of probabilities increase, so that the largest |eta| bounds every loss.
+  furthest <- family$linkinv(c(-1, 1) * start$max_abs_eta)
+  if (both && isTRUE(min(furthest[1L], 1 - furthest[2L]) > enough)) return(TRUE)
   mu <- family$linkinv(drop(design$X %*% start$beta) + design$offset)
   loss <- min(1, mu[design$y <= 0])
-  if (family_tools(family)$separation == "both") {
+  if (both) {
     loss <- min(loss, 1 - mu[design$y >= design$trials])
   }
-  isTRUE(loss > max(1e-6, 100 * (start$decrement %||% 0)))
+  isTRUE(loss > enough)
 }
 
 report_separation <- function(found, action) {

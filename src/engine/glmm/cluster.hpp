@@ -144,7 +144,8 @@ Status Cluster<Q>::evaluate(Index i, const VectorQ<Q>& start, int order) {
       for (Index r = c; r < q(); ++r) v += design_.Z(first_ + j, r) * psi_.Lambda(r, c);
       mode_.V(j, c) = v;
     }
-  const Status status = mode_.find(rows_, family_, start);
+  const Status status = mode_.find(rows_, family_, start, order >= 1 ? T_.data() : nullptr,
+                                   order >= 2 ? F_.data() : nullptr);
   if (status != Status::ok) {
     value_ = status == Status::not_finite ? -kInf : kNaN;
     return status;
@@ -178,7 +179,6 @@ void Cluster<Q>::quadrature(int order) {
 template <int Q>
 void Cluster<Q>::gradient(int order) {
   auto& m = moments_;
-  family_.rows(rows_, mode_.eta.data(), mode_.g.data(), mode_.W.data(), T_.data(), nullptr);
   if (laplace_) {
     m.g = mode_.g.head(n());
     m.gz.setZero(n(), q());
@@ -458,7 +458,6 @@ void Cluster<Q>::hessian() {
     N_.setIdentity(n(), n());
   else
     N_ = X();
-  family_.rows(rows_, mode_.eta.data(), nullptr, nullptr, nullptr, F_.data());
   directions();
   if (Q == 1) return scalar_hessian();
   for (Index d = 0; d < D_; ++d) tangent_of_mode(d);

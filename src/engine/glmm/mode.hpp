@@ -48,7 +48,9 @@ struct Mode {
     A = P = SquareQ<Q>::Identity(q, q);
   }
 
-  Status find(const Rows& rows, const Family& family, const VectorQ<Q>& start);
+  // T and F at the mode are filled where not null.
+  Status find(const Rows& rows, const Family& family, const VectorQ<Q>& start, double* T = nullptr,
+              double* F = nullptr);
 
  private:
   void linear_predictor(const VectorQ<Q>& at, VectorXd& out) const {
@@ -61,9 +63,10 @@ struct Mode {
     for (Index c = 0; c < V.cols(); ++c) f[c] += V.col(c).head(n).dot(g.head(n));
     return f;
   }
-  double evaluate(const Rows& rows, const Family& family) {
+  double evaluate(const Rows& rows, const Family& family, double* T = nullptr,
+                  double* F = nullptr) {
     linear_predictor(u, eta);
-    rows_value = family.rows(rows, eta.data(), g.data(), W.data(), nullptr, nullptr);
+    rows_value = family.rows(rows, eta.data(), g.data(), W.data(), T, F);
     return rows_value - 0.5 * u.squaredNorm();
   }
 };
@@ -72,7 +75,8 @@ struct Mode {
 // the mode enters the quadrature value at first order. Where the observed A is not positive
 // definite the step uses max(W, 0).
 template <int Q>
-Status Mode<Q>::find(const Rows& rows, const Family& family, const VectorQ<Q>& start) {
+Status Mode<Q>::find(const Rows& rows, const Family& family, const VectorQ<Q>& start, double* T,
+                     double* F) {
   constexpr double kDecrement = 1e-6;
   constexpr int kMostIterations = 200;
   const double longest_step = family.longest_step();
@@ -101,8 +105,8 @@ Status Mode<Q>::find(const Rows& rows, const Family& family, const VectorQ<Q>& s
     const VectorQ<Q> u_old = u;
     if (definite && std::sqrt(decrement) < kDecrement) {
       u += d;
-      h = evaluate(rows, family);
-      if (!std::isfinite(h)) u = u_old, h = evaluate(rows, family);
+      h = evaluate(rows, family, T, F);
+      if (!std::isfinite(h)) u = u_old, h = evaluate(rows, family, T, F);
       last = true;
       continue;
     }

@@ -85,7 +85,7 @@ class Nodes {
   RowsByQ<Q> VP_;  // n x q
   VectorXd lsum_, eta_, exp_mode_;
   MatrixXd G_, W_;           // chunk x N, or transposed
-  MatrixXd B_;               // N x columns of what weigh() multiplies with
+  MatrixXd B_, GB_;          // of weigh(): N x columns, chunk x columns
   MatrixXd partial_;         // chunk x q: running products of exponentials
   std::vector<MatrixXd> F_;  // q of chunk x K: exp(VP z)
   // Bernoulli, logit link: lsum still lacks -log(product), if `pending`
@@ -195,8 +195,10 @@ void Nodes<Q>::weigh(const VectorXd& rho, NodeMoments<Q>& out, bool with_W) {
     return;
   }
   for_each_chunk([&](Index first, Index count) {
-    node_sums(G_, B.leftCols(1), out.g.segment(first, count));
-    node_sums(G_, B.middleCols(1, q), out.gz.middleRows(first, count));
+    GB_.resize(count, 1 + q);
+    node_sums(G_, B.leftCols(1 + q), GB_);
+    out.g.segment(first, count) = GB_.col(0);
+    out.gz.middleRows(first, count) = GB_.rightCols(q);
     if (with_W) node_sums(W_, B, out.W.middleRows(first, count));
   });
 }
