@@ -119,6 +119,7 @@ void Nodes<Q>::evaluate(const Rows& rows, const Mode<Q>& mode, int order) {
     eta_.resize(chunk_), exp_mode_.resize(chunk_), partial_.resize(chunk_, q);
   for (Index first = 0; first < n_; first += chunk_)
     fill(first, std::min(chunk_, n_ - first), true);
+  if (chunk_ < n_) take_logarithms();
 }
 
 template <int Q>
