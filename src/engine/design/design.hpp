@@ -21,6 +21,11 @@ struct Design {
   Index p() const { return X.cols(); }
   Index q() const { return Z.cols(); }
   Index n_theta() const { return theta_row.size(); }
+  Index largest_cluster() const {
+    Index most = 0;
+    for (Index i = 0; i < clusters(); ++i) most = std::max(most, size(i));
+    return most;
+  }
 
   MatrixXd Lambda(const double* theta) const {
     MatrixXd L = MatrixXd::Zero(q(), q());
