@@ -81,7 +81,8 @@ maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL) {
   objective <- objective_at(problem, K, modes, 1L)
   if (!is.finite(objective$value(x))) abort_not_finite(problem$family, K)
   model <- hessian_model(objective, hessian)
-  # nlminb compares the gain it predicts, g'B^-1 g / 2, with rel.tol |f|.
+  # nlminb compares the gain it predicts, g'B^-1 g / 2, with rel.tol |f|. The last digits are left to
+  # the steps after it, which know when to stop.
   gain <- if (final) 3e5 * problem$control$tolerance else 1e-3
   tolerance <- max(4e-16, min(1e-6, gain / abs(objective$value(x))))
   found <- stats::nlminb(x, objective$value, objective$gradient, model, control = list(
