@@ -23,6 +23,7 @@ sample_start <- function(problem, K, x) {
   # A unit of x moves the linear predictor by about one: further away the sample is separated.
   if (is.null(fit) || max(abs(fit$x - x)) > 4) return(NULL)
   if (is.null(newton_direction(numeric(length(x)), fit$hessian))) return(NULL)
+  if (rcond(fit$hessian) < 1e-6) return(NULL)
   list(x = fit$x, hessian = fit$hessian / small$share)
 }
 
