@@ -137,3 +137,7 @@ nested_prediction_variance_ <- function(design, family, psi, modes, rows, V, thr
     .Call(`_margmix_nested_prediction_variance_`, design, family, psi, modes, rows, V, threads)
 }
 
+posterior_log_density_ <- function(design, family, psi, coordinate, K, mean, sd, t, threads) {
+    .Call(`_margmix_posterior_log_density_`, design, family, psi, coordinate, K, mean, sd, t, threads)
+}
+

@@ -516,6 +516,25 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// posterior_log_density_
+Rcpp::NumericMatrix posterior_log_density_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int coordinate, int K, const Rcpp::NumericVector& mean, const Rcpp::NumericVector& sd, const Rcpp::NumericVector& t, int threads);
+RcppExport SEXP _margmix_posterior_log_density_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP coordinateSEXP, SEXP KSEXP, SEXP meanSEXP, SEXP sdSEXP, SEXP tSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
+    Rcpp::traits::input_parameter< int >::type coordinate(coordinateSEXP);
+    Rcpp::traits::input_parameter< int >::type K(KSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type mean(meanSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type sd(sdSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type t(tSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(posterior_log_density_(design, family, psi, coordinate, K, mean, sd, t, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
 
 static const R_CallMethodDef CallEntries[] = {
     {"_margmix_bridge_objective_", (DL_FUNC) &_margmix_bridge_objective_, 6},
@@ -552,6 +571,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_nested_objective_", (DL_FUNC) &_margmix_nested_objective_, 7},
     {"_margmix_nested_posterior_", (DL_FUNC) &_margmix_nested_posterior_, 6},
     {"_margmix_nested_prediction_variance_", (DL_FUNC) &_margmix_nested_prediction_variance_, 7},
+    {"_margmix_posterior_log_density_", (DL_FUNC) &_margmix_posterior_log_density_, 9},
     {NULL, NULL, 0}
 };
 

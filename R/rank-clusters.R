@@ -1,0 +1,196 @@
+# Ranking of clusters by the posterior of a random effect.
+
+#' Rank clusters
+#'
+#' @description
+#' ```
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
+#' ranks <- rank_clusters(fit)
+#' ranks
+#' plot(ranks)
+#' ```
+#'
+#' @details
+#' Ranks of estimates are poor estimates of ranks: clusters with little data are shrunken into the
+#' middle, or, unshrunken, fill both ends. Here each cluster has the distribution of its random
+#' effect b_i given the responses, at the estimated parameters, and
+#'
+#' * `rank` is its posterior expected rank, 1 + sum over k of P(b_k < b_i) (Laird and Louis 1989),
+#'   and `percentile` is 100 rank / (m + 1);
+#' * `p_low` and `p_high` are the probabilities that b_i belongs to the lowest and to the highest
+#'   tenth of the m clusters (`tail`), P(b_i > t) with t such that m `tail` clusters are expected
+#'   above it (the percentiles P* of Lin et al. 2006).
+#'
+#' With one grouping factor the densities are exact, by quadrature. With several, each posterior is
+#' taken as normal with the mean and variance of [ranef.margmix_glmm()] (its mode with crossed factors), which
+#' the printed heading says. Whether high is good or bad is for the reader. The uncertainty of the
+#' estimated parameters is not part of any of these numbers.
+#'
+#' @param object A fit of [glmm()].
+#' @param effect Name of the random effect, such as `"(Intercept)"`; by default the first.
+#' @param group Name of the grouping factor; by default the first.
+#' @param tail Share of the clusters that are "lowest" and "highest".
+#' @param level Level of the intervals.
+#' @param ... For `plot()`: passed to [graphics::plot.default()]; otherwise not used.
+#' @return A data frame of class `margmix_ranks` with a row for each cluster, in increasing order of
+#'   rank: `cluster`, `estimate` (posterior mean), `lower` and `upper` (posterior quantiles), `rank`,
+#'   `percentile`, `p_low`, `p_high`.
+#' @section Errors: `margmix_error_argument`; `margmix_error_no_variance`: the variance of the effect
+#'   is estimated as zero, and the clusters are all alike.
+#' @references
+#' Laird, N. M. and Louis, T. A. (1989). Empirical Bayes ranking methods. *Journal of Educational
+#' Statistics* **14**, 29-46.
+#'
+#' Lin, R., Louis, T. A., Paddock, S. M. and Ridgeway, G. (2006). Loss function based ranking in
+#' two-stage, hierarchical models. *Bayesian Analysis* **1**, 915-946.
+#' @examples
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
+#' rank_clusters(fit)
+#' @export
+rank_clusters <- function(object, effect = NULL, group = NULL, tail = 0.1, level = 0.95, ...) {
+  if (!inherits(object, "margmix_glmm")) {
+    abort("argument", "`object` must be a fit of glmm().", given = class(object)[1L])
+  }
+  check_dots(..., known = names(formals(rank_clusters)))
+  check_level(level)
+  check_tail(tail)
+  factors <- object$design$groups
+  k <- match(one_of(group %||% factors[[1L]]$label, group_labels(object$design), "group"),
+    group_labels(object$design))
+  effect <- one_of(effect %||% factors[[k]]$names[1L], factors[[k]]$names, "effect")
+  posterior <- effect_posterior(object, k, match(effect, factors[[k]]$names))
+  structure(rank_table(posterior, factors[[k]]$levels, tail, level),
+    group = factors[[k]]$label, effect = effect, tail = tail, level = level,
+    exact = posterior$exact, class = c("margmix_ranks", "data.frame")
+  )
+}
+
+check_tail <- function(tail) {
+  if (is.numeric(tail) && length(tail) == 1L && is.finite(tail) && tail > 0 && tail < 1) {
+    return(invisible())
+  }
+  abort("argument", "`tail` must be a number between 0 and 1.", given = deparse(tail)[1L])
+}
+
+#' Posterior of an effect on a grid, cluster by cluster
+#' @return A list: `t` (grid), `mean`, `sd` (m), `density` (grid x m; with respect to t), `exact`.
+#' @noRd
+effect_posterior <- function(object, k, j) {
+  group <- object$design$groups[[k]]
+  crossed <- identical(object$design$structure, "general") || length(object$design$groups) > 2L
+  effects <- ranef(object, type = if (crossed) "mode" else "mean")[[k]]
+  mean <- effects[[j]]
+  sd <- sqrt(attr(effects, "postVar")[j, j, ])
+  if (all(object$Lambda[group$columns[j], ] == 0)) {
+    abort("no_variance", "The variance of the effect must be positive: all clusters are alike.",
+      given = paste0(code(group$names[j]), " by ", code(group$label))
+    )
+  }
+  t <- seq(-9, 9, by = 0.05)
+  exact <- !is_multilevel(object$design) && !is_bridge(object$family)
+  density <- if (exact) {
+    log_density <- engine_posterior_density(object, group$columns[j], mean, sd, t)
+    exp(log_density - rep(apply(log_density, 2L, max), each = length(t)))
+  } else {
+    matrix(stats::dnorm(t), length(t), length(mean))
+  }
+  density <- density / rep(colSums(density) * 0.05, each = length(t))
+  list(t = t, mean = mean, sd = sd, density = density, exact = exact)
+}
+
+rank_table <- function(posterior, levels, tail, level) {
+  m <- length(levels)
+  b <- rep(posterior$mean, each = length(posterior$t)) + outer(posterior$t, posterior$sd)
+  F <- cumulative(posterior$density, 0.05)
+  # P(b_k <= x) summed over the clusters, on the points of all grids
+  points <- sort(unique(c(b)))
+  if (length(points) > 4000L) {
+    points <- points[unique(round(seq(1, length(points), length.out = 4000L)))]
+  }
+  below <- numeric(length(points))
+  for (k in seq_len(m)) below <- below + interpolate(b[, k], F[, k], points)
+  total <- stats::splinefun(points, below, method = "monoH.FC")
+  rank <- 0.5 + colSums(posterior$density * matrix(total(b), nrow(b))) * 0.05
+  cut <- function(count) {
+    stats::uniroot(function(x) total(x) - count, range(points), tol = 1e-10)$root
+  }
+  under <- function(x) vapply(seq_len(m), function(k) interpolate(b[, k], F[, k], x), 0)
+  quantile <- function(p) {
+    vapply(seq_len(m), function(k) {
+      inside <- F[, k] > 1e-12 & F[, k] < 1 - 1e-12 & !duplicated(F[, k])
+      stats::approx(F[inside, k], b[inside, k], p)$y
+    }, 0)
+  }
+  out <- data.frame(
+    cluster = levels, estimate = posterior$mean, lower = quantile((1 - level) / 2),
+    upper = quantile((1 + level) / 2), rank = rank, percentile = 100 * rank / (m + 1),
+    p_low = under(cut(m * tail)), p_high = 1 - under(cut(m * (1 - tail)))
+  )
+  out <- out[order(out$rank), ]
+  rownames(out) <- NULL
+  out
+}
+
+# Distribution functions from densities on a grid with step h: the trapezoidal rule with its first
+# correction, -h^2 / 12 times the change of the derivative.
+cumulative <- function(density, h) {
+  n <- nrow(density)
+  slope <- rbind(0, (density[-(1:2), , drop = FALSE] - density[seq_len(n - 2L), , drop = FALSE]), 0) /
+    (2 * h)
+  sums <- apply(density, 2L, cumsum) - density / 2
+  F <- h * sums - h^2 / 12 * slope
+  pmin(pmax(F / rep(F[n, ], each = n), 0), 1)
+}
+
+interpolate <- function(b, F, x) {
+  inside <- x > b[1L] & x < b[length(b)]
+  out <- as.numeric(x >= b[length(b)])
+  if (any(inside)) out[inside] <- stats::splinefun(b, F, method = "monoH.FC")(x[inside])
+  out
+}
+
+#' @rdname rank_clusters
+#' @param x The result of `rank_clusters()`.
+#' @param rows Clusters to print, half of them from each end.
+#' @export
+print.margmix_ranks <- function(x, rows = 20L, ...) {
+  m <- nrow(x)
+  share <- paste0(100 * attr(x, "tail"), "%")
+  cat("Clusters of ", code(attr(x, "group")), " ranked by ", code(attr(x, "effect")), " of ", m,
+    ", lowest first\n", sep = "")
+  cat("Posterior ", if (attr(x, "exact")) "by quadrature" else "taken as normal",
+    " at the estimated parameters; rank: its expectation;\np_low, p_high: probability of the ",
+    "lowest and the highest ", share, "\n", sep = "")
+  shown <- as.data.frame(x)
+  class(shown) <- "data.frame"
+  half <- rows %/% 2L
+  take <- if (m > rows) c(seq_len(half), m - rev(seq_len(half)) + 1L) else seq_len(m)
+  numbers <- vapply(shown, is.numeric, NA)
+  shown[numbers] <- lapply(shown[numbers], function(v) signif(v, 3L))
+  print(shown[take, , drop = FALSE], row.names = FALSE, ...)
+  if (m > rows) cat("...", m - 2L * half, "clusters between are not shown\n")
+  invisible(x)
+}
+
+#' @rdname rank_clusters
+#' @param labels Draw the labels of the clusters? By default if there are at most 40.
+#' @param xlab Label of the axis.
+#' @details `plot()` draws a caterpillar plot in the order of rank: posterior means with their
+#'   intervals at the height of the expected rank, filled where the cluster belongs to one of the ends
+#'   with probability above one half. Shrinkage shows as ranks that stay in the middle: the less the
+#'   data say about the order, the narrower the band of heights.
+#' @export
+plot.margmix_ranks <- function(x, labels = NULL, xlab = attr(x, "effect"), ...) {
+  m <- nrow(x)
+  labels <- labels %||% (m <= 40L)
+  graphics::plot(x$estimate, x$rank,
+    xlim = range(x$lower, x$upper, 0), ylim = c(1, m), type = "n", xlab = xlab,
+    ylab = "Expected rank", main = paste("Clusters of", attr(x, "group")), ...
+  )
+  graphics::abline(v = 0, col = "grey60", lty = 2L)
+  graphics::segments(x$lower, x$rank, x$upper, col = "grey60")
+  sure <- x$p_low > 0.5 | x$p_high > 0.5
+  graphics::points(x$estimate, x$rank, pch = ifelse(sure, 19L, 1L), cex = point_size(m))
+  if (labels) graphics::text(x$upper, x$rank, x$cluster, pos = 4L, cex = 0.6, xpd = NA)
+  invisible(x)
+}

@@ -1,0 +1,100 @@
+# Expected ranks and tail probabilities against posteriors integrated or drawn independently.
+
+ranking_data <- function(m = 12L) {
+  set.seed(51)
+  d <- data.frame(id = rep(seq_len(m), times = rep(c(2, 5, 12), length.out = m)))
+  d$y <- rbinom(nrow(d), 1, plogis(-0.5 + 1.2 * rnorm(m)[d$id]))
+  d
+}
+
+test_that("ranks are sums of pairwise probabilities of the exact posteriors", {
+  d <- ranking_data()
+  fit <- glmm(y ~ 1 + (1 | id), d, binomial(), nAGQ = 25)
+  ranks <- rank_clusters(fit, tail = 0.25)
+  sd <- drop(fit$Lambda)
+  u <- seq(-8, 8, by = 0.01) # posteriors on a grid of the package's own making, not of the engine
+  f <- vapply(1:12, function(i) {
+    y <- d$y[d$id == i]
+    density <- vapply(u, function(u) prod(dbinom(y, 1, plogis(fit$beta + sd * u))), 0) * dnorm(u)
+    density / sum(density)
+  }, u)
+  F <- apply(f, 2L, cumsum) - f / 2
+  P <- crossprod(f, F) # P(b_k < b_i)
+  wanted <- 1 + rowSums(P) - diag(P)
+  ours <- ranks[order(as.integer(ranks$cluster)), ]
+  expect_equal(ours$rank, wanted, tolerance = 1e-5)
+  expect_equal(ours$percentile, 100 * wanted / 13, tolerance = 1e-5)
+  expect_equal(ours$estimate, sd * colSums(u * f), tolerance = 1e-6)
+  quantile <- function(p) {
+    vapply(1:12, function(i) sd * approx(F[, i], u, p, ties = mean)$y, 0)
+  }
+  expect_equal(ours$lower, quantile(0.025), tolerance = 1e-3)
+  expect_equal(ours$upper, quantile(0.975), tolerance = 1e-3)
+  # a quarter of twelve clusters is expected above the threshold
+  above <- vapply(u, function(x) sum(1 - F[u == x, ]), 0)
+  at <- approx(above, u, 3)$y
+  tail <- vapply(1:12, function(i) 1 - approx(u, F[, i], at)$y, 0)
+  expect_equal(ours$p_high, tail, tolerance = 1e-3)
+})
+
+test_that("ranks and probabilities add up, for every kind of model", {
+  d <- nested_data()
+  fits <- list(
+    glmm(y ~ x + (1 | a), d, binomial(), nAGQ = 9),
+    glmm(count ~ x + (x | a), d, poisson(), nAGQ = 5),
+    glmm(response ~ x + (1 | a), d), glmm(y ~ x + (1 | a / b), d, binomial(), nAGQ = 5)
+  )
+  for (fit in fits) {
+    m <- length(fit$design$levels)
+    ranks <- suppressMessages(rank_clusters(fit, tail = 0.2))
+    expect_equal(sum(ranks$rank), m * (m + 1) / 2, tolerance = 1e-5)
+    expect_equal(sum(ranks$p_high), 0.2 * m, tolerance = 1e-4)
+    expect_equal(sum(ranks$p_low), 0.2 * m, tolerance = 1e-4)
+    expect_false(is.unsorted(ranks$rank))
+    expect_true(all(ranks$lower < ranks$estimate & ranks$estimate < ranks$upper))
+  }
+  inner <- rank_clusters(fits[[4L]], group = "a:b")
+  expect_equal(sum(inner$rank), 45 * 46 / 2, tolerance = 1e-5)
+  slope <- rank_clusters(fits[[2L]], effect = "x")
+  expect_identical(attr(slope, "effect"), "x")
+})
+
+test_that("with normal posteriors the ranks are those of the normal distribution", {
+  d <- nested_data()
+  fit <- glmm(response ~ x + (1 | a), d)
+  ranks <- rank_clusters(fit)
+  b <- ranef(fit)$a
+  mean <- b[[1L]]
+  v <- drop(attr(b, "postVar"))
+  wanted <- vapply(seq_along(mean), function(i) {
+    1 + sum(pnorm((mean[i] - mean[-i]) / sqrt(v[i] + v[-i])))
+  }, 0)
+  expect_equal(ranks$rank[order(as.integer(ranks$cluster))], wanted, tolerance = 1e-6)
+})
+
+test_that("little data are ranked in the middle, and equal clusters not at all", {
+  d <- data.frame(id = rep(1:10, times = c(2, rep(40, 9))))
+  set.seed(52)
+  d$y <- rbinom(nrow(d), 1, plogis(2 * rnorm(10)[d$id]))
+  d$y[d$id == 1] <- 1 # all of two: the highest raw mean
+  fit <- suppressMessages(glmm(y ~ 1 + (1 | id), d, binomial(), nAGQ = 15))
+  ranks <- rank_clusters(fit)
+  expect_lt(ranks$rank[ranks$cluster == "1"], 9)
+  flat <- result_fit("zero")
+  expect_snapshot(error = TRUE, {
+    rank_clusters(flat)
+    rank_clusters(fit, effect = "slope")
+    rank_clusters(fit, tail = 2)
+    rank_clusters(1)
+  })
+})
+
+test_that("printed and drawn", {
+  ranks <- rank_clusters(result_fit("infection"))
+  expect_snapshot(print(ranks))
+  expect_snapshot(print(rank_clusters(result_fit("toenail")), rows = 4))
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  expect_identical(plot(ranks), ranks)
+  expect_no_error(plot(rank_clusters(result_fit("toenail")), labels = FALSE))
+})
