@@ -69,15 +69,16 @@ limit_text <- function(results) {
 }
 
 table_text <- function(results) {
-  n <- max(results$replicates)
+  n <- sort(unique(results$replicates), decreasing = TRUE)
+  counts <- paste(format(n, big.mark = ",", trim = TRUE), collapse = " or ")
   c(
     "# Intervals of gee() with few clusters", "",
     "Written by `make simulate-gee` (bench/simulation).", "",
     paste0(
-      "Error in % of nominal 95% intervals and 5% tests, ", format(n, big.mark = ","),
-      " data sets per cell; lowest-highest over two responses (binary with prevalence .3, count ",
+      "Error in % of nominal 95% intervals and 5% tests, ", counts,
+      " data sets per cell (column `replicates` of the csv); lowest-highest over two responses (binary with prevalence .3, count ",
       "with mean 2) and three ICCs (.01, .05, .1). Monte Carlo SE ",
-      sprintf("%.2f", two_errors(n) / 2), ". Rows: `trt` is constant in clusters, `w` varies ",
+      paste(sprintf("%.2f", two_errors(n) / 2), collapse = " or "), ". Rows: `trt` is constant in clusters, `w` varies ",
       "within them, `x` both (ICC .3); `within` and `between` are joint tests of three ",
       "coefficients of a factor. Default: KC covariance, Satterthwaite t (approximate Hotelling ",
       "T^2 for joint tests), exchangeable correlation not below 0. Plain robust: uncorrected ",
