@@ -49,8 +49,10 @@ proves_no_separation <- function(design, family, start) {
   both <- family_tools(family)$separation == "both"
   enough <- max(1e-6, 100 * (start$decrement %||% 0))
   # The links of probabilities increase, so that the largest |eta| bounds every loss.
-  furthest <- family$linkinv(c(-1, 1) * start$max_abs_eta)
-  if (both && isTRUE(min(furthest[1L], 1 - furthest[2L]) > enough)) return(TRUE)
+  if (both && !is.null(start$max_abs_eta)) {
+    furthest <- family$linkinv(c(-1, 1) * start$max_abs_eta)
+    if (isTRUE(min(furthest[1L], 1 - furthest[2L]) > enough)) return(TRUE)
+  }
   mu <- family$linkinv(drop(design$X %*% start$beta) + design$offset)
   loss <- min(1, mu[design$y <= 0])
   if (both) {
