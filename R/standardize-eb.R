@@ -42,6 +42,11 @@ eb_means <- function(fit, target, settings, cells, weight) {
 }
 
 check_eb <- function(fit, target) {
+  if (is_multilevel(fit$design) || is_bridge(fit$family)) {
+    abort("argument", "random_effects = \"eb\" must have one grouping factor and normal effects.",
+      given = if (is_bridge(fit$family)) "a bridge distribution" else fit$design$group
+    )
+  }
   if (is.null(target$cluster)) refuse_without_clusters("random_effects = \"eb\"")
   new <- target$levels[is.na(target$known)]
   if (!length(new)) return(invisible())

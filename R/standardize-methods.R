@@ -78,7 +78,7 @@ standardization_se_words <- function(x) {
   words <- c(vcov_words, corrected)
   words <- words[!duplicated(names(words))]
   paste0(
-    words[[x$vcov]], ", ", x$clusters, " clusters; ",
+    words[[x$vcov]], if (!is.null(x$clusters)) paste0(", ", x$clusters, " clusters"), "; ",
     if (x$options$covariates == "sampled") "covariates sampled" else "for these covariate values"
   )
 }

@@ -57,6 +57,7 @@ new_target <- function(fit, newdata, settings) {
 
 # The clusters of new data, or NULL if it has none.
 target_clusters <- function(fit, newdata) {
+  if (identical(fit$design$structure, "general")) return(NULL)
   group <- str2lang(fit$design$group)
   columns <- group_columns(group)
   evaluate <- function(name) eval(str2lang(name), newdata, baseenv())

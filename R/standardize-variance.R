@@ -54,7 +54,8 @@ model_variance <- function(fit, type, V, means, E, map) {
   J <- means$jacobian
   fixed <- J %*% V %*% t(J)
   if (!is.null(means$posterior)) fixed <- fixed + means$posterior
-  df <- between_df(fit$design)
+  crossed <- identical(fit$design$structure, "general")
+  df <- if (crossed) min(groups_df(fit$design)) else between_df(fit$design)
   means <- rep(df, nrow(J))
   list(
     type = type, fixed = fixed, sampled = if (!is.null(E)) fixed + crossprod(E),

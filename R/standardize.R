@@ -41,7 +41,9 @@
 #'   For a mixed model u_i is the score of the marginal likelihood in beta and theta; the
 #'   correction and the degrees of freedom concern beta. A cluster's information in beta may fail to
 #'   be positive semi-definite; directions of negative information are not corrected. Variances on
-#'   the boundary count as known. With `vcov = "model"` or a matrix, c'Vc takes the place of the
+#'   the boundary count as known. With nested grouping factors the clusters are the levels of the
+#'   coarsest; crossed factors leave only `covariates = "fixed"` and `vcov = "model"`, the defaults
+#'   there. With `vcov = "model"` or a matrix, c'Vc takes the place of the
 #'   scores, and the degrees of freedom are clusters minus cluster-level coefficients.
 #' @section Random effects: `"integrate"` is the population. `"zero"` is a cluster whose random
 #'   effects are zero, which is not the population mean; `"eb"` the observed clusters at the modes
@@ -66,8 +68,8 @@
 #' @param random_effects `"integrate"`, `"zero"` or `"eb"`; of no consequence for [gee()].
 #' @param covariates `"sampled"` or `"fixed"`. The default is `"sampled"`, and `"fixed"` for
 #'   `newdata`.
-#' @param vcov By default `"KC"`; `"KC"`, `"MD"`, `"FG"`, `"robust"`, `"model"`, or a covariance matrix (for a mixed
-#'   model of beta and theta, as `vcov(fit, full = TRUE)`).
+#' @param vcov `"KC"` (the default), `"MD"`, `"FG"`, `"robust"`, `"model"`, or a covariance matrix
+#'   (for a mixed model of beta and theta, as `vcov(fit, full = TRUE)`).
 #' @param df `"default"`, or a number for all (`Inf` for normal intervals).
 #' @param level Confidence level.
 #' @return An object of class `margmix_standardization`: see [print.margmix_standardization()] for
@@ -75,7 +77,8 @@
 #'   error (of the logarithm, for ratios), degrees of freedom, test and limits; `vcov_means` and
 #'   `vcov_contrasts`; `jacobian`, derivatives of the means in beta and theta.
 #' @section Errors: `margmix_error_exposure`, `_values`, `_reference`, `_estimand`, `_by`,
-#'   `_subgroup`, `_contrast`, `_weights`, `_newdata`, `_vcov`, `_df`, `_data_changed`. Warnings:
+#'   `_subgroup`, `_contrast`, `_weights`, `_newdata`, `_vcov`, `_df`,
+#'   `_data_changed`, `_not_estimable`, `_crossed_clusters`. Warnings:
 #'   `margmix_warning_few_clusters`, `_leverage`.
 #' @references
 #' Kauermann, G. and Carroll, R. J. (2001). A note on the efficiency of sandwich covariance matrix
@@ -132,9 +135,13 @@ standardization_options <- function(fit, contrast, estimand, average, random_eff
   random_effects <- one_of(random_effects, c("integrate", "zero", "eb"), "random_effects")
   if (inherits(fit, "margmix_gee")) random_effects <- "integrate"
   eb <- random_effects == "eb"
-  covariates <- covariates %||% if (is.null(newdata) && !eb) "sampled" else "fixed"
+  crossed <- identical(fit$design$structure, "general")
+  given <- !is.null(newdata) || eb || crossed
+  covariates <- covariates %||% if (given) "fixed" else "sampled"
   covariates <- one_of(covariates, c("sampled", "fixed"), "covariates")
-  vcov <- vcov %||% if (eb) "model" else "KC"
+  vcov <- vcov %||% if (eb || crossed) "model" else "KC"
+  average <- one_of(average, c("individual", "cluster"), "average")
+  if (crossed) check_crossed(fit, covariates, vcov, average)
   if (eb && !(identical(vcov, "model") && covariates == "fixed")) {
     abort("argument",
       "With random_effects = \"eb\" the SE must be covariates = \"fixed\", vcov = \"model\".",
@@ -146,8 +153,21 @@ standardization_options <- function(fit, contrast, estimand, average, random_eff
   list(
     contrast = chosen_contrasts(contrast, fit$family),
     estimand = one_of(estimand, c("ATE", "ATT", "ATU"), "estimand"),
-    average = one_of(average, c("individual", "cluster"), "average"),
+    average = average,
     random_effects = random_effects, covariates = covariates, vcov = vcov, df = df, level = level
+  )
+}
+
+# Crossed factors leave no independent clusters: nothing to sample from, nor to sum scores over.
+check_crossed <- function(fit, covariates, vcov, average) {
+  robust <- is.character(vcov) && !identical(vcov, "model")
+  if (covariates == "fixed" && average == "individual" && !robust) return(invisible())
+  abort("crossed_clusters", "Crossed grouping factors leave no independent clusters.",
+    given = c(
+      if (covariates == "sampled") "covariates = \"sampled\"",
+      if (robust) paste0("vcov = ", some_of(dQuote(vcov, FALSE))),
+      if (average == "cluster") "average = \"cluster\""
+    ), hint = "Use covariates = \"fixed\", vcov = \"model\", average = \"individual\"."
   )
 }
 
@@ -161,8 +181,8 @@ new_standardization <- function(fit, tables, means, variance, target, settings, 
       levels = settings$labels, reference = settings$labels[settings$reference],
       by = names(subgroups$table), sets = cells$sets, options = options, vcov = variance$type,
       model = class(fit)[1L], family = fit$family, group = fit$design$group,
-      clusters = length(fit$design$levels), rows = target$n,
-      target = if (target$sorted) "fit" else "new",
+      clusters = if (!identical(fit$design$structure, "general")) length(fit$design$levels),
+      rows = target$n, target = if (target$sorted) "fit" else "new",
       notes = notes
     )
   ), class = "margmix_standardization")

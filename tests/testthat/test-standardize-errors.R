@@ -96,3 +96,36 @@ test_that("coefficients that the data do not determine are not used", {
     "margmix_standardization"
   )
 })
+
+test_that("crossed factors have the model-based covariance for fixed covariates only", {
+  set.seed(2)
+  data <- data.frame(a = gl(12, 12), b = factor(rep(1:12, 12)), t = rep(0:1, 72))
+  data$y <- rbinom(144, 1, plogis(0.5 * data$t + rnorm(12)[data$a] + rnorm(12)[data$b]))
+  fit <- quiet(glmm(y ~ t + (1 | a) + (1 | b), data, binomial()))
+  r <- marginal_standardization(fit, "t")
+  expect_equal(r$options[c("covariates", "vcov")], list(covariates = "fixed", vcov = "model"))
+  s <- sqrt(sum(fit$theta^2))
+  expected <- vapply(0:1, function(t) {
+    brute_population_mean(sum(coef(fit) * c(1, t)), s, plogis)
+  }, 0)
+  expect_equal(r$means$estimate, expected, tolerance = 1e-10)
+  expect_true(all(is.finite(r$contrasts$std.error)))
+  expect_snapshot(error = TRUE, {
+    marginal_standardization(fit, "t", covariates = "sampled")
+    marginal_standardization(fit, "t", vcov = "KC")
+    marginal_standardization(fit, "t", average = "cluster")
+    marginal_standardization(fit, "t", random_effects = "eb")
+  })
+})
+
+test_that("a bridge random intercept is integrated in closed form", {
+  set.seed(3)
+  data <- data.frame(id = gl(30, 6), t = rep(0:1, 90), x = rnorm(180))
+  data$y <- rbinom(180, 1, plogis(0.5 * data$t + data$x + 1.5 * rnorm(30)[data$id]))
+  fit <- quiet(glmm(y ~ t + x + (1 | id), data, binomial(), random_distribution = "bridge"))
+  r <- marginal_standardization(fit, "t")
+  phi <- 1 / sqrt(1 + 3 * fit$theta[[1]]^2 / pi^2) # variance pi^2 / 3 (phi^-2 - 1)
+  risk <- function(t) mean(plogis(phi * drop(cbind(1, t, data$x) %*% coef(fit))))
+  expect_equal(r$means$estimate, c(risk(0), risk(1)), tolerance = 1e-8)
+  expect_true(all(is.finite(r$contrasts$std.error)))
+})
