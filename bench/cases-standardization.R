@@ -1,0 +1,75 @@
+# S1: the population's risk difference with its standard error, random effects integrated out, from
+# a fit of P1. The fits are made beforehand and are not timed.
+
+s1_formula <- sim_formula("1")
+
+# GLMMadaptive is fitted with fewer points than the 25 of P1, which would take minutes; what follows
+# the fit does not depend on their number.
+s1_data <- function(shrink) {
+  set.seed(20240501)
+  data <- simclus(10000L %/% shrink, 10L)
+  fits <- list(
+    data = data,
+    margmix = margmix::glmm(s1_formula, data, binomial(),
+      nAGQ = 25L, control = margmix::glmm_control(threads = 1L)
+    )
+  )
+  if (requireNamespace("GLMMadaptive", quietly = TRUE)) {
+    fits$GLMMadaptive <- GLMMadaptive::mixed_model(
+      reformulas::nobars(s1_formula), random = ~ 1 | id, data = data, family = binomial(), nAGQ = 7L
+    )
+  }
+  fits
+}
+
+# The risk difference that marginal coefficients imply.
+s1_difference <- function(gamma, data) {
+  X <- model.matrix(reformulas::nobars(s1_formula)[-2], data)
+  risk <- function(a) {
+    X[, "treatment"] <- a
+    mean(plogis(X %*% gamma))
+  }
+  risk(1) - risk(0)
+}
+
+s1_fits <- list(
+  margmix = function(fits) {
+    result <- margmix::marginal_standardization(fits$margmix, "treatment", contrast = "difference")
+    c(result$contrasts$estimate, result$contrasts$std.error)
+  },
+  GLMMadaptive = function(fits) {
+    result <- GLMMadaptive::marginal_coefs(fits$GLMMadaptive, std_errors = TRUE)
+    c(s1_difference(result$betas, fits$data), result$coef_table["treatment", "Std.Err"])
+  }
+)
+s1_targets <- c(GLMMadaptive = 50)
+
+# From its version 1.0 on, marginaleffects calls functions of R 4.4.
+if (getRversion() >= "4.4.0") {
+  s1_fits[["marginaleffects, predictions of margmix"]] <- function(fits) {
+    old <- options(marginaleffects_model_classes = "margmix_glmm")
+    on.exit(options(old))
+    result <- marginaleffects::avg_comparisons(
+      fits$margmix, variables = "treatment", random_effects = "integrate"
+    )
+    c(result$estimate, result$std.error)
+  }
+  s1_targets[["marginaleffects, predictions of margmix"]] <- 50
+}
+
+list(
+  S1 = list(
+    work = "risk difference with SE after P1, random effects integrated",
+    data = s1_data, fits = s1_fits, targets = s1_targets,
+    read = function(value, package) {
+      list(
+        estimate = value[1], se = value[2],
+        detail = paste0(sprintf("risk difference %.5f, SE ", value[1]), if (package == "GLMMadaptive") {
+          sprintf("%.5f of the log odds ratio", value[2])
+        } else {
+          sprintf("%.5f", value[2])
+        })
+      )
+    }
+  )
+)
