@@ -10,7 +10,8 @@ export LANGUAGE := en
 LIBRARY := $(CURDIR)/.build/library
 WITH_LIBRARY = R_LIBS="$(LIBRARY)$${R_LIBS:+:$$R_LIBS}"
 
-.PHONY: help setup demo test check engine-test lint docs fuzz bench simulate-gee format clean
+.PHONY: help setup demo test check engine-test lint docs fuzz bench simulate-gee \
+  simulate-standardization format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -59,6 +60,14 @@ simulate-gee: ## error of the intervals of gee() with few clusters (about 25 min
 	@tools/setup.sh demo
 	@tools/install.sh
 	@$(WITH_LIBRARY) nice Rscript bench/simulation/run.R
+
+simulate-standardization: ## coverage of marginal_standardization() (about 25 minutes)
+	@tools/setup.sh demo
+	@tools/install.sh
+	@for batch in $$(seq 10); do \
+	  $(WITH_LIBRARY) nice Rscript bench/simulation/standardization.R run $$batch || exit 1; done
+	@$(WITH_LIBRARY) nice Rscript bench/simulation/standardization.R bootstrap
+	@$(WITH_LIBRARY) Rscript bench/simulation/standardization.R collect
 
 format: ## format the C++ sources
 	@tools/setup.sh lint

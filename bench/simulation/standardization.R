@@ -1,6 +1,7 @@
 # Coverage of the intervals of marginal_standardization().
 #
 #   Rscript bench/simulation/standardization.R run BATCH [REPLICATES]   one batch, into .build/
+#   Rscript bench/simulation/standardization.R bootstrap [REPLICATES]   SE beside bootstraps
 #   Rscript bench/simulation/standardization.R collect                  the tables beside this file
 #
 # Binary responses in clusters of 20 rows on average, sizes equal or with a coefficient of variation
@@ -211,9 +212,59 @@ report <- function(table) {
   )
 }
 
+# Standard errors beside the bootstrap, 100 clusters of unequal sizes, with interaction, one data set
+# per model. Sampled covariates: resampling of clusters. Fixed covariates: new responses for the same
+# X, drawn from the fitted model (mixed model only: a marginal model does not say how to draw).
+bootstrap <- function(replicates) {
+  estimates <- function(fit, ...) {
+    read_result(marginal_standardization(fit, "exposed", ...))
+  }
+  quiet <- function(expr) suppressWarnings(suppressMessages(expr))
+  spread <- function(draw) {
+    values <- replicate(replicates, tryCatch(quiet(draw()), error = function(e) rep(NA_real_, 5)))
+    apply(values, 1L, sd, na.rm = TRUE)
+  }
+  parts <- lapply(c("gee", "glmm"), function(model) {
+    set.seed(if (model == "gee") 1 else 2)
+    cell <- data.frame(model = model, clusters = 100, sizes = "unequal", interaction = TRUE, sd = 1)
+    data <- simulate_cell(cell)
+    fit <- quiet(fit_cell(data, cell))
+    rows <- split(seq_len(nrow(data)), data$id)
+    resample <- function() {
+      chosen <- rows[sample(length(rows), replace = TRUE)]
+      new <- data[unlist(chosen), ]
+      new$id <- rep(seq_along(chosen), lengths(chosen))
+      estimates(fit_cell(new, cell), vcov = "model", df = Inf)$estimate
+    }
+    sampled <- data.frame(
+      model, covariates = "sampled", target = estimates(fit)$target, se_KC = estimates(fit)$se,
+      se_plain = estimates(fit, vcov = "robust")$se, bootstrap = spread(resample)
+    )
+    if (model == "gee") return(sampled)
+    redraw <- function() {
+      new <- data
+      new$y <- simulate(fit, 1)[[1]]
+      estimates(fit_cell(new, cell), covariates = "fixed", vcov = "model", df = Inf)$estimate
+    }
+    fixed <- data.frame(
+      model, covariates = "fixed", target = sampled$target,
+      se_KC = estimates(fit, covariates = "fixed")$se,
+      se_plain = estimates(fit, covariates = "fixed", vcov = "model")$se, bootstrap = spread(redraw)
+    )
+    rbind(sampled, fixed)
+  })
+  table <- do.call(rbind, parts)
+  table$ratio_KC <- table$se_KC / table$bootstrap
+  table$ratio_plain <- table$se_plain / table$bootstrap
+  table$replicates <- replicates
+  write.csv(table, "bench/simulation/standardization-bootstrap.csv", row.names = FALSE)
+}
+
 arguments <- commandArgs(trailingOnly = TRUE)
 if (arguments[1] == "run") {
   run(as.integer(arguments[2]), if (length(arguments) > 2) as.integer(arguments[3]) else 100L)
+} else if (arguments[1] == "bootstrap") {
+  bootstrap(if (length(arguments) > 1) as.integer(arguments[2]) else 1000L)
 } else if (arguments[1] == "collect") {
   collect()
 }
