@@ -56,7 +56,11 @@ standardization_heading <- function(x) {
     paste0("Marginal standardization over ", estimand, ", exposure ", some_of(code(x$exposure))),
     paste0("Model:   ", model_words(x)),
     paste0("Rows:    ", count_of(x$rows, "row"), if (x$target == "new") " of new data",
-      ", every ", x$options$average, " counts alike"
+      if (x$options$weighted) ", weighted as given", if (x$options$average == "cluster") {
+        ", every cluster counts alike"
+      } else if (!x$options$weighted) {
+        ", every individual counts alike"
+      }
     ),
     paste0("SE:      ", standardization_se_words(x)),
     paste0("Limits:  ", format_level(x$options$level), ", ", standardization_df_words(x))

@@ -136,12 +136,16 @@ as_exposure <- function(x, observed, name, target) {
   x
 }
 
+# Of several variables those that differ between the settings.
 setting_labels <- function(values) {
   if (!is.null(attr(values, "labels"))) return(as.character(attr(values, "labels")))
+  differs <- vapply(values, function(x) length(unique(x)) > 1L, NA)
+  if (any(differs)) values <- values[differs]
+  joint <- length(differs) > 1L
   labels <- lapply(unclass(values)[names(values)], function(x) {
     if (is.double(x)) format_value(x) else as.character(x)
   })
-  if (length(labels) == 1L) return(labels[[1L]])
+  if (!joint) return(labels[[1L]])
   do.call(paste, c(Map(paste, names(labels), labels, sep = "="), sep = ", "))
 }
 

@@ -101,6 +101,7 @@ marginal_standardization <- function(fit, exposure = NULL, values = NULL, contra
   options <- standardization_options(
     fit, contrast, estimand, average, random_effects, covariates, vcov, df, level, newdata
   )
+  options$weighted <- !is.null(weights)
   target <- fit_target(fit)
   settings <- exposure_settings(fit, exposure, values, reference, target)
   if (!is.null(newdata)) target <- new_target(fit, newdata, settings)
