@@ -153,7 +153,13 @@ format_value <- function(x) vapply(x, function(value) format(value, digits = 7L)
 
 reference_position <- function(reference, values, labels) {
   if (is.null(reference)) return(1L)
-  text <- if (is.list(reference)) setting_labels(as.data.frame(reference)) else reference
+  text <- reference
+  if (is.list(reference)) {
+    same <- lapply(intersect(names(reference), names(values)), function(name) {
+      as.character(values[[name]]) == as.character(reference[[name]][1L])
+    })
+    if (length(same) == length(values)) text <- labels[Reduce(`&`, same)]
+  }
   found <- if (length(text) == 1L) match(as.character(text), labels) else NA
   if (is.na(found) && length(text) == 1L && length(values) == 1L) {
     found <- match(as.character(text), as.character(values[[1L]]))

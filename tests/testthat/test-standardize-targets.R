@@ -137,6 +137,10 @@ test_that("the exposure may be transformed, continuous, logical, or several vari
   expect_equal(r$means$estimate, m)
   same <- quiet(marginal_standardization(fit, values = as.list(settings)))
   expect_equal(same$means$estimate, m)
+  last <- quiet(marginal_standardization(fit, values = settings, reference = settings[4, ]))
+  expect_equal(last$reference, "drug=high, sex=f")
+  women <- quiet(marginal_standardization(fit, values = settings[3:4, ]))
+  expect_equal(women$means$level, c("drug=none", "drug=high"))
 })
 
 test_that("offsets are kept, and rates per unit of time can be had", {
