@@ -46,15 +46,16 @@
 #'   there. With `vcov = "model"` or a matrix, c'Vc takes the place of the
 #'   scores, and the degrees of freedom are clusters minus cluster-level coefficients.
 #' @section Coverage: Simulated with 10, 20, 40 and 100 clusters of 20 binary rows on average, equal
-#'   and unequal sizes, with and without interaction, for `glmm()` with standard deviations from 0 to
-#'   1.5 (500 data sets per cell: Monte Carlo error 1 percentage point). The default 95% intervals
-#'   of standardized risks and their contrasts covered 91.6 to 97.8% (`glmm()` with 10 clusters: 92.2
-#'   to 98.2%). Of 200 estimates, those outside limits set before (10 and 20 clusters: 91.5 to 97.5;
-#'   40: 92.5 to 97; 100: 93.5 to 96.5) were: `gee()`, 40 equal clusters, interaction, a risk, 91.6;
-#'   `gee()`, 100 unequal clusters, a risk, 97.8; `glmm()` with sd 0, 100 unequal clusters,
-#'   interaction, risk and odds ratio, 97.0 and 96.8. The plain delta method (fixed covariates,
-#'   model-based, normal) covered 82 to 98%, and does not improve with more clusters where
-#'   covariates vary between them. The script and the table are in `bench/simulation` of the source.
+#'   and unequal sizes, with and without interaction, for `glmm()` with standard deviations from 0
+#'   to 1.5 (500 data sets per cell: Monte Carlo error 1 percentage point). The default 95%
+#'   intervals of standardized risks and their contrasts covered 91.6 to 97.8% (`glmm()` with 10
+#'   clusters: 92.2 to 98.2%). Of 200 estimates, those outside limits set before (10 and 20
+#'   clusters: 91.5 to 97.5; 40: 92.5 to 97; 100: 93.5 to 96.5) were: `gee()`, 40 equal clusters,
+#'   interaction, a risk, 91.6; `gee()`, 100 unequal clusters, a risk, 97.8; `glmm()` with sd 0, 100
+#'   unequal clusters, interaction, risk and odds ratio, 97.0 and 96.8. The plain delta method
+#'   (fixed covariates, model-based, normal) covered 82 to 98%, and does not improve with more
+#'   clusters where covariates vary between them. Script and table are in `bench/simulation` of the
+#'   source.
 #' @section Random effects: `"integrate"` is the population. `"zero"` is a cluster whose random
 #'   effects are zero, which is not the population mean; `"eb"` the observed clusters at the modes
 #'   of their random effects, with a standard error that counts the uncertainty of parameters and
