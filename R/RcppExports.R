@@ -77,6 +77,10 @@ groups_importance_ <- function(design, family, psi, modes, normals, threads) {
     .Call(`_margmix_groups_importance_`, design, family, psi, modes, normals, threads)
 }
 
+groups_estimate_ <- function(design, family, psi, modes, probes, threads) {
+    .Call(`_margmix_groups_estimate_`, design, family, psi, modes, probes, threads)
+}
+
 groups_lmm_ <- function(design, theta, log_phi, frequency, reml, gradient) {
     .Call(`_margmix_groups_lmm_`, design, theta, log_phi, frequency, reml, gradient)
 }

@@ -47,6 +47,7 @@ check_comparable <- function(fits) {
       given = "normal and bridge", hint = "They are not nested: compare them by AIC()."
     )
   }
+  check_estimated(fits)
   data <- lapply(fits, comparison_data)
   for (other in data[-1L]) {
     differs <- vapply(names(other), function(name) {
@@ -62,6 +63,21 @@ check_comparable <- function(fits) {
       hint = "Rows with missing values may have been dropped from one of them."
     )
   }
+}
+
+# Log-likelihoods of very large designs are estimates with a Monte Carlo error.
+check_estimated <- function(fits) {
+  sd <- vapply(fits, function(fit) if (is_mixed(fit)) fit$rule$mc_sd %||% 0 else 0, 0)
+  if (all(sd == 0)) return(invisible())
+  if (any(sd == 0)) {
+    abort("anova_estimated", "Estimated and exact log-likelihoods must not be compared.",
+      given = paste("Monte Carlo sd", some_of(signif(sd, 2L))),
+      hint = "A Wald test, summary(), needs no log-likelihood."
+    )
+  }
+  warn("anova_estimated", "The log-likelihoods are estimates: so is their difference.",
+    given = paste("Monte Carlo sd", some_of(signif(sd, 2L)))
+  )
 }
 
 #' Is one model a special case of the other?

@@ -11,6 +11,7 @@ evaluate_groups <- function(design, family, psi, K, deriv, modes, control, infor
   if (is_two_level(design)) {
     return(nested_evaluate(design, family, psi, K, deriv, modes, control, information))
   }
+  check_factorable(design, "an exact likelihood.")
   laplace <- function(psi, order, modes) {
     groups_laplace_(
       design, engine_family(family, design), as.double(psi), as.list(modes), as.integer(order),
@@ -60,23 +61,25 @@ difference_hessian <- function(gradient, psi, steps) {
 #' Computed once for a fit and kept in the design.
 #'
 #' @param budget Most multiplications of a factorisation.
-#' @section Errors: `too_large`: a factorisation is not affordable.
 #' @noRd
-engine_plan <- function(design, budget = 4e9) {
-  plan <- groups_plan_(design, budget)
-  if (plan$exact) return(plan)
-  abort("too_large", "The crossed factors must leave a matrix that can be factored.",
+engine_plan <- function(design, budget = 4e9) groups_plan_(design, budget)
+
+# What needs a factorisation: exact values, variances of random effects, REML.
+check_factorable <- function(design, what) {
+  plan <- design$plan
+  if (!isFALSE(plan$exact)) return(invisible())
+  abort("too_large", paste("The crossed factors must leave a matrix that can be factored for", what),
     given = paste0(
-      "about ", signif(plan$flops, 2L), " multiplications or more, of ", signif(budget, 2L),
-      " that are allowed, for ", groups_words(design)
+      "about ", signif(plan$flops, 2L), " multiplications or more for ", groups_words(design)
     ),
-    hint = "Take a sample of the levels, or leave out a factor other than the largest."
+    hint = "Maximum likelihood with a logit, probit, cloglog, Poisson or linear model needs none."
   )
 }
 
 #' @inherit engine_lmm
 #' @noRd
 lmm_groups <- function(design, theta, log_phi, REML) {
+  check_factorable(design, "an exact likelihood.")
   groups_lmm_(
     design, as.double(theta), log_phi, design$weights_type == "frequency", REML, TRUE
   )
@@ -100,6 +103,7 @@ groups_mode_variance <- function(fit) {
 }
 
 posterior_groups <- function(fit, rows = NULL, V = matrix(0, 0L, 0L)) {
+  check_factorable(fit$design, "conditional variances.")
   groups_posterior_(
     fit$design, engine_family(fit$family, fit$design), fit_psi(fit), fit$modes, rows, V,
     fit$control$threads

@@ -11,6 +11,7 @@
 fit_groups <- function(problem, x, nAGQ) {
   if (is_two_level(problem$design)) return(fit_nested(problem, x, nAGQ))
   check_crossed_rule(problem$design, nAGQ)
+  if (isFALSE(problem$design$plan$exact)) return(fit_iterative(problem, x))
   fit <- if (suits_stochastic(problem)) maximise_stochastic(problem, x)
   list(fit = fit %||% maximise_K(problem, 1L, x), rule = rule_record(problem, 1L))
 }

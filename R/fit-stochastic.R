@@ -29,11 +29,13 @@ suits_stochastic <- function(problem) {
   plan <- problem$design$plan
   family <- problem$family
   known <- family$family %in% c("binomial", "poisson") || is_lmm(family)
-  known && !is.null(plan) && plan$flops > 2e6
+  known && !is.null(plan) && (plan$flops > 2e6 || !plan$exact)
 }
 
 # Signs from a seed of their own; the user's generator is left as it was.
-random_signs <- function(size, count, seed = 20240229L) {
+probe_seed <- 20240229L
+
+random_signs <- function(size, count, seed = probe_seed) {
   with_seed(seed, matrix(sample(c(-1, 1), size * count, TRUE), size, count))
 }
 
@@ -111,4 +113,58 @@ exact_finish <- function(problem, found, hessian) {
     iterations = found$steps + evaluations - 1L, evaluations = evaluations,
     message = "stochastic start, exact finish"
   )
+}
+
+# Very large designs ------------------------------------------------------------------------------
+
+#' Fit a design whose factorisation is too large
+#'
+#' The stochastic gradient is maximised to the end, with fixed signs; the log-likelihood is estimated
+#' by Lanczos quadrature and comes with its Monte Carlo sd (`rule$mc_sd`).
+#'
+#' @return As [fit_quadrature()].
+#' @section Errors: `too_large`, if the family is not one of those the stochastic gradient is for,
+#'   or the search does not settle inside.
+#' @noRd
+fit_iterative <- function(problem, x) {
+  design <- problem$design
+  count <- 16L
+  probes <- random_signs(length(design$plan$owner_start) - 1L, count)
+  found <- if (suits_stochastic(problem)) {
+    stochastic_start(problem, drop(problem$map %*% x), probes)
+  }
+  if (is.null(found)) check_factorable(design, "this family, or a zero variance.")
+  hessian <- stochastic_hessian(problem, found, probes)
+  end <- settle(problem, found, hessian, probes)
+  estimate <- groups_estimate_(
+    design, engine_family(problem$family, design), end$psi, end$modes, probes,
+    problem$control$threads
+  )
+  result <- c(
+    list(value = estimate$value, gradient = end$gradient, hessian = -hessian, status = "ok"),
+    estimate["modes"]
+  )
+  fit <- list(
+    x = drop(solve(problem$map, end$psi)), modes = estimate$modes, result = result,
+    value = estimate$value, hessian = crossprod(problem$map, hessian %*% problem$map),
+    iterations = found$steps + end$steps, evaluations = 0L, message = "stochastic gradients"
+  )
+  rule <- rule_record(problem, 1L)
+  rule[c("method", "mc_sd", "probes", "seed")] <-
+    list("Laplace", estimate$sd, count, probe_seed)
+  list(fit = fit, rule = rule)
+}
+
+# Newton steps with the stochastic gradient until the criterion of every fit is met.
+settle <- function(problem, found, hessian, probes) {
+  psi <- found$psi
+  modes <- found$modes
+  for (steps in 1:10) {
+    now <- stochastic_step(problem, psi, modes, probes, 1e-7, FALSE)
+    modes <- now$modes
+    direction <- newton_direction(now$gradient, hessian)
+    if (is.null(direction) || direction$decrement < 0.5 * problem$control$tolerance) break
+    psi <- psi + direction$step
+  }
+  list(psi = psi, modes = modes, gradient = now$gradient, steps = steps)
 }

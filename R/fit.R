@@ -142,6 +142,7 @@ rule_record <- function(problem, K, auto = FALSE, error = NA_real_) {
 }
 
 fit_lmm <- function(problem, x, REML) {
+  if (!REML && isFALSE(problem$design$plan$exact)) return(fit_iterative(problem, x))
   fit <- if (!REML && suits_stochastic(problem)) maximise_stochastic(problem, x)
   if (!is.null(fit)) return(list(fit = fit, rule = rule_record(problem, 1L), reml = NULL))
   design <- problem$design

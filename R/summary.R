@@ -160,7 +160,8 @@ integration_error <- function(fit, budget = 2e9) {
 
 # Ratio of the plain robust to the model-based standard error of each coefficient.
 robust_ratio <- function(fit) {
-  if (identical(fit$design$structure, "general")) return(0 * fit$beta + 1)
+  crossed <- identical(fit$design$structure, "general") || isFALSE(fit$design$plan$exact)
+  if (crossed) return(0 * fit$beta + 1)
   se <- function(type) sqrt(diag(beta_vcov(fit, type)$vcov))
   se("robust") / se("model")
 }

@@ -42,6 +42,12 @@ rule_words <- function(rule, error = rule$error) {
   }
   paste0(
     words, if (isTRUE(rule$auto)) ", chosen automatically",
+    if (!is.null(rule$mc_sd)) {
+      paste0(
+        "\n         log-likelihood estimated, Monte Carlo sd ", format(signif(rule$mc_sd, 1L)),
+        " (", rule$probes, " probes, seed ", rule$seed, ")"
+      )
+    },
     if (length(error) == 1L && !is.na(error)) {
       paste0("\n         estimated error of the log-likelihood: ", format_error(error))
     }

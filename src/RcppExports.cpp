@@ -306,6 +306,22 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// groups_estimate_
+Rcpp::List groups_estimate_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::List& modes, const Rcpp::NumericMatrix& probes, int threads);
+RcppExport SEXP _margmix_groups_estimate_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP probesSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type modes(modesSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type probes(probesSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(groups_estimate_(design, family, psi, modes, probes, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
 // groups_lmm_
 Rcpp::List groups_lmm_(const Rcpp::List& design, const Rcpp::NumericVector& theta, double log_phi, bool frequency, bool reml, bool gradient);
 RcppExport SEXP _margmix_groups_lmm_(SEXP designSEXP, SEXP thetaSEXP, SEXP log_phiSEXP, SEXP frequencySEXP, SEXP remlSEXP, SEXP gradientSEXP) {
@@ -556,6 +572,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_groups_posterior_", (DL_FUNC) &_margmix_groups_posterior_, 7},
     {"_margmix_groups_stochastic_", (DL_FUNC) &_margmix_groups_stochastic_, 8},
     {"_margmix_groups_importance_", (DL_FUNC) &_margmix_groups_importance_, 6},
+    {"_margmix_groups_estimate_", (DL_FUNC) &_margmix_groups_estimate_, 6},
     {"_margmix_groups_lmm_", (DL_FUNC) &_margmix_groups_lmm_, 6},
     {"_margmix_sandwich_", (DL_FUNC) &_margmix_sandwich_, 3},
     {"_margmix_corrected_scores_", (DL_FUNC) &_margmix_corrected_scores_, 3},

@@ -4,6 +4,7 @@
 #include "glmm/sparse_importance.hpp"
 #include "glmm/sparse_laplace.hpp"
 #include "glmm/sparse_lmm.hpp"
+#include "glmm/sparse_log_det.hpp"
 #include "glmm/sparse_posterior.hpp"
 #include "glmm/sparse_stochastic.hpp"
 
@@ -194,6 +195,23 @@ Rcpp::List groups_importance_(const Rcpp::List& design, const Rcpp::List& family
   glue::stop_if_interrupted(r.status);
   return Rcpp::List::create(Rcpp::_["center"] = r.center,
                             Rcpp::_["log_weights"] = glue::vector(r.log_weights),
+                            Rcpp::_["status"] = glue::name(r.status));
+}
+
+// [[Rcpp::export]]
+Rcpp::List groups_estimate_(const Rcpp::List& design, const Rcpp::List& family,
+                            const Rcpp::NumericVector& psi, const Rcpp::List& modes,
+                            const Rcpp::NumericMatrix& probes, int threads) {
+  const GroupedDesign d = grouped_design(design);
+  const SparsePlan plan = to_plan(design["plan"]);
+  const auto f = glue::family(family);
+  const SparseSystem system(d, plan);
+  const SparseEstimate r = sparse_laplace_estimate(
+      d, plan, *f, VectorMap(psi.begin(), psi.size()), start_from(system, modes),
+      MatrixMap(probes.begin(), probes.nrow(), probes.ncol()), glue::context(threads));
+  glue::stop_if_interrupted(r.status);
+  return Rcpp::List::create(Rcpp::_["value"] = r.value, Rcpp::_["sd"] = r.sd,
+                            Rcpp::_["modes"] = from_matrices(system.split(r.u)),
                             Rcpp::_["status"] = glue::name(r.status));
 }
 

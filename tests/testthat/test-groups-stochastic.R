@@ -60,3 +60,48 @@ test_that("a zero variance is found by the general optimiser", {
   expect_true(fit$convergence$converged)
   expect_lt(fit$theta[[2]], 0.1)
 })
+
+test_that("designs too large for a factorisation are fitted iteratively", {
+  for (family in list(gaussian(), binomial())) {
+    d <- large_groups(family)
+    exact <- glmm(y ~ x + (1 | s) + (1 | d), d, family)
+    design <- exact$design
+    design$plan <- engine_plan(design, budget = 1e4)
+    expect_false(design$plan$exact)
+    iterative <- fit_design(design, family)
+    expect_true(iterative$convergence$converged)
+    expect_lt(abs(iterative$logLik - exact$logLik), 4 * iterative$rule$mc_sd + 0.01)
+    expect_lt(iterative$rule$mc_sd, 0.3)
+    p <- length(exact$beta)
+    se <- sqrt(diag(exact$vcov_full))
+    moved <- c(iterative$beta, iterative$theta) - c(exact$beta, exact$theta)
+    expect_lt(max(abs(moved) / se[seq_along(moved)]), 0.1)
+    expect_equal(sqrt(diag(iterative$vcov_full)), se, tolerance = 0.02)
+  }
+})
+
+test_that("the log-determinant of S is unbiased", {
+  model <- toy_groups(gaussian(), "(x | a) + (1 | b)", seed = 14)
+  psi <- replace(model$psi, 3:6, c(0.8, 0.1, 0.5, 0.6))
+  exact <- toy_engine(model, gaussian(), 1L, psi = psi)$value
+  size <- length(model$design$plan$owner_start) - 1L
+  found <- groups_estimate_(
+    model$design, engine_family(gaussian(), model$design), psi, list(),
+    random_signs(size, 200L), 1L
+  )
+  expect_lt(abs(found$value - exact), 4 * found$sd + 1e-8)
+  expect_lt(found$sd, 0.05)
+})
+
+test_that("what needs a factorisation says so", {
+  d <- large_groups(gaussian())
+  fit <- glmm(y ~ x + (1 | s) + (1 | d), d)
+  large <- fit
+  large$design$plan <- engine_plan(fit$design, budget = 1e4)
+  large$rule$mc_sd <- 0.01
+  expect_error(ranef(large), class = "margmix_error_too_large")
+  expect_error(anova(large, glmm(y ~ 1 + (1 | s) + (1 | d), d)),
+    class = "margmix_error_anova_estimated"
+  )
+  expect_error(fit_design(large$design, gaussian(), REML = TRUE), class = "margmix_error_too_large")
+})

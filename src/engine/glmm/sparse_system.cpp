@@ -108,30 +108,32 @@ VectorXd SparseSystem::Vt(const VectorXd& x) const {
 }
 
 bool SparseSystem::factor() {
-  const Index q1 = plan_.q1();
   if (!cholesky_) cholesky_ = std::make_unique<SparseCholesky>(plan_.cholesky);
-  return cholesky_->factor([&](Index j, double* w) {
-    w[j] += A22_diagonal_[j];
-    for (int k = plan_.A22.start[j]; k < plan_.A22.start[j + 1]; ++k)
-      w[plan_.A22.row[k]] += A22_below_[k];
-    for (int k = plan_.owner_start[j]; k < plan_.owner_start[j + 1]; ++k) {
-      const Index s = plan_.owner_run[k], own = plan_.owner_local[k], last = count(s);
-      const int* to = near(s);
-      if (q1 == 1) {
-        const double* b = B(s);
-        const double c = C(s)[own];
-        for (Index i = own; i < last; ++i) w[to[i]] -= b[i] * c;
-        continue;
-      }
-      const double* c = C(s) + q1 * own;
-      for (Index i = own; i < last; ++i) {
-        const double* b = B(s) + q1 * i;
-        double sum = 0;
-        for (Index a = 0; a < q1; ++a) sum += b[a] * c[a];
-        w[to[i]] -= sum;
-      }
+  return cholesky_->factor([&](Index j, double* w) { fill_column(j, w); });
+}
+
+void SparseSystem::fill_column(Index j, double* w) const {
+  const Index q1 = plan_.q1();
+  w[j] += A22_diagonal_[j];
+  for (int k = plan_.A22.start[j]; k < plan_.A22.start[j + 1]; ++k)
+    w[plan_.A22.row[k]] += A22_below_[k];
+  for (int k = plan_.owner_start[j]; k < plan_.owner_start[j + 1]; ++k) {
+    const Index s = plan_.owner_run[k], own = plan_.owner_local[k], last = count(s);
+    const int* to = near(s);
+    if (q1 == 1) {
+      const double* b = B(s);
+      const double c = C(s)[own];
+      for (Index i = own; i < last; ++i) w[to[i]] -= b[i] * c;
+      continue;
     }
-  });
+    const double* c = C(s) + q1 * own;
+    for (Index i = own; i < last; ++i) {
+      const double* b = B(s) + q1 * i;
+      double sum = 0;
+      for (Index a = 0; a < q1; ++a) sum += b[a] * c[a];
+      w[to[i]] -= sum;
+    }
+  }
 }
 
 double SparseSystem::log_det() const { return log_det11_ + cholesky_->log_det(); }

@@ -38,6 +38,12 @@ class SparseSystem {
   void add_V(const VectorXd& u, VectorXd& eta) const;  // eta += V u
   VectorXd Vt(const VectorXd& x) const;                // V'x
 
+  // S itself: products, its diagonal, and column j from the diagonal down added to w.
+  void schur_product(const double* x, double* out) const;
+  const VectorXd& S_diagonal() const { return S_diagonal_; }
+  void fill_column(Index j, double* w) const;
+  double log_det11() const { return log_det11_; }
+
   // Exact solutions: factor S (false if A is not positive definite), then solve.
   bool factor();
   double log_det() const;
@@ -75,8 +81,7 @@ class SparseSystem {
 
  private:
   using RowsMajor = Eigen::Matrix<double, Dynamic, Dynamic>;  // q x n: a column per row of the data
-  void schur_product(const double* x, double* out) const;
-  VectorXd reduce(const VectorXd& f) const;  // f2 - B'A11^-1 f1
+  VectorXd reduce(const VectorXd& f) const;                   // f2 - B'A11^-1 f1
   Index count(Index s) const { return plan_.near_start[s + 1] - plan_.near_start[s]; }
   const int* near(Index s) const { return plan_.near.data() + plan_.near_start[s]; }
   const double* B(Index s) const { return B_.data() + plan_.q1() * plan_.near_start[s]; }
