@@ -5,6 +5,7 @@ family_tools_binomial <- function(family) {
     links = c("logit", "probit", "cloglog", "cauchit", "log"),
     has_dispersion = FALSE,
     discrete = TRUE,
+    trials = TRUE,
     mean_range = c(0, 1),
     variance = function(mu, phi, trials = 1) mu * (1 - mu),
     # With a log link the predictor of a success is bounded by 0, so only failures can run away.

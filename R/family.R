@@ -25,6 +25,9 @@ as_family <- function(family, env = parent.frame()) {
   family
 }
 
+# Is a response y successes out of a number of trials?
+has_trials <- function(family) isTRUE(family_tools(family)$trials)
+
 refuse_family <- function(given, hint = NULL) {
   abort("family", paste0("`family` must be one of ", supported_families(), "."), given, hint)
 }
@@ -51,7 +54,7 @@ supported_families <- function() {
 #'   divided by prior weights; `"shape"`: neither), `words` that say what phi is, and, where the
 #'   likelihood may rise in log phi without end, its `limit` and the words for it, `at_limit`;
 #' * `start_phi(y, mu, trials, weights)`, if so: a rough value to start from;
-#' * `discrete`: has the response a discrete distribution?
+#' * `discrete`: has the response a discrete distribution? `trials`: is it y out of n trials?
 #' * `mean_range`: what the mean can be;
 #' * `variance(mu, phi, trials)`: the variance function, of a proportion for binomial families; for
 #'   a dispersion of kind `"shape"` also `variance_log_phi(mu, phi)`, its derivative in log phi;

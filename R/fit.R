@@ -37,8 +37,8 @@ fit_start_glm <- function(design, family) {
   w <- design$weights
   total <- sum(w * design$trials)
   mean <- sum(w * design$y) / total
-  if (family$family == "binomial") mean <- (sum(w * design$y) + 0.5) / (total + 1)
-  if (family_tools(family)$discrete && family$family != "binomial") mean <- mean + 0.5 / total
+  if (has_trials(family)) mean <- (sum(w * design$y) + 0.5) / (total + 1)
+  if (family_tools(family)$discrete && !has_trials(family)) mean <- mean + 0.5 / total
   level <- if (family$link == "log" && family$family != "binomial") {
     # The offset counts: rate = responses / exposure.
     log(max(mean, 1e-8)) - log(sum(w * exp(design$offset)) / sum(w))
@@ -252,7 +252,7 @@ report_fit <- function(design, family, estimate) {
   }
   # On the scale of a link; a response in its own units may have any sd.
   sd_eta <- sqrt(rowSums(estimate$Lambda^2)) * column_rms(design$Z)
-  if (family$family == "binomial" && any(sd_eta > 20)) {
+  if (has_trials(family) && any(sd_eta > 20)) {
     warn("large_sd", "The data hardly bound the standard deviation of a random effect.",
       given = paste0(
         "sd ", signif(max(sqrt(rowSums(estimate$Lambda^2))[sd_eta > 20]), 3L), " of ",

@@ -159,10 +159,10 @@ marginal_cdf <- function(object, eta, s) {
 transition <- function(object, eta, s) {
   design <- object$design
   family <- object$family
-  size <- if (family$family == "binomial") pmax(design$trials, 1) else 1
+  size <- if (has_trials(family)) pmax(design$trials, 1) else 1
   # moved off the ends of the range, where links are infinite
   discrete <- family_tools(family)$discrete
-  mu <- if (discrete) (design$y + 0.5) / (size + (family$family == "binomial")) else design$y
+  mu <- if (discrete) (design$y + 0.5) / (size + has_trials(family)) else design$y
   if (family$link == "log") mu <- pmax(mu, 1e-10)
   x <- family$linkfun(mu)
   variance <- family_tools(family)$variance(mu, object$phi, size)

@@ -73,7 +73,7 @@ risk_ratios.margmix_glmm <- function(object, vcov = "model", df = "default", lev
 
 # The family and link whose exponentiated coefficients have the name.
 ratio_links <- list(
-  odds = list(family = "binomial", link = "logit"),
+  odds = list(family = c("binomial", "betabinomial"), link = "logit"),
   rate = list(family = c("poisson", "nbinom2", "nbinom1", "Gamma", "inverse.gaussian"),
     link = "log"
   ),

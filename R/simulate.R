@@ -171,7 +171,7 @@ restore_response <- function(y, object, plan) {
   if (is.matrix(model) && ncol(model) == 2L) {
     y <- cbind(y, trials - y)
     colnames(y) <- colnames(model)
-  } else if (object$family$family == "binomial") {
+  } else if (has_trials(object$family)) {
     y <- as_proportion(y, trials, model)
   }
   counts <- is.matrix(y) || family_tools(object$family)$discrete && all(trials == 1)

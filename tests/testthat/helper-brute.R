@@ -21,7 +21,11 @@ dispersion_families <- function() {
     "Gamma-log" = Gamma("log"), "Gamma-inverse" = Gamma("inverse"),
     "Gamma-identity" = Gamma("identity"),
     "inverse.gaussian-log" = inverse.gaussian("log"),
-    "inverse.gaussian-1/mu^2" = inverse.gaussian("1/mu^2")
+    "inverse.gaussian-1/mu^2" = inverse.gaussian("1/mu^2"),
+    "beta-logit" = beta_family(), "beta-probit" = beta_family("probit"),
+    "beta-cloglog" = beta_family("cloglog"),
+    "betabinomial-logit" = betabinomial(), "betabinomial-probit" = betabinomial("probit"),
+    "betabinomial-cloglog" = betabinomial("cloglog")
   )
 }
 
@@ -58,7 +62,7 @@ toy_model <- function(family, q, m = 5L, rows = 4L, p = 2L, sd = 0.6, seed = 1, 
   entries <- which(lower.tri(diag(q), diag = TRUE), arr.ind = TRUE)
   Lambda <- diag(sd, q)
   Lambda[lower.tri(Lambda)] <- sd / 3
-  binary <- family$family == "binomial"
+  binary <- has_trials(family)
   design <- list(
     X = X, Z = Z, trials = if (binary && !plain) rep_len(c(1, 3, 2), n) else rep(1, n),
     weights = if (plain) rep(1, n) else rep_len(c(1, 2, 0.5, 1.5), n),
@@ -84,7 +88,8 @@ toy_model <- function(family, q, m = 5L, rows = 4L, p = 2L, sd = 0.6, seed = 1, 
 
 toy_phi <- function(family) {
   switch(family$family,
-    gaussian = 0.4, nbinom2 = 2.5, nbinom1 = 0.8, Gamma = 0.3, inverse.gaussian = 0.3, numeric()
+    gaussian = 0.4, nbinom2 = 2.5, nbinom1 = 0.8, Gamma = 0.3, inverse.gaussian = 0.3,
+    beta = 6, betabinomial = 3, numeric()
   )
 }
 
@@ -130,8 +135,8 @@ brute_log_density <- function(design, family, rows, eta, phi = 1) {
     eta[] <- ifelse(outside, -Inf, dpois(y, mu, log = TRUE))
     return(w * eta)
   }
-  if (!family$family %in% c("binomial", "betabinomial")) {
-    return(brute_dispersion_density(design, family, y, w, eta, phi))
+  if (family$family != "binomial") {
+    return(brute_dispersion_density(design, family, rows, eta, phi))
   }
   log_mu <- log_probabilities(family$link, eta)
   times <- function(count, log) ifelse(count == 0 & log > -Inf, 0, count * log)
@@ -141,20 +146,28 @@ brute_log_density <- function(design, family, rows, eta, phi = 1) {
 }
 
 # By R's distribution functions in their own parametrisations.
-brute_dispersion_density <- function(design, family, y, w, eta, phi) {
+brute_dispersion_density <- function(design, family, rows, eta, phi) {
+  y <- design$y[rows]
+  w <- design$weights[rows]
   frequency <- design$weights_type == "frequency"
   inside <- switch(family$link, identity = , inverse = , "1/mu^2" = eta > 0, eta > -Inf)
   mu <- switch(family$link,
     log = exp(eta), sqrt = eta^2, identity = pmax(eta, 1e-300), inverse = 1 / pmax(eta, 1e-300),
-    "1/mu^2" = 1 / sqrt(pmax(eta, 1e-300))
+    "1/mu^2" = 1 / sqrt(pmax(eta, 1e-300)),
+    logit = plogis(eta), probit = pnorm(eta), cloglog = -expm1(-exp(eta))
   )
   scale <- phi / if (frequency) 1 else w
   log_f <- switch(family$family,
     nbinom2 = dnbinom(y, size = phi, mu = mu, log = TRUE),
     nbinom1 = dnbinom(y, size = mu / phi, prob = 1 / (1 + phi), log = TRUE),
     Gamma = dgamma(y, shape = 1 / scale, rate = 1 / (scale * mu), log = TRUE),
+    beta = dbeta(y, mu * phi, (1 - mu) * phi, log = TRUE),
+    betabinomial = lchoose(design$trials[rows], y) - lbeta(mu * phi, (1 - mu) * phi) +
+      lbeta(mu * phi + y, (1 - mu) * phi + design$trials[rows] - y),
     inverse.gaussian = 0.5 * (-log(2 * pi * scale * y^3) - (y - mu)^2 / (scale * y * mu^2))
   )
+  # where mu is 0 or 1 to machine precision; far out, where the normal density is 0
+  log_f[is.nan(log_f)] <- -Inf
   multiplies <- frequency || dispersion_kind(family) == "shape"
   eta[] <- ifelse(inside, log_f, -Inf)
   if (multiplies) w * eta else eta

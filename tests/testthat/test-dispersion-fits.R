@@ -11,7 +11,15 @@ test_that("fits converge and their gradient is zero, every family and link", {
   d <- gamma_data()
   for (name in names(dispersion_families())) {
     family <- dispersion_families()[[name]]
-    d$r <- if (family_tools(family)$discrete) d$n + (d$g %% 3) * rep(0:1, 75) else d$y
+    d$r <- if (family$family == "beta") {
+      d$y / (2 + d$y)
+    } else if (has_trials(family)) {
+      cbind(d$n, 3 + (d$g * 7) %% 5)
+    } else if (family_tools(family)$discrete) {
+      d$n + (d$g %% 3) * rep(0:1, 75)
+    } else {
+      d$y
+    }
     if (family$link == "identity") d$r <- d$r + 5 # away from where the mean would be negative
     fit <- suppressMessages(glmm(r ~ x + (1 | g), d, family, nAGQ = 9))
     expect_true(fit$convergence$converged, label = name)
@@ -117,7 +125,9 @@ test_that("simulate, residuals, predict and refit work", {
     glmm(seizures ~ treatment + (1 | subject), epilepsy, nbinom2(), nAGQ = 7),
     glmm(seizures ~ treatment + (1 | subject), epilepsy, nbinom1(), nAGQ = 7),
     glmm(y ~ x + (1 | g), d, Gamma("log"), nAGQ = 7),
-    glmm(y ~ x + (1 | g), d, inverse.gaussian("log"), nAGQ = 7)
+    glmm(y ~ x + (1 | g), d, inverse.gaussian("log"), nAGQ = 7),
+    glmm(I(y / (2 + y)) ~ x + (1 | g), d, beta_family(), nAGQ = 7),
+    glmm(cbind(n, m) ~ x + (1 | g), transform(d, m = 3 + (g * 7) %% 5), betabinomial(), nAGQ = 7)
   ))
   for (fit in fits) {
     y <- simulate(fit, 1, seed = 3)
@@ -133,12 +143,12 @@ test_that("simulate, residuals, predict and refit work", {
     eta <- drop(fit$design$X %*% fit$beta)[rows] + fit$design$offset[rows]
     u <- seq(-8, 8, length.out = 4001)
     exact <- vapply(seq_along(rows), function(j) {
-      mu <- exp(eta[j] + fit$theta * u)
+      mu <- fit$family$linkinv(eta[j] + fit$theta * u)
       y <- rep(fit$design$y[rows[j]], length(u))
-      sum(family_tools(fit$family)$cdf(y, mu, 1, fit$phi, 1)$upper * dnorm(u)) * (u[2] - u[1])
+      sum(family_tools(fit$family)$cdf(y, mu, fit$design$trials[rows[j]], fit$phi, 1)$upper * dnorm(u)) * (u[2] - u[1])
     }, 0)
     expect_equal(unname(p$upper[rows]), exact, tolerance = 1e-6)
-    expect_equal(
+    if (fit$family$link == "log") expect_equal(
       unname(predict(fit, type = "response", random_effects = "integrate"))[1],
       unname(exp(predict(fit, type = "link", random_effects = "zero") + fit$theta^2 / 2))[1],
       tolerance = 1e-10
@@ -201,4 +211,36 @@ test_that("marginal variances integrate those of the family", {
       numDeriv::grad(function(x) total(x)$value, log(fit$phi)), tolerance = 1e-7
     )
   }
+})
+
+test_that("beta and beta-binomial responses are checked, and drawn as the family says", {
+  d <- gamma_data()
+  expect_snapshot(error = TRUE, {
+    glmm(I(n / 3) ~ x + (1 | g), d, beta_family())
+    glmm(I(n > 2) ~ x + (1 | g), d, betabinomial())
+  })
+  set.seed(9)
+  n <- 1e5
+  tools <- family_tools(beta_family())
+  y <- tools$simulate(rep(0.3, n), 1, 4)
+  expect_equal(c(mean(y), var(y)), c(0.3, tools$variance(0.3, 4)), tolerance = 0.02)
+  tools <- family_tools(betabinomial())
+  y <- tools$simulate(rep(0.3, n), 7, 4)
+  expect_equal(c(mean(y), var(y)), c(2.1, 7 * tools$variance(0.3, 4, 7)), tolerance = 0.02)
+  p <- tools$cdf(c(0, 3, 7), rep(0.3, 3), rep(7, 3), 4)
+  expect_equal(p$upper, c(mean(y <= 0), mean(y <= 3), 1), tolerance = 0.01)
+  expect_equal(p$lower, c(0, mean(y < 3), mean(y < 7)), tolerance = 0.01)
+})
+
+test_that("binomial counts without overdispersion end at the binomial model", {
+  set.seed(12)
+  d <- data.frame(g = rep(1:30, each = 5))
+  d$r <- rbinom(150, 6, plogis(rnorm(30)[d$g]))
+  binomial_fit <- glmm(cbind(r, 6 - r) ~ 1 + (1 | g), d, binomial(), nAGQ = 9)
+  expect_message(
+    fit <- glmm(cbind(r, 6 - r) ~ 1 + (1 | g), d, betabinomial(), nAGQ = 9),
+    class = "margmix_note_boundary"
+  )
+  expect_equal(as.numeric(logLik(fit)), as.numeric(logLik(binomial_fit)), tolerance = 1e-9)
+  expect_false(anyNA(residuals(fit, "quantile", seed = 1)))
 })

@@ -3,6 +3,7 @@
 
 #include <stdexcept>
 
+#include "family/beta.hpp"
 #include "family/binomial.hpp"
 #include "family/gamma.hpp"
 #include "family/gaussian.hpp"
@@ -49,6 +50,15 @@ inline std::unique_ptr<Family> make_family(const FamilySpec& spec) {
     return dispersion_family<InverseGaussianDensity, LogLink, false>(spec);
   if (name == "inverse.gaussian-1/mu^2")
     return dispersion_family<InverseGaussianDensity, InverseSquareLink, true>(spec);
+  if (name == "beta-logit") return dispersion_family<BetaDensity, LogitLink, false>(spec);
+  if (name == "beta-probit") return dispersion_family<BetaDensity, ProbitLink, false>(spec);
+  if (name == "beta-cloglog") return dispersion_family<BetaDensity, CloglogLink, false>(spec);
+  if (name == "betabinomial-logit")
+    return dispersion_family<BetaBinomialDensity, LogitLink, false>(spec);
+  if (name == "betabinomial-probit")
+    return dispersion_family<BetaBinomialDensity, ProbitLink, false>(spec);
+  if (name == "betabinomial-cloglog")
+    return dispersion_family<BetaBinomialDensity, CloglogLink, false>(spec);
   throw std::invalid_argument("the engine has no family " + name);
 }
 

@@ -1,0 +1,245 @@
+# Are the random effects correlated with the covariates? The test of Mundlak and Hausman.
+
+#' Test for correlated random effects
+#'
+#' @description
+#' ```
+#' fit <- glmm(outcome ~ treat + age + (1 | patient), respiratory, binomial())
+#' diagnose_endogeneity(fit)
+#' ```
+#'
+#' A mixed model takes the random effects to be independent of the covariates. If clusters with large
+#' random effects also have large values of a covariate (sicker hospitals treat sicker patients), its
+#' coefficient mixes the effect within clusters with the difference between them: confounding by
+#' cluster.
+#'
+#' @details
+#' The model is fitted again with the cluster mean of every covariate that varies both within and
+#' between clusters (Mundlak 1978; for linear models this is the test of Hausman 1978). The
+#' coefficient of a mean is the difference of the effects between and within clusters; they are all
+#' zero if the random effects are independent of the covariates. The joint test is F = W / k with W
+#' the Wald statistic of the k differences and the degrees of freedom of covariates of clusters; the
+#' likelihood ratio is given with it.
+#'
+#' With `cluster_size = TRUE` the number of rows of each cluster, if it varies, is one more covariate
+#' of the test. Its coefficient is zero if the number of visits tells nothing of the random effect.
+#' Where subjects with bad outcomes leave early (selective disappearance) or good ones are seen more
+#' often (informative cluster size), it is not.
+#'
+#' A small p-value says that the coefficients of `fit` should not be read as within-cluster effects:
+#' use [within_cluster()] and [between_cluster()] for the covariates that are named. A large one does
+#' not prove independence; covariates that are constant in clusters cannot be tested at all.
+#'
+#' @param fit A fit of [glmm()] with one grouping factor.
+#' @param cluster_size Test the number of rows per cluster too?
+#' @param level The test fires if its p-value is below 1 - `level`.
+#' @param x The result.
+#' @param digits Significant digits to print.
+#' @param ... For `plot()`: passed on; otherwise not used.
+#' @return A list of class `margmix_endogeneity`: `table`, a row for each covariate tested with
+#'   `within` and `between`, its effects in the larger model (for the cluster size only the latter),
+#'   their `difference`, `std.error`, `df`, `statistic` and `p.value`; `joint`, a list of `F`, `df`
+#'   (two numbers), `p.value`, `LR` and `LR.p.value`; `fires`; `untested`, names of the columns that
+#'   are constant in clusters or do not vary between them; `fit`, the larger model. `plot()` draws
+#'   the effects within and between clusters with their intervals.
+#' @section Errors: `margmix_error_several_groups`; `margmix_error_endogeneity` if there is nothing
+#'   to test.
+#' @references
+#' Mundlak, Y. (1978). On the pooling of time series and cross section data. *Econometrica* **46**,
+#' 69-85.
+#'
+#' Hausman, J. A. (1978). Specification tests in econometrics. *Econometrica* **46**, 1251-1271.
+#' @seealso [within_cluster()]
+#' @examples
+#' fit <- glmm(outcome ~ treat + baseline + age + visit + (1 | patient), respiratory, binomial())
+#' try(diagnose_endogeneity(fit)) # nothing varies within and between patients
+#'
+#' ohio$late <- ohio$age > -1
+#' fit <- glmm(resp ~ late + (1 | id), subset(ohio, id %% 3 != 0 | age < 1), binomial())
+#' diagnose_endogeneity(fit)
+#' @export
+diagnose_endogeneity <- function(fit, cluster_size = TRUE, level = 0.95) {
+  check_glmm(fit)
+  check_level(level)
+  check_one_group(fit, "The test for correlated random effects")
+  design <- fit$design
+  added <- mundlak_columns(design, isTRUE(cluster_size))
+  if (!ncol(added$M)) {
+    abort("endogeneity", "Some covariate must vary within and between clusters to be tested.",
+      given = paste0("the columns ", some_of(code(colnames(design$X))))
+    )
+  }
+  larger <- mundlak_fit(fit, added$M)
+  small <- ml_version(fit)
+  table <- mundlak_table(larger, added)
+  joint <- mundlak_joint(larger, small, colnames(added$M), added$df)
+  table$df <- rep(added$df, nrow(table))
+  table$statistic <- table$difference / table$std.error
+  table$p.value <- 2 * stats::pt(-abs(table$statistic), added$df)
+  structure(list(
+    table = table, joint = joint, fires = joint$p.value < 1 - level, level = level,
+    untested = setdiff(colnames(design$X), c("(Intercept)", added$of)), group = design$group,
+    clusters = length(design$levels), fit = larger
+  ), class = "margmix_endogeneity")
+}
+
+#' Cluster means that can be added to the fixed effects
+#'
+#' @return A list: `M`, n x k, the means and perhaps the number of rows; `of`, the column of X each
+#'   is the mean of (`NA` for the number of rows); `df`, degrees of freedom of the clusters.
+#' @noRd
+mundlak_columns <- function(design, cluster_size) {
+  X <- design$X
+  used <- as.numeric(design$weights > 0 & design$trials > 0)
+  sizes <- cluster_sums(used, design$start)
+  rows <- rep(seq_along(sizes), diff(design$start))
+  mean_of <- function(x) (cluster_sums(used * x, design$start) / pmax(sizes, 1))[rows]
+  means <- vapply(seq_len(ncol(X)), function(c) mean_of(X[, c]), numeric(nrow(X)))
+  spread <- function(x) sqrt(mean((x - mean(x))^2))
+  varies <- vapply(seq_len(ncol(X)), function(c) {
+    total <- max(spread(X[, c]), 1e-300)
+    spread(X[, c] - means[, c]) > 1e-6 * total && spread(means[, c]) > 1e-6 * total
+  }, NA)
+  M <- means[, varies, drop = FALSE]
+  of <- colnames(X)[varies]
+  names <- paste0("mean of ", of, recycle0 = TRUE)
+  if (cluster_size && length(unique(sizes[sizes > 0])) > 1L) {
+    M <- cbind(M, sizes[rows])
+    of <- c(of, NA)
+    names <- c(names, "rows in the cluster")
+  }
+  colnames(M) <- if (length(names)) names
+  new <- independent_columns(X, M)
+  design$X <- cbind(X, M[, new, drop = FALSE])
+  list(M = M[, new, drop = FALSE], of = of[new], df = between_df(design))
+}
+
+# The columns of M that are no combination of X and of earlier ones.
+independent_columns <- function(X, M) {
+  if (!ncol(M)) return(integer())
+  scaled <- function(A) A / rep(pmax(sqrt(colMeans(A^2)), 1e-300), each = nrow(A))
+  decomposed <- qr(cbind(scaled(X), scaled(M)), tol = 1e-8)
+  kept <- decomposed$pivot[seq_len(decomposed$rank)]
+  sort(kept[kept > ncol(X)]) - ncol(X)
+}
+
+# The model with these columns as further fixed effects, by maximum likelihood at the same rule.
+mundlak_fit <- function(fit, M) {
+  design <- fit$design
+  k <- ncol(M)
+  design$X <- cbind(design$X, M)
+  design$aliased <- c(design$aliased, stats::setNames(logical(k), colnames(M)))
+  design$assign <- c(design$assign, max(design$assign, 0L) + seq_len(k))
+  control <- fit$control
+  control$verbose <- FALSE
+  start <- warm_start(fit)
+  start$beta <- c(start$beta, numeric(k))
+  estimate <- quietly(fit_design(design, fit$family, fit$rule$K, FALSE, start, control))
+  fit[names(estimate)] <- estimate
+  fit$design <- design
+  fit$coefficients <- c(fit$coefficients, numeric(k))
+  names(fit$coefficients) <- names(design$aliased)
+  fit$coefficients[!design$aliased] <- estimate$beta
+  fit
+}
+
+mundlak_table <- function(larger, added) {
+  names <- colnames(added$M)
+  difference <- larger$coefficients[names]
+  within <- larger$coefficients[added$of]
+  V <- larger$vcov_full
+  data.frame(
+    within = unname(within), between = unname(ifelse(is.na(within), NA, within + difference)),
+    difference = unname(difference), std.error = unname(sqrt(diag(V)[names])),
+    row.names = ifelse(is.na(added$of), names, added$of)
+  )
+}
+
+mundlak_joint <- function(larger, small, names, df) {
+  k <- length(names)
+  d <- larger$coefficients[names]
+  statistic <- sum(d * solve(larger$vcov_full[names, names, drop = FALSE], d)) / k
+  LR <- 2 * (larger$logLik - small$logLik)
+  list(
+    F = statistic, df = c(k, df), p.value = stats::pf(statistic, k, df, lower.tail = FALSE),
+    LR = LR, LR.p.value = stats::pchisq(LR, k, lower.tail = FALSE)
+  )
+}
+
+#' @rdname diagnose_endogeneity
+#' @export
+print.margmix_endogeneity <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  cat("Correlated random effects? Test of Mundlak (1978) by ", code(x$group), ", ",
+    count_of(x$clusters, "cluster"), "\n\n",
+    sep = ""
+  )
+  shown <- cbind(
+    Within = format(x$table$within, digits = digits),
+    Between = format(x$table$between, digits = digits),
+    Difference = format(x$table$difference, digits = digits),
+    `Std. Error` = format(x$table$std.error, digits = digits),
+    `p-value` = format.pval(x$table$p.value, digits = 2L, eps = 1e-4)
+  )
+  shown[is.na(x$table$within), 1:2] <- ""
+  rownames(shown) <- rownames(x$table)
+  print(shown, quote = FALSE, right = TRUE)
+  joint <- x$joint
+  cat("\nJoint: F = ", format(joint$F, digits = 3L), " on ", joint$df[1L], " and ",
+    format(joint$df[2L], digits = 3L), " df, p = ", format.pval(joint$p.value, 2L, 1e-4),
+    "; likelihood ratio ", format(joint$LR, digits = 3L), ", p = ",
+    format.pval(joint$LR.p.value, 2L, 1e-4), "\n",
+    sep = ""
+  )
+  cat(endogeneity_words(x), sep = "\n")
+  invisible(x)
+}
+
+endogeneity_words <- function(x) {
+  named <- rownames(x$table)[x$table$p.value < 1 - x$level]
+  c(
+    if (x$fires && length(named)) {
+      paste0("Effects within and between clusters differ: ", some_of(code(named)), ".")
+    } else if (x$fires) {
+      "Effects within and between clusters differ, though no covariate alone shows it."
+    } else {
+      "No sign that the random effects are correlated with the covariates."
+    },
+    if (x$fires) {
+      "Separate them by within_cluster() and between_cluster(); see ?diagnose_endogeneity."
+    },
+    if (length(x$untested)) {
+      paste0("Not tested (constant within clusters, or balanced): ", some_of(code(x$untested)), ".")
+    }
+  )
+}
+
+#' @rdname diagnose_endogeneity
+#' @export
+plot.margmix_endogeneity <- function(x, ...) {
+  table <- x$table[!is.na(x$table$within), , drop = FALSE]
+  if (!nrow(table)) {
+    abort("endogeneity", "There must be a covariate with an effect within clusters to plot.")
+  }
+  larger <- x$fit
+  half <- stats::qt((1 + x$level) / 2, x$joint$df[2L])
+  se <- vapply(rownames(table), function(name) {
+    c_within <- names(larger$beta) == name
+    c_between <- c_within | names(larger$beta) == paste0("mean of ", name)
+    V <- larger$vcov_full[seq_along(c_within), seq_along(c_within)]
+    sqrt(c(sum(V[c_within, c_within]), sum(V[c_between, c_between])))
+  }, numeric(2L))
+  k <- nrow(table)
+  estimate <- rbind(table$within, table$between)
+  at <- rbind(seq_len(k) - 0.1, seq_len(k) + 0.1)
+  old <- graphics::par(mar = c(4, 8, 2, 1))
+  on.exit(graphics::par(old))
+  range <- range(estimate - half * se, estimate + half * se, 0)
+  graphics::plot(estimate, at, xlim = range, ylim = c(0.5, k + 0.5), pch = c(19, 1), yaxt = "n",
+    xlab = "Effect (scale of the predictor)", ylab = "", ...
+  )
+  graphics::segments(estimate - half * se, at, estimate + half * se, at)
+  graphics::abline(v = 0, col = "grey60", lty = 2L)
+  graphics::axis(2L, seq_len(k), rownames(table), las = 1L)
+  graphics::legend("topright", c("within clusters", "between clusters"), pch = c(19, 1), bty = "n")
+  invisible(x)
+}

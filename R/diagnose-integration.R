@@ -1,0 +1,183 @@
+# How good is the integral over the random effects?
+
+#' Accuracy of the integration over the random effects
+#'
+#' @description
+#' ```
+#' fit <- glmm(severe ~ treatment * scheduled + (1 | patient), toenail, binomial(), nAGQ = 1)
+#' diagnose_integration(fit)
+#' ```
+#'
+#' The log-likelihood of a mixed model is a sum of integrals, one for each cluster. This compares, at
+#' the fitted parameters, the rule of the fit with finer ones and with an independent method, and
+#' names the clusters where it errs most.
+#'
+#' @details
+#' The table has the log-likelihood for several numbers K of nodes per random effect, up to 2 K + 1
+#' for the K of the fit; the difference between the last two is the estimated error.
+#'
+#' The independent method is importance sampling: points from t distributions with 5 degrees of
+#' freedom around the mode of each cluster, in `replicates` randomly shifted lattices of `points`
+#' points (randomised quasi-Monte Carlo; Cranley and Patterson 1976). The replicates give its standard
+#' error. Its heavy tails see what lies away from the mode, which Gauss-Hermite rules may miss.
+#'
+#' The check fires if the estimated error is above `tolerance`, or the two methods differ by more than
+#' `tolerance` and 5 standard errors.
+#'
+#' @param fit A fit of [glmm()] with one grouping factor and normal random effects.
+#' @param tolerance Largest error of the log-likelihood to accept. A likelihood ratio statistic has
+#'   twice the error.
+#' @param points,replicates Size and number of the lattices.
+#' @param seed A whole number to start the random numbers from; the state of the generator is
+#'   restored. `NULL`: drawn from the current state.
+#' @param x The result.
+#' @param digits Significant digits to print.
+#' @param ... For `plot()`: passed on; otherwise not used.
+#' @return A list of class `margmix_integration`: `K` and `error`; `table` with `K`, `logLik` and
+#'   `difference` from the finest rule; `importance`, a list of `logLik` and `std.error`; `clusters`, a
+#'   data frame with the log-likelihood of each cluster by the rule of the fit and by the finer one and
+#'   their `difference`, worst first; `fires`; `problems`, words; `seed`. `plot()` draws the table.
+#' @section Errors: `margmix_error_several_groups`, `margmix_error_random_distribution`.
+#' @references
+#' Cranley, R. and Patterson, T. N. L. (1976). Randomization of number theoretic methods for multiple
+#' integration. *SIAM Journal on Numerical Analysis* **13**, 904-914.
+#' @examples
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial(), nAGQ = 1)
+#' diagnose_integration(fit)
+#' @export
+diagnose_integration <- function(fit, tolerance = 0.01, points = 256L, replicates = 16L, seed = 1) {
+  check_glmm(fit)
+  check_one_group(fit, "This diagnostic of the integration")
+  check_normal(fit, "This diagnostic of the integration")
+  if (fit$rule$method == "exact") return(exact_integration(fit))
+  finer <- finer_rule(fit)
+  at_fit <- engine_cluster_values(fit, fit$rule$K)
+  at_finer <- engine_cluster_values(fit, finer)
+  table <- integration_table(fit, finer)
+  importance <- importance_estimate(fit, points, replicates, seed)
+  error <- abs(sum(at_finer$quadrature) - sum(at_fit$quadrature))
+  gap <- abs(sum(at_finer$quadrature) + at_finer$constant - importance$logLik)
+  problems <- c(
+    if (error > tolerance) {
+      paste0("the log-likelihood is off by about ", signif(error, 2L), ": ", integration_advice(fit))
+    },
+    if (gap > max(tolerance, 5 * importance$std.error)) {
+      paste0("importance sampling gives another log-likelihood, by ", signif(gap, 2L),
+        ": integrands may have several modes"
+      )
+    }
+  )
+  clusters <- data.frame(
+    cluster = fit$design$levels, logLik = at_fit$quadrature, finer = at_finer$quadrature,
+    difference = at_finer$quadrature - at_fit$quadrature
+  )
+  structure(list(
+    K = fit$rule$K, finer = finer, error = error, table = table, importance = importance,
+    clusters = clusters[order(-abs(clusters$difference)), ], fires = length(problems) > 0L,
+    problems = problems, tolerance = tolerance, seed = seed, group = fit$design$group, exact = FALSE
+  ), class = "margmix_integration")
+}
+
+exact_integration <- function(fit) {
+  structure(list(
+    K = 1L, finer = 1L, error = 0, exact = TRUE, fires = FALSE, problems = character(),
+    table = data.frame(K = 1L, logLik = fit$logLik, difference = 0),
+    importance = list(logLik = NA_real_, std.error = NA_real_), clusters = NULL, seed = NULL
+  ), class = "margmix_integration")
+}
+
+# 2 K + 1, or the finest rule that can be afforded.
+finer_rule <- function(fit) {
+  q <- ncol(fit$design$Z)
+  K <- 2L * fit$rule$K + 1L
+  while (K > fit$rule$K + 1L && (K > 300L || K^q > 12 * fit$control$max_nodes)) K <- K - 1L
+  K
+}
+
+integration_table <- function(fit, finer) {
+  K <- sort(unique(c(1L, 3L, 5L, 7L, 15L, fit$rule$K, finer)))
+  K <- K[K <= finer]
+  value <- vapply(K, function(k) engine_loglik_at(fit, k), 0)
+  data.frame(K = K, logLik = value, difference = value - value[length(value)])
+}
+
+integration_advice <- function(fit) {
+  if (fit$rule$K == 1L) "Laplace is too coarse here, use nAGQ = \"auto\"" else "raise `nAGQ`"
+}
+
+# The integral of each cluster is the mean of the replicates, each with its own random shift.
+importance_estimate <- function(fit, points, replicates, seed) {
+  q <- ncol(fit$design$Z)
+  shifts <- with_seed(seed, matrix(stats::runif(q * replicates), q))
+  constant <- 0
+  values <- vapply(seq_len(replicates), function(r) { # a row for each cluster
+    found <- engine_cluster_values(fit, 1L, lattice_points(shifts[, r], points))
+    constant <<- found$constant
+    found$importance
+  }, numeric(length(fit$design$levels)))
+  top <- apply(values, 1L, max)
+  integral <- rowMeans(exp(values - top))
+  # what each replicate adds to the logarithm of the means
+  influence <- colSums(exp(values - top) / integral - 1)
+  list(
+    logLik = sum(top + log(integral)) + constant,
+    std.error = stats::sd(influence) / sqrt(replicates)
+  )
+}
+
+#' Points of a shifted lattice, as t variables
+#'
+#' Multiples of (1/g, 1/g^2, ...) modulo 1, with g the root of g^(q + 1) = g + 1, fill the unit cube
+#' evenly in any dimension q.
+#'
+#' @return A list: `t` (q x N), `log_q0` (N).
+#' @noRd
+lattice_points <- function(shift, N, df = 5) {
+  q <- length(shift)
+  g <- stats::uniroot(function(g) g^(q + 1) - g - 1, c(1, 2), tol = 1e-14)$root
+  u <- (outer(g^-seq_len(q), seq_len(N)) + shift) %% 1
+  u <- pmin(pmax(u, 1e-12), 1 - 1e-12)
+  t <- matrix(stats::qt(u, df), q)
+  list(t = t, log_q0 = colSums(matrix(stats::dt(t, df, log = TRUE), q)))
+}
+
+#' @rdname diagnose_integration
+#' @export
+print.margmix_integration <- function(x, digits = 4L, ...) {
+  if (x$exact) {
+    cat("Integration: exact (Gaussian response, identity link).\nNo problem found.\n")
+    return(invisible(x))
+  }
+  cat("Integration at the fitted parameters, K = ", x$K, " in the fit\n\n", sep = "")
+  shown <- cbind(
+    K = format(x$table$K), logLik = format(x$table$logLik, nsmall = digits, digits = 10L),
+    Difference = formatC(x$table$difference, digits = 2L, format = "g")
+  )
+  rownames(shown) <- ifelse(x$table$K == x$K, "fit", "")
+  print(shown, quote = FALSE, right = TRUE)
+  cat("\nImportance sampling: ", format(x$importance$logLik, nsmall = digits, digits = 10L),
+    " (Monte Carlo SE ", format(x$importance$std.error, digits = 2L), ", seed ",
+    if (is.null(x$seed)) "not set" else x$seed, ")\n",
+    sep = ""
+  )
+  worst <- utils::head(x$clusters, 3L)
+  cat("Largest errors: ", code(x$group), " ",
+    paste0(worst$cluster, " (", formatC(worst$difference, digits = 2L, format = "g"), ")",
+      collapse = ", "
+    ), "\n",
+    sep = ""
+  )
+  print_problems(x$problems, "No problem found.")
+  invisible(x)
+}
+
+#' @rdname diagnose_integration
+#' @export
+plot.margmix_integration <- function(x, ...) {
+  table <- x$table
+  graphics::plot(table$K, table$logLik,
+    type = "b", pch = 19, xlab = "Nodes per random effect", ylab = "Log-likelihood", ...
+  )
+  graphics::abline(h = x$importance$logLik, lty = 2L, col = "grey40")
+  invisible(x)
+}

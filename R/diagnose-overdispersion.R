@@ -1,0 +1,140 @@
+# Do the responses vary more within clusters than the family says?
+
+#' Overdispersion within clusters
+#'
+#' @description
+#' ```
+#' fit <- glmm(seizures ~ treatment + (1 | subject), epilepsy, poisson())
+#' diagnose_overdispersion(fit)
+#' ```
+#'
+#' @details
+#' The statistic is Pearson's: the sum of w (y - mu)^2 / V(mu) over the rows, with mu at the modes of
+#' the random effects. Modes follow the data, so it is not chi-square distributed, and dividing it by
+#' residual degrees of freedom, as is often done, is a guess. Here its distribution is simulated:
+#' `nsim` data sets are drawn from the fitted model, new random effects included, the modes are found
+#' anew in each, and the statistic is taken. The parameters stay those of the fit, which makes the
+#' test slightly conservative.
+#'
+#' The ratio is the statistic over the mean of the simulated ones. If it is above 1 and significant,
+#' counts may be modelled by [nbinom2()] or [nbinom1()], binomial counts by [betabinomial()], and both
+#' by a random effect of each row; or a covariate, a random slope or a link is not right.
+#'
+#' A family whose dispersion is a free scale (Gaussian, Gamma, inverse Gaussian) has nothing to test,
+#' and single 0/1 responses cannot show overdispersion.
+#'
+#' @param fit A fit of [glmm()] with one grouping factor and normal random effects.
+#' @param nsim Number of simulated data sets.
+#' @param level The check fires if the one-sided p-value of either tail is below (1 - `level`) / 2.
+#' @param seed A whole number to start the random numbers from; the state of the generator is
+#'   restored. `NULL`: drawn from the current state.
+#' @param x The result.
+#' @param digits Significant digits to print.
+#' @param ... For `plot()`: passed on; otherwise not used.
+#' @return A list of class `margmix_overdispersion`: `statistic`, `simulated` (`nsim` numbers), `ratio`,
+#'   `p.value` (two-sided), `fires`, `seed`. `plot()` draws the simulated statistics and the observed
+#'   one.
+#'
+#'   If package \pkg{performance} is installed, its `check_overdispersion()` has a method for these
+#'   fits, which gives this test.
+#' @section Errors: `margmix_error_overdispersion` where it cannot show; `margmix_error_several_groups`;
+#'   `margmix_error_random_distribution`.
+#' @examples
+#' fit <- glmm(seizures ~ treatment + (1 | subject), epilepsy, poisson())
+#' diagnose_overdispersion(fit, nsim = 50)
+#' @export
+diagnose_overdispersion <- function(fit, nsim = 200L, level = 0.95, seed = 1) {
+  check_glmm(fit)
+  check_level(level)
+  check_one_group(fit, "The test for overdispersion")
+  check_normal(fit, "The test for overdispersion")
+  check_can_overdisperse(fit)
+  plan <- simulation_plan(fit, NULL, 1)
+  statistic <- pearson_statistic(fit, fit$design$y, plan)
+  simulated <- with_seed(seed, vapply(seq_len(nsim), function(i) {
+    y <- simulate_response(fit, plan, FALSE)
+    attributes(y) <- NULL
+    pearson_statistic(fit, y, plan)
+  }, 0))
+  known <- simulated[is.finite(simulated)]
+  upper <- (1 + sum(known >= statistic)) / (1 + length(known))
+  lower <- (1 + sum(known <= statistic)) / (1 + length(known))
+  structure(list(
+    statistic = statistic, simulated = simulated, ratio = statistic / mean(known),
+    p.value = min(1, 2 * min(upper, lower)), fires = min(upper, lower) < (1 - level) / 2,
+    level = level, seed = seed, family = fit$family, nsim = nsim
+  ), class = "margmix_overdispersion")
+}
+
+#' @section Errors: `overdispersion`.
+#' @noRd
+check_can_overdisperse <- function(fit) {
+  family <- fit$family
+  if (dispersion_kind(family) == "scale") {
+    abort("overdispersion", "Overdispersion needs a family without a free scale.",
+      given = paste0(family$family, ", whose dispersion is estimated: ", signif(fit$phi, 3L))
+    )
+  }
+  if (has_trials(family) && max(fit$design$trials) <= 1) {
+    abort("overdispersion", "Single 0/1 responses cannot show overdispersion.",
+      given = "one trial in each row",
+      hint = "Group the rows that share covariates as cbind(success, failure)."
+    )
+  }
+}
+
+# Pearson's statistic with the modes of the random effects that belong to y.
+pearson_statistic <- function(fit, y, plan) {
+  design <- fit$design
+  design$y <- y
+  found <- engine_evaluate(
+    design, fit$family, fit_psi(fit), 1L, 0L, fit$modes, fit$control
+  )
+  if (found$status != "ok") return(NA_real_)
+  b <- tcrossprod(found$modes, fit$Lambda)
+  cluster <- rep(seq_along(design$levels), diff(design$start))
+  mu <- fit$family$linkinv(plan$eta + rowSums(design$Z * b[cluster, , drop = FALSE]))
+  variance <- variance_scale(fit) * family_tools(fit$family)$variance(mu, fit$phi, design$trials)
+  used <- design$trials > 0 & design$weights > 0
+  sum((design$weights * design$trials * (y / design$trials - mu)^2 / variance)[used])
+}
+
+#' @rdname diagnose_overdispersion
+#' @export
+print.margmix_overdispersion <- function(x, digits = 3L, ...) {
+  cat("Overdispersion within clusters, ", x$family$family, " family: Pearson statistic at the modes\n",
+    "against ", x$nsim, " simulations from the fit (seed ",
+    if (is.null(x$seed)) "not set" else x$seed, ")\n\n",
+    "Ratio to the simulated mean: ", format(x$ratio, digits = digits), ", p = ",
+    format.pval(x$p.value, digits = 2L), "\n",
+    sep = ""
+  )
+  cat(if (!x$fires) {
+    "No problem found."
+  } else if (x$ratio > 1) {
+    "The responses vary more within clusters than the family says."
+  } else {
+    "The responses vary less within clusters than the family says."
+  }, "\n", sep = "")
+  invisible(x)
+}
+
+#' @rdname diagnose_overdispersion
+#' @export
+plot.margmix_overdispersion <- function(x, ...) {
+  graphics::hist(x$simulated,
+    xlim = range(x$simulated, x$statistic, na.rm = TRUE), main = "", col = "grey85",
+    border = "white", xlab = "Pearson statistic: simulated, and observed (line)", ...
+  )
+  graphics::abline(v = x$statistic, lwd = 2)
+  invisible(x)
+}
+
+#' @exportS3Method performance::check_overdispersion
+check_overdispersion.margmix_glmm <- function(x, ...) {
+  found <- diagnose_overdispersion(x, ...)
+  structure(list(
+    chisq_statistic = found$statistic, dispersion_ratio = found$ratio,
+    residual_df = stats::df.residual(x), p_value = found$p.value
+  ), class = c("check_overdisp", "see_check_overdisp"), simulated = TRUE)
+}
