@@ -17,6 +17,10 @@ bridge_prediction_variance_ <- function(design, sigma, modes, tangents, mode_var
     .Call(`_margmix_bridge_prediction_variance_`, design, sigma, modes, tangents, mode_variance, rows, V)
 }
 
+cluster_values_ <- function(design, family, psi, K, modes, t, log_q0, threads) {
+    .Call(`_margmix_cluster_values_`, design, family, psi, K, modes, t, log_q0, threads)
+}
+
 gee_start_ <- function(design, family, level, threads) {
     .Call(`_margmix_gee_start_`, design, family, level, threads)
 }

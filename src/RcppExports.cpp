@@ -72,6 +72,24 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// cluster_values_
+Rcpp::List cluster_values_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int K, const Rcpp::NumericMatrix& modes, const Rcpp::NumericMatrix& t, const Rcpp::NumericVector& log_q0, int threads);
+RcppExport SEXP _margmix_cluster_values_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP tSEXP, SEXP log_q0SEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
+    Rcpp::traits::input_parameter< int >::type K(KSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type modes(modesSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type t(tSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type log_q0(log_q0SEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(cluster_values_(design, family, psi, K, modes, t, log_q0, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
 // gee_start_
 Rcpp::List gee_start_(const Rcpp::List& design, const Rcpp::List& family, double level, int threads);
 RcppExport SEXP _margmix_gee_start_(SEXP designSEXP, SEXP familySEXP, SEXP levelSEXP, SEXP threadsSEXP) {
@@ -557,6 +575,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_bridge_posterior_", (DL_FUNC) &_margmix_bridge_posterior_, 6},
     {"_margmix_bridge_quantile_", (DL_FUNC) &_margmix_bridge_quantile_, 2},
     {"_margmix_bridge_prediction_variance_", (DL_FUNC) &_margmix_bridge_prediction_variance_, 7},
+    {"_margmix_cluster_values_", (DL_FUNC) &_margmix_cluster_values_, 8},
     {"_margmix_gee_start_", (DL_FUNC) &_margmix_gee_start_, 4},
     {"_margmix_gee_fit_", (DL_FUNC) &_margmix_gee_fit_, 5},
     {"_margmix_gee_pieces_", (DL_FUNC) &_margmix_gee_pieces_, 7},
