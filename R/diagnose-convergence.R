@@ -11,11 +11,12 @@
 #' @details
 #' Three questions are asked:
 #'
-#' * Is it a maximum? The scaled gradient g'H^-1 g is the squared distance to the maximum in standard
-#'   errors. It must be below the limit of [glmm_control()], with a positive definite H.
+#' * Is it a maximum? The scaled gradient g'H^-1 g is the squared distance to the maximum in
+#'   standard errors. It must be below the limit of [glmm_control()], with a positive definite H.
 #' * Do the data determine every direction? The eigenvalues of the observed information, each
-#'   parameter scaled to have information 1, are near 1 if estimates are uncorrelated. One below 1e-6
-#'   means that a combination of parameters is hardly determined; the parameters in it are named.
+#'   parameter scaled to have information 1, are near 1 if estimates are uncorrelated. One below
+#'   1e-6 means that a combination of parameters is hardly determined; the parameters in it are
+#'   named.
 #' * Is a random effect at or near the edge of what is possible: a variance near zero, a correlation
 #'   near -1 or 1, a dispersion at its limit?
 #'
@@ -26,8 +27,9 @@
 #' @param digits Significant digits to print.
 #' @param ... For `plot()`: passed on; otherwise not used.
 #' @return A list of class `margmix_convergence`: `ok`; `converged`, `criterion` and `limit`;
-#'   `eigenvalues` of the scaled information, ascending; `weak`, for each one below 1e-6 the parameters
-#'   in it with their weights; `boundary`, words; `problems`, words. `plot()` draws the eigenvalues.
+#'   `eigenvalues` of the scaled information, ascending; `weak`, for each one below 1e-6 the
+#'   parameters in it with their weights; `boundary`, words; `problems`, words. `plot()` draws the
+#'   eigenvalues.
 #'
 #'   If package \pkg{performance} is installed, its `check_convergence()` and `check_singularity()`
 #'   have methods for these fits.
@@ -119,12 +121,14 @@ print.margmix_convergence <- function(x, digits = 3L, ...) {
     sep = ""
   )
   if (length(x$eigenvalues)) {
-    cat("Eigenvalues of the scaled information: ", format(x$eigenvalues[1L], digits = digits), " to ",
-      format(max(x$eigenvalues), digits = digits), " (below 1e-6: hardly determined)\n",
+    cat("Eigenvalues of the scaled information: ", format(x$eigenvalues[1L], digits = digits),
+      " to ", format(max(x$eigenvalues), digits = digits), " (below 1e-6: hardly determined)\n",
       sep = ""
     )
   }
-  if (length(x$boundary)) cat("At the boundary: ", paste(x$boundary, collapse = "; "), "\n", sep = "")
+  if (length(x$boundary)) {
+    cat("At the boundary: ", paste(x$boundary, collapse = "; "), "\n", sep = "")
+  }
   print_problems(x$problems, "No problem found.")
   invisible(x)
 }

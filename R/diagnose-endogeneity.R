@@ -8,10 +8,10 @@
 #' diagnose_endogeneity(fit)
 #' ```
 #'
-#' A mixed model takes the random effects to be independent of the covariates. If clusters with large
-#' random effects also have large values of a covariate (sicker hospitals treat sicker patients), its
-#' coefficient mixes the effect within clusters with the difference between them: confounding by
-#' cluster.
+#' A mixed model takes the random effects to be independent of the covariates. If clusters with
+#' large random effects also have large values of a covariate (sicker hospitals treat sicker
+#' patients), its coefficient mixes the effect within clusters with the difference between them:
+#' confounding by cluster.
 #'
 #' @details
 #' The model is fitted again with the cluster mean of every covariate that varies both within and
@@ -21,14 +21,14 @@
 #' the Wald statistic of the k differences and the degrees of freedom of covariates of clusters; the
 #' likelihood ratio is given with it.
 #'
-#' With `cluster_size = TRUE` the number of rows of each cluster, if it varies, is one more covariate
-#' of the test. Its coefficient is zero if the number of visits tells nothing of the random effect.
-#' Where subjects with bad outcomes leave early (selective disappearance) or good ones are seen more
-#' often (informative cluster size), it is not.
+#' With `cluster_size = TRUE` the number of rows of each cluster, if it varies, is one more
+#' covariate of the test. Its coefficient is zero if the number of visits tells nothing of the
+#' random effect. Where subjects with bad outcomes leave early (selective disappearance) or good
+#' ones are seen more often (informative cluster size), it is not.
 #'
 #' A small p-value says that the coefficients of `fit` should not be read as within-cluster effects:
-#' use [within_cluster()] and [between_cluster()] for the covariates that are named. A large one does
-#' not prove independence; covariates that are constant in clusters cannot be tested at all.
+#' use [within_cluster()] and [between_cluster()] for the covariates that are named. A large one
+#' does not prove independence; covariates that are constant in clusters cannot be tested at all.
 #'
 #' @param fit A fit of [glmm()] with one grouping factor.
 #' @param cluster_size Test the number of rows per cluster too?
@@ -51,11 +51,9 @@
 #' Hausman, J. A. (1978). Specification tests in econometrics. *Econometrica* **46**, 1251-1271.
 #' @seealso [within_cluster()]
 #' @examples
-#' fit <- glmm(outcome ~ treat + baseline + age + visit + (1 | patient), respiratory, binomial())
-#' try(diagnose_endogeneity(fit)) # nothing varies within and between patients
-#'
-#' ohio$late <- ohio$age > -1
-#' fit <- glmm(resp ~ late + (1 | id), subset(ohio, id %% 3 != 0 | age < 1), binomial())
+#' # visits missing for a third of the children: age now varies between them, too
+#' seen <- subset(ohio, id %% 3 != 0 | age < 1)
+#' fit <- glmm(resp ~ age + (1 | id), seen, binomial(), nAGQ = 9)
 #' diagnose_endogeneity(fit)
 #' @export
 diagnose_endogeneity <- function(fit, cluster_size = TRUE, level = 0.95) {

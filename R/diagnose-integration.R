@@ -8,8 +8,8 @@
 #' diagnose_integration(fit)
 #' ```
 #'
-#' The log-likelihood of a mixed model is a sum of integrals, one for each cluster. This compares, at
-#' the fitted parameters, the rule of the fit with finer ones and with an independent method, and
+#' The log-likelihood of a mixed model is a sum of integrals, one for each cluster. This compares,
+#' at the fitted parameters, the rule of the fit with finer ones and with an independent method, and
 #' names the clusters where it errs most.
 #'
 #' @details
@@ -18,11 +18,12 @@
 #'
 #' The independent method is importance sampling: points from t distributions with 5 degrees of
 #' freedom around the mode of each cluster, in `replicates` randomly shifted lattices of `points`
-#' points (randomised quasi-Monte Carlo; Cranley and Patterson 1976). The replicates give its standard
-#' error. Its heavy tails see what lies away from the mode, which Gauss-Hermite rules may miss.
+#' points (randomised quasi-Monte Carlo; Cranley and Patterson 1976). The replicates give its
+#' standard error. Its heavy tails see what lies away from the mode, which Gauss-Hermite rules may
+#' miss.
 #'
-#' The check fires if the estimated error is above `tolerance`, or the two methods differ by more than
-#' `tolerance` and 5 standard errors.
+#' The check fires if the estimated error is above `tolerance`, or the two methods differ by more
+#' than `tolerance` and 5 standard errors.
 #'
 #' @param fit A fit of [glmm()] with one grouping factor and normal random effects.
 #' @param tolerance Largest error of the log-likelihood to accept. A likelihood ratio statistic has
@@ -34,15 +35,18 @@
 #' @param digits Significant digits to print.
 #' @param ... For `plot()`: passed on; otherwise not used.
 #' @return A list of class `margmix_integration`: `K` and `error`; `table` with `K`, `logLik` and
-#'   `difference` from the finest rule; `importance`, a list of `logLik` and `std.error`; `clusters`, a
-#'   data frame with the log-likelihood of each cluster by the rule of the fit and by the finer one and
-#'   their `difference`, worst first; `fires`; `problems`, words; `seed`. `plot()` draws the table.
+#'   `difference` from the finest rule; `importance`, a list of `logLik` and `std.error`;
+#'   `clusters`, a data frame with the log-likelihood of each cluster by the rule of the fit and by
+#'   the finer one and their `difference`, worst first; `fires`; `problems`, words; `seed`. `plot()`
+#'   draws the table.
 #' @section Errors: `margmix_error_several_groups`, `margmix_error_random_distribution`.
 #' @references
-#' Cranley, R. and Patterson, T. N. L. (1976). Randomization of number theoretic methods for multiple
-#' integration. *SIAM Journal on Numerical Analysis* **13**, 904-914.
+#' Cranley, R. and Patterson, T. N. L. (1976). Randomization of number theoretic methods for
+#' multiple integration. *SIAM Journal on Numerical Analysis* **13**, 904-914.
 #' @examples
-#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial(), nAGQ = 1)
+#' fit <- glmm(
+#'   cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial(), nAGQ = 1
+#' )
 #' diagnose_integration(fit)
 #' @export
 diagnose_integration <- function(fit, tolerance = 0.01, points = 256L, replicates = 16L, seed = 1) {
@@ -59,9 +63,11 @@ diagnose_integration <- function(fit, tolerance = 0.01, points = 256L, replicate
   gap <- abs(sum(at_finer$quadrature) + at_finer$constant - importance$logLik)
   problems <- c(
     if (error > tolerance) {
-      paste0("the log-likelihood is off by about ", signif(error, 2L), ": ", integration_advice(fit))
+      paste0(
+        "the log-likelihood is off by about ", signif(error, 2L), ": ", integration_advice(fit)
+      )
     },
-    if (gap > max(tolerance, 5 * importance$std.error)) {
+    if (gap > max(tolerance, 5 * importance$std.error, 3 * error)) {
       paste0("importance sampling gives another log-likelihood, by ", signif(gap, 2L),
         ": integrands may have several modes"
       )
@@ -86,10 +92,10 @@ exact_integration <- function(fit) {
   ), class = "margmix_integration")
 }
 
-# 2 K + 1, or the finest rule that can be afforded.
+# 2 K + 1, at least 15, or the finest rule that can be afforded.
 finer_rule <- function(fit) {
   q <- ncol(fit$design$Z)
-  K <- 2L * fit$rule$K + 1L
+  K <- max(2L * fit$rule$K + 1L, 15L)
   while (K > fit$rule$K + 1L && (K > 300L || K^q > 12 * fit$control$max_nodes)) K <- K - 1L
   K
 }

@@ -9,19 +9,19 @@
 #' ```
 #'
 #' @details
-#' The statistic is Pearson's: the sum of w (y - mu)^2 / V(mu) over the rows, with mu at the modes of
-#' the random effects. Modes follow the data, so it is not chi-square distributed, and dividing it by
-#' residual degrees of freedom, as is often done, is a guess. Here its distribution is simulated:
-#' `nsim` data sets are drawn from the fitted model, new random effects included, the modes are found
-#' anew in each, and the statistic is taken. The parameters stay those of the fit, which makes the
-#' test slightly conservative.
+#' The statistic is Pearson's: the sum of w (y - mu)^2 / V(mu) over the rows, with mu at the modes
+#' of the random effects. Modes follow the data, so it is not chi-square distributed, and dividing
+#' it by residual degrees of freedom, as is often done, is a guess. Here its distribution is
+#' simulated: `nsim` data sets are drawn from the fitted model, new random effects included, the
+#' modes are found anew in each, and the statistic is taken. The parameters stay those of the fit,
+#' which makes the test slightly conservative.
 #'
 #' The ratio is the statistic over the mean of the simulated ones. If it is above 1 and significant,
-#' counts may be modelled by [nbinom2()] or [nbinom1()], binomial counts by [betabinomial()], and both
-#' by a random effect of each row; or a covariate, a random slope or a link is not right.
+#' counts may be modelled by [nbinom2()] or [nbinom1()], binomial counts by [betabinomial()], and
+#' both by a random effect of each row; or a covariate, a random slope or a link is not right.
 #'
-#' A family whose dispersion is a free scale (Gaussian, Gamma, inverse Gaussian) has nothing to test,
-#' and single 0/1 responses cannot show overdispersion.
+#' A family whose dispersion is a free scale (Gaussian, Gamma, inverse Gaussian) has nothing to
+#' test, and single 0/1 responses cannot show overdispersion.
 #'
 #' @param fit A fit of [glmm()] with one grouping factor and normal random effects.
 #' @param nsim Number of simulated data sets.
@@ -31,14 +31,14 @@
 #' @param x The result.
 #' @param digits Significant digits to print.
 #' @param ... For `plot()`: passed on; otherwise not used.
-#' @return A list of class `margmix_overdispersion`: `statistic`, `simulated` (`nsim` numbers), `ratio`,
-#'   `p.value` (two-sided), `fires`, `seed`. `plot()` draws the simulated statistics and the observed
-#'   one.
+#' @return A list of class `margmix_overdispersion`: `statistic`, `simulated` (`nsim` numbers),
+#'   `ratio`, `p.value` (two-sided), `fires`, `seed`. `plot()` draws the simulated statistics and
+#'   the observed one.
 #'
 #'   If package \pkg{performance} is installed, its `check_overdispersion()` has a method for these
 #'   fits, which gives this test.
-#' @section Errors: `margmix_error_overdispersion` where it cannot show; `margmix_error_several_groups`;
-#'   `margmix_error_random_distribution`.
+#' @section Errors: `margmix_error_overdispersion` where it cannot show;
+#'   `margmix_error_several_groups`; `margmix_error_random_distribution`.
 #' @examples
 #' fit <- glmm(seizures ~ treatment + (1 | subject), epilepsy, poisson())
 #' diagnose_overdispersion(fit, nsim = 50)
@@ -102,8 +102,8 @@ pearson_statistic <- function(fit, y, plan) {
 #' @rdname diagnose_overdispersion
 #' @export
 print.margmix_overdispersion <- function(x, digits = 3L, ...) {
-  cat("Overdispersion within clusters, ", x$family$family, " family: Pearson statistic at the modes\n",
-    "against ", x$nsim, " simulations from the fit (seed ",
+  cat("Overdispersion within clusters, ", x$family$family,
+    " family: Pearson statistic at the modes\nagainst ", x$nsim, " simulations from the fit (seed ",
     if (is.null(x$seed)) "not set" else x$seed, ")\n\n",
     "Ratio to the simulated mean: ", format(x$ratio, digits = digits), ", p = ",
     format.pval(x$p.value, digits = 2L), "\n",

@@ -6,7 +6,8 @@ family_tools_Gamma <- function(family) {
     links = c("log", "inverse", "identity"),
     has_dispersion = TRUE,
     dispersion = list(
-      kind = "scale", words = "phi; variance phi mu^2, coefficient of variation sqrt(phi), shape 1 / phi"
+      kind = "scale",
+      words = "phi; variance phi mu^2, coefficient of variation sqrt(phi), shape 1 / phi"
     ),
     discrete = FALSE,
     mean_range = c(0, Inf),

@@ -22,21 +22,21 @@
 #' | `nbinom2()` | mu + mu^2 / phi | size; Poisson as it grows | phi |
 #' | `nbinom1()` | mu (1 + phi) | overdispersion; Poisson at 0 | phi |
 #' | `beta_family()` | mu (1 - mu) / (1 + phi) | precision | phi |
-#' | `betabinomial()` | n mu (1 - mu) (phi + n) / (phi + 1), n trials | precision; binomial as it grows | phi |
+#' | `betabinomial()` | n mu (1 - mu)(phi + n)/(phi + 1) | precision; binomial as it rises | phi |
 #'
 #' These conventions of `sigma()` are those of package \pkg{glmmTMB}. In the first three families
 #' prior weights are precisions, that is, a row of weight w has dispersion phi / w. In the others
 #' they multiply the row's log-likelihood. With `glmm_control(weights_type = "frequency")` they do
 #' so in all families, and a weight of 2 is a duplicated row.
 #'
-#' If counts vary no more than a Poisson (or binomial) distribution says, the likelihood has no maximum in phi: it
-#' grows towards that model. The fit then ends there, with a note.
+#' If counts vary no more than a Poisson (or binomial) distribution says, the likelihood has no
+#' maximum in phi: it grows towards that model. The fit then ends there, with a note.
 #'
-#' Responses of `betabinomial()` are given as those of a binomial family, those of `beta_family()` as
-#' numbers strictly between 0 and 1.
+#' Responses of `betabinomial()` are given as those of a binomial family, those of `beta_family()`
+#' as numbers strictly between 0 and 1.
 #'
-#' @param link Name of the link: `"log"`, `"sqrt"` or `"identity"` for counts, `"logit"`, `"probit"` or
-#'   `"cloglog"` for proportions.
+#' @param link Name of the link: `"log"`, `"sqrt"` or `"identity"` for counts, `"logit"`, `"probit"`
+#'   or `"cloglog"` for proportions.
 #' @return A [stats::family] object.
 #' @references
 #' Hilbe, J. M. (2011). *Negative Binomial Regression*, 2nd edition. Cambridge University Press.

@@ -16,13 +16,14 @@
 #' Means are taken over all rows of the data in which `x` and `g` are known, those included that
 #' `subset` or a missing value elsewhere removes from the fit, since variables are evaluated before
 #' rows are chosen. They are kept with the fit. In new data a cluster of the fit has the mean it had
-#' at the fit, whatever rows it has there; a cluster that was not in the fit has the mean of its rows
-#' in the new data.
+#' at the fit, whatever rows it has there; a cluster that was not in the fit has the mean of its
+#' rows in the new data.
 #'
 #' So [marginal_standardization()], [predict()] and their relatives, which set `x` to a value in
 #' every row of the fit, leave the cluster means as they were: they move the within part only, and
-#' their contrasts are within-cluster effects. In new clusters the mean moves with `x`, and contrasts
-#' hold both effects. To move a cluster mean by itself, store it as a variable of the data.
+#' their contrasts are within-cluster effects. In new clusters the mean moves with `x`, and
+#' contrasts hold both effects. To move a cluster mean by itself, store it as a variable of the
+#' data.
 #'
 #' @param x A number in each row, or 0/1, or logical.
 #' @param g The cluster of each row.
@@ -32,8 +33,8 @@
 #'   `within_cluster()` the deviation of `x` from it.
 #' @section Errors: `margmix_error_cluster_mean` if `x` is not numeric or `g` of another length.
 #' @references
-#' Neuhaus, J. M. and Kalbfleisch, J. D. (1998). Between- and within-cluster covariate effects in the
-#' analysis of clustered data. *Biometrics* **54**, 638-645.
+#' Neuhaus, J. M. and Kalbfleisch, J. D. (1998). Between- and within-cluster covariate effects in
+#' the analysis of clustered data. *Biometrics* **54**, 638-645.
 #' @seealso [diagnose_endogeneity()]
 #' @examples
 #' between_cluster(c(1, 2, 6), c("a", "a", "b"))
@@ -62,7 +63,8 @@ part_of_cluster <- function(x, means) structure(x, means = means, class = "margm
 means_by_cluster <- function(x, g, known) {
   numeric <- (is.numeric(x) || is.logical(x)) && !is.factor(x) && NCOL(x) == 1L
   if (!numeric || length(x) != length(g)) {
-    abort("cluster_mean", "The cluster mean of a numeric variable is wanted, with a cluster per row.",
+    abort("cluster_mean",
+      "The cluster mean of a numeric variable is wanted, with a cluster per row.",
       given = paste0(
         "`x` of class ", class(x)[1L], " and length ", length(x), ", `g` of length ", length(g)
       ),
