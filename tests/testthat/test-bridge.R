@@ -173,6 +173,24 @@ test_that("fits converge, in any rule fine enough to one result", {
   expect_equal(coef(fit), coef(finer), tolerance = 1e-6)
 })
 
+test_that("threads and the order of rows change nothing", {
+  model <- bridge_toy(1.3, m = 40L)
+  one <- at_bridge(model, 63, 2L)
+  two <- at_bridge(model, 63, 2L, control = glmm_control(threads = 2))
+  expect_identical(one, two)
+  fit <- bridge_fit("infection")
+  other <- update(fit, data = infection[16:1, ])
+  expect_equal(coef(other), coef(fit), tolerance = 1e-8)
+  expect_equal(other$logLik, fit$logLik, tolerance = 1e-12)
+})
+
+test_that("standardized risks are those of the logistic marginal model", {
+  fit <- bridge_fit("infection")
+  eta <- coef(fit)[[1L]] + c(0, coef(fit)[[2L]])
+  means <- as.data.frame(marginal_standardization(fit, "treatment"), what = "means")
+  expect_equal(means$estimate, plogis(bridge_phi(fit$theta[[1L]]) * eta), tolerance = 1e-10)
+})
+
 test_that("the population mean is logistic with phi times the coefficients", {
   fit <- bridge_fit("toenail")
   sigma <- fit$theta[[1L]]
