@@ -13,13 +13,16 @@ threads <- if (length(arguments) >= 2L) arguments[2] else 1L
 
 fits <- lapply(c(10000L, clusters), function(m) fresh_fit(file.path(here, "fresh.R"), m, 10L, 25L, threads))
 table <- do.call(rbind, fits)
-ratio <- table[["microseconds per row"]][2] / table[["microseconds per row"]][1]
+ratio <- function(name) signif(table[[name]][2] / table[[name]][1], 3)
 text <- c(
   "# Many rows", "", paste0(machine(), ", ", package_label("margmix"), ", threads: ", threads, "."), "",
   "logit, (1 | id), 10 rows per cluster, K = 25. `peak` is the largest resident memory, `above` its",
   "excess over the memory with data and package loaded, X the fixed-effects matrix.", "",
   markdown_table(table), "",
-  paste0("Time per row at the larger size over that at the smaller: ", signif(ratio, 3), ".")
+  paste0(
+    "Time per row at the larger size over that at the smaller: ", ratio("microseconds per row"),
+    "; processor time: ", ratio("CPU microseconds per row"), "."
+  )
 )
 writeLines(text, file.path(here, "large.md"))
 writeLines(text)
