@@ -53,3 +53,10 @@ engine_gee_pieces <- function(fit) {
 engine_gee_correlation <- function(design, correlation, alpha, cluster = 1L) {
   gee_correlation_(design, correlation, as.double(alpha), as.integer(cluster) - 1L)
 }
+
+#' Pairs of rows whose correlation two 0/1 responses with their means can't have
+#' @return `pairs`, `clusters` that have such pairs, `skipped` clusters (too large).
+#' @noRd
+engine_frechet <- function(design, family, correlation, beta, alpha_engine) {
+  gee_frechet_(design, engine_family(family, design), correlation, beta, alpha_engine)
+}

@@ -22,6 +22,7 @@ fit_gee_design <- function(design, family, correlation = cor_independence(), sca
   beta <- gee_start_values(design, family, start_glm, start, bias_reduce)
   fit <- engine_gee_fit(design, family, correlation, beta, scale, bias_reduce, control)
   report_gee(fit, design, correlation, control)
+  frechet <- frechet_count(design, family, correlation, fit)
   names(fit$beta) <- colnames(design$X)
   names(fit$alpha) <- correlation_labels(correlation, design, length(fit$alpha))
   list(
@@ -32,7 +33,7 @@ fit_gee_design <- function(design, family, correlation = cor_independence(), sca
       converged = fit$converged, criterion = fit$criterion, iterations = fit$iterations,
       halvings = fit$halvings, clamped = fit$clamped
     ),
-    start_glm = start_glm, separation = separation, control = control
+    frechet = frechet, start_glm = start_glm, separation = separation, control = control
   )
 }
 
@@ -48,7 +49,12 @@ start_level <- function(design, family) {
 }
 
 gee_start_values <- function(design, family, start_glm, start, bias_reduce) {
-  if (is.null(start)) return(start_glm$beta)
+  if (is.null(start)) {
+    # The estimates without the adjustment may be infinite: begin at the model of one mean.
+    constant <- bias_reduce && ncol(design$X) && all(design$X[, 1L] == 1)
+    if (!constant) return(start_glm$beta)
+    return(c(start_level(design, family) - mean(design$offset), numeric(ncol(design$X) - 1L)))
+  }
   if (inherits(start, "margmix_fit")) start <- start$beta
   if (is.list(start)) start <- start$beta
   if (!is.numeric(start) || length(start) != ncol(design$X) || !all(is.finite(start))) {
@@ -60,7 +66,16 @@ gee_start_values <- function(design, family, start_glm, start, bias_reduce) {
   start
 }
 
+# Only single 0/1 responses have the bounds. What is found belongs to the summary: the coefficients
+# and robust standard errors do not rest on it.
+frechet_count <- function(design, family, correlation, fit) {
+  binary <- family$family == "binomial" && all(design$trials == 1)
+  if (!binary || !length(fit$alpha) || all(fit$alpha == 0) || fit$status != "ok") return(NULL)
+  engine_frechet(design, family, correlation, fit$beta, fit$alpha_engine)
+}
+
 report_gee <- function(fit, design, correlation, control) {
+  check_pairs(fit, design, correlation, control)
   if (fit$status != "ok") refuse_gee(fit$status)
   if (!fit$converged) {
     warn("convergence", "The estimating equations were not solved.",
@@ -88,16 +103,48 @@ report_gee <- function(fit, design, correlation, control) {
   }
 }
 
+#' Check that the correlations rest on more pairs than there are coefficients
+#'
+#' Otherwise "pairs - p" is no divisor.
+#' @section Conditions: error `few_pairs` with `alpha_method = "sas"`, warning `few_pairs` with
+#'   `"default"`, which then divides by the number of pairs.
+#' @noRd
+check_pairs <- function(fit, design, correlation, control) {
+  strict <- control$alpha_method == "sas"
+  if (!strict && control$alpha_method != "default") return(invisible())
+  few <- which(fit$pairs > 0 & fit$pairs <= ncol(design$X))
+  if (correlation$type == "decay") few <- intersect(few, 1L)
+  if (!length(few)) return(invisible())
+  labels <- correlation_labels(correlation, design, length(fit$pairs))
+  raise <- if (strict) abort else warn
+  raise("few_pairs", paste(
+    "A correlation must rest on more pairs of rows than there are coefficients, where",
+    "the divisor is pairs - p."
+  ),
+    given = paste0(
+      some_of(paste0(labels[few], " (", count_of(fit$pairs[few], "pair"), ")")), "; p = ",
+      ncol(design$X)
+    ),
+    hint = c(
+      if (!strict) "For these the divisor is the number of pairs.",
+      "A simpler working correlation needs fewer pairs; alpha_method = \"geepack\" subtracts no p."
+    )
+  )
+}
+
 refuse_gee <- function(status) {
   must <- switch(status,
     invalid_start = "The means at the starting values must lie inside their range.",
     singular = "The information matrix must be positive definite.",
-    no_valid_step = "The means must stay inside their range on the way to the solution.",
+    no_valid_step = "The search for a solution must not leave the range of the means.",
     no_scale = "The residuals must not all be zero: the scale can't be estimated."
   )
   hint <- switch(status,
-    invalid_start = , no_valid_step = "Give `start`, or use another link.",
-    singular = "Are responses separated, or fitted means at 0 or 1?",
+    invalid_start = "Give `start`, or use another link.",
+    no_valid_step = , singular = c(
+      "A simpler working correlation may help: corstr = \"independence\" needs no estimate.",
+      "Are responses separated, or fitted means at the end of their range?"
+    ),
     no_scale = "Fix it with `scale`, or check the response."
   )
   abort("gee_failed", must, given = paste("engine status", status), hint = hint)

@@ -203,6 +203,11 @@ random_matrix <- function(fit) {
 #'   `"na.action"`.
 #' * `"scores"`: m x P, the derivative of each cluster's log-likelihood in (beta, theta, log phi).
 #'
+#' A fit of [gee()] has those that make sense, and `"alpha"` (correlations), `"correlation"` (the
+#' specification), `"frechet"` (`pairs` and `clusters` whose correlation two 0/1 responses can't
+#' have), `"scale"` (`NULL`: estimated), `"waves"`; its `"scores"` (m x p) and `"information"` (p x
+#' p x m) are D_i'V_i^-1 (y_i - mu_i) and D_i'V_i^-1 D_i.
+#'
 #' @param fit A fit.
 #' @param name Names of components; without, all names are returned.
 #' @return The component; a named list if several are asked for.
@@ -216,7 +221,8 @@ component <- function(fit, name = NULL) {
   if (!inherits(fit, "margmix_fit")) {
     abort("argument", "`fit` must be a fit of this package.", given = class(fit)[1L])
   }
-  known <- names(fit_components)
+  components <- if (inherits(fit, "margmix_gee")) gee_components() else fit_components
+  known <- names(components)
   if (is.null(name)) return(known)
   unknown <- setdiff(name, known)
   if (length(unknown)) {
@@ -226,7 +232,7 @@ component <- function(fit, name = NULL) {
       hint = if (length(close)) paste0("Did you mean ", some_of(dQuote(close, FALSE)), "?")
     )
   }
-  found <- lapply(stats::setNames(name, name), function(name) fit_components[[name]](fit))
+  found <- lapply(stats::setNames(name, name), function(name) components[[name]](fit))
   if (length(name) == 1L) found[[1L]] else found
 }
 

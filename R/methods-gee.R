@@ -27,7 +27,7 @@ NULL
 #' @export
 print.margmix_gee <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
   cat(gee_heading(x, digits), sep = "\n")
-  cat("\nCoefficients, averaged over the population (marginal):\n")
+  cat("\n", marginal_heading(), ":\n", sep = "")
   if (length(x$coefficients)) {
     print(format(x$coefficients, digits = digits), quote = FALSE)
   } else {
@@ -39,18 +39,23 @@ print.margmix_gee <- function(x, digits = max(3L, getOption("digits") - 3L), ...
 }
 
 # What was fitted: heading, formula, data, family, correlation and scale.
-gee_heading <- function(fit, digits = 4L) {
+gee_heading <- function(fit, digits = 4L, with_alpha = TRUE) {
   formula <- paste(deparse(stats::formula(fit), width.cutoff = 80L), collapse = "\n         ")
   c(
     "Marginal (population-averaged) model, fitted by generalized estimating equations",
     paste("Formula:", formula),
     if (has_text(fit$frame$data_name)) paste("Data:   ", fit$frame$data_name),
     paste0("Family:  ", fit$family$family, "(", fit$family$link, ")"),
-    paste("Working correlation:", correlation_words(fit, digits)),
-    paste0(
-      "Scale:   ", format(fit$phi, digits = digits),
-      if (is.null(fit$scale)) " (estimated)" else " (fixed)"
-    )
+    if (fit$bias_reduce) "Method:  bias-reducing (Firth-type) adjustment of the equations",
+    if (with_alpha) {
+      c(
+        paste("Working correlation:", correlation_words(fit, digits)),
+        paste0(
+          "Scale:   ", format(fit$phi, digits = digits),
+          if (is.null(fit$scale)) " (estimated)" else " (fixed)"
+        )
+      )
+    }
   )
 }
 
@@ -58,7 +63,8 @@ correlation_words <- function(fit, digits) {
   alpha <- fit$alpha
   if (!length(alpha)) return(fit$correlation$label)
   paste0(
-    fit$correlation$label, ", ", some_of(paste(names(alpha), "=", format(alpha, digits = digits)), 6L)
+    fit$correlation$label, ", ",
+    some_of(paste(names(alpha), "=", vapply(alpha, format, "", digits = digits)), 6L)
   )
 }
 
@@ -108,3 +114,18 @@ logLik.margmix_gee <- function(object, ...) {
 #' @rdname gee-methods
 #' @export
 deviance.margmix_gee <- function(object, ...) logLik.margmix_gee(object)
+
+# The parts of component().
+gee_components <- function() {
+  shared <- c(
+    "beta", "phi", "convergence", "boundary", "separation", "notes", "warnings", "control", "X",
+    "y", "trials", "weights", "offset", "cluster", "levels", "cluster_sizes", "group", "n_total",
+    "n_dropped", "na.action"
+  )
+  c(fit_components[shared], list(
+    alpha = stored("alpha"), correlation = stored("correlation"), frechet = stored("frechet"),
+    scale = stored("scale"), waves = function(fit) fit$design$wave_levels,
+    scores = function(fit) cluster_pieces(fit)$scores,
+    information = function(fit) cluster_pieces(fit)$information
+  ))
+}

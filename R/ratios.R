@@ -1,6 +1,6 @@
 # Ratios: exponentiated coefficients under the name they have for the link.
 
-#' Conditional odds, rate and risk ratios
+#' Conditional and marginal odds, rate and risk ratios
 #'
 #' @description
 #' ```
@@ -11,7 +11,8 @@
 #' @details
 #' exp(beta) with limits exp(beta -/+ t SE). For a mixed model these ratios are **conditional**:
 #' they compare two values of a covariate for the same cluster (or for clusters with equal random
-#' effects). Odds ratios for the population are nearer to 1.
+#' effects). Odds ratios for the population are nearer to 1. For a fit of [gee()] they are
+#' **marginal**: they compare means of the population.
 #'
 #' * `odds_ratios()`: binomial family with logit link.
 #' * `rate_ratios()`: Poisson family with log link.
@@ -69,6 +70,41 @@ risk_ratios.margmix_glmm <- function(object, vcov = "model", df = "default", lev
                              intercept = FALSE, ...) {
   check_dots(..., known = names(formals(risk_ratios.margmix_glmm)))
   conditional_ratios(object, "risk", vcov, df, level, intercept)
+}
+
+#' @rdname odds_ratios
+#' @export
+odds_ratios.margmix_gee <- function(object, vcov = "KC", df = "default", level = 0.95,
+                                    intercept = FALSE, ...) {
+  check_dots(..., known = names(formals(odds_ratios.margmix_gee)))
+  marginal_ratios(object, "odds", vcov, df, level, intercept)
+}
+
+#' @rdname odds_ratios
+#' @export
+rate_ratios.margmix_gee <- function(object, vcov = "KC", df = "default", level = 0.95,
+                                    intercept = FALSE, ...) {
+  check_dots(..., known = names(formals(rate_ratios.margmix_gee)))
+  marginal_ratios(object, "rate", vcov, df, level, intercept)
+}
+
+#' @rdname odds_ratios
+#' @export
+risk_ratios.margmix_gee <- function(object, vcov = "KC", df = "default", level = 0.95,
+                                    intercept = FALSE, ...) {
+  check_dots(..., known = names(formals(risk_ratios.margmix_gee)))
+  marginal_ratios(object, "risk", vcov, df, level, intercept)
+}
+
+marginal_ratios <- function(fit, ratio, vcov, df, level, intercept) {
+  check_ratio(fit, ratio)
+  rows <- names(fit$coefficients)
+  if (!isTRUE(intercept)) rows <- setdiff(rows, "(Intercept)")
+  inference <- coef_inference(fit, vcov, df, level, rows)
+  ratio_table(fit, inference, heading = c(
+    paste0("Marginal ", ratio, " ratios (population-averaged)"),
+    paste0(format_level(level), " limits. ", inference$words)
+  ))
 }
 
 # The family and link whose exponentiated coefficients have the name.

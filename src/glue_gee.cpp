@@ -2,6 +2,7 @@
 #include "glue.h"
 
 #include "gee/fit.hpp"
+#include "gee/frechet.hpp"
 #include "gee/registry.hpp"
 
 using namespace margmix;
@@ -103,7 +104,7 @@ Rcpp::List gee_fit_(const Rcpp::List& design, const Rcpp::List& family,
   return Rcpp::List::create(
       Rcpp::_["beta"] = glue::vector(fit.beta), Rcpp::_["phi"] = fit.phi,
       Rcpp::_["alpha"] = glue::vector(reported), Rcpp::_["alpha_engine"] = glue::vector(fit.alpha),
-      Rcpp::_["pairs"] = glue::vector(fit.sums.pairs), Rcpp::_["criterion"] = fit.criterion,
+      Rcpp::_["pairs"] = glue::vector(fit.pairs), Rcpp::_["criterion"] = fit.criterion,
       Rcpp::_["iterations"] = fit.iterations, Rcpp::_["halvings"] = fit.halvings,
       Rcpp::_["converged"] = fit.converged, Rcpp::_["bounded"] = fit.bounded,
       Rcpp::_["clamped"] = fit.clamped, Rcpp::_["status"] = name(fit.status));
@@ -141,4 +142,17 @@ Rcpp::NumericMatrix gee_correlation_(const Rcpp::List& design, const Rcpp::List&
   for (Index j = 0; j < n; ++j)
     for (Index k = 0; k < n; ++k) out(j, k) = j == k ? 1 : R->entry(cluster, j, k);
   return glue::matrix(out);
+}
+
+// [[Rcpp::export]]
+Rcpp::NumericVector gee_frechet_(const Rcpp::List& design, const Rcpp::List& family,
+                                 const Rcpp::List& correlation, const Rcpp::NumericVector& beta,
+                                 const Rcpp::NumericVector& alpha) {
+  const MarginalData data = marginal_data(design);
+  const auto R = make_correlation(correlation_spec(correlation), data.layout);
+  R->set(as_vector(alpha));
+  const FrechetCount count = count_frechet(data, *glue::family(family), *R, as_vector(beta));
+  return Rcpp::NumericVector::create(Rcpp::_["pairs"] = count.pairs,
+                                     Rcpp::_["clusters"] = count.clusters,
+                                     Rcpp::_["skipped"] = count.skipped);
 }

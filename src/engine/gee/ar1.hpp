@@ -2,8 +2,8 @@
 // past a row depends on the row before only, with step correlation r = rho^gap, so that L^-1 is
 // bidiagonal: z_j = (e_j - r_j e_{j-1}) / sqrt(1 - r_j^2).
 //
-// Times are measured in `unit()`: 1 if all gaps are whole and some gap is 1, otherwise the median
-// gap. Inside, rho is the correlation over one unit; report() turns it into that over time 1.
+// Times are measured in `unit()`, the median gap, so that a search can begin anywhere. Inside, rho
+// is the correlation over one unit; report() turns it into that over time 1.
 #pragma once
 
 #include <algorithm>
@@ -22,6 +22,10 @@ class AR1 final : public Correlation {
 
   Index parameters() const override { return 1; }
   VectorXd initial() const override { return VectorXd::Constant(1, gaps_.regular() ? 0.0 : 0.3); }
+
+  bool iterative(const MomentRule& rule) const override {
+    return rule.all_lags || !gaps_.regular();
+  }
 
   void set(const VectorXd& alpha) override {
     rho_ = alpha[0];

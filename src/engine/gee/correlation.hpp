@@ -77,6 +77,9 @@ class Correlation {
   // Parameters to begin with, before there are residuals.
   virtual VectorXd initial() const { return VectorXd::Zero(parameters()); }
 
+  // Do the moment sums depend on alpha, so that estimate() is one step of an iteration?
+  virtual bool iterative(const MomentRule&) const { return false; }
+
   // alpha must be feasible.
   virtual void set(const VectorXd& alpha) = 0;
 

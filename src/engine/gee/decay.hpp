@@ -20,6 +20,7 @@ class ExponentialDecay final : public Correlation {
   Index sums() const override { return 3; }
   VectorXd initial() const override { return Eigen::Vector2d(0, 0.5); }
   bool bounded_at_zero(Index c) const override { return c == 0; }
+  bool iterative(const MomentRule&) const override { return true; }
 
   void set(const VectorXd& alpha) override {
     alpha_ = alpha[0];
@@ -121,17 +122,19 @@ class ExponentialDecay final : public Correlation {
     sums.pairs[0] += 0.5 * double(n) * double(n - 1);
   }
 
-  // alpha by least squares given r, and one Gauss-Newton step in r with alpha profiled out.
+  // A Gauss-Newton step in (alpha, r) from where they are. Without a correlation r has no meaning
+  // and stays.
   VectorXd estimate(const MomentSums& sums, double phi, const MomentRule& rule) const override {
     const double kappa = correction(sums.pairs[0], rule) / phi;
-    const double ff = sums.den[0], fg = sums.den[1], gg = sums.den[2];
-    VectorXd out = Eigen::Vector2d(ff > 0 ? kappa * sums.num[0] / ff : 0.0, r_);
-    const double curvature = out[0] * (gg - fg * fg / ff);
-    if (!(ff > 0) || !(out[0] > 0) || !(curvature > 0)) return out;
-    const double slope = kappa * sums.num[1] - out[0] * fg;
-    const double step = slope / curvature;
-    out[1] = std::min(std::max(r_ + step, 0.5 * r_), 0.5 * (1 + r_));
-    return out;
+    const double ff = sums.den[0], fg = alpha_ * sums.den[1], gg = alpha_ * alpha_ * sums.den[2];
+    const double determinant = ff * gg - fg * fg;
+    if (!(determinant > 1e-10 * ff * gg))
+      return Eigen::Vector2d(ff > 0 ? kappa * sums.num[0] / ff : 0.0, r_);
+    const double a = kappa * sums.num[0] - alpha_ * ff;
+    const double b = alpha_ * (kappa * sums.num[1] - alpha_ * sums.den[1]);
+    const double step = (ff * b - fg * a) / determinant;
+    return Eigen::Vector2d(alpha_ + (gg * a - fg * b) / determinant,
+                           std::min(std::max(r_ + step, 0.5 * r_), 0.5 * (1 + r_)));
   }
 
   VectorXd report(const VectorXd& alpha) const override {

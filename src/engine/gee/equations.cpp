@@ -47,18 +47,24 @@ bool Equations::block_residuals(const Block& block, const VectorXd& beta, bool s
 
 bool Equations::residuals(const VectorXd& beta, const Correlation& R, const MomentRule& rule,
                           bool slopes, Residuals& out) const {
-  const Layout& layout = data_.layout;
   out.s.resize(data_.rows());
   out.e.resize(data_.rows());
   if (slopes) out.log_slope.resize(data_.rows());
-  std::vector<MomentSums> sums(blocks_.size());
   std::vector<char> valid(blocks_.size(), 0);
   const bool finished = for_each_block(blocks_, context_, [&](int b, const Block& block) {
     valid[b] = block_residuals(block, beta, slopes, out);
-    if (!valid[b]) return;
+  });
+  out.valid = std::all_of(valid.begin(), valid.end(), [](char v) { return v != 0; });
+  return finished && (!out.valid || moments(R, rule, out));
+}
+
+bool Equations::moments(const Correlation& R, const MomentRule& rule, Residuals& at) const {
+  const Layout& layout = data_.layout;
+  std::vector<MomentSums> sums(blocks_.size());
+  const bool finished = for_each_block(blocks_, context_, [&](int b, const Block& block) {
     sums[b] = MomentSums(R.sums());
     for (Index i = block.first; i < block.last; ++i) {
-      const double* e = out.e.data() + layout.first(i);
+      const double* e = at.e.data() + layout.first(i);
       const Index n = layout.size(i);
       if (!data_.cluster_weight) {
         add_cluster(i, e, n, R, rule, sums[b]);
@@ -69,12 +75,9 @@ bool Equations::residuals(const VectorXd& beta, const Correlation& R, const Mome
       sums[b].add(own, data_.weight_of(i));
     }
   });
-  out.valid = true;
-  out.sums = MomentSums(R.sums());
-  for (std::size_t b = 0; b < sums.size() && out.valid; ++b) {
-    out.valid = valid[b];
-    if (out.valid) out.sums.add(sums[b]);
-  }
+  at.sums = MomentSums(R.sums());
+  for (const MomentSums& part : sums)
+    if (finished) at.sums.add(part);
   return finished;
 }
 

@@ -64,6 +64,9 @@ class Equations {
   bool residuals(const VectorXd& beta, const Correlation& R, const MomentRule& rule, bool slopes,
                  Residuals& out) const;
 
+  // The moment sums of the same residuals at the alpha that is set in R.
+  bool moments(const Correlation& R, const MomentRule& rule, Residuals& at) const;
+
   // Adds up the equations at the residuals and the alpha that is set in R. With `hat`, the inverse
   // information of the last step, also the adjustment of Firth (1993).
   bool sums(const Residuals& at, const Correlation& R, const MatrixXd* hat,

@@ -56,8 +56,8 @@ class Scoring {
   // by; with few clusters a step can carry alpha to the end of its range, from where the next one
   // goes astray. Half of it is taken back, a few times at most.
   bool worse(const VectorXd& last) {
-    const bool back = fit_.iterations > 2 && fit_.criterion > 2 * accepted_ && taken_back_ < 6 &&
-                      last.squaredNorm() > 0;
+    const bool back = R_.parameters() > 0 && fit_.iterations > 2 &&
+                      fit_.criterion > 2 * accepted_ && taken_back_ < 6 && last.squaredNorm() > 0;
     if (back) {
       ++taken_back_;
       ++fit_.halvings;
@@ -81,19 +81,11 @@ class Scoring {
   // phi and alpha at the present residuals; returns the change of alpha.
   double moments() {
     const MomentRule& rule = options_.rule;
-    fit_.sums = at_.sums;
-    const double rows = fit_.sums.rows > rule.lost ? fit_.sums.rows - rule.lost : fit_.sums.rows;
-    fit_.phi = std::isnan(options_.fixed_phi) ? fit_.sums.squares / rows : options_.fixed_phi;
+    const double rows = at_.sums.rows > rule.lost ? at_.sums.rows - rule.lost : at_.sums.rows;
+    fit_.phi = std::isnan(options_.fixed_phi) ? at_.sums.squares / rows : options_.fixed_phi;
+    fit_.pairs = at_.sums.pairs;
     if (!R_.parameters() || !(fit_.phi > 0)) return 0;
-    VectorXd alpha = R_.estimate(fit_.sums, fit_.phi, rule);
-    fit_.bounded = false;
-    for (Index c = 0; options_.bound_at_zero && c < alpha.size(); ++c) {
-      if (!R_.bounded_at_zero(c) || alpha[c] >= 0) continue;
-      alpha[c] = 0;
-      fit_.bounded = true;
-    }
-    VectorXd inside = R_.feasible(alpha, options_.smallest_eigenvalue);
-    fit_.clamped = (inside - alpha).cwiseAbs().maxCoeff() > 1e-12;
+    VectorXd inside = R_.iterative(rule) ? iterated() : next();
     if (relaxation_ < 1) inside = fit_.alpha + relaxation_ * (inside - fit_.alpha);
     const double moved = (inside - fit_.alpha).cwiseAbs().maxCoeff();
     fit_.alpha = inside;
@@ -101,14 +93,50 @@ class Scoring {
     return moved;
   }
 
-  GeeStatus scoring_step(VectorXd& step) {
-    if (options_.bias_reduce && hat_.size() == 0) {
-      if (!equations_.sums(at_, R_, nullptr, sums_)) return GeeStatus::interrupted;
-      if (!factorise()) return GeeStatus::singular;
+  // The estimate from the present sums, inside its bounds.
+  VectorXd next() {
+    VectorXd alpha = R_.estimate(at_.sums, fit_.phi, options_.rule);
+    fit_.bounded = false;
+    for (Index c = 0; options_.bound_at_zero && c < alpha.size(); ++c) {
+      if (!R_.bounded_at_zero(c) || alpha[c] >= 0) continue;
+      alpha[c] = 0;
+      fit_.bounded = true;
     }
-    if (!equations_.sums(at_, R_, options_.bias_reduce ? &hat_ : nullptr, sums_))
-      return GeeStatus::interrupted;
+    const VectorXd inside = R_.feasible(alpha, options_.smallest_eigenvalue);
+    fit_.clamped = (inside - alpha).cwiseAbs().maxCoeff() > 1e-12;
+    return inside;
+  }
+
+  // Where next() is one Gauss-Newton step: steps until they end, secant steps in one dimension, so
+  // that large residuals do not make them slow or alternating.
+  VectorXd iterated() {
+    VectorXd alpha = fit_.alpha, step, last_alpha, last_step;
+    for (int i = 0; i < 40; ++i) {
+      const VectorXd target = next();
+      step = target - alpha;
+      if (!(step.cwiseAbs().maxCoeff() > 0.01 * options_.tolerance)) break;
+      VectorXd trial = target;
+      if (i > 0 && alpha.size() == 1 && step[0] != last_step[0]) {
+        const double secant =
+            alpha[0] - step[0] * (alpha[0] - last_alpha[0]) / (step[0] - last_step[0]);
+        const double reach = 3 * std::fabs(step[0]);
+        if (std::fabs(secant - alpha[0]) <= reach) trial[0] = secant;
+        trial = R_.feasible(trial, options_.smallest_eigenvalue);
+      }
+      last_alpha = alpha;
+      last_step = step;
+      alpha = trial;
+      R_.set(alpha);
+      equations_.moments(R_, options_.rule, at_);
+    }
+    return alpha;
+  }
+
+  GeeStatus scoring_step(VectorXd& step) {
+    if (!equations_.sums(at_, R_, nullptr, sums_)) return GeeStatus::interrupted;
     if (!factorise()) return GeeStatus::singular;
+    if (options_.bias_reduce && !equations_.sums(at_, R_, &hat_, sums_))
+      return GeeStatus::interrupted;
     VectorXd score = sums_.score;
     if (options_.bias_reduce) score += fit_.phi * sums_.adjustment;
     step = cholesky_.solve(score);

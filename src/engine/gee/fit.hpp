@@ -23,7 +23,7 @@ enum class GeeStatus { ok, invalid_start, singular, no_valid_step, no_scale, int
 struct GeeFit {
   VectorXd beta, alpha;
   double phi = 1, criterion = kInf;
-  MomentSums sums;
+  VectorXd pairs;  // of rows, behind each correlation
   int iterations = 0, halvings = 0;
   bool converged = false, bounded = false, clamped = false;
   GeeStatus status = GeeStatus::ok;

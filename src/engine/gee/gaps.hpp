@@ -19,10 +19,9 @@ class Gaps {
       for (Index j = layout.first(i) + 1; j < layout.start[i + 1]; ++j)
         seen.push_back(gap_[j] = layout.time[j] - layout.time[j - 1]);
     whole_ = std::all_of(seen.begin(), seen.end(), [](double d) { return d == std::round(d); });
-    const bool has_one = std::find(seen.begin(), seen.end(), 1.0) != seen.end();
     regular_ = std::all_of(seen.begin(), seen.end(), [](double d) { return d == 1.0; });
     seen.erase(std::remove(seen.begin(), seen.end(), 0.0), seen.end());
-    if (!seen.empty() && !(whole_ && has_one)) {
+    if (!seen.empty() && !regular_) {
       std::nth_element(seen.begin(), seen.begin() + seen.size() / 2, seen.end());
       unit_ = seen[seen.size() / 2];
       for (double& d : gap_) d /= unit_;

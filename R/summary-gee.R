@@ -1,0 +1,125 @@
+# summary() of a marginal model.
+
+#' Summary of a marginal model
+#'
+#' @description
+#' ```
+#' fit <- gee(resp ~ age + smoke, ohio, id = id, family = binomial(), corstr = "exchangeable")
+#' summary(fit)
+#' summary(fit, vcov = "robust", df = Inf)      # what most other software prints
+#' ```
+#'
+#' @details
+#' The coefficients are **marginal**: they compare means of the population at two values of a
+#' covariate.
+#'
+#' Standard errors are robust: they do not rest on the working correlation. The default, `"KC"`, is
+#' corrected for the number of clusters (Kauermann and Carroll 2001) and comes with Satterthwaite
+#' degrees of freedom (McCaffrey and Bell 2006), which depend on the clusters and on the
+#' coefficient. Coefficients that rest on fewer than 10 degrees of freedom are listed; fewer than 4
+#' give a warning.
+#'
+#' Standard errors of the scale and of correlations are those of [association()].
+#'
+#' @param object A fit of [gee()].
+#' @param vcov Covariance matrix of the coefficients: a type of [vcov.margmix_gee()], or a matrix.
+#' @param df Degrees of freedom: `"default"`, `"satterthwaite"`, other rules, or numbers.
+#' @param level Confidence level of the limits in `coefficients`.
+#' @param x A summary.
+#' @param digits Significant digits to print.
+#' @param ... Not used.
+#' @return A list of class `summary.margmix_gee`: `coefficients` (data frame: `estimate`,
+#'   `std.error`, `df`, `statistic`, `p.value`, `conf.low`, `conf.high`), `vcov`, `correlation` and
+#'   `scale` (data frames: `estimate`, `std.error`), `words` (which covariance and degrees of
+#'   freedom), `remarks`, and `fit`.
+#' @section Conditions: errors `margmix_error_argument`, `margmix_error_vcov`,
+#'   `margmix_error_df`; warnings `margmix_warning_few_clusters`, `margmix_warning_leverage`.
+#' @references
+#' Kauermann, G. and Carroll, R. J. (2001). A note on the efficiency of sandwich covariance matrix
+#' estimation. *Journal of the American Statistical Association* **96**, 1387-1396.
+#'
+#' McCaffrey, D. F. and Bell, R. M. (2006). Improved hypothesis testing for coefficients in
+#' generalized estimating equations with small samples of clusters. *Statistics in Medicine*
+#' **25**, 4081-4098.
+#' @examples
+#' fit <- gee(outcome ~ treat + visit, respiratory, ~center:id, family = binomial(), corstr = "ex")
+#' summary(fit)
+#' @export
+summary.margmix_gee <- function(object, vcov = "KC", df = "default", level = 0.95, ...) {
+  check_dots(..., known = names(formals(summary.margmix_gee)))
+  inference <- coef_inference(object, vcov, df, level)
+  moments <- moment_table(object)
+  structure(list(
+    coefficients = inference$table, vcov = inference$vcov, type = inference$type, level = level,
+    words = inference$words, correlation = moments[-1L, ], scale = moments[1L, ],
+    remarks = c(fit_remarks(object), frechet_note(object), inference$notes), fit = object
+  ), class = "summary.margmix_gee")
+}
+
+#' @rdname summary.margmix_gee
+#' @export
+print.summary.margmix_gee <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  fit <- x$fit
+  cat(gee_heading(fit, digits, with_alpha = FALSE), sep = "\n")
+  cat("\n", size_words(fit), "\n\n", sep = "")
+  print_moments(x, digits)
+  cat(marginal_heading(), ":\n", sep = "")
+  print_coefficients(x$coefficients, digits)
+  cat(x$words, "\n", sep = "")
+  cat(gee_convergence_words(fit), "\n", sep = "")
+  print_remarks(x$remarks)
+  invisible(x)
+}
+
+#' @rdname summary.margmix_gee
+#' @export
+vcov.summary.margmix_gee <- function(object, ...) {
+  complete_vcov(object$vcov, object$fit$design$aliased)
+}
+
+#' @rdname summary.margmix_gee
+#' @export
+coef.summary.margmix_gee <- function(object, ...) as.matrix(object$coefficients)
+
+marginal_heading <- function() "Coefficients, averaged over the population (marginal)"
+
+# phi and the correlations with their standard errors, which those that were moved into their range
+# do not have.
+moment_table <- function(fit) {
+  se <- if (is.null(fit$schedule)) association_se(fit) else rep(NA_real_, 1L + length(fit$alpha))
+  if (fit$convergence$clamped) se[-1L] <- NA
+  estimate <- c(phi = fit$phi, fit$alpha)
+  data.frame(estimate = unname(estimate), std.error = se, row.names = make.unique(names(estimate)))
+}
+
+print_moments <- function(x, digits, most = 15L) {
+  table <- rbind(x$correlation, scale = x$scale)
+  rest <- max(0L, nrow(x$correlation) - most)
+  if (rest) table <- table[c(seq_len(most), nrow(table)), ]
+  cat("Working correlation (", x$fit$correlation$label, ") and scale:\n", sep = "")
+  shown <- cbind(Estimate = table$estimate, `Std. Error` = table$std.error)
+  rownames(shown) <- rownames(table)
+  print(shown, digits = digits, na.print = "")
+  if (rest) cat("(", rest, " more correlations)\n", sep = "")
+  if (!is.null(x$fit$scale)) cat("The scale was fixed.\n")
+  cat("\n")
+}
+
+gee_convergence_words <- function(fit) {
+  convergence <- fit$convergence
+  paste0(
+    if (convergence$converged) "Converged" else "NOT converged", ": last step ",
+    format(signif(convergence$criterion, 2L)), " standard errors (limit ",
+    format(fit$control$tolerance), "), ", count_of(convergence$iterations, "iteration"), "."
+  )
+}
+
+frechet_note <- function(fit) {
+  count <- fit$frechet
+  if (is.null(count) || count[["pairs"]] == 0) return(NULL)
+  c(frechet = paste0(
+    "The working correlation of ", count_of(count[["pairs"]], "pair"), " of rows in ",
+    count_of(count[["clusters"]], "cluster"), " is outside the range that\n",
+    "two 0/1 responses with their means can have (Frechet bounds); robust SEs allow for that."
+  ))
+}

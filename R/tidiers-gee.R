@@ -1,0 +1,100 @@
+# tidy(), glance() and augment() of marginal models, their intervals, and emmeans.
+
+#' Intervals and results as data frames, for marginal models
+#'
+#' @description
+#' ```
+#' confint(fit)
+#' tidy(fit, conf.int = TRUE, exponentiate = TRUE)
+#' glance(fit)
+#' ```
+#'
+#' @inheritParams summary.margmix_gee
+#' @param object,x A fit of [gee()].
+#' @param parm Names or numbers of coefficients; all by default.
+#' @param conf.int `TRUE` to add `conf.low` and `conf.high`.
+#' @param conf.level Confidence level.
+#' @param exponentiate `TRUE` to exponentiate the coefficients and their limits; standard errors
+#'   stay on the scale of the predictor.
+#' @param data A data frame with the rows of the fit to add columns to.
+#' @return `confint()`: a matrix with the lower and the upper limit in columns, whose attribute
+#'   `heading` says how they were computed. `tidy()`: a data frame with `term`, `estimate`,
+#'   `std.error`, `statistic`, `df`, `p.value` and the limits. `glance()`: one row with `nobs`,
+#'   `nclusters`, `min.size`, `max.size`, `correlation`, `phi`, `converged`. `augment()`: `data`
+#'   with `.fitted` (response scale), `.resid` (Pearson residuals) and `.cluster`.
+#' @examples
+#' fit <- gee(outcome ~ treat + visit, respiratory, ~center:id, family = binomial(), corstr = "ex")
+#' confint(fit)
+#' tidy(fit)
+#' @name gee-tidiers
+NULL
+
+#' @rdname gee-tidiers
+#' @export
+confint.margmix_gee <- function(object, parm, level = 0.95, vcov = "KC", df = "default", ...) {
+  check_dots(..., known = names(formals(confint.margmix_gee)))
+  coefficients <- names(object$coefficients)
+  rows <- if (missing(parm)) coefficients else chosen_rows(parm, coefficients, coefficients)
+  inference <- coef_inference(object, vcov, df, level, rows)
+  limits <- as.matrix(inference$table[c("conf.low", "conf.high")])
+  dimnames(limits) <- list(rows, limit_names(level))
+  structure(limits,
+    heading = paste(format_level(level), "Wald intervals.", inference$words),
+    class = c("margmix_confint", "matrix", "array")
+  )
+}
+
+#' @rdname gee-tidiers
+#' @export
+tidy.margmix_gee <- function(x, conf.int = FALSE, conf.level = 0.95, exponentiate = FALSE,
+                             vcov = "KC", df = "default", ...) {
+  check_dots(..., known = names(formals(tidy.margmix_gee)))
+  table <- coef_inference(x, vcov, df, conf.level)$table
+  if (exponentiate) {
+    columns <- c("estimate", "conf.low", "conf.high")
+    table[columns] <- exp(table[columns])
+  }
+  columns <- c("estimate", "std.error", "statistic", "df", "p.value")
+  if (conf.int) columns <- c(columns, "conf.low", "conf.high")
+  data.frame(term = rownames(table), table[columns], row.names = NULL)
+}
+
+#' @rdname gee-tidiers
+#' @export
+glance.margmix_gee <- function(x, ...) {
+  sizes <- diff(x$design$start)
+  data.frame(
+    nobs = stats::nobs(x), nclusters = length(sizes), min.size = min(sizes), max.size = max(sizes),
+    correlation = x$correlation$label, phi = x$phi, converged = isTRUE(x$convergence$converged)
+  )
+}
+
+#' @rdname gee-tidiers
+#' @export
+augment.margmix_gee <- function(x, data = stats::model.frame(x), ...) {
+  check_dots(..., known = names(formals(augment.margmix_gee)))
+  n <- nrow(x$design$X)
+  omitted <- x$na.action
+  columns <- data.frame(
+    .fitted = unname(stats::fitted(x)), .resid = unname(stats::residuals(x, "pearson"))
+  )
+  if (nrow(columns) != n) columns <- columns[-omitted, ]
+  columns$.cluster <- component(x, "cluster")
+  if (nrow(data) == n + length(omitted) && length(omitted)) data <- data[-omitted, , drop = FALSE]
+  if (nrow(data) != n) {
+    abort("argument", "`data` must have the rows of the fit.",
+      given = paste(nrow(data), "rows; the fit has", n)
+    )
+  }
+  cbind(as.data.frame(data), columns)
+}
+
+#' @rdname glmm-emmeans
+#' @exportS3Method emmeans::recover_data
+recover_data.margmix_gee <- function(object, ...) recover_data.margmix_glmm(object, ...)
+
+#' @rdname glmm-emmeans
+#' @exportS3Method emmeans::emm_basis
+emm_basis.margmix_gee <- function(object, trms, xlev, grid, vcov. = "KC", ...) {
+  emm_basis.margmix_glmm(object, trms, xlev, grid, vcov., ...)
+}

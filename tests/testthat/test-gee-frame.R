@@ -1,0 +1,135 @@
+# What the front end of gee() must get right, whatever the order and type of the rows.
+
+trial <- function() {
+  set.seed(5)
+  d <- do.call(rbind, lapply(1:40, function(i) {
+    t <- sort(sample(0:5, sample(2:6, 1)))
+    data.frame(id = i * 7L, t = t, arm = i %% 2, x = rnorm(length(t)))
+  }))
+  d$y <- rbinom(nrow(d), 1, plogis(0.4 * d$x + rnorm(40)[d$id / 7]))
+  d
+}
+
+results <- function(d, corstr, ...) {
+  fit <- gee(y ~ x + arm, d, id, waves = t, family = binomial(), corstr = corstr, ...)
+  c(coef(fit), fit$alpha, phi = fit$phi, diag(vcov(fit)))
+}
+
+test_that("order of rows, type of ids and class of the data do not matter", {
+  d <- trial()
+  for (corstr in c("exchangeable", "ar1", "unstructured")) {
+    reference <- suppressWarnings(results(d, corstr))
+    expect_same <- function(data) {
+      expect_equal(suppressWarnings(results(data, corstr)), reference, tolerance = 1e-7)
+    }
+    set.seed(6)
+    expect_same(d[sample(nrow(d)), ])
+    expect_same(transform(d, id = as.character(id)))
+    expect_same(transform(d, id = factor(id, levels = rev(unique(id)))))
+    expect_same(transform(d, id = id + 0.5))
+    expect_same(transform(d, id = match(id, sample(unique(id)))))
+    if (requireNamespace("tibble", quietly = TRUE)) expect_same(tibble::as_tibble(d))
+    if (requireNamespace("data.table", quietly = TRUE)) expect_same(data.table::as.data.table(d))
+  }
+})
+
+test_that("rows far apart with one id are one cluster, and text ids are not one cluster", {
+  d <- trial()
+  shuffled <- d[order(d$t), ]
+  fit <- gee(y ~ x, shuffled, id, family = binomial())
+  expect_identical(length(fit$design$levels), 40L)
+  fit <- gee(y ~ x, transform(d, id = paste0("patient ", id)), id, family = binomial())
+  expect_identical(length(fit$design$levels), 40L)
+  expect_identical(names(fitted(fit)), row.names(d))
+})
+
+test_that("waves are times, also as a factor or text, not codes of levels", {
+  d <- transform(trial(), t = c(0, 3, 7, 20, 21, 50)[t + 1])
+  d$y <- as.numeric(rnorm(nrow(d)) + 2 * rnorm(40)[d$id / 7] > 0)
+  reference <- results(d, "ar1")
+  expect_equal(results(transform(d, t = factor(t)), "ar1"), reference, tolerance = 1e-9)
+  expect_equal(results(transform(d, t = as.character(t)), "ar1"), reference, tolerance = 1e-9)
+  expect_equal(
+    results(transform(d, t = as.Date("2024-01-01") + t), "ar1"), reference, tolerance = 1e-9
+  )
+  expect_gt(reference[["rho"]], 0.9)
+  weeks <- results(transform(d, t = t / 7), "ar1")
+  expect_equal(weeks[["rho"]], reference[["rho"]]^7, tolerance = 1e-6)
+  expect_equal(weeks[1:3], reference[1:3], tolerance = 1e-6)
+})
+
+test_that("missing values anywhere drop the row and are reported", {
+  d <- trial()
+  d$w <- 1
+  reference <- gee(y ~ x + arm, d[-c(3, 9, 20, 31), ], id, t,
+    family = binomial(), corstr = "ar1", weights = w
+  )
+  d$x[3] <- NA
+  d$id[9] <- NA
+  d$t[20] <- NA
+  d$w[31] <- NA
+  fit <- gee(y ~ x + arm, d, id, t,
+    family = binomial(), corstr = "ar1", weights = w, na.action = na.exclude
+  )
+  expect_equal(coef(fit), coef(reference), tolerance = 1e-12)
+  expect_identical(which(is.na(fitted(fit))), setNames(c(3L, 9L, 20L, 31L), c(3, 9, 20, 31)))
+  expect_output(print(fit), "4 rows dropped by na.action")
+  zero <- transform(trial(), w = replace(rep(1, nrow(d)), c(3, 9, 20, 31), 0))
+  fit <- gee(y ~ x + arm, zero, id, t, family = binomial(), corstr = "ar1", weights = w)
+  expect_equal(coef(fit), coef(reference), tolerance = 1e-12)
+})
+
+test_that("id and waves may be names, formulas or vectors", {
+  d <- trial()
+  same <- function(fit) expect_equal(coef(fit), coef(reference), tolerance = 1e-12)
+  reference <- gee(y ~ x, d, id, t, family = binomial(), corstr = "ar1")
+  same(gee(y ~ x, d, ~id, ~t, family = binomial(), corstr = "ar1"))
+  same(gee(y ~ x, d, d$id, d$t, family = binomial(), corstr = "ar1"))
+  same(do.call(gee, list(y ~ x, d, d$id, d$t, family = binomial(), corstr = "ar1")))
+  by <- ~id
+  same(gee(y ~ x, d, by, t, family = binomial(), corstr = "ar1"))
+  d$half <- d$id %/% 100
+  same(gee(y ~ x, d, ~half:id, t, family = binomial(), corstr = "ar1"))
+  inside <- function(data) gee(y ~ x, data, id, t, family = binomial(), corstr = "ar1")
+  same(inside(d))
+})
+
+test_that("a dot leaves out the variables that describe rows", {
+  d <- trial()[c("y", "x", "id", "t")]
+  expect_named(coef(gee(y ~ ., d, id, t, family = binomial())), c("(Intercept)", "x"))
+})
+
+test_that("bad input is refused", {
+  d <- trial()
+  expect_snapshot(error = TRUE, gee(y ~ x, d, family = binomial()))
+  expect_snapshot(error = TRUE, gee(y ~ x + (1 | id), d, id, family = binomial()))
+  twice <- rbind(d, d[5, ])
+  expect_snapshot(error = TRUE, gee(y ~ x, twice, id, t, family = binomial()))
+  expect_snapshot(error = TRUE, gee(y ~ x, d, id, letters[t + 1], family = binomial(), corstr = "ar1"))
+  expect_snapshot(error = TRUE, gee(y ~ x, d, id, t + x, family = binomial(), corstr = "toeplitz"))
+  expect_snapshot(error = TRUE, gee(y ~ x, d, id, family = binomial(), corstr = "banana"))
+  expect_snapshot(error = TRUE, gee(y ~ x, d, id, family = binomial(), corstr = diag(3)))
+  expect_snapshot(error = TRUE, gee(y ~ x, d, id, t, family = binomial(), corstr = cor_fixed(diag(3))))
+  expect_snapshot(error = TRUE, gee(y ~ x, d, id, family = binomial(), corstr = "nested"))
+  wards <- transform(d, ward = t)
+  expect_snapshot(error = TRUE, gee(y ~ x, wards, id, inner = ward, corstr = "nested"))
+  expect_snapshot(error = TRUE, gee(y ~ x, d, id, family = binomial(), scale = -1))
+  expect_snapshot(error = TRUE, gee(y ~ x, d, id, family = binomial(), start = 1))
+  expect_snapshot(error = TRUE, gee(x ~ 1, transform(d, x = 1), id))
+  expect_snapshot(error = TRUE, gee(y ~ x, transform(d, id = 1), id, family = binomial()))
+  expect_snapshot(error = TRUE, gee(y ~ x, d, id, family = binomial(), waevs = t))
+  expect_snapshot(error = TRUE, cor_mdependent(0))
+  expect_snapshot(error = TRUE, cor_fixed(matrix(1, 2, 2)))
+  expect_snapshot(error = TRUE, gee_control(alpha_bound = NA))
+})
+
+test_that("spellings of other packages are understood", {
+  type <- function(name) as_correlation(name)$type
+  expect_identical(type("ex"), "exchangeable")
+  expect_identical(type("exch"), "exchangeable")
+  expect_identical(type("AR-M"), "ar1")
+  expect_identical(type("stat_M_dep"), "mdependent")
+  expect_identical(type("non_stat_M_dep"), "unstructured")
+  expect_identical(type(cor_toeplitz), "toeplitz")
+  expect_output(print(cor_mdependent(2)), "2-dependent")
+})

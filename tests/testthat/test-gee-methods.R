@@ -1,0 +1,77 @@
+respiratory_fit <- function(...) {
+  gee(outcome ~ treat + age + visit, respiratory, ~center:id, visit, family = binomial(), ...)
+}
+
+test_that("print and summary say what was fitted and how", {
+  fit <- respiratory_fit(corstr = "exchangeable")
+  expect_snapshot(print(fit))
+  expect_snapshot(print(summary(fit)))
+  fit <- respiratory_fit(corstr = "unstructured", scale = 1, bias_reduce = TRUE)
+  expect_snapshot(print(summary(fit, vcov = "robust", df = Inf)))
+  expect_equal(vcov(summary(fit)), vcov(fit))
+})
+
+test_that("ratios are marginal", {
+  fit <- respiratory_fit(corstr = "exchangeable")
+  expect_snapshot(odds_ratios(fit))
+  expect_snapshot(error = TRUE, rate_ratios(fit))
+  expect_equal(odds_ratios(fit)["treatA", "estimate"], exp(coef(fit)[["treatA"]]))
+  counts <- gee(seizures ~ treatment + period, epilepsy, subject, period, family = poisson())
+  expect_match(attr(rate_ratios(counts), "heading")[1], "^Marginal rate ratios")
+})
+
+test_that("there is no likelihood", {
+  fit <- respiratory_fit()
+  expect_snapshot(error = TRUE, logLik(fit))
+  expect_error(AIC(fit), class = "margmix_error_no_likelihood")
+})
+
+test_that("predictions have the delta method's standard errors", {
+  fit <- respiratory_fit(corstr = "exchangeable")
+  new <- data.frame(treat = c("P", "A", NA), age = c(20, 50, 30), visit = 2)
+  link <- predict(fit, new, se.fit = TRUE)
+  X <- cbind(1, c(0, 1), c(20, 50), 2)
+  expect_equal(unname(link$fit), c(drop(X %*% coef(fit)), NA))
+  expect_equal(unname(link$se.fit[1:2]), sqrt(diag(X %*% vcov(fit) %*% t(X))))
+  mean <- predict(fit, new, type = "response", se.fit = TRUE, vcov = "robust")
+  mu <- plogis(link$fit)
+  robust <- sqrt(diag(X %*% vcov(fit, type = "robust") %*% t(X)))
+  expect_equal(unname(mean$se.fit[1:2]), unname((mu * (1 - mu))[1:2] * robust))
+  expect_equal(fitted(fit), predict(fit, type = "response"))
+})
+
+test_that("residuals are those of glm() where the fit is", {
+  fit <- respiratory_fit()
+  reference <- glm(outcome ~ treat + age + visit, binomial(), respiratory)
+  for (type in c("pearson", "response", "working", "deviance")) {
+    expect_equal(residuals(fit, type), residuals(reference, type), tolerance = 1e-6)
+  }
+})
+
+test_that("the other methods work", {
+  fit <- respiratory_fit(corstr = "exchangeable")
+  expect_identical(nobs(fit), 444L)
+  expect_named(coef(update(fit, . ~ . - age)), c("(Intercept)", "treatA", "visit"))
+  expect_identical(formula(fit), outcome ~ treat + age + visit, ignore_attr = TRUE)
+  expect_identical(dim(model.matrix(fit)), c(444L, 4L))
+  expect_identical(nrow(model.frame(fit)), 444L)
+  expect_identical(family(fit)$link, "logit")
+  expect_equal(sigma(fit)^2, component(fit, "phi"))
+  expect_identical(dim(component(fit, "scores")), c(111L, 4L))
+  table <- tidy(fit, conf.int = TRUE)
+  limits <- confint(fit)
+  expect_equal(table$conf.low, unname(limits[, 1]))
+  expect_identical(glance(fit)$nclusters, 111L)
+  expect_identical(nrow(augment(fit)), 444L)
+  skip_if_not_installed("emmeans")
+  means <- summary(emmeans::emmeans(fit, ~treat, at = list(age = 30, visit = 1)))
+  expect_equal(means$emmean[1], sum(coef(fit) * c(1, 0, 30, 1)))
+})
+
+test_that("aliased columns are reported", {
+  expect_warning(
+    fit <- gee(resp ~ age + smoke + I(2 * age), ohio, id, family = binomial()),
+    class = "margmix_warning_rank"
+  )
+  expect_identical(is.na(coef(fit)), c(FALSE, FALSE, FALSE, TRUE), ignore_attr = TRUE)
+})

@@ -1,0 +1,137 @@
+# gee() against the frozen numbers of tests/reference (see the README there).
+
+gee_path <- function(...) test_path("..", "reference", ...)
+skip_if_not(file.exists(gee_path("models-gee.R")), "reference tables")
+
+published <- read.csv(gee_path("gee-published.csv"), stringsAsFactors = FALSE)
+
+quantities <- function(fit) {
+  prefixed <- function(x, prefix) setNames(x, paste0(prefix, ":", names(x)))
+  pieces <- cluster_pieces(fit)
+  bread <- solve(apply(pieces$information, 1:2, sum))
+  robust <- bread %*% crossprod(pieces$scores) %*% bread
+  c(
+    prefixed(fit$beta, "coef"), prefixed(setNames(sqrt(diag(robust)), names(fit$beta)), "se"),
+    prefixed(setNames(sqrt(diag(bread)), names(fit$beta)), "model-se"),
+    prefixed(fit$alpha, "alpha"), phi = fit$phi
+  )
+}
+
+expect_published <- function(fit, model) {
+  table <- published[published$model == model, ]
+  error <- abs(quantities(fit)[table$quantity] - table$value)
+  off <- is.na(error) | error > table$tolerance * (1 + 1e-9)
+  expect_identical(table$quantity[off], character())
+}
+
+test_that("respiratory: unstructured, as SAS prints it", {
+  formula <- outcome ~ treat + center + sex + age + baseline
+  for (method in c("sas", "default")) {
+    fit <- gee(formula, respiratory, patient, visit,
+      family = binomial(), corstr = "unstructured", control = gee_control(method)
+    )
+    expect_published(fit, "respiratory")
+  }
+  fit <- gee(formula, respiratory, ~center:id, visit,
+    family = binomial(), corstr = "unstructured"
+  )
+  expect_published(fit, "respiratory")
+})
+
+test_that("six cities: SAS models P(wheeze = 0)", {
+  d <- read.csv(gee_path("sixcities16.csv"))
+  d$city <- factor(d$city, c("portage", "kingston"))
+  fit <- gee(1 - wheeze ~ city + age + smoke, d, id, family = binomial(), corstr = "exchangeable",
+    control = gee_control("sas")
+  )
+  expect_published(fit, "sixcities")
+})
+
+test_that("seizures: Diggle, Liang and Zeger without patient 207", {
+  base <- unique(epilepsy[c("subject", "treatment", "base")])
+  long <- rbind(
+    data.frame(base[1:2], seizures = base$base, weeks = 8, later = 0),
+    data.frame(epilepsy[c("subject", "treatment", "seizures")], weeks = 2, later = 1)
+  )
+  long <- long[long$subject != long$subject[long$seizures == 151], ]
+  fit <- gee(seizures ~ later * treatment + offset(log(weeks)), long, subject,
+    family = poisson(), corstr = "exchangeable", control = gee_control("sas")
+  )
+  expect_published(fit, "seizure")
+})
+
+test_that("singletons: Stata's divisor N - p is that of the default", {
+  fit <- gee(y ~ x, read.csv(gee_path("singletons.csv")), id, corstr = "exchangeable")
+  expect_published(fit, "stata")
+})
+
+test_that("ohio: geepack's fixed scale is the Pearson scale of its start", {
+  start <- glm(resp ~ age * smoke, binomial(), ohio)
+  fit <- gee(resp ~ age * smoke, ohio, id, family = binomial(), corstr = "exchangeable",
+    scale = mean(residuals(start, "pearson")^2), control = gee_control("geepack")
+  )
+  expect_published(fit, "ohio")
+})
+
+test_that("ohio: lag-1 and all-lag estimates of AR(1) differ by method", {
+  rho <- function(method, scale = NULL) {
+    gee(resp ~ age * smoke, ohio, id, age,
+      family = binomial(), corstr = "ar1", scale = scale, control = gee_control(method)
+    )$alpha[["rho"]]
+  }
+  expect_equal(rho("sas"), 0.3997, tolerance = 5e-4)
+  start <- glm(resp ~ age * smoke, binomial(), ohio)
+  scale <- mean(residuals(start, "pearson")^2)
+  expect_equal(rho("geepack", scale), 0.5014, tolerance = 5e-4)
+})
+
+# Pairs (1, 2), (1, 3), ..., (2, 3), ...: numbered by their first visit.
+order_of_geepack <- function(fit) {
+  if (length(fit$alpha) == 1L) return("1")
+  W <- length(fit$design$wave_levels)
+  pairs <- which(upper.tri(diag(W)), arr.ind = TRUE)
+  number <- integer(nrow(pairs))
+  number[order(pairs[, 1L], pairs[, 2L])] <- seq_len(nrow(pairs))
+  as.character(number)
+}
+
+test_that("geepack's estimates, robust SE, scale and correlations", {
+  env <- new.env()
+  sys.source(gee_path("models-gee.R"), env)
+  models <- env$marginal_models(ohio, respiratory, read.csv(gee_path("dietox.csv")))
+  peers <- read.csv(gee_path("gee-peers.csv"), stringsAsFactors = FALSE)
+  for (name in names(models)) {
+    for (corstr in env$marginal_correlations) {
+      model <- models[[name]]
+      if (name == "dietox" && corstr == "unstructured") next
+      fit <- eval(bquote(gee(.(model$formula), model$data,
+        id = .(as.name(model$id)), waves = .(as.name(model$visit)), family = model$family,
+        corstr = corstr, control = gee_control("geepack", tolerance = 1e-11)
+      )))
+      names(fit$alpha) <- order_of_geepack(fit)
+      found <- quantities(fit)
+      table <- peers[peers$model == name & peers$corstr == corstr, ]
+      expect_equal(found[table$quantity], setNames(table$value, table$quantity), tolerance = 1e-6)
+    }
+  }
+})
+
+# The variance of the weights grows fivefold with time, so that products of residuals divided by one
+# scale are no correlations: geepack's reach 1.5, and its matrix has negative eigenvalues.
+test_that("dietox: what is not a correlation matrix is not used as one", {
+  peers <- read.csv(gee_path("gee-peers.csv"), stringsAsFactors = FALSE)
+  rows <- peers$model == "dietox" & peers$corstr == "unstructured" & grepl("^alpha", peers$quantity)
+  R <- diag(12)
+  R[lower.tri(R)] <- peers$value[rows]
+  R <- R + t(R) - diag(12)
+  expect_gt(max(R), 1.5)
+  expect_lt(min(eigen(R)$values), -0.5)
+  dietox <- read.csv(gee_path("dietox.csv"))
+  expect_warning(
+    fit <- gee(Weight ~ Time + I(Time^2) + Cu, dietox, Pig, Time,
+      corstr = "unstructured", control = gee_control("geepack")
+    ),
+    class = "margmix_warning_correlation"
+  )
+  expect_true(fit$convergence$converged)
+})
