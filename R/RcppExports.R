@@ -37,6 +37,10 @@ gee_correlation_ <- function(design, correlation, alpha, cluster) {
     .Call(`_margmix_gee_correlation_`, design, correlation, alpha, cluster)
 }
 
+gee_frechet_ <- function(design, family, correlation, beta, alpha) {
+    .Call(`_margmix_gee_frechet_`, design, family, correlation, beta, alpha)
+}
+
 glmm_objective_ <- function(design, family, psi, K, modes, ask, threads) {
     .Call(`_margmix_glmm_objective_`, design, family, psi, K, modes, ask, threads)
 }

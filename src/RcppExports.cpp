@@ -150,6 +150,21 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// gee_frechet_
+Rcpp::NumericVector gee_frechet_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::List& correlation, const Rcpp::NumericVector& beta, const Rcpp::NumericVector& alpha);
+RcppExport SEXP _margmix_gee_frechet_(SEXP designSEXP, SEXP familySEXP, SEXP correlationSEXP, SEXP betaSEXP, SEXP alphaSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type beta(betaSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type alpha(alphaSEXP);
+    rcpp_result_gen = Rcpp::wrap(gee_frechet_(design, family, correlation, beta, alpha));
+    return rcpp_result_gen;
+END_RCPP
+}
 // glmm_objective_
 Rcpp::List glmm_objective_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int K, const Rcpp::NumericMatrix& modes, const Rcpp::List& ask, int threads);
 RcppExport SEXP _margmix_glmm_objective_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP askSEXP, SEXP threadsSEXP) {
@@ -580,6 +595,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_gee_fit_", (DL_FUNC) &_margmix_gee_fit_, 5},
     {"_margmix_gee_pieces_", (DL_FUNC) &_margmix_gee_pieces_, 7},
     {"_margmix_gee_correlation_", (DL_FUNC) &_margmix_gee_correlation_, 4},
+    {"_margmix_gee_frechet_", (DL_FUNC) &_margmix_gee_frechet_, 5},
     {"_margmix_glmm_objective_", (DL_FUNC) &_margmix_glmm_objective_, 7},
     {"_margmix_glm_start_", (DL_FUNC) &_margmix_glm_start_, 3},
     {"_margmix_lmm_objective_", (DL_FUNC) &_margmix_lmm_objective_, 6},
