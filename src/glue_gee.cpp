@@ -3,6 +3,7 @@
 
 #include "gee/fit.hpp"
 #include "gee/frechet.hpp"
+#include "gee/moments.hpp"
 #include "gee/registry.hpp"
 
 using namespace margmix;
@@ -155,4 +156,25 @@ Rcpp::NumericVector gee_frechet_(const Rcpp::List& design, const Rcpp::List& fam
   return Rcpp::NumericVector::create(Rcpp::_["pairs"] = count.pairs,
                                      Rcpp::_["clusters"] = count.clusters,
                                      Rcpp::_["skipped"] = count.skipped);
+}
+
+// [[Rcpp::export]]
+Rcpp::NumericMatrix gee_moment_covariance_(const Rcpp::List& design, const Rcpp::List& family,
+                                           const Rcpp::List& correlation,
+                                           const Rcpp::NumericVector& beta,
+                                           const Rcpp::NumericVector& alpha, double phi,
+                                           const Rcpp::List& options) {
+  const MarginalData data = marginal_data(design);
+  const auto f = glue::family(family);
+  const MarginalFamily marginal{*f, variance_of(Rcpp::as<std::string>(family["family"]))};
+  const auto R = make_correlation(correlation_spec(correlation), data.layout);
+  R->set(as_vector(alpha));
+  const RunContext context = glue::context(options["threads"]);
+  const Equations equations(data, marginal, context);
+  MatrixXd covariance;
+  const bool fixed_phi = !std::isnan(Rcpp::as<double>(options["fixed_phi"]));
+  if (!moment_covariance(equations, *R, as_vector(beta), as_vector(alpha), phi, fixed_phi,
+                         moment_rule(options), covariance))
+    throw Rcpp::internal::InterruptedException();
+  return glue::matrix(covariance);
 }

@@ -85,6 +85,21 @@ test_that("the adjusted equations are the score plus the gradient of log|B| / 2"
   }
 })
 
+test_that("standard errors of phi and alpha are near those of the jackknife of clusters", {
+  set.seed(14)
+  d <- data.frame(id = rep(1:150, each = 4), t = rep(1:4, 150), x = rnorm(600))
+  d$y <- rpois(600, exp(0.3 * d$x + rnorm(150, sd = 0.5)[d$id]))
+  for (corstr in c("exchangeable", "ar1")) {
+    fit <- gee(y ~ x, d, id, t, family = poisson(), corstr = corstr)
+    parts <- vapply(1:150, function(i) {
+      one <- gee(y ~ x, d[d$id != i, ], id, t, family = poisson(), corstr = corstr)
+      c(one$phi, one$alpha)
+    }, numeric(2))
+    jackknife <- sqrt(149 / 150 * rowSums((parts - rowMeans(parts))^2))
+    expect_equal(sqrt(diag(engine_moment_covariance(fit))), unname(jackknife), tolerance = 0.06)
+  }
+})
+
 test_that("weights divide the variance, as in SAS", {
   set.seed(15)
   d <- data.frame(id = rep(1:30, each = 3), x = rnorm(90), w = rep(c(1, 2, 4), 30))

@@ -1,0 +1,85 @@
+#include "gee/moments.hpp"
+
+namespace margmix {
+
+namespace {
+
+// Derivatives of the sums of squares (row 0) and of `num` in beta, (1 + sums) x p, by central
+// differences of a thousandth of a standard error.
+bool sums_derivative(const Equations& equations, const Correlation& R, const VectorXd& beta,
+                     const MatrixXd& bread, const MomentRule& rule, MatrixXd& out) {
+  const Index p = beta.size();
+  out.setZero(1 + R.sums(), p);
+  Residuals at;
+  for (Index c = 0; c < p; ++c) {
+    const double h = 1e-3 * std::sqrt(bread(c, c));
+    for (const double sign : {1.0, -1.0}) {
+      VectorXd moved = beta;
+      moved[c] += sign * h;
+      if (!equations.residuals(moved, R, rule, false, at)) return false;
+      if (!at.valid) {
+        out.setConstant(kNaN);
+        return true;
+      }
+      out(0, c) += sign * at.sums.squares / (2 * h);
+      out.col(c).tail(R.sums()) += sign * at.sums.num / (2 * h);
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+bool moment_covariance(const Equations& equations, const Correlation& R, const VectorXd& beta,
+                       const VectorXd& alpha, double phi, bool fixed_phi, const MomentRule& rule,
+                       MatrixXd& covariance) {
+  const Index p = beta.size(), q = alpha.size();
+  const Layout& layout = equations.data().layout;
+  Residuals at;
+  MatrixXd scores, information, slopes;
+  if (!equations.residuals(beta, R, rule, false, at)) return false;
+  if (!equations.pieces(at, R, phi, scores, information)) return false;
+  const VectorXd total = information.rowwise().sum();
+  const Eigen::LLT<MatrixXd> cholesky(MatrixMap(total.data(), p, p));
+  const MatrixXd bread = cholesky.solve(MatrixXd::Identity(p, p));
+  if (!sums_derivative(equations, R, beta, bread, rule, slopes)) return false;
+  const MatrixXd moved = slopes * (bread * scores);  // (1 + sums) x clusters
+
+  const MomentSums& sums = at.sums;
+  const double rows = sums.rows > rule.lost ? sums.rows - rule.lost : sums.rows;
+  const VectorXd scale = R.report_derivative(alpha);
+  // The influence of a cluster on alpha is the derivative of the estimate in the direction of its
+  // share of the sums.
+  const auto alpha_at = [&](double t, const MomentSums& own, double d_phi) {
+    MomentSums shifted = sums;
+    shifted.num += t * own.num;
+    shifted.off += t * own.off;
+    shifted.den += t * own.den;
+    return R.estimate(shifted, phi + t * d_phi, rule);
+  };
+  covariance.setZero(1 + q, 1 + q);
+  constexpr double t = 1e-4;
+  for (Index i = 0; i < layout.clusters(); ++i) {
+    const double w = equations.data().weight_of(i);
+    const double* e = at.e.data() + layout.first(i);
+    const Index n = layout.size(i);
+    MomentSums own(R.sums());
+    R.add_moments(i, e, rule, own);
+    own.num = w * own.num + moved.col(i).tail(R.sums());
+    own.off *= w;
+    own.den *= w;
+    VectorXd influence = VectorXd::Zero(1 + q);
+    if (!fixed_phi)
+      influence[0] = (w * (VectorMap(e, n).squaredNorm() - sums.squares / sums.rows * double(n)) +
+                      moved(0, i)) /
+                     rows;
+    if (q > 0)
+      influence.tail(q) =
+          scale.cwiseProduct(alpha_at(t, own, influence[0]) - alpha_at(-t, own, influence[0])) /
+          (2 * t);
+    covariance += influence * influence.transpose();
+  }
+  return true;
+}
+
+}  // namespace margmix
