@@ -20,15 +20,20 @@ engine_gee_start <- function(design, family, level, control) {
 #'   `bounded`, `clamped`, `status`.
 #' @noRd
 engine_gee_fit <- function(design, family, correlation, beta, scale, bias_reduce, control) {
+  options <- gee_options(design, scale, bias_reduce, control)
+  gee_fit_(design, engine_family(family, design), correlation, as.double(beta), options)
+}
+
+# Settings as the engine takes them.
+gee_options <- function(design, scale, bias_reduce, control) {
   method <- control$alpha_method
-  options <- list(
+  list(
     lost = if (method %in% c("default", "sas")) as.double(ncol(design$X)) else 0,
     all_lags = method == "geepack",
     fixed_phi = if (is.null(scale)) NaN else as.double(scale), bound = control$alpha_bound,
     bias_reduce = bias_reduce, tolerance = control$tolerance,
     max_iterations = control$max_iterations, threads = control$threads
   )
-  gee_fit_(design, engine_family(family, design), correlation, as.double(beta), options)
 }
 
 #' Per-cluster scores and information at the fit, phi included
@@ -59,4 +64,15 @@ engine_gee_correlation <- function(design, correlation, alpha, cluster = 1L) {
 #' @noRd
 engine_frechet <- function(design, family, correlation, beta, alpha_engine) {
   gee_frechet_(design, engine_family(family, design), correlation, beta, alpha_engine)
+}
+
+#' Covariance of phi and alpha
+#' @return (1 + q) x (1 + q).
+#' @noRd
+engine_moment_covariance <- function(fit) {
+  options <- gee_options(fit$design, fit$scale, fit$bias_reduce, fit$control)
+  gee_moment_covariance_(
+    fit$design, engine_family(fit$family, fit$design), fit$correlation, fit$beta,
+    as.double(fit$alpha_engine), fit$phi, options
+  )
 }

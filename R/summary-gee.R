@@ -19,7 +19,8 @@
 #' coefficient. Coefficients that rest on fewer than 10 degrees of freedom are listed; fewer than 4
 #' give a warning.
 #'
-#' Standard errors of the scale and of correlations are those of [association()].
+#' Standard errors of the scale and of correlations are those of the sandwich of all estimating
+#' equations together (as in Yan and Fine 2004); a correlation at its bound has none.
 #'
 #' @param object A fit of [gee()].
 #' @param vcov Covariance matrix of the coefficients: a type of [vcov.margmix_gee()], or a matrix.
@@ -41,6 +42,9 @@
 #' McCaffrey, D. F. and Bell, R. M. (2006). Improved hypothesis testing for coefficients in
 #' generalized estimating equations with small samples of clusters. *Statistics in Medicine*
 #' **25**, 4081-4098.
+#'
+#' Yan, J. and Fine, J. (2004). Estimating equations for association structures. *Statistics in
+#' Medicine* **23**, 859-874.
 #' @examples
 #' fit <- gee(outcome ~ treat + visit, respiratory, ~center:id, family = binomial(), corstr = "ex")
 #' summary(fit)
@@ -86,8 +90,10 @@ marginal_heading <- function() "Coefficients, averaged over the population (marg
 # phi and the correlations with their standard errors, which those that were moved into their range
 # do not have.
 moment_table <- function(fit) {
-  se <- if (is.null(fit$schedule)) association_se(fit) else rep(NA_real_, 1L + length(fit$alpha))
-  if (fit$convergence$clamped) se[-1L] <- NA
+  se <- rep(NA_real_, 1L + length(fit$alpha))
+  if (is.null(fit$schedule)) se <- sqrt(pmax(0, diag(engine_moment_covariance(fit))))
+  se[-1L][fit$convergence$clamped | names(fit$alpha) %in% fit$boundary] <- NA
+  if (!is.null(fit$scale)) se[1L] <- NA
   estimate <- c(phi = fit$phi, fit$alpha)
   data.frame(estimate = unname(estimate), std.error = se, row.names = make.unique(names(estimate)))
 }
