@@ -3,11 +3,13 @@ respiratory_fit <- function(...) {
 }
 
 test_that("print and summary say what was fitted and how", {
+  # rounding decides how small the last step is
+  small <- function(x) sub("last step [^ ]*", "last step <small>", x)
   fit <- respiratory_fit(corstr = "exchangeable")
   expect_snapshot(print(fit))
-  expect_snapshot(print(summary(fit)))
+  expect_snapshot(print(summary(fit)), transform = small)
   fit <- respiratory_fit(corstr = "unstructured", scale = 1, bias_reduce = TRUE)
-  expect_snapshot(print(summary(fit, vcov = "robust", df = Inf)))
+  expect_snapshot(print(summary(fit, vcov = "robust", df = Inf)), transform = small)
   expect_equal(vcov(summary(fit)), vcov(fit))
 })
 
