@@ -4,10 +4,12 @@
 #'
 #' @param level Linear predictor of the constant model the search starts at.
 #' @return A list: `beta`, `decrement` (squared, of the last step), `converged`, `info_pd`,
-#'   `iterations`.
+#'   `iterations`, `max_abs_eta`.
 #' @noRd
 engine_gee_start <- function(design, family, level, control) {
-  gee_start_(design, engine_family(family, design), level, control$threads)
+  start <- gee_start_(design, engine_family(family, design), level, control$threads)
+  start$max_abs_eta <- max(abs(drop(design$X %*% start$beta) + design$offset))
+  start
 }
 
 #' Solve the estimating equations
