@@ -28,8 +28,8 @@
 #' Terms of one fit are tested with all others in the model (not sequentially).
 #'
 #' @param object A fit of [gee()].
-#' @param ... Other fits of [gee()] to the same responses with the same correlation structure, each a
-#'   special case of the next larger.
+#' @param ... Other fits of [gee()] to the same responses with the same correlation structure, each
+#'   a special case of the next larger.
 #' @param test `"Wald"` or `"score"`.
 #' @param vcov,df For Wald tests: covariance matrix (of the larger model) and degrees of freedom, as
 #'   in [summary.margmix_gee()].
@@ -126,7 +126,7 @@ fit_hypotheses <- function(fits, names) {
     tests = tests)
 }
 
-# X_small = X_large T; C spans what T does not reach.
+# X_small = X_large M; C spans what M does not reach.
 nested_hypothesis <- function(small, large, names) {
   X <- caller_order(large$design$X, large$design)
   X_small <- caller_order(small$design$X, small$design)
@@ -140,13 +140,13 @@ nested_hypothesis <- function(small, large, names) {
       hint = "Compare them by qic()."
     )
   }
-  T <- qr.coef(qr(X), X_small)
+  M <- qr.coef(qr(X), X_small)
   q <- ncol(X) - ncol(X_small)
-  C <- t(qr.Q(qr(T), complete = TRUE)[, ncol(X_small) + seq_len(q), drop = FALSE])
+  C <- t(qr.Q(qr(M), complete = TRUE)[, ncol(X_small) + seq_len(q), drop = FALSE])
   list(
     large = large, C = C,
     small = function() {
-      list(beta = stats::setNames(drop(T %*% small$beta), names(large$beta)), fit = small)
+      list(beta = stats::setNames(drop(M %*% small$beta), names(large$beta)), fit = small)
     }
   )
 }

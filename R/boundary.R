@@ -72,20 +72,25 @@ boundary_words <- function(design, Lambda) {
   names <- colnames(Lambda)
   variance <- rowSums(Lambda^2)
   zero <- names[variance == 0]
-  singular <- setdiff(names[columns], zero)
+  dependent <- setdiff(names[columns], zero)
   unlist(lapply(design$groups, function(group) {
-    zero <- group$names[names[group$columns] %in% zero]
-    singular <- group$names[names[group$columns] %in% singular]
-    c(
-      if (length(zero)) {
-        paste0("the variance of ", some_of(code(zero)), " by ", code(group$label), " is zero")
-      },
-      if (length(singular)) {
-        paste0(
-          "the random effects of ", code(group$label), " are perfectly correlated (",
-          some_of(code(singular)), ")"
-        )
-      }
+    group_boundary_words(
+      group$label, group$names[names[group$columns] %in% zero],
+      group$names[names[group$columns] %in% dependent]
     )
   }))
+}
+
+group_boundary_words <- function(label, zero, dependent) {
+  c(
+    if (length(zero)) {
+      paste0("the variance of ", some_of(code(zero)), " by ", code(label), " is zero")
+    },
+    if (length(dependent)) {
+      paste0(
+        "the random effects of ", code(label), " are perfectly correlated (",
+        some_of(code(dependent)), ")"
+      )
+    }
+  )
 }

@@ -12,28 +12,37 @@
 #' @noRd
 check_identified_groups <- function(design, family, used) {
   single <- design$weights_type == "prior" || max(design$weights) <= 1
-  bernoulli <- single && family$family == "binomial" && max(design$trials) <= 1
   rows <- which(used)
-  for (k in seq_along(design$groups)) {
-    index <- design$groups[[k]]$index[rows]
-    if (bernoulli && !anyDuplicated(index)) {
-      refuse_unidentified(
-        design, paste("one 0/1 response per level of", code(group_labels(design)[k])),
-        "A random effect shows only where 0/1 responses share it."
-      )
-    }
-  }
+  bernoulli <- single && family$family == "binomial" && max(design$trials) <= 1
+  if (bernoulli) check_shared_levels(design, rows)
   dispersion <- single && family_tools(family)$has_dispersion
-  for (take in unique(pmin(c(5000L, length(rows)), length(rows)))) {
-    spread <- rows[unique(round(seq(1, length(rows), length.out = take)))]
-    for (part in list(rows[seq_len(take)], spread)) {
-      if (has_full_rank(groups_gram(design, part, dispersion), 1e-10)) return(invisible())
-    }
-  }
+  if (is_groups_gram_regular(design, rows, dispersion)) return(invisible())
   refuse_unidentified(design, some_of(term_labels(design)), c(
     "The levels of a factor must differ from those of the others and hold several rows.",
     "A covariate must vary within levels, over more values than it has random slopes."
   ))
+}
+
+# 0/1 responses show a random effect only where several of them share a level.
+check_shared_levels <- function(design, rows) {
+  for (k in seq_along(design$groups)) {
+    if (anyDuplicated(design$groups[[k]]$index[rows])) next
+    refuse_unidentified(
+      design, paste("one 0/1 response per level of", code(group_labels(design)[k])),
+      "A random effect shows only where 0/1 responses share it."
+    )
+  }
+}
+
+# Has the Gram matrix full rank, by the first of the rows, some spread over them, or all?
+is_groups_gram_regular <- function(design, rows, dispersion) {
+  for (take in unique(pmin(c(5000L, length(rows)), length(rows)))) {
+    spread <- rows[unique(round(seq(1, length(rows), length.out = take)))]
+    for (part in list(rows[seq_len(take)], spread)) {
+      if (has_full_rank(groups_gram(design, part, dispersion), 1e-10)) return(TRUE)
+    }
+  }
+  FALSE
 }
 
 groups_gram <- function(design, rows, dispersion) {

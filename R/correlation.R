@@ -26,8 +26,8 @@
 #' * `cor_nested()`: nested exchangeable, for cluster-randomised trials with a level inside the
 #'   cluster: one correlation in the same `inner` unit, another between inner units of the same
 #'   `id`. `id` is the independent unit in all standard errors and degrees of freedom.
-#' * `cor_decay()`: alpha r^|t_j - t_k| for two different rows, alpha in the same period. A period may
-#'   hold several rows (Kasza and others 2019).
+#' * `cor_decay()`: alpha r^|t_j - t_k| for two different rows, alpha in the same period. A period
+#'   may hold several rows (Kasza and others 2019).
 #'
 #' Without `waves` the rows of a cluster are visits 1, 2, ... in the order of the data. For lags
 #' (m-dependent, Toeplitz) the times must be whole multiples of the smallest gap.
@@ -93,9 +93,7 @@ cor_unstructured <- function() new_correlation("unstructured", "unstructured", n
 #' @rdname correlations
 #' @export
 cor_fixed <- function(R) {
-  ok <- is.matrix(R) && is.numeric(R) && nrow(R) == ncol(R) && nrow(R) > 0L && !anyNA(R) &&
-    isSymmetric(unname(R)) && all(abs(diag(R) - 1) < 1e-8)
-  if (!ok) {
+  if (!is_square(R) || !isSymmetric(unname(R)) || any(abs(diag(R) - 1) >= 1e-8)) {
     abort("corstr", "`R` must be a correlation matrix: symmetric, with ones on its diagonal.",
       given = if (is.matrix(R)) paste0("a matrix of ", nrow(R), " x ", ncol(R)) else class(R)[1L]
     )
@@ -108,6 +106,11 @@ cor_fixed <- function(R) {
   }
   storage.mode(R) <- "double"
   new_correlation("fixed", "fixed", needs = "visit", R = R)
+}
+
+# A square matrix of numbers, none missing?
+is_square <- function(R) {
+  is.matrix(R) && is.numeric(R) && nrow(R) == ncol(R) && nrow(R) > 0L && !anyNA(R)
 }
 
 #' @rdname correlations

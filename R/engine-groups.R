@@ -68,7 +68,8 @@ engine_plan <- function(design, budget = 4e9) groups_plan_(design, budget)
 check_factorable <- function(design, what) {
   plan <- design$plan
   if (!isFALSE(plan$exact)) return(invisible())
-  abort("too_large", paste("The crossed factors must leave a matrix that can be factored for", what),
+  must <- paste("The crossed factors must leave a matrix that can be factored for", what)
+  abort("too_large", must,
     given = paste0(
       "about ", signif(plan$flops, 2L), " multiplications or more for ", groups_words(design)
     ),

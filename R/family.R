@@ -68,7 +68,7 @@ supported_families <- function() {
 #' * `deviance(y, mu, trials, weights, phi)`: squared deviance residuals.
 #'
 #' `mu` is the mean of one trial for binomial families. `weights` are prior weights: precisions
-#' where the dispersion is a scale. With frequency weights, which count rows, `simulate()` and `cdf()` are called
-#' with `weights = 1`.
+#' where the dispersion is a scale. With frequency weights, which count rows, `simulate()` and
+#' `cdf()` are called with `weights = 1`.
 #' @noRd
 family_tools <- function(family) find_family_tools(family$family)(family)

@@ -119,8 +119,8 @@ exact_finish <- function(problem, found, hessian) {
 
 #' Fit a design whose factorisation is too large
 #'
-#' The stochastic gradient is maximised to the end, with fixed signs; the log-likelihood is estimated
-#' by Lanczos quadrature and comes with its Monte Carlo sd (`rule$mc_sd`).
+#' The stochastic gradient is maximised to the end, with fixed signs; the log-likelihood is
+#' estimated by Lanczos quadrature and comes with its Monte Carlo sd (`rule$mc_sd`).
 #'
 #' @return As [fit_quadrature()].
 #' @section Errors: `too_large`, if the family is not one of those the stochastic gradient is for,

@@ -95,8 +95,8 @@ user_start <- function(psi, start, p, n_theta) {
 }
 
 # A coarse rule first, then the one that is wanted from there: the Laplace optimum would cost no
-# less and is a poor start where clusters are sparse. Where there are many clusters, some of them are
-# enough for that.
+# less and is a poor start where clusters are sparse. Where there are many clusters, some of them
+# are enough for that.
 fit_quadrature <- function(problem, x, nAGQ) {
   check_nAGQ_levels(problem$design, nAGQ)
   x <- feasible_start(problem, x)

@@ -3,10 +3,10 @@
 #' @param alpha_method How the scale phi and the correlation alpha are estimated from Pearson
 #'   residuals e: `"default"` and `"sas"` divide by the number of rows minus p (phi) and the number
 #'   of pairs minus p (alpha); `"geepack"` does not subtract p, and uses all pairs of rows for
-#'   AR(1), by least squares; `"stata"` does not subtract p, and its robust covariance has the factor
-#'   K / (K - 1), K the number of clusters.
-#' @param alpha_bound Are correlations of exchangeable type bounded below by 0? Where clusters are few
-#'   and unequal, a negative estimate feeds on itself. The default is `TRUE` for `alpha_method =
+#'   AR(1), by least squares; `"stata"` does not subtract p, and its robust covariance has the
+#'   factor K / (K - 1), K the number of clusters.
+#' @param alpha_bound Are correlations of exchangeable type bounded below by 0? Where clusters are
+#'   few and unequal, a negative estimate feeds on itself. The default is `TRUE` for `alpha_method =
 #'   "default"` only, so that the other methods reproduce the software they are named after.
 #' @param threads Number of threads that share the clusters. The result has the same bits at any
 #'   number. The default is the option `margmix.threads`, or 1.

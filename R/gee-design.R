@@ -103,7 +103,8 @@ visit_codes <- function(visits, correlation) {
   row[visits$code + 1L] - 1L
 }
 
-# Whole numbers that are 1 apart somewhere are lags as they are; others in units of the smallest gap.
+# Whole numbers that are 1 apart somewhere are lags as they are; others are counted in units of the
+# smallest gap.
 lag_codes <- function(time, correlation) {
   distinct <- sort(unique(time))
   gaps <- diff(distinct)
@@ -174,7 +175,10 @@ read_inner <- function(x, cluster, correlation) {
   if (!"inner" %in% correlation$needs) return(list())
   if (is.null(x)) {
     abort("inner", "`inner` must be given for a nested exchangeable correlation.",
-      hint = "`id` is the independent unit, `inner` the units inside it: id = hospital, inner = ward."
+      hint = paste(
+        "`id` is the independent unit, `inner` the units inside it:",
+        "id = hospital, inner = ward."
+      )
     )
   }
   codes <- value_codes(x)

@@ -16,7 +16,9 @@ fit_gee_design <- function(design, family, correlation = cor_independence(), sca
                            bias_reduce = FALSE, start = NULL, control = gee_control()) {
   check_scale(design)
   start_glm <- engine_gee_start(design, family, start_level(design, family), control)
-  separation <- if (bias_reduce) separation_found() else {
+  separation <- if (bias_reduce) {
+    separation_found()
+  } else {
     check_separation(design, family, start_glm, control$separation)
   }
   beta <- gee_start_values(design, family, start_glm, start, bias_reduce)

@@ -11,30 +11,31 @@
 #' Estimating equations with the rows that happen to be observed are unbiased if visits are missing
 #' completely at random. If the chance to be observed depends on earlier responses (missing at
 #' random), they are not, and weights 1 / P(row observed | the past) repair them (Robins, Rotnitzky
-#' and Zhao 1995). Such weights are not prior weights: they do not say how precise a row is. What can be
-#' done with them depends on how they vary:
+#' and Zhao 1995). Such weights are not prior weights: they do not say how precise a row is. What
+#' can be done with them depends on how they vary:
 #'
 #' * **One weight for each `id`** (the same in all its rows, as for an id that was sampled, or whose
-#'   last visit is the outcome): equations of clusters are weighted, sum w_i D_i'V_i^-1 e_i, under any
-#'   working correlation.
+#'   last visit is the outcome): equations of clusters are weighted, sum w_i D_i'V_i^-1 e_i, under
+#'   any working correlation.
 #' * **Weights by row, `corstr = "independence"`**: rows are weighted, sum D_i'A_i^-1 W_i e_i.
 #' * **Weights by row, another correlation**: sum D_i'V_i^-1 W_i e_i with V_i over the full schedule
 #'   of visits. `data` must then have a row for every visit of every id, with the covariates; missed
-#'   visits have a missing response (their weight is not read). Correlation and scale are estimated from the
-#'   observed rows without weights and held fixed, which costs efficiency at most. The weights must
-#'   be 1 / probability: stabilised ones change the equations.
+#'   visits have a missing response (their weight is not read). Correlation and scale are estimated
+#'   from the observed rows without weights and held fixed, which costs efficiency at most. The
+#'   weights must be 1 / probability: stabilised ones change the equations.
 #'
-#' Anything else is refused: W_i^(1/2) V_i^-1 W_i^(1/2) on the observed visits, which is what weights
-#' do in other software under a working correlation, is biased.
+#' Anything else is refused: W_i^(1/2) V_i^-1 W_i^(1/2) on the observed visits, which is what
+#' weights do in other software under a working correlation, is biased.
 #'
 #' Weights of the first two kinds are divided by their mean, which changes no estimate.
 #' Standard errors take the weights as known; they do not count that the weights were estimated,
 #' which as a rule makes them too large rather than too small (Robins, Rotnitzky and Zhao 1995). The
 #' print says so.
 #'
-#' @section Errors: `margmix_error_ipw`: weights that are not positive numbers; a schedule with gaps; a
-#'   working correlation that is not one of visits; `bias_reduce`. Warning `margmix_warning_ipw`:
-#'   weights over the full schedule that do not average about 1 at each visit.
+#' @section Errors: `margmix_error_ipw`: weights that are not positive numbers; a schedule with
+#'   gaps; a working correlation that is not one of visits; `bias_reduce`. Warning
+#'   `margmix_warning_ipw`: weights over the full schedule that do not average about 1 at each
+#'   visit.
 #' @references
 #' Robins, J. M., Rotnitzky, A. and Zhao, L. P. (1995). Analysis of semiparametric regression models
 #' for repeated outcomes in the presence of missing data. *Journal of the American Statistical
@@ -105,7 +106,8 @@ ipw_note <- function(design) {
     schedule = "by row, with the working correlation of the full schedule of visits"
   )
   c(ipw = paste0(
-    "Inverse-probability weights, ", what, ".\nSE take them as known: their estimation is not counted."
+    "Inverse-probability weights, ", what,
+    ".\nSE take them as known: their estimation is not counted."
   ))
 }
 

@@ -16,7 +16,8 @@
 #' @param weights,offset,subset,na.action As in [stats::lm()]. Weights are prior weights as in SAS:
 #'   the variance of a row is divided by them. Binomial trials as in [glmm()].
 #' @param contrasts A named list of contrasts for factors.
-#' @param ipw Inverse-probability weights, evaluated like `id`; see [ipw]. They are not prior weights.
+#' @param ipw Inverse-probability weights, evaluated like `id`; see [ipw]. They are not
+#'   prior weights.
 #' @param scale `NULL`: the scale phi is estimated; or its value.
 #' @param bias_reduce Reduce the bias, and keep estimates finite, by Firth's adjustment?
 #' @param start `NULL`, starting values of the coefficients, or another fit.
@@ -142,7 +143,8 @@ new_gee <- function(estimate, call, family, frame, design, recorded) {
     ),
     estimate,
     list(
-      design = design, frame = frame, notes = c(recorded$notes, ipw_note(design)), warnings = recorded$warnings,
+      design = design, frame = frame, notes = c(recorded$notes, ipw_note(design)),
+      warnings = recorded$warnings,
       na.action = frame$na.action, contrasts = design$contrasts, xlevels = design$xlevels
     )
   ), class = c("margmix_gee", "margmix_fit"))

@@ -27,12 +27,13 @@
 #'   each with its own number of points; `"auto"` refines them one by one. Crossed factors, and more
 #'   than two nested ones, are fitted by the Laplace approximation with observed information.
 #' @section Crossed factors: The random effects of the factor with most levels are eliminated,
-#'   the rest is factored in a sparse order. Large designs without a zero variance start with stochastic
-#'   gradients, from random signs under a seed of the package (the user's generator is not touched),
-#'   and finish with exact ones; their standard errors come from differences of the former. Where a
-#'   factorisation would be too large, the stochastic gradient is followed to the end, and the
-#'   log-likelihood is an estimate whose Monte Carlo sd is printed; what needs a factorisation (REML,
-#'   conditional variances, other families, a zero variance) is refused (`margmix_error_too_large`).
+#'   the rest is factored in a sparse order. Large designs without a zero variance start with
+#'   stochastic gradients, from random signs under a seed of the package (the user's generator is
+#'   not touched), and finish with exact ones; their standard errors come from differences of the
+#'   former. Where a factorisation would be too large, the stochastic gradient is followed to the
+#'   end, and the log-likelihood is an estimate whose Monte Carlo sd is printed; what needs a
+#'   factorisation (REML, conditional variances, other families, a zero variance) is refused
+#'   (`margmix_error_too_large`).
 #' @section Bridge distribution: With `random_distribution = "bridge"` the random intercept has the
 #'   density sin(phi pi) / (2 pi (cosh(phi b) + cos(phi pi))) of Wang and Louis (2003), 0 < phi < 1.
 #'   Then the marginal model is logistic too, with phi times the conditional coefficients (exactly;
@@ -76,8 +77,8 @@
 #' nonlinear mixed-effects model. *Journal of Computational and Graphical Statistics* 4, 12-35.
 #'
 #' Pinheiro, J. C. and Chao, E. C. (2006). Efficient Laplacian and adaptive Gaussian quadrature
-#' algorithms for multilevel generalized linear mixed models. *Journal of Computational and Graphical
-#' Statistics* 15, 58-81.
+#' algorithms for multilevel generalized linear mixed models. *Journal of Computational and
+#' Graphical Statistics* 15, 58-81.
 #'
 #' Liu, Q. and Pierce, D. A. (1994). A note on Gauss-Hermite quadrature. *Biometrika* 81, 624-629.
 #'

@@ -4,8 +4,8 @@
 #'
 #' Random effects are drawn from the normal approximation at their mode, so that the estimate is
 #' that of Laplace plus the logarithm of a mean of weights. Its Monte Carlo error is the standard
-#' error of that mean relative to it; it can be trusted while the effective number of draws, (sum w)^2 / sum
-#' w^2, is a good part of them.
+#' error of that mean relative to it; it can be trusted while the effective number of draws,
+#' (sum w)^2 / sum w^2, is a good part of them.
 #'
 #' @param fit A fit by Laplace with several grouping factors.
 #' @param draws Number of draws.

@@ -17,9 +17,9 @@
 #' cloglog, sigma^2 for a Gaussian response with identity link; for counts and positive responses
 #' with a log link log(1 + V(lambda) / lambda^2), lambda being the mean of the population means and
 #' V the variance of a response (Poisson: log(1 + 1/lambda)); 1/4 for Poisson with a square root
-#' link (Nakagawa, Johnson and Schielzeth 2017). Other links have no such scale (`NA`). *Adjusted*: sum
-#' V_k / (sum V_k + d), which is the correlation of two latent responses at given covariates, and
-#' *unadjusted*: sum V_k / (V_f + sum V_k + d).
+#' link (Nakagawa, Johnson and Schielzeth 2017). Other links have no such scale (`NA`). *Adjusted*:
+#' sum V_k / (sum V_k + d), which is the correlation of two latent responses at given covariates,
+#' and *unadjusted*: sum V_k / (V_f + sum V_k + d).
 #'
 #' With several grouping factors these are the correlations of two responses that share all of them.
 #'

@@ -93,8 +93,8 @@ marginal_coefficients.margmix_glmm <- function(object, vcov = "model", df = "def
     coefficients = aliased_too(implied$gamma, object), vcov = covariance, jacobian = J,
     table = coefficient_table(object, table, implied, V), method = implied$method,
     s = implied$s, per_row = implied$per_row, level = level, link = object$family$link,
-    words = inference_words(object, list(type = type), degrees), group = group_labels(object$design),
-    aliased = object$design$aliased
+    words = inference_words(object, list(type = type), degrees),
+    group = group_labels(object$design), aliased = object$design$aliased
   ), class = "margmix_marginal_coefficients")
 }
 
@@ -222,8 +222,8 @@ print.margmix_marginal_coefficients <- function(x, digits = max(3L, getOption("d
   rownames(shown) <- rownames(table)
   print(shown, quote = FALSE, right = TRUE)
   cat(format_level(x$level), " limits. ", x$words, "\n", sep = "")
-  cat("Conditional: for a given ", some_of(code(x$group)), "; attenuation: marginal / conditional.\n",
-    sep = ""
+  cat("Conditional: for a given ", some_of(code(x$group)),
+    "; attenuation: marginal / conditional.\n", sep = ""
   )
   invisible(x)
 }

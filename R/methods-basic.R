@@ -188,8 +188,8 @@ random_matrix <- function(fit) {
 #'
 #' * Estimates: `"beta"` (estimated coefficients), `"theta"` (free entries of Lambda, by column),
 #'   `"Lambda"` (q x q, lower triangular, on the scale of the predictor), `"Sigma"` (Lambda Lambda',
-#'   the covariance of the random effects), `"phi"` (dispersion; sigma^2 if Gaussian), `"modes"` (m x q,
-#'   spherical modes u; b = Lambda u), `"vcov_full"`, `"logLik"`, `"REML"`.
+#'   the covariance of the random effects), `"phi"` (dispersion; sigma^2 if Gaussian), `"modes"`
+#'   (m x q, spherical modes u; b = Lambda u), `"vcov_full"`, `"logLik"`, `"REML"`.
 #' * How they were found: `"rule"` (list: `nAGQ`, as asked; `K`, nodes per random effect;
 #'   `method`; `nodes`, K^q; `auto`; `error`, estimated error of the log-likelihood),
 #'   `"convergence"` (list: `converged`, `criterion` g'H^-1 g, `iterations`, `evaluations`,

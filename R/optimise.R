@@ -26,7 +26,9 @@ objective_at <- function(problem, K, modes, order) {
       evaluations <<- evaluations + 1L
       last <<- list(x = x, order = wanted, result = result, ok = ok)
       if (problem$control$verbose) {
-        cat(sprintf("  K %s  evaluation %d  logLik %.6f\n", format_nodes(K), evaluations, result$value))
+        cat(sprintf(
+          "  K %s  evaluation %d  logLik %.6f\n", format_nodes(K), evaluations, result$value
+        ))
       }
     }
     last
@@ -81,8 +83,8 @@ maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL) {
   objective <- objective_at(problem, K, modes, 1L)
   if (!is.finite(objective$value(x))) abort_not_finite(problem$family, K)
   model <- hessian_model(objective, hessian)
-  # nlminb compares the gain it predicts, g'B^-1 g / 2, with rel.tol |f|. The last digits are left to
-  # the steps after it, which know when to stop.
+  # nlminb compares the gain it predicts, g'B^-1 g / 2, with rel.tol |f|. The last digits are left
+  # to the steps after it, which know when to stop.
   gain <- if (final) 3e5 * problem$control$tolerance else 1e-3
   tolerance <- max(4e-16, min(1e-6, gain / abs(objective$value(x))))
   found <- stats::nlminb(x, objective$value, objective$gradient, model, control = list(
@@ -105,7 +107,9 @@ maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL) {
 
 abort_not_finite <- function(family, K) {
   abort("no_likelihood", "The log-likelihood must be finite where the search starts and ends.",
-    given = paste0("no finite value with ", family$link, " link and ", format_nodes(K), " quadrature points"),
+    given = paste(
+      "no finite value with", family$link, "link and", format_nodes(K), "quadrature points"
+    ),
     hint = if (restricts_mean(family)) {
       "The link restricts the mean: random effects push it past its limit. Try another link."
     } else {

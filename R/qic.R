@@ -20,11 +20,11 @@
 #'   (Rotnitzky and Jewell 1990), near 0 for a good working covariance.
 #'
 #' Omega_I is taken at the estimates of the fit; with `alpha_method = "geepack"` at those under
-#' independence, as that package does. Smaller is better for all of them. Q has the constants of y (1 - mu) and the like as in the
-#' table of McCullagh and Nelder (1989, table 9.1), without terms of y alone: QIC compares fits to
-#' the same responses. For responses of several trials the binomial coefficients are left out.
-#' Where scales differ between fits, -2 Q / phi differs with them: give all the `scale` of the
-#' largest model, or 1, to compare covariates.
+#' independence, as that package does. Smaller is better for all of them. Q has the constants of y
+#' (1 - mu) and the like as in the table of McCullagh and Nelder (1989, table 9.1), without terms of
+#' y alone: QIC compares fits to the same responses. For responses of several trials the binomial
+#' coefficients are left out. Where scales differ between fits, -2 Q / phi differs with them: give
+#' all the `scale` of the largest model, or 1, to compare covariates.
 #'
 #' @param ... Fits of [gee()] to the same rows, with or without names.
 #' @return A data frame of class `margmix_qic`, a row for each fit: `QIC`, `QICu`, `CIC`, `RJC`,
@@ -114,8 +114,9 @@ check_qic_fits <- function(fits, labels) {
   if (!length(fits)) abort("argument", "qic() must be given one fit of gee() or more.")
   marginal <- vapply(fits, inherits, NA, "margmix_gee")
   if (!all(marginal)) {
+    classes <- vapply(fits, function(fit) class(fit)[1L], "")
     abort("argument", "qic() must be given fits of gee().",
-      given = some_of(paste(labels, "of class", vapply(fits, function(x) class(x)[1L], ""))[!marginal])
+      given = some_of(paste(labels, "of class", classes)[!marginal])
     )
   }
   weighted <- vapply(fits, function(fit) !is.null(fit$design$ipw), NA)
@@ -128,8 +129,9 @@ check_qic_fits <- function(fits, labels) {
     list(caller_order(fit$design$y, fit$design), fit$design$weights_type)
   })
   if (all(vapply(rows, identical, NA, rows[[1L]]))) return(invisible())
+  counts <- vapply(fits, function(fit) length(fit$design$y), 1L)
   abort("qic_rows", "Fits that are compared must be of the same responses, row by row.",
-    given = some_of(paste(labels, "with", vapply(fits, function(x) length(x$design$y), 1L), "rows")),
+    given = some_of(paste(labels, "with", counts, "rows")),
     hint = "Rows with missing values may have been dropped from one of them."
   )
 }

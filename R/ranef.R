@@ -49,7 +49,9 @@ ranef.margmix_glmm <- function(object, type = c("mode", "mean", "median"), condV
   posterior <- if (type != "mode") engine_posterior(object, median = type == "median")
   value <- if (type == "mode") mode_effects(object) else by_factor(object, posterior, type)
   variance <- if (condVar) {
-    if (type == "mode") by_factor(object, engine_mode_variance(object)) else {
+    if (type == "mode") {
+      by_factor(object, engine_mode_variance(object))
+    } else {
       by_factor(object, posterior, "var")
     }
   }

@@ -22,9 +22,9 @@
 #'   above it (the percentiles P* of Lin et al. 2006).
 #'
 #' With one grouping factor the densities are exact, by quadrature. With several, each posterior is
-#' taken as normal with the mean and variance of [ranef.margmix_glmm()] (its mode with crossed factors), which
-#' the printed heading says. Whether high is good or bad is for the reader. The uncertainty of the
-#' estimated parameters is not part of any of these numbers.
+#' taken as normal with the mean and variance of [ranef.margmix_glmm()] (its mode with crossed
+#' factors), which the printed heading says. Whether high is good or bad is for the reader. The
+#' uncertainty of the estimated parameters is not part of any of these numbers.
 #'
 #' @param object A fit of [glmm()].
 #' @param effect Name of the random effect, such as `"(Intercept)"`; by default the first.
@@ -33,10 +33,10 @@
 #' @param level Level of the intervals.
 #' @param ... For `plot()`: passed to [graphics::plot.default()]; otherwise not used.
 #' @return A data frame of class `margmix_ranks` with a row for each cluster, in increasing order of
-#'   rank: `cluster`, `estimate` (posterior mean), `lower` and `upper` (posterior quantiles), `rank`,
-#'   `percentile`, `p_low`, `p_high`.
-#' @section Errors: `margmix_error_argument`; `margmix_error_no_variance`: the variance of the effect
-#'   is estimated as zero, and the clusters are all alike.
+#'   rank: `cluster`, `estimate` (posterior mean), `lower` and `upper` (posterior quantiles),
+#'   `rank`, `percentile`, `p_low`, `p_high`.
+#' @section Errors: `margmix_error_argument`; `margmix_error_no_variance`: the variance of the
+#'   effect is estimated as zero, and the clusters are all alike.
 #' @references
 #' Laird, N. M. and Louis, T. A. (1989). Empirical Bayes ranking methods. *Journal of Educational
 #' Statistics* **14**, 29-46.
@@ -101,24 +101,24 @@ effect_posterior <- function(object, k, j) {
 rank_table <- function(posterior, levels, tail, level) {
   m <- length(levels)
   b <- rep(posterior$mean, each = length(posterior$t)) + outer(posterior$t, posterior$sd)
-  F <- cumulative(posterior$density, 0.05)
+  cdf <- cumulative(posterior$density, 0.05)
   # P(b_k <= x) summed over the clusters, on the points of all grids
   points <- sort(unique(c(b)))
   if (length(points) > 4000L) {
     points <- points[unique(round(seq(1, length(points), length.out = 4000L)))]
   }
   below <- numeric(length(points))
-  for (k in seq_len(m)) below <- below + interpolate(b[, k], F[, k], points)
+  for (k in seq_len(m)) below <- below + interpolate(b[, k], cdf[, k], points)
   total <- stats::splinefun(points, below, method = "monoH.FC")
   rank <- 0.5 + colSums(posterior$density * matrix(total(b), nrow(b))) * 0.05
   cut <- function(count) {
     stats::uniroot(function(x) total(x) - count, range(points), tol = 1e-10)$root
   }
-  under <- function(x) vapply(seq_len(m), function(k) interpolate(b[, k], F[, k], x), 0)
+  under <- function(x) vapply(seq_len(m), function(k) interpolate(b[, k], cdf[, k], x), 0)
   quantile <- function(p) {
     vapply(seq_len(m), function(k) {
-      inside <- F[, k] > 1e-12 & F[, k] < 1 - 1e-12 & !duplicated(F[, k])
-      stats::approx(F[inside, k], b[inside, k], p)$y
+      inside <- cdf[, k] > 1e-12 & cdf[, k] < 1 - 1e-12 & !duplicated(cdf[, k])
+      stats::approx(cdf[inside, k], b[inside, k], p)$y
     }, 0)
   }
   out <- data.frame(
@@ -135,17 +135,17 @@ rank_table <- function(posterior, levels, tail, level) {
 # correction, -h^2 / 12 times the change of the derivative.
 cumulative <- function(density, h) {
   n <- nrow(density)
-  slope <- rbind(0, (density[-(1:2), , drop = FALSE] - density[seq_len(n - 2L), , drop = FALSE]), 0) /
-    (2 * h)
+  change <- density[-(1:2), , drop = FALSE] - density[seq_len(n - 2L), , drop = FALSE]
+  slope <- rbind(0, change, 0) / (2 * h)
   sums <- apply(density, 2L, cumsum) - density / 2
-  F <- h * sums - h^2 / 12 * slope
-  pmin(pmax(F / rep(F[n, ], each = n), 0), 1)
+  cdf <- h * sums - h^2 / 12 * slope
+  pmin(pmax(cdf / rep(cdf[n, ], each = n), 0), 1)
 }
 
-interpolate <- function(b, F, x) {
+interpolate <- function(b, cdf, x) {
   inside <- x > b[1L] & x < b[length(b)]
   out <- as.numeric(x >= b[length(b)])
-  if (any(inside)) out[inside] <- stats::splinefun(b, F, method = "monoH.FC")(x[inside])
+  if (any(inside)) out[inside] <- stats::splinefun(b, cdf, method = "monoH.FC")(x[inside])
   out
 }
 
@@ -176,9 +176,9 @@ print.margmix_ranks <- function(x, rows = 20L, ...) {
 #' @param labels Draw the labels of the clusters? By default if there are at most 40.
 #' @param xlab Label of the axis.
 #' @details `plot()` draws a caterpillar plot in the order of rank: posterior means with their
-#'   intervals at the height of the expected rank, filled where the cluster belongs to one of the ends
-#'   with probability above one half. Shrinkage shows as ranks that stay in the middle: the less the
-#'   data say about the order, the narrower the band of heights.
+#'   intervals at the height of the expected rank, filled where the cluster belongs to one of the
+#'   ends with probability above one half. Shrinkage shows as ranks that stay in the middle: the
+#'   less the data say about the order, the narrower the band of heights.
 #' @export
 plot.margmix_ranks <- function(x, labels = NULL, xlab = attr(x, "effect"), ...) {
   m <- nrow(x)

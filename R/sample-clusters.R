@@ -2,8 +2,8 @@
 
 #' A start from a sample of the clusters
 #'
-#' The estimates of a sample are a few standard errors of the whole away from those of the whole, and
-#' its Hessian is a few per cent off: near enough for the whole to need a handful of gradients.
+#' The estimates of a sample are a few standard errors of the whole away from those of the whole,
+#' and its Hessian is a few per cent off: near enough for the whole to need a handful of gradients.
 #' There is no such start where the sample has nothing to say, as of a covariate that hardly varies
 #' in it, and the search then begins at `x`.
 #'

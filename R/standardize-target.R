@@ -1,5 +1,5 @@
-# Target rows of a standardization: their covariates as the model sees them, weights, subgroups and
-# clusters; and their counterfactual design, with the exposure set.
+# Target rows of a standardization: their covariates as the model sees them, and their clusters; and
+# their counterfactual design, with the exposure set.
 
 #' The rows that are standardized over
 #'
@@ -205,89 +205,4 @@ counterfactual_column <- function(fit, target, name, setting) {
       hint = paste0("Levels: ", some_of(refit[[1L]], 10L), "."), variable = name
     )
   })
-}
-
-# Weights and subgroups ---------------------------------------------------------------------------
-
-#' Weights of the target rows
-#'
-#' @param weights `NULL`, the name of a variable, or a number for each row in the caller's order.
-#' @noRd
-target_weights <- function(fit, target, weights) {
-  if (is.null(weights)) return(target$weight)
-  if (inherits(weights, "formula")) weights <- all.vars(weights)
-  if (is.character(weights) && length(weights) == 1L) {
-    name <- weights
-    weights <- target$raw(name)
-    if (is.null(weights)) {
-      abort("weights", "`weights` must be numbers, or the name of a variable in the data.",
-        given = name
-      )
-    }
-  } else if (target$sorted) {
-    dropped <- fit$frame$na.action
-    if (length(dropped) && length(weights) == target$n + length(dropped)) {
-      weights <- weights[-dropped]
-    }
-    if (length(weights) == target$n) weights <- take_rows(weights, fit$design$order)
-  }
-  bad <- !is.numeric(weights) || length(weights) != target$n || !all(is.finite(weights)) ||
-    any(weights < 0) || all(weights == 0)
-  if (bad) {
-    abort("weights", "`weights` must be numbers that are not negative, one for each target row.",
-      given = if (is.numeric(weights)) {
-        negative <- any(weights < 0, na.rm = TRUE)
-        paste0(length(weights), " numbers for ", target$n, " rows", if (negative) ", some negative")
-      } else {
-        class(weights)[1L]
-      }
-    )
-  }
-  as.numeric(weights)
-}
-
-#' Subgroups of the target rows
-#'
-#' @param by `NULL`, names of variables, or a one-sided formula.
-#' @return A list: `index` (n positions), `labels`, and `table`, a data frame of the values with a
-#'   row for each subgroup. Without `by` one group.
-#' @section Errors: `by`: not a variable, missing values, or a level without rows.
-#' @noRd
-target_subgroups <- function(target, by, exposure) {
-  if (is.null(by)) return(list(index = rep(1L, target$n), labels = "", table = NULL))
-  if (inherits(by, "formula")) by <- all.vars(by)
-  if (!is.character(by) || !length(by) || any(by %in% exposure)) {
-    abort("by", "`by` must name variables of the data other than the exposure.",
-      given = if (is.character(by)) some_of(by) else class(by)[1L]
-    )
-  }
-  codes <- lapply(stats::setNames(by, by), function(name) subgroup_codes(target, name))
-  key <- combine_codes(codes)
-  found <- sort(unique(key))
-  first <- match(found, key)
-  values <- lapply(codes, function(code) code$levels[code$code[first]])
-  labels <- do.call(paste, c(Map(paste, by, values, sep = " = "), sep = ", "))
-  list(
-    index = match(key, found), labels = labels,
-    table = structure(values, class = "data.frame", row.names = .set_row_names(length(found)))
-  )
-}
-
-subgroup_codes <- function(target, name) {
-  x <- target$raw(name)
-  if (is.null(x) || length(x) != target$n) {
-    abort("by", "`by` must name variables of the data.", given = code(name), variable = name)
-  }
-  if (anyNA(x)) {
-    abort("by", "A variable in `by` must have no missing value.", given = code(name))
-  }
-  if (is.factor(x)) {
-    empty <- levels(x)[tabulate(x, nlevels(x)) == 0L]
-    if (length(empty)) {
-      abort("subgroup", "Every subgroup must have rows.",
-        given = paste(code(name), "=", some_of(empty)), variable = name, levels = empty
-      )
-    }
-  }
-  value_codes(x)
 }

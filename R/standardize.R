@@ -140,10 +140,7 @@ standardization_options <- function(fit, contrast, estimand, average, random_eff
     )
   }
   check_level(level)
-  numeric_df <- is.numeric(df) && length(df) == 1L && !is.na(df) && df > 0
-  if (!numeric_df && !identical(df, "default")) {
-    abort("df", "`df` must be \"default\" or one positive number.", given = some_of(df))
-  }
+  check_standardization_df(df)
   random_effects <- one_of(random_effects, c("integrate", "zero", "eb"), "random_effects")
   if (inherits(fit, "margmix_gee")) random_effects <- "integrate"
   eb <- random_effects == "eb"
@@ -154,19 +151,29 @@ standardization_options <- function(fit, contrast, estimand, average, random_eff
   vcov <- vcov %||% if (eb || crossed) "model" else "KC"
   average <- one_of(average, c("individual", "cluster"), "average")
   if (crossed) check_crossed(fit, covariates, vcov, average)
-  if (eb && !(identical(vcov, "model") && covariates == "fixed")) {
-    abort("argument",
-      "With random_effects = \"eb\" the SE must be covariates = \"fixed\", vcov = \"model\".",
-      given = paste0("covariates = \"", covariates, "\"", if (is.character(vcov)) {
-        paste0(", vcov = \"", vcov, "\"")
-      }), hint = "The observed clusters are no sample of themselves."
-    )
-  }
+  if (eb) check_eb_variance(covariates, vcov)
   list(
     contrast = chosen_contrasts(contrast, fit$family),
     estimand = one_of(estimand, c("ATE", "ATT", "ATU"), "estimand"),
     average = average,
     random_effects = random_effects, covariates = covariates, vcov = vcov, df = df, level = level
+  )
+}
+
+check_standardization_df <- function(df) {
+  if (identical(df, "default")) return(invisible())
+  if (is.numeric(df) && length(df) == 1L && !is.na(df) && df > 0) return(invisible())
+  abort("df", "`df` must be \"default\" or one positive number.", given = some_of(df))
+}
+
+# Means at the predicted effects are of the observed clusters, which are given.
+check_eb_variance <- function(covariates, vcov) {
+  if (identical(vcov, "model") && covariates == "fixed") return(invisible())
+  abort("argument",
+    "With random_effects = \"eb\" the SE must be covariates = \"fixed\", vcov = \"model\".",
+    given = paste0("covariates = \"", covariates, "\"", if (is.character(vcov)) {
+      paste0(", vcov = \"", vcov, "\"")
+    }), hint = "The observed clusters are no sample of themselves."
   )
 }
 

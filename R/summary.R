@@ -28,10 +28,10 @@
 #' With several grouping factors the first rule is applied to each factor: a column that is constant
 #' in the levels of some factors, or varies mostly between them, has the least m_k - p_k of these,
 #' m_k levels and p_k constant columns; other columns have N - 1 - sum(m_k - 1) - p_w. In linear
-#' mixed models with several grouping factors the default is `"satterthwaite"`: 2 v^2 / (g'A g) with v the
-#' variance of the coefficient, g its derivative in the variance parameters and A their covariance;
-#' with one factor it can be asked for. Robust matrices need independent clusters, which crossed
-#' factors do not leave.
+#' mixed models with several grouping factors the default is `"satterthwaite"`: 2 v^2 / (g'A g) with
+#' v the variance of the coefficient, g its derivative in the variance parameters and A their
+#' covariance; with one factor it can be asked for. Robust matrices need independent clusters, which
+#' crossed factors do not leave.
 #'
 #' `df = Inf` gives normal intervals, as most other software prints for these models.
 #'
