@@ -92,12 +92,9 @@ compare_effects <- function(glmm_fit, gee_fit = NULL, vcov = "model", gee_vcov =
   ), class = "margmix_effects")
 }
 
-# "odds", "rate" or "risk", or NULL.
 ratio_of <- function(family) {
-  fits <- vapply(ratio_links, function(pair) {
-    family$family == pair[1L] && family$link == pair[2L]
-  }, NA)
-  if (any(fits)) paste(names(ratio_links)[fits], "ratios")
+  kind <- ratio_kinds(family)
+  if (length(kind)) paste(kind, "ratios")
 }
 
 effects_table <- function(parts, rows, scale) {

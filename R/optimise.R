@@ -21,7 +21,7 @@ objective_at <- function(problem, K, modes, order) {
       result <- engine_evaluate(
         problem$design, problem$family, psi, K, wanted, modes, problem$control
       )
-      ok <- result$status == "ok" && is.finite(result$value)
+      ok <- result$status == "ok" && is.finite(result$value) && all(is.finite(result$gradient))
       if (ok) modes <<- result$modes
       evaluations <<- evaluations + 1L
       last <<- list(x = x, order = wanted, result = result, ok = ok)

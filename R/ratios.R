@@ -116,6 +116,14 @@ ratio_links <- list(
   risk = list(family = "binomial", link = "log")
 )
 
+# "odds", "rate" or "risk", or nothing.
+ratio_kinds <- function(family) {
+  fits <- vapply(ratio_links, function(needed) {
+    family$family %in% needed$family && family$link == needed$link
+  }, NA)
+  names(ratio_links)[fits]
+}
+
 conditional_ratios <- function(fit, ratio, vcov, df, level, intercept) {
   check_ratio(fit, ratio)
   rows <- names(fit$coefficients)
@@ -131,16 +139,15 @@ conditional_ratios <- function(fit, ratio, vcov, df, level, intercept) {
 
 check_ratio <- function(fit, ratio) {
   family <- stats::family(fit)
-  gives <- function(needed) family$family %in% needed$family && family$link == needed$link
+  given <- ratio_kinds(family)
+  if (ratio %in% given) return(invisible())
   needed <- ratio_links[[ratio]]
-  if (gives(needed)) return(invisible())
-  fits <- vapply(ratio_links, gives, NA)
   label <- function(pair) paste0(pair$family[1L], "(", pair$link, ")")
   abort("link",
     paste0("For ", ratio, " ratios the family and link must be ", label(needed), "."),
     given = label(family),
-    hint = if (any(fits)) {
-      paste0("Use ", names(ratio_links)[fits], "_ratios().")
+    hint = if (length(given)) {
+      paste0("Use ", given, "_ratios().")
     } else {
       "exp() of a coefficient of this link is not a ratio of odds, rates or risks."
     }

@@ -41,7 +41,9 @@ toy_level <- function(family) {
   switch(paste0(family$family, "-", family$link),
     "binomial-log" = -2.5, "poisson-sqrt" = 3, "poisson-identity" = 6, "nbinom2-sqrt" = 3,
     "nbinom1-sqrt" = 3, "nbinom2-identity" = 6, "nbinom1-identity" = 6, "Gamma-inverse" = 3,
-    "Gamma-identity" = 5, "inverse.gaussian-1/mu^2" = 3, 0.2
+    "Gamma-identity" = 5, "inverse.gaussian-1/mu^2" = 3,
+    "beta-cloglog" = -0.5, # no response that rounds to 1
+    0.2
   )
 }
 

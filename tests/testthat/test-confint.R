@@ -98,7 +98,8 @@ test_that("leaving a row of Lambda out keeps the covariance of the others", {
   set.seed(4)
   columns <- c("a", "b", "c", "d")
   design <- list(
-    Z = matrix(0, 1, 4, dimnames = list(NULL, columns)), theta_row = c(0L, 1L, 2L, 1L, 2L, 2L, 3L),
+    X = matrix(0, 1, 0), Z = matrix(0, 1, 4, dimnames = list(NULL, columns)),
+    theta_row = c(0L, 1L, 2L, 1L, 2L, 2L, 3L),
     theta_col = c(0L, 0L, 0L, 1L, 1L, 2L, 3L),
     random = list(
       list(columns = 1:3, correlated = TRUE), list(columns = 4L, correlated = FALSE)
