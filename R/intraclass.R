@@ -23,8 +23,8 @@
 #'
 #' With several grouping factors these are the correlations of two responses that share all of them.
 #'
-#' **Response scale.** Var(E[y | b]) / Var(y), both at given covariates: the correlation of two
-#' responses that share their covariates. It depends on them; the number reported is the ratio of
+#' **Response scale.** The variance of the mean given b over Var(y), both at given covariates: the
+#' correlation of two responses that share their covariates. It depends on them; the number reported is the ratio of
 #' the averages over the rows (of one trial each, for a binomial response). The integrals are exact,
 #' not an expansion: with normal random effects the conditional mean depends on one normal variable.
 #'

@@ -30,8 +30,7 @@ maximise_lmm <- function(design, REML, theta, control) {
   )
   if (REML) found$par <- polish_reml(design, found$par, scale, at, control)
   end <- at(found$par)
-  # Below this the residuals are rounding.
-  if (end$status != "ok" || end$phi < (1e-12 * centred$size)^2) abort_exact()
+  if (end$status != "ok" || end$phi < centred$rounding) abort_exact()
   c(
     list(theta = found$par / scale, beta = end$beta + centred$beta), end[c("phi", "B", "value")],
     list(iterations = found$iterations, evaluations = evaluations, message = found$message)
@@ -45,14 +44,18 @@ abort_exact <- function() {
 }
 
 # The residual sum of squares is a difference of sums of squares: a large mean is taken off first.
-# Returns the design of the residuals from a first `beta`, and the `size` of the response.
+# Returns the design of the residuals from a first `beta`, and the `rounding` of a residual variance:
+# of the response itself, and of the sums of squares that are left.
 centre_response <- function(design, theta, control) {
   y <- design$y - design$offset
   beta <- engine_lmm(design, theta, NaN, FALSE, control)$beta
   if (length(beta) != ncol(design$X) || !all(is.finite(beta))) beta <- numeric(ncol(design$X))
   design$y <- y - drop(design$X %*% beta)
   design$offset <- numeric(length(y))
-  list(design = design, beta = beta, size = sqrt(mean(y^2)))
+  list(
+    design = design, beta = beta,
+    rounding = max(1e-24 * mean(y^2), 1e-15 * mean(design$y^2))
+  )
 }
 
 # Newton steps on the unprofiled criterion; beyond nlminb's own tolerance.

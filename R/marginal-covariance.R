@@ -14,8 +14,8 @@
 #'
 #' @details
 #' For rows j and k of a cluster, Cov(y_j, y_k) = Cov(mu_j(b), mu_k(b)), and to the variances
-#' E[Var(y_j | b)] is added. The random parts of two predictors are bivariate normal, whatever the
-#' number of random effects, so that the integral has two dimensions, or one:
+#' the expected variance given b is added. The random parts of two predictors are bivariate normal,
+#' whatever the number of random effects, so that the integral has two dimensions, or one:
 #'
 #' * identity link: z_j'Sigma z_k;
 #' * log link: m_j m_k (exp(z_j'Sigma z_k) - 1) with the population means m; for Poisson responses
