@@ -24,9 +24,10 @@
 #' With several grouping factors these are the correlations of two responses that share all of them.
 #'
 #' **Response scale.** The variance of the mean given b over Var(y), both at given covariates: the
-#' correlation of two responses that share their covariates. It depends on them; the number reported is the ratio of
-#' the averages over the rows (of one trial each, for a binomial response). The integrals are exact,
-#' not an expansion: with normal random effects the conditional mean depends on one normal variable.
+#' correlation of two responses that share their covariates. It depends on them; the number reported
+#' is the ratio of the averages over the rows (of one trial each, for a binomial response). The
+#' integrals are exact, not an expansion: with normal random effects the conditional mean depends on
+#' one normal variable.
 #'
 #' Standard errors are those of the delta method in beta, theta and the residual variance jointly;
 #' limits are computed on the logit scale, with the normal distribution. An estimate of 0 has the

@@ -44,8 +44,8 @@ abort_exact <- function() {
 }
 
 # The residual sum of squares is a difference of sums of squares: a large mean is taken off first.
-# Returns the design of the residuals from a first `beta`, and the `rounding` of a residual variance:
-# of the response itself, and of the sums of squares that are left.
+# Returns the design of the residuals from a first `beta`, and the `rounding` of a residual
+# variance: of the response itself, and of the sums of squares that are left.
 centre_response <- function(design, theta, control) {
   y <- design$y - design$offset
   beta <- engine_lmm(design, theta, NaN, FALSE, control)$beta
