@@ -146,7 +146,11 @@ plot.margmix_convergence <- function(x, ...) {
   invisible(x)
 }
 
-# check_convergence() of package performance asks this.
+# check_convergence() of package performance is a generic in its earlier versions; later ones ask
+# package insight.
+#' @exportS3Method performance::check_convergence
+check_convergence.margmix_glmm <- function(x, ...) is_converged.margmix_glmm(x)
+
 #' @exportS3Method insight::is_converged
 is_converged.margmix_glmm <- function(x, tolerance = 0.001, ...) {
   structure(isTRUE(x$convergence$converged), gradient = x$convergence$criterion)
