@@ -10,7 +10,8 @@
 #'
 #' @details
 #' **Several fits** are compared by twice the difference of their log-likelihoods, after all have
-#' been brought to the same integration rule (the finest among them). A fit of [stats::glm()] or
+#' been brought to the same integration rule: the finest among them, or the Laplace approximation if
+#' one of them has random effects that allow no other. A fit of [stats::glm()] or
 #' [stats::lm()] is accepted as a model without random effects. With `REML = TRUE` the restricted
 #' likelihoods are compared if the fixed effects are the same; otherwise all models are refitted by
 #' maximum likelihood.
@@ -155,25 +156,60 @@ common_basis <- function(fits, names) {
   } else if (any(reml)) {
     words <- "Restricted likelihoods (REML) of models with the same fixed effects."
   }
-  K <- common_nodes(fits[mixed])
-  refit <- mixed & vapply(fits, function(fit) !identical(fit$rule$method, "exact"), NA) &
-    vapply(fits, function(fit) !all(fit$rule$K == K), NA)
-  fits[refit] <- lapply(fits[refit], refit_at, K)
-  if (any(refit)) {
-    words <- c(words, paste0("Refitted with K = ", K, " nodes, as the others: ",
-      some_of(names[refit]), "."
+  own <- lapply(fits[mixed], level_nodes)
+  common <- common_nodes(fits[mixed], own)
+  integrated <- vapply(fits[mixed], function(fit) !identical(fit$rule$method, "exact"), NA)
+  refit <- integrated & !mapply(identical, own, common)
+  which_fit <- which(mixed)[refit]
+  fits[which_fit] <- Map(refit_at, fits[which_fit], common[refit])
+  for (K in unique(common[refit])) {
+    same <- vapply(common[refit], identical, NA, K)
+    words <- c(words, paste0("Refitted with ", nodes_words(K), ", as the others: ",
+      some_of(names[which_fit][same]), "."
     ))
   }
   list(fits = fits, words = words)
 }
 
-# The finest rule, as far as the node budget of the fit with most random columns goes.
-common_nodes <- function(fits) {
+# Nodes of a fit for each of its grouping factors, by label; one number where it has no levels.
+level_nodes <- function(fit) {
+  labels <- group_labels(fit$design)
+  stats::setNames(rep_len(as.integer(fit$rule$K), length(labels)), labels)
+}
+
+nodes_words <- function(K) {
+  if (all(K == 1L)) return("the Laplace approximation")
+  paste0("K = ", format_nodes(if (length(unique(K)) == 1L) K[1L] else K), " nodes")
+}
+
+#' One rule for all fits
+#'
+#' For each grouping factor the finest among the fits, as far as the node budget of the fit with
+#' most random columns goes; Laplace, if one of them can have no other rule.
+#'
+#' @param own For each fit its nodes, from `level_nodes()`.
+#' @return As `own`.
+#' @noRd
+common_nodes <- function(fits, own) {
+  only_laplace <- vapply(fits, function(fit) {
+    is_multilevel(fit$design) && !is_two_level(fit$design)
+  }, NA)
+  if (any(only_laplace)) return(lapply(own, function(K) replace(K, TRUE, 1L)))
+  labels <- unique(unlist(lapply(own, names)))
+  finest <- vapply(labels, function(label) {
+    max(vapply(own, function(K) if (label %in% names(K)) K[[label]] else 1L, 1L))
+  }, 1L)
   q <- vapply(fits, function(fit) ncol(fit$design$Z), 1L)
-  K <- vapply(fits, function(fit) max(as.numeric(fit$rule$K)), 0)
-  largest <- which.max(q)
-  budget <- floor(fits[[largest]]$control$max_nodes^(1 / q[largest]) + 1e-9)
-  max(K[q == q[largest]], min(max(K), budget))
+  large <- which.max(q)
+  design <- fits[[large]]$design
+  budget <- fits[[large]]$control$max_nodes
+  if (rule_nodes(design, finest[names(own[[large]])]) > budget) {
+    most <- as.integer(floor(budget^(1 / q[large]) + 1e-9))
+    least <- do.call(pmax, own[q == q[large]])
+    finest[] <- pmin(finest, most)
+    finest[names(least)] <- pmax(finest[names(least)], least)
+  }
+  lapply(own, function(K) finest[names(K)])
 }
 
 same_fixed_effects <- function(fits) {

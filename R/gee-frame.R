@@ -27,6 +27,11 @@ without_tilde <- function(expr, env, name) {
     value <- get0(as.character(expr), envir = env)
     if (inherits(value, "formula")) expr <- value
   }
+  if (is.character(expr)) {
+    abort("id", paste0(code(name), " must be a variable or a one-sided formula."),
+      given = paste("the text", dQuote(expr, FALSE)), hint = paste0("Write ", name, " = ", expr, ".")
+    )
+  }
   if (!is_call_to(expr, "~")) return(expr)
   if (length(expr) == 2L) return(expr[[2L]])
   abort("id", paste0(code(name), " must be a variable or a one-sided formula."),

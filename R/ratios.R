@@ -130,8 +130,8 @@ conditional_ratios <- function(fit, ratio, vcov, df, level, intercept) {
   if (!isTRUE(intercept)) rows <- setdiff(rows, "(Intercept)")
   inference <- coef_inference(fit, vcov, df, level, rows)
   ratio_table(fit, inference, heading = c(
-    paste0("Conditional ", ratio_word(fit, ratio), " ratios (for a given ", fit$design$group,
-      ": random effects held fixed)"
+    paste0("Conditional ", ratio_word(fit, ratio), " ratios (for a given ",
+      paste(group_labels(fit$design), collapse = ", "), ": random effects held fixed)"
     ),
     paste0(format_level(level), " limits. ", inference$words)
   ))

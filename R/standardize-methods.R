@@ -71,9 +71,9 @@ model_words <- function(x) {
   family <- paste0(x$family$family, "(", x$family$link, ")")
   if (x$model != "margmix_glmm") return(paste0("gee, ", family, ", marginal"))
   paste0("glmm, ", family, ", ", switch(x$options$random_effects,
-    integrate = paste0("random effects of ", code(x$group), " integrated out"),
+    integrate = paste0("random effects of ", some_of(code(x$group)), " integrated out"),
     zero = "random effects at zero: not the population mean",
-    eb = paste0("random effects at the modes of the observed clusters of ", code(x$group))
+    eb = paste0("random effects at the modes of the observed clusters of ", some_of(code(x$group)))
   ))
 }
 

@@ -76,7 +76,24 @@ test_that("fits are brought to the finest rule among them", {
   same <- update(coarse, nAGQ = 25)
   expect_equal(table$logLik[1], as.numeric(logLik(same)))
   expect_snapshot(table)
-  expect_identical(common_nodes(list(coarse, fine)), 25)
+  nodes <- common_nodes(list(coarse, fine), lapply(list(coarse, fine), level_nodes))
+  expect_identical(nodes, rep(list(c(clinic = 25L)), 2))
+})
+
+test_that("rules of fits with different grouping factors are matched factor by factor", {
+  data <- nested_data()
+  nested <- glmm(y ~ x + (1 | a/b), data, binomial(), nAGQ = c(5, 9))
+  single <- glmm(y ~ x + (1 | a), data, binomial(), nAGQ = 7)
+  table <- anova(single, nested)
+  expect_equal(table$logLik[1], single$logLik)
+  expect_equal(table$logLik[2], as.numeric(logLik(update(nested, nAGQ = c(7, 9)))))
+
+  data$c <- rep_len(1:4, nrow(data))
+  crossed <- glmm(y ~ x + (1 | a/b) + (1 | c), data, binomial())
+  table <- anova(nested, crossed)
+  expect_equal(table$logLik[1], as.numeric(logLik(update(nested, nAGQ = 1))))
+  expect_equal(table$logLik[2], crossed$logLik)
+  expect_match(attr(table, "heading"), "Refitted with the Laplace approximation", all = FALSE)
 })
 
 test_that("REML is kept only where the fixed effects are the same", {

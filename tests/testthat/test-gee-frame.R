@@ -133,3 +133,7 @@ test_that("spellings of other packages are understood", {
   expect_identical(type(cor_toeplitz), "toeplitz")
   expect_output(print(cor_mdependent(2)), "2-dependent")
 })
+
+test_that("a name in quotes is not a variable", {
+  expect_snapshot(gee(y ~ x, trial(), id = "id", family = binomial()), error = TRUE)
+})
