@@ -19,7 +19,7 @@ engine_gee_start <- function(design, family, level, control) {
 #' @param scale `NULL` (estimated) or phi.
 #' @return A list: `beta`, `phi`, `alpha` (as reported), `alpha_engine` (on the engine's scale),
 #'   `pairs` (pairs behind each correlation), `criterion`, `iterations`, `halvings`, `converged`,
-#'   `bounded`, `clamped`, `status`.
+#'   `bounded`, `clamped`, `smallest_eigenvalue` (allowed in R), `status`.
 #' @noRd
 engine_gee_fit <- function(design, family, correlation, beta, scale, bias_reduce, control) {
   options <- gee_options(design, scale, bias_reduce, control)

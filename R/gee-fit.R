@@ -89,10 +89,16 @@ report_gee <- function(fit, design, correlation, control) {
     )
   }
   if (fit$clamped) {
-    warn("correlation", "The estimated correlations do not form a correlation matrix.",
+    warn("correlation", paste(
+      "The estimated correlations must form a correlation matrix that is not",
+      "nearly singular."
+    ),
       given = paste("working correlation", correlation$label),
       hint = c(
-        "They were moved towards 0 until it is positive definite; SEs stay robust to this.",
+        paste0(
+          "They were moved towards 0 until no eigenvalue is below ", fit$smallest_eigenvalue,
+          "; SEs stay robust to this."
+        ),
         "A simpler working correlation may describe the data better."
       )
     )

@@ -14,7 +14,8 @@
 #' * `coef()`: the coefficients on the scale of the predictor, averaged over the population. Aliased
 #'   coefficients are `NA`.
 #' * `nobs()`: rows that were fitted. `sigma()`: the root of the scale phi.
-#' * `logLik()` is an error: estimating equations have no likelihood.
+#' * `logLik()`, `AIC()`, `BIC()` and `deviance()` are errors: estimating equations have no
+#'   likelihood. See [qic()].
 #'
 #' @param object,x,formula A fit of [gee()].
 #' @param digits Significant digits to print.
@@ -105,15 +106,26 @@ model.matrix.margmix_gee <- function(object, ...) fixed_matrix(object)
 
 #' @rdname gee-methods
 #' @export
-logLik.margmix_gee <- function(object, ...) {
-  abort("no_likelihood", "Estimating equations have no likelihood, hence no AIC.",
-    hint = "qic() compares marginal models."
-  )
-}
+logLik.margmix_gee <- function(object, ...) refuse_likelihood("log-likelihood")
+
+#' @rdname gee-methods
+#' @param k Not used.
+#' @export
+AIC.margmix_gee <- function(object, ..., k = 2) refuse_likelihood("AIC")
 
 #' @rdname gee-methods
 #' @export
-deviance.margmix_gee <- function(object, ...) logLik.margmix_gee(object)
+BIC.margmix_gee <- function(object, ...) refuse_likelihood("BIC")
+
+#' @rdname gee-methods
+#' @export
+deviance.margmix_gee <- function(object, ...) refuse_likelihood("deviance")
+
+refuse_likelihood <- function(what) {
+  abort("no_likelihood", paste0("Estimating equations have no likelihood, hence no ", what, "."),
+    hint = "qic() compares marginal models."
+  )
+}
 
 # The parts of component().
 gee_components <- function() {

@@ -108,7 +108,8 @@ Rcpp::List gee_fit_(const Rcpp::List& design, const Rcpp::List& family,
       Rcpp::_["pairs"] = glue::vector(fit.pairs), Rcpp::_["criterion"] = fit.criterion,
       Rcpp::_["iterations"] = fit.iterations, Rcpp::_["halvings"] = fit.halvings,
       Rcpp::_["converged"] = fit.converged, Rcpp::_["bounded"] = fit.bounded,
-      Rcpp::_["clamped"] = fit.clamped, Rcpp::_["status"] = name(fit.status));
+      Rcpp::_["clamped"] = fit.clamped, Rcpp::_["smallest_eigenvalue"] = fit.smallest_eigenvalue,
+      Rcpp::_["status"] = name(fit.status));
 }
 
 // [[Rcpp::export]]

@@ -25,7 +25,9 @@ test_that("ratios are marginal", {
 test_that("there is no likelihood", {
   fit <- respiratory_fit()
   expect_snapshot(error = TRUE, logLik(fit))
-  expect_error(AIC(fit), class = "margmix_error_no_likelihood")
+  expect_snapshot(error = TRUE, AIC(fit))
+  expect_error(BIC(fit), "no BIC", class = "margmix_error_no_likelihood")
+  expect_error(deviance(fit), "no deviance", class = "margmix_error_no_likelihood")
 })
 
 test_that("predictions have the delta method's standard errors", {

@@ -30,7 +30,7 @@ class AR1 final : public Correlation {
   void set(const VectorXd& alpha) override {
     rho_ = alpha[0];
     if (gaps_.regular()) return;
-    for (Index j = 0; j < layout_.rows(); ++j) step_[j] = power(gaps_[j]);
+    for (Index j = 0; j < layout_.rows(); ++j) step_[j] = power(rho_, gaps_[j]);
   }
 
   VectorXd feasible(const VectorXd& alpha, double smallest) const override {
@@ -96,7 +96,7 @@ class AR1 final : public Correlation {
       add_all_pairs(first, n, e, own);
     } else {
       for (Index j = 1; j < n; ++j) {
-        const double d = gaps_[first + j], g = derivative(d), f = power(d);
+        const double d = gaps_[first + j], g = power_derivative(rho_, d), f = power(rho_, d);
         own.num[0] += g * e[j - 1] * e[j];
         own.off[0] += g * (g * rho_ - f);
         own.den[0] += g * g;
@@ -127,27 +127,15 @@ class AR1 final : public Correlation {
   }
 
  private:
-  double power(double d) const { return d == 1 ? rho_ : std::pow(rho_, d); }
-  double derivative(double d) const { return d == 1 ? 1.0 : d * std::pow(rho_, d - 1); }
   double step(Index row) const { return gaps_.regular() ? rho_ : step_[row]; }
 
-  // Sums over all pairs j < k in one sweep. For the present row k, with f = rho^D and its
-  // derivative g over the distance D to each earlier row: a = sum f e, b = sum g e, and
-  // A = sum f^2, B = sum f g, C = sum g^2.
   void add_all_pairs(Index first, Index n, const double* e, MomentSums& own) const {
-    double a = 0, b = 0, A = 0, B = 0, C = 0;
+    PairSums pairs;
     for (Index k = 1; k < n; ++k) {
-      const double d = gaps_[first + k], r = power(d), s = derivative(d);
-      a += e[k - 1];
-      A += 1;
-      b = b * r + a * s;
-      a *= r;
-      C = C * r * r + 2 * r * s * B + s * s * A;
-      B = B * r * r + r * s * A;
-      A *= r * r;
-      own.num[0] += e[k] * b;
-      own.off[0] += rho_ * C - B;
-      own.den[0] += C;
+      pairs.advance(e[k - 1], rho_, gaps_[first + k]);
+      own.num[0] += e[k] * pairs.ge;
+      own.off[0] += rho_ * pairs.gg - pairs.fg;
+      own.den[0] += pairs.gg;
     }
     own.pairs[0] = 0.5 * double(n) * double(n - 1);
   }

@@ -50,6 +50,8 @@ class MDependent final : public Correlation {
     });
   }
 
+  bool shrinks() const override { return true; }
+
   void whiten(Index i, RowsRef rows) const override {
     const MatrixXd& L = factors_[of_[i]];
     for (Index c = 0; c < rows.cols(); ++c) {

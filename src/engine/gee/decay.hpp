@@ -30,7 +30,7 @@ class ExponentialDecay final : public Correlation {
       double P = 1;  // variance of z given the past
       for (Index j = layout_.first(i); j < layout_.start[i + 1]; ++j) {
         Step& s = filter_[j];
-        s.carry = j == layout_.first(i) ? 0.0 : power(gaps_[j]);
+        s.carry = j == layout_.first(i) ? 0.0 : power(r_, gaps_[j]);
         if (j > layout_.first(i)) P = s.carry * s.carry * P + 1 - s.carry * s.carry;
         const double F = alpha_ * P + 1 - alpha_;  // variance of the innovation
         s.gain = P * h_ / F;
@@ -102,22 +102,14 @@ class ExponentialDecay final : public Correlation {
   // of f e_j e_k, g e_j e_k (num) and of f^2, f g, g^2 (den), over all pairs in one sweep.
   void add_moments(Index i, const double* e, const MomentRule&, MomentSums& sums) const override {
     const Index n = layout_.size(i), first = layout_.first(i);
-    double a = 0, b = 0, A = 0, B = 0, C = 0;
+    PairSums pairs;
     for (Index k = 1; k < n; ++k) {
-      const double d = gaps_[first + k], r = power(d);
-      const double s = d == 0 ? 0.0 : d == 1 ? 1.0 : d * std::pow(r_, d - 1);
-      a += e[k - 1];
-      A += 1;
-      b = b * r + a * s;
-      a *= r;
-      C = C * r * r + 2 * r * s * B + s * s * A;
-      B = B * r * r + r * s * A;
-      A *= r * r;
-      sums.num[0] += e[k] * a;
-      sums.num[1] += e[k] * b;
-      sums.den[0] += A;
-      sums.den[1] += B;
-      sums.den[2] += C;
+      pairs.advance(e[k - 1], r_, gaps_[first + k]);
+      sums.num[0] += e[k] * pairs.fe;
+      sums.num[1] += e[k] * pairs.ge;
+      sums.den[0] += pairs.ff;
+      sums.den[1] += pairs.fg;
+      sums.den[2] += pairs.gg;
     }
     sums.pairs[0] += 0.5 * double(n) * double(n - 1);
   }
@@ -149,7 +141,6 @@ class ExponentialDecay final : public Correlation {
   struct Step {
     double carry, gain, scale;  // r^gap, Kalman gain, 1 / sd of the innovation
   };
-  double power(double d) const { return d == 0 ? 1.0 : d == 1 ? r_ : std::pow(r_, d); }
 
   Layout layout_;
   Gaps gaps_;

@@ -9,21 +9,30 @@ namespace {
 class Scoring {
  public:
   Scoring(const Equations& equations, Correlation& R, const GeeOptions& options)
-      : equations_(equations), R_(R), options_(options) {}
+      : equations_(equations), R_(R), options_(options), floor_(options.smallest_eigenvalue) {}
 
-  // A search that goes astray is repeated with slower moments.
+  // A search that goes astray is repeated with slower moments, and at last with correlations well
+  // inside their range: a matrix that is nearly singular in a direction of noise gives that
+  // direction all the weight, and the residuals then make it still more singular.
   GeeFit run(const VectorXd& beta) {
     GeeFit fit = search(beta);
-    const bool astray = fit.status == GeeStatus::no_valid_step || fit.status == GeeStatus::singular;
-    if (!astray || !R_.parameters()) return fit;
-    relaxation_ = 0.25;
-    return search(beta);
+    if (!R_.parameters()) return fit;
+    if (fit.status == GeeStatus::no_valid_step || fit.status == GeeStatus::singular) {
+      relaxation_ = 0.25;
+      fit = search(beta);
+    }
+    if (fit.converged && !(fit.clamped && R_.shrinks())) return fit;
+    relaxation_ = 1;
+    floor_ = options_.interior_eigenvalue;
+    GeeFit inside = search(beta);
+    return inside.converged || inside.status == GeeStatus::interrupted ? inside : fit;
   }
 
  private:
   GeeFit search(const VectorXd& beta) {
     fit_ = GeeFit();
     accepted_ = kInf;
+    fit_.smallest_eigenvalue = floor_;
     fit_.beta = beta;
     fit_.alpha = R_.initial();
     R_.set(fit_.alpha);
@@ -102,7 +111,7 @@ class Scoring {
       alpha[c] = 0;
       fit_.bounded = true;
     }
-    const VectorXd inside = R_.feasible(alpha, options_.smallest_eigenvalue);
+    const VectorXd inside = R_.feasible(alpha, floor_);
     fit_.clamped = (inside - alpha).cwiseAbs().maxCoeff() > 1e-12;
     return inside;
   }
@@ -121,7 +130,7 @@ class Scoring {
             alpha[0] - step[0] * (alpha[0] - last_alpha[0]) / (step[0] - last_step[0]);
         const double reach = 3 * std::fabs(step[0]);
         if (std::fabs(secant - alpha[0]) <= reach) trial[0] = secant;
-        trial = R_.feasible(trial, options_.smallest_eigenvalue);
+        trial = R_.feasible(trial, floor_);
       }
       last_alpha = alpha;
       last_step = step;
@@ -176,6 +185,7 @@ class Scoring {
   EquationSums sums_;
   Eigen::LLT<MatrixXd> cholesky_;
   MatrixXd hat_;  // inverse information
+  double floor_;  // of the eigenvalues of R
   double accepted_ = kInf, relaxation_ = 1;
   int taken_back_ = 0;
 };

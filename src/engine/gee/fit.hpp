@@ -13,7 +13,8 @@ struct GeeOptions {
   double fixed_phi = kNaN;    // NaN: estimated
   bool bound_at_zero = true;  // correlations of exchangeable type are not negative
   bool bias_reduce = false;   // Firth's adjustment
-  double smallest_eigenvalue = 1e-3;
+  double smallest_eigenvalue = 1e-3;   // of R
+  double interior_eigenvalue = 0.2;    // where the search with the former fails
   double tolerance = 1e-8;
   int max_iterations = 100;
 };
@@ -26,6 +27,7 @@ struct GeeFit {
   VectorXd pairs;  // of rows, behind each correlation
   int iterations = 0, halvings = 0;
   bool converged = false, bounded = false, clamped = false;
+  double smallest_eigenvalue = 0;  // alpha was kept where no eigenvalue is below it
   GeeStatus status = GeeStatus::ok;
 };
 

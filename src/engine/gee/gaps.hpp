@@ -1,4 +1,4 @@
-// Gaps between visits.
+// Gaps between visits, and what correlations rho^gap make of them.
 #pragma once
 
 #include <algorithm>
@@ -38,6 +38,30 @@ class Gaps {
   std::vector<double> gap_;  // by row; 0 in the first of a cluster
   double unit_ = 1;
   bool regular_ = true, whole_ = true;
+};
+
+// rho^d and its derivative in rho.
+inline double power(double rho, double d) { return d == 0 ? 1.0 : d == 1 ? rho : std::pow(rho, d); }
+inline double power_derivative(double rho, double d) {
+  return d == 0 ? 0.0 : d == 1 ? 1.0 : d * std::pow(rho, d - 1);
+}
+
+// Sums over all pairs j < k of a cluster in one sweep. For row k, with f = rho^D and g its
+// derivative over the distance D to each earlier row: of f e_j, g e_j, f^2, f g and g^2.
+struct PairSums {
+  double fe = 0, ge = 0, ff = 0, fg = 0, gg = 0;
+
+  // From row k - 1, with residual e, to row k, a gap d later.
+  void advance(double e, double rho, double d) {
+    const double r = power(rho, d), s = power_derivative(rho, d);
+    fe += e;
+    ff += 1;
+    ge = ge * r + fe * s;
+    fe *= r;
+    gg = gg * r * r + 2 * r * s * fg + s * s * ff;
+    fg = fg * r * r + r * s * ff;
+    ff *= r * r;
+  }
 };
 
 }  // namespace margmix

@@ -36,6 +36,8 @@ class Patterned : public Correlation {
     });
   }
 
+  bool shrinks() const override { return true; }
+
   void whiten(Index i, RowsRef rows) const override {
     if (!stored_) {
       factor(patterns_.of(i)).L.triangularView<Eigen::Lower>().solveInPlace(rows);
