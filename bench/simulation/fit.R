@@ -52,7 +52,8 @@ intervals_of <- function(fit, truth) {
   critical <- qt(0.975, KC$df)
   cbind(
     estimate = fit$beta, df = KC$df, half = critical * se(KC), default = off > critical * se(KC),
-    robust = off > qnorm(0.975) * plain, FW = off > t_between * FW, MD = off > t_between * MD
+    robust = off > qnorm(0.975) * plain, FW = off > t_between * FW, MD = off > t_between * MD,
+    clamped = fit$convergence$clamped
   )
 }
 
@@ -68,6 +69,6 @@ joint_of <- function(fit) {
     error = function(e) NA_real_)
   c(
     estimate = NA, df = hotelling$df2, half = NA, default = hotelling$p.value < 0.05,
-    robust = Q > qchisq(0.95, 3), FW = NA, MD = NA
+    robust = Q > qchisq(0.95, 3), FW = NA, MD = NA, clamped = fit$convergence$clamped
   )
 }

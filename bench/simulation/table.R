@@ -43,7 +43,7 @@ stress_table <- function(results) {
     row = own$target, `**default**` = paste0("**", number(own$default), "**"),
     `plain robust` = number(own$robust), `FW t(K-pb)` = number(own$FW),
     `MD t(K-pb)` = number(own$MD), `median df` = number(own$median_df),
-    `failed %` = number(100 * own$failed / own$replicates),
+    `moved %` = number(100 * own$clamped / own$replicates), `failed %` = number(100 * own$failed / own$replicates),
     `no test %` = number(100 * own$no_test / own$replicates), check.names = FALSE
   )
 }
@@ -74,15 +74,15 @@ limit_text <- function(results) {
 table_text <- function(results) {
   n <- sort(unique(results$replicates), decreasing = TRUE)
   counts <- paste(format(n, big.mark = ",", trim = TRUE), collapse = " or ")
+  errors <- paste(sprintf("%.2f", two_errors(n) / 2), collapse = " or ")
   c(
     "# Intervals of gee() with few clusters", "",
     "Written by `make simulate-gee` (bench/simulation).", "",
     paste0(
-      "Error in % of nominal 95% intervals and 5% tests, ", counts,
-      " data sets per cell (column `replicates` of the csv); lowest-highest over two responses (binary with prevalence .3, count ",
-      "with mean 2) and three ICCs (.01, .05, .1). Monte Carlo SE ",
-      paste(sprintf("%.2f", two_errors(n) / 2), collapse = " or "), ". Rows: `trt` is constant in clusters, `w` varies ",
-      "within them, `x` both (ICC .3); `within` and `between` are joint tests of three ",
+      "Error in % of nominal 95% intervals and 5% tests, ", counts, " data sets per cell; ",
+      "lowest-highest over two responses (binary with prevalence .3, count with mean 2) and three ",
+      "ICCs (.01, .05, .1). Monte Carlo SE ", errors, ". Rows: `trt` is constant in clusters, `w` ",
+      "varies within them, `x` both (ICC .3); `within` and `between` are joint tests of three ",
       "coefficients of a factor. Default: KC covariance, Satterthwaite t (approximate Hotelling ",
       "T^2 for joint tests), exchangeable correlation not below 0. Plain robust: uncorrected ",
       "sandwich, normal (chi^2). Relative length: median half width over 1.96 times the standard ",
@@ -93,7 +93,9 @@ table_text <- function(results) {
     paste("*", limit_text(results)), "", "## Other cases", "",
     paste(
       "One cluster with 38% of all rows; 5% events; five visits with AR(1) dependence (latent .6)",
-      "and an AR(1) or unstructured working correlation. ICC .05 but for the visits."
+      "and an AR(1) or unstructured working correlation. ICC .05 but for the visits. Moved: the",
+      "estimated correlations were no correlation matrix, or nearly singular, and were moved towards",
+      "0, with a warning."
     ), "",
     markdown_table(stress_table(results))
   )
