@@ -25,8 +25,7 @@ double SparseMode::evaluate() {
 
 // Damped Newton as in mode.hpp. Far from the mode a direction need not be exact, near it each step
 // reduces the error by the tolerance of its solution.
-Status SparseMode::find(const VectorXd& start, const RunContext& context) {
-  constexpr double kDecrement = 1e-7;
+Status SparseMode::find(const VectorXd& start, const RunContext& context, double accuracy) {
   constexpr int kMostSteps = 200;
   const double longest_step = family_.longest_step();
   u_ = start.size() == system_.size() ? start : VectorXd::Zero(system_.size());
@@ -38,7 +37,7 @@ Status SparseMode::find(const VectorXd& start, const RunContext& context) {
   }
   // A quadratic h needs one step, so it should be a good one.
   const bool quadratic = std::isinf(longest_step);
-  double tolerance = quadratic ? 1e-9 : 1e-2;
+  double tolerance = quadratic ? 0.01 * accuracy : 1e-2;
   VectorXd change(eta_.size());
   bool last = false;
   for (newton_steps_ = 1; newton_steps_ <= kMostSteps; ++newton_steps_) {
@@ -56,7 +55,7 @@ Status SparseMode::find(const VectorXd& start, const RunContext& context) {
     }
     const double decrement = f.dot(d);
     const VectorXd u_old = u_;
-    if (definite && std::sqrt(std::fabs(decrement)) < kDecrement * (1 + std::sqrt(u_.norm()))) {
+    if (definite && std::sqrt(std::fabs(decrement)) < accuracy * (1 + std::sqrt(u_.norm()))) {
       u_ += d;
       h = evaluate();
       if (!std::isfinite(h)) u_ = u_old, h = evaluate();

@@ -32,8 +32,9 @@ class SparseMode {
   SparseMode(const GroupedDesign& design, const SparsePlan& plan, const Family& family,
              const Parameters& psi);
 
-  // Newton steps from u, each solved by conjugate gradients; leaves A assembled at the mode.
-  Status find(const VectorXd& start, const RunContext& context);
+  // Newton steps from u, each solved by conjugate gradients, until they are of about the length
+  // `accuracy` in the metric A; leaves A assembled at the mode.
+  Status find(const VectorXd& start, const RunContext& context, double accuracy = 1e-7);
 
   SparseSystem& system() { return system_; }
   const SparseSystem& system() const { return system_; }

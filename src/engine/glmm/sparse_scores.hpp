@@ -61,26 +61,32 @@ MatrixXd laplace_scores(const SparseMode& mode, const Family& family, const Inde
 // Entries of V_j'A^-1 at the effects of row j, estimated from probes z and solutions x = S^-1 z.
 class StochasticInverse {
  public:
-  StochasticInverse(const SparseSystem& system, const MatrixMap& probes, double tolerance);
+  // `start`: solutions near by to begin from, or null.
+  StochasticInverse(const SparseSystem& system, const MatrixMap& probes, double tolerance,
+                    const StochasticInverse* start = nullptr);
   int iterations() const { return iterations_; }
 
   template <class Visit>
   void visit_rows(Visit visit) const {
+    using Column = Eigen::Matrix<double, kBundle, 1>;
     const SparsePlan& plan = system_.plan();
-    const Index q = system_.design().q(), m = x_.rows();
-    VectorXd y(q), vx(m), vz(m);
+    const Index q = system_.design().q();
+    VectorXd y(q);
     std::vector<Index> at(q);
     for (Index s = 0; s < plan.runs(); ++s)
       for (Index j = plan.run_start[s]; j < plan.run_start[s + 1]; ++j) {
-        vx.setZero();
-        vz.setZero();
-        for (Index c = 0; c < q; ++c) {
-          at[c] = system_.at(j, s, c);
-          const double v = system_.V(j, c) * 0.5 / static_cast<double>(m);
-          vx += v * x_.col(at[c]);
-          vz += v * z_.col(at[c]);
+        for (Index c = 0; c < q; ++c) at[c] = system_.at(j, s, c);
+        y.setZero();
+        for (std::size_t b = 0; b < x_.size(); ++b) {
+          const Bundle &x = x_[b], &z = z_[b];
+          Column vx = Column::Zero(), vz = Column::Zero();
+          for (Index c = 0; c < q; ++c) {
+            vx += system_.V(j, c) * x.col(at[c]);
+            vz += system_.V(j, c) * z.col(at[c]);
+          }
+          for (Index c = 0; c < q; ++c) y[c] += vz.dot(x.col(at[c])) + vx.dot(z.col(at[c]));
         }
-        for (Index c = 0; c < q; ++c) y[c] = vz.dot(x_.col(at[c])) + vx.dot(z_.col(at[c]));
+        y *= 0.5 / probes_;
         system_.add_A11_inverse(j, s, y.data());
         visit(j, s, y.data());
       }
@@ -88,7 +94,8 @@ class StochasticInverse {
 
  private:
   const SparseSystem& system_;
-  MatrixXd x_, z_;  // m x size: [-A11^-1 B; I] times x and z
+  double probes_;
+  std::vector<Bundle> x_, z_;  // [-A11^-1 B; I] times x and z, kBundle probes each
   int iterations_ = 0;
 };
 

@@ -5,15 +5,18 @@
 namespace margmix {
 
 StochasticInverse::StochasticInverse(const SparseSystem& system, const MatrixMap& probes,
-                                     double tolerance)
-    : system_(system), x_(probes.cols(), system.size()), z_(probes.cols(), system.size()) {
-  const VectorXd zero = VectorXd::Zero(system.size());
-  for (Index k = 0; k < probes.cols(); ++k) {
-    const VectorXd z = probes.col(k);
-    const VectorXd x = system.schur_solve(z, tolerance, nullptr);
+                                     double tolerance, const StochasticInverse* start)
+    : system_(system), probes_(static_cast<double>(probes.cols())) {
+  for (Index first = 0; first < probes.cols(); first += kBundle) {
+    const Index count = std::min<Index>(kBundle, probes.cols() - first);
+    Bundle z = Bundle::Zero(kBundle, probes.rows());
+    z.topRows(count) = probes.middleCols(first, count).transpose();
+    Bundle x = Bundle::Zero(kBundle, probes.rows());
+    if (start) x = start->x_[x_.size()].rightCols(probes.rows());
+    system.schur_solve(z, tolerance, x);
     iterations_ += system.iterations();
-    z_.row(k) = system.expand(zero, z).transpose();
-    x_.row(k) = system.expand(zero, x).transpose();
+    z_.push_back(system.expand(z));
+    x_.push_back(system.expand(x));
   }
 }
 
@@ -50,10 +53,13 @@ MatrixXd average_information(const SparseMode& mode, const Parameters& psi, bool
   const Index n = mode.eta().size(), p = system.design().p();
   const MatrixXd F = information_columns(mode, psi, dispersion);
   MatrixXd R = mode.W().asDiagonal() * F;
+  MatrixXd f(system.size(), F.cols());
+  for (Index k = 0; k < F.cols(); ++k) f.col(k) = system.Vt(R.col(k));
+  const MatrixXd x = system.solve_iteratively(f, tolerance);
   VectorXd fitted(n);
   for (Index k = 0; k < F.cols(); ++k) {
     fitted.setZero();
-    system.add_V(system.solve_iteratively(system.Vt(R.col(k)), tolerance, nullptr), fitted);
+    system.add_V(x.col(k), fitted);
     R.col(k) -= mode.W().cwiseProduct(fitted);
   }
   MatrixXd M = F.transpose() * R;
@@ -78,7 +84,7 @@ StochasticStep sparse_stochastic(const GroupedDesign& design, const SparsePlan& 
   family.set_log_dispersion(parameters.log_phi);
   StochasticStep out;
   SparseMode mode(design, plan, family, parameters);
-  out.status = mode.find(start, context);
+  out.status = mode.find(start, context, tolerance);
   out.cg_iterations = mode.cg_iterations();
   out.u = mode.u();
   if (out.status != Status::ok) return out;

@@ -175,54 +175,6 @@ VectorXd SparseSystem::solve(const VectorXd& f) const {
   return expand(f, x2);
 }
 
-void SparseSystem::schur_product(const double* x, double* out) const {
-  const Index q1 = plan_.q1(), size2 = plan_.size2();
-  for (Index j = 0; j < size2; ++j) out[j] = A22_diagonal_[j] * x[j];
-  for (Index j = 0; j < size2; ++j)
-    for (int k = plan_.A22.start[j]; k < plan_.A22.start[j + 1]; ++k) {
-      out[plan_.A22.row[k]] += A22_below_[k] * x[j];
-      out[j] += A22_below_[k] * x[plan_.A22.row[k]];
-    }
-  for (Index s = 0; s < plan_.runs(); ++s)
-    for (Index a = 0; a < q1; ++a) {
-      const double *b = B(s) + a, *c = C(s) + a;
-      const int* to = near(s);
-      double sum = 0;
-      for (Index i = 0; i < count(s); ++i) sum += c[q1 * i] * x[to[i]];
-      for (Index i = 0; i < count(s); ++i) out[to[i]] -= b[q1 * i] * sum;
-    }
-}
-
-VectorXd SparseSystem::solve_iteratively(const VectorXd& f, double tolerance,
-                                         bool* definite) const {
-  return expand(f, schur_solve(reduce(f), tolerance, definite));
-}
-
-VectorXd SparseSystem::schur_solve(VectorXd r, double tolerance, bool* definite) const {
-  VectorXd x = VectorXd::Zero(r.size()), Sp(r.size());
-  if (definite) *definite = *definite && (S_diagonal_.array() > 0).all();
-  const VectorXd precondition = S_diagonal_.cwiseMax(1e-8).cwiseInverse();
-  VectorXd z = precondition.cwiseProduct(r), p = z;
-  double rz = r.dot(z);
-  const double goal = tolerance * tolerance * rz;
-  for (iterations_ = 0; iterations_ < 1000 && rz > goal && rz > 0; ++iterations_) {
-    schur_product(p.data(), Sp.data());
-    const double curvature = p.dot(Sp);
-    if (!(curvature > 0)) {
-      if (definite) *definite = false;
-      break;
-    }
-    const double alpha = rz / curvature;
-    x += alpha * p;
-    r -= alpha * Sp;
-    z = precondition.cwiseProduct(r);
-    const double next = r.dot(z);
-    p = z + (next / rz) * p;
-    rz = next;
-  }
-  return x;
-}
-
 void SparseSystem::invert() { cholesky_->invert(); }
 
 // Q = S^-1 on the neighbours of run s, G = A11^-1 B Q, and the block of A^-1 of the run itself.

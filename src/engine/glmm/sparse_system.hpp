@@ -15,6 +15,12 @@
 
 namespace margmix {
 
+// Vectors that are worked on side by side: column j holds entry j of each of them.
+constexpr int kBundle = 8;
+template <int M>
+using Side = Eigen::Matrix<double, M, Dynamic>;
+using Bundle = Side<kBundle>;
+
 class SparseSystem {
  public:
   SparseSystem(const GroupedDesign& design, const SparsePlan& plan);
@@ -52,10 +58,15 @@ class SparseSystem {
   // A^-1 f by conjugate gradients on S with its diagonal as preconditioner. `definite` turns false
   // where a direction of negative curvature is met.
   VectorXd solve_iteratively(const VectorXd& f, double tolerance, bool* definite) const;
+  MatrixXd solve_iteratively(const MatrixXd& f, double tolerance) const;  // by column
   int iterations() const { return iterations_; }
   // S x = r likewise, and x extended to block 1: A^-1 f for r = f2 - B'A11^-1 f1.
-  VectorXd schur_solve(VectorXd r, double tolerance, bool* definite) const;
+  VectorXd schur_solve(const VectorXd& r, double tolerance, bool* definite) const;
   VectorXd expand(const VectorXd& f, const VectorXd& x2) const;
+  // The same for kBundle systems at once; `x` is where to begin. Extended to block 1: A^-1 f for f
+  // that are zero there.
+  void schur_solve(const Bundle& r, double tolerance, Bundle& x) const;
+  Bundle expand(const Bundle& x2) const;
   // y += V_j1'A11^-1 at the columns of block 1, for row j of run s.
   void add_A11_inverse(Index j, Index s, double* y) const {
     const Index q1 = plan_.q1();
@@ -82,6 +93,10 @@ class SparseSystem {
  private:
   using RowsMajor = Eigen::Matrix<double, Dynamic, Dynamic>;  // q x n: a column per row of the data
   VectorXd reduce(const VectorXd& f) const;                   // f2 - B'A11^-1 f1
+  template <int M>
+  void schur_products(const Side<M>& x, Side<M>& out) const;
+  template <int M>
+  void conjugate_gradients(Side<M> r, double tolerance, bool* definite, Side<M>& x) const;
   Index count(Index s) const { return plan_.near_start[s + 1] - plan_.near_start[s]; }
   const int* near(Index s) const { return plan_.near.data() + plan_.near_start[s]; }
   const double* B(Index s) const { return B_.data() + plan_.q1() * plan_.near_start[s]; }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "linalg/dense_kernels.hpp"
+
 namespace margmix {
 
 namespace {
@@ -12,43 +14,6 @@ namespace {
 // Multiplications of a dense tail of t columns cost about a seventh of those of sparse columns;
 // with the inverse the tail needs t^3 / 2 of them, a sparse column of k entries about 3 k^2.
 double tail_cost(double t) { return t * t * t / 14; }
-
-// L^-1 in place, by halves.
-void invert_lower(Eigen::Ref<MatrixXd> L) {
-  const Index n = L.rows();
-  if (n <= 48) {
-    const MatrixXd copy = L;
-    L.setIdentity();
-    copy.triangularView<Eigen::Lower>().solveInPlace(L);
-    return;
-  }
-  const Index h = n / 2, k = n - h;
-  invert_lower(L.topLeftCorner(h, h));
-  invert_lower(L.bottomRightCorner(k, k));
-  const MatrixXd right =
-      L.bottomLeftCorner(k, h) * L.topLeftCorner(h, h).triangularView<Eigen::Lower>();
-  L.bottomLeftCorner(k, h).noalias() =
-      L.bottomRightCorner(k, k).triangularView<Eigen::Lower>() * right;
-  L.bottomLeftCorner(k, h) *= -1;
-}
-
-// Lower triangle of M'M for lower triangular M.
-void add_cross_lower(const Eigen::Ref<const MatrixXd>& M, Eigen::Ref<MatrixXd> out) {
-  const Index n = M.rows();
-  if (n <= 48) {
-    const MatrixXd T = M.triangularView<Eigen::Lower>();
-    out.triangularView<Eigen::Lower>() += T.transpose() * T;
-    return;
-  }
-  const Index h = n / 2, k = n - h;
-  add_cross_lower(M.topLeftCorner(h, h), out.topLeftCorner(h, h));
-  out.topLeftCorner(h, h).selfadjointView<Eigen::Lower>().rankUpdate(
-      M.bottomLeftCorner(k, h).transpose());
-  out.bottomLeftCorner(k, h).noalias() +=
-      M.bottomRightCorner(k, k).triangularView<Eigen::Lower>().transpose() *
-      M.bottomLeftCorner(k, h);
-  add_cross_lower(M.bottomRightCorner(k, k), out.bottomRightCorner(k, k));
-}
 
 }  // namespace
 
@@ -160,9 +125,7 @@ bool SparseCholesky::factor(const std::function<void(Index, double*)>& fill) {
       const double l = below_[a];
       for (int b = a; b < start[k + 1]; ++b) column[row[b]] -= l * below_[b];
     }
-  if (t == 0) return true;
-  Eigen::LLT<Eigen::Ref<MatrixXd>> cholesky(tail_);
-  return cholesky.info() == Eigen::Success && tail_.diagonal().allFinite();
+  return t == 0 || dense_cholesky(tail_.data(), t);
 }
 
 double SparseCholesky::log_det() const {
@@ -189,11 +152,8 @@ void SparseCholesky::solve(Eigen::Ref<VectorXd> b) const {
 
 void SparseCholesky::invert() {
   const Index head = plan_.head, t = plan_.size - head;
-  MatrixXd root = tail_;
-  invert_lower(root);
-  inverse_tail_ = MatrixXd::Zero(t, t);
-  add_cross_lower(root, inverse_tail_);
-  inverse_tail_.triangularView<Eigen::StrictlyUpper>() = inverse_tail_.transpose();
+  inverse_tail_.resize(t, t);
+  if (t > 0) dense_inverse(tail_.data(), t, inverse_tail_.data());
   inverse_diagonal_.resize(head);
   inverse_below_.resize(below_.size());
   VectorXd l = VectorXd::Zero(plan_.size), sum = VectorXd::Zero(plan_.size);

@@ -1,0 +1,34 @@
+// Cholesky factor and inverse of a large dense symmetric matrix.
+//
+// They take most of the time of a fit with crossed factors, and a processor with AVX2 and FMA does
+// them twice as fast as the instructions that every x86-64 processor has. So the same code
+// (dense_kernels_body.hpp) is compiled for both, and the processor is asked at run time.
+#pragma once
+
+#include "core/types.hpp"
+
+namespace margmix {
+
+// A (n x n by column, only its lower triangle is read) -> L in the lower triangle. False if A is
+// not positive definite.
+bool dense_cholesky(double* A, Index n);
+
+// (LL')^-1, both triangles; L: lower triangle.
+void dense_inverse(const double* L, Index n, double* inverse);
+
+namespace baseline {
+bool dense_cholesky(double* A, Index n);
+void dense_inverse(const double* L, Index n, double* inverse);
+}  // namespace baseline
+
+// AVX2 and FMA. GCC only: its pragma covers the templates of Eigen; and not for Windows, where GCC
+// misaligns wide registers on the stack.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(_WIN32)
+#define MARGMIX_WIDE_KERNELS 1
+namespace wide {
+bool dense_cholesky(double* A, Index n);
+void dense_inverse(const double* L, Index n, double* inverse);
+}  // namespace wide
+#endif
+
+}  // namespace margmix

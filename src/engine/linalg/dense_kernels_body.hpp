@@ -1,0 +1,55 @@
+// The text of dense_kernels.hpp, once for each instruction set: no include guard, and the file that
+// includes it says which namespace and which Eigen.
+
+// L^-1 in place, by halves.
+static void invert_lower(Eigen::Ref<Eigen::MatrixXd> L) {
+  const Eigen::Index n = L.rows();
+  if (n <= 48) {
+    const Eigen::MatrixXd copy = L;
+    L.setIdentity();
+    copy.triangularView<Eigen::Lower>().solveInPlace(L);
+    return;
+  }
+  const Eigen::Index h = n / 2, k = n - h;
+  invert_lower(L.topLeftCorner(h, h));
+  invert_lower(L.bottomRightCorner(k, k));
+  const Eigen::MatrixXd right =
+      L.bottomLeftCorner(k, h) * L.topLeftCorner(h, h).triangularView<Eigen::Lower>();
+  L.bottomLeftCorner(k, h).noalias() =
+      L.bottomRightCorner(k, k).triangularView<Eigen::Lower>() * right;
+  L.bottomLeftCorner(k, h) *= -1;
+}
+
+// Lower triangle of M'M for lower triangular M.
+static void add_cross_lower(const Eigen::Ref<const Eigen::MatrixXd>& M,
+                            Eigen::Ref<Eigen::MatrixXd> out) {
+  const Eigen::Index n = M.rows();
+  if (n <= 48) {
+    const Eigen::MatrixXd T = M.triangularView<Eigen::Lower>();
+    out.triangularView<Eigen::Lower>() += T.transpose() * T;
+    return;
+  }
+  const Eigen::Index h = n / 2, k = n - h;
+  add_cross_lower(M.topLeftCorner(h, h), out.topLeftCorner(h, h));
+  out.topLeftCorner(h, h).selfadjointView<Eigen::Lower>().rankUpdate(
+      M.bottomLeftCorner(k, h).transpose());
+  out.bottomLeftCorner(k, h).noalias() +=
+      M.bottomRightCorner(k, k).triangularView<Eigen::Lower>().transpose() *
+      M.bottomLeftCorner(k, h);
+  add_cross_lower(M.bottomRightCorner(k, k), out.bottomRightCorner(k, k));
+}
+
+bool dense_cholesky(double* A, Eigen::Index n) {
+  Eigen::Map<Eigen::MatrixXd> in_place(A, n, n);
+  const Eigen::LLT<Eigen::Ref<Eigen::MatrixXd>> cholesky(in_place);
+  return cholesky.info() == Eigen::Success && in_place.diagonal().allFinite();
+}
+
+void dense_inverse(const double* L, Eigen::Index n, double* inverse) {
+  Eigen::MatrixXd root = Eigen::Map<const Eigen::MatrixXd>(L, n, n);
+  invert_lower(root);
+  Eigen::Map<Eigen::MatrixXd> out(inverse, n, n);
+  out.setZero();
+  add_cross_lower(root, out);
+  out.triangularView<Eigen::StrictlyUpper>() = out.transpose();
+}
