@@ -61,11 +61,11 @@ simulate-gee: ## error of the intervals of gee() with few clusters (about 25 min
 	@tools/install.sh
 	@$(WITH_LIBRARY) nice Rscript bench/simulation/run.R
 
-simulate-standardization: ## coverage of marginal_standardization() (about 25 minutes)
+simulate-standardization: ## coverage of marginal_standardization() (about 50 minutes)
 	@tools/setup.sh demo
 	@tools/install.sh
-	@for batch in $$(seq 10); do \
-	  $(WITH_LIBRARY) nice Rscript bench/simulation/standardization.R run $$batch || exit 1; done
+	@for batch in $$(seq 20); do \
+	  $(WITH_LIBRARY) nice Rscript bench/simulation/standardization.R run $$batch 100 || exit 1; done
 	@$(WITH_LIBRARY) nice Rscript bench/simulation/standardization.R bootstrap
 	@$(WITH_LIBRARY) Rscript bench/simulation/standardization.R collect
 

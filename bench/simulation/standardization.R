@@ -1,7 +1,8 @@
 # Coverage of the intervals of marginal_standardization().
 #
 #   Rscript bench/simulation/standardization.R run BATCH [REPLICATES]   one batch, into .build/
-#   Rscript bench/simulation/standardization.R bootstrap [REPLICATES]   SE beside bootstraps
+#   Rscript bench/simulation/standardization.R bootstrap [REPLICATES [DATASETS]]
+#                                                               standard errors beside bootstraps
 #   Rscript bench/simulation/standardization.R collect                  the tables beside this file
 #
 # Binary responses in clusters of 20 rows on average, sizes equal or with a coefficient of variation
@@ -14,6 +15,7 @@
 # that it is the population mean m(eta, s) with s^2 the sum of their variances.
 
 library(margmix)
+source("bench/simulation/standardization-report.R")
 
 beta <- c(-0.6, 0.7, 0.5) # intercept, exposure, x
 interaction <- 0.4
@@ -44,13 +46,16 @@ simulate_cell <- function(cell) {
   x <- sqrt(0.3) * rnorm(m)[id] + sqrt(0.7) * rnorm(length(id))
   eta <- beta[1] + beta[2] * exposed + beta[3] * x + cell$interaction * interaction * exposed * x
   if (cell$model == "gee") {
-    u <- runif(m)
-    b <- log(sin(phi * pi * u) / sin(phi * pi * (1 - u))) / phi
-    eta <- eta / phi + b[id]
+    eta <- eta / phi + bridge_effects(m)[id]
   } else {
     eta <- eta + cell$sd * rnorm(m)[id]
   }
   data.frame(y = rbinom(length(id), 1, plogis(eta)), exposed, x, id)
+}
+
+bridge_effects <- function(m) {
+  u <- runif(m)
+  log(sin(phi * pi * u) / sin(phi * pi * (1 - u))) / phi
 }
 
 truth <- function(cell) {
@@ -141,130 +146,69 @@ run <- function(batch, replicates) {
   )
 }
 
-# Agreed before the simulation was run; lower and upper limits of coverage in percent.
-allowed <- function(model, clusters) {
-  if (model == "glmm" && clusters < 20) return(c(NA, NA))
-  switch(as.character(clusters), `10` = , `20` = c(91.5, 97.5), `40` = c(92.5, 97), c(93.5, 96.5))
-}
-
-collect <- function() {
-  files <- Sys.glob(file.path(batches, "batch-*.csv"))
-  all <- do.call(rbind, lapply(files, read.csv))
-  key <- c("model", "clusters", "sizes", "interaction", "sd", "method", "target", "truth")
-  all$sd[is.na(all$sd)] <- -1
-  sums <- aggregate(all[c("n", "covered", "estimate", "estimate2", "se", "failed")], all[key], sum)
-  sums$sd[sums$sd < 0] <- NA
-  n <- sums$n
-  mean <- sums$estimate / n
-  table <- data.frame(
-    sums[key[-8]], replicates = n, failed = sums$failed,
-    coverage = round(100 * sums$covered / n, 2),
-    error = round(100 * sqrt(0.05 * 0.95 / n), 2), bias = signif(mean - sums$truth, 3),
-    sd_estimate = signif(sqrt((sums$estimate2 - n * mean^2) / (n - 1)), 4),
-    mean_se = signif(sums$se / n, 4)
-  )
-  limits <- t(mapply(allowed, table$model, table$clusters))
-  table$allowed <- ifelse(is.na(limits[, 1]), "", paste(limits[, 1], "to", limits[, 2]))
-  table$inside <- is.na(limits[, 1]) | table$coverage >= limits[, 1] & table$coverage <= limits[, 2]
-  order <- order(table$model, table$method, table$clusters, table$sd, table$sizes, table$interaction)
-  table <- table[order, ]
-  write.csv(table, "bench/simulation/standardization.csv", row.names = FALSE)
-  writeLines(report(table), "bench/simulation/standardization.md")
-}
-
-report <- function(table) {
-  targets <- c("risk0", "risk1", "difference", "log_ratio", "log_odds_ratio")
-  wide <- function(model, method) {
-    part <- table[table$model == model & table$method == method, ]
-    cell <- unique(part[c("clusters", "sd", "sizes", "interaction")])
-    rows <- vapply(seq_len(nrow(cell)), function(k) {
-      same <- Reduce(`&`, lapply(names(cell), function(name) {
-        part[[name]] %in% cell[[name]][k]
-      }))
-      one <- part[same, ]
-      value <- one$coverage[match(targets, one$target)]
-      outside <- !one$inside[match(targets, one$target)] & method == "default"
-      text <- ifelse(is.na(value), "", paste0(sprintf("%.1f", value), ifelse(outside, " *", "")))
-      paste0("| ", paste(c(
-        cell$clusters[k], if (model == "glmm") cell$sd[k], cell$sizes[k],
-        if (cell$interaction[k]) "yes" else "no", text, max(one$replicates), max(one$failed)
-      ), collapse = " | "), " |")
-    }, "")
-    head <- c(
-      "clusters", if (model == "glmm") "sd", "sizes", "interaction", "risk 0", "risk 1",
-      "difference", "log RR", "log OR", "fits", "failed"
-    )
-    c(
-      paste0("| ", paste(head, collapse = " | "), " |"),
-      paste0("|", paste(rep("---", length(head)), collapse = "|"), "|"), rows
-    )
-  }
-  c(
-    "# Coverage of marginal standardization", "",
-    "Written by `make simulate-standardization`; the design is at the head of",
-    "`bench/simulation/standardization.R`. Percent of 95% intervals that cover. A star marks a cell outside the",
-    "limits agreed before: 91.5 to 97.5 with 10 and 20 clusters, 92.5 to 97 with 40, 93.5 to 96.5",
-    "with 100 (for `glmm()` from 20 clusters on). The Monte Carlo error of a cell is in the csv.",
-    "", "## gee(), the default: influence functions, KC, t", "", wide("gee", "default"),
-    "", "## glmm(), the default", "", wide("glmm", "default"),
-    "", "## gee(), plain delta method: fixed covariates, model-based, normal", "",
-    wide("gee", "delta"), "", "## glmm(), plain delta method", "", wide("glmm", "delta")
-  )
-}
-
-# Standard errors beside the bootstrap, 100 clusters of unequal sizes, with interaction, one data set
-# per model. Sampled covariates: resampling of clusters. Fixed covariates: new responses for the same
-# X, drawn from the fitted model (mixed model only: a marginal model does not say how to draw).
-bootstrap <- function(replicates) {
-  estimates <- function(fit, ...) {
-    read_result(marginal_standardization(fit, "exposed", ...))
-  }
-  quiet <- function(expr) suppressWarnings(suppressMessages(expr))
-  spread <- function(draw) {
-    values <- replicate(replicates, tryCatch(quiet(draw()), error = function(e) rep(NA_real_, 5)))
-    apply(values, 1L, sd, na.rm = TRUE)
-  }
-  parts <- lapply(c("gee", "glmm"), function(model) {
-    set.seed(if (model == "gee") 1 else 2)
-    cell <- data.frame(model = model, clusters = 100, sizes = "unequal", interaction = TRUE, sd = 1)
-    data <- simulate_cell(cell)
-    fit <- quiet(fit_cell(data, cell))
-    rows <- split(seq_len(nrow(data)), data$id)
-    resample <- function() {
-      chosen <- rows[sample(length(rows), replace = TRUE)]
-      new <- data[unlist(chosen), ]
-      new$id <- rep(seq_along(chosen), lengths(chosen))
-      estimates(fit_cell(new, cell), vcov = "model", df = Inf)$estimate
-    }
-    sampled <- data.frame(
-      model, covariates = "sampled", target = estimates(fit)$target, se_KC = estimates(fit)$se,
-      se_plain = estimates(fit, vcov = "robust")$se, bootstrap = spread(resample)
-    )
-    if (model == "gee") return(sampled)
-    redraw <- function() {
-      new <- data
-      new$y <- simulate(fit, 1)[[1]]
-      estimates(fit_cell(new, cell), covariates = "fixed", vcov = "model", df = Inf)$estimate
-    }
-    fixed <- data.frame(
-      model, covariates = "fixed", target = sampled$target,
-      se_KC = estimates(fit, covariates = "fixed")$se,
-      se_plain = estimates(fit, covariates = "fixed", vcov = "model")$se, bootstrap = spread(redraw)
-    )
-    rbind(sampled, fixed)
-  })
+# Standard errors beside the bootstrap: data sets of 100 clusters of unequal sizes with interaction.
+#   sampled: clusters are resampled.
+#   fixed:   new responses for the same X; from the fitted mixed model, or, as a marginal model does
+#            not say how to draw, from the generator at the coefficients of gee().
+# A robust standard error of 100 clusters varies by 7% about its mean. Resampling of the same
+# clusters varies with it; new responses from a model do not: there the two agree on average only.
+bootstrap <- function(replicates, datasets) {
+  models <- rep(c("gee", "glmm"), each = datasets)
+  parts <- Map(bootstrap_dataset, models, seq_along(models), replicates)
   table <- do.call(rbind, parts)
-  table$ratio_KC <- table$se_KC / table$bootstrap
-  table$ratio_plain <- table$se_plain / table$bootstrap
   table$replicates <- replicates
   write.csv(table, "bench/simulation/standardization-bootstrap.csv", row.names = FALSE)
+}
+
+quiet <- function(expr) suppressWarnings(suppressMessages(expr))
+
+bootstrap_dataset <- function(model, seed, replicates) {
+  set.seed(seed)
+  cell <- data.frame(model = model, clusters = 100, sizes = "unequal", interaction = TRUE, sd = 1)
+  data <- simulate_cell(cell)
+  fit <- quiet(fit_cell(data, cell))
+  standard <- function(fit, ...) read_result(quiet(marginal_standardization(fit, "exposed", ...)))
+  estimates <- function(data) {
+    standard(fit_cell(data, cell), covariates = "fixed", vcov = "model", df = Inf)$estimate
+  }
+  spread <- function(draw) {
+    one <- function() tryCatch(quiet(estimates(draw())), error = function(e) rep(NA_real_, 5))
+    apply(replicate(replicates, one()), 1L, sd, na.rm = TRUE)
+  }
+  rows <- split(seq_len(nrow(data)), data$id)
+  resample <- function() {
+    chosen <- rows[sample(length(rows), replace = TRUE)]
+    new <- data[unlist(chosen), ]
+    new$id <- rep(seq_along(chosen), lengths(chosen))
+    new
+  }
+  redraw <- function() {
+    data$y <- if (model == "gee") redraw_marginal(data, fit) else simulate(fit, 1)[[1]]
+    data
+  }
+  compare <- function(covariates, plain, draw) {
+    KC <- standard(fit, covariates = covariates)
+    data.frame(
+      model, data = seed, covariates, target = KC$target, se_KC = KC$se,
+      se_plain = standard(fit, covariates = covariates, vcov = plain)$se, bootstrap = spread(draw)
+    )
+  }
+  rbind(compare("sampled", "robust", resample), compare("fixed", "model", redraw))
+}
+
+redraw_marginal <- function(data, fit) {
+  eta <- predict(fit, data, type = "link")
+  rbinom(nrow(data), 1, plogis(eta / phi + bridge_effects(max(data$id))[data$id]))
 }
 
 arguments <- commandArgs(trailingOnly = TRUE)
 if (arguments[1] == "run") {
   run(as.integer(arguments[2]), if (length(arguments) > 2) as.integer(arguments[3]) else 100L)
 } else if (arguments[1] == "bootstrap") {
-  bootstrap(if (length(arguments) > 1) as.integer(arguments[2]) else 1000L)
+  bootstrap(
+    if (length(arguments) > 1) as.integer(arguments[2]) else 1000L,
+    if (length(arguments) > 2) as.integer(arguments[3]) else 10L
+  )
 } else if (arguments[1] == "collect") {
   collect()
 }
