@@ -114,6 +114,12 @@ match_levels <- function(frame, xlevels) {
   classes <- attr(attr(frame, "terms"), "dataClasses")
   for (name in names(xlevels)) {
     x <- frame[[name]]
+    ordered <- identical(classes[[name]], "ordered")
+    if (has_levels(x, xlevels[[name]], ordered)) {
+      attributes(x) <- attributes(x)[c("levels", "class")]
+      frame[[name]] <- x
+      next
+    }
     values <- if (is.factor(x)) as.character(x) else value_labels(x)
     unknown <- setdiff(values, c(xlevels[[name]], NA))
     if (length(unknown)) {
@@ -123,11 +129,15 @@ match_levels <- function(frame, xlevels) {
         variable = name, levels = unknown
       )
     }
-    ordered <- identical(classes[[name]], "ordered")
     exclude <- if (!anyNA(xlevels[[name]])) NA
     frame[[name]] <- factor(values, xlevels[[name]], exclude = exclude, ordered = ordered)
   }
   frame
+}
+
+# Is it already such a factor?
+has_levels <- function(x, levels, ordered) {
+  is.factor(x) && is.ordered(x) == ordered && identical(levels(x), levels)
 }
 
 # The other covariates must be of the kind they were. Text and factors are dealt with above, and

@@ -186,7 +186,9 @@ check_estimable <- function(fit, frame, setting, used) {
 counterfactual_column <- function(fit, target, name, setting) {
   call <- target$variables[[name]]
   needed <- all.vars(call)
-  set <- lapply(setting[names(setting) %in% needed], rep_len, length.out = target$n)
+  # the exposure itself has one value; a transformation may ask for all rows
+  n <- if (is.name(call)) 1L else target$n
+  set <- lapply(setting[names(setting) %in% needed], rep_len, length.out = n)
   others <- setdiff(needed, names(setting))
   raw <- lapply(stats::setNames(others, others), target$raw)
   # the rest are constants of the formula's environment, such as knots
@@ -194,9 +196,14 @@ counterfactual_column <- function(fit, target, name, setting) {
   column <- eval(call, values, environment(fit$formula))
   if (name == "(offset)") return(rep_len(column, target$n))
   refit <- known_levels(fit$design, target$random)[name]
-  if (is.null(refit[[1L]])) return(column)
+  if (!is.null(refit[[1L]])) column <- known_column(fit, target, name, column, refit)
+  if (n == 1L) column[rep.int(1L, target$n)] else column
+}
+
+# A column of text or of a factor, with the levels of the fit.
+known_column <- function(fit, target, name, column, refit) {
   one <- structure(stats::setNames(list(column), name), class = "data.frame",
-    row.names = .set_row_names(target$n), terms = attr(target$frame, "terms")
+    row.names = .set_row_names(length(column)), terms = attr(target$frame, "terms")
   )
   attr(attr(one, "terms"), "dataClasses") <- attr(attr(fit$frame$frame, "terms"), "dataClasses")
   tryCatch(match_levels(one, refit)[[name]], margmix_error_new_factor_level = function(e) {

@@ -40,13 +40,8 @@ s1_fits <- list(
   GLMMadaptive = function(fits) {
     result <- GLMMadaptive::marginal_coefs(fits$GLMMadaptive, std_errors = TRUE)
     c(s1_difference(result$betas, fits$data), result$coef_table["treatment", "Std.Err"])
-  }
-)
-s1_targets <- c(GLMMadaptive = 50)
-
-# From its version 1.0 on, marginaleffects calls functions of R 4.4.
-if (getRversion() >= "4.4.0") {
-  s1_fits[["marginaleffects, predictions of margmix"]] <- function(fits) {
+  },
+  "marginaleffects, predictions of margmix" = function(fits) {
     old <- options(marginaleffects_model_classes = "margmix_glmm")
     on.exit(options(old))
     result <- marginaleffects::avg_comparisons(
@@ -54,7 +49,32 @@ if (getRversion() >= "4.4.0") {
     )
     c(result$estimate, result$std.error)
   }
-  s1_targets[["marginaleffects, predictions of margmix"]] <- 50
+)
+s1_targets <- c(GLMMadaptive = 50, "marginaleffects, predictions of margmix" = 50)
+
+# Version 1.0 of marginaleffects calls this operator, which R has had since 4.4; a namespace finds
+# what base R has not in the global environment.
+if (getRversion() < "4.4.0") {
+  assign("%||%", function(x, y) if (is.null(x)) y else x, envir = globalenv())
+}
+
+# Four exposure levels in two subgroups: standardized means and contrasts with both covariances must
+# take less than the fit.
+s2_formula <- y ~ arm + t + x1 + x2 + x3 + x4 + sex + (1 | id)
+s2_data <- function(shrink) {
+  set.seed(20240501)
+  data <- simclus(10000L %/% shrink, 10L)
+  data$arm <- factor(letters[1L + data$id %% 4L])
+  data$sex <- factor(ifelse(data$x3 > 0, "f", "m"))
+  list(data = data, fit = s2_fit(data))
+}
+s2_fit <- function(data) {
+  margmix::glmm(s2_formula, data, binomial(), control = margmix::glmm_control(threads = 1L))
+}
+s2_standardize <- function(fit) {
+  result <- margmix::marginal_standardization(fit, "arm", by = "sex")
+  stopifnot(nrow(result$means) == 8L, !anyNA(vcov(result, "means", covariates = "fixed")))
+  result
 }
 
 list(
@@ -71,5 +91,15 @@ list(
         })
       )
     }
+  ),
+  S2 = list(
+    work = "100,000 rows: 4 exposure levels in 2 subgroups, both covariances; the fit, and beside it",
+    data = s2_data, at_most = TRUE,
+    fits = list(
+      margmix = function(data) s2_fit(data$data),
+      "margmix, standardization" = function(data) s2_standardize(data$fit)
+    ),
+    targets = c("margmix, standardization" = 1), peer_runs = 7L,
+    read = function(value, package) list(estimate = NA_real_, se = NA_real_)
   )
 )

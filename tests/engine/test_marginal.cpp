@@ -1,6 +1,8 @@
 // Bridge random intercepts, second moments of means and implied marginal regressions.
 #include "check.hpp"
 #include "glmm/bridge_posterior.hpp"
+#include "inference/sandwich.hpp"
+#include "marginal/corrected_influence.hpp"
 #include "marginal/moments.hpp"
 #include "marginal/projection.hpp"
 #include "toy.hpp"
@@ -89,9 +91,41 @@ void projection_finds_probit() {
              0.0, 1e-9);
 }
 
+// Small clusters are corrected by a series, large and indefinite ones by their eigenvalues: all of
+// them as corrected_scores() and sandwich() do, which know no series.
+void corrected_influences() {
+  const Index p = 3, m = 400;
+  toy::Data data(m, 6, p, 1, 21);
+  MatrixXd information(p * p, m), scores(p, m);
+  for (Index i = 0; i < m; ++i) {
+    MatrixXd X = data.X.middleRows(i * 6, 6);
+    if (i == 7) X *= 12;
+    MatrixXd B = X.transpose() * X;
+    if (i == 9) B(1, 1) -= 20;
+    information.col(i) = Eigen::Map<const VectorXd>(B.data(), p * p);
+    scores.col(i) = X.transpose() * data.y.segment(i * 6, 6);
+  }
+  const ClusterPieces pieces(MatrixMap(scores.data(), p, m),
+                             MatrixMap(information.data(), p * p, m));
+  CHECK(pieces(9).l[0] == 0 && pieces.S(9).eigenvalues().real().minCoeff() < -1e-4);
+  const MatrixXd contrasts = MatrixXd::Identity(p, p), directions = pieces.B_inverse();
+  for (const std::string& type : {"KC", "MD", "FG"}) {
+    const CorrectedInfluence r = corrected_influence(
+        pieces, corrections_of(type).front(), MatrixMap(directions.data(), p, p));
+    const CorrectedScores by_eigenvalues = corrected_scores(pieces, corrections_of(type).front());
+    const Sandwich sandwich = margmix::sandwich(pieces, {type, contrasts});
+    CHECK_NEAR((r.scores - by_eigenvalues.scores).cwiseAbs().maxCoeff(), 0.0, 1e-12);
+    for (Index c = 0; c < p; ++c) CHECK_NEAR(r.df[c] / sandwich.df[c], 1.0, 1e-12);
+    CHECK(type == "FG" || by_eigenvalues.leverage.minCoeff() < influence_detail::kSmall);
+    CHECK(by_eigenvalues.leverage[7] > influence_detail::kSmall);
+    CHECK((r.leverage - by_eigenvalues.leverage).minCoeff() > -1e-12);
+  }
+}
+
 }  // namespace
 
 int main() {
+  corrected_influences();
   bridge_derivatives();
   bridge_is_logistic();
   variance_is_covariance_with_itself();

@@ -50,9 +50,11 @@ class ClusterPieces {
 
   VectorXd v(Index i) const { return whiten(scores_.col(i)); }
 
+  // L^-1 B_i L^-T, with the eigenvalues below zero that an observed B_i may have.
+  MatrixXd S(Index i) const { return whiten(whiten(symmetric(B_i(i))).transpose()); }
+
   WhitenedCluster operator()(Index i) const {
-    const MatrixXd half = whiten(symmetric(B_i(i)));
-    const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(whiten(half.transpose()));
+    const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(S(i));
     WhitenedCluster c{eigen.eigenvectors(), eigen.eigenvalues().cwiseMax(0.0), {}, {}};
     c.S.noalias() = c.Q * c.l.asDiagonal() * c.Q.transpose();
     c.v = v(i);

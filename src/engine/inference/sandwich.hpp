@@ -72,7 +72,7 @@ inline Sandwich sandwich(const ClusterPieces& pieces, const SandwichRequest& ask
       meat.noalias() += u * u.transpose();
       if (s.cols()) s.col(i).array() += (K.transpose() * u).array().square();
     }
-    if (ask.rule == DfRule::satterthwaite) satterthwaite.add(c, A);
+    if (ask.rule == DfRule::satterthwaite) satterthwaite.add(c.S, A);
   }
   meat *= sandwich_detail::factor(ask, static_cast<double>(m), static_cast<double>(p)) /
           static_cast<double>(parts.size());

@@ -18,47 +18,51 @@ class Satterthwaite {
       : K_(K),
         trace_(VectorXd::Zero(K.cols())),
         square_(VectorXd::Zero(K.cols())),
-        T_(K.cols(), MatrixXd::Zero(K.rows(), K.rows())) {}
+        T_(MatrixXd::Zero(K.cols(), K.rows() * (K.rows() + 1) / 2)) {}
 
-  // A: the correction of each part.
-  void add(const WhitenedCluster& c, const std::vector<MatrixXd>& A) {
+  // S: of the cluster; A: the correction of each part.
+  void add(const MatrixXd& S, const std::vector<MatrixXd>& A) {
     const Index parts = static_cast<Index>(A.size());
-    if (parts == 1) return add_one(c, A[0]);
+    if (parts == 1) return add_one(S, A[0]);
     MatrixXd h(K_.rows(), parts);
     for (Index k = 0; k < K_.cols(); ++k) {
       for (Index a = 0; a < parts; ++a) h.col(a).noalias() = A[a].transpose() * K_.col(k);
-      const MatrixXd f = c.S * h;            // L^-1 B_i h_i
+      const MatrixXd f = S * h;            // L^-1 B_i h_i
       const MatrixXd d = h.transpose() * f;  // h_i'B_i h_i, by part and part
       const MatrixXd g = f.transpose() * f;  // f_i'B^-1 f_i
       trace_[k] += d.trace() - g.trace();
       square_[k] += (d.array() * (d - 2 * g).array()).sum();
-      T_[k].noalias() += f * f.transpose();
+      for (Index a = 0; a < parts; ++a) add_square(f.col(a).transpose(), T_.row(k));
     }
   }
 
   VectorXd df() const {
-    VectorXd out(K_.cols());
-    for (Index k = 0; k < K_.cols(); ++k)
-      out[k] = trace_[k] * trace_[k] / (square_[k] + T_[k].squaredNorm());
-    return out;
+    VectorXd norm = 2 * T_.rowwise().squaredNorm();
+    for (Index r = 0; r < K_.rows(); ++r) norm -= T_.col(r * (r + 3) / 2).cwiseAbs2();
+    return trace_.array().square() / (square_ + norm).array();
   }
 
  private:
-  // One part: all contrasts at once.
-  void add_one(const WhitenedCluster& c, const MatrixXd& A) {
-    h_.noalias() = A.transpose() * K_;
-    f_.noalias() = c.S * h_;
-    for (Index k = 0; k < K_.cols(); ++k) {
-      const double d = h_.col(k).dot(f_.col(k)), g = f_.col(k).squaredNorm();
-      trace_[k] += d - g;
-      square_[k] += d * (d - 2 * g);
-      T_[k].noalias() += f_.col(k) * f_.col(k).transpose();
-    }
+  // One part: all contrasts at once, as rows.
+  void add_one(const MatrixXd& S, const MatrixXd& A) {
+    h_.noalias() = K_.transpose().lazyProduct(A);
+    f_.noalias() = h_.lazyProduct(S);
+    const VectorXd d = h_.cwiseProduct(f_).rowwise().sum(), g = f_.rowwise().squaredNorm();
+    trace_ += d - g;
+    square_ += d.cwiseProduct(d - 2 * g);
+    add_square(f_, T_);
+  }
+
+  // Lower triangles of f f', by rows; f: a contrast in each row.
+  template <class F, class T>
+  static void add_square(const F& f, T&& sum) {
+    for (Index r = 0, entry = 0; r < f.cols(); ++r)
+      for (Index c = 0; c <= r; ++c) sum.col(entry++) += f.col(r).cwiseProduct(f.col(c));
   }
 
   MatrixXd K_, h_, f_;
   VectorXd trace_, square_;
-  std::vector<MatrixXd> T_;  // sum f f'
+  MatrixXd T_;  // a contrast in each row: lower triangle of sum f f'
 };
 
 }  // namespace margmix
