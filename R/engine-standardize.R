@@ -8,8 +8,10 @@
 #' @param Lambda q x q, with the free entries `theta_row`, `theta_col` (0-based).
 #' @return A list, with G groups and m clusters: `weight`, `mean` (G: the sums of w and of w m(eta,
 #'   s)), `d_beta` (p x G), `d_theta` (n_theta x G), `cluster_weight`, `cluster_mean` (m x G).
+#' @section Errors: `population_mean`.
 #' @noRd
 engine_standardize <- function(rows, beta, Lambda, theta_row, theta_col, family) {
+  check_population_mean(family, Lambda)
   parameters <- list(
     beta = as.double(beta), Lambda = Lambda, theta_row = as.integer(theta_row),
     theta_col = as.integer(theta_col)

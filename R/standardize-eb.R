@@ -42,9 +42,19 @@ eb_means <- function(fit, target, settings, cells, weight) {
 }
 
 check_eb <- function(fit, target) {
-  if (is_multilevel(fit$design) || is_bridge(fit$family)) {
-    abort("argument", "random_effects = \"eb\" must have one grouping factor and normal effects.",
-      given = if (is_bridge(fit$family)) "a bridge distribution" else fit$design$group
+  group <- group_labels(fit$design)
+  if (length(group) > 1L) {
+    abort("argument", "random_effects = \"eb\" must have one grouping factor.",
+      given = some_of(code(group)),
+      hint = paste(
+        "predict(random_effects = \"eb\") gives the means of rows with the exposure set,",
+        "and their standard errors."
+      )
+    )
+  }
+  if (is_bridge(fit$family)) {
+    abort("argument", "random_effects = \"eb\" must have normal random effects.",
+      given = "a bridge distribution"
     )
   }
   if (is.null(target$cluster)) refuse_without_clusters("random_effects = \"eb\"")

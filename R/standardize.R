@@ -60,7 +60,8 @@
 #'   effects are zero, which is not the population mean; `"eb"` the observed clusters at the modes
 #'   of their random effects, with a standard error that counts the uncertainty of parameters and
 #'   modes for these clusters and covariate values (`covariates = "fixed"`, `vcov = "model"`, which
-#'   are the defaults there). Both are there for comparison, and their print says so.
+#'   are the defaults there), for models with one grouping factor and normal effects. Both are there
+#'   for comparison, and their print says so.
 #'
 #' @param fit A fit of [glmm()] or [gee()].
 #' @param exposure Name of the exposure; several names for a joint intervention.
@@ -89,7 +90,8 @@
 #'   `vcov_contrasts`; `jacobian`, derivatives of the means in beta and theta.
 #' @section Errors: `margmix_error_exposure`, `_values`, `_reference`, `_estimand`, `_by`,
 #'   `_subgroup`, `_contrast`, `_weights`, `_newdata`, `_vcov`, `_df`,
-#'   `_data_changed`, `_not_estimable`, `_crossed_clusters`. Warnings:
+#'   `_data_changed`, `_not_estimable`, `_crossed_clusters`, `_population_mean` (a link without one,
+#'   such as `"inverse"`). Warnings:
 #'   `margmix_warning_few_clusters`, `_leverage`.
 #' @references
 #' Kauermann, G. and Carroll, R. J. (2001). A note on the efficiency of sandwich covariance matrix

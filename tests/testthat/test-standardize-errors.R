@@ -118,6 +118,20 @@ test_that("crossed factors have the model-based covariance for fixed covariates 
   })
 })
 
+test_that("a link whose inverse has no mean under normal effects has no population mean", {
+  set.seed(4)
+  data <- data.frame(id = gl(15, 6), t = rep(0:1, 45))
+  data$y <- rgamma(90, 5, 5 * (1 + 0.4 * data$t + 0.2 * rnorm(15)[data$id]))
+  fit <- quiet(glmm(y ~ t + (1 | id), data, Gamma("inverse")))
+  expect_gt(fit$theta, 0)
+  expect_snapshot(error = TRUE, marginal_standardization(fit, "t"))
+  zero <- quiet(marginal_standardization(fit, "t", random_effects = "zero"))
+  expect_equal(zero$means$estimate, unname(1 / cumsum(coef(fit))))
+  marginal <- quiet(gee(y ~ t, data, id = id, family = Gamma("inverse")))
+  r <- quiet(marginal_standardization(marginal, "t"))
+  expect_equal(r$means$estimate, unname(1 / cumsum(coef(marginal))))
+})
+
 test_that("a bridge random intercept is integrated in closed form", {
   set.seed(3)
   data <- data.frame(id = gl(30, 6), t = rep(0:1, 90), x = rnorm(180))
@@ -128,4 +142,5 @@ test_that("a bridge random intercept is integrated in closed form", {
   risk <- function(t) mean(plogis(phi * drop(cbind(1, t, data$x) %*% coef(fit))))
   expect_equal(r$means$estimate, c(risk(0), risk(1)), tolerance = 1e-8)
   expect_true(all(is.finite(r$contrasts$std.error)))
+  expect_snapshot(error = TRUE, marginal_standardization(fit, "t", random_effects = "eb"))
 })
