@@ -65,6 +65,57 @@ test_that("standardized risks, their derivatives and both covariances agree with
   expect_equal(matrix$vcov_means, model$vcov_means)
 })
 
+test_that("the sampling of covariates enters as written, with Welch's degrees of freedom", {
+  set.seed(6)
+  data <- data.frame(id = rep(1:9, c(2, 9, 3, 5, 4, 12, 6, 3, 7)), a = rep(0:1, 26)[-1])
+  data$x <- rnorm(51) + rnorm(9)[data$id]
+  data$y <- rbinom(51, 1, plogis(0.3 * data$a + data$x))
+  fit <- gee(y ~ a * x, data, id = id, family = binomial(), corstr = "independence", scale = 1)
+  plain <- glm(y ~ a * x, binomial(), data, epsilon = 1e-14)
+  expect_equal(coef(fit), coef(plain), tolerance = 1e-7)
+  X <- model.matrix(plain)
+  p <- fitted(plain)
+  scores <- rowsum(X * (data$y - p), data$id)
+  information <- vapply(1:9, function(i) {
+    in_i <- data$id == i
+    crossprod(X[in_i, , drop = FALSE] * sqrt(p * (1 - p))[in_i])
+  }, diag(4))
+  V <- solve(apply(information, 1:2, sum))
+  set <- lapply(0:1, function(a) cbind(1, a, data$x, a * data$x))
+  m <- vapply(set, function(X) plogis(drop(X %*% coef(plain))), numeric(51))
+  J <- t(vapply(1:2, function(k) colMeans(m[, k] * (1 - m[, k]) * set[[k]]), numeric(4)))
+  share <- tabulate(data$id) / 51
+  E <- rowsum(sweep(m, 2L, colMeans(m)), data$id) / 51 / sqrt(1 - share)
+  direction <- V %*% t(J)
+  for (type in c("robust", "KC", "MD")) {
+    power <- c(robust = 0, KC = -0.5, MD = -1)[[type]]
+    fixed <- brute_corrected(scores, information, power) %*% direction
+    r <- quiet(marginal_standardization(fit, "a", vcov = type))
+    expect_equal(r$means$estimate, colMeans(m), tolerance = 1e-7)
+    expect_equal(r$vcov_means, crossprod(fixed + E), tolerance = 1e-6, ignore_attr = TRUE)
+    expect_equal(r$vcov_means_fixed, crossprod(fixed), tolerance = 1e-6, ignore_attr = TRUE)
+    df <- apply(direction, 2L, function(d) brute_satterthwaite(information, d, power))
+    v <- colSums(fixed^2)
+    v_x <- colSums(E^2)
+    df_x <- sum(share^2)^2 / sum(share^4) - 1
+    expect_gt(df_x, 1)
+    expect_equal(r$means$df, (v + v_x)^2 / (v^2 / df + v_x^2 / df_x), tolerance = 1e-6)
+    difference <- brute_satterthwaite(information, direction[, 2] - direction[, 1], power)
+    expect_equal(r$contrasts$df[1], difference, tolerance = 1e-6)
+    half <- qt(0.975, r$means$df) * r$means$std.error
+    expect_equal(r$means$conf.high, r$means$estimate + half)
+    log_ratio <- r$contrasts[r$contrasts$contrast == "ratio", ]
+    limits <- log(log_ratio$estimate) + qt(0.975, log_ratio$df) * log_ratio$std.error
+    expect_equal(log_ratio$conf.high, exp(limits))
+    expect_equal(log_ratio$p.value, 2 * pt(-abs(log_ratio$statistic), log_ratio$df))
+  }
+  model <- quiet(marginal_standardization(fit, "a", vcov = "model"))
+  expected <- J %*% V %*% t(J) + crossprod(E)
+  expect_equal(model$vcov_means, expected, tolerance = 1e-6, ignore_attr = TRUE)
+  # a, x and their product vary in clusters; only the constant is one of the clusters
+  expect_equal(model$contrasts$df, rep(8, 3))
+})
+
 test_that("grouped counts, proportions and single 0/1 rows give the same answer", {
   data <- infection
   data$proportion <- data$success / data$n

@@ -1,0 +1,167 @@
+# Variances of a mixed model by source, on the latent and on the response scale, as quantities with
+# their derivatives.
+
+# Quantities: a value with its gradient in (beta, theta, log phi) --------------------------------
+
+quantity <- function(fit, value, beta = 0, theta = 0, log_phi = 0) {
+  gradient <- c(
+    rep_len(beta, length(fit$beta)), rep_len(theta, length(fit$theta)),
+    if (has_phi(fit$family)) log_phi
+  )
+  list(value = value, gradient = unname(gradient))
+}
+
+add_quantities <- function(a, b) {
+  list(value = a$value + b$value, gradient = a$gradient + b$gradient)
+}
+
+variance_vcov <- function(fit) unname(usable_vcov(fit))
+
+#' A share a / b with limits on the logit scale
+#' @noRd
+share_row <- function(a, b, V, level) {
+  share <- a$value / b$value
+  gradient <- (a$gradient - share * b$gradient) / b$value
+  se <- sqrt(drop(gradient %*% V %*% gradient))
+  limits <- if (is.na(share)) {
+    c(NA_real_, NA_real_)
+  } else if (share <= 0) {
+    c(0, NA)
+  } else {
+    half <- stats::qnorm((1 + level) / 2) * se / (share * (1 - share))
+    stats::plogis(stats::qlogis(share) + c(-1, 1) * half)
+  }
+  if (isTRUE(share <= 0)) se <- NA_real_
+  data.frame(estimate = share, std.error = se, conf.low = limits[1L], conf.high = limits[2L])
+}
+
+# Rows --------------------------------------------------------------------------------------------
+
+# The rows that are averaged over, with their weights w (summing to 1), predictors and means.
+moment_rows <- function(fit, newdata) {
+  design <- fit$design
+  if (is.null(newdata)) {
+    rows <- design[c("X", "Z", "offset")]
+    rows$w <- row_sizes(design)
+  } else {
+    new <- design_newdata(fit, newdata, "Z", stats::na.omit)
+    rows <- new[c("X", "Z", "offset")]
+    rows$w <- rep(1, nrow(rows$X))
+    if (!nrow(rows$X)) {
+      abort("newdata", "`newdata` must have a row without missing values.")
+    }
+  }
+  rows$w <- rows$w / sum(rows$w)
+  rows$eta <- fixed_predictor(fit, rows)
+  rows$s <- random_sd(rows$Z, fit$Lambda)
+  rows$m <- engine_population_mean(rows$eta, rows$s, fit$family)
+  rows
+}
+
+# sum w f(eta, s) as a quantity, from the values of f and its derivatives.
+row_average <- function(fit, rows, value, d_eta, d_s) {
+  s_theta <- random_sd_gradient(rows$Z, rows$s, fit)
+  quantity(fit, sum(rows$w * value),
+    beta = crossprod(rows$X, rows$w * d_eta), theta = crossprod(s_theta, rows$w * d_s)
+  )
+}
+
+# Latent scale ------------------------------------------------------------------------------------
+
+#' Variance components on the scale of the predictor
+#' @return A named list of quantities: `fixed`, one for each random term, `distribution`.
+#' @noRd
+latent_parts <- function(fit, rows) {
+  distribution <- distribution_part(fit, rows)
+  structure(
+    c(list(fixed = fixed_part(fit, rows)), random_parts(fit, rows),
+      list(distribution = distribution$part)
+    ),
+    distribution = distribution$words
+  )
+}
+
+# Var(x'beta) over the rows; the offset is not an effect.
+fixed_part <- function(fit, rows) {
+  fixed <- rows$eta - rows$offset
+  centred <- fixed - sum(rows$w * fixed)
+  quantity(fit, sum(rows$w * centred^2), beta = 2 * crossprod(rows$X, rows$w * centred))
+}
+
+# mean z'Sigma_k z = tr(Lambda_k' M Lambda_k) with M = mean zz'; its derivative is 2 M Lambda.
+random_parts <- function(fit, rows) {
+  M <- crossprod(rows$Z, rows$w * rows$Z)
+  entries <- cbind(fit$design$theta_row, fit$design$theta_col) + 1L
+  ML <- M %*% fit$Lambda
+  blocks <- random_blocks(fit$design)
+  parts <- lapply(blocks, function(block) {
+    inside <- entries[, 2L] %in% block$columns
+    columns <- block$columns
+    quantity(fit, sum(fit$Lambda[, columns] * ML[, columns]),
+      theta = ifelse(inside, 2 * ML[entries], 0)
+    )
+  })
+  labels <- vapply(blocks, function(block) paste(block$names, collapse = ", "), "")
+  stats::setNames(parts, paste0(names(blocks), ": ", labels))
+}
+
+# Of the response's own distribution. Under a log link log(1 + V(lambda) / lambda^2), the variance
+# of the logarithm of a lognormal variable with mean lambda and variance V(lambda).
+distribution_part <- function(fit, rows) {
+  family <- fit$family$family
+  link <- fit$family$link
+  constant <- switch(paste(family, link),
+    `binomial logit` = c(`pi^2 / 3` = pi^2 / 3), `binomial probit` = c(`1` = 1),
+    `binomial cloglog` = c(`pi^2 / 6` = pi^2 / 6), `poisson sqrt` = c(`1/4` = 0.25)
+  )
+  if (!is.null(constant)) {
+    return(list(part = quantity(fit, constant[[1L]]), words = names(constant)))
+  }
+  if (paste(family, link) == "gaussian identity") {
+    return(list(part = quantity(fit, fit$phi, log_phi = fit$phi), words = "residual variance"))
+  }
+  if (link == "log" && !family %in% c("binomial", "gaussian")) {
+    return(list(part = lognormal_part(fit, rows), words = "log(1 + variance / mean^2)"))
+  }
+  list(part = quantity(fit, NA_real_), words = "not defined for this family and link")
+}
+
+lognormal_part <- function(fit, rows) {
+  lambda <- row_average(fit, rows, rows$m$mean, rows$m$d_eta, rows$m$d_s)
+  v <- variance_scale(fit) * variance_coefficients(fit$family, fit$phi)
+  powers <- lambda$value^(-2:0)
+  ratio <- sum(v * powers)
+  gradient <- sum(v * c(-2, -1, 0) * lambda$value^(-3:-1)) * lambda$gradient
+  if (has_phi(fit$family)) {
+    last <- length(gradient)
+    gradient[last] <- gradient[last] + sum(variance_log_phi(fit) * powers)
+  }
+  list(value = log1p(ratio), gradient = gradient / (1 + ratio))
+}
+
+# Response scale ----------------------------------------------------------------------------------
+
+#' Variance between clusters, and in all, averaged over rows
+#'
+#' With a variance function v0 + v1 mu + v2 mu^2, and B = Var(mu) between clusters,
+#' E[Var(y | b)] = v0 + v1 m + v2 (m^2 + B), times phi where that is a scale.
+#' @return A list of quantities: `between`, `total`.
+#' @noRd
+response_parts <- function(fit, rows) {
+  B <- engine_between_variance(rows$eta, rows$s, fit$family)
+  m <- rows$m
+  between <- row_average(fit, rows, B$value, B$d_eta, B$d_s)
+  v <- variance_coefficients(fit$family, fit$phi)
+  slope <- v[2L] + 2 * v[3L] * m$mean
+  within <- row_average(fit, rows, v[1L] + v[2L] * m$mean + v[3L] * (m$mean^2 + B$value),
+    slope * m$d_eta + v[3L] * B$d_eta, slope * m$d_s + v[3L] * B$d_s
+  )
+  if (has_phi(fit$family)) {
+    scale <- variance_scale(fit)
+    within <- list(value = scale * within$value, gradient = scale * within$gradient)
+    d <- variance_log_phi(fit)
+    within$gradient[length(within$gradient)] <-
+      sum(rows$w * (d[1L] + d[2L] * m$mean + d[3L] * (m$mean^2 + B$value)))
+  }
+  list(between = between, total = add_quantities(between, within))
+}
