@@ -88,7 +88,10 @@ standardization_se_words <- function(x) {
 }
 
 standardization_df_words <- function(x) {
-  range_of <- function(df) paste(unique(format_df(range(df, na.rm = TRUE))), collapse = " to ")
+  range_of <- function(df) {
+    if (all(is.na(df))) return("unknown")
+    paste(unique(format_df(range(df, na.rm = TRUE))), collapse = " to ")
+  }
   known <- c(x$means$df, x$contrasts$df)
   if (!any(!is.na(known))) return("no degrees of freedom")
   if (all(known == Inf, na.rm = TRUE)) return("normal")

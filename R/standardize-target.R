@@ -22,8 +22,8 @@ fit_target <- function(fit) {
   raw <- function(name) {
     if (!is.null(frame[[name]])) return(frame[[name]])
     if (is.null(data)) data <<- fit_data(fit)
-    if (!name %in% names(data)) return(NULL)
-    take_rows(data[[name]], design$order)
+    x <- if (name %in% names(data)) data[[name]] else environment_rows(fit, name)
+    if (!is.null(x)) take_rows(x, design$order)
   }
   list(
     frame = match_levels(frame, known_levels(design, random)), variables = frame_calls(fit),
@@ -93,6 +93,15 @@ frame_calls <- function(fit) {
   calls <- calls[unique(unlist(lapply(parts, part_covariates)))]
   if (!is.null(fit$frame$offset_call)) calls[["(offset)"]] <- fit$frame$offset_call
   calls
+}
+
+# A variable that lies beside the formula instead of in the data; NULL if it has no value by row.
+environment_rows <- function(fit, name) {
+  x <- get0(name, envir = environment(fit$formula))
+  if (!is.atomic(x) || NROW(x) < 2L || NROW(x) != fit$frame$n_total) return(NULL)
+  rows <- seq_len(NROW(x))
+  if (length(fit$frame$na.action)) rows <- rows[-fit$frame$na.action]
+  take_rows(x, rows)
 }
 
 affected_columns <- function(target, exposure) {
@@ -186,18 +195,47 @@ check_estimable <- function(fit, frame, setting, used) {
 counterfactual_column <- function(fit, target, name, setting) {
   call <- target$variables[[name]]
   needed <- all.vars(call)
-  # the exposure itself has one value; a transformation may ask for all rows
-  n <- if (is.name(call)) 1L else target$n
+  plain <- is.name(call) # the exposure itself, which has one value
+  n <- if (plain) 1L else target$n
   set <- lapply(setting[names(setting) %in% needed], rep_len, length.out = n)
-  others <- setdiff(needed, names(setting))
-  raw <- lapply(stats::setNames(others, others), target$raw)
-  # the rest are constants of the formula's environment, such as knots
-  values <- c(set, raw[!vapply(raw, is.null, NA)])
-  column <- eval(call, values, environment(fit$formula))
+  raw <- known_variables(target, setdiff(needed, names(setting)))
+  if (!plain) check_by_row(fit, target, name, c(raw, known_variables(target, names(set))))
+  column <- eval(call, c(set, raw), environment(fit$formula))
   if (name == "(offset)") return(rep_len(column, target$n))
   refit <- known_levels(fit$design, target$random)[name]
   if (!is.null(refit[[1L]])) column <- known_column(fit, target, name, column, refit)
-  if (n == 1L) column[rep.int(1L, target$n)] else column
+  if (plain) column[rep.int(1L, target$n)] else column
+}
+
+# The rest of what a call needs are constants of the formula's environment, such as knots.
+known_variables <- function(target, names) {
+  raw <- lapply(stats::setNames(names, names), target$raw)
+  raw[!vapply(raw, is.null, NA)]
+}
+
+# A transformation must be one of each row by itself, as that of poly() or scale() is with the
+# constants of the fit: I(x - mean(x)) would be 0 wherever x is set.
+check_by_row <- function(fit, target, name, values) {
+  call <- target$variables[[name]]
+  observed <- target$frame[[name]]
+  rows <- unique(round(seq(1, target$n, length.out = 5L)))
+  take <- function(x, row) if (is.matrix(x)) x[row, , drop = FALSE] else x[row]
+  alone <- function(row) {
+    one <- tryCatch(
+      eval(call, lapply(values, take, row), environment(fit$formula)), error = function(e) NULL
+    )
+    if (is.factor(observed)) one <- as.character(one)
+    at <- take(observed, row)
+    isTRUE(all.equal(as.vector(one), if (is.factor(at)) as.character(at) else as.vector(at)))
+  }
+  if (all(vapply(rows, alone, NA))) return(invisible())
+  abort("exposure", "The exposure must be transformed row by row, whatever the other rows are.",
+    given = code(name),
+    hint = paste(
+      "Use scale(), poly() or splines, which keep their constants,",
+      "or compute the constants before the fit."
+    )
+  )
 }
 
 # A column of text or of a factor, with the levels of the fit.

@@ -32,16 +32,21 @@ sorted_weights <- function(fit, target, weights) {
 }
 
 check_target_weights <- function(weights, n) {
-  ok <- is.numeric(weights) && length(weights) == n && all(is.finite(weights)) &&
-    all(weights >= 0) && any(weights > 0)
-  if (ok) return(invisible())
-  negative <- is.numeric(weights) && any(weights < 0, na.rm = TRUE)
-  abort("weights", "`weights` must be numbers that are not negative, one for each target row.",
-    given = if (is.numeric(weights)) {
-      paste0(length(weights), " numbers for ", n, " rows", if (negative) ", some negative")
-    } else {
-      class(weights)[1L]
-    }
+  wrong <- if (!is.numeric(weights)) {
+    class(weights)[1L]
+  } else if (length(weights) != n) {
+    paste0(length(weights), " numbers for ", n, " rows")
+  } else if (!all(is.finite(weights))) {
+    paste0("missing or infinite for ", count_of(sum(!is.finite(weights)), "row"))
+  } else if (any(weights < 0)) {
+    paste0("negative for ", count_of(sum(weights < 0), "row"))
+  } else if (!any(weights > 0)) {
+    "all of them zero"
+  }
+  if (is.null(wrong)) return(invisible())
+  abort("weights",
+    "`weights` must be numbers that are not negative, one for each target row, not all zero.",
+    given = wrong
   )
 }
 

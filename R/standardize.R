@@ -92,7 +92,7 @@
 #'   `_subgroup`, `_contrast`, `_weights`, `_newdata`, `_vcov`, `_df`,
 #'   `_data_changed`, `_not_estimable`, `_crossed_clusters`, `_population_mean` (a link without one,
 #'   such as `"inverse"`). Warnings:
-#'   `margmix_warning_few_clusters`, `_leverage`.
+#'   `margmix_warning_few_clusters`, `_leverage`, `_separation`.
 #' @references
 #' Kauermann, G. and Carroll, R. J. (2001). A note on the efficiency of sandwich covariance matrix
 #' estimation. *Journal of the American Statistical Association* **96**, 1387-1396.
@@ -208,15 +208,4 @@ new_standardization <- function(fit, tables, means, variance, target, settings, 
       notes = notes
     )
   ), class = "margmix_standardization")
-}
-
-standardization_notes <- function(fit, tables, variance, options) {
-  contrasts <- tables$contrasts
-  first <- contrasts$contrast == contrasts$contrast[1L]
-  labels <- sub("^[a-z_]+: ", "", rownames(tables$vcov_contrasts)[first])
-  df <- stats::setNames(contrasts$df[first], labels)
-  c(
-    few_clusters_notes(list(df = df, given = is.numeric(options$df))),
-    leverage_notes(fit, variance)
-  )
 }

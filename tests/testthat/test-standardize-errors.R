@@ -37,6 +37,9 @@ test_that("bad input is refused with a class and the value", {
     standardize("drug", by = "sex")
     standardize("drug", weights = c(1, 2))
     standardize("drug", weights = "wealth")
+    standardize("drug", weights = rep(0, 60))
+    standardize("drug", weights = c(NA, -1, rep(1, 58)))
+    standardize("drug", weights = c(-1, rep(1, 59)))
     standardize("drug", vcov = diag(2))
     standardize("drug", vcov = "bootstrap")
     standardize("drug", df = -1)
@@ -68,6 +71,31 @@ test_that("an estimand without rows, or a contrast that means nothing, is refuse
     marginal_standardization(counts, "drug", contrast = "odds_ratio")
     marginal_standardization(lmm, "drug", contrast = "ratio")
   })
+})
+
+test_that("a transformation that depends on other rows cannot be set", {
+  data <- error_fit()
+  for (term in c("I(dose - mean(dose))", "as.integer(factor(dose))", "cut(dose, 3)")) {
+    fit <- quiet(glmm(reformulate(c(term, "(1 | id)"), "y"), data, binomial(), nAGQ = 5))
+    expect_error(
+      marginal_standardization(fit, "dose", values = 1:2), class = "margmix_error_exposure"
+    )
+  }
+  expect_snapshot(error = TRUE, marginal_standardization(fit, "dose", values = 1:2))
+})
+
+test_that("what has no standard error is named, as is a fit without a maximum", {
+  data <- error_fit()
+  data$on <- data$sex == "m"
+  fit <- quiet(glmm(y ~ on + dose + (1 | id), data, binomial(), nAGQ = 5))
+  one <- data[data$id == 3, ]
+  r <- quiet(marginal_standardization(fit, "on", newdata = one, covariates = "sampled"))
+  expect_true(all(is.na(r$means$std.error)))
+  expect_snapshot(r)
+  data$y <- as.numeric(data$on)
+  separated <- quiet(glmm(y ~ on + (1 | id), data, binomial(), nAGQ = 5))
+  expect_snapshot(r <- marginal_standardization(separated, "on"))
+  expect_true("separation" %in% names(r$notes))
 })
 
 test_that("changed data are noticed", {

@@ -143,6 +143,22 @@ test_that("the exposure may be transformed, continuous, logical, or several vari
   expect_equal(women$means$level, c("drug=none", "drug=high"))
 })
 
+test_that("variables may lie beside the formula, in any order and with missing values", {
+  data <- target_data()
+  data$age[7] <- NA
+  within <- quiet(glmm(y ~ I(on * age) + I(age / 10) + (1 | id), data, binomial(), nAGQ = 5))
+  list2env(data, environment())
+  beside <- quiet(glmm(y ~ I(on * age) + I(age / 10) + (1 | id), family = binomial(), nAGQ = 5))
+  results <- lapply(list(within, beside), function(fit) quiet(marginal_standardization(fit, "on")))
+  expect_equal(results[[2]]$contrasts, results[[1]]$contrasts)
+  m <- vapply(c(FALSE, TRUE), function(a) mean(row_means(within, transform(data[-7, ], on = a))), 0)
+  expect_equal(results[[1]]$means$estimate, m)
+  # one target row, with a transformation of several columns
+  fit <- quiet(glmm(y ~ poly(dose, 2) + (1 | id), data, binomial(), nAGQ = 5))
+  r <- quiet(marginal_standardization(fit, "dose", values = c(1, 4), newdata = data[1, ]))
+  expect_equal(r$means$estimate, row_means(fit, data.frame(dose = c(1, 4), id = "a")))
+})
+
 test_that("offsets are kept, and rates per unit of time can be had", {
   data <- target_data()
   formulas <- list(count ~ drug + offset(log(time)) + (1 | id), count ~ drug + (1 | id))

@@ -1,0 +1,37 @@
+# What a standardization has to say about itself: notes that are kept and printed, and warnings.
+
+standardization_notes <- function(fit, tables, variance, options) {
+  contrasts <- tables$contrasts
+  first <- contrasts$contrast == contrasts$contrast[1L]
+  labels <- sub("^[a-z_]+: ", "", rownames(tables$vcov_contrasts)[first])
+  df <- stats::setNames(contrasts$df[first], labels)
+  c(
+    few_clusters_notes(list(df = df, given = is.numeric(options$df))),
+    leverage_notes(fit, variance), separation_notes(fit), no_error_notes(tables, variance)
+  )
+}
+
+# Scores of separated responses vanish, and robust standard errors with them.
+separation_notes <- function(fit) {
+  if (!isTRUE(fit$separation$separated)) return(NULL)
+  terms <- some_of(code(fit$separation$terms))
+  warn("separation", "No standard error holds where estimates of the fit run to infinity.",
+    given = terms, hint = "Do not use limits and tests of settings that depend on these terms."
+  )
+  c(separation = paste0(
+    "Estimates run to infinity: ", terms, ". No standard error holds for what depends on them."
+  ))
+}
+
+no_error_notes <- function(tables, variance) {
+  unknown <- is.na(tables$means$std.error)
+  if (!any(unknown)) return(NULL)
+  why <- if (!all(is.finite(diag(variance$fixed)[unknown]))) {
+    "the fit has no covariance of its coefficients"
+  } else {
+    "one cluster makes up their target rows, or determines them alone"
+  }
+  c(no_error = paste0(
+    "No standard error of ", some_of(rownames(tables$vcov_means)[unknown]), ": ", why, "."
+  ))
+}
