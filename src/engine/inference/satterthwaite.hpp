@@ -27,7 +27,7 @@ class Satterthwaite {
     MatrixXd h(K_.rows(), parts);
     for (Index k = 0; k < K_.cols(); ++k) {
       for (Index a = 0; a < parts; ++a) h.col(a).noalias() = A[a].transpose() * K_.col(k);
-      const MatrixXd f = S * h;            // L^-1 B_i h_i
+      const MatrixXd f = S * h;              // L^-1 B_i h_i
       const MatrixXd d = h.transpose() * f;  // h_i'B_i h_i, by part and part
       const MatrixXd g = f.transpose() * f;  // f_i'B^-1 f_i
       trace_[k] += d.trace() - g.trace();
