@@ -65,6 +65,10 @@ glmm_prediction_variance_ <- function(design, family, psi, modes, mode_variance,
     .Call(`_margmix_glmm_prediction_variance_`, design, family, psi, modes, mode_variance, rows, V, threads)
 }
 
+family_log_concave_ <- function(family) {
+    .Call(`_margmix_family_log_concave_`, family)
+}
+
 glmm_better_modes_ <- function(design, family, psi, threads) {
     .Call(`_margmix_glmm_better_modes_`, design, family, psi, threads)
 }

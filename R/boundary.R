@@ -18,7 +18,7 @@ snap_rows <- function(problem, K, fit) {
     size <- sqrt(sum(fit$x[entries]^2))
     if (size > 1e-3 || length(column) < 2L || all(fit$x[column] == 0)) next
     psi <- lose_row(design, drop(problem$map %*% fit$x), r)
-    fit <- take_if_as_good(problem, K, fit, drop(solve(problem$map, psi)))
+    fit <- take_if_as_good(problem, K, fit, backsolve(problem$map, psi))
   }
   fit
 }

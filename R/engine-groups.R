@@ -47,12 +47,15 @@ difference_steps <- function(design, psi) {
 }
 
 #' Hessian by central differences of a gradient
+#' @return A matrix, of NaN where a point next to `psi` has no gradient.
 #' @noRd
 difference_hessian <- function(gradient, psi, steps) {
-  H <- vapply(seq_along(psi), function(k) {
+  columns <- lapply(seq_along(psi), function(k) {
     e <- replace(numeric(length(psi)), k, steps[k])
     (gradient(psi + e) - gradient(psi - e)) / (2 * steps[k])
-  }, numeric(length(psi)))
+  })
+  if (any(lengths(columns) != length(psi))) return(matrix(NaN, length(psi), length(psi)))
+  H <- do.call(cbind, columns)
   (H + t(H)) / 2
 }
 

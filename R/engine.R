@@ -5,6 +5,11 @@ engine_family <- function(family, design) {
   list(family = family$family, link = family$link, weights_type = design$weights_type)
 }
 
+# Is the likelihood of a row known to be log-concave in the predictor?
+is_log_concave <- function(family) {
+  family_log_concave_(list(family = family$family, link = family$link, weights_type = "prior"))
+}
+
 engine_modes <- function(design, modes) {
   if (is.null(modes)) matrix(0, ncol(design$Z), length(design$levels)) else t(modes)
 }

@@ -108,7 +108,7 @@ exact_finish <- function(problem, found, hessian) {
   }
   now$hessian <- -hessian
   list(
-    x = drop(solve(problem$map, psi)), modes = now$modes, result = now, value = now$value,
+    x = backsolve(problem$map, psi), modes = now$modes, result = now, value = now$value,
     hessian = crossprod(problem$map, hessian %*% problem$map),
     iterations = found$steps + evaluations - 1L, evaluations = evaluations,
     message = "stochastic start, exact finish"
@@ -145,7 +145,7 @@ fit_iterative <- function(problem, x) {
     estimate["modes"]
   )
   fit <- list(
-    x = drop(solve(problem$map, end$psi)), modes = estimate$modes, result = result,
+    x = backsolve(problem$map, end$psi), modes = estimate$modes, result = result,
     value = estimate$value, hessian = crossprod(problem$map, hessian %*% problem$map),
     iterations = found$steps + end$steps, evaluations = 0L, message = "stochastic gradients"
   )

@@ -10,9 +10,10 @@
 fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL,
                        control = glmm_control()) {
   check_scale(design)
+  check_cluster_separation(design, family)
+  check_constant_clusters(design, family)
   start_glm <- fit_start_glm(design, family)
   separation <- check_separation(design, family, start_glm, control$separation)
-  check_cluster_separation(design, family)
   problem <- list(
     design = design, family = family, map = parameter_map(design, family, start_glm),
     control = control
@@ -23,7 +24,7 @@ fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL
   fitted <- if (is_lmm(family)) fit_lmm(problem, x, REML) else fit_quadrature(problem, x, nAGQ)
   estimate <- finish_fit(problem, fitted)
   if (is_bridge(family)) estimate$modes <- bridge_modes(problem, estimate)
-  report_fit(design, family, estimate)
+  report_fit(problem, estimate, separation)
   report_modes(problem, estimate)
   c(estimate, list(
     REML = REML, nAGQ = nAGQ, start_glm = start_glm[c("beta", "converged", "max_abs_eta", "value")],
@@ -67,7 +68,7 @@ start_values <- function(problem, start_glm, start) {
   psi <- c(start_glm$beta, theta, log_phi)
   if (inherits(start, "margmix_glmm")) start <- unclass(start)[c("beta", "theta", "phi")]
   if (!is.null(start)) psi <- user_start(psi, start, p, length(theta))
-  drop(solve(M, psi))
+  backsolve(M, psi)
 }
 
 user_start <- function(psi, start, p, n_theta) {
@@ -154,7 +155,7 @@ fit_lmm <- function(problem, x, REML) {
   )
   psi <- c(profile$beta, profile$theta * sqrt(profile$phi), log(profile$phi))
   # ML: the profile is a start for the same steps as any other model. REML: it is the fit.
-  x <- drop(solve(problem$map, psi))
+  x <- backsolve(problem$map, psi)
   fit <- if (REML) {
     result <- engine_evaluate(design, problem$family, psi, 1L, 2L, NULL, problem$control)
     list(x = x, modes = result$modes, result = result, value = result$value)
@@ -241,49 +242,4 @@ invert_information <- function(map, curvature, active, names) {
   half <- backsolve(chol((information + t(information)) / 2), t(M), transpose = TRUE)
   vcov[active, active] <- crossprod(half)
   list(vcov = vcov, definite = TRUE, criterion = direction$decrement)
-}
-
-# What the user must know of the result.
-report_fit <- function(design, family, estimate) {
-  if (length(estimate$boundary)) {
-    note("boundary", paste0("At the optimum ", estimate$boundary, "."),
-      hint = "This is an answer, not a failure; a model without it fits as well."
-    )
-  }
-  # On the scale of a link; a response in its own units may have any sd.
-  sd_eta <- sqrt(rowSums(estimate$Lambda^2)) * column_rms(design$Z)
-  if (has_trials(family) && any(sd_eta > 20)) {
-    warn("large_sd", "The data hardly bound the standard deviation of a random effect.",
-      given = paste0(
-        "sd ", signif(max(sqrt(rowSums(estimate$Lambda^2))[sd_eta > 20]), 3L), " of ",
-        some_of(code(rownames(estimate$Lambda)[sd_eta > 20]))
-      ),
-      hint = "Most clusters may have equal responses: look at the clusters' means."
-    )
-  }
-  convergence <- estimate$convergence
-  if (!convergence$converged) {
-    warn("convergence", "The fit has not converged: its estimates are not a maximum.",
-      given = if (convergence$pd) {
-        paste0("scaled gradient g'H^-1 g = ", signif(convergence$criterion, 2L))
-      } else {
-        paste(
-          "the observed information is not positive definite:",
-          "a direction of the parameters is not identified"
-        )
-      },
-      hint = "Rescaling won't help; simplify the random terms, or give other `start` values."
-    )
-  }
-}
-
-# Where the integrand is not log-concave it may have several modes, and the rule sees only one.
-report_modes <- function(problem, estimate) {
-  psi <- c(estimate$beta, estimate$theta, if (has_phi(problem$family)) log(estimate$phi))
-  count <- engine_better_modes(problem$design, problem$family, psi, problem$control)
-  if (!count) return(invisible())
-  warn("modes", "The integrand of some clusters has a higher mode than the rule is centred at.",
-    given = paste(count, "of", length(problem$design$levels), "clusters"),
-    hint = "Their integrals may be too small; compare with another link.", count = count
-  )
 }

@@ -37,12 +37,6 @@ maximise_lmm <- function(design, REML, theta, control) {
   )
 }
 
-abort_exact <- function() {
-  abort("residual_variance", "The residual variance must be positive.",
-    given = "the fixed and random effects reproduce the response exactly"
-  )
-}
-
 # The residual sum of squares is a difference of sums of squares: a large mean is taken off first.
 # Returns the design of the residuals from a first `beta`, and the `rounding` of a residual
 # variance: of the response itself, and of the sums of squares that are left.

@@ -14,6 +14,7 @@
 #' @noRd
 objective_at <- function(problem, K, modes, order) {
   last <- list(x = NULL, order = -1L)
+  best <- list(value = -Inf)
   evaluations <- 0L
   at <- function(x, wanted) {
     if (!identical(x, last$x) || last$order < wanted) {
@@ -23,6 +24,9 @@ objective_at <- function(problem, K, modes, order) {
       )
       ok <- result$status == "ok" && is.finite(result$value) && all(is.finite(result$gradient))
       if (ok) modes <<- result$modes
+      if (ok && result$value > best$value) {
+        best <<- list(x = x, value = result$value, modes = modes)
+      }
       evaluations <<- evaluations + 1L
       last <<- list(x = x, order = wanted, result = result, ok = ok)
       if (problem$control$verbose) {
@@ -42,7 +46,12 @@ objective_at <- function(problem, K, modes, order) {
     hessian = function(x) {
       -crossprod(problem$map, at(x, 2L)$result$hessian %*% problem$map)
     },
-    at = at, evaluations = function() evaluations
+    at = at, evaluations = function() evaluations,
+    # the best point so far, visited again from its own modes
+    best = function() {
+      modes <<- best$modes
+      best$x
+    }
   )
 }
 
@@ -61,6 +70,7 @@ hessian_model <- function(objective, B = NULL) {
     g <- objective$gradient(x)
     if (is.null(B)) {
       exact <- objective$hessian(x)
+      if (!all(is.finite(exact))) return(diag(length(x)))
       if (is.null(newton_direction(g, exact))) return(exact)
       B <<- exact
     } else if (!is.null(before)) {
@@ -91,11 +101,15 @@ maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL) {
     rel.tol = tolerance, x.tol = if (final) 1e-12 else 1e-4, abs.tol = 0,
     iter.max = problem$control$max_iterations, eval.max = 2L * problem$control$max_iterations
   ))
+  if (!is.finite(objective$value(found$par))) found$par <- objective$best()
   if (!is.finite(objective$value(found$par))) abort_not_finite(problem$family, K)
+  check_collapse(problem$design, problem$family, exp(found$par[length(x)]), 1e-20)
   if (final) {
     goal <- problem$control$tolerance
     found$par <- newton_steps(objective, found$par, model, 0.3 * goal)
     found$par <- newton_steps(objective, found$par, objective$hessian, 0.5 * goal)
+    # Not where kinks, at the edge of a link, are what stops the search.
+    if (is.null(link_edge(problem$family))) found$par <- uphill_steps(objective, found$par, goal)
   }
   result <- objective$at(found$par, 2L)$result
   list(
@@ -131,6 +145,29 @@ newton_steps <- function(objective, x, hessian, tolerance) {
     if (1e-3 * direction$decrement < tolerance) objective$at(trial, 2L)
     if (!(objective$value(trial) <= value + 1e-10 * abs(value))) break
     x <- trial
+  }
+  x
+}
+
+# Where nlminb ends off a maximum, at a saddle or on a ridge, the Newton step with the sizes of the
+# eigenvalues of H in their place goes uphill in every direction. It is no longer than a unit of the
+# predictor and is halved until it pays.
+uphill_steps <- function(objective, x, goal) {
+  for (step in 1:20) {
+    g <- objective$gradient(x)
+    H <- objective$hessian(x)
+    direction <- newton_direction(g, H)
+    if (!is.null(direction) && direction$decrement < goal) break
+    if (!all(is.finite(H)) || !all(is.finite(g))) break
+    spectrum <- eigen((H + t(H)) / 2, symmetric = TRUE)
+    size <- pmax(abs(spectrum$values), 1e-10 * max(abs(spectrum$values)))
+    d <- -drop(spectrum$vectors %*% (crossprod(spectrum$vectors, g) / size))
+    d <- d / max(1, sqrt(sum(d^2)))
+    value <- objective$value(x)
+    pays <- function(t) objective$value(x + t * d) <= value + 1e-4 * t * sum(g * d)
+    t <- Find(pays, 2^-(0:12))
+    if (is.null(t)) break
+    x <- x + t * d
   }
   x
 }

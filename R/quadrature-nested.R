@@ -38,21 +38,26 @@ refine_nested_rule <- function(problem, x, coarse) {
   q <- lengths(lapply(problem$design$groups, `[[`, "columns"))
   K <- c(7L, 5L, 3L)[pmin(q, 3L)]
   # Away from the optimum a rough look is enough.
+  history <- numeric()
   repeat {
     before <- K
-    K <- refine(K, nested_rule_errors(problem, K, coarse), 100 * control$auto_tolerance)
-    if (identical(K, before)) break
+    errors <- nested_rule_errors(problem, K, coarse)
+    history <- c(sum(errors), history)
+    K <- refine(K, errors, 100 * control$auto_tolerance)
+    if (identical(K, before) || is_slow(problem, history)) break
   }
   fit <- coarse
   repeat {
     fit <- maximise_K(problem, K, x, fit)
     errors <- nested_rule_errors(problem, K, fit)
+    history <- c(sum(errors), history)
     wanted <- refine(K, errors, control$auto_tolerance)
-    if (sum(errors) <= control$auto_tolerance || identical(wanted, K)) break
+    done <- sum(errors) <= control$auto_tolerance || identical(wanted, K)
+    if (done || is_slow(problem, history)) break
     K <- wanted
   }
   error <- sum(errors)
-  if (error > control$auto_tolerance) note_quadrature(problem$design, K, error, control)
+  if (error > control$auto_tolerance) note_quadrature(problem, K, error)
   list(fit = fit, K = K, error = error)
 }
 

@@ -16,7 +16,8 @@ check_nAGQ <- function(nAGQ) {
 #'
 #' K is judged against 2K + 1 at the same parameters, first at the optimum of a coarse rule to find
 #' where to begin, then at the optimum for K. A rule of more than `control$max_nodes` nodes per
-#' cluster is not fitted: then a note gives the estimated error.
+#' cluster is not fitted: then a note gives the estimated error. Nor is one where refinement does
+#' not pay, see [is_slow()].
 #'
 #' @param x Start of the optimiser.
 #' @param coarse The optimum of a coarse rule, from [maximise()].
@@ -28,18 +29,36 @@ refine_rule <- function(problem, x, coarse) {
   affordable <- function(K) K^q <= control$max_nodes && K <= 300L
   K <- c(7L, 5L, 3L)[min(q, 3L)]
   # Away from the optimum a rough look is enough.
-  while (rule_error(problem, K, coarse) > 100 * control$auto_tolerance && affordable(2L * K + 1L)) {
+  errors <- rule_error(problem, K, coarse)
+  while (errors[1L] > 100 * control$auto_tolerance && affordable(2L * K + 1L) &&
+    !is_slow(problem, errors)) {
     K <- 2L * K + 1L
+    errors <- c(rule_error(problem, K, coarse), errors)
   }
   fit <- coarse
   repeat {
     fit <- maximise_K(problem, K, x, fit)
-    error <- rule_error(problem, K, fit)
-    if (error <= control$auto_tolerance || !affordable(2L * K + 1L)) break
+    errors <- c(rule_error(problem, K, fit), errors)
+    if (errors[1L] <= control$auto_tolerance || !affordable(2L * K + 1L) ||
+      is_slow(problem, errors)) {
+      break
+    }
     K <- 2L * K + 1L
   }
-  if (error > control$auto_tolerance) note_quadrature(problem$design, K, error, control)
-  list(fit = fit, K = K, error = error)
+  if (errors[1L] > control$auto_tolerance) note_quadrature(problem, K, errors[1L])
+  list(fit = fit, K = K, error = errors[1L])
+}
+
+#' Does refinement not pay?
+#'
+#' A smooth integrand repays twice the nodes by orders of magnitude, sooner or later. One that ends
+#' at the edge of a link does not.
+#'
+#' @param errors Of the rules so far, the last one first.
+#' @noRd
+is_slow <- function(problem, errors) {
+  if (is.null(link_edge(problem$family)) || length(errors) < 3L) return(FALSE)
+  all(errors[1:2] > 0.2 * errors[2:3])
 }
 
 # |logLik(2K + 1) - logLik(K)| at the parameters of `fit`; where the finer rule would be too large,
@@ -58,10 +77,12 @@ rule_error <- function(problem, K, fit) {
   if (is.finite(error)) error else Inf
 }
 
-note_quadrature <- function(design, K, error, control) {
+note_quadrature <- function(problem, K, error) {
+  design <- problem$design
+  edge <- !is.null(link_edge(problem$family))
   note("quadrature", paste0(
-    "The integration rule stopped at its node budget: the log-likelihood may be off by about ",
-    signif(error, 2L), "."
+    "The integration rule stopped ", if (edge) "short of its tolerance" else "at its node budget",
+    ": the log-likelihood may be off by about ", signif(error, 2L), "."
   ),
   given = if (is_two_level(design)) {
     paste0(format_nodes(K), " nodes, ", rule_nodes(design, K), " per row")
@@ -69,7 +90,11 @@ note_quadrature <- function(design, K, error, control) {
     q <- ncol(design$Z)
     paste0(K, " nodes in each of ", q, " dimensions, ", K^q, " per cluster")
   },
-  hint = "Raise `max_nodes` in glmm_control(), or give `nAGQ` a whole number.",
+  hint = if (edge) {
+    paste("Integrands end at the edge of the", problem$family$link, "link: finer rules gain slowly.")
+  } else {
+    "Raise `max_nodes` in glmm_control(), or give `nAGQ` a whole number."
+  },
   K = K, error = error
   )
 }
@@ -79,18 +104,28 @@ note_quadrature <- function(design, K, error, control) {
 #' @param x Start of the optimiser.
 #' @param near A fit by another rule to start from instead; its Hessian is close to the one wanted.
 #' @details Where the search ends at a point that is no maximum, other sizes of the random effects
-#'   are tried as a start and the best result is kept.
+#'   are tried as a start and the best result is kept: where an integrand may have several modes,
+#'   the best maximum, for the value of a rule that sees one mode can grow without bound at points
+#'   where a mode splits.
 #' @noRd
 maximise_K <- function(problem, K, x, near = list(x = x)) {
   fit <- maximise(problem, K, near$x, near$modes, hessian = near$hessian)
   if (!is.null(newton_direction(numeric(length(x)), fit$hessian))) return(fit)
+  # Kinks at the edge of a link have the same effect everywhere.
+  kinks <- !is.null(link_edge(problem$family))
+  if (kinks && rule_nodes(problem$design, K) > 200) return(fit)
   theta <- ncol(problem$design$X) + seq_along(problem$design$theta_col)
+  spikes <- !is_log_concave(problem$family)
+  definite <- function(fit) !is.null(newton_direction(numeric(length(x)), fit$hessian))
   for (factor in c(0.4, 2.5)) {
     other <- tryCatch(
       maximise(problem, K, replace(x, theta, factor * x[theta]), NULL),
       margmix_error_no_likelihood = function(e) NULL
     )
-    if (!is.null(other) && other$value > fit$value + 1e-6) fit <- other
+    if (is.null(other)) next
+    better <- other$value > fit$value + 1e-6
+    if (spikes && definite(fit) != definite(other)) better <- definite(other)
+    if (better) fit <- other
   }
   fit
 }

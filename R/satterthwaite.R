@@ -17,7 +17,7 @@ model_satterthwaite <- function(fit) {
     phi <- exp(parameters[length(parameters)])
     theta <- parameters[-length(parameters)] / sqrt(phi)
     B <- engine_lmm(fit$design, theta, log(phi), fit$REML, fit$control)$B
-    diag(solve(B)) * phi
+    inverse_diagonal(B) * phi
   }
   at <- c(fit$theta, log(fit$phi))
   A <- fit$vcov_full[p + seq_along(at), p + seq_along(at), drop = FALSE]
@@ -32,6 +32,12 @@ model_satterthwaite <- function(fit) {
   gradient <- matrix(gradient, p)
   spread <- rowSums((gradient %*% A[!known, !known, drop = FALSE]) * gradient)
   2 * variance(at)^2 / spread
+}
+
+# The diagonal of the inverse of a positive definite matrix whose rows may have any units.
+inverse_diagonal <- function(B) {
+  size <- sqrt(diag(B))
+  diag(chol2inv(chol(B / tcrossprod(size)))) / size^2
 }
 
 theta_rms <- function(design) column_rms(design$Z)[design$theta_row + 1L]

@@ -176,40 +176,35 @@ tighten <- function(A, target, rows, lambda) {
 
 #' Check that the clusters do not separate the responses
 #'
-#' If every cluster has successes only or failures only, the likelihood grows with the variance of
-#' the random intercept without bound.
+#' If every level of a grouping factor has successes only or failures only, the likelihood grows
+#' with the variance of its random intercept without bound.
 #'
 #' @section Errors: `variance_separation`.
 #' @noRd
 check_cluster_separation <- function(design, family) {
-  constant <- vapply(seq_len(ncol(design$Z)), function(j) all(design$Z[, j] == 1), NA)
-  if (family_tools(family)$separation != "both" || !any(constant)) return(invisible())
-  if (is_multilevel(design)) return(invisible())
-  # One cluster with both is enough, and the first ones usually show it.
-  some <- design$start[seq_len(min(length(design$start), 101L))]
-  if (length(some) < length(design$start) && any_mixed(design, some)) return(invisible())
-  used <- as.numeric(design$weights > 0)
-  successes <- cluster_sums(design$y * used, design$start)
-  trials <- cluster_sums(design$trials * used, design$start)
-  none <- successes <= 0
-  all <- successes >= trials
-  if (any(none & trials > 0) && any(all & trials > 0) && all(none | all)) {
-    abort("variance_separation",
-      "Some cluster must have both successes and failures: the variance runs to infinity.",
-      given = paste0(
-        sum(none & trials > 0), " clusters of ", code(design$group), " with failures only, ",
-        sum(all & trials > 0), " with successes only"
-      ),
-      hint = "Is the grouping finer than intended, or the response constant within it?"
-    )
-  }
-  invisible()
+  if (family_tools(family)$separation != "both") return(invisible())
+  for (k in intercept_groups(design)) check_level_separation(design, k)
 }
 
-# Has one of the clusters both successes and failures?
-any_mixed <- function(design, start) {
-  rows <- seq_len(start[length(start)])
-  used <- as.numeric(design$weights[rows] > 0)
-  successes <- cluster_sums(design$y[rows] * used, start)
-  any(successes > 0 & successes < cluster_sums(design$trials[rows] * used, start))
+check_level_separation <- function(design, k) {
+  # One level with both is enough, and the first rows usually show it.
+  for (take in unique(pmin(c(5000L, length(design$y)), length(design$y)))) {
+    rows <- seq_len(take)
+    used <- as.numeric(design$weights[rows] > 0)
+    level <- row_levels(design, k)[rows]
+    sums <- rowsum(cbind(design$y[rows], design$trials[rows]) * used, level, reorder = FALSE)
+    none <- sums[, 1L] <= 0
+    all <- sums[, 1L] >= sums[, 2L]
+    if (!all(none | all)) return(invisible())
+  }
+  some <- sums[, 2L] > 0
+  if (!any(none & some) || !any(all & some)) return(invisible())
+  abort("variance_separation",
+    "Some cluster must have both successes and failures: the variance runs to infinity.",
+    given = paste0(
+      sum(none & some), " clusters of ", code(group_labels(design)[k]), " with failures only, ",
+      sum(all & some), " with successes only"
+    ),
+    hint = "Is the grouping finer than intended, or the response constant within it?"
+  )
 }

@@ -263,6 +263,17 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// family_log_concave_
+bool family_log_concave_(const Rcpp::List& family);
+RcppExport SEXP _margmix_family_log_concave_(SEXP familySEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    rcpp_result_gen = Rcpp::wrap(family_log_concave_(family));
+    return rcpp_result_gen;
+END_RCPP
+}
 // glmm_better_modes_
 int glmm_better_modes_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int threads);
 RcppExport SEXP _margmix_glmm_better_modes_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP threadsSEXP) {
@@ -619,6 +630,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_lmm_objective_", (DL_FUNC) &_margmix_lmm_objective_, 6},
     {"_margmix_glmm_posterior_", (DL_FUNC) &_margmix_glmm_posterior_, 7},
     {"_margmix_glmm_prediction_variance_", (DL_FUNC) &_margmix_glmm_prediction_variance_, 8},
+    {"_margmix_family_log_concave_", (DL_FUNC) &_margmix_family_log_concave_, 1},
     {"_margmix_glmm_better_modes_", (DL_FUNC) &_margmix_glmm_better_modes_, 4},
     {"_margmix_groups_plan_", (DL_FUNC) &_margmix_groups_plan_, 2},
     {"_margmix_groups_laplace_", (DL_FUNC) &_margmix_groups_laplace_, 6},

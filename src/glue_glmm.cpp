@@ -90,6 +90,9 @@ Rcpp::NumericVector glmm_prediction_variance_(const Rcpp::List& design, const Rc
 }
 
 // [[Rcpp::export]]
+bool family_log_concave_(const Rcpp::List& family) { return glue::family(family)->log_concave(); }
+
+// [[Rcpp::export]]
 int glmm_better_modes_(const Rcpp::List& design, const Rcpp::List& family,
                        const Rcpp::NumericVector& psi, int threads) {
   const Design d = glue::design(design);

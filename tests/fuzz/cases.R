@@ -7,7 +7,8 @@ fuzz_families <- function() {
   known <- list(
     binomial("logit"), binomial("probit"), binomial("cloglog"), binomial("cauchit"),
     binomial("log"), poisson("log"), poisson("sqrt"), poisson("identity"), gaussian("identity"),
-    gaussian("log"), margmix::nbinom2(), margmix::nbinom1(), Gamma("log"), inverse.gaussian("log")
+    gaussian("log"), margmix::nbinom2(), margmix::nbinom1(), Gamma("log"),
+    inverse.gaussian("log"), margmix::beta_family(), margmix::betabinomial(), Gamma("inverse")
   )
   names(known) <- vapply(known, function(f) paste(f$family, f$link, sep = "-"), "")
   known
@@ -43,19 +44,25 @@ fuzz_case <- function(number) {
   eta <- fuzz_level(family, difficulty) + fuzz_effects(d, structure, difficulty, family) +
     fuzz_slope(family) * (d$x + d$g)
   d$y <- fuzz_response(family, eta)
-  if (difficulty == "separated") d$g <- as.numeric(d$y > stats::median(d$y))
+  if (difficulty == "separated") {
+    d$g <- as.numeric(d$y > if (family$family == "binomial") 0 else stats::median(d$y))
+  }
   if (difficulty == "constant clusters") d$y <- stats::ave(d$y, d$a, FUN = function(y) y[1L])
   if (difficulty == "outlier") {
     d$x[1L] <- 50
-    if (family$family != "binomial") d$y[1L] <- 100 * max(abs(d$y), 1)
+    d$y[1L] <- switch(family$family,
+      binomial = d$y[1L], beta = 1 - 1e-6, betabinomial = 6, 100 * max(abs(d$y), 1)
+    )
   }
   if (difficulty == "badly scaled") {
     d$x <- 1e6 * d$x
     d$g <- 1e-6 * d$g
   }
   d <- d[sample(nrow(d)), ]
+  response <- if (family$family == "betabinomial") "cbind(y, 6 - y)" else "y"
+  terms <- paste("~ x + g +", fuzz_structures[[structure]])
   list(
-    data = d, formula = as.formula(paste("y ~ x + g +", fuzz_structures[[structure]]), globalenv()),
+    data = d, formula = as.formula(paste(response, terms), globalenv()),
     family = family, family_name = family_name, structure = structure, difficulty = difficulty
   )
 }
@@ -71,19 +78,22 @@ fuzz_size <- function(difficulty) {
 
 fuzz_level <- function(family, difficulty) {
   level <- switch(paste0(family$family, "-", family$link),
-    "binomial-log" = -2.5, "poisson-sqrt" = 3, "poisson-identity" = 6, 0.2
+    "binomial-log" = -2.5, "poisson-sqrt" = 3, "poisson-identity" = 6, "Gamma-inverse" = 2, 0.2
   )
   if (difficulty != "rare events") return(level)
   switch(paste0(family$family, "-", family$link),
     "binomial-probit" = -2.2, "binomial-cauchit" = -12, "poisson-sqrt" = 0.4,
-    "poisson-identity" = 0.8, "gaussian-identity" = 0.2, "gaussian-log" = -3, -4
+    "poisson-identity" = 0.8, "gaussian-identity" = 0.2, "gaussian-log" = -3,
+    "Gamma-inverse" = 0.5, -4
   )
 }
 
-fuzz_slope <- function(family) if (family$link %in% c("log", "identity", "sqrt")) 0.1 else 0.4
+fuzz_small <- c("log", "identity", "sqrt", "inverse") # links with small effects
+
+fuzz_slope <- function(family) if (family$link %in% fuzz_small) 0.1 else 0.4
 
 fuzz_effects <- function(d, structure, difficulty, family) {
-  sd <- if (family$link %in% c("log", "identity", "sqrt")) 0.2 else 0.8
+  sd <- if (family$link %in% fuzz_small) 0.2 else 0.8
   sd <- sd * switch(difficulty, "zero variance" = 0, "large variance" = 5, 1)
   u <- matrix(rnorm(2L * max(d$a)), ncol = 2L)
   if (difficulty == "correlation near 1") u[, 2L] <- u[, 1L] + 0.02 * u[, 2L]
@@ -101,11 +111,14 @@ fuzz_response <- function(family, eta) {
   n <- length(eta)
   if (family$link == "log") eta <- pmin(eta, if (family$family == "binomial") -0.02 else 8)
   if (family$family == "poisson" && family$link == "identity") eta <- pmax(eta, 0.02)
+  if (family$link == "inverse") eta <- pmax(eta, 0.1)
   mu <- family$linkinv(eta)
   switch(family$family,
     binomial = rbinom(n, 1L, mu), poisson = rpois(n, mu), gaussian = rnorm(n, mu, 0.5),
     Gamma = rgamma(n, 2, 2 / mu), inverse.gaussian = fuzz_inverse_gaussian(n, mu, 2),
-    nbinom2 = rnbinom(n, size = 2, mu = mu), nbinom1 = rnbinom(n, size = mu, mu = mu)
+    nbinom2 = rnbinom(n, size = 2, mu = mu), nbinom1 = rnbinom(n, size = mu, mu = mu),
+    beta = pmin(pmax(rbeta(n, 5 * mu, 5 * (1 - mu)), 1e-6), 1 - 1e-6),
+    betabinomial = rbinom(n, 6, rbeta(n, 5 * mu, 5 * (1 - mu)))
   )
 }
 

@@ -33,3 +33,23 @@ test_that("the judge sees a fit that is no maximum and is silent", {
   expect_identical(fuzz$fuzz_outcome(fit, character()), "failed")
   expect_identical(fuzz$fuzz_outcome(fit, "convergence"), "warned")
 })
+
+test_that("a verdict tells a true warning from a false one", {
+  fuzz <- new.env()
+  for (file in c("cases.R", "judge.R", "verdict.R")) {
+    path <- test_path("..", "fuzz", file)
+    skip_if_not(file.exists(path), "tests/fuzz")
+    sys.source(path, fuzz)
+  }
+  good <- fuzz$fuzz_judge(1)
+  expect_identical(good$outcome, "maximum")
+  for (cause in c("rank", "separation", "variance_separation", "large_sd", "convergence")) {
+    good$causes <- cause
+    expect_match(fuzz$fuzz_verdict(good), "^false", label = cause)
+  }
+  good$causes <- "something_new"
+  expect_identical(fuzz$fuzz_verdict(good), "not checked")
+  separated <- fuzz$fuzz_judge(153)
+  expect_identical(separated$causes, "separation")
+  expect_match(fuzz$fuzz_verdict(separated), "^true")
+})

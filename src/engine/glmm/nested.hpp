@@ -106,16 +106,9 @@ template <int QB, int QA>
 Status NestedCluster<QB, QA>::evaluate(Index i, const MatrixXd& top, const MatrixXd& leaf,
                                        int order) {
   attach(i, top, leaf);
-  const Status status = mode_.find();
-  if (status != Status::ok) {
-    value_ = status == Status::not_finite ? -kInf : kNaN;
-    return status;
-  }
-  quadrature(order);
-  if (!std::isfinite(value_)) return Status::not_finite;
-  if (order >= 1) gradient(order);
-  if (order >= 2) hessian();
-  return Status::ok;
+  return after_mode(
+      mode_.find(), order, value_, [&] { quadrature(order); }, [&] { gradient(order); },
+      [&] { hessian(); });
 }
 
 template <int QB, int QA>

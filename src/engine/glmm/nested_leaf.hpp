@@ -8,6 +8,7 @@
 #pragma once
 
 #include "glmm/nested_model.hpp"
+#include "glmm/stages.hpp"
 #include "linalg/triangular.hpp"
 
 namespace margmix {
@@ -84,17 +85,10 @@ void Leaf<QB, QA>::attach(Index leaf) {
     mode.reserve(n, q);
     for (VectorXd* v : {&T, &F, &Wb, &eb, &eta0b, &Vb}) v->resize(n);
   }
-  mode.n = n;
   rows = design.flat.response.part(first_, n);
-  mode.eta0.head(n) = design.flat.offset.segment(first_, n);
-  for (Index c = 0; c < design.flat.p(); ++c)
-    for (Index j = 0; j < n; ++j) mode.eta0[j] += model_.beta[c] * design.flat.X(first_ + j, c);
-  for (Index c = 0; c < q; ++c)
-    for (Index j = 0; j < n; ++j) {
-      double v = 0;
-      for (Index r = c; r < q; ++r) v += Z(j, r) * model_.Lambda(r, c);
-      mode.V(j, c) = v;
-    }
+  attach_rows(
+      design.flat, [this](Index j, Index r) { return Z(j, r); }, model_.beta, model_.Lambda, first_,
+      n, mode);
   P_b_.resize(model_.qb(), model_.qb());
   E_.resize(model_.qb(), model_.qa());
 }

@@ -1,0 +1,138 @@
+# What the user must know of a result: one condition for each cause.
+
+#' @param separation From [check_separation()]: if a condition has named it, the fit has no maximum
+#'   to converge to, and nothing more is said.
+#' @section Conditions: note `boundary`; warnings `large_sd`, `modes`, `link_range`,
+#'   `convergence`; error
+#'   `residual_variance`.
+#' @noRd
+report_fit <- function(problem, estimate, separation) {
+  design <- problem$design
+  family <- problem$family
+  if (!estimate$convergence$converged) check_collapse(design, family, estimate$phi, 1e-12)
+  if (length(estimate$boundary)) {
+    note("boundary", paste0("At the optimum ", estimate$boundary, "."),
+      hint = "This is an answer, not a failure; a model without it fits as well."
+    )
+  }
+  if (separation$separated) return(invisible())
+  large <- large_sds(design, family, estimate)
+  if (length(large)) return(report_large_sd(estimate, large))
+  if (!estimate$convergence$converged) report_no_maximum(problem, estimate)
+}
+
+# On the scale of a link; a response in its own units may have any sd.
+large_sds <- function(design, family, estimate) {
+  if (!has_trials(family)) return(integer())
+  which(sqrt(rowSums(estimate$Lambda^2)) * column_rms(design$Z) > 20)
+}
+
+report_large_sd <- function(estimate, large) {
+  sd <- sqrt(rowSums(estimate$Lambda^2))[large]
+  warn("large_sd", "The data hardly bound the standard deviation of a random effect.",
+    given = c(
+      paste0(
+        "sd ", signif(max(sd), 3L), " of ", some_of(code(rownames(estimate$Lambda)[large]))
+      ),
+      if (!estimate$convergence$converged) {
+        paste("the likelihood rises on:", not_converged_words(estimate$convergence))
+      }
+    ),
+    hint = "Most clusters may have equal responses: look at the clusters' means."
+  )
+}
+
+not_converged_words <- function(convergence) {
+  if (convergence$pd) {
+    paste0("scaled gradient g'H^-1 g = ", signif(convergence$criterion, 2L))
+  } else {
+    paste(
+      "the observed information is not positive definite:",
+      "a direction of the parameters is not identified"
+    )
+  }
+}
+
+report_no_maximum <- function(problem, estimate) {
+  design <- problem$design
+  family <- problem$family
+  words <- not_converged_words(estimate$convergence)
+  if (has_no_clear_mode(problem, estimate)) {
+    warn("modes", "The fit has not converged: the random effects have no clear mode.",
+      given = words,
+      hint = "The Laplace approximation breaks down there. Compare with another link or family."
+    )
+    return(invisible())
+  }
+  near <- near_edge(design, family, estimate)
+  if (near == 0L) {
+    warn("convergence", "The fit has not converged: its estimates are not a maximum.",
+      given = words,
+      hint = "Rescaling won't help; simplify the random terms, or give other `start` values."
+    )
+    return(invisible())
+  }
+  warn("link_range", paste(
+    "The fit has not converged: random effects carry the predictor past the range of the",
+    family$link, "link."
+  ),
+  given = c(
+    words,
+    paste(near, "of", count_of(nrow(design$X), "row"), "within 4 standard deviations of its edge")
+  ),
+  hint = "The likelihood has kinks there. Try a link without a limit, or simpler random terms."
+  )
+}
+
+# With a log-concave likelihood the variance at a mode is at most that of the prior. Where a mode
+# splits in two it is infinite, and so is the Laplace approximation.
+has_no_clear_mode <- function(problem, estimate) {
+  design <- problem$design
+  if (!is_multilevel(design) || is_log_concave(problem$family)) return(FALSE)
+  variance <- tryCatch(
+    groups_mode_variance(c(estimate, list(
+      design = design, family = problem$family, control = problem$control
+    ))),
+    margmix_error = function(e) NULL
+  )
+  prior <- rowSums(estimate$Lambda^2)
+  any(unlist(Map(function(v, group) {
+    apply(v, 3L, function(v) max(diag(as.matrix(v)) / prior[group$columns], na.rm = TRUE)) > 4
+  }, variance, design$groups)))
+}
+
+# Where does a link end, or for sqrt turn around? `NULL`: nowhere.
+link_edge <- function(family) {
+  if (family$link == "sqrt" || restricts_mean(family)) 0
+}
+
+# Rows whose predictor at the modes is so close to the edge that nodes of the rule may pass it.
+near_edge <- function(design, family, estimate) {
+  edge <- link_edge(family)
+  if (is.null(edge)) return(0L)
+  sd <- sqrt(rowSums((design$Z %*% estimate$Lambda)^2))
+  sum(abs(predictor_at_modes(design, estimate) - edge) < 4 * sd)
+}
+
+predictor_at_modes <- function(design, estimate) {
+  u <- if (is_multilevel(design)) estimate$modes else list(estimate$modes)
+  eta <- drop(design$X %*% estimate$beta) + design$offset
+  for (k in seq_along(design$groups)) {
+    columns <- design$groups[[k]]$columns
+    b <- tcrossprod(u[[k]], estimate$Lambda[columns, columns, drop = FALSE])
+    eta <- eta + rowSums(design$Z[, columns, drop = FALSE] * b[row_levels(design, k), , drop = FALSE])
+  }
+  eta
+}
+
+# Where the integrand is not log-concave it may have several modes, and the rule sees only one.
+report_modes <- function(problem, estimate) {
+  psi <- c(estimate$beta, estimate$theta, if (has_phi(problem$family)) log(estimate$phi))
+  count <- engine_better_modes(problem$design, problem$family, psi, problem$control)
+  if (!count) return(invisible())
+  clusters <- length(problem$design$groups[[1L]]$levels)
+  warn("modes", "The integrand of some clusters has a higher mode than the rule is centred at.",
+    given = paste(count, "of", clusters, "clusters"),
+    hint = "Their integrals may be too small; compare with another link.", count = count
+  )
+}

@@ -1,0 +1,60 @@
+# Continuous responses without residual variance: the likelihood has no maximum.
+#
+# If the fixed and random effects reproduce the response exactly, the likelihood grows without bound
+# as the residual variance goes to zero. The plainest case, responses that are constant in every
+# cluster, is found before anything is fitted; others by the dispersion that a search ends with.
+
+#' Refuse continuous responses that are constant within clusters
+#'
+#' A random intercept then reproduces them, whatever the other terms are.
+#'
+#' @section Errors: `residual_variance`.
+#' @noRd
+check_constant_clusters <- function(design, family) {
+  tools <- family_tools(family)
+  if (tools$discrete || !tools$has_dispersion) return(invisible())
+  for (k in intercept_groups(design)) {
+    if (!is_constant_in_levels(design, k)) next
+    abort_exact(
+      paste0("responses are constant within every level of ", code(group_labels(design)[k])),
+      hint = "Keep one row of each level and use a model without random effects."
+    )
+  }
+  invisible()
+}
+
+# With rows that share a level at all; the first rows usually show that they are not.
+is_constant_in_levels <- function(design, k) {
+  used <- which(design$weights > 0 & design$trials > 0)
+  for (take in unique(pmin(c(5000L, length(used)), length(used)))) {
+    rows <- used[seq_len(take)]
+    level <- row_levels(design, k)[rows]
+    if (any(design$y[rows] != design$y[rows][match(level, level)])) return(FALSE)
+  }
+  anyDuplicated(level) > 0L
+}
+
+# Grouping factors with a random intercept.
+intercept_groups <- function(design) {
+  constant <- vapply(seq_len(ncol(design$Z)), function(j) all(design$Z[, j] == 1), NA)
+  which(vapply(design$groups, function(group) any(constant[group$columns]), NA))
+}
+
+#' Refuse a dispersion that has run into a residual variance of zero
+#'
+#' @param phi Where a search is or has ended.
+#' @param share Of the variance of the response.
+#' @section Errors: `residual_variance`.
+#' @noRd
+check_collapse <- function(design, family, phi, share) {
+  tools <- family_tools(family)
+  if (tools$discrete || !tools$has_dispersion) return(invisible())
+  residual <- mean(tools$variance(design$y, phi, 1)) * variance_scale(list(family = family, phi = phi))
+  if (residual < share * mean((design$y - mean(design$y))^2)) abort_exact()
+  invisible()
+}
+
+abort_exact <- function(given = "the fixed and random effects reproduce the response exactly",
+                        hint = NULL) {
+  abort("residual_variance", "The residual variance must be positive.", given, hint)
+}
