@@ -89,6 +89,10 @@ groups_stochastic_ <- function(design, family, psi, modes, probes, tolerance, in
     .Call(`_margmix_groups_stochastic_`, design, family, psi, modes, probes, tolerance, information, threads)
 }
 
+groups_stochastic_hessian_ <- function(design, family, psi, modes, probes, tolerance, steps, threads) {
+    .Call(`_margmix_groups_stochastic_hessian_`, design, family, psi, modes, probes, tolerance, steps, threads)
+}
+
 groups_importance_ <- function(design, family, psi, modes, normals, threads) {
     .Call(`_margmix_groups_importance_`, design, family, psi, modes, normals, threads)
 }

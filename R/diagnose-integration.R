@@ -25,10 +25,19 @@
 #' The check fires if the estimated error is above `tolerance`, or the two methods differ by more
 #' than `tolerance` and 5 standard errors.
 #'
-#' @param fit A fit of [glmm()] with one grouping factor and normal random effects.
+#' With several grouping factors the integral does not fall into small ones, and there are no finer
+#' rules to compare with. All random effects are drawn together, `draws` times, from the normal
+#' distribution at their mode that the Laplace approximation integrates; the estimate is that of
+#' Laplace times the mean of the weights. The result shows it with its Monte Carlo standard error,
+#' the difference from the fit, and the effective number of draws, (sum w)^2 / sum w^2. If that is
+#' below 5% of `draws`, or 30, the weights are too unequal for the estimate to be trusted, which the
+#' check says; otherwise it fires if the difference is above `tolerance` and 3 standard errors.
+#'
+#' @param fit A fit of [glmm()] with normal random effects.
 #' @param tolerance Largest error of the log-likelihood to accept. A likelihood ratio statistic has
 #'   twice the error.
-#' @param points,replicates Size and number of the lattices.
+#' @param points,replicates Size and number of the lattices, with one grouping factor.
+#' @param draws Number of draws with several grouping factors; time grows with it.
 #' @param seed A whole number to start the random numbers from; the state of the generator is
 #'   restored. `NULL`: drawn from the current state.
 #' @param x The result.
@@ -39,7 +48,13 @@
 #'   `clusters`, a data frame with the log-likelihood of each cluster by the rule of the fit and by
 #'   the finer one and their `difference`, worst first; `fires`; `problems`, words; `seed`. `plot()`
 #'   draws the table.
-#' @section Errors: `margmix_error_several_groups`, `margmix_error_random_distribution`.
+#'
+#'   With several grouping factors it is also of class `margmix_integration_groups` and has `logLik`
+#'   of the fit, `difference` from the estimate, `importance` with `effective` and `draws` besides,
+#'   and `log_weights`, one for each draw, instead of `table` and `clusters`; `plot()` draws the
+#'   estimate as draws are added, with two standard errors and the log-likelihood of the fit.
+#' @section Errors: `margmix_error_random_distribution`; `margmix_error_argument`;
+#'   `margmix_error_too_large` if the design is too large for a factorisation.
 #' @references
 #' Cranley, R. and Patterson, T. N. L. (1976). Randomization of number theoretic methods for
 #' multiple integration. *SIAM Journal on Numerical Analysis* **13**, 904-914.
@@ -48,12 +63,19 @@
 #'   cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial(), nAGQ = 1
 #' )
 #' diagnose_integration(fit)
+#'
+#' set.seed(1)
+#' rated <- expand.grid(rater = 1:6, item = 1:12)
+#' rated$yes <- rbinom(72, 1, plogis(rnorm(6)[rated$rater] + rnorm(12)[rated$item]))
+#' crossed <- glmm(yes ~ 1 + (1 | rater) + (1 | item), rated, binomial())
+#' diagnose_integration(crossed)
 #' @export
-diagnose_integration <- function(fit, tolerance = 0.01, points = 256L, replicates = 16L, seed = 1) {
+diagnose_integration <- function(fit, tolerance = 0.01, points = 256L, replicates = 16L, seed = 1,
+                                 draws = 1000L) {
   check_glmm(fit)
-  check_one_group(fit, "This diagnostic of the integration")
   check_normal(fit, "This diagnostic of the integration")
   if (fit$rule$method == "exact") return(exact_integration(fit))
+  if (is_multilevel(fit$design)) return(importance_integration(fit, tolerance, draws, seed))
   finer <- finer_rule(fit)
   at_fit <- engine_cluster_values(fit, fit$rule$K)
   at_finer <- engine_cluster_values(fit, finer)

@@ -11,7 +11,7 @@
 #' @param draws Number of draws.
 #' @param seed Their seed; the state of the generator is restored.
 #' @return A list: `logLik` (the estimate), `mc_error`, `effective` (draws), `laplace` (that of the
-#'   fit), `error` (Laplace minus estimate), `draws`, `seed`.
+#'   fit), `error` (Laplace minus estimate), `draws`, `seed`, `log_weights`.
 #' @noRd
 importance_loglik <- function(fit, draws = 1000L, seed = 1L) {
   design <- fit$design
@@ -31,11 +31,100 @@ importance_loglik <- function(fit, draws = 1000L, seed = 1L) {
   list(
     logLik = estimate, mc_error = stats::sd(w) / mean(w) / sqrt(draws),
     effective = sum(w)^2 / sum(w^2), laplace = fit$logLik, error = fit$logLik - estimate,
-    draws = draws, seed = seed
+    draws = draws, seed = seed, log_weights = r + results[[1L]]$center
   )
 }
 
 block_sizes <- function(total, block) {
   full <- total %/% block
   c(rep(block, full), if (total %% block > 0) total %% block)
+}
+
+#' Is the rule of a fit with several grouping factors good enough?
+#' @inherit diagnose_integration return
+#' @noRd
+importance_integration <- function(fit, tolerance, draws, seed) {
+  check_draws(draws)
+  found <- importance_loglik(fit, as.integer(draws), seed)
+  problems <- importance_problems(found, tolerance, fit)
+  structure(list(
+    K = fit$rule$K, error = abs(found$error), logLik = fit$logLik, difference = found$error,
+    importance = list(
+      logLik = found$logLik, std.error = found$mc_error, effective = found$effective,
+      draws = found$draws
+    ),
+    log_weights = found$log_weights, rule = integration_rule_words(fit),
+    problems = problems, fires = length(problems) > 0L, tolerance = tolerance, seed = seed,
+    group = group_labels(fit$design), exact = FALSE
+  ), class = c("margmix_integration_groups", "margmix_integration"))
+}
+
+check_draws <- function(draws) {
+  if (is.numeric(draws) && length(draws) == 1L && isTRUE(draws >= 10) && is.finite(draws)) {
+    return(invisible())
+  }
+  abort("argument", "`draws` must be one number, at least 10.", given = deparse(draws)[1L])
+}
+
+integration_rule_words <- function(fit) {
+  if (fit$rule$method == "Laplace") return("Laplace")
+  paste0("Quadrature, K = ", format_nodes(fit$rule$K))
+}
+
+# An estimate that rests on a few draws is too low, and its standard error says nothing.
+importance_problems <- function(found, tolerance, fit) {
+  if (found$effective < max(30, 0.05 * found$draws)) {
+    return(paste0(
+      "the estimate rests on ", format(found$effective, digits = 2L), " of ", found$draws,
+      " draws and can't be trusted: the posterior is far from normal, or has many dimensions"
+    ))
+  }
+  if (abs(found$error) <= max(tolerance, 3 * found$mc_error)) return(character())
+  paste0(
+    "the log-likelihood is off by about ", signif(found$error, 2L), ": ",
+    if (is_two_level(fit$design)) {
+      integration_advice(fit)
+    } else {
+      "compare models by it with care; what they have in common cancels"
+    }
+  )
+}
+
+#' @export
+print.margmix_integration_groups <- function(x, digits = 4L, ...) {
+  number <- function(value) format(value, nsmall = digits, digits = 10L)
+  importance <- x$importance
+  cat("Integration at the fitted parameters, random effects of ",
+    some_of(code(x$group)), "\n\n", sep = "")
+  lines <- c(
+    format(c(x$rule, "Importance sampling", "Difference")),
+    format(c(number(x$logLik), number(importance$logLik), number(x$difference)), justify = "right")
+  )
+  cat(paste0(lines[1:3], "  ", lines[4:6], c("", paste0(
+    "  (Monte Carlo SE ", format(importance$std.error, digits = 2L), ")"
+  ), "")), sep = "\n")
+  cat("\n", importance$draws, " draws, effectively ", format(importance$effective, digits = 3L),
+    "; seed ", if (is.null(x$seed)) "not set" else x$seed, "\n",
+    sep = ""
+  )
+  print_problems(x$problems, "No problem found.")
+  invisible(x)
+}
+
+#' @export
+plot.margmix_integration_groups <- function(x, ...) {
+  top <- max(x$log_weights)
+  count <- seq_along(x$log_weights)
+  w <- exp(x$log_weights - top)
+  mean <- cumsum(w) / count
+  error <- sqrt(pmax(cumsum(w^2) / count - mean^2, 0) / count) / mean
+  estimate <- top + log(mean)
+  shown <- count >= min(20, length(count))
+  band <- cbind(estimate - 2 * error, estimate + 2 * error)[shown, , drop = FALSE]
+  graphics::plot(count[shown], estimate[shown],
+    type = "l", ylim = range(band, x$logLik), xlab = "Draws", ylab = "Log-likelihood", ...
+  )
+  graphics::matlines(count[shown], band, lty = 3L, col = "grey40")
+  graphics::abline(h = x$logLik, lty = 2L)
+  invisible(x)
 }

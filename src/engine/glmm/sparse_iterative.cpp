@@ -81,6 +81,10 @@ void SparseSystem::schur_product(const double* x, double* out) const {
   Eigen::Map<Side<1>>(out, 1, plan_.size2()) = product;
 }
 
+void SparseSystem::schur_product(const Bundle& x, Bundle& out) const {
+  schur_products<kBundle>(x, out);
+}
+
 VectorXd SparseSystem::solve_iteratively(const VectorXd& f, double tolerance,
                                          bool* definite) const {
   return expand(f, schur_solve(reduce(f), tolerance, definite));

@@ -1,6 +1,7 @@
 #include "glmm/sparse_log_det.hpp"
 
 #include <cmath>
+#include <vector>
 
 namespace margmix {
 
@@ -16,6 +17,12 @@ class Scaled {  // I - E = D^-1/2 S D^-1/2
     VectorXd scaled = root_.cwiseProduct(x), out(x.size());
     system_.schur_product(scaled.data(), out.data());
     return root_.cwiseProduct(out);
+  }
+  Bundle operator()(const Bundle& x) const {
+    const Bundle scaled = x * root_.asDiagonal();
+    Bundle out(kBundle, x.cols());
+    system_.schur_product(scaled, out);
+    return out * root_.asDiagonal();
   }
   // |E|_F^2, from the entries of S by column.
   double off_diagonal_norm() const {
@@ -37,41 +44,70 @@ class Scaled {  // I - E = D^-1/2 S D^-1/2
 };
 
 // Lanczos with full reorthogonalisation: M ~ Q T Q', Q starting at z.
-struct Lanczos {
-  MatrixXd Q, T;
-  Lanczos(const Scaled& M, const VectorXd& z, int steps) {
-    Q.resize(z.size(), steps);
-    T = MatrixXd::Zero(steps, steps);
-    VectorXd q = z.normalized();
-    int k = 0;
-    for (; k < steps; ++k) {
-      Q.col(k) = q;
-      VectorXd w = M(q);
-      T(k, k) = q.dot(w);
-      for (int pass = 0; pass < 2; ++pass)
-        w -= Q.leftCols(k + 1) * (Q.leftCols(k + 1).transpose() * w);
-      const double beta = w.norm();
-      if (k + 1 == steps || beta < 1e-12) {
-        ++k;
-        break;
-      }
-      T(k, k + 1) = T(k + 1, k) = beta;
-      q = w / beta;
+class Lanczos {
+ public:
+  Lanczos(const VectorXd& z, int steps)
+      : Q(z.size(), steps), T(MatrixXd::Zero(steps, steps)), next(z.normalized()) {}
+
+  bool done() const { return done_; }
+  // One step, from M times `next`.
+  void take(VectorXd w) {
+    const Index k = size_++;
+    Q.col(k) = next;
+    T(k, k) = next.dot(w);
+    for (int pass = 0; pass < 2; ++pass)
+      w -= Q.leftCols(k + 1) * (Q.leftCols(k + 1).transpose() * w);
+    const double beta = w.norm();
+    done_ = size_ == T.cols() || beta < 1e-12;
+    if (done_) {
+      Q.conservativeResize(Q.rows(), size_);
+      T.conservativeResize(size_, size_);
+      return;
     }
-    Q.conservativeResize(z.size(), k);
-    T.conservativeResize(k, k);
+    T(k, k + 1) = T(k + 1, k) = beta;
+    next = w / beta;
   }
+
+  MatrixXd Q, T;
+  VectorXd next;
+
+ private:
+  Index size_ = 0;
+  bool done_ = false;
 };
+
+// M ~ Q T Q' from several starts, with common products.
+std::vector<Lanczos> run_lanczos(const Scaled& M, const MatrixXd& starts) {
+  const Index n = starts.rows();
+  const int steps = static_cast<int>(std::min<Index>(kSteps, n));
+  std::vector<Lanczos> runs;
+  for (Index k = 0; k < starts.cols(); ++k) runs.emplace_back(starts.col(k), steps);
+  for (Index first = 0; first < starts.cols(); first += kBundle) {
+    const Index count = std::min<Index>(kBundle, starts.cols() - first);
+    for (bool open = true; open;) {
+      Bundle x = Bundle::Zero(kBundle, n);
+      for (Index i = 0; i < count; ++i) x.row(i) = runs[first + i].next.transpose();
+      const Bundle product = M(x);
+      open = false;
+      for (Index i = 0; i < count; ++i) {
+        Lanczos& run = runs[first + i];
+        if (!run.done()) run.take(product.row(i).transpose());
+        open = open || !run.done();
+      }
+    }
+  }
+  return runs;
+}
 
 }  // namespace
 
 LogDet estimate_log_det(const SparseSystem& system, const MatrixMap& probes) {
   const Scaled M(system);
-  const Index n = probes.rows(), m = probes.cols();
+  const Index m = probes.cols();
   // The eigenvector of the smallest eigenvalue of I - E, from two Lanczos runs.
   VectorXd v = probes.col(0);
   for (int turn = 0; turn < 2; ++turn) {
-    const Lanczos lanczos(M, v, static_cast<int>(std::min<Index>(kSteps, n)));
+    const Lanczos lanczos = run_lanczos(M, v).front();
     const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(lanczos.T);
     v = (lanczos.Q * eigen.eigenvectors().col(0)).normalized();
   }
@@ -79,11 +115,11 @@ LogDet estimate_log_det(const SparseSystem& system, const MatrixMap& probes) {
   const double lambda = v.dot(Mv);
   const VectorXd Ev = v - Mv;
   VectorXd estimates(m);
+  const MatrixXd starts = probes - v * (v.transpose() * probes);
+  const std::vector<Lanczos> runs = run_lanczos(M, starts);
   for (Index k = 0; k < m; ++k) {
-    VectorXd z = probes.col(k);
-    z -= v * v.dot(z);
-    const Lanczos lanczos(M, z, static_cast<int>(std::min<Index>(kSteps, n)));
-    const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(lanczos.T);
+    const VectorXd z = starts.col(k);
+    const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(runs[k].T);
     const VectorXd weight = eigen.eigenvectors().row(0).transpose().cwiseAbs2();
     const VectorXd log_values = eigen.eigenvalues().cwiseMax(1e-300).array().log();
     const VectorXd Ez = z - M(z);

@@ -1,5 +1,7 @@
 #include "glmm/sparse_stochastic.hpp"
 
+#include <cmath>
+
 #include "glmm/sparse_scores.hpp"
 
 namespace margmix {
@@ -23,7 +25,7 @@ StochasticInverse::StochasticInverse(const SparseSystem& system, const MatrixMap
 namespace {
 
 // Columns of F = [X, f_1 ...]: what the covariance of the responses changes by, times V^-1 r.
-MatrixXd information_columns(const SparseMode& mode, const Parameters& psi, bool dispersion) {
+MatrixXd information_columns(const SparseMode& mode, bool dispersion) {
   const SparseSystem& system = mode.system();
   const GroupedDesign& design = system.design();
   const SparsePlan& plan = system.plan();
@@ -43,15 +45,13 @@ MatrixXd information_columns(const SparseMode& mode, const Parameters& psi, bool
   }
   if (dispersion)
     for (Index j = 0; j < n; ++j) F(j, p + t) = mode.W()[j] > 0 ? mode.g()[j] / mode.W()[j] : 0;
-  (void)psi;
   return F;
 }
 
-MatrixXd average_information(const SparseMode& mode, const Parameters& psi, bool dispersion,
-                             double tolerance) {
+// F'V^-1 F.
+MatrixXd information_products(const SparseMode& mode, const MatrixXd& F, double tolerance) {
   const SparseSystem& system = mode.system();
-  const Index n = mode.eta().size(), p = system.design().p();
-  const MatrixXd F = information_columns(mode, psi, dispersion);
+  const Index n = mode.eta().size();
   MatrixXd R = mode.W().asDiagonal() * F;
   MatrixXd f(system.size(), F.cols());
   for (Index k = 0; k < F.cols(); ++k) f.col(k) = system.Vt(R.col(k));
@@ -62,10 +62,13 @@ MatrixXd average_information(const SparseMode& mode, const Parameters& psi, bool
     system.add_V(x.col(k), fitted);
     R.col(k) -= mode.W().cwiseProduct(fitted);
   }
-  MatrixXd M = F.transpose() * R;
-  M = (0.5 * (M + M.transpose())).eval();
-  const Index v = F.cols() - p;
-  MatrixXd out = MatrixXd::Zero(F.cols(), F.cols());
+  const MatrixXd M = F.transpose() * R;
+  return 0.5 * (M + M.transpose());
+}
+
+MatrixXd average_information(const MatrixXd& M, Index p) {
+  const Index v = M.cols() - p;
+  MatrixXd out = MatrixXd::Zero(M.cols(), M.cols());
   out.topLeftCorner(p, p) = M.topLeftCorner(p, p);
   out.bottomRightCorner(v, v) =
       0.5 * (M.bottomRightCorner(v, v) -
@@ -74,7 +77,76 @@ MatrixXd average_information(const SparseMode& mode, const Parameters& psi, bool
   return out;
 }
 
+VectorXd stochastic_gradient(const SparseMode& mode, const Family& family,
+                             const StochasticInverse& inverse, Index P, double tolerance) {
+  return laplace_scores(
+             mode, family, P, [&](auto visit) { inverse.visit_rows(visit); },
+             [&](const VectorXd& f) {
+               return mode.system().solve_iteratively(f, tolerance, nullptr);
+             })
+      .rowwise()
+      .sum();
+}
+
+// What a linear mixed model knows of its Hessian without differences, minus the second derivatives
+// of l. With M = F'V^-1 F, the columns of beta are those of M. Scaling V by c^2 gives
+// theta'dl/dtheta + 2 dl/dlog phi = r'V^-1 r - n; the derivative of that yields the column of log
+// phi from those of theta. `H` has the columns of theta, `Fe` is F'V^-1 r, `theta` and its `g`.
+void complete_linear(const MatrixXd& M, const VectorXd& Fe, const VectorXd& theta,
+                     const VectorXd& g, MatrixXd& H) {
+  const Index t = theta.size(), p = M.cols() - t - 1, phi = p + t;
+  H.topLeftCorner(p, p) = M.topLeftCorner(p, p);
+  H.block(0, p, p, t) = M.block(0, p, p, t);
+  H.block(p, 0, t, p) = M.block(p, 0, t, p);
+  H.block(0, phi, p, 1) = M.block(0, phi, p, 1);
+  VectorXd column = 0.5 * (Fe.segment(p, t) + g - H.block(p, p, t, t) * theta);
+  H.block(p, phi, t, 1) = column;
+  H(phi, phi) = 0.5 * (Fe[phi] - theta.dot(column));
+  H.row(phi).head(phi) = H.col(phi).head(phi).transpose();
+}
+
 }  // namespace
+
+StochasticHessian sparse_stochastic_hessian(const GroupedDesign& design, const SparsePlan& plan,
+                                            Family& family, const VectorXd& psi,
+                                            const VectorXd& start, const MatrixMap& probes,
+                                            double tolerance, const VectorXd& steps,
+                                            const RunContext& context) {
+  const Index P = psi.size(), p = design.p(), t = design.n_theta();
+  const bool linear = std::isinf(family.longest_step());
+  const Parameters parameters(design, psi.data(), family.has_dispersion());
+  family.set_log_dispersion(parameters.log_phi);
+  StochasticHessian out;
+  SparseMode mode(design, plan, family, parameters);
+  out.status = mode.find(start, context, tolerance);
+  if (out.status != Status::ok) return out;
+  out.u = mode.u();
+  const StochasticInverse inverse(mode.system(), probes, tolerance);
+  out.gradient = stochastic_gradient(mode, family, inverse, P, tolerance);
+  MatrixXd M;
+  VectorXd Fe;
+  if (linear) {
+    const MatrixXd F = information_columns(mode, true);
+    M = information_products(mode, F, tolerance);
+    Fe = F.transpose() * mode.g();
+  }
+  out.hessian = MatrixXd::Zero(P, P);
+  for (Index k = linear ? p : 0; k < (linear ? p + t : P); ++k) {
+    VectorXd moved = psi;
+    moved[k] += steps[k];
+    const Parameters there(design, moved.data(), family.has_dispersion());
+    family.set_log_dispersion(there.log_phi);
+    SparseMode near(design, plan, family, there);
+    out.status = near.find(out.u, context, tolerance);
+    if (out.status != Status::ok) return out;
+    const StochasticInverse solved(near.system(), probes, tolerance, &inverse);
+    out.hessian.col(k) =
+        (out.gradient - stochastic_gradient(near, family, solved, P, tolerance)) / steps[k];
+  }
+  if (linear) complete_linear(M, Fe, psi.segment(p, t), out.gradient.segment(p, t), out.hessian);
+  out.hessian = (0.5 * (out.hessian + out.hessian.transpose())).eval();
+  return out;
+}
 
 StochasticStep sparse_stochastic(const GroupedDesign& design, const SparsePlan& plan,
                                  Family& family, const VectorXd& psi, const VectorXd& start,
@@ -90,13 +162,12 @@ StochasticStep sparse_stochastic(const GroupedDesign& design, const SparsePlan& 
   if (out.status != Status::ok) return out;
   const StochasticInverse inverse(mode.system(), probes, tolerance);
   out.cg_iterations += inverse.iterations();
-  const MatrixXd scores = laplace_scores(
-      mode, family, psi.size(), [&](auto visit) { inverse.visit_rows(visit); },
-      [&](const VectorXd& f) { return mode.system().solve_iteratively(f, tolerance, nullptr); });
-  out.gradient = scores.rowwise().sum();
-  if (information)
+  out.gradient = stochastic_gradient(mode, family, inverse, psi.size(), tolerance);
+  if (information) {
+    const MatrixXd F = information_columns(mode, family.has_dispersion());
     out.information =
-        average_information(mode, parameters, family.has_dispersion(), std::min(tolerance, 1e-3));
+        average_information(information_products(mode, F, std::min(tolerance, 1e-3)), design.p());
+  }
   return out;
 }
 

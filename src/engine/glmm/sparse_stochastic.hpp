@@ -27,4 +27,19 @@ StochasticStep sparse_stochastic(const GroupedDesign& design, const SparsePlan& 
                                  const MatrixMap& probes, double tolerance, bool information,
                                  const RunContext& context);
 
+struct StochasticHessian {
+  VectorXd gradient;  // P
+  MatrixXd hessian;   // P x P, minus the second derivatives
+  VectorXd u;         // modes
+  Status status = Status::ok;
+};
+
+// The Hessian by forward differences of the stochastic gradient with the same probes, each of
+// which begins with the solutions at psi. A linear mixed model needs them for theta only.
+StochasticHessian sparse_stochastic_hessian(const GroupedDesign& design, const SparsePlan& plan,
+                                            Family& family, const VectorXd& psi,
+                                            const VectorXd& start, const MatrixMap& probes,
+                                            double tolerance, const VectorXd& steps,
+                                            const RunContext& context);
+
 }  // namespace margmix

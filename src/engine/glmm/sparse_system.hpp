@@ -46,6 +46,7 @@ class SparseSystem {
 
   // S itself: products, its diagonal, and column j from the diagonal down added to w.
   void schur_product(const double* x, double* out) const;
+  void schur_product(const Bundle& x, Bundle& out) const;
   const VectorXd& S_diagonal() const { return S_diagonal_; }
   void fill_column(Index j, double* w) const;
   double log_det11() const { return log_det11_; }
