@@ -92,13 +92,13 @@ importance_problems <- function(found, tolerance, fit) {
 
 #' @export
 print.margmix_integration_groups <- function(x, digits = 4L, ...) {
-  number <- function(value) format(value, nsmall = digits, digits = 10L)
+  number <- function(value) formatC(value, format = "f", digits = digits)
   importance <- x$importance
   cat("Integration at the fitted parameters, random effects of ",
     some_of(code(x$group)), "\n\n", sep = "")
   lines <- c(
     format(c(x$rule, "Importance sampling", "Difference")),
-    format(c(number(x$logLik), number(importance$logLik), number(x$difference)), justify = "right")
+    format(c(number(x$logLik), number(importance$logLik), formatC(x$difference, digits = 2L, format = "g")), justify = "right")
   )
   cat(paste0(lines[1:3], "  ", lines[4:6], c("", paste0(
     "  (Monte Carlo SE ", format(importance$std.error, digits = 2L), ")"
