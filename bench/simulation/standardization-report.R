@@ -25,7 +25,8 @@ collect <- function() {
   limits <- t(mapply(allowed, table$model, table$clusters))
   table$allowed <- ifelse(is.na(limits[, 1]), "", paste(limits[, 1], "to", limits[, 2]))
   table$inside <- is.na(limits[, 1]) | table$coverage >= limits[, 1] & table$coverage <= limits[, 2]
-  table <- table[do.call(order, table[c("model", "method", "clusters", "sd", "sizes")]), ]
+  by <- c("model", "method", "clusters", "sd", "sizes", "interaction")
+  table <- table[do.call(order, unname(as.list(table[by]))), ]
   write.csv(table, "bench/simulation/standardization.csv", row.names = FALSE)
   beside <- if (file.exists("bench/simulation/standardization-bootstrap.csv")) report_bootstrap()
   writeLines(c(report(table), beside), "bench/simulation/standardization.md")
