@@ -66,7 +66,8 @@ marginal_covariance <- function(object, cluster = 1L, newdata = NULL, trials = 1
   between <- engine_between_covariance(eta, S, object$family)
   m <- engine_population_mean(eta, sqrt(diag(S)), object$family)$mean
   V <- between
-  diag(V) <- diag(V) + within_variance(object, m, diag(between)) / rows$size
+  diag(V) <- diag(V) +
+    within_variance(object, m, diag(between)) * trials_factor(object, rows$trials) / rows$size
   names <- list(rows$labels, rows$labels)
   dimnames(V) <- dimnames(between) <- names
   structure(V, mean = stats::setNames(m, rows$labels), correlation = stats::cov2cor(V),
@@ -93,6 +94,12 @@ within_variance <- function(fit, m, between) {
   variance_scale(fit) * (v[1L] + v[2L] * m + v[3L] * (m^2 + between))
 }
 
+# How much the variance of n trials, as a proportion, is above a n-th of that of one.
+trials_factor <- function(fit, trials) {
+  variance <- family_tools(fit$family)$variance
+  variance(0.5, fit$phi, trials) / variance(0.5, fit$phi, 1)
+}
+
 cluster_rows <- function(fit, cluster) {
   design <- fit$design
   i <- if (is.numeric(cluster)) cluster else match(as.character(cluster), design$levels)
@@ -109,6 +116,7 @@ cluster_rows <- function(fit, cluster) {
   list(
     X = design$X[take, , drop = FALSE], Z = design$Z[take, , drop = FALSE],
     offset = design$offset[take], labels = attr(fit$frame$frame, "row.names")[sort(at)],
+    trials = design$trials[take],
     size = design$trials[take] * rep_len(precision, nrow(design$X))[take],
     levels = if (is_multilevel(design)) {
       do.call(cbind, lapply(seq_along(design$groups), function(k) row_levels(design, k)[take]))
@@ -125,10 +133,10 @@ covariance_newdata <- function(fit, newdata, trials) {
     )
   }
   rows <- design_newdata(fit, newdata, "Z", stats::na.fail)
-  n <- nrow(rows$X)
+  trials <- newdata_trials(trials, nrow(rows$X))
   list(
     X = rows$X, Z = rows$Z, offset = rows$offset, labels = attr(newdata, "row.names"),
-    size = newdata_trials(trials, n), from = paste0("a cluster of ", code(fit$design$group))
+    trials = trials, size = trials, from = paste0("a cluster of ", code(fit$design$group))
   )
 }
 

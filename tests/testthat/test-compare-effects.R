@@ -109,6 +109,18 @@ test_that("models that do not belong together are refused", {
   })
 })
 
+test_that("overdispersed counts stand beside gee() for counts", {
+  data <- epilepsy
+  mixed <- suppressMessages(glmm(seizures ~ treatment + (1 | subject), data, nbinom2()))
+  marginal <- gee(seizures ~ treatment, data, id = subject, family = poisson())
+  effects <- as.data.frame(compare_effects(mixed, marginal, exponentiate = FALSE, intercept = TRUE))
+  expect_equal(effects$gee, unname(coef(marginal)))
+  expect_equal(effects$marginal, unname(coef(mixed) + c(mixed$theta^2 / 2, 0)))
+  expect_error(compare_effects(mixed, gee(seizures ~ treatment, data, id = subject)),
+    class = "margmix_error_compare_family"
+  )
+})
+
 test_that("rows in another order are the same rows", {
   mixed <- glmm(severe ~ scheduled + (1 | patient), toenail, binomial(), nAGQ = 5)
   marginal <- gee(severe ~ scheduled, toenail, id = patient, waves = visit, family = binomial())

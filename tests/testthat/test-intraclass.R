@@ -65,6 +65,32 @@ test_that("variances are those of simulated responses", {
   expect_equal(cov(t(as.matrix(draws))), unclass(V), tolerance = 0.06, ignore_attr = TRUE)
 })
 
+test_that("trials of a beta-binomial row are correlated", {
+  set.seed(9)
+  data <- data.frame(g = rep(1:20, each = 5), x = rnorm(100), n = rep(c(1, 3, 8, 20, 5), 20))
+  p <- plogis(0.3 * data$x + rnorm(20)[data$g])
+  data$k <- rbinom(100, data$n, rbeta(100, 3 * p, 3 * (1 - p)))
+  fit <- suppressMessages(glmm(cbind(k, n - k) ~ x + (1 | g), data, betabinomial()))
+  mean_of <- function(f) {
+    stats::integrate(function(t) f(plogis(0.2 + fit$theta * t)) * dnorm(t), -9, 9,
+      rel.tol = 1e-10
+    )$value
+  }
+  fit$beta[] <- fit$coefficients[] <- c(0.2, 0)
+  n <- c(1, 4, 15)
+  V <- marginal_covariance(fit, newdata = data.frame(x = 1:3), trials = n)
+  # Var(y / n | mu) = mu (1 - mu) (1 + (n - 1) / (phi + 1)) / n
+  within <- mean_of(function(mu) mu * (1 - mu)) * (1 + (n - 1) / (fit$phi + 1)) / n
+  between <- mean_of(function(mu) mu^2) - mean_of(identity)^2
+  expect_equal(diag(V), within + between, tolerance = 1e-8, ignore_attr = TRUE)
+  expect_equal(V[1, 2], between, tolerance = 1e-8)
+  own <- marginal_covariance(fit, 1)
+  three <- mean_of(function(mu) mu * (1 - mu)) * (1 + 2 / (fit$phi + 1)) / 3
+  expect_equal(own[2, 2], three + between,
+    tolerance = 1e-8
+  )
+})
+
 test_that("the latent correlation has its closed forms", {
   fit <- result_fit("toenail")
   icc <- intraclass_correlation(fit)
