@@ -70,6 +70,9 @@ test_that("ATT, ATU, subgroups and weights are averages of the right rows", {
 
   clusters <- quiet(marginal_standardization(fit, "drug", average = "cluster"))
   expect_equal(clusters$means$estimate, unname(colMeans(rowsum(m, data$id) / 5)))
+  unequal <- quiet(marginal_standardization(fit, "drug", average = "cluster", weights = "time"))
+  of_clusters <- rowsum(m * data$time, data$id) / drop(rowsum(data$time, data$id))
+  expect_equal(unequal$means$estimate, unname(colMeans(of_clusters)))
 })
 
 test_that("rows of the fit given as new data are the same target", {
