@@ -3,7 +3,8 @@
 
 #' Maximise a large design
 #'
-#' 1. Newton steps with the stochastic gradient and the average information until they are small;
+#' 1. Newton steps with the stochastic gradient and the average information until they are small,
+#'    first with a part of the rows if there are many;
 #' 2. a Newton step with the Hessian, by differences of the stochastic gradient with the same random
 #'    signs, whose error is of second order in what matters: steps and standard errors;
 #' 3. Newton steps with the exact gradient and that Hessian until the scaled gradient meets the
@@ -17,7 +18,7 @@ maximise_stochastic <- function(problem, x, modes = NULL) {
   design <- problem$design
   probes <- random_signs(length(design$plan$owner_start) - 1L, 8L)
   psi <- drop(problem$map %*% x)
-  found <- stochastic_start(problem, psi, probes)
+  found <- stochastic_start(problem, sampled_start(problem, psi, probes), probes)
   if (is.null(found)) return(NULL)
   found <- stochastic_newton(problem, found, probes)
   if (!is.null(found)) exact_finish(problem, found)
@@ -47,7 +48,37 @@ stochastic_step <- function(problem, psi, modes, probes, tolerance, information)
   out
 }
 
-stochastic_start <- function(problem, psi, probes) {
+# Where the largest factor has many levels, some of them bring the search near enough for two steps
+# with all rows.
+sampled_start <- function(problem, psi, probes) {
+  problem$design <- sample_levels(problem$design)
+  if (is.null(problem$design)) return(psi)
+  stochastic_start(problem, psi, probes, near = 1)$psi %||% psi
+}
+
+#' A tenth, and at least 500, of the levels of the largest factor, with their rows
+#'
+#' All levels stay in the design, with or without rows. The choice is that of [sample_clusters()].
+#' @noRd
+sample_levels <- function(design) {
+  start <- design$plan$run_start
+  m <- length(start) - 1L
+  part <- max(0.1, 500 / m)
+  if (part > 0.25 || design$structure != "general") return(NULL)
+  chosen <- which((seq_len(m) * 0.6180339887498949) %% 1 < part)
+  rows <- sequence(diff(start)[chosen], start[chosen] + 1L)
+  for (name in c("X", "Z")) design[[name]] <- design[[name]][rows, , drop = FALSE]
+  for (name in c("y", "trials", "weights", "offset")) design[[name]] <- design[[name]][rows]
+  design$groups <- lapply(design$groups, function(group) {
+    group$index <- group$index[rows]
+    group
+  })
+  design$start <- c(0L, length(rows))
+  design$plan <- engine_plan(design, budget = 0)
+  design
+}
+
+stochastic_start <- function(problem, psi, probes, near = NULL) {
   design <- problem$design
   p <- ncol(design$X)
   diagonal <- p + which(design$theta_row == design$theta_col)
@@ -57,7 +88,7 @@ stochastic_start <- function(problem, psi, probes) {
   # A step leaves less than 1e-3 of the decrement, or a tenth: the average information of a linear
   # model is within a per cent of the Hessian, that of another one within a quarter. The Hessian is
   # wanted near enough to the optimum for one step with the exact gradient.
-  near <- if (is_lmm(problem$family)) 1 else if (design$plan$exact) 1e-3 else 0.03
+  near <- near %||% if (is_lmm(problem$family)) 1 else if (design$plan$exact) 1e-3 else 0.03
   for (step in 1:25) {
     now <- stochastic_step(problem, psi, modes, probes, 1e-3, TRUE)
     direction <- if (!is.null(now)) newton_direction(now$gradient, now$information)
@@ -121,8 +152,8 @@ exact_finish <- function(problem, found) {
 
 #' Fit a design whose factorisation is too large
 #'
-#' The stochastic gradient is maximised to the end, with fixed signs; the log-likelihood is
-#' estimated by Lanczos quadrature and comes with its Monte Carlo sd (`rule$mc_sd`).
+#' The stochastic gradient is maximised to the end, with eight fixed vectors of signs; the
+#' log-likelihood is estimated by Lanczos quadrature, with eight more, and comes with its Monte Carlo sd (`rule$mc_sd`).
 #'
 #' @return As [fit_quadrature()].
 #' @section Errors: `too_large`, if the family is not one of those the stochastic gradient is for,
@@ -131,16 +162,18 @@ exact_finish <- function(problem, found) {
 fit_iterative <- function(problem, x) {
   design <- problem$design
   count <- 16L
-  probes <- random_signs(length(design$plan$owner_start) - 1L, count)
+  all_probes <- random_signs(length(design$plan$owner_start) - 1L, count)
+  probes <- all_probes[, 1:8]
   found <- if (suits_stochastic(problem)) {
-    stochastic_start(problem, drop(problem$map %*% x), probes)
+    psi <- drop(problem$map %*% x)
+    stochastic_start(problem, sampled_start(problem, psi, probes), probes)
   }
   if (!is.null(found)) found <- stochastic_newton(problem, found, probes)
   if (is.null(found)) check_factorable(design, "this family, or a zero variance.")
   hessian <- found$hessian
   end <- settle(problem, found, probes)
   estimate <- groups_estimate_(
-    design, engine_family(problem$family, design), end$psi, end$modes, probes,
+    design, engine_family(problem$family, design), end$psi, end$modes, all_probes,
     problem$control$threads
   )
   result <- c(

@@ -248,18 +248,20 @@ std::vector<MatrixXd> SparseSystem::variance_blocks() const {
   return out;
 }
 
+// Levels of the largest factor without rows are not in u: their effects are zero.
 std::vector<MatrixXd> SparseSystem::split(const VectorXd& u) const {
   std::vector<MatrixXd> out;
   for (std::size_t k = 0; k < design_.groups.size(); ++k) {
     const Group& group = design_.groups[k];
-    MatrixXd part(group.levels, group.q());
-    for (Index l = 0; l < group.levels; ++l)
-      for (Index c = 0; c < group.q(); ++c)
-        if (static_cast<int>(k) == plan_.big) {
-          part(plan_.run_level[l], c) = u[l * group.q() + c];
-        } else {
-          part(l, c) = u[plan_.size1() + plan_.places[k][l * group.q() + c]];
-        }
+    const Index q = group.q();
+    MatrixXd part = MatrixXd::Zero(group.levels, q);
+    if (static_cast<int>(k) == plan_.big) {
+      for (Index s = 0; s < plan_.runs(); ++s)
+        part.row(plan_.run_level[s]) = u.segment(s * q, q).transpose();
+    } else {
+      for (Index l = 0; l < group.levels; ++l)
+        for (Index c = 0; c < q; ++c) part(l, c) = u[plan_.size1() + plan_.places[k][l * q + c]];
+    }
     out.push_back(std::move(part));
   }
   return out;
@@ -269,13 +271,14 @@ VectorXd SparseSystem::join(const std::vector<MatrixMap>& u) const {
   VectorXd out(size());
   for (std::size_t k = 0; k < design_.groups.size(); ++k) {
     const Group& group = design_.groups[k];
-    for (Index l = 0; l < group.levels; ++l)
-      for (Index c = 0; c < group.q(); ++c)
-        if (static_cast<int>(k) == plan_.big) {
-          out[l * group.q() + c] = u[k](plan_.run_level[l], c);
-        } else {
-          out[plan_.size1() + plan_.places[k][l * group.q() + c]] = u[k](l, c);
-        }
+    const Index q = group.q();
+    if (static_cast<int>(k) == plan_.big) {
+      for (Index s = 0; s < plan_.runs(); ++s)
+        out.segment(s * q, q) = u[k].row(plan_.run_level[s]).transpose();
+    } else {
+      for (Index l = 0; l < group.levels; ++l)
+        for (Index c = 0; c < q; ++c) out[plan_.size1() + plan_.places[k][l * q + c]] = u[k](l, c);
+    }
   }
   return out;
 }
