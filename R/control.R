@@ -3,7 +3,9 @@
 #' @param threads Number of threads that share the clusters. The result has the same bits at any
 #'   number. The default is the option `margmix.threads`, or 1.
 #' @param verbose Report each step of the optimiser?
-#' @param seed Seed for the methods that draw random numbers, or `NULL` for R's current state.
+#' @param seed Seed for the methods that draw random numbers, or `NULL` for R's current state. The
+#'   random signs of large designs with crossed factors (see [glmm()]) come from it too, or from a
+#'   seed of the package if it is `NULL`.
 #' @param separation What to do if the fixed effects separate the responses: `"warn"`, `"error"`,
 #'   or `"none"` (do not look).
 #' @param weights_type `"prior"`: weights multiply a row's log-likelihood (binomial, Poisson) or are

@@ -16,7 +16,7 @@
 #' @noRd
 maximise_stochastic <- function(problem, x, modes = NULL) {
   design <- problem$design
-  probes <- random_signs(length(design$plan$owner_start) - 1L, 8L)
+  probes <- random_signs(length(design$plan$owner_start) - 1L, 8L, sign_seed(problem))
   psi <- drop(problem$map %*% x)
   found <- stochastic_start(problem, sampled_start(problem, psi, probes), probes)
   if (is.null(found)) return(NULL)
@@ -34,6 +34,8 @@ suits_stochastic <- function(problem) {
 
 # Signs from a seed of their own; the user's generator is left as it was.
 probe_seed <- 20240229L
+
+sign_seed <- function(problem) problem$control$seed %||% probe_seed
 
 random_signs <- function(size, count, seed = probe_seed) {
   with_seed(seed, matrix(sample(c(-1, 1), size * count, TRUE), size, count))
@@ -153,7 +155,8 @@ exact_finish <- function(problem, found) {
 #' Fit a design whose factorisation is too large
 #'
 #' The stochastic gradient is maximised to the end, with eight fixed vectors of signs; the
-#' log-likelihood is estimated by Lanczos quadrature, with eight more, and comes with its Monte Carlo sd (`rule$mc_sd`).
+#' log-likelihood is estimated by Lanczos quadrature, with eight more, and comes with its Monte
+#' Carlo sd (`rule$mc_sd`).
 #'
 #' @return As [fit_quadrature()].
 #' @section Errors: `too_large`, if the family is not one of those the stochastic gradient is for,
@@ -162,7 +165,7 @@ exact_finish <- function(problem, found) {
 fit_iterative <- function(problem, x) {
   design <- problem$design
   count <- 16L
-  all_probes <- random_signs(length(design$plan$owner_start) - 1L, count)
+  all_probes <- random_signs(length(design$plan$owner_start) - 1L, count, sign_seed(problem))
   probes <- all_probes[, 1:8]
   found <- if (suits_stochastic(problem)) {
     psi <- drop(problem$map %*% x)
@@ -187,7 +190,7 @@ fit_iterative <- function(problem, x) {
   )
   rule <- rule_record(problem, 1L)
   rule[c("method", "mc_sd", "probes", "seed")] <-
-    list("Laplace", estimate$sd, count, probe_seed)
+    list("Laplace", estimate$sd, count, sign_seed(problem))
   list(fit = fit, rule = rule)
 }
 

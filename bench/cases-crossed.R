@@ -1,4 +1,5 @@
-# Crossed random effects: lecture evaluations (P4, P5), and random pairs of levels (C1).
+# Crossed random effects: lecture evaluations (P4, P5), random pairs of levels (C1), and so many of
+# them that nothing can be factored (C2).
 
 crossed_fit <- function(formula, family) {
   gaussian <- family$family == "gaussian"
@@ -58,6 +59,42 @@ random_pairs <- function(n, s, d) {
 }
 
 pairs <- random_pairs(30000L, 3000L, 2000L)
+many_pairs <- random_pairs(1000000L, 100000L, 10000L)
+
+# C2 beside the exact fit of C1. Random signs stand in for a factorisation, so it also says how far
+# other signs move the estimates, in their standard errors.
+large_case <- function(work, formula, family) {
+  fit_pairs <- function(data, seed = NULL) {
+    margmix::glmm(formula, data, family, control = margmix::glmm_control(seed = seed))
+  }
+  list(
+    work = work, at_most = TRUE, runs = 3L, targets = c("margmix, a million rows" = 10),
+    data = function(shrink) list(small = pairs(shrink), large = many_pairs(shrink)),
+    fits = list(
+      margmix = function(data) fit_pairs(data$small),
+      "margmix, a million rows" = function(data) structure(fit_pairs(data$large), rows = data$large)
+    ),
+    read = function(fit, package) {
+      out <- crossed_read(fit, package)
+      out$estimate <- NA_real_ # other data than those of the first fit
+      if (is.null(attr(fit, "rows"))) return(out)
+      se <- sqrt(diag(vcov(fit, full = TRUE)))
+      parameters <- function(fit) c(coef(fit), unlist(lapply(nlme::VarCorr(fit), attr, "stddev")))
+      others <- lapply(1:3, function(seed) fit_pairs(attr(fit, "rows"), seed))
+      moved <- vapply(others, function(other) {
+        change <- parameters(other) - parameters(fit)
+        max(abs(change[seq_along(se)] / se), na.rm = TRUE)
+      }, 0)
+      logLiks <- vapply(others, function(other) as.numeric(logLik(other)), 0)
+      out$detail <- sprintf(
+        "%s; logLik with Monte Carlo sd %.1e (sd over 3 seeds %.1e); other seeds move estimates by %.2f%% of an SE",
+        out$detail, fit$rule$mc_sd, stats::sd(logLiks), 100 * max(moved)
+      )
+      out
+    }
+  )
+}
+
 list(
   P4 = crossed_case(
     "InstEval (73,421 rows), y ~ service + (1 | s) + (1 | d), linear, ML",
@@ -74,5 +111,11 @@ list(
   `C1-logit` = crossed_case(
     "the same pairs, logit, Laplace", z ~ x + (1 | s) + (1 | d), binomial(), pairs,
     c(glmmTMB = 200)
+  ),
+  `C2-lmm` = large_case(
+    "C1-lmm, and 10^6 random pairs of 10^5 and 10^4 levels", y ~ x + (1 | s) + (1 | d), gaussian()
+  ),
+  `C2-logit` = large_case(
+    "C1-logit, and 10^6 random pairs of 10^5 and 10^4 levels", z ~ x + (1 | s) + (1 | d), binomial()
   )
 )

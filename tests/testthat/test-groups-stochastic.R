@@ -77,7 +77,35 @@ test_that("designs too large for a factorisation are fitted iteratively", {
     moved <- c(iterative$beta, iterative$theta) - c(exact$beta, exact$theta)
     expect_lt(max(abs(moved) / se[seq_along(moved)]), 0.1)
     expect_equal(sqrt(diag(iterative$vcov_full)), se, tolerance = 0.02)
+    other <- fit_design(design, family, control = glmm_control(seed = 3))
+    expect_identical(other$rule$seed, 3)
+    noise <- c(iterative$beta, iterative$theta) - c(other$beta, other$theta)
+    expect_gt(max(abs(noise)), 0)
+    expect_lt(max(abs(noise) / se[seq_along(noise)]), 0.1)
+    # each is also below the maximum by half its squared distance in standard errors
+    below <- sum((noise / se[seq_along(noise)])^2)
+    expect_lt(abs(iterative$logLik - other$logLik), 5 * iterative$rule$mc_sd + below)
   }
+})
+
+test_that("a sample of the levels is a start, with the rows of its levels", {
+  set.seed(6)
+  d <- data.frame(s = sample(4000, 12000, TRUE), d = sample(300, 12000, TRUE), x = rnorm(12000))
+  d$y <- 0.5 * d$x + 0.7 * rnorm(4000)[d$s] + 0.5 * rnorm(300)[d$d] + rnorm(12000)
+  fit <- glmm(y ~ x + (1 | s) + (1 | d), d)
+  design <- fit$design
+  small <- sample_levels(design)
+  levels <- lapply(small$groups, `[[`, "index")
+  kept <- design$groups[[1]]$index %in% levels[[1]]
+  expect_identical(small$y, design$y[kept])
+  expect_identical(levels[[2]], design$groups[[2]]$index[kept])
+  expect_lt(abs(length(unique(levels[[1]])) - 500), 40)
+  problem <- list(design = design, family = gaussian(), control = glmm_control())
+  start <- c(0, 0, 1, 1, 0)
+  probes <- random_signs(300L, 8L)
+  away <- sampled_start(problem, start, probes) - fit_psi(fit)
+  expect_lt(max(abs(away) / sqrt(diag(fit$vcov_full))), 12)
+  expect_null(sample_levels(glmm(y ~ x + (1 | s) + (1 | d), d[1:500, ])$design))
 })
 
 test_that("the log-determinant of S is unbiased", {
