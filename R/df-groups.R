@@ -37,18 +37,5 @@ level_sums <- function(x, group) {
 #' @inherit between_share
 #' @noRd
 level_share <- function(design, size, group) {
-  total <- level_sums(size, group)
-  n <- total[total > 0]
-  N <- sum(n)
-  n0 <- (N - sum(n^2) / N) / (length(n) - 1)
-  vapply(seq_len(ncol(design$X)), function(j) {
-    x <- design$X[, j] - sum(size * design$X[, j]) / N
-    means <- level_sums(size * x, group) / ifelse(total > 0, total, 1)
-    within <- sum(size * (x - means[group$index + 1L])^2)
-    between <- sum(total * means^2)
-    if (within <= 1e-10 * (within + between)) return(1)
-    within <- within / max(N - length(n), 1)
-    between <- between / (length(n) - 1)
-    max(0, (between - within) / (between + (n0 - 1) * within))
-  }, 0)
+  anova_share(design$X, size, group$index + 1L, function(x) level_sums(x, group))
 }

@@ -43,18 +43,13 @@ family_tools_beta <- function(family) {
   )
 }
 
-# Strictly between 0 and 1; weights multiply the row's log-likelihood, whatever their type.
+# Strictly between 0 and 1.
 beta_response <- function(y, weights, weights_type, rows) {
   y <- numeric_response(y, rows, "A beta response must be a numeric vector of proportions.")
-  bad <- which(y <= 0 | y >= 1)
-  if (length(bad)) {
-    abort("response", "A beta response must lie strictly between 0 and 1.",
-      given = paste(format(y[bad[1L]]), "in", some_rows(rows[bad])),
-      hint = "Proportions of known numbers of trials, 0 and 1 among them, suit betabinomial()."
-    )
-  }
-  one <- rep(1, length(y))
-  list(y = y, trials = one, weights = weights %||% one)
+  refuse_response(y, y <= 0 | y >= 1, rows, "A beta response must lie strictly between 0 and 1.",
+    hint = "Proportions of known numbers of trials, 0 and 1 among them, suit betabinomial()."
+  )
+  single_response(y, weights)
 }
 
 family_tools_betabinomial <- function(family) {

@@ -89,15 +89,11 @@ binomial_proportion <- function(y, rows) {
     "A binomial response must be 0/1, logical, a factor of two levels, cbind(success, failure),",
     "or a proportion."
   ))
-  outside <- which(y < 0 | y > 1)
-  if (length(outside)) {
-    abort("response", "A binomial response must lie between 0 and 1.",
-      given = paste(format(y[outside[1L]]), "in", some_rows(rows[outside])),
-      hint = c(
-        "Give counts as cbind(success, failure).",
-        if (all(y %in% 1:2)) "Code 1 and 2 as 0 and 1, or make it a factor."
-      )
+  refuse_response(y, y < 0 | y > 1, rows, "A binomial response must lie between 0 and 1.",
+    hint = c(
+      "Give counts as cbind(success, failure).",
+      if (all(y %in% 1:2)) "Code 1 and 2 as 0 and 1, or make it a factor."
     )
-  }
+  )
   y
 }

@@ -61,16 +61,10 @@ draw_inverse_gaussian <- function(mu, lambda) {
   ifelse(stats::runif(n) * (mu + smaller) <= mu, smaller, mu^2 / smaller)
 }
 
-# Prior weights are precisions; frequency weights count rows. Both are kept in `weights`.
 positive_response <- function(y, weights, weights_type, rows) {
   y <- numeric_response(y, rows, "The response of this family must be a numeric vector.")
-  bad <- which(y <= 0)
-  if (length(bad)) {
-    abort("response", "The response of this family must be positive.",
-      given = paste(format(y[bad[1L]]), "in", some_rows(rows[bad])),
-      hint = "Zeros need a model of their own, for example one of y > 0 and one of y given y > 0."
-    )
-  }
-  one <- rep(1, length(y))
-  list(y = y, trials = one, weights = weights %||% one)
+  refuse_response(y, y <= 0, rows, "The response of this family must be positive.",
+    hint = "Zeros need a model of their own, for example one of y > 0 and one of y given y > 0."
+  )
+  single_response(y, weights)
 }

@@ -24,10 +24,7 @@ family_tools_gaussian <- function(family) {
   )
 }
 
-# Prior weights are precisions, as in lm(); frequency weights count rows. Both are kept in
-# `weights`.
 gaussian_response <- function(y, weights, weights_type, rows) {
   y <- numeric_response(y, rows, "A Gaussian response must be a numeric vector.")
-  one <- rep(1, length(y))
-  list(y = y, trials = one, weights = weights %||% one)
+  single_response(y, weights)
 }

@@ -25,13 +25,7 @@ family_tools_poisson <- function(family) {
 # Counts; weights multiply the row's log-likelihood, whatever their type.
 poisson_response <- function(y, weights, weights_type, rows) {
   y <- numeric_response(y, rows, "The response of this family must be a vector of counts.")
-  negative <- which(y < 0)
-  if (length(negative)) {
-    abort("response", "Counts must not be negative.",
-      given = paste(format(y[negative[1L]]), "in", some_rows(rows[negative]))
-    )
-  }
+  refuse_response(y, y < 0, rows, "Counts must not be negative.")
   warn_noninteger(y, "Counts should be whole numbers.", rows)
-  one <- rep(1, length(y))
-  list(y = y, trials = one, weights = weights %||% one)
+  single_response(y, weights)
 }

@@ -5,7 +5,7 @@
 #' @param design A `margmix_design`.
 #' @param family A supported family object.
 #' @param nAGQ,REML,start,control As in [glmm()].
-#' @return The fields of a fit that do not depend on the data frame; see [new_glmm()].
+#' @return The fields of a fit that do not depend on the data frame; see [new_fit()].
 #' @noRd
 fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL,
                        control = glmm_control()) {

@@ -8,7 +8,7 @@
 #' @param scale `NULL` (estimated) or the value of phi.
 #' @param bias_reduce Add the bias-reducing adjustment?
 #' @param start `NULL` or p starting values.
-#' @return The fields of a fit that do not depend on the data frame; see [new_gee()].
+#' @return The fields of a fit that do not depend on the data frame; see [new_fit()].
 #' @section Conditions: errors `start`, `gee_failed`, `correlation`; warnings `separation`,
 #'   `convergence`, `correlation`; note `boundary`.
 #' @noRd

@@ -29,7 +29,8 @@ without_tilde <- function(expr, env, name) {
   }
   if (is.character(expr)) {
     abort("id", paste0(code(name), " must be a variable or a one-sided formula."),
-      given = paste("the text", dQuote(expr, FALSE)), hint = paste0("Write ", name, " = ", expr, ".")
+      given = paste("the text", dQuote(expr, FALSE)),
+      hint = paste0("Write ", name, " = ", expr, ".")
     )
   }
   if (!is_call_to(expr, "~")) return(expr)

@@ -60,7 +60,10 @@ gee <- function(formula, data, id, waves = NULL, inner = NULL, family = gaussian
     }
     estimate
   })
-  new_gee(recorded$value, call, family, frame, design, recorded)
+  new_fit(
+    "margmix_gee", recorded$value, call, family, frame, design,
+    c(recorded$notes, ipw_note(design)), recorded$warnings
+  )
 }
 
 short_text <- function(expr) {
@@ -126,26 +129,4 @@ marginal_response <- function(frame, family, given) {
   withCallingHandlers(read(),
     margmix_warning_noninteger = function(w) invokeRestart("muffleWarning")
   )
-}
-
-#' The fit object
-#'
-#' @param estimate From [fit_gee_design()].
-#' @return An object of classes `margmix_gee` and `margmix_fit`.
-#' @noRd
-new_gee <- function(estimate, call, family, frame, design, recorded) {
-  coefficients <- stats::setNames(rep(NA_real_, length(design$aliased)), names(design$aliased))
-  coefficients[!design$aliased] <- estimate$beta
-  structure(c(
-    list(
-      call = call, formula = frame$parsed$formula, parsed = frame$parsed, family = family,
-      coefficients = coefficients
-    ),
-    estimate,
-    list(
-      design = design, frame = frame, notes = c(recorded$notes, ipw_note(design)),
-      warnings = recorded$warnings,
-      na.action = frame$na.action, contrasts = design$contrasts, xlevels = design$xlevels
-    )
-  ), class = c("margmix_gee", "margmix_fit"))
 }

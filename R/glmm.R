@@ -106,7 +106,9 @@ glmm <- function(formula, data, family = gaussian(), weights, offset, subset, na
     check_bridge_design(design, family)
     fit_design(design, family, nAGQ, isTRUE(REML), start, control)
   })
-  new_glmm(recorded$value, call, family, frame, design, recorded)
+  new_fit(
+    "margmix_glmm", recorded$value, call, family, frame, design, recorded$notes, recorded$warnings
+  )
 }
 
 check_settings <- function(family, REML, control) {
@@ -121,25 +123,4 @@ check_settings <- function(family, REML, control) {
       given = paste0(family$family, "(", family$link, ")"), hint = "Leave it FALSE."
     )
   }
-}
-
-#' The fit object
-#'
-#' @param estimate From [fit_design()].
-#' @return An object of classes `glmm` and `margmix_fit`; see [component()] for its parts.
-#' @noRd
-new_glmm <- function(estimate, call, family, frame, design, recorded) {
-  coefficients <- stats::setNames(rep(NA_real_, length(design$aliased)), names(design$aliased))
-  coefficients[!design$aliased] <- estimate$beta
-  structure(c(
-    list(
-      call = call, formula = frame$parsed$formula, parsed = frame$parsed, family = family,
-      coefficients = coefficients
-    ),
-    estimate,
-    list(
-      design = design, frame = frame, notes = recorded$notes, warnings = recorded$warnings,
-      na.action = frame$na.action, contrasts = design$contrasts, xlevels = design$xlevels
-    )
-  ), class = c("margmix_glmm", "margmix_fit"))
 }

@@ -212,16 +212,20 @@ count_clusters <- function(design, size) sum(cluster_sums(size, design$start) > 
 #' @return p numbers; exactly 1 for a column that is constant in every cluster.
 #' @noRd
 between_share <- function(design, size) {
-  n <- cluster_sums(size, design$start)
-  n <- n[n > 0]
+  cluster <- rep.int(seq_along(design$levels), diff(design$start))
+  anova_share(design$X, size, cluster, function(x) cluster_sums(x, design$start))
+}
+
+# `level` of each row, and `sums` over the rows of each level.
+anova_share <- function(X, size, level, sums) {
+  total <- sums(size)
+  n <- total[total > 0]
   N <- sum(n)
   n0 <- (N - sum(n^2) / N) / (length(n) - 1)
-  cluster <- rep.int(seq_along(design$levels), diff(design$start))
-  vapply(seq_len(ncol(design$X)), function(j) {
-    x <- design$X[, j] - sum(size * design$X[, j]) / N
-    total <- cluster_sums(size, design$start)
-    means <- cluster_sums(size * x, design$start) / ifelse(total > 0, total, 1)
-    within <- sum(size * (x - means[cluster])^2)
+  vapply(seq_len(ncol(X)), function(j) {
+    x <- X[, j] - sum(size * X[, j]) / N
+    means <- sums(size * x) / ifelse(total > 0, total, 1)
+    within <- sum(size * (x - means[level])^2)
     between <- sum(total * means^2)
     if (within <= 1e-10 * (within + between)) return(1)
     within <- within / max(N - length(n), 1)

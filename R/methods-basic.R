@@ -57,15 +57,7 @@ print.margmix_glmm <- function(x, digits = max(3L, getOption("digits") - 3L), ..
   cat("\n")
   print(VarCorr(x), digits = digits)
   print_dispersion(x, digits)
-  cat("\n", coefficient_heading(), ":\n", sep = "")
-  if (length(x$coefficients)) {
-    print(format(x$coefficients, digits = digits), quote = FALSE)
-  } else {
-    cat("(no fixed effects)\n")
-  }
-  cat("\n", size_words(x), "\n", sep = "")
-  print_remarks(fit_remarks(x))
-  invisible(x)
+  print_estimates(x, coefficient_heading(), "no fixed effects", digits)
 }
 
 #' @rdname glmm-methods

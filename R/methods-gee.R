@@ -28,15 +28,7 @@ NULL
 #' @export
 print.margmix_gee <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
   cat(gee_heading(x, digits), sep = "\n")
-  cat("\n", marginal_heading(), ":\n", sep = "")
-  if (length(x$coefficients)) {
-    print(format(x$coefficients, digits = digits), quote = FALSE)
-  } else {
-    cat("(no coefficients)\n")
-  }
-  cat("\n", size_words(x), "\n", sep = "")
-  print_remarks(fit_remarks(x))
-  invisible(x)
+  print_estimates(x, marginal_heading(), "no coefficients", digits)
 }
 
 # What was fitted: heading, formula, data, family, correlation and scale.

@@ -40,7 +40,10 @@ refit.margmix_glmm <- function(object, newresp, ...) {
       design, object$family, object$nAGQ, object$REML, warm_start(object), object$control
     )
   })
-  new_glmm(recorded$value, object$call, object$family, frame, design, recorded)
+  new_fit(
+    "margmix_glmm", recorded$value, object$call, object$family, frame, design, recorded$notes,
+    recorded$warnings
+  )
 }
 
 # A zero variance is a stationary point for every response, so no place to start from.

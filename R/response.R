@@ -42,6 +42,22 @@ snap_to_whole <- function(x) {
   x
 }
 
+# An error where some of the responses are `bad`, with the first of them.
+refuse_response <- function(y, bad, rows, must, hint = NULL) {
+  bad <- which(bad)
+  if (!length(bad)) return(invisible())
+  abort("response", must,
+    given = paste(format(y[bad[1L]]), "in", some_rows(rows[bad])), hint = hint
+  )
+}
+
+# One trial in every row. Prior weights (precisions) and frequency weights (counts of rows) are both
+# kept in `weights`.
+single_response <- function(y, weights) {
+  one <- rep(1, length(y))
+  list(y = y, trials = one, weights = weights %||% one)
+}
+
 #' Prior weights and offset of a model frame, checked
 #'
 #' @param frame The data frame of [build_frame()].

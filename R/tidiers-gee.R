@@ -73,20 +73,7 @@ glance.margmix_gee <- function(x, ...) {
 #' @export
 augment.margmix_gee <- function(x, data = stats::model.frame(x), ...) {
   check_dots(..., known = names(formals(augment.margmix_gee)))
-  n <- nrow(x$design$X)
-  omitted <- x$na.action
-  columns <- data.frame(
-    .fitted = unname(stats::fitted(x)), .resid = unname(stats::residuals(x, "pearson"))
-  )
-  if (nrow(columns) != n) columns <- columns[-omitted, ]
-  columns$.cluster <- component(x, "cluster")
-  if (nrow(data) == n + length(omitted) && length(omitted)) data <- data[-omitted, , drop = FALSE]
-  if (nrow(data) != n) {
-    abort("argument", "`data` must have the rows of the fit.",
-      given = paste(nrow(data), "rows; the fit has", n)
-    )
-  }
-  cbind(as.data.frame(data), columns)
+  augmented_rows(x, data, residuals = "pearson")
 }
 
 #' @rdname glmm-emmeans

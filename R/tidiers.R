@@ -111,13 +111,17 @@ glance.margmix_glmm <- function(x, ...) {
 #' @export
 augment.margmix_glmm <- function(x, data = stats::model.frame(x), ...) {
   check_dots(..., known = names(formals(augment.margmix_glmm)))
+  augmented_rows(x, data, residuals = "deviance")
+}
+
+# `data` with fitted values, residuals of one type and clusters; omitted rows are left out.
+augmented_rows <- function(x, data, residuals) {
   n <- nrow(x$design$X)
   omitted <- x$na.action
   added <- data.frame(
-    .fitted = unname(stats::fitted(x)), .resid = unname(stats::residuals(x, type = "deviance"))
+    .fitted = unname(stats::fitted(x)), .resid = unname(stats::residuals(x, type = residuals))
   )
-  kept <- if (nrow(added) == n) seq_len(n) else seq_len(nrow(added))[-omitted]
-  added <- added[kept, ]
+  if (nrow(added) != n) added <- added[-omitted, ]
   added$.cluster <- component(x, "cluster")
   if (nrow(data) == n + length(omitted) && length(omitted)) data <- data[-omitted, , drop = FALSE]
   if (nrow(data) != n) {

@@ -15,7 +15,7 @@ gee_case <- function(work, m, ni, corstr, targets, peer_runs = 1L) {
     },
     # no scale or correlation of its own to compare; it prints what it does
     gee = function(data) {
-      type <- c(exchangeable = "exchangeable", ar1 = "AR-M", unstructured = "unstructured")[[corstr]]
+      type <- if (corstr == "ar1") "AR-M" else corstr
       utils::capture.output(fit <- suppressMessages(
         gee::gee(gee_formula, id = id, data = data, family = binomial(), corstr = type)
       ))
@@ -38,7 +38,7 @@ read_gee <- function(fit, package) {
   )
   list(
     estimate = coef(fit), se = if (package == "margmix") sqrt(diag(vcov(fit, type = "robust"))),
-    detail = paste("alpha", paste(format(unname(alpha)[seq_len(min(3L, length(alpha)))], digits = 4), collapse = " "))
+    detail = paste("alpha", paste(format(head(unname(alpha), 3L), digits = 4), collapse = " "))
   )
 }
 
@@ -67,7 +67,9 @@ list(
   `G1-exchangeable` = gee_case(
     "GEE logit, 10,000 x 10, exchangeable", 10000L, 10L, "exchangeable", c(geepack = 12, gee = NA)
   ),
-  `G1-ar1` = gee_case("GEE logit, 10,000 x 10, AR(1)", 10000L, 10L, "ar1", c(geepack = 15, gee = NA)),
+  `G1-ar1` = gee_case(
+    "GEE logit, 10,000 x 10, AR(1)", 10000L, 10L, "ar1", c(geepack = 15, gee = NA)
+  ),
   `G1-unstructured` = gee_case(
     "GEE logit, 10,000 x 10, unstructured", 10000L, 10L, "unstructured", c(geepack = 60)
   ),
@@ -76,5 +78,6 @@ list(
     c(geepack = 600, gee = NA)
   ),
   `G2-ar1` = gee_case("GEE logit, 50 clusters of 400, AR(1)", 50L, 400L, "ar1", c(geepack = 600)),
-  `G3-1000` = growth_case(1000L), `G3-10000` = growth_case(10000L), `G3-100000` = growth_case(100000L)
+  `G3-1000` = growth_case(1000L), `G3-10000` = growth_case(10000L),
+  `G3-100000` = growth_case(100000L)
 )

@@ -9,7 +9,8 @@ glmm_case <- function(work, m, random, family, K, targets) {
   }
   packages <- c("margmix", names(targets))
   list(
-    work = work, targets = targets, fits = sapply(packages, one_fit, simplify = FALSE), read = read_fit,
+    work = work, targets = targets, fits = sapply(packages, one_fit, simplify = FALSE),
+    read = read_fit,
     data = function(shrink) {
       set.seed(20240501)
       simclus(m %/% shrink, 10L, if (random == "t") 0.8 else 0, family$family)

@@ -26,8 +26,9 @@ run_fit <- function(id, case, data, fit, shrink, own = NULL) {
   read <- case$read(time$value, package_of(fit))
   missing <- function(x, otherwise) if (is.null(x)) otherwise else x
   row <- data.frame(
-    id = id, work = case$work, shrink = shrink, package = sub(package_of(fit), package_label(package_of(fit)), fit),
-    seconds = time$seconds, fastest = time$fastest, cpu = time$cpu, ratio = NA_real_, cpu_ratio = NA_real_,
+    id = id, work = case$work, shrink = shrink,
+    package = sub(package_of(fit), package_label(package_of(fit)), fit), seconds = time$seconds,
+    fastest = time$fastest, cpu = time$cpu, ratio = NA_real_, cpu_ratio = NA_real_,
     target = NA_character_, logLik = missing(read$logLik, NA_real_), distance = NA_real_,
     detail = missing(read$detail, ""), machine = machine()
   )
@@ -38,7 +39,7 @@ run_fit <- function(id, case, data, fit, shrink, own = NULL) {
     if (!is.na(target)) row$target <- paste(if (isTRUE(case$at_most)) "<=" else ">=", target)
     row$distance <- max(abs(read$estimate - own$estimate) / own$se)
   }
-  print(row[c("id", "package", "seconds", "cpu", "ratio", "cpu_ratio", "target", "logLik", "distance")])
+  print(row[setdiff(names(row), c("work", "shrink", "fastest", "detail", "machine"))])
   list(row = row, estimate = read$estimate, se = read$se)
 }
 
@@ -87,9 +88,10 @@ comparison_text <- function(rows) {
   c(
     machines_text(rows), "",
     "Elapsed seconds of the whole call, one thread: for the first fit of each id the median (and",
-    "fastest) of several runs after one to warm up, for the others one run. `ratio` is the fit's time",
-    "over that of the first, in the same run; `target` is the ratio to reach. `CPU ratio` is the same",
-    "of processor time, which other work on the machine disturbs less. `distance` is the largest",
-    "difference of an estimate from that of the first fit, in standard errors.", "", markdown_table(table)
+    "fastest) of several runs after one to warm up, for the others one run. `ratio` is the fit's",
+    "time over that of the first, in the same run; `target` is the ratio to reach. `CPU ratio` is",
+    "the same of processor time, which other work on the machine disturbs less. `distance` is the",
+    "largest difference of an estimate from that of the first fit, in standard errors.", "",
+    markdown_table(table)
   )
 }

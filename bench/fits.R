@@ -4,8 +4,9 @@ fit_margmix <- function(formula, data, family, K, threads = 1L) {
   margmix::glmm(formula, data, family, nAGQ = K, control = margmix::glmm_control(threads = threads))
 }
 
-# With nAGQ > 1 logLik() of lme4 lacks the saturated model's log-likelihood, the sum of log f(y | y).
-# For 0/1 responses that is 0; it is written out so that other responses can be compared.
+# With nAGQ > 1 logLik() of lme4 lacks the saturated model's log-likelihood, the sum of
+# log f(y | y). For 0/1 responses that is 0; it is written out so that other responses can be
+# compared.
 fit_lme4 <- function(formula, data, family, K) {
   fit <- suppressWarnings(lme4::glmer(formula, data, family, nAGQ = K))
   y <- fit@resp$y

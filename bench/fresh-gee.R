@@ -19,7 +19,8 @@ set.seed(2)
 invisible(fit_one(simclus(50L, 10L)))
 data <- simclus(as.integer(arguments[1]), 10L)
 invisible(gc())
-if (file.exists("/proc/self/clear_refs")) try(cat("5", file = "/proc/self/clear_refs"), silent = TRUE)
+peak_counter <- "/proc/self/clear_refs"
+if (file.exists(peak_counter)) try(cat("5", file = peak_counter), silent = TRUE)
 before <- memory("VmRSS")
 time <- system.time(fit <- fit_one(data))
 cpu <- time[["user.self"]] + time[["sys.self"]]
@@ -29,6 +30,6 @@ write.csv(data.frame(
   seconds = time[["elapsed"]], `CPU s` = cpu, `CPU microseconds per row` = 1e6 * cpu / nrow(data),
   iterations = fit$convergence$iterations, `peak, MiB` = peak, `above, MiB` = peak - before,
   `X, MiB` = as.numeric(object.size(fit$design$X)) / 2^20,
-  alpha = paste(format(fit$alpha, digits = 5), collapse = " "), converged = fit$convergence$converged,
-  check.names = FALSE
+  alpha = paste(format(fit$alpha, digits = 5), collapse = " "),
+  converged = fit$convergence$converged, check.names = FALSE
 ), row.names = FALSE)

@@ -19,8 +19,8 @@ per_row <- matrix(table[["CPU microseconds per row"]], 2L)
 text <- c(
   "# Many rows, marginal models", "",
   paste0(machine(), ", ", package_label("margmix"), ", one thread."), "",
-  "GEE logit, 10 rows per cluster. `peak` is the largest resident memory, `above` its excess over the",
-  "memory with data and package loaded, X the design matrix.", "",
+  "GEE logit, 10 rows per cluster. `peak` is the largest resident memory, `above` its excess over",
+  "the memory with data and package loaded, X the design matrix.", "",
   markdown_table(table), "",
   paste0(
     "Processor time per row at the larger size over that at the smaller: ",

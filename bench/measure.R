@@ -13,7 +13,10 @@ timed <- function(run, runs = 1L) {
     time <- system.time(value <<- run())
     c(time[["elapsed"]], time[["user.self"]] + time[["sys.self"]])
   }, numeric(2L))
-  list(value = value, seconds = median(times[1, ]), fastest = min(times[1, ]), cpu = median(times[2, ]))
+  list(
+    value = value, seconds = median(times[1, ]), fastest = min(times[1, ]),
+    cpu = median(times[2, ])
+  )
 }
 
 package_label <- function(package) paste(package, packageVersion(package))
@@ -27,11 +30,13 @@ markdown_table <- function(table, numbers = 3L) {
   })
   right <- ifelse(vapply(table, is.numeric, NA), "---:", "---")
   line <- function(x) paste0("| ", paste(x, collapse = " | "), " |")
-  c(line(names(table)), line(right), do.call(function(...) mapply(function(...) line(c(...)), ...), unname(cells)))
+  rows <- do.call(mapply, c(list(function(...) line(c(...))), unname(cells)))
+  c(line(names(table)), line(right), rows)
 }
 
 short <- function(x, digits) {
-  if (is.na(x)) "" else if (abs(x) >= 1e4) formatC(round(x), format = "d", big.mark = ",") else format(signif(x, digits))
+  if (is.na(x)) return("")
+  if (abs(x) >= 1e4) formatC(round(x), format = "d", big.mark = ",") else format(signif(x, digits))
 }
 
 machine <- function() {

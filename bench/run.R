@@ -1,6 +1,6 @@
 # Speed and accuracy beside other packages, and how time and memory grow.
 #
-#   Rscript bench/run.R              everything at full size; the slowest peer alone takes ten minutes
+#   Rscript bench/run.R              everything at full size; the slowest peer takes ten minutes
 #   Rscript bench/run.R P1 G1        only these ids
 #   Rscript bench/run.R P1 glmmTMB   only this id, and of its peers only this one
 #   Rscript bench/run.R targets      of the peers only those that have a ratio to reach
@@ -8,8 +8,8 @@
 #   Rscript bench/run.R quick ...    a tenth of the rows (or BENCH_QUICK=1)
 #
 # Replaces the rows of the ids that ran in results.csv and writes results.md from it, and scaling.md
-# (quick: results-quick.*, scaling-quick.md). Every time is that of the whole call, formula and model
-# frame included, with one thread.
+# (quick: results-quick.*, scaling-quick.md). Every time is that of the whole call, formula and
+# model frame included, with one thread.
 
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
 for (file in c("simulate.R", "measure.R", "compare.R", "scaling.R")) source(file.path(here, file))
@@ -24,7 +24,8 @@ output <- function(name, extension) {
 cases <- read_cases(here)
 packages <- unique(package_of(unlist(lapply(cases, function(case) names(case$fits)))))
 ids <- select_cases(cases, arguments)
-unknown <- setdiff(arguments, c(names(cases), sub("-.*", "", names(cases)), packages, "quick", "scaling", "targets"))
+known <- c(names(cases), sub("-.*", "", names(cases)), packages, "quick", "scaling", "targets")
+unknown <- setdiff(arguments, known)
 if (length(unknown)) stop("unknown: ", toString(unknown), "; ids are ", toString(names(cases)))
 only_scaling <- "scaling" %in% arguments && !length(ids)
 
@@ -44,12 +45,14 @@ title <- function(words) {
 
 if (!only_scaling) {
   for (id in if (length(ids)) ids else names(cases)) {
-    rows <- keep_rows(run_case(id, cases[[id]], shrink, peers_of(cases[[id]])), output("results", "csv"))
+    found <- run_case(id, cases[[id]], shrink, peers_of(cases[[id]]))
+    rows <- keep_rows(found, output("results", "csv"))
     writeLines(c(title("Beside other packages"), comparison_text(rows)), output("results", "md"))
   }
 }
 if (only_scaling || !length(c(ids, intersect(arguments, c("targets", packages))))) {
   writeLines(c(
-    title("Growth of time and memory"), paste0(machine(), "."), "", scaling_text(shrink, file.path(here, "fresh.R"))
+    title("Growth of time and memory"), paste0(machine(), "."), "",
+    scaling_text(shrink, file.path(here, "fresh.R"))
   ), output("scaling", "md"))
 }

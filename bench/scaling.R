@@ -27,8 +27,9 @@ grid_table <- function(name, x, fit) {
 
 growth <- function(shrink) {
   base <- 4000L %/% shrink
+  clusters <- c(100L, 1000L, 10000L, 100000L) %/% shrink
   rbind(
-    grid_table("clusters m", c(100L, 1000L, 10000L, 100000L) %/% shrink, function(m) fit_seconds(m, 10L)),
+    grid_table("clusters m", clusters, function(m) fit_seconds(m, 10L)),
     grid_table("rows per cluster", c(2L, 5L, 10L, 40L, 160L), function(ni) fit_seconds(base, ni)),
     grid_table("coefficients p", c(7L, 15L, 30L, 60L, 120L), function(p) {
       fit_seconds(base, 10L, extra = p - 7L)
@@ -99,8 +100,10 @@ outside_share <- function(m, K, random = "1", family = binomial()) {
 
 outside_table <- function(shrink) {
   cases <- list(
-    list("logit, (1 | id), K = 25", 10000L, 25L, "1"), list("logit, (1 | id), Laplace", 10000L, 1L, "1"),
-    list("logit, (t | id), K = 11", 2000L, 11L, "t"), list("logit, (t | id), Laplace", 2000L, 1L, "t"),
+    list("logit, (1 | id), K = 25", 10000L, 25L, "1"),
+    list("logit, (1 | id), Laplace", 10000L, 1L, "1"),
+    list("logit, (t | id), K = 11", 2000L, 11L, "t"),
+    list("logit, (t | id), Laplace", 2000L, 1L, "t"),
     list("logit, (1 | id), 100 clusters, K = 25", 100L * shrink, 25L, "1")
   )
   do.call(rbind, lapply(cases, function(case) {
@@ -124,35 +127,37 @@ thread_table <- function(shrink) {
       fit_seconds(10000L %/% shrink, 10L, "t", 11L, threads = threads)
     }
   )
+  compared <- c("beta", "theta", "logLik")
   do.call(rbind, lapply(names(fits), function(work) {
     one <- fits[[work]](1L)
     two <- fits[[work]](2L)
     data.frame(
       work = work, `1 thread, s` = one$fastest, `2 threads, s` = two$fastest,
       `speed-up` = one$fastest / two$fastest,
-      `same bits` = identical(one$value[c("beta", "theta", "logLik")], two$value[c("beta", "theta", "logLik")]),
-      check.names = FALSE
+      `same bits` = identical(one$value[compared], two$value[compared]), check.names = FALSE
     )
   }))
 }
 
 # Large fits come first: they would suffer from a heap that other fits have grown.
 scaling_text <- function(shrink, fresh) {
-  section <- function(title, words, table) c(paste("##", title), "", words, "", markdown_table(table), "")
+  section <- function(title, words, table) {
+    c(paste("##", title), "", words, "", markdown_table(table), "")
+  }
   rows <- c(10000L, 100000L, 1000000L) %/% shrink
   memory <- do.call(rbind, lapply(rows, function(n) fresh_fit(fresh, n %/% 10L, 10L, 25L)))
   floor <- floor_cost(shrink)
   c(
     section("Memory", c(
-      "logit, (1 | id), 10 rows per cluster, K = 25, each in a fresh process. `peak` is the largest",
-      "resident memory, `above` its excess over the memory with data and package loaded, X the",
-      "fixed-effects matrix."
+      "logit, (1 | id), 10 rows per cluster, K = 25, each in a fresh process. `peak` is the",
+      "largest resident memory, `above` its excess over the memory with data and package loaded,",
+      "X the fixed-effects matrix."
     ), memory),
     section("Threads", "Elapsed seconds, fastest of three runs.", thread_table(shrink)),
     section("Growth", c(
-      "Processor seconds of a fit, one thread (median of three; logit, 10 rows per cluster and K = 25 where",
-      "nothing else is said), the slope of log seconds on log value from the line above, and the",
-      "evaluations of the last stage of the search, which vary with the data."
+      "Processor seconds of a fit, one thread (median of three; logit, 10 rows per cluster and",
+      "K = 25 where nothing else is said), the slope of log seconds on log value from the line",
+      "above, and the evaluations of the last stage of the search, which vary with the data."
     ), growth(shrink)),
     section("One evaluation", c(
       paste0(
@@ -160,8 +165,9 @@ scaling_text <- function(shrink, fresh) {
         " rows, K = 25, at the estimates; processor time."
       ),
       paste0(
-        "The floor on this machine: 25 vectorised exp() of all rows ", signif(1e3 * floor[["exp"]], 3),
-        " ms, one X'r with p = 7 ", signif(1e3 * floor[["crossprod"]], 3), " ms."
+        "The floor on this machine: 25 vectorised exp() of all rows ",
+        signif(1e3 * floor[["exp"]], 3), " ms, one X'r with p = 7 ",
+        signif(1e3 * floor[["crossprod"]], 3), " ms."
       )
     ), evaluation_cost(shrink)),
     section(

@@ -33,7 +33,7 @@ simclus <- function(m, ni, slope = 0, family = "binomial", extra = 0L) {
   data
 }
 
-# y ~ treatment + t + x1 + ... + z1 + ... + (random | id)
+# The formula: y on treatment, t, x1, ..., z1, ... and random terms of id.
 sim_formula <- function(random = "1", extra = 0L) {
   fixed <- c("treatment", "t", paste0("x", 1:4), sprintf("z%d", seq_len(extra)))
   reformulate(c(fixed, paste0("(", random, " | id)")), "y")

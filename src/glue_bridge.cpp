@@ -1,5 +1,5 @@
 // Random intercepts of the bridge distribution: convert, call, convert back.
-#include "glue.h"
+#include "glue_objective.h"
 
 #include "glmm/bridge_posterior.hpp"
 
@@ -16,12 +16,7 @@ Rcpp::List bridge_objective_(const Rcpp::List& design, const Rcpp::List& family,
   const ObjectiveResult r = bridge_objective(d, *f, K, VectorMap(psi.begin(), psi.size()), request,
                                              glue::context(threads));
   glue::stop_if_interrupted(r.status);
-  return Rcpp::List::create(
-      Rcpp::_["value"] = r.value, Rcpp::_["gradient"] = glue::vector(r.gradient),
-      Rcpp::_["hessian"] = glue::matrix(r.hessian), Rcpp::_["modes"] = glue::matrix(r.modes),
-      Rcpp::_["scores"] = glue::matrix(r.scores),
-      Rcpp::_["information"] = glue::matrix(r.information),
-      Rcpp::_["status"] = glue::name(r.status));
+  return glue::objective_list(r);
 }
 
 // [[Rcpp::export]]

@@ -1,5 +1,5 @@
 // Mixed models: convert, call, convert back.
-#include "glue.h"
+#include "glue_objective.h"
 
 #include "glmm/glm.hpp"
 #include "glmm/lmm.hpp"
@@ -19,12 +19,7 @@ Rcpp::List glmm_objective_(const Rcpp::List& design, const Rcpp::List& family,
       d, *f, product_rule(K, d.q()), VectorMap(psi.begin(), psi.size()),
       MatrixMap(modes.begin(), modes.nrow(), modes.ncol()), request, glue::context(threads));
   glue::stop_if_interrupted(r.status);
-  return Rcpp::List::create(
-      Rcpp::_["value"] = r.value, Rcpp::_["gradient"] = glue::vector(r.gradient),
-      Rcpp::_["hessian"] = glue::matrix(r.hessian), Rcpp::_["modes"] = glue::matrix(r.modes),
-      Rcpp::_["scores"] = glue::matrix(r.scores),
-      Rcpp::_["information"] = glue::matrix(r.information),
-      Rcpp::_["status"] = glue::name(r.status));
+  return glue::objective_list(r);
 }
 
 // [[Rcpp::export]]

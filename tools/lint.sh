@@ -30,12 +30,7 @@ format() {
   return $bad
 }
 
-r_style() {
-  Rscript -e 'if (!requireNamespace("lintr", quietly = TRUE)) quit(status = 77)
-    found <- c(lintr::lint_package(), lintr::lint_dir("tools"), lintr::lint_dir("demo"))
-    for (lint in found) print(lint)
-    quit(status = as.integer(length(found) > 0))'
-}
+r_style() { Rscript tools/lint.R; }
 
 step "style of R" r_style
 step "style of C++" format

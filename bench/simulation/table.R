@@ -3,10 +3,10 @@
 # Two Monte Carlo standard errors of a rate of 5%, in percent.
 two_errors <- function(replicates) 200 * sqrt(0.05 * 0.95 / replicates)
 
-range_text <- function(x) {
+range_text <- function(x, digits = 1L) {
   x <- x[!is.na(x)]
   if (!length(x)) return("-")
-  ends <- unique(sprintf("%.1f", range(x)))
+  ends <- unique(sprintf("%.*f", digits, range(x)))
   paste(ends, collapse = "-")
 }
 
@@ -26,9 +26,7 @@ grid_table <- function(results) {
       `**default**` = paste0("**", range_text(own$default), "**"),
       `plain robust` = range_text(own$robust), `FW t(K-pb)` = range_text(own$FW),
       `MD t(K-pb)` = range_text(own$MD), `median df` = range_text(own$median_df),
-      `relative length` = if (all(is.na(own$length))) "-" else {
-        paste(unique(sprintf("%.2f", range(own$length))), collapse = "-")
-      },
+      `relative length` = range_text(own$length, 2L),
       `failed %` = range_text(100 * own$failed / own$replicates),
       `no test %` = range_text(100 * own$no_test / own$replicates), check.names = FALSE
     )
@@ -43,7 +41,8 @@ stress_table <- function(results) {
     row = own$target, `**default**` = paste0("**", number(own$default), "**"),
     `plain robust` = number(own$robust), `FW t(K-pb)` = number(own$FW),
     `MD t(K-pb)` = number(own$MD), `median df` = number(own$median_df),
-    `moved %` = number(100 * own$clamped / own$replicates), `failed %` = number(100 * own$failed / own$replicates),
+    `moved %` = number(100 * own$clamped / own$replicates),
+    `failed %` = number(100 * own$failed / own$replicates),
     `no test %` = number(100 * own$no_test / own$replicates), check.names = FALSE
   )
 }
@@ -94,8 +93,8 @@ table_text <- function(results) {
     paste(
       "One cluster with 38% of all rows; 5% events; five visits with AR(1) dependence (latent .6)",
       "and an AR(1) or unstructured working correlation. ICC .05 but for the visits. Moved: the",
-      "estimated correlations were no correlation matrix, or nearly singular, and were moved towards",
-      "0, with a warning."
+      "estimated correlations were no correlation matrix, or nearly singular, and were moved",
+      "towards 0, with a warning."
     ), "",
     markdown_table(stress_table(results))
   )

@@ -5,7 +5,8 @@ suppressMessages(library(glmmTMB))
 source("dispersion-models.R")
 data("epilepsy", package = "margmix")
 models <- dispersion_models(list(
-  epilepsy = epilepsy, cbpp = read.csv("cbpp.csv", colClasses = c(herd = "factor", period = "factor")),
+  epilepsy = epilepsy,
+  cbpp = read.csv("cbpp.csv", colClasses = c(herd = "factor", period = "factor")),
   sleepstudy = read.csv("sleepstudy.csv")
 ))
 versions <- paste0(R.version.string, ", glmmTMB ", packageVersion("glmmTMB"))

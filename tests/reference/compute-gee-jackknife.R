@@ -12,7 +12,8 @@ rows <- function(set, corstr, fit) {
   data.frame(
     set, corstr, row = rep(seq_len(p), p), column = rep(seq_len(p), each = p),
     value = sprintf("%.15g", as.vector(fit$vbeta.ajs)), clusters = length(fit$clusz), p,
-    q = length(fit$alpha), r = 1L, scale = sprintf("%.15g", fit$gamma), source = paste("geepack", packageVersion("geepack"))
+    q = length(fit$alpha), r = 1L, scale = sprintf("%.15g", fit$gamma),
+    source = paste("geepack", packageVersion("geepack"))
   )
 }
 

@@ -1,6 +1,6 @@
 # Standardized risks of a model with a random slope of the exposure, by Monte Carlo with 10^7 draws
 # of the random effects. Nothing of the package is used.
-#   Rscript tests/reference/compute-standardize-montecarlo.R > tests/reference/standardize-montecarlo.csv
+#   cd tests/reference; Rscript compute-standardize-montecarlo.R > standardize-montecarlo.csv
 # Model: logit P(y = 1 | b) = b0 + beta0 + (beta1 + b1) a + beta2 x, (b0, b1) = Lambda u, for
 # a = 0 and 1, averaged over x = -1, -0.5, 0.5, 2 with equal weights.
 

@@ -97,7 +97,8 @@ toy_phi <- function(family) {
 
 toy_valid <- function(family, eta) {
   switch(paste0(family$family, "-", family$link),
-    "binomial-log" = all(eta < 0), "poisson-identity" = all(eta > 0), "nbinom2-identity" = all(eta > 0),
+    "binomial-log" = all(eta < 0), "poisson-identity" = all(eta > 0),
+    "nbinom2-identity" = all(eta > 0),
     "nbinom1-identity" = all(eta > 0), "Gamma-identity" = all(eta > 0),
     "Gamma-inverse" = all(eta > 0), "inverse.gaussian-1/mu^2" = all(eta > 0), TRUE
   )

@@ -60,9 +60,9 @@ brute_satterthwaite <- function(information, direction, power) {
     L %*% e$vectors %*% (pmax(e$values, 0) * t(e$vectors)) %*% t(L)
   }
   P <- lapply(seq_len(m), function(i) positive(information[, , i]))
-  F <- vapply(seq_len(m), function(i) drop(P[[i]] %*% H[, i]), numeric(length(direction)))
-  G <- -t(F) %*% solve(B, F)
-  diag(G) <- diag(G) + colSums(H * F)
+  BH <- vapply(seq_len(m), function(i) drop(P[[i]] %*% H[, i]), numeric(length(direction)))
+  G <- -t(BH) %*% solve(B, BH)
+  diag(G) <- diag(G) + colSums(H * BH)
   sum(diag(G))^2 / sum(G^2)
 }
 

@@ -82,14 +82,14 @@ test_that("fits are brought to the finest rule among them", {
 
 test_that("rules of fits with different grouping factors are matched factor by factor", {
   data <- nested_data()
-  nested <- glmm(y ~ x + (1 | a/b), data, binomial(), nAGQ = c(5, 9))
+  nested <- glmm(y ~ x + (1 | a / b), data, binomial(), nAGQ = c(5, 9))
   single <- glmm(y ~ x + (1 | a), data, binomial(), nAGQ = 7)
   table <- anova(single, nested)
   expect_equal(table$logLik[1], single$logLik)
   expect_equal(table$logLik[2], as.numeric(logLik(update(nested, nAGQ = c(7, 9)))))
 
   data$c <- rep_len(1:4, nrow(data))
-  crossed <- glmm(y ~ x + (1 | a/b) + (1 | c), data, binomial())
+  crossed <- glmm(y ~ x + (1 | a / b) + (1 | c), data, binomial())
   table <- anova(nested, crossed)
   expect_equal(table$logLik[1], as.numeric(logLik(update(nested, nAGQ = 1))))
   expect_equal(table$logLik[2], crossed$logLik)

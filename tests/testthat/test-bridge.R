@@ -49,7 +49,8 @@ bridge_fit <- function(name) {
       infection = glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection,
         binomial(), random_distribution = "bridge"
       ),
-      zero = glmm(y ~ x + (1 | g), data.frame(y = rep(0:1, 30), x = sin(1:60), g = rep(1:10, each = 6)),
+      zero = glmm(y ~ x + (1 | g),
+        data.frame(y = rep(0:1, 30), x = sin(1:60), g = rep(1:10, each = 6)),
         binomial(), random_distribution = "bridge"
       )
     ))

@@ -145,7 +145,8 @@ test_that("simulate, residuals, predict and refit work", {
     exact <- vapply(seq_along(rows), function(j) {
       mu <- fit$family$linkinv(eta[j] + fit$theta * u)
       y <- rep(fit$design$y[rows[j]], length(u))
-      sum(family_tools(fit$family)$cdf(y, mu, fit$design$trials[rows[j]], fit$phi, 1)$upper * dnorm(u)) * (u[2] - u[1])
+      upper <- family_tools(fit$family)$cdf(y, mu, fit$design$trials[rows[j]], fit$phi, 1)$upper
+      sum(upper * dnorm(u)) * (u[2] - u[1])
     }, 0)
     expect_equal(unname(p$upper[rows]), exact, tolerance = 1e-6)
     if (fit$family$link == "log") expect_equal(
@@ -165,7 +166,9 @@ test_that("responses out of range, links and names are refused", {
     nbinom1(log)
     as_family("Negative Binomial")
   })
-  expect_warning(glmm(half ~ x + (1 | g), d, nbinom2(), nAGQ = 1), class = "margmix_warning_noninteger")
+  expect_warning(glmm(half ~ x + (1 | g), d, nbinom2(), nAGQ = 1),
+    class = "margmix_warning_noninteger"
+  )
   expect_identical(as_family("nbinom2")$family, "nbinom2")
 })
 
@@ -186,7 +189,9 @@ test_that("there is no population mean where the predictor must be positive", {
 })
 
 test_that("gee() refuses a dispersion that shapes the variance", {
-  expect_snapshot(error = TRUE, gee(seizures ~ treatment, epilepsy, id = subject, family = nbinom2()))
+  expect_snapshot(
+    error = TRUE, gee(seizures ~ treatment, epilepsy, id = subject, family = nbinom2())
+  )
 })
 
 test_that("marginal variances integrate those of the family", {

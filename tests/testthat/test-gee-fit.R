@@ -35,3 +35,18 @@ test_that("identity-link exchangeable fit with geepack's moments is the Gaussian
   expect_equal(fit$phi, tau2 + component(ml, "phi"), tolerance = 1e-5)
   expect_equal(fit$alpha[["alpha"]], tau2 / (tau2 + component(ml, "phi")), tolerance = 1e-5)
 })
+
+test_that("so is every method's, whatever alpha, where all clusters have the same X", {
+  # X_i the same: generalized least squares with an exchangeable matrix is ordinary least squares.
+  sleep <- read.csv(test_path("..", "reference", "sleepstudy.csv"))
+  sleep$late <- as.numeric(sleep$Days > 4)
+  ml <- coef(glmm(Reaction ~ Days + late + (1 | Subject), sleep))
+  alpha <- vapply(c("default", "sas", "geepack", "stata"), function(method) {
+    fit <- gee(Reaction ~ Days + late, sleep, Subject, corstr = "exchangeable",
+      control = gee_control(method)
+    )
+    expect_equal(coef(fit), ml, tolerance = 1e-8)
+    fit$alpha
+  }, 0)
+  expect_gt(diff(range(alpha)), 1e-3)
+})

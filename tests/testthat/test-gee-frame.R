@@ -105,11 +105,15 @@ test_that("bad input is refused", {
   expect_snapshot(error = TRUE, gee(y ~ x + (1 | id), d, id, family = binomial()))
   twice <- rbind(d, d[5, ])
   expect_snapshot(error = TRUE, gee(y ~ x, twice, id, t, family = binomial()))
-  expect_snapshot(error = TRUE, gee(y ~ x, d, id, letters[t + 1], family = binomial(), corstr = "ar1"))
+  expect_snapshot(
+    error = TRUE, gee(y ~ x, d, id, letters[t + 1], family = binomial(), corstr = "ar1")
+  )
   expect_snapshot(error = TRUE, gee(y ~ x, d, id, t + x, family = binomial(), corstr = "toeplitz"))
   expect_snapshot(error = TRUE, gee(y ~ x, d, id, family = binomial(), corstr = "banana"))
   expect_snapshot(error = TRUE, gee(y ~ x, d, id, family = binomial(), corstr = diag(3)))
-  expect_snapshot(error = TRUE, gee(y ~ x, d, id, t, family = binomial(), corstr = cor_fixed(diag(3))))
+  expect_snapshot(
+    error = TRUE, gee(y ~ x, d, id, t, family = binomial(), corstr = cor_fixed(diag(3)))
+  )
   expect_snapshot(error = TRUE, gee(y ~ x, d, id, family = binomial(), corstr = "nested"))
   wards <- transform(d, ward = t)
   expect_snapshot(error = TRUE, gee(y ~ x, wards, id, inner = ward, corstr = "nested"))

@@ -27,7 +27,9 @@ test_that("correlations stay positive definite, with a warning", {
   d <- data.frame(id = rep(1:9, each = 4), t = rep(1:4, 9), x = rnorm(36))
   d$y <- rnorm(36) + rnorm(9, sd = 4)[d$id] * c(1, -1, 1, 1)[d$t]
   expect_snapshot(
-    fit <- gee(y ~ x, d, id, t, corstr = "unstructured", control = gee_control(max_iterations = 200))
+    fit <- gee(
+      y ~ x, d, id, t, corstr = "unstructured", control = gee_control(max_iterations = 200)
+    )
   )
   R <- diag(4)
   R[upper.tri(R)] <- fit$alpha
@@ -130,6 +132,25 @@ test_that("standard errors of phi and alpha are near those of the jackknife of c
     }, numeric(2))
     jackknife <- sqrt(149 / 150 * rowSums((parts - rowMeans(parts))^2))
     expect_equal(sqrt(diag(engine_moment_covariance(fit))), unname(jackknife), tolerance = 0.06)
+  }
+})
+
+test_that("nothing depends on the order of clusters or rows, SE of alpha least of all", {
+  set.seed(16)
+  d <- data.frame(id = rep(1:40, times = rep(c(2, 3, 5, 4), 10)), x = rnorm(140))
+  d$t <- ave(d$x, d$id, FUN = seq_along)
+  d$y <- rbinom(140, 1, plogis(d$x + rnorm(40)[d$id]))
+  shuffled <- d[sample(140), ]
+  shuffled$id <- paste0("c", match(shuffled$id, sample(40)))
+  for (corstr in c("exchangeable", "ar1", "unstructured", "decay")) {
+    fits <- lapply(list(d, shuffled), function(data) {
+      suppressWarnings(gee(y ~ x, data, id, t, family = binomial(), corstr = corstr))
+    })
+    expect_equal(coef(fits[[2L]]), coef(fits[[1L]]), tolerance = 1e-7)
+    expect_equal(vcov(fits[[2L]]), vcov(fits[[1L]]), tolerance = 1e-6)
+    moments <- lapply(fits, engine_moment_covariance)
+    expect_gt(min(diag(moments[[1L]])), 0)
+    expect_equal(moments[[2L]], moments[[1L]], tolerance = 1e-5)
   }
 })
 

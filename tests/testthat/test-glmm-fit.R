@@ -287,12 +287,15 @@ test_that("parameters of simulated data are found again", {
 # is the package's own.
 outcome <- function(expr) {
   foreign <- NULL
-  keep <- function(kind) function(condition) {
+  keep <- function(condition, kind) {
     if (!inherits(condition, kind)) foreign <<- conditionMessage(condition)
     invokeRestart(if (inherits(condition, "warning")) "muffleWarning" else "muffleMessage")
   }
   result <- tryCatch(
-    withCallingHandlers(expr, warning = keep("margmix_warning"), message = keep("margmix_note")),
+    withCallingHandlers(expr,
+      warning = function(w) keep(w, "margmix_warning"),
+      message = function(m) keep(m, "margmix_note")
+    ),
     margmix_error = identity,
     error = function(e) structure(conditionMessage(e), class = "foreign")
   )

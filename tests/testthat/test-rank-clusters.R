@@ -18,22 +18,22 @@ test_that("ranks are sums of pairwise probabilities of the exact posteriors", {
     density <- vapply(u, function(u) prod(dbinom(y, 1, plogis(fit$beta + sd * u))), 0) * dnorm(u)
     density / sum(density)
   }, u)
-  F <- apply(f, 2L, cumsum) - f / 2
-  P <- crossprod(f, F) # P(b_k < b_i)
+  cdf <- apply(f, 2L, cumsum) - f / 2
+  P <- crossprod(f, cdf) # probability that b_k is less than b_i
   wanted <- 1 + rowSums(P) - diag(P)
   ours <- ranks[order(as.integer(ranks$cluster)), ]
   expect_equal(ours$rank, wanted, tolerance = 1e-5)
   expect_equal(ours$percentile, 100 * wanted / 13, tolerance = 1e-5)
   expect_equal(ours$estimate, sd * colSums(u * f), tolerance = 1e-6)
   quantile <- function(p) {
-    vapply(1:12, function(i) sd * approx(F[, i], u, p, ties = mean)$y, 0)
+    vapply(1:12, function(i) sd * approx(cdf[, i], u, p, ties = mean)$y, 0)
   }
   expect_equal(ours$lower, quantile(0.025), tolerance = 1e-3)
   expect_equal(ours$upper, quantile(0.975), tolerance = 1e-3)
   # a quarter of twelve clusters is expected above the threshold
-  above <- vapply(u, function(x) sum(1 - F[u == x, ]), 0)
+  above <- vapply(u, function(x) sum(1 - cdf[u == x, ]), 0)
   at <- approx(above, u, 3)$y
-  tail <- vapply(1:12, function(i) 1 - approx(u, F[, i], at)$y, 0)
+  tail <- vapply(1:12, function(i) 1 - approx(u, cdf[, i], at)$y, 0)
   expect_equal(ours$p_high, tail, tolerance = 1e-3)
 })
 

@@ -10,7 +10,9 @@ test_that("log-likelihood, coefficients and dispersion are those of glmmTMB", {
   table <- read.csv(dispersion_path("dispersion-peers.csv"))
   models <- dispersion_reference$dispersion_models(list(
     epilepsy = epilepsy,
-    cbpp = read.csv(dispersion_path("cbpp.csv"), colClasses = c(herd = "factor", period = "factor")),
+    cbpp = read.csv(
+      dispersion_path("cbpp.csv"), colClasses = c(herd = "factor", period = "factor")
+    ),
     sleepstudy = read.csv(dispersion_path("sleepstudy.csv"))
   ))
   for (name in names(models)) {

@@ -16,8 +16,8 @@ reference$models <- local({
   ))
 })
 
-# One fit per model and rule, kept for all tests of this file. Notes (one row per cluster in pump and
-# seeds) are not the subject here.
+# One fit per model and rule, kept for all tests of this file. Notes (one row per cluster in pump
+# and seeds) are not the subject here.
 reference_fits <- new.env()
 reference_fit <- function(name, rule) {
   key <- paste(name, rule)

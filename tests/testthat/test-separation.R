@@ -125,7 +125,8 @@ test_that("for counts only zeros separate, and only under a log link", {
 })
 
 signed_rows <- function(X, y) {
-  separation_rows(list(X = X, y = y, trials = rep(1, length(y)), weights = rep(1, length(y))), "both")
+  one <- rep(1, length(y))
+  separation_rows(list(X = X, y = y, trials = one, weights = one), "both")
 }
 
 test_that("the answer is that of a search over directions", {

@@ -34,17 +34,18 @@ class NestedExchangeable final : public Correlation {
     between_ = alpha[1];
   }
 
+  // R - sI = (D - sI) + alpha_0 11' is definite if D - sI is and 1 + alpha_0 1'(D - sI)^-1 1 > 0.
   VectorXd feasible(const VectorXd& alpha, double smallest) const override {
     return shrink(alpha, [&](const VectorXd& a) {
       if (1 - a[0] < smallest) return false;
       for (Index i = 0; i < layout_.clusters(); ++i) {
-        double g2 = 0;
+        double sum = 0;
         for (Index b = first_unit_[i]; b < first_unit_[i + 1]; ++b) {
-          const double lambda = 1 - a[0] + double(sizes_[b]) * (a[0] - a[1]);
-          if (lambda < smallest) return false;
-          g2 += double(sizes_[b]) / lambda;
+          const double lambda = 1 - a[0] + double(sizes_[b]) * (a[0] - a[1]) - smallest;
+          if (lambda <= 0) return false;
+          sum += double(sizes_[b]) / lambda;
         }
-        if (1 + a[1] * g2 < smallest) return false;
+        if (1 + a[1] * sum < 0) return false;
       }
       return true;
     });

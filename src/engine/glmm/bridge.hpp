@@ -41,12 +41,7 @@ inline ObjectiveResult bridge_objective(const Design& design, const Family& fami
   const bool finished = for_each_block(blocks, context, [&](int b, const Block& block) {
     accumulate_bridge(design, family, K, psi.data(), ask, block, totals[b], out);
   });
-  out.value = family.constant(design.response);
-  out.status = finished ? Status::ok : Status::interrupted;
-  if (ask.order >= 1) out.gradient = VectorXd::Zero(P);
-  if (ask.order >= 2) out.hessian = MatrixXd::Zero(P, P);
-  for (const Totals& t : totals)
-    if (finished) out.add(t, ask.order);
+  out.collect(totals, family.constant(design.response), P, ask.order, finished);
   return out;
 }
 

@@ -56,12 +56,7 @@ void accumulate_nested(const NestedDesign& design, const Family& family, const N
             -cluster.beta_hessian();
     }
   });
-  out.value = family.constant(design.flat.response);
-  out.status = finished ? Status::ok : Status::interrupted;
-  if (ask.order >= 1) out.gradient = VectorXd::Zero(P);
-  if (ask.order >= 2) out.hessian = MatrixXd::Zero(P, P);
-  for (const Totals& t : totals)
-    if (finished) out.add(t, ask.order);
+  out.collect(totals, family.constant(design.flat.response), P, ask.order, finished);
 }
 
 // Compiled once each, in nested_1.cpp and nested_n.cpp.

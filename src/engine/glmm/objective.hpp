@@ -29,6 +29,17 @@ struct Totals {
     if (order >= 2) hessian += other.hessian;
     status = worst(status, other.status);
   }
+
+  // The sum of `parts` and a constant; interrupted unless they are `finished`.
+  void collect(const std::vector<Totals>& parts, double constant, Index P, int order,
+               bool finished) {
+    value = constant;
+    status = finished ? Status::ok : Status::interrupted;
+    if (order >= 1) gradient = VectorXd::Zero(P);
+    if (order >= 2) hessian = MatrixXd::Zero(P, P);
+    for (const Totals& part : parts)
+      if (finished) add(part, order);
+  }
 };
 
 struct ObjectiveResult : Totals {
@@ -78,12 +89,7 @@ void accumulate(const Design& design, const Family& family, const ProductRule& r
             -cluster.beta_hessian();
     }
   });
-  out.value = family.constant(design.response);
-  out.status = finished ? Status::ok : Status::interrupted;
-  if (ask.order >= 1) out.gradient = VectorXd::Zero(P);
-  if (ask.order >= 2) out.hessian = MatrixXd::Zero(P, P);
-  for (const Totals& t : totals)
-    if (finished) out.add(t, ask.order);
+  out.collect(totals, family.constant(design.response), P, ask.order, finished);
 }
 
 // Compiled once each, in cluster_1.cpp, cluster_2.cpp and cluster_n.cpp.

@@ -1,0 +1,203 @@
+// Working correlations and the solution of the estimating equations against dense matrices.
+#include "check.hpp"
+#include "gee/fit.hpp"
+#include "gee_sample.hpp"
+
+using namespace margmix;
+
+namespace {
+
+const RunContext kOneThread;
+
+MatrixXd random_rows(Index n, Index p, unsigned seed) {
+  toy::Random random(seed);
+  MatrixXd x(n, p);
+  for (Index j = 0; j < x.size(); ++j) x.data()[j] = random.normal();
+  return x;
+}
+
+// Solve, log-determinant and entries; R L^-T L^-1 = I.
+void solves() {
+  const sample::Visits v(25, 3);
+  for (sample::Case& c : sample::cases(v)) {
+    c.R->set(c.alpha);
+    const VectorXd alpha = c.R->report(c.alpha);
+    double solve = 0, gram = 0, determinant = 0, entries = 0, after = 0;
+    for (Index i = 0; i < 25; ++i) {
+      const MatrixXd R = sample::dense(c, v, i, alpha);
+      const Index n = R.rows();
+      const MatrixXd x = random_rows(n, 3, 7);
+      MatrixXd white = x;
+      c.R->whiten(i, white);
+      gram = std::max(gram, (white.transpose() * white - x.transpose() * R.llt().solve(x))
+                                .cwiseAbs()
+                                .maxCoeff());
+      c.R->whiten_transposed(i, white);
+      solve = std::max(solve, (white - R.llt().solve(x)).cwiseAbs().maxCoeff());
+      determinant = std::max(
+          determinant, std::fabs(c.R->log_determinant(i) - std::log(R.determinant())));
+      VectorXd later(n);
+      for (Index j = 0; j < n; ++j) {
+        for (Index k = 0; k < n; ++k)
+          entries = std::max(entries, std::fabs(c.R->entry(i, j, k) - R(j, k)));
+        const Index count = c.R->correlations_after(i, j, n, 0.0, later.data());
+        for (Index k = 0; k < count; ++k)
+          after = std::max(after, std::fabs(later[k] - R(j, j + 1 + k)));
+        for (Index k = j + 1 + count; k < n; ++k) after = std::max(after, std::fabs(R(j, k)));
+      }
+    }
+    std::printf("%s\n", c.name);
+    CHECK_NEAR(gram, 0.0, 1e-11);
+    CHECK_NEAR(solve, 0.0, 1e-11);
+    CHECK_NEAR(determinant, 0.0, 1e-11);
+    CHECK_NEAR(entries, 0.0, 1e-13);
+    CHECK_NEAR(after, 0.0, 1e-13);
+  }
+}
+
+// Sums of products over the pairs of each parameter.
+void plain_moments() {
+  const sample::Visits v(25, 4);
+  const MatrixXd e = random_rows(v.rows(), 1, 8);
+  for (sample::Case& c : sample::cases(v)) {
+    if (!c.parameter) continue;
+    const Index q = c.R->parameters();
+    MomentSums sums(c.R->sums());
+    VectorXd num = VectorXd::Zero(q), pairs = VectorXd::Zero(q);
+    for (Index i = 0; i < 25; ++i) {
+      c.R->add_moments(i, e.data() + v.start[i], MomentRule(), sums);
+      for (Index k = v.start[i]; k < v.start[i + 1]; ++k) {
+        for (Index j = v.start[i]; j < k; ++j) {
+          if (c.parameter(j, k) < 0) continue;
+          num[c.parameter(j, k)] += e(j) * e(k);
+          pairs[c.parameter(j, k)] += 1;
+        }
+      }
+    }
+    const VectorXd alpha = c.R->estimate(sums, 2.0, {3.0, false});
+    for (Index p = 0; p < q; ++p) {
+      CHECK_NEAR(sums.num[p], num[p], 1e-12);
+      CHECK(sums.den[p] == pairs[p] && sums.pairs[p] == pairs[p]);
+      CHECK_NEAR(alpha[p], num[p] / 2.0 / (pairs[p] - 3.0), 1e-12);
+    }
+  }
+}
+
+// At alpha outside its range feasible() gives one whose matrices are definite enough; one inside
+// stays.
+void ranges() {
+  const sample::Visits v(25, 5);
+  for (sample::Case& c : sample::cases(v)) {
+    if (c.alpha.size() == 0) continue;
+    CHECK(c.R->feasible(c.alpha, 1e-3) == c.alpha);
+    for (const double t : {-4.0, 4.0}) {
+      const VectorXd inside = c.R->feasible(t * c.alpha, 0.05);
+      double smallest = kInf;
+      for (Index i = 0; i < 25; ++i) {
+        const MatrixXd R = sample::dense(c, v, i, c.R->report(inside));
+        smallest = std::min(smallest, R.selfadjointView<Eigen::Lower>().eigenvalues().minCoeff());
+      }
+      // A Markov chain is bounded in rho, over one unit of time, not in the eigenvalues.
+      CHECK(smallest > (c.parameter || inside.size() > 1 ? 0.05 - 1e-9 : 0.0));
+    }
+  }
+}
+
+// Sum over pairs of (kappa e_j e_k / phi - R_jk) dR_jk / dalpha, which least squares makes 0;
+// differences in alpha as reported.
+VectorXd least_squares_gradient(const sample::Case& c, const sample::Visits& v, const VectorXd& e,
+                                const VectorXd& alpha, double phi, double lost, bool adjacent) {
+  double pairs = 0;
+  VectorXd gradient = VectorXd::Zero(alpha.size());
+  for (int pass = 0; pass < 2; ++pass) {
+    for (Index i = 0; i + 1 < v.start.size(); ++i) {
+      for (Index k = v.start[i]; k < v.start[i + 1]; ++k) {
+        for (Index j = adjacent ? std::max<Index>(v.start[i], k - 1) : v.start[i]; j < k; ++j) {
+          if (pass == 0) {
+            pairs += 1;
+            continue;
+          }
+          const auto f = [&](const VectorXd& a) { return c.correlation(j, k, a); };
+          const double residual = pairs / (pairs - lost) * e[j] * e[k] / phi - f(alpha);
+          gradient += residual * toy::gradient(f, alpha, 1e-5);
+        }
+      }
+    }
+  }
+  return gradient;
+}
+
+// Solutions satisfy sum D'V^-1 (y - mu) = 0 with dense V, and alpha and phi their definitions.
+void solutions() {
+  const Index m = 120;
+  const sample::Visits v(m, 6);
+  const Index n = v.rows(), p = 3;
+  toy::Random random(9);
+  MatrixXd X = random_rows(n, p, 10);
+  X.col(0).setOnes();
+  VectorXd y(n), offset = VectorXd::Zero(n);
+  for (Index i = 0; i < m; ++i) {
+    const double u = random.normal();
+    for (Index j = v.start[i]; j < v.start[i + 1]; ++j)
+      y[j] = random.uniform() < 1 / (1 + std::exp(0.3 - 0.5 * X(j, 1) - u));
+  }
+  Rows rows;
+  rows.n = n;
+  rows.y = y.data();
+  rows.size = rows.weight = nullptr;
+  const auto logit = make_family({"binomial", "logit"});
+  const MarginalFamily family{*logit, Variance::mu_one_minus_mu};
+  for (const bool all_lags : {false, true}) {
+    for (sample::Case& c : sample::cases(v)) {
+      const bool real = std::string(c.name) == "AR(1), times" || std::string(c.name) == "decay";
+      const MarginalData data{MatrixMap(X.data(), n, p), rows, VectorMap(offset.data(), n),
+                              v.layout(real ? v.real_time : v.time), nullptr};
+      GeeOptions options;
+      options.rule = {double(p), all_lags};
+      options.bound_at_zero = false;
+      options.tolerance = 1e-10;
+      const GeeFit fit = fit_gee(data, family, *c.R, VectorXd::Zero(p), options, kOneThread);
+      std::printf("%s: %d iterations\n", c.name, fit.iterations);
+      CHECK(fit.status == GeeStatus::ok && fit.converged && !fit.clamped);
+      const VectorXd alpha = c.R->report(fit.alpha);
+      const VectorXd mu = 1 / (1 + (-(X * fit.beta).array()).exp());
+      const VectorXd sd = (mu.array() * (1 - mu.array())).sqrt();
+      const VectorXd e = (y - mu).cwiseQuotient(sd);
+      CHECK_NEAR(fit.phi, e.squaredNorm() / double(n - p), 1e-8);
+      VectorXd score = VectorXd::Zero(p);
+      for (Index i = 0; i < m; ++i) {
+        const Index first = v.start[i], size = v.start[i + 1] - first;
+        const MatrixXd D = sd.segment(first, size).asDiagonal() * X.middleRows(first, size);
+        score += D.transpose() *
+                 sample::dense(c, v, i, alpha).llt().solve(e.segment(first, size)) / fit.phi;
+      }
+      CHECK_NEAR(score.cwiseAbs().maxCoeff(), 0.0, 1e-6);
+      if (!c.parameter) {
+        const bool adjacent = alpha.size() == 1 && !all_lags;
+        CHECK_NEAR(least_squares_gradient(c, v, e, alpha, fit.phi, double(p), adjacent)
+                       .cwiseAbs()
+                       .maxCoeff(),
+                   0.0, 1e-5);
+      }
+      const RunContext two{2};
+      const GeeFit again = fit_gee(data, family, *c.R, VectorXd::Zero(p), options, two);
+      CHECK(again.beta == fit.beta && again.alpha == fit.alpha);
+    }
+  }
+}
+
+void unknown_names() {
+  const sample::Visits v(3, 1);
+  CHECK_THROWS(make_correlation({"none", 0, MatrixXd()}, v.layout(v.time)), std::invalid_argument);
+}
+
+}  // namespace
+
+int main() {
+  solves();
+  plain_moments();
+  ranges();
+  solutions();
+  unknown_names();
+  return check::summary();
+}
