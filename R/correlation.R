@@ -32,6 +32,10 @@
 #' Without `waves` the rows of a cluster are visits 1, 2, ... in the order of the data. For lags
 #' (m-dependent, Toeplitz) the times must be whole multiples of the smallest gap.
 #'
+#' Few clusters with many correlations often give estimates that form no correlation matrix, or a
+#' nearly singular one. They are then moved towards 0, with a warning that names the smallest
+#' eigenvalue that was allowed.
+#'
 #' `corstr` also takes names, `"independence"`, `"exchangeable"`, `"ar1"`, `"toeplitz"`,
 #' `"unstructured"`, `"nested"`, `"decay"`, and the spellings of packages \pkg{geepack} and
 #' \pkg{gee}, where M is 1 (`"ex"`, `"AR-M"`, `"stat_M_dep"`, `"non_stat_M_dep"`).

@@ -4,7 +4,9 @@
 #'   residuals e: `"default"` and `"sas"` divide by the number of rows minus p (phi) and the number
 #'   of pairs minus p (alpha); `"geepack"` does not subtract p, and uses all pairs of rows for
 #'   AR(1), by least squares; `"stata"` does not subtract p, and its robust covariance has the
-#'   factor K / (K - 1), K the number of clusters.
+#'   factor K / (K - 1), K the number of clusters (Drukker 2000). `"stata"` has been held to printed
+#'   output for the exchangeable correlation only; `xtgee` may estimate autoregressive and
+#'   stationary correlations by other formulas.
 #' @param alpha_bound Are correlations of exchangeable type bounded below by 0? Where clusters are
 #'   few and unequal, a negative estimate feeds on itself. The default is `TRUE` for `alpha_method =
 #'   "default"` only, so that the other methods reproduce the software they are named after.
@@ -16,6 +18,9 @@
 #'   model-based standard errors (sqrt(U'B^-1 U)) and the correlations by less than it.
 #' @param max_iterations Largest number of iterations.
 #' @return A list of class `gee_control`.
+#' @references
+#' Drukker, D. M. (2000). The divisor choice in xtgee.
+#' <https://www.stata.com/support/faqs/statistics/xtgee-divisor/>.
 #' @examples
 #' gee_control(alpha_method = "geepack")
 #' @export

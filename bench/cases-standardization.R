@@ -82,18 +82,15 @@ list(
     work = "risk difference with SE after P1, random effects integrated",
     data = s1_data, fits = s1_fits, targets = s1_targets,
     read = function(value, package) {
-      list(
-        estimate = value[1], se = value[2],
-        detail = paste0(sprintf("risk difference %.5f, SE ", value[1]), if (package == "GLMMadaptive") {
-          sprintf("%.5f of the log odds ratio", value[2])
-        } else {
-          sprintf("%.5f", value[2])
-        })
-      )
+      of <- if (package == "GLMMadaptive") " of the log odds ratio"
+      detail <- paste0(sprintf("risk difference %.5f, SE %.5f", value[1], value[2]), of)
+      list(estimate = value[1], se = value[2], detail = detail)
     }
   ),
   S2 = list(
-    work = "100,000 rows: 4 exposure levels in 2 subgroups, both covariances; the fit, and beside it",
+    work = paste(
+      "100,000 rows: 4 exposure levels in 2 subgroups, both covariances; the fit,", "and beside it"
+    ),
     data = s2_data, at_most = TRUE,
     fits = list(
       margmix = function(data) s2_fit(data$data),

@@ -29,13 +29,13 @@ void solves() {
       const MatrixXd x = random_rows(n, 3, 7);
       MatrixXd white = x;
       c.R->whiten(i, white);
-      gram = std::max(gram, (white.transpose() * white - x.transpose() * R.llt().solve(x))
-                                .cwiseAbs()
-                                .maxCoeff());
+      gram = std::max(
+          gram,
+          (white.transpose() * white - x.transpose() * R.llt().solve(x)).cwiseAbs().maxCoeff());
       c.R->whiten_transposed(i, white);
       solve = std::max(solve, (white - R.llt().solve(x)).cwiseAbs().maxCoeff());
-      determinant = std::max(
-          determinant, std::fabs(c.R->log_determinant(i) - std::log(R.determinant())));
+      determinant =
+          std::max(determinant, std::fabs(c.R->log_determinant(i) - std::log(R.determinant())));
       VectorXd later(n);
       for (Index j = 0; j < n; ++j) {
         for (Index k = 0; k < n; ++k)
@@ -168,8 +168,8 @@ void solutions() {
       for (Index i = 0; i < m; ++i) {
         const Index first = v.start[i], size = v.start[i + 1] - first;
         const MatrixXd D = sd.segment(first, size).asDiagonal() * X.middleRows(first, size);
-        score += D.transpose() *
-                 sample::dense(c, v, i, alpha).llt().solve(e.segment(first, size)) / fit.phi;
+        score += D.transpose() * sample::dense(c, v, i, alpha).llt().solve(e.segment(first, size)) /
+                 fit.phi;
       }
       CHECK_NEAR(score.cwiseAbs().maxCoeff(), 0.0, 1e-6);
       if (!c.parameter) {
