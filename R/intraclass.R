@@ -131,7 +131,11 @@ as.data.frame.margmix_icc <- function(x, row.names = NULL, optional = FALSE, ...
   data.frame(scale = rownames(x$icc), x$icc, row.names = NULL)
 }
 
-# For package performance: its icc() and r2_nakagawa() ask insight for the variances.
+# For package performance: its icc() and r2_nakagawa() ask insight for the variances, and r2() of a
+# class that it does not know would be something else.
+#' @exportS3Method performance::r2
+r2.margmix_glmm <- function(model, ...) performance::r2_nakagawa(model, ...)
+
 #' @exportS3Method insight::is_mixed_model
 is_mixed_model.margmix_glmm <- function(x) TRUE
 

@@ -206,6 +206,10 @@ test_that("package performance finds the variances", {
   own <- intraclass_correlation(fit)$icc
   expect_equal(icc$ICC_adjusted, own["adjusted", "estimate"])
   expect_equal(icc$ICC_unadjusted, own["unadjusted", "estimate"])
+  variances <- intraclass_correlation(fit)$variances
+  r2 <- performance::r2(fit)
+  expect_equal(r2$R2_marginal, variances["fixed", "estimate"], ignore_attr = TRUE)
+  expect_equal(r2$R2_conditional, sum(variances$estimate[1:2]), ignore_attr = TRUE)
 })
 
 test_that("bad arguments are refused", {
