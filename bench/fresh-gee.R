@@ -30,6 +30,6 @@ write.csv(data.frame(
   seconds = time[["elapsed"]], `CPU s` = cpu, `CPU microseconds per row` = 1e6 * cpu / nrow(data),
   iterations = fit$convergence$iterations, `peak, MiB` = peak, `above, MiB` = peak - before,
   `X, MiB` = as.numeric(object.size(fit$design$X)) / 2^20,
-  alpha = paste(format(fit$alpha, digits = 5), collapse = " "),
+  alpha = paste(format(head(fit$alpha, 3L), digits = 5), collapse = " "),
   converged = fit$convergence$converged, check.names = FALSE
 ), row.names = FALSE)

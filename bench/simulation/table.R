@@ -61,10 +61,7 @@ limit_text <- function(results) {
       own$cv, own$icc, own$default), collapse = "; ")
   }
   c(
-    paste0(
-      "Combinations of the grid done: ", length(unique(grid$seed)), " of 48 (the others: ",
-      "`Rscript bench/simulation/run.R resume`)."
-    ),
+    paste0("Combinations of the grid done: ", length(unique(grid$seed)), " of 48."),
     paste0("Above 7% (6% at 6 clusters) plus two Monte Carlo SE: ", say(above), "."),
     paste0("Below 3% minus two Monte Carlo SE, at 10 clusters and more: ", say(below), ".")
   )
