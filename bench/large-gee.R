@@ -20,7 +20,8 @@ text <- c(
   "# Many rows, marginal models", "",
   paste0(machine(), ", ", package_label("margmix"), ", one thread."), "",
   "GEE logit, 10 rows per cluster. `peak` is the largest resident memory, `above` its excess over",
-  "the memory with data and package loaded, X the design matrix.", "",
+  "the memory with data and package loaded, X the design matrix. `seconds` are elapsed and count",
+  "other work on the machine.", "",
   markdown_table(table), "",
   paste0(
     "Processor time per row at the larger size over that at the smaller: ",
