@@ -43,8 +43,8 @@
 #'   be positive semi-definite; directions of negative information are not corrected. Variances on
 #'   the boundary count as known. With nested grouping factors the clusters are the levels of the
 #'   coarsest; crossed factors leave only `covariates = "fixed"` and `vcov = "model"`, the defaults
-#'   there. With `vcov = "model"` or a matrix, c'Vc takes the place of the
-#'   scores, and the degrees of freedom are clusters minus cluster-level coefficients.
+#'   there. With `vcov = "model"` or a matrix, c'Vc takes the place of the scores, and the degrees
+#'   of freedom are clusters minus cluster-level coefficients (crossed: the least of any factor).
 #' @section Coverage: Simulated with 10, 20, 40 and 100 clusters of 20 binary rows on average, equal
 #'   and unequal sizes, with and without interaction, for `glmm()` with standard deviations from 0
 #'   to 1.5 (2,000 data sets per cell: Monte Carlo error 0.5 percentage points). The default 95%

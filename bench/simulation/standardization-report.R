@@ -89,8 +89,7 @@ report_bootstrap <- function() {
   c(
     "", "## Standard errors beside bootstraps, 100 clusters", "",
     paste0("Standard error in percent of the spread of ", table$replicates[1],
-      " bootstrap replicates, mean of ", length(unique(table$data[table$model == "gee"])),
-      " data sets (and its"),
+      " bootstrap replicates, mean of ", length(unique(table$data)) / 2, " data sets (and its"),
     "Monte Carlo error). Sampled covariates: clusters resampled; plain is `vcov = \"robust\"`.",
     "Fixed: new responses for the same covariates; plain is `vcov = \"model\"`.", "",
     "| model | covariates | estimate | KC | plain |", "|---|---|---|---|---|", rows

@@ -153,11 +153,12 @@ run <- function(batch, replicates) {
 # A robust standard error of 100 clusters varies by 7% about its mean. Resampling of the same
 # clusters varies with it; new responses from a model do not: there the two agree on average only.
 bootstrap <- function(replicates, datasets) {
-  models <- rep(c("gee", "glmm"), each = datasets)
-  parts <- Map(bootstrap_dataset, models, seq_along(models), replicates)
-  table <- do.call(rbind, parts)
-  table$replicates <- replicates
-  write.csv(table, "bench/simulation/standardization-bootstrap.csv", row.names = FALSE)
+  models <- rep(c("gee", "glmm"), datasets)
+  table <- NULL
+  for (k in seq_along(models)) {
+    table <- rbind(table, cbind(bootstrap_dataset(models[k], k, replicates), replicates))
+    write.csv(table, "bench/simulation/standardization-bootstrap.csv", row.names = FALSE)
+  }
 }
 
 quiet <- function(expr) suppressWarnings(suppressMessages(expr))
