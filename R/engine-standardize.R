@@ -24,7 +24,7 @@ engine_standardize <- function(rows, beta, Lambda, theta_row, theta_col, family)
 #' @param pieces A list: `scores` (m x p), `information` (p x p x m).
 #' @param type `"robust"`, `"KC"`, `"MD"` or `"FG"`.
 #' @param directions p x k, the columns d; c'B^-1 for a contrast c of beta.
-#' @return A list: `scores` (m x p), `leverage` (m), `df` (k).
+#' @return A list: `scores` (m x p), `leverage` (m; a bound where below 0.02), `df` (k).
 #' @noRd
 engine_corrected_influence <- function(pieces, type, directions) {
   storage.mode(directions) <- "double"

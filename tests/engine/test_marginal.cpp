@@ -100,6 +100,7 @@ void corrected_influences() {
   for (Index i = 0; i < m; ++i) {
     MatrixXd X = data.X.middleRows(i * 6, 6);
     if (i == 7) X *= 12;
+    if (i == 11) X.setZero();
     MatrixXd B = X.transpose() * X;
     if (i == 9) B(1, 1) -= 20;
     information.col(i) = Eigen::Map<const VectorXd>(B.data(), p * p);

@@ -17,6 +17,7 @@ constexpr double kSmall = 0.02;
 
 // (I - S)^power by its binomial series, whose terms fall as |S|^k; power < 0.
 inline MatrixXd power_series(const MatrixXd& S, double power, double norm) {
+  if (norm < 1e-17) return MatrixXd::Identity(S.rows(), S.cols());
   std::vector<double> c{1.0};
   for (double k = 0, last = norm; last > 1e-17 && k < 40; ++k, last *= norm)
     c.push_back(c.back() * (k - power) / (k + 1));
