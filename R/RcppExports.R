@@ -153,6 +153,10 @@ nested_objective_ <- function(design, family, psi, K, modes, ask, threads) {
     .Call(`_margmix_nested_objective_`, design, family, psi, K, modes, ask, threads)
 }
 
+nested_better_modes_ <- function(design, family, psi, threads) {
+    .Call(`_margmix_nested_better_modes_`, design, family, psi, threads)
+}
+
 nested_posterior_ <- function(design, family, psi, K, modes, threads) {
     .Call(`_margmix_nested_posterior_`, design, family, psi, K, modes, threads)
 }

@@ -40,6 +40,12 @@ nested_evaluate <- function(design, family, psi, K, deriv, modes, control, infor
   out[setdiff(names(out), c("top", "leaf"))]
 }
 
+engine_nested_better_modes <- function(design, family, psi, control) {
+  nested_better_modes_(
+    nested_parts(design), engine_family(family, design), as.double(psi), control$threads
+  )
+}
+
 nested_posterior_call <- function(fit, K) {
   nested_posterior_(
     nested_parts(fit$design), engine_family(fit$family, fit$design), fit_psi(fit),

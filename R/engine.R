@@ -100,6 +100,7 @@ posterior_nodes <- function(fit) {
 #' Number of clusters whose integrand has a better mode than the one the rule is centred at
 #' @noRd
 engine_better_modes <- function(design, family, psi, control) {
+  if (is_two_level(design)) return(engine_nested_better_modes(design, family, psi, control))
   if (is_multilevel(design)) return(0L)
   glmm_better_modes_(design, engine_family(family, design), psi, control$threads)
 }

@@ -23,8 +23,10 @@
 #'   effects or an sd of 1 the median error is below 1e-3 and the largest is 0.02 (Poisson sqrt).
 #'
 #'   Two nested grouping factors, `(1 | a/b)`, are integrated level by level (Pinheiro and Chao
-#'   2006),
-#'   each with its own number of points; `"auto"` refines them one by one. Crossed factors, and more
+#'   2006), each with its own number of points; `"auto"` refines them one by one. With 15 points at
+#'   both levels and standard deviations up to 1, the error in small simulated data sets is below
+#'   1e-8 for the logit link and about 2e-7 (probit), 6e-6 (cloglog) and 1e-7 (Poisson log), as it
+#'   is with one level; see the vignette *How the numbers are computed*. Crossed factors, and more
 #'   than two nested ones, are fitted by the Laplace approximation with observed information.
 #' @section Crossed factors: The random effects of the factor with most levels are eliminated,
 #'   the rest is factored in a sparse order. Large designs without a zero variance start with

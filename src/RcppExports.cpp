@@ -578,6 +578,20 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// nested_better_modes_
+int nested_better_modes_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int threads);
+RcppExport SEXP _margmix_nested_better_modes_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(nested_better_modes_(design, family, psi, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
 // nested_posterior_
 Rcpp::List nested_posterior_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::IntegerVector& K, const Rcpp::List& modes, int threads);
 RcppExport SEXP _margmix_nested_posterior_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP threadsSEXP) {
@@ -670,6 +684,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_between_variance_", (DL_FUNC) &_margmix_between_variance_, 3},
     {"_margmix_between_covariance_", (DL_FUNC) &_margmix_between_covariance_, 3},
     {"_margmix_nested_objective_", (DL_FUNC) &_margmix_nested_objective_, 7},
+    {"_margmix_nested_better_modes_", (DL_FUNC) &_margmix_nested_better_modes_, 4},
     {"_margmix_nested_posterior_", (DL_FUNC) &_margmix_nested_posterior_, 6},
     {"_margmix_nested_prediction_variance_", (DL_FUNC) &_margmix_nested_prediction_variance_, 7},
     {"_margmix_posterior_log_density_", (DL_FUNC) &_margmix_posterior_log_density_, 9},

@@ -1,6 +1,7 @@
 // Mixed models with two nested levels: convert, call, convert back.
 #include "glue.h"
 
+#include "glmm/nested_modes.hpp"
 #include "glmm/nested_posterior.hpp"
 
 using namespace margmix;
@@ -55,6 +56,15 @@ Rcpp::List nested_objective_(const Rcpp::List& design, const Rcpp::List& family,
       Rcpp::_["leaf"] = glue::matrix(r.leaf), Rcpp::_["scores"] = glue::matrix(r.scores),
       Rcpp::_["information"] = glue::matrix(r.information),
       Rcpp::_["status"] = glue::name(r.status));
+}
+
+// [[Rcpp::export]]
+int nested_better_modes_(const Rcpp::List& design, const Rcpp::List& family,
+                         const Rcpp::NumericVector& psi, int threads) {
+  const NestedDesign d = nested_design(design);
+  const auto f = glue::family(family);
+  return static_cast<int>(
+      nested_better_modes(d, *f, parameters(d, *f, psi), glue::context(threads)));
 }
 
 // [[Rcpp::export]]

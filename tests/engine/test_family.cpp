@@ -28,7 +28,13 @@ const std::vector<FamilySpec> kSpecs = {{"binomial", "logit"},
                                         {"Gamma", "inverse"},
                                         {"Gamma", "identity"},
                                         {"inverse.gaussian", "log"},
-                                        {"inverse.gaussian", "1/mu^2"}};
+                                        {"inverse.gaussian", "1/mu^2"},
+                                        {"beta", "logit"},
+                                        {"beta", "probit"},
+                                        {"beta", "cloglog"},
+                                        {"betabinomial", "logit"},
+                                        {"betabinomial", "probit"},
+                                        {"betabinomial", "cloglog"}};
 
 bool is_positive(const FamilySpec& spec) {
   return spec.family == "Gamma" || spec.family == "inverse.gaussian";
@@ -45,6 +51,16 @@ bool is_count(const FamilySpec& spec) {
 }
 
 bool is_binomial(const FamilySpec& spec) { return spec.family == "binomial"; }
+
+bool is_betabinomial(const FamilySpec& spec) { return spec.family == "betabinomial"; }
+
+bool is_proportion(const FamilySpec& spec) { return spec.family == "beta"; }
+
+// A response of the family near y: counts of `size` trials, positive numbers or proportions.
+double response(const FamilySpec& spec, double y) {
+  if (is_proportion(spec)) return (y + 0.3) / (y + 1.0);
+  return is_positive(spec) && y == 0 ? 0.3 : y;
+}
 
 // Value and derivatives of one row.
 RowTerms at(const Family& family, double y, double size, double eta, double weight = 1) {
@@ -81,12 +97,11 @@ void derivatives() {
     if (is_restricted(spec)) etas = {0.4, 1.3, 5, 20};
     for (double eta : etas) {
       const double h = 2e-3 * std::min(1.0, std::fabs(eta));
-      if (is_binomial(spec)) {
+      if (is_binomial(spec) || is_betabinomial(spec)) {
         for (double size : {1.0, 5.0})
           for (double y : {0.0, 1.0, size}) differences(*family, y, size, eta, h, 2e-8);
       } else {
-        for (double y : {is_positive(spec) ? 0.3 : 0.0, 1.0, 4.0})
-          differences(*family, y, 1, eta, h, 2e-8);
+        for (double y : {0.0, 1.0, 4.0}) differences(*family, response(spec, y), 1, eta, h, 2e-8);
       }
     }
   }
@@ -140,7 +155,8 @@ void edges() {
     if (family->has_dispersion()) family->set_log_dispersion(0.0);
     for (double eta : {-1e6, -1000.0, -745.0, -50.0, -1e-300, 0.0, 1e-300, 50.0, 709.0, 745.0, 1e6})
       for (double y : {0.0, 1.0, 2.0}) {
-        const RowTerms t = at(*family, y, is_binomial(spec) ? 2 : 1, eta);
+        const double size = is_binomial(spec) || is_betabinomial(spec) ? 2 : 1;
+        const RowTerms t = at(*family, is_proportion(spec) ? response(spec, y) : y, size, eta);
         CHECK(!std::isnan(t.l));
         CHECK(t.l < kInf);
         if (std::isfinite(t.l)) CHECK(!std::isnan(t.g) && !std::isnan(t.W) && !std::isnan(t.T));
@@ -190,15 +206,15 @@ void weights_and_sums() {
     const auto family = make_family(spec);
     if (family->has_dispersion()) family->set_log_dispersion(0.3);
     const double eta = is_count(spec) || is_restricted(spec) ? 1.5 : -0.4,
-                 size = is_binomial(spec) ? 3 : 1;
-    const RowTerms one = at(*family, 1, size, eta), three = at(*family, 1, size, eta, 3);
+                 size = is_binomial(spec) || is_betabinomial(spec) ? 3 : 1, y = response(spec, 1);
+    const RowTerms one = at(*family, y, size, eta), three = at(*family, y, size, eta, 3);
     CHECK_NEAR(three.l, 3 * one.l, 1e-14);
     CHECK_NEAR(three.g, 3 * one.g, 1e-14);
     CHECK_NEAR(three.W, 3 * one.W, 1e-14);
     CHECK_NEAR(three.T, 3 * one.T, 1e-14);
     CHECK_NEAR(three.F, 3 * one.F, 1e-8);
     // A row of weight zero counts for nothing, even outside the range.
-    const RowTerms none = at(*family, 1, size, spec.family == "poisson" ? -1.0 : 2.0, 0);
+    const RowTerms none = at(*family, y, size, spec.family == "poisson" ? -1.0 : 2.0, 0);
     CHECK(none.l == 0 && none.g == 0 && none.W == 0 && none.T == 0 && none.F == 0);
   }
   // A sum over many rows keeps its digits where the product of (1 + e^-|eta|) overflows.
@@ -237,12 +253,13 @@ void through_exp() {
 // Probabilities sum to one: that checks the constants.
 void constants() {
   for (const FamilySpec& spec : kSpecs) {
-    if (!is_binomial(spec) && !is_count(spec)) continue;
+    const bool trials = is_binomial(spec) || is_betabinomial(spec);
+    if (!trials && !is_count(spec)) continue;
     const auto family = make_family(spec);
     if (family->has_dispersion()) family->set_log_dispersion(spec.family == "nbinom1" ? -1 : 1);
-    const double size = is_binomial(spec) ? 6 : 1, eta = is_count(spec) ? 1.2 : -0.8;
+    const double size = trials ? 6 : 1, eta = is_count(spec) ? 1.2 : -0.8;
     double total = 0;
-    for (double y = 0; y <= (is_binomial(spec) ? size : 150); ++y) {
+    for (double y = 0; y <= (trials ? size : 150); ++y) {
       Rows row;
       row.n = 1;
       row.y = &y;
@@ -330,6 +347,44 @@ void continuous_constants() {
   }
 }
 
+// With y = 1 / (1 + e^-x), dy = y (1 - y) dx; a weight of 2 stands for two equal rows.
+void beta_constants() {
+  for (const FamilySpec& spec : kSpecs) {
+    if (!is_proportion(spec)) continue;
+    const auto family = make_family(spec);
+    family->set_log_dispersion(1.3);
+    double y = 0, w = 2, total = 0;
+    Rows row;
+    row.n = 1;
+    row.y = &y;
+    row.weight = &w;
+    const double h = 0.01, eta = -0.3;
+    for (double x = -30; x <= 30; x += h) {
+      y = 1 / (1 + std::exp(-x));
+      const double l = at(*family, y, 1, eta, w).l + family->constant(row);
+      total += h / (2 + 2 * std::cosh(x)) * std::exp(l / w);
+    }
+    CHECK_NEAR(total, 1.0, 1e-10);
+  }
+}
+
+// Near the limit of no overdispersion the beta-binomial is the binomial.
+void betabinomial_limit() {
+  const auto limit = make_family({"binomial", "logit"});
+  const auto family = make_family({"betabinomial", "logit"});
+  family->set_log_dispersion(34);
+  for (double eta : {-2.0, 0.3})
+    for (double y : {0.0, 3.0, 7.0}) {
+      const RowTerms a = at(*family, y, 7, eta), b = at(*limit, y, 7, eta);
+      Rows row;
+      const double size = 7;
+      row.n = 1, row.y = &y, row.size = &size;
+      CHECK_NEAR(a.l + family->constant(row), b.l + limit->constant(row), 1e-12);
+      CHECK_NEAR(a.g, b.g, 1e-11);
+      CHECK_NEAR(a.W, b.W, 1e-10);
+    }
+}
+
 // Derivatives in log phi of a row, constants included.
 void dispersion_rows() {
   for (FamilySpec spec : kSpecs) {
@@ -337,17 +392,18 @@ void dispersion_rows() {
       spec.frequency = frequency;
       const auto family = make_family(spec);
       if (!family->has_dispersion()) continue;
-      for (double y : {1.0, 4.0, 40.0})
+      for (double count : {1.0, 4.0, 40.0})
         for (double eta : {0.3, 1.9})
           for (double log_phi : {-1.5, 0.8}) {
-            const double w = 2;
+            const double w = 2, y = response(spec, count), size = is_betabinomial(spec) ? 50 : 1;
             Rows row;
             row.n = 1, row.y = &y, row.weight = &w;
+            if (is_betabinomial(spec)) row.size = &size;
             auto of = [&](int part) {
               return toy::slope(
                   [&](double x) {
                     family->set_log_dispersion(x);
-                    const RowTerms t = at(*family, y, 1, eta, w);
+                    const RowTerms t = at(*family, y, size, eta, w);
                     return part == 0 ? t.l + family->constant(row) : part == 1 ? t.g : t.W;
                   },
                   log_phi, 1e-3);
@@ -389,6 +445,8 @@ int main() {
   through_exp();
   constants();
   continuous_constants();
+  beta_constants();
+  betabinomial_limit();
   dispersion();
   dispersion_rows();
   means();

@@ -23,6 +23,7 @@ struct NestedMode {
   VectorA u;
   SquareA P;  // P_s
   double log_det_P = 0, rows_value = 0;
+  double height() const;  // h at the mode
 
  private:
   void spread() {
@@ -37,6 +38,13 @@ struct NestedMode {
   VectorA u_old_, d_;
   double longest_ = 0, decrement_ = 0;
 };
+
+template <int QB, int QA>
+double NestedMode<QB, QA>::height() const {
+  double h = rows_value - 0.5 * u.squaredNorm();
+  for (Index i = 0; i < count; ++i) h -= 0.5 * model.b(leaves[i].mode.u).squaredNorm();
+  return h;
+}
 
 template <int QB, int QA>
 double NestedMode<QB, QA>::evaluate() {
