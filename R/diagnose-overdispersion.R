@@ -23,7 +23,7 @@
 #' A family whose dispersion is a free scale (Gaussian, Gamma, inverse Gaussian) has nothing to
 #' test, and single 0/1 responses cannot show overdispersion.
 #'
-#' @param fit A fit of [glmm()] with one grouping factor and normal random effects.
+#' @param fit A fit of [glmm()] with normal random effects, by any grouping factors.
 #' @param nsim Number of simulated data sets.
 #' @param level The check fires if the one-sided p-value of either tail is below (1 - `level`) / 2.
 #' @param seed A whole number to start the random numbers from; the state of the generator is
@@ -38,7 +38,8 @@
 #'   If package \pkg{performance} is installed, its `check_overdispersion()` has a method for these
 #'   fits, which gives this test.
 #' @section Errors: `margmix_error_overdispersion` where it cannot show;
-#'   `margmix_error_several_groups`; `margmix_error_random_distribution`.
+#'   `margmix_error_random_distribution`; `margmix_error_too_large` with crossed factors that are too
+#'   large for a factorisation.
 #' @examples
 #' fit <- glmm(seizures ~ treatment + (1 | subject), epilepsy, poisson())
 #' diagnose_overdispersion(fit, nsim = 50)
@@ -46,15 +47,14 @@
 diagnose_overdispersion <- function(fit, nsim = 200L, level = 0.95, seed = 1) {
   check_glmm(fit)
   check_level(level)
-  check_one_group(fit, "The test for overdispersion")
   check_normal(fit, "The test for overdispersion")
   check_can_overdisperse(fit)
   plan <- simulation_plan(fit, NULL, 1)
-  statistic <- pearson_statistic(fit, fit$design$y, plan)
+  statistic <- pearson_statistic(fit, fit$design$y)
   simulated <- with_seed(seed, vapply(seq_len(nsim), function(i) {
     y <- simulate_response(fit, plan, FALSE)
     attributes(y) <- NULL
-    pearson_statistic(fit, y, plan)
+    pearson_statistic(fit, y)
   }, 0))
   known <- simulated[is.finite(simulated)]
   upper <- (1 + sum(known >= statistic)) / (1 + length(known))
@@ -84,16 +84,17 @@ check_can_overdisperse <- function(fit) {
 }
 
 # Pearson's statistic with the modes of the random effects that belong to y.
-pearson_statistic <- function(fit, y, plan) {
+pearson_statistic <- function(fit, y) {
   design <- fit$design
   design$y <- y
   found <- engine_evaluate(
     design, fit$family, fit_psi(fit), 1L, 0L, fit$modes, fit$control
   )
   if (found$status != "ok") return(NA_real_)
-  b <- tcrossprod(found$modes, fit$Lambda)
-  cluster <- rep(seq_along(design$levels), diff(design$start))
-  mu <- fit$family$linkinv(plan$eta + rowSums(design$Z * b[cluster, , drop = FALSE]))
+  eta <- predictor_at_modes(design, list(
+    beta = fit$beta, Lambda = fit$Lambda, modes = found$modes
+  ))
+  mu <- fit$family$linkinv(eta)
   variance <- variance_scale(fit) * family_tools(fit$family)$variance(mu, fit$phi, design$trials)
   used <- design$trials > 0 & design$weights > 0
   sum((design$weights * design$trials * (y / design$trials - mu)^2 / variance)[used])

@@ -127,6 +127,47 @@ test_that("overdispersion is silent at its level where there is none", {
   expect_lte(sum(fires), 6) # P(more | 5%) = 0.003
 })
 
+test_that("overdispersion with nested and with crossed factors", {
+  set.seed(5)
+  d <- expand.grid(row = 1:4, b = 1:3, a = 1:30)
+  d$c <- sample(8L, nrow(d), TRUE)
+  d$x <- rnorm(nrow(d))
+  common <- 0.5 + 0.3 * d$x + rnorm(30, sd = 0.6)[d$a]
+  means <- list(
+    "(1 | a/b)" = exp(common + rnorm(90, sd = 0.5)[(d$a - 1L) * 3L + d$b]),
+    "(1 | a) + (1 | c)" = exp(common + rnorm(8, sd = 0.4)[d$c])
+  )
+  for (random in names(means)) {
+    mu <- means[[random]]
+    formula <- as.formula(paste("y ~ x +", random))
+    found <- function(y) {
+      d$y <- y
+      fit <- suppressMessages(glmm(formula, d, poisson(), nAGQ = 1))
+      diagnose_overdispersion(fit, nsim = 60)
+    }
+    expect_false(found(rpois(nrow(d), mu))$fires)
+    over <- found(rnbinom(nrow(d), mu = mu, size = 1.5))
+    expect_true(over$fires)
+    expect_gt(over$ratio, 1.5)
+  }
+  # the statistic by hand, at the modes
+  d$y <- rpois(nrow(d), means[[1L]])
+  fit <- glmm(y ~ x + (1 | a / b), d, poisson(), nAGQ = 1)
+  mu <- fitted(fit)
+  expect_equal(diagnose_overdispersion(fit, nsim = 2)$statistic, sum((d$y - mu)^2 / mu),
+    tolerance = 1e-6
+  )
+})
+
+test_that("the test for correlated random effects names what it needs", {
+  set.seed(6)
+  d <- expand.grid(row = 1:4, b = 1:3, a = 1:20)
+  d$x <- rnorm(nrow(d))
+  d$y <- rnorm(20)[d$a] + rnorm(nrow(d))
+  fit <- suppressMessages(glmm(y ~ x + (1 | a / b), d))
+  expect_snapshot(error = TRUE, diagnose_endogeneity(fit))
+})
+
 test_that("Laplace is found too coarse, by finer rules and by importance sampling", {
   fit <- glmm(
     severe ~ treatment * scheduled + (1 | patient), toenail, binomial(), nAGQ = 1
