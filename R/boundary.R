@@ -48,6 +48,31 @@ snap_to_zero <- function(problem, K, fit) {
   fit
 }
 
+# The model without random effects is among those that are searched. Where it is better, the search
+# has ended at a lower maximum, as with Poisson counts and an outlier, and goes on from there.
+not_below_glm <- function(problem, K, fit, start_glm) {
+  x <- if (!is_bridge(problem$family)) better_without(problem, fit, start_glm)
+  if (is.null(x)) return(fit)
+  other <- maximise_K(problem, K, x)
+  if (other$value > fit$value) other else fit
+}
+
+# The best point without random effects, if it is better than the fit. Without a dispersion that is
+# the start GLM; with one, it is looked for where it may be better.
+better_without <- function(problem, fit, start_glm) {
+  design <- problem$design
+  if (isFALSE(design$plan$exact)) return(NULL)
+  p <- ncol(design$X)
+  last <- if (has_phi(problem$family)) fit$x[length(fit$x)]
+  x <- backsolve(problem$map, c(start_glm$beta, numeric(length(design$theta_col)), last))
+  if (is.null(last)) return(if (isTRUE(start_glm$value > fit$value + 1e-6)) x)
+  near <- objective_at(problem, 1L, NULL, 0L)$value(x) < -fit$value + 2
+  if (!isTRUE(near)) return(NULL)
+  objective <- objective_at(problem, 1L, NULL, 2L)
+  x <- newton_steps_within(objective, x, c(seq_len(p), length(x)))
+  if (objective$value(x) < -fit$value - 1e-6) x
+}
+
 # At a zero column a positive eigenvalue of the log-likelihood's Hessian means that the likelihood
 # rises away from zero. Returns a better start, or NULL at a maximum.
 escape_from_zero <- function(problem, fit) {

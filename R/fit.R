@@ -22,7 +22,7 @@ fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL
   if (is_bridge(family)) problem$control$auto_tolerance <- min(control$auto_tolerance, 1e-8)
   x <- start_values(problem, start_glm, start)
   fitted <- if (is_lmm(family)) fit_lmm(problem, x, REML) else fit_quadrature(problem, x, nAGQ)
-  estimate <- finish_fit(problem, fitted)
+  estimate <- finish_fit(problem, fitted, start_glm)
   if (is_bridge(family)) estimate$modes <- bridge_modes(problem, estimate)
   report_fit(problem, estimate, separation)
   report_modes(problem, estimate)
@@ -176,9 +176,10 @@ flip_modes <- function(design, modes, signs) {
 }
 
 # Boundary, signs, covariance, convergence.
-finish_fit <- function(problem, fitted) {
+finish_fit <- function(problem, fitted, start_glm) {
   fit <- fitted$fit
   K <- fitted$rule$K
+  if (is.null(fitted$reml)) fit <- not_below_glm(problem, K, fit, start_glm)
   for (attempt in 1:3) {
     fit <- snap_dispersion(problem, K, snap_to_zero(problem, K, fit))
     x <- if (is.null(fitted$reml)) escape_from_zero(problem, fit)

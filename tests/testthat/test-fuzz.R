@@ -53,3 +53,20 @@ test_that("a verdict tells a true warning from a false one", {
   expect_identical(separated$causes, "separation")
   expect_match(fuzz$fuzz_verdict(separated), "^true")
 })
+
+test_that("no fit is below the model without random effects", {
+  fuzz <- new.env()
+  path <- test_path("..", "fuzz", "cases.R")
+  skip_if_not(file.exists(path), "tests/fuzz")
+  sys.source(path, fuzz)
+  # Poisson counts with an outlier: a second maximum at an sd of 0.19, lower than that at zero
+  case <- fuzz$fuzz_case(396)
+  expect_identical(case$family_name, "poisson-log")
+  without <- as.numeric(logLik(glm(y ~ x + g, poisson(), case$data)))
+  for (nAGQ in list(1, 5, "auto")) {
+    fit <- suppressMessages(glmm(case$formula, case$data, case$family, nAGQ = nAGQ))
+    expect_gte(as.numeric(logLik(fit)), without - 1e-8)
+    expect_true(fit$convergence$converged)
+  }
+  expect_true(all(fit$theta == 0))
+})
