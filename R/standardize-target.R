@@ -199,7 +199,10 @@ counterfactual_column <- function(fit, target, name, setting) {
   n <- if (plain) 1L else target$n
   set <- lapply(setting[names(setting) %in% needed], rep_len, length.out = n)
   raw <- known_variables(target, setdiff(needed, names(setting)))
-  if (!plain) check_by_row(fit, target, name, c(raw, known_variables(target, names(set))))
+  if (!plain) {
+    values <- c(raw, known_variables(target, names(set)))
+    check_by_row(fit, target, name, setting, values)
+  }
   column <- eval(call, c(set, raw), environment(fit$formula))
   if (name == "(offset)") return(rep_len(column, target$n))
   refit <- known_levels(fit$design, target$random)[name]
@@ -213,23 +216,28 @@ known_variables <- function(target, names) {
   raw[!vapply(raw, is.null, NA)]
 }
 
-# A transformation must be one of each row by itself, as that of poly() or scale() is with the
-# constants of the fit: I(x - mean(x)) would be 0 wherever x is set.
-check_by_row <- function(fit, target, name, values) {
+# A transformation must not depend on the exposure of other rows, as that of poly() or scale() does
+# not, which keep the constants of the fit: I(x - mean(x)) would be 0 wherever x is set. A row alone,
+# or (if other variables are averaged) with its exposure given to all, must be as observed.
+check_by_row <- function(fit, target, name, setting, values) {
   call <- target$variables[[name]]
   observed <- target$frame[[name]]
-  rows <- unique(round(seq(1, target$n, length.out = 5L)))
   take <- function(x, row) if (is.matrix(x)) x[row, , drop = FALSE] else x[row]
-  alone <- function(row) {
-    one <- tryCatch(
-      eval(call, lapply(values, take, row), environment(fit$formula)), error = function(e) NULL
-    )
-    if (is.factor(observed)) one <- as.character(one)
-    at <- take(observed, row)
-    isTRUE(all.equal(as.vector(one), if (is.factor(at)) as.character(at) else as.vector(at)))
+  plain <- function(x) if (is.factor(x)) as.character(x) else as.vector(x)
+  is_observed <- function(row, values, at = row) {
+    column <- tryCatch(eval(call, values, environment(fit$formula)), error = function(e) NULL)
+    if (is.factor(observed)) column <- as.character(column)
+    isTRUE(all.equal(plain(take(column, at)), plain(take(observed, row))))
   }
-  if (all(vapply(rows, alone, NA))) return(invisible())
-  abort("exposure", "The exposure must be transformed row by row, whatever the other rows are.",
+  by_row <- function(row) {
+    if (is_observed(row, lapply(values, take, row), 1L)) return(TRUE)
+    set <- intersect(names(setting), names(values))
+    values[set] <- lapply(values[set], function(x) take(x, rep.int(row, target$n)))
+    is_observed(row, values)
+  }
+  rows <- unique(round(seq(1, target$n, length.out = 5L)))
+  if (all(vapply(rows, by_row, NA))) return(invisible())
+  abort("exposure", "A transformation of the exposure must not depend on that of other rows.",
     given = code(name),
     hint = paste(
       "Use scale(), poly() or splines, which keep their constants,",

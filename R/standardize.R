@@ -63,7 +63,7 @@
 #'
 #' @param fit A fit of [glmm()] or [gee()].
 #' @param exposure Name of the exposure; several names for a joint intervention. The formula may
-#'   transform it row by row, also by functions that keep their constants, such as `poly()`.
+#'   transform it row by row, and by functions that keep their constants, such as `poly()`.
 #' @param values Settings to compare: a vector (names become labels), or, for several exposures, a
 #'   data frame with a row for each setting or a named list of its columns. By default the levels
 #'   of a factor, or the two values of a binary variable.
