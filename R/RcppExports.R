@@ -89,8 +89,8 @@ groups_stochastic_ <- function(design, family, psi, modes, probes, tolerance, in
     .Call(`_margmix_groups_stochastic_`, design, family, psi, modes, probes, tolerance, information, threads)
 }
 
-groups_stochastic_hessian_ <- function(design, family, psi, modes, probes, tolerance, steps, threads) {
-    .Call(`_margmix_groups_stochastic_hessian_`, design, family, psi, modes, probes, tolerance, steps, threads)
+groups_stochastic_hessian_ <- function(design, family, psi, modes, probes, tolerance, steps, linear, threads) {
+    .Call(`_margmix_groups_stochastic_hessian_`, design, family, psi, modes, probes, tolerance, steps, linear, threads)
 }
 
 groups_importance_ <- function(design, family, psi, modes, normals, threads) {

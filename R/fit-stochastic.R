@@ -114,7 +114,7 @@ stochastic_newton <- function(problem, found, probes) {
   out <- groups_stochastic_hessian_(
     problem$design, engine_family(problem$family, problem$design), found$psi,
     as.list(found$modes), probes, 1e-7, 0.05 * difference_steps(problem$design, found$psi),
-    problem$control$threads
+    is_lmm(problem$family), problem$control$threads
   )
   if (out$status != "ok") return(NULL)
   direction <- newton_direction(out$gradient, out$hessian)

@@ -352,8 +352,8 @@ BEGIN_RCPP
 END_RCPP
 }
 // groups_stochastic_hessian_
-Rcpp::List groups_stochastic_hessian_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::List& modes, const Rcpp::NumericMatrix& probes, double tolerance, const Rcpp::NumericVector& steps, int threads);
-RcppExport SEXP _margmix_groups_stochastic_hessian_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP probesSEXP, SEXP toleranceSEXP, SEXP stepsSEXP, SEXP threadsSEXP) {
+Rcpp::List groups_stochastic_hessian_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::List& modes, const Rcpp::NumericMatrix& probes, double tolerance, const Rcpp::NumericVector& steps, bool linear, int threads);
+RcppExport SEXP _margmix_groups_stochastic_hessian_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP probesSEXP, SEXP toleranceSEXP, SEXP stepsSEXP, SEXP linearSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
@@ -364,8 +364,9 @@ BEGIN_RCPP
     Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type probes(probesSEXP);
     Rcpp::traits::input_parameter< double >::type tolerance(toleranceSEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type steps(stepsSEXP);
+    Rcpp::traits::input_parameter< bool >::type linear(linearSEXP);
     Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(groups_stochastic_hessian_(design, family, psi, modes, probes, tolerance, steps, threads));
+    rcpp_result_gen = Rcpp::wrap(groups_stochastic_hessian_(design, family, psi, modes, probes, tolerance, steps, linear, threads));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -668,7 +669,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_groups_laplace_", (DL_FUNC) &_margmix_groups_laplace_, 6},
     {"_margmix_groups_posterior_", (DL_FUNC) &_margmix_groups_posterior_, 7},
     {"_margmix_groups_stochastic_", (DL_FUNC) &_margmix_groups_stochastic_, 8},
-    {"_margmix_groups_stochastic_hessian_", (DL_FUNC) &_margmix_groups_stochastic_hessian_, 8},
+    {"_margmix_groups_stochastic_hessian_", (DL_FUNC) &_margmix_groups_stochastic_hessian_, 9},
     {"_margmix_groups_importance_", (DL_FUNC) &_margmix_groups_importance_, 6},
     {"_margmix_groups_estimate_", (DL_FUNC) &_margmix_groups_estimate_, 6},
     {"_margmix_groups_lmm_", (DL_FUNC) &_margmix_groups_lmm_, 6},

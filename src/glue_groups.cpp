@@ -184,7 +184,7 @@ Rcpp::List groups_stochastic_(const Rcpp::List& design, const Rcpp::List& family
 Rcpp::List groups_stochastic_hessian_(const Rcpp::List& design, const Rcpp::List& family,
                                       const Rcpp::NumericVector& psi, const Rcpp::List& modes,
                                       const Rcpp::NumericMatrix& probes, double tolerance,
-                                      const Rcpp::NumericVector& steps, int threads) {
+                                      const Rcpp::NumericVector& steps, bool linear, int threads) {
   const GroupedDesign d = grouped_design(design);
   const SparsePlan plan = to_plan(design["plan"]);
   const auto f = glue::family(family);
@@ -193,7 +193,7 @@ Rcpp::List groups_stochastic_hessian_(const Rcpp::List& design, const Rcpp::List
   const StochasticHessian r = sparse_stochastic_hessian(
       d, plan, *f, VectorMap(psi.begin(), psi.size()), start_from(system, modes),
       MatrixMap(probes.begin(), probes.nrow(), probes.ncol()), tolerance,
-      VectorMap(steps.begin(), steps.size()), glue::context(threads));
+      VectorMap(steps.begin(), steps.size()), linear, glue::context(threads));
   glue::stop_if_interrupted(r.status);
   return Rcpp::List::create(Rcpp::_["gradient"] = glue::vector(r.gradient),
                             Rcpp::_["hessian"] = glue::matrix(r.hessian),

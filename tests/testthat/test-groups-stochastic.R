@@ -52,6 +52,19 @@ test_that("fits are those of the general optimiser, in at most three factorisati
   }
 })
 
+test_that("links that do not limit a step are fitted too", {
+  d <- large_groups(poisson(), seed = 3)
+  set.seed(3)
+  d$y <- rpois(4000, pmax(8 + d$x + rnorm(400)[d$s] + 0.7 * rnorm(300)[d$d], 0.1))
+  fit <- glmm(y ~ x + (1 | s) + (1 | d), d, poisson(link = "identity"))
+  expect_true(fit$convergence$converged)
+  other <- fit$design
+  other$plan$flops <- 0
+  general <- fit_design(other, fit$family)
+  expect_lt(abs(fit$logLik - general$logLik), 1e-6)
+  expect_equal(sqrt(diag(fit$vcov_full)), sqrt(diag(general$vcov_full)), tolerance = 2e-3)
+})
+
 test_that("a zero variance is found by the general optimiser", {
   d <- large_groups(poisson())
   set.seed(2)

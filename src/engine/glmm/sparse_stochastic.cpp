@@ -1,7 +1,5 @@
 #include "glmm/sparse_stochastic.hpp"
 
-#include <cmath>
-
 #include "glmm/sparse_scores.hpp"
 
 namespace margmix {
@@ -110,10 +108,9 @@ void complete_linear(const MatrixXd& M, const VectorXd& Fe, const VectorXd& thet
 StochasticHessian sparse_stochastic_hessian(const GroupedDesign& design, const SparsePlan& plan,
                                             Family& family, const VectorXd& psi,
                                             const VectorXd& start, const MatrixMap& probes,
-                                            double tolerance, const VectorXd& steps,
+                                            double tolerance, const VectorXd& steps, bool linear,
                                             const RunContext& context) {
   const Index P = psi.size(), p = design.p(), t = design.n_theta();
-  const bool linear = std::isinf(family.longest_step());
   const Parameters parameters(design, psi.data(), family.has_dispersion());
   family.set_log_dispersion(parameters.log_phi);
   StochasticHessian out;

@@ -35,11 +35,12 @@ struct StochasticHessian {
 };
 
 // The Hessian by forward differences of the stochastic gradient with the same probes, each of
-// which begins with the solutions at psi. A linear mixed model needs them for theta only.
+// which begins with the solutions at psi. With `linear` (Gaussian response, identity link) they
+// are needed for theta only.
 StochasticHessian sparse_stochastic_hessian(const GroupedDesign& design, const SparsePlan& plan,
                                             Family& family, const VectorXd& psi,
                                             const VectorXd& start, const MatrixMap& probes,
-                                            double tolerance, const VectorXd& steps,
+                                            double tolerance, const VectorXd& steps, bool linear,
                                             const RunContext& context);
 
 }  // namespace margmix
