@@ -38,8 +38,8 @@
 #'   If package \pkg{performance} is installed, its `check_overdispersion()` has a method for these
 #'   fits, which gives this test.
 #' @section Errors: `margmix_error_overdispersion` where it cannot show;
-#'   `margmix_error_random_distribution`; `margmix_error_too_large` with crossed factors that are too
-#'   large for a factorisation.
+#'   `margmix_error_random_distribution`; `margmix_error_too_large` with crossed factors too large
+#'   for a factorisation.
 #' @examples
 #' fit <- glmm(seizures ~ treatment + (1 | subject), epilepsy, poisson())
 #' diagnose_overdispersion(fit, nsim = 50)

@@ -91,7 +91,7 @@ note_quadrature <- function(problem, K, error) {
     paste0(K, " nodes in each of ", q, " dimensions, ", K^q, " per cluster")
   },
   hint = if (edge) {
-    paste("Integrands end at the edge of the", problem$family$link, "link: finer rules gain slowly.")
+    paste0("Integrands end at the edge of the ", problem$family$link, " link: little is gained.")
   } else {
     "Raise `max_nodes` in glmm_control(), or give `nAGQ` a whole number."
   },

@@ -120,7 +120,8 @@ predictor_at_modes <- function(design, estimate) {
   for (k in seq_along(design$groups)) {
     columns <- design$groups[[k]]$columns
     b <- tcrossprod(u[[k]], estimate$Lambda[columns, columns, drop = FALSE])
-    eta <- eta + rowSums(design$Z[, columns, drop = FALSE] * b[row_levels(design, k), , drop = FALSE])
+    Z <- design$Z[, columns, drop = FALSE]
+    eta <- eta + rowSums(Z * b[row_levels(design, k), , drop = FALSE])
   }
   eta
 }

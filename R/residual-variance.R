@@ -49,7 +49,8 @@ intercept_groups <- function(design) {
 check_collapse <- function(design, family, phi, share) {
   tools <- family_tools(family)
   if (tools$discrete || !tools$has_dispersion) return(invisible())
-  residual <- mean(tools$variance(design$y, phi, 1)) * variance_scale(list(family = family, phi = phi))
+  scale <- variance_scale(list(family = family, phi = phi))
+  residual <- scale * mean(tools$variance(design$y, phi, 1))
   if (residual < share * mean((design$y - mean(design$y))^2)) abort_exact()
   invisible()
 }
