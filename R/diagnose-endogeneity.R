@@ -30,7 +30,9 @@
 #' use [within_cluster()] and [between_cluster()] for the covariates that are named. A large one
 #' does not prove independence; covariates that are constant in clusters cannot be tested at all.
 #'
-#' @param fit A fit of [glmm()] with one grouping factor.
+#' @param fit A fit of [glmm()].
+#' @param group Name of the grouping factor whose random effects are tested, by default the first;
+#'   with several factors each has means of its own.
 #' @param cluster_size Test the number of rows per cluster too?
 #' @param level The test fires if its p-value is below 1 - `level`.
 #' @param x The result.
@@ -42,8 +44,8 @@
 #'   (two numbers), `p.value`, `LR` and `LR.p.value`; `fires`; `untested`, names of the columns that
 #'   are constant in clusters or do not vary between them; `fit`, the larger model. `plot()` draws
 #'   the effects within and between clusters with their intervals.
-#' @section Errors: `margmix_error_several_groups`; `margmix_error_endogeneity` if there is nothing
-#'   to test.
+#' @section Errors: `margmix_error_endogeneity` if there is nothing to test;
+#'   `margmix_error_too_large` with crossed factors too large for a factorisation.
 #' @references
 #' Mundlak, Y. (1978). On the pooling of time series and cross section data. *Econometrica* **46**,
 #' 69-85.
@@ -56,12 +58,14 @@
 #' fit <- glmm(resp ~ age + (1 | id), seen, binomial(), nAGQ = 9)
 #' diagnose_endogeneity(fit)
 #' @export
-diagnose_endogeneity <- function(fit, cluster_size = TRUE, level = 0.95) {
+diagnose_endogeneity <- function(fit, cluster_size = TRUE, level = 0.95, group = NULL) {
   check_glmm(fit)
   check_level(level)
-  check_one_group(fit, "The test for correlated random effects")
   design <- fit$design
-  added <- mundlak_columns(design, isTRUE(cluster_size))
+  check_factorable(design, "the test for correlated random effects.")
+  labels <- group_labels(design)
+  k <- match(one_of(group %||% labels[1L], labels, "group"), labels)
+  added <- mundlak_columns(design, isTRUE(cluster_size), k)
   if (!ncol(added$M)) {
     abort("endogeneity", "Some covariate must vary within and between clusters to be tested.",
       given = paste0("the columns ", some_of(code(colnames(design$X))))
@@ -76,22 +80,24 @@ diagnose_endogeneity <- function(fit, cluster_size = TRUE, level = 0.95) {
   table$p.value <- 2 * stats::pt(-abs(table$statistic), added$df)
   structure(list(
     table = table, joint = joint, fires = joint$p.value < 1 - level, level = level,
-    untested = setdiff(colnames(design$X), c("(Intercept)", added$of)), group = design$group,
-    clusters = length(design$levels), fit = larger
+    untested = setdiff(colnames(design$X), c("(Intercept)", added$of)), group = labels[k],
+    clusters = added$clusters, fit = larger
   ), class = "margmix_endogeneity")
 }
 
 #' Cluster means that can be added to the fixed effects
 #'
 #' @return A list: `M`, n x k, the means and perhaps the number of rows; `of`, the column of X each
-#'   is the mean of (`NA` for the number of rows); `df`, degrees of freedom of the clusters.
+#'   is the mean of (`NA` for the number of rows); `clusters`; `df`, their degrees of freedom.
 #' @noRd
-mundlak_columns <- function(design, cluster_size) {
+mundlak_columns <- function(design, cluster_size, k = 1L) {
   X <- design$X
   used <- as.numeric(design$weights > 0 & design$trials > 0)
-  sizes <- cluster_sums(used, design$start)
-  rows <- rep(seq_along(sizes), diff(design$start))
-  mean_of <- function(x) (cluster_sums(used * x, design$start) / pmax(sizes, 1))[rows]
+  level <- row_levels(design, k)
+  rows <- match(level, unique(level))
+  sums <- function(x) drop(rowsum(x, rows))
+  sizes <- sums(used)
+  mean_of <- function(x) (sums(used * x) / pmax(sizes, 1))[rows]
   means <- vapply(seq_len(ncol(X)), function(c) mean_of(X[, c]), numeric(nrow(X)))
   spread <- function(x) sqrt(mean((x - mean(x))^2))
   varies <- vapply(seq_len(ncol(X)), function(c) {
@@ -109,7 +115,18 @@ mundlak_columns <- function(design, cluster_size) {
   colnames(M) <- if (length(names)) names
   new <- independent_columns(X, M)
   design$X <- cbind(X, M[, new, drop = FALSE])
-  list(M = M[, new, drop = FALSE], of = of[new], df = between_df(design))
+  list(
+    M = M[, new, drop = FALSE], of = of[new], clusters = length(design$groups[[k]]$levels),
+    df = factor_df(design, k)
+  )
+}
+
+# Levels of a factor less the columns of X that are constant in them.
+factor_df <- function(design, k) {
+  if (!is_multilevel(design)) return(between_df(design))
+  size <- row_sizes(design)
+  group <- design$groups[[k]]
+  max(sum(level_sums(size, group) > 0) - sum(level_share(design, size, group) == 1), 1)
 }
 
 # The columns of M that are no combination of X and of earlier ones.

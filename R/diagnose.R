@@ -5,15 +5,6 @@ check_glmm <- function(fit, name = "fit") {
   abort("argument", paste0(code(name), " must be a fit of glmm()."), given = class(fit)[1L])
 }
 
-#' @section Errors: `several_groups`.
-#' @noRd
-check_one_group <- function(fit, what) {
-  if (!is_multilevel(fit$design)) return(invisible())
-  abort("several_groups", paste0(what, " is for one grouping factor."),
-    given = paste0("random effects by ", some_of(code(group_labels(fit$design))))
-  )
-}
-
 #' @section Errors: `random_distribution`.
 #' @noRd
 check_normal <- function(fit, what) {

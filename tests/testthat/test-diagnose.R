@@ -159,13 +159,33 @@ test_that("overdispersion with nested and with crossed factors", {
   )
 })
 
-test_that("the test for correlated random effects names what it needs", {
+test_that("correlated random effects of either of several factors", {
   set.seed(6)
-  d <- expand.grid(row = 1:4, b = 1:3, a = 1:20)
-  d$x <- rnorm(nrow(d))
-  d$y <- rnorm(20)[d$a] + rnorm(nrow(d))
-  fit <- suppressMessages(glmm(y ~ x + (1 | a / b), d))
-  expect_snapshot(error = TRUE, diagnose_endogeneity(fit))
+  d <- expand.grid(row = 1:5, b = 1:4, a = 1:40)
+  d$leaf <- factor((d$a - 1L) * 4L + d$b)
+  d$c <- factor(sample(12L, nrow(d), TRUE))
+  ua <- rnorm(40)
+  ub <- rnorm(160)
+  d$x <- 0.8 * ub[d$leaf] + rnorm(nrow(d)) # correlated with the leaves, by chance little with a
+  d$y <- 0.5 * d$x + ua[d$a] + ub[d$leaf] + rnorm(nrow(d))
+  fit <- glmm(y ~ x + (1 | a) + (1 | leaf), d)
+  leaves <- diagnose_endogeneity(fit, group = "leaf")
+  expect_true(leaves$fires)
+  expect_identical(leaves$clusters, 160L)
+  expect_equal(leaves$table$within, 0.5, tolerance = 0.2)
+  # the model with means is that of the user
+  d$m <- ave(d$x, d$leaf)
+  by_hand <- glmm(y ~ x + m + (1 | a) + (1 | leaf), d)
+  expect_equal(leaves$table$difference, coef(by_hand)[["m"]], tolerance = 1e-6)
+  expect_equal(leaves$joint$df, c(1, 160 - 2))
+  expect_output(print(leaves), "by `leaf`, 160 clusters")
+  # crossed, and nothing to find
+  d$z <- rbinom(nrow(d), 1, plogis(ua[d$a] + rnorm(12)[d$c]))
+  d$w <- rnorm(nrow(d))
+  crossed <- glmm(z ~ w + (1 | a) + (1 | c), d, binomial())
+  expect_identical(diagnose_endogeneity(crossed)$clusters, 40L)
+  expect_identical(diagnose_endogeneity(crossed, group = "c")$clusters, 12L)
+  expect_error(diagnose_endogeneity(crossed, group = "d"), class = "margmix_error_argument")
 })
 
 test_that("Laplace is found too coarse, by finer rules and by importance sampling", {
