@@ -10,7 +10,7 @@ toy_groups <- function(family, random = "(x | a) + (1 | b)", n = 48L, seed = 1) 
     c = sample(rep_len(1:3, n)), w = rep_len(c(1, 2, 0.5), n), y = 0
   )
   d$o <- toy_level(family) + 0.1 * rnorm(n)
-  binary <- family$family == "binomial"
+  binary <- has_trials(family)
   formula <- as.formula(paste("y ~ x + offset(o) +", random))
   design <- front(formula, transform(d, y = seq_len(n) %% 2), gaussian())$design
   design$weights <- d$w[design$order %||% seq_len(n)]
@@ -18,7 +18,7 @@ toy_groups <- function(family, random = "(x | a) + (1 | b)", n = 48L, seed = 1) 
   diagonal <- design$theta_row == design$theta_col
   theta <- ifelse(diagonal, 0.4, 0.15)
   beta <- c(-0.1, 0.15)
-  phi <- if (family$family == "gaussian") 0.4 else numeric()
+  phi <- toy_phi(family)
   model <- list(design = design, psi = c(beta, theta, log(phi)))
   V <- groups_V(design, theta)
   repeat {
@@ -28,7 +28,8 @@ toy_groups <- function(family, random = "(x | a) + (1 | b)", n = 48L, seed = 1) 
   mu <- family$linkinv(eta)
   model$design$y <- as.numeric(switch(family$family,
     binomial = rbinom(n, design$trials, mu), poisson = rpois(n, mu),
-    gaussian = rnorm(n, mu, sqrt(phi / design$weights))
+    gaussian = rnorm(n, mu, sqrt(phi / design$weights)),
+    family_tools(family)$simulate(mu, design$trials, phi, 1)
   ))
   model
 }
@@ -59,7 +60,7 @@ dense_laplace <- function(model, family, psi = model$psi) {
   p <- ncol(design$X)
   V <- groups_V(design, psi[p + seq_along(design$theta_row)])
   eta0 <- drop(design$offset + design$X %*% psi[seq_len(p)])
-  phi <- if (family$family == "gaussian") exp(psi[length(psi)]) else 1
+  phi <- if (has_phi(family)) exp(psi[length(psi)]) else 1
   density <- function(eta) {
     drop(brute_log_density(design, family, seq_along(eta), matrix(eta), phi))
   }
