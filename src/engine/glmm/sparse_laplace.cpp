@@ -2,6 +2,7 @@
 
 #include "glmm/sparse_scores.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace margmix {
@@ -38,11 +39,16 @@ Status SparseMode::find(const VectorXd& start, const RunContext& context, double
   // A quadratic h needs one step, so it should be a good one.
   const bool quadratic = std::isinf(longest_step);
   double tolerance = quadratic ? 0.01 * accuracy : 1e-2;
-  VectorXd change(eta_.size());
-  bool last = false;
+  VectorXd change(eta_.size()), assembled;  // the weights of A
+  bool last = false, definite = false;
   for (newton_steps_ = 1; newton_steps_ <= kMostSteps; ++newton_steps_) {
     if (context.interrupted()) return Status::interrupted;
-    bool definite = system_.assemble(W_.data());
+    if (assembled.size() == 0 || assembled != W_) {
+      definite = system_.assemble(W_.data());
+      assembled = W_;
+    } else {
+      tolerance = 1e-2;  // the weights do not depend on u: this step only checks the one before
+    }
     if (last) return definite ? Status::ok : Status::no_mode;
     const VectorXd f = system_.Vt(g_) - u_;
     VectorXd d;
@@ -51,6 +57,7 @@ Status SparseMode::find(const VectorXd& start, const RunContext& context, double
     if (!definite) {
       const VectorXd clipped = W_.cwiseMax(0.0);
       system_.assemble(clipped.data());
+      assembled.resize(0);
       d = system_.solve_iteratively(f, tolerance, nullptr);
     }
     const double decrement = f.dot(d);
@@ -62,10 +69,12 @@ Status SparseMode::find(const VectorXd& start, const RunContext& context, double
       last = true;
       continue;
     }
-    change.setZero();
-    system_.add_V(d, change);
-    const double longest = change.cwiseAbs().maxCoeff();
-    double t = longest > longest_step ? longest_step / longest : 1.0;
+    double t = 1.0;
+    if (std::isfinite(longest_step)) {
+      change.setZero();
+      system_.add_V(d, change);
+      t = std::min(1.0, longest_step / change.cwiseAbs().maxCoeff());
+    }
     const bool rounding = definite && decrement < 1e-9 * (1 + std::fabs(h));
     for (int halvings = 0;; ++halvings) {
       u_ = u_old + t * d;
@@ -95,6 +104,10 @@ SparseLaplace sparse_laplace(const GroupedDesign& design, const SparsePlan& plan
   out.u = mode.u();
   if (out.status != Status::ok) return out;
   SparseSystem& system = mode.system();
+  if (order < 1 && parameters.Lambda.isZero(0)) {  // A = I
+    out.value = mode.rows_value() + family.constant(design.response);
+    return out;
+  }
   ++out.factorisations;
   if (!system.factor()) {
     out.status = Status::no_mode;
