@@ -221,3 +221,13 @@ test_that("without random effects the value is that of the GLM, with no factoris
   expect_equal(at_zero$value, as.numeric(logLik(glm)), tolerance = 1e-10)
   expect_identical(at_zero$factorisations, 0L)
 })
+
+test_that("the Hessian is that of the dense Laplace approximation to 1e-5", {
+  skip_if_not_installed("numDeriv")
+  for (family in list(binomial(), poisson(), gaussian())) {
+    model <- toy_groups(family, "(x | a) + (1 | b)", seed = 15)
+    found <- toy_engine(model, family, 1L, 2L)$hessian
+    dense <- numDeriv::hessian(function(psi) dense_laplace(model, family, psi), model$psi)
+    expect_lt(max(abs(found - dense)) / max(abs(dense)), 1e-5)
+  }
+})
