@@ -151,7 +151,7 @@ newton_steps <- function(objective, x, hessian, tolerance) {
 
 # Where nlminb ends off a maximum, at a saddle or on a ridge, the Newton step with the sizes of the
 # eigenvalues of H in their place goes uphill in every direction. It is no longer than a unit of the
-# predictor and is halved until it pays.
+# predictor and is halved until it pays, or doubled while that pays.
 uphill_steps <- function(objective, x, goal) {
   for (step in 1:20) {
     g <- objective$gradient(x)
@@ -167,6 +167,9 @@ uphill_steps <- function(objective, x, goal) {
     pays <- function(t) objective$value(x + t * d) <= value + 1e-4 * t * sum(g * d)
     t <- Find(pays, 2^-(0:12))
     if (is.null(t)) break
+    # off a saddle the gradient says little of how far to go
+    further <- function(t) objective$value(x + 2 * t * d) < objective$value(x + t * d)
+    while (is.null(direction) && 2 * t * sqrt(sum(d^2)) <= 1 && further(t)) t <- 2 * t
     x <- x + t * d
   }
   x

@@ -114,7 +114,58 @@ verify_convergence <- function(case, row) {
 }
 
 verify_link_range <- verify_convergence
-verify_modes <- verify_convergence
+
+#' A higher mode: the joint density of the responses and the random effects of all clusters rises by
+#' more than 1e-3 from the modes of the fit when a general search starts elsewhere. (A mode that
+#' splits is no maximum.)
+verify_modes <- function(case, row) {
+  fit <- quiet_fit(case)
+  if (!fit$convergence$converged) return(verify_convergence(case, row))
+  family <- fit$family
+  log_density <- switch(family$family,
+    gaussian = function(y, mu) dnorm(y, mu, sqrt(fit$phi), log = TRUE),
+    poisson = function(y, mu) dpois(y, mu, log = TRUE),
+    binomial = function(y, mu) dbinom(y, 1, mu, log = TRUE),
+    NULL
+  )
+  if (is.null(log_density)) return("not checked")
+  d <- fit$design
+  levels <- lapply(seq_along(d$groups), function(k) margmix:::row_levels(d, k))
+  sizes <- vapply(d$groups, function(g) length(g$levels) * length(g$columns), 1L)
+  owner <- rep(seq_along(sizes), sizes)
+  height <- function(u) {
+    eta <- d$offset + drop(d$X %*% fit$beta)
+    for (k in seq_along(d$groups)) {
+      columns <- d$groups[[k]]$columns
+      b <- matrix(u[owner == k], ncol = length(columns)) %*%
+        t(fit$Lambda[columns, columns, drop = FALSE])
+      eta <- eta + rowSums(d$Z[, columns, drop = FALSE] * b[levels[[k]], , drop = FALSE])
+    }
+    value <- sum(log_density(d$y, family$linkinv(eta))) - sum(u^2) / 2
+    if (is.finite(value)) value else -1e10
+  }
+  modes <- unlist(if (length(d$groups) > 1L) fit$modes else list(fit$modes))
+  here <- height(modes)
+  # the effects of one cluster at a time, from several starts; with crossed factors all together
+  nested <- fit$design$structure != "general"
+  cluster <- unlist(lapply(seq_along(sizes), function(k) {
+    first <- match(seq_along(d$groups[[k]]$levels), levels[[k]])
+    rep(if (nested) levels[[1L]][first] else 1L, length(d$groups[[k]]$columns))
+  }))
+  best <- max(vapply(unique(cluster), function(i) {
+    these <- which(cluster == i)
+    max(vapply(c(-3, -1.5, 1.5, 3), function(shift) {
+      max(vapply(seq_along(sizes), function(k) {
+        start <- modes
+        start[these[owner[these] == k]] <- shift
+        stats::optim(start[these], function(u) height(replace(modes, these, u)), method = "BFGS",
+          control = list(fnscale = -1, maxit = 200L)
+        )$value
+      }, 0))
+    }, 0))
+  }, 0))
+  said(best > here + 1e-3, paste("a joint mode higher by", signif(best - here, 2L)))
+}
 
 # |difference quotient - gradient| over steps of 1e-3 and 1e-4 standard units of each parameter.
 largest_kink <- function(fit) {
