@@ -217,8 +217,8 @@ known_variables <- function(target, names) {
 }
 
 # A transformation must not depend on the exposure of other rows, as that of poly() or scale() does
-# not, which keep the constants of the fit: I(x - mean(x)) would be 0 wherever x is set. A row alone,
-# or (if other variables are averaged) with its exposure given to all, must be as observed.
+# not, which keep the constants of the fit: I(x - mean(x)) would be 0 wherever x is set. A row
+# alone, or (if other variables are averaged) with its exposure given to all, must be as observed.
 check_by_row <- function(fit, target, name, setting, values) {
   call <- target$variables[[name]]
   observed <- target$frame[[name]]

@@ -87,7 +87,10 @@ large_case <- function(work, formula, family) {
       }, 0)
       logLiks <- vapply(others, function(other) as.numeric(logLik(other)), 0)
       out$detail <- sprintf(
-        "%s; logLik with Monte Carlo sd %.1e (sd over 3 seeds %.1e); other seeds move estimates by %.2f%% of an SE",
+        paste(
+          "%s; logLik with Monte Carlo sd %.1e (sd over 3 seeds %.1e);",
+          "other seeds move estimates by %.2f%% of an SE"
+        ),
         out$detail, fit$rule$mc_sd, stats::sd(logLiks), 100 * max(moved)
       )
       out

@@ -6,18 +6,18 @@ here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE
 source(file.path(here, "measure.R"))
 
 fresh <- function(package) {
-  lines <- system2(
-    file.path(R.home("bin"), "Rscript"), c(file.path(here, "fresh-crossed.R"), package), stdout = TRUE
-  )
+  script <- file.path(here, "fresh-crossed.R")
+  lines <- system2(file.path(R.home("bin"), "Rscript"), c(script, package), stdout = TRUE)
   read.csv(text = lines, check.names = FALSE, colClasses = c(logLik = "character"))
 }
 
 table <- do.call(rbind, lapply(c("margmix", "glmmTMB"), fresh))
 text <- c(
   "# Memory of a crossed fit", "",
-  "`InstEval` of lme4, 73,421 rows: good ~ service + (1 | s) + (1 | d), logit, Laplace, with standard",
-  "errors. `before` is the resident memory with data and package loaded and a small fit done, `peak`",
-  "the largest during the fit, `above` their difference; `fit` is the size of the result.", "",
+  "`InstEval` of lme4, 73,421 rows: good ~ service + (1 | s) + (1 | d), logit, Laplace, with",
+  "standard errors. `before` is the resident memory with data and package loaded and a small fit",
+  "done, `peak` the largest during the fit, `above` their difference; `fit` is the size of the",
+  "result.", "",
   paste0(machine(), "."), "", markdown_table(table), ""
 )
 writeLines(text, file.path(here, "memory-crossed.md"))

@@ -86,12 +86,12 @@ number <- function(x, digits = 3L) formatC(x, format = "f", digits = digits)
 writeLines(c(
   "# Correlated random effects", "",
   paste(
-    "Written by `make simulate-endogeneity`: how often `diagnose_endogeneity()` fires at 5%, and its",
-    "estimates, with Monte Carlo standard errors. The effect within clusters is 0.5 everywhere."
+    "Written by `make simulate-endogeneity`: how often `diagnose_endogeneity()` fires at 5%, and",
+    "its estimates, with Monte Carlo standard errors. The effect within clusters is 0.5 everywhere."
   ), "",
   paste(
-    "| family | scenario | data sets | F test fires | likelihood ratio fires | difference | truth |",
-    "effect within |"
+    "| family | scenario | data sets | F test fires | likelihood ratio fires | difference |",
+    "truth | effect within |"
   ),
   "|---|---|---|---|---|---|---|---|",
   paste0(

@@ -151,9 +151,9 @@ peers_report <- function(rows, peers) {
     )
   }
   c(
-    "", "Peers on the same data, at their defaults. The log-likelihoods are those of our Laplace fit",
-    "and theirs, compared where both maximise the same function (lme4: binomial logit, Poisson log,",
-    "Gaussian identity).", "",
+    "", "Peers on the same data, at their defaults. The log-likelihoods are those of our Laplace",
+    "fit and theirs, compared where both maximise the same function (lme4: binomial logit, Poisson",
+    "log, Gaussian identity).", "",
     paste(
       "| package | silent | warned | error | warned, but ours is a maximum |",
       "silent, but ours has a condition | NA in standard errors | compared |",

@@ -79,7 +79,7 @@ test_that("trials of a beta-binomial row are correlated", {
   fit$beta[] <- fit$coefficients[] <- c(0.2, 0)
   n <- c(1, 4, 15)
   V <- marginal_covariance(fit, newdata = data.frame(x = 1:3), trials = n)
-  # Var(y / n | mu) = mu (1 - mu) (1 + (n - 1) / (phi + 1)) / n
+  # The variance of y / n given mu is mu (1 - mu) (1 + (n - 1) / (phi + 1)) / n.
   within <- mean_of(function(mu) mu * (1 - mu)) * (1 + (n - 1) / (fit$phi + 1)) / n
   between <- mean_of(function(mu) mu^2) - mean_of(identity)^2
   expect_equal(diag(V), within + between, tolerance = 1e-8, ignore_attr = TRUE)

@@ -32,7 +32,8 @@ test_that("vector terms at either level", {
   }
 })
 
-# The inverse Gaussian with log link converges slowly, with one level as with two: bench/accuracy.md.
+# The inverse Gaussian with log link converges slowly, with one level as with two
+# (bench/accuracy.md).
 test_that("the value is the integral", {
   for (name in c(
     "nbinom2-log", "nbinom1-log", "Gamma-log", "beta-logit", "betabinomial-logit"
