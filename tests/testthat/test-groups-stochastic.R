@@ -146,3 +146,16 @@ test_that("what needs a factorisation says so", {
   )
   expect_error(fit_design(large$design, gaussian(), REML = TRUE), class = "margmix_error_too_large")
 })
+
+test_that("a factor with few levels ends with the exact Hessian", {
+  d <- large_groups(gaussian(), seed = 7)
+  d$few <- (d$d * 7) %% 5
+  d$y <- d$y + c(-0.3, 0.1, 0.2, -0.1, 0.1)[d$few + 1]
+  fit <- glmm(y ~ x + (1 | s) + (1 | d) + (1 | few), d)
+  expect_true(fit$convergence$converged)
+  other <- fit$design
+  other$plan$flops <- 0
+  general <- fit_design(other, gaussian())
+  expect_lt(abs(fit$logLik - general$logLik), 1e-6)
+  expect_equal(sqrt(diag(fit$vcov_full)), sqrt(diag(general$vcov_full)), tolerance = 2e-3)
+})
