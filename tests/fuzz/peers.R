@@ -20,7 +20,7 @@ fuzz_laplace <- function(case) {
 }
 
 #' @return A row: `outcome` ("silent", "warned", "error"), `logLik`, `finite_se`, `seconds` of
-#'   processor time, `message`, the first warning or the error.
+#'   processor time, `message`, the first warning or the error, `version`.
 fuzz_peer <- function(case, package, seconds = 25) {
   first <- ""
   warned <- FALSE
@@ -60,7 +60,8 @@ fuzz_peer <- function(case, package, seconds = 25) {
   seconds <- round(proc.time()[[1L]] - start, 2)
   row <- function(outcome, logLik, finite_se) {
     data.frame(
-      outcome = outcome, logLik = logLik, finite_se = finite_se, seconds = seconds, message = first
+      outcome = outcome, logLik = logLik, finite_se = finite_se, seconds = seconds,
+      message = first, version = as.character(utils::packageVersion(package))
     )
   }
   if (is.null(fit)) return(row("error", NA, NA))
@@ -135,30 +136,42 @@ comparable <- function(package, family) {
   package == "glmmTMB" | family %in% c("binomial-logit", "poisson-log", "gaussian-identity")
 }
 
+# What a peer did. A singular fit, which lme4 announces as a message, is a note here.
+peer_state <- function(peers) {
+  state <- peers$outcome
+  state[grepl("isSingular", peers$message)] <- "singular"
+  state[peers$outcome == "error" & grepl("not implemented|dev.resids", peers$message)] <- "not there"
+  state
+}
+
 peers_report <- function(rows, peers) {
+  peers$state <- peer_state(peers)
   one <- function(package) {
-    p <- peers[peers$package == package, ]
-    p <- merge(p, rows, by = "number", suffixes = c("", ".own"))
+    p <- merge(peers[peers$package == package, ], rows, by = "number", suffixes = c("", ".own"))
     same <- !is.na(p$logLik) & !is.na(p$laplace) & comparable(package, p$family)
-    gap <- p$laplace - p$logLik
-    paste0(
-      "| ", package, " | ", sum(p$outcome == "silent"), " | ", sum(p$outcome == "warned"), " | ",
-      sum(p$outcome == "error"), " | ",
-      sum(p$outcome == "warned" & p$outcome.own == "maximum"), " | ",
-      sum(p$outcome == "silent" & p$outcome.own != "maximum"), " | ",
-      sum(!p$finite_se, na.rm = TRUE), " | ", sum(same), " | ", sum(same & gap > 1e-3), " | ",
-      sum(same & abs(gap) <= 1e-3), " | ", sum(same & gap < -1e-3), " |"
-    )
+    gap <- (p$laplace - p$logLik)[same]
+    maximum <- p$outcome.own == "maximum"
+    paste0("| ", paste(c(
+      paste(package, p$version[1L]),
+      vapply(c("not there", "silent", "singular", "warned", "error"), function(state) {
+        sum(p$state == state)
+      }, 1L),
+      sum(p$state == "warned" & maximum), sum(p$state == "error" & maximum),
+      sum(p$state == "silent" & !maximum), sum(!p$finite_se, na.rm = TRUE),
+      sum(same), sum(gap > 1e-3), sum(abs(gap) <= 1e-3), sum(gap < -1e-3)
+    ), collapse = " | "), " |")
   }
   c(
-    "", "Peers on the same data, at their defaults. The log-likelihoods are those of our Laplace",
-    "fit and theirs, compared where both maximise the same function (lme4: binomial logit, Poisson",
-    "log, Gaussian identity).", "",
+    "", "Peers on the same data, at their defaults:", "",
+    "* *not there*: a family or link that the peer does not have; *singular*: lme4's message of a",
+    "  singular fit, which is a note here and no warning.",
+    "* The log-likelihoods are those of our Laplace fit and theirs, compared where both maximise",
+    "  the same function (lme4: binomial logit, Poisson log, Gaussian identity).", "",
     paste(
-      "| package | silent | warned | error | warned, but ours is a maximum |",
-      "silent, but ours has a condition | NA in standard errors | compared |",
-      "ours higher by 1e-3 | equal | ours lower |"
+      "| package | not there | silent | singular | warned | error | warned, ours is a maximum |",
+      "error, ours is a maximum | silent, ours has a condition | not finite standard errors |",
+      "compared | ours higher by 1e-3 | equal | ours lower |"
     ),
-    "|---|---|---|---|---|---|---|---|---|---|---|", vapply(unique(peers$package), one, "")
+    paste0("|", strrep("---|", 14L)), vapply(unique(peers$package), one, "")
   )
 }
