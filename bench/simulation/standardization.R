@@ -208,7 +208,7 @@ if (arguments[1] == "run") {
 } else if (arguments[1] == "bootstrap") {
   bootstrap(
     if (length(arguments) > 1) as.integer(arguments[2]) else 1000L,
-    if (length(arguments) > 2) as.integer(arguments[3]) else 10L
+    if (length(arguments) > 2) as.integer(arguments[3]) else 8L
   )
 } else if (arguments[1] == "collect") {
   collect()
