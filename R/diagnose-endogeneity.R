@@ -30,8 +30,8 @@
 #' test at 5% fires in 5.7% (Gaussian), 4.2% (logit) and 6.2% (Poisson) where the random effects are
 #' independent; where their correlation with the part of x between clusters is 0.5, it fires in 82%,
 #' 45% and 86%, the effect within clusters is recovered, and the difference is estimated as 0.43,
-#' 0.44 and 0.43 where it is 0.43. Visits whose number depends on the random effect are found in 93%,
-#' 61% and 94%.
+#' 0.44 and 0.43 where it is 0.43. Visits whose number depends on the random effect are found in
+#' 93%, 61% and 94%.
 #'
 #' A small p-value says that the coefficients of `fit` should not be read as within-cluster effects:
 #' use [within_cluster()] and [between_cluster()] for the covariates that are named. A large one

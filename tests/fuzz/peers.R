@@ -140,7 +140,8 @@ comparable <- function(package, family) {
 peer_state <- function(peers) {
   state <- peers$outcome
   state[grepl("isSingular", peers$message)] <- "singular"
-  state[peers$outcome == "error" & grepl("not implemented|dev.resids", peers$message)] <- "not there"
+  absent <- grepl("not implemented|dev.resids", peers$message)
+  state[peers$outcome == "error" & absent] <- "not there"
   state
 }
 

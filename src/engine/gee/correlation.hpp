@@ -87,8 +87,8 @@ class Correlation {
   // `smallest`; alpha itself if they are.
   virtual VectorXd feasible(const VectorXd& alpha, double smallest) const = 0;
 
-  // Does an estimate that is no correlation matrix lie in a direction of its own, so that at the end
-  // of the range R would be singular in a direction that is mostly noise?
+  // Does an estimate that is no correlation matrix lie in a direction of its own, so that at the
+  // end of the range R would be singular in a direction that is mostly noise?
   virtual bool shrinks() const { return false; }
 
   // Parameters that may be bounded below at 0.

@@ -10,11 +10,11 @@ namespace margmix {
 
 struct GeeOptions {
   MomentRule rule;
-  double fixed_phi = kNaN;    // NaN: estimated
-  bool bound_at_zero = true;  // correlations of exchangeable type are not negative
-  bool bias_reduce = false;   // Firth's adjustment
-  double smallest_eigenvalue = 1e-3;   // of R
-  double interior_eigenvalue = 0.2;    // where the search with the former fails
+  double fixed_phi = kNaN;            // NaN: estimated
+  bool bound_at_zero = true;          // correlations of exchangeable type are not negative
+  bool bias_reduce = false;           // Firth's adjustment
+  double smallest_eigenvalue = 1e-3;  // of R
+  double interior_eigenvalue = 0.2;   // where the search with the former fails
   double tolerance = 1e-8;
   int max_iterations = 100;
 };
