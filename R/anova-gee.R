@@ -19,6 +19,11 @@
 #' coefficients. With another `df`, F = Q / q has the smallest of the degrees of freedom of the
 #' coefficients as denominator.
 #'
+#' The approximation is conservative where few clusters determine each coefficient, such as four
+#' arms of 10 clusters. `nsim` refers Q instead to its distribution under the working model with
+#' Gaussian scores, which is drawn with the leverage of the clusters as it is:
+#' p = (1 + number of draws at least as large) / (1 + nsim).
+#'
 #' **Score** tests (Rotnitzky and Jewell 1990; Boos 1992) evaluate the equations of the larger model
 #' at the estimates of the smaller one, its correlation and scale included. They need no finite
 #' estimates of what is tested, and do not depend on its parametrisation. The robust score statistic
@@ -33,9 +38,11 @@
 #' @param test `"Wald"` or `"score"`.
 #' @param vcov,df For Wald tests: covariance matrix (of the larger model) and degrees of freedom, as
 #'   in [summary.margmix_gee()].
+#' @param nsim Number of draws to refer a Wald statistic of a robust matrix to; 0 for none.
+#' @param seed Seed of the draws; `NULL` for R's current state.
 #' @return A data frame of class `anova` with a heading that says which test it is. Wald: `Df`, `Den
-#'   Df`, `F value`, `Pr(>F)`; score: `Df`, `Chisq`, `Pr(>Chisq)`. A row for each term, or for each
-#'   fit but the smallest.
+#'   Df` (`NA` if drawn), `F value` (then Q / q), `Pr(>F)`; score: `Df`, `Chisq`, `Pr(>Chisq)`. A
+#'   row for each term, or for each fit but the smallest.
 #' @section Errors: `margmix_error_argument`, `margmix_error_anova_rows`,
 #'   `margmix_error_anova_family`, `margmix_error_anova_nested`.
 #' @references
@@ -54,8 +61,9 @@
 #' anova(fit, update(fit, . ~ treat), test = "score")
 #' @export
 anova.margmix_gee <- function(object, ..., test = c("Wald", "score"), vcov = "KC",
-                              df = "default") {
+                              df = "default", nsim = 0, seed = NULL) {
   test <- one_of(test, c("Wald", "score"), "test")
+  draws <- list(count = check_nsim(nsim, test, vcov), seed = seed)
   others <- list(...)
   if (!length(others)) {
     hypotheses <- term_hypotheses(object)
@@ -63,7 +71,7 @@ anova.margmix_gee <- function(object, ..., test = c("Wald", "score"), vcov = "KC
     names <- vapply(as.list(substitute(list(object, ...)))[-1L], expression_text, "")
     hypotheses <- fit_hypotheses(c(list(object), others), names[seq_len(1L + length(others))])
   }
-  if (test == "score") score_table(hypotheses) else wald_tests(hypotheses, vcov, df)
+  if (test == "score") score_table(hypotheses) else wald_tests(hypotheses, vcov, df, draws)
 }
 
 # Hypotheses ------------------------------------------------------------------------------------
@@ -180,13 +188,13 @@ check_same_responses <- function(fits) {
 
 # Tables ----------------------------------------------------------------------------------------
 
-wald_tests <- function(hypotheses, vcov, df) {
+wald_tests <- function(hypotheses, vcov, df, draws) {
   rows <- lapply(hypotheses$tests, function(test) {
     if (!nrow(test$C)) return(c(0, NA, NA, NA))
-    unlist(wald_test(test, vcov, df)[c("df1", "df2", "statistic", "p.value")])
+    unlist(wald_test(test, vcov, df, draws)[c("df1", "df2", "statistic", "p.value")])
   })
   first <- hypotheses$tests[[1L]]
-  words <- if (length(first)) wald_words(first$large, vcov, df)
+  words <- if (length(first)) wald_words(first$large, vcov, df, draws)
   anova_table(rows, hypotheses, c("Df", "Den Df", "F value", "Pr(>F)"), "Wald tests", words)
 }
 
@@ -195,7 +203,7 @@ is_hotelling <- function(type, df) {
     identical(df, "satterthwaite"))
 }
 
-wald_test <- function(test, vcov, df) {
+wald_test <- function(test, vcov, df, draws) {
   fit <- test$large
   covariance <- chosen_vcov(fit, vcov)
   if (anyNA(covariance$vcov[colSums(test$C != 0) > 0, ])) {
@@ -203,6 +211,7 @@ wald_test <- function(test, vcov, df) {
   }
   V <- covariance$vcov
   V[is.na(V)] <- 0
+  if (draws$count > 0) return(simulated_test(fit, test$C, V, covariance$type, draws))
   if (is_hotelling(covariance$type, df)) {
     return(hotelling_test(fit, test$C, V, covariance$type))
   }
@@ -217,11 +226,13 @@ wald_test <- function(test, vcov, df) {
   )
 }
 
-wald_words <- function(fit, vcov, df) {
+wald_words <- function(fit, vcov, df, draws) {
   type <- if (is.character(vcov)) one_of(vcov, gee_vcov_types, "vcov") else "given"
   paste0(
     "Covariance: ", vcov_words[[type]], ", ", length(fit$design$levels), " clusters; ",
-    if (is_hotelling(type, df)) {
+    if (draws$count > 0) {
+      paste(format(draws$count, big.mark = ","), "statistics drawn under the working model.")
+    } else if (is_hotelling(type, df)) {
       "approximate Hotelling T^2 (Tipton and Pustejovsky 2015)."
     } else {
       "F tests with the smallest df of the coefficients."

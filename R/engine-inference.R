@@ -48,6 +48,17 @@ engine_hotelling_eta <- function(pieces, type, C) {
   hotelling_eta_(x$scores, x$information, type, C)
 }
 
+#' Joint statistics of C beta drawn under the working model
+#' @param C q x p.
+#' @param z (p m) x N standard normal numbers: p for each cluster, one column for each statistic.
+#' @return N numbers; `NaN` where the drawn covariance is singular.
+#' @noRd
+engine_joint_statistics <- function(pieces, type, C, z) {
+  x <- engine_pieces(pieces)
+  storage.mode(C) <- "double"
+  joint_statistics_(x$scores, x$information, type, C, z)
+}
+
 #' Generalized score statistic of C beta = 0
 #' @param pieces Of the full model, at the estimate under C beta = 0.
 #' @noRd

@@ -3,6 +3,7 @@
 
 #include "inference/hotelling.hpp"
 #include "inference/influence.hpp"
+#include "inference/joint_reference.hpp"
 #include "inference/sandwich.hpp"
 #include "inference/score_test.hpp"
 
@@ -53,6 +54,17 @@ double hotelling_eta_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatr
   const ClusterPieces pieces(map(scores), map(information));
   if (!pieces.definite()) return kNaN;
   return ApproximateHotelling(pieces, corrections_of(type), map(C)).eta();
+}
+
+// z: (p m) x N standard normal numbers
+// [[Rcpp::export]]
+Rcpp::NumericVector joint_statistics_(const Rcpp::NumericMatrix& scores,
+                                      const Rcpp::NumericMatrix& information,
+                                      const std::string& type, const Rcpp::NumericMatrix& C,
+                                      const Rcpp::NumericMatrix& z) {
+  const ClusterPieces pieces(map(scores), map(information));
+  if (!pieces.definite()) return glue::vector(VectorXd::Constant(z.ncol(), kNaN));
+  return glue::vector(JointReference(pieces, corrections_of(type), map(C)).statistics(map(z)));
 }
 
 // [[Rcpp::export]]

@@ -2,6 +2,7 @@
 #include "check.hpp"
 #include "glmm/glm.hpp"
 #include "glmm/lmm.hpp"
+#include "inference/joint_reference.hpp"
 #include "inference/sandwich.hpp"
 #include "marginal/population_mean.hpp"
 #include "toy.hpp"
@@ -246,9 +247,31 @@ void sandwich() {
   CHECK(std::isnan(indefinite.vcov(0, 0)) && std::isnan(indefinite.df[0]));
 }
 
+// Two means of m equal clusters: Hotelling's T^2 of the drawn scores.
+void joint_reference() {
+  const Index m = 6, p = 2;
+  MatrixXd information(p * p, m), scores = MatrixXd::Zero(p, m), z(p * m, 3);
+  for (Index i = 0; i < m; ++i)
+    Eigen::Map<MatrixXd>(information.col(i).data(), p, p) = MatrixXd::Identity(p, p);
+  for (Index k = 0; k < z.size(); ++k) z.data()[k] = std::sin(3.0 * double(k) + 1.0);
+  const ClusterPieces pieces(MatrixMap(scores.data(), p, m),
+                             MatrixMap(information.data(), p * p, m));
+  const MatrixXd C = MatrixXd::Identity(p, p);
+  const JointReference reference(pieces, {Correction::KC}, C);
+  const VectorXd found = reference.statistics(MatrixMap(z.data(), z.rows(), z.cols()));
+  for (Index k = 0; k < z.cols(); ++k) {
+    const Eigen::Map<const MatrixXd> x(z.col(k).data(), p, m);
+    const VectorXd mean = x.rowwise().mean();
+    const MatrixXd centred = x.colwise() - mean;
+    const MatrixXd S = centred * centred.transpose() / double(m - 1);
+    CHECK_NEAR(found[k], double(m) * mean.dot(S.inverse() * mean), 1e-12);
+  }
+}
+
 }  // namespace
 
 int main() {
+  joint_reference();
   start_glm();
   linear_mixed_model();
   population_means();

@@ -77,3 +77,27 @@ test_that("bad requests are refused", {
   expect_snapshot(anova(fit, update(fit, . ~ treat, corstr = "independence")), error = TRUE)
   expect_snapshot(anova(fit, test = "LR"), error = TRUE)
 })
+
+test_that("nsim refers the Wald statistic to draws under the working model", {
+  fit <- gee_fit("factor")
+  small <- update(fit, . ~ treat * center)
+  found <- anova(fit, small, nsim = 2000, seed = 3)
+  Q <- sum(coef(fit)[4:5] * solve(vcov(fit)[4:5, 4:5], coef(fit)[4:5]))
+  pieces <- cluster_pieces(fit)
+  z <- with_seed(3, matrix(rnorm(6 * 111 * 2000), 6 * 111))
+  drawn <- engine_joint_statistics(pieces, "KC", diag(6)[4:5, ], z)
+  expect_equal(found$`F value`, Q / 2)
+  expect_equal(found$`Pr(>F)`, (1 + sum(drawn >= Q)) / 2001)
+  # with 111 clusters the approximation is good
+  expect_equal(found$`Pr(>F)`, anova(fit, small)$`Pr(>F)`, tolerance = 0.3)
+  before <- .Random.seed
+  anova(fit, small, nsim = 10, seed = 3)
+  expect_identical(.Random.seed, before)
+  expect_snapshot(anova(fit, small, nsim = 99, seed = 1))
+  expect_snapshot(error = TRUE, {
+    anova(fit, nsim = -1)
+    anova(fit, vcov = "model", nsim = 9)
+    anova(fit, vcov = "MBN", nsim = 9)
+    anova(fit, test = "score", nsim = 9)
+  })
+})

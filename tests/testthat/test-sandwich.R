@@ -72,6 +72,53 @@ test_that("the joint test has the moments of its definition, and one contrast is
     engine_hotelling_eta(dense_pieces(parts), "KC", C), tolerance = 1e-10)
 })
 
+test_that("drawn joint statistics are those of scores with the working covariance", {
+  pieces <- dense_pieces(equations[[1L]])
+  m <- nrow(pieces$scores)
+  C <- rbind(c(0, 1, 0), c(0, 1, -2))
+  set.seed(8)
+  z <- matrix(rnorm(3 * m * 4), 3 * m)
+  B_i <- lapply(seq_len(m), function(i) pieces$information[, , i])
+  L <- t(chol(Reduce(`+`, B_i)))
+  S <- lapply(B_i, function(B) solve(L, t(solve(L, B))))
+  # S_i is singular where a cluster has few rows
+  root <- lapply(S, function(s) {
+    e <- eigen((s + t(s)) / 2, symmetric = TRUE)
+    e$vectors %*% (sqrt(ifelse(e$values > 1e-12, e$values, 0)) * t(e$vectors))
+  })
+  step <- function(v) C %*% solve(t(L), v)
+  for (type in c("robust", "KC", "MD", "FW")) {
+    powers <- list(robust = 0, KC = -0.5, MD = -1, FW = c(-0.5, -1))[[type]]
+    want <- apply(z, 2L, function(column) {
+      v <- lapply(seq_len(m), function(i) root[[i]] %*% column[3 * i - 2:0])
+      total <- Reduce(`+`, v)
+      meat <- lapply(seq_len(m), function(i) {
+        Reduce(`+`, lapply(powers, function(power) {
+          A <- dense_power(diag(3) - S[[i]], power)
+          tcrossprod(step(A %*% (v[[i]] - S[[i]] %*% total))) / length(powers)
+        }))
+      })
+      sum(step(total) * solve(Reduce(`+`, meat), step(total)))
+    })
+    found <- engine_joint_statistics(pieces, type, C, z)
+    expect_equal(found, want, tolerance = 1e-10, label = type)
+  }
+})
+
+test_that("with equal clusters the drawn statistics are Hotelling's T^2", {
+  m <- 7
+  q <- 2
+  pieces <- list(
+    scores = matrix(0, m, q), information = array(diag(q), c(q, q, m)), levels = seq_len(m)
+  )
+  set.seed(9)
+  drawn <- engine_joint_statistics(pieces, "KC", diag(q), matrix(rnorm(q * m * 4e4), q * m))
+  exact <- (m - 1) * q / (m - q) * qf(c(0.5, 0.95, 0.99), q, m - q)
+  found <- vapply(exact, function(limit) mean(drawn > limit), 0)
+  # within four standard errors
+  expect_lt(max(abs(found - c(0.5, 0.05, 0.01)) / sqrt(c(0.25, 0.0475, 0.0099) / 4e4)), 4)
+})
+
 test_that("Pan and Wall's df match the mean and variance of the sum of squares", {
   parts <- equations[[1L]]
   c <- c(0, 1, 0.5)
