@@ -6,18 +6,25 @@ drawn_vcov_types <- c("robust", "KC", "MD", "FG", "FW")
 #' @section Errors: `argument`.
 #' @noRd
 check_nsim <- function(nsim, test, vcov) {
-  if (!is.numeric(nsim) || length(nsim) != 1L || is.na(nsim) || nsim < 0 || nsim != round(nsim)) {
+  if (!is_count(nsim)) {
     abort("argument", "`nsim` must be a whole number, 0 for no simulation.", given = some_of(nsim))
   }
-  if (nsim == 0 || test == "Wald" && is.character(vcov) && all(vcov %in% drawn_vcov_types)) {
-    return(nsim)
+  if (nsim == 0) return(0)
+  given <- if (test == "score") {
+    "test = \"score\""
+  } else if (!is.character(vcov)) {
+    "a matrix"
+  } else if (!all(vcov %in% drawn_vcov_types)) {
+    paste("vcov =", some_of(vcov))
   }
-  given <- if (is.character(vcov)) paste("vcov =", some_of(vcov)) else "a matrix"
-  abort("argument",
-    paste0("`nsim` is for Wald tests with `vcov` one of ", some_of(drawn_vcov_types, 9L), "."),
-    given = if (test == "score") "test = \"score\"" else given
+  if (is.null(given)) return(nsim)
+  types <- some_of(drawn_vcov_types, 9L)
+  abort("argument", paste0("`nsim` is for Wald tests with `vcov` one of ", types, "."),
+    given = given
   )
 }
+
+is_count <- function(x) is.numeric(x) && length(x) == 1L && isTRUE(x >= 0 && x == round(x))
 
 #' Joint test of C beta = 0, referred to statistics drawn under the working model
 #'
