@@ -62,7 +62,8 @@ joint_table <- function(results) {
       "Written by `bench/simulation/joint.R`: error in % of nominal 5% tests, ",
       format(results$replicates[1L], big.mark = ","), " data sets per cell; lowest-highest over ",
       "two responses and three ICCs. Design and factors as in `results.md`. Hotelling: ",
-      "approximate Hotelling T^2, the default; drawn: `anova(nsim = ", draws, ")`; no test: the covariance ",
+      "approximate Hotelling T^2, the default; ",
+      "drawn: `anova(nsim = ", draws, ")`; no test: the covariance ",
       "leaves too few degrees of freedom, or is singular."
     ), "",
     paste(
