@@ -217,8 +217,7 @@ wald_test <- function(test, vcov, df, draws) {
   }
   degrees <- chosen_df(fit, df, covariance)$df
   q <- nrow(test$C)
-  difference <- drop(test$C %*% fit$beta)
-  statistic <- sum(difference * solve(test$C %*% V %*% t(test$C), difference)) / q
+  statistic <- wald_statistic(fit$beta, test$C, V) / q
   df2 <- min(degrees[colSums(test$C != 0) > 0])
   list(
     df1 = q, df2 = df2, statistic = statistic,

@@ -127,7 +127,11 @@ column_groups <- function(design) {
   out
 }
 
-group_labels <- function(design) vapply(design$groups, `[[`, "", "label")
+# A marginal model has one factor and no list of them.
+group_labels <- function(design) {
+  if (is.null(design$groups)) return(design$group)
+  vapply(design$groups, `[[`, "", "label")
+}
 
 # The names of the columns of Z without the labels of their factors.
 column_names <- function(design) {

@@ -67,10 +67,9 @@ sample_levels <- function(design) {
   m <- length(start) - 1L
   part <- max(0.1, 500 / m)
   if (part > 0.25 || design$structure != "general") return(NULL)
-  chosen <- which((seq_len(m) * 0.6180339887498949) %% 1 < part)
+  chosen <- spread_choice(m, part)
   rows <- sequence(diff(start)[chosen], start[chosen] + 1L)
-  for (name in c("X", "Z")) design[[name]] <- design[[name]][rows, , drop = FALSE]
-  for (name in c("y", "trials", "weights", "offset")) design[[name]] <- design[[name]][rows]
+  design <- keep_rows(design, rows)
   design$groups <- lapply(design$groups, function(group) {
     group$index <- group$index[rows]
     group
@@ -141,7 +140,7 @@ exact_finish <- function(problem, found) {
     if (now$value < before - 1e-9 * abs(before)) return(NULL)
     direction <- newton_direction(now$gradient, found$hessian)
     if (direction$decrement < problem$control$tolerance) break
-    x <- drop(solve(problem$map, psi))
+    x <- backsolve(problem$map, psi)
     if (evaluations == 4L || direction$decrement > least) {
       return(maximise(problem, 1L, x, now$modes, hessian = hessian))
     }
@@ -150,7 +149,7 @@ exact_finish <- function(problem, found) {
   }
   now$hessian <- -found$hessian
   list(
-    x = drop(solve(problem$map, psi)), modes = now$modes, result = now, value = now$value,
+    x = backsolve(problem$map, psi), modes = now$modes, result = now, value = now$value,
     hessian = hessian, iterations = found$steps + evaluations - 1L, evaluations = evaluations,
     message = "stochastic start, exact finish"
   )

@@ -24,7 +24,7 @@ check_nsim <- function(nsim, test, vcov) {
   )
 }
 
-is_count <- function(x) is.numeric(x) && length(x) == 1L && isTRUE(x >= 0 && x == round(x))
+is_count <- function(x) is.numeric(x) && length(x) == 1L && is.finite(x) && x >= 0 && x == round(x)
 
 #' Joint test of C beta = 0, referred to statistics drawn under the working model
 #'
@@ -35,8 +35,7 @@ is_count <- function(x) is.numeric(x) && length(x) == 1L && isTRUE(x >= 0 && x =
 #'   covariances are singular: there are too few clusters for q contrasts.
 #' @noRd
 simulated_test <- function(fit, C, V, type, draws, pieces = cluster_pieces(fit)) {
-  difference <- drop(C %*% fit$beta)
-  Q <- sum(difference * solve(C %*% V %*% t(C), difference))
+  Q <- wald_statistic(fit$beta, C, V)
   size <- length(fit$beta) * length(pieces$levels)
   batch <- max(1L, min(draws$count, 2e6 %/% size))
   drawn <- with_seed(draws$seed, lapply(seq(1L, draws$count, by = batch), function(first) {

@@ -27,19 +27,26 @@ sample_start <- function(problem, K, x) {
   list(x = fit$x, hessian = fit$hessian / small$share)
 }
 
-# Every so many-th cluster would follow a pattern in their order, such as alternating arms; the
-# multiples of the golden ratio modulo 1 are spread evenly over any of them.
 sample_clusters <- function(design, least = 500L, part = 0.15) {
   m <- length(design$levels)
   part <- max(part, least / m)
   if (part > 0.5) return(NULL)
-  chosen <- which((seq_len(m) * 0.6180339887498949) %% 1 < part)
+  chosen <- spread_choice(m, part)
   size <- diff(design$start)[chosen]
   rows <- sequence(size, design$start[chosen] + 1L)
-  small <- design
-  for (name in c("X", "Z")) small[[name]] <- design[[name]][rows, , drop = FALSE]
-  for (name in c("y", "trials", "weights", "offset")) small[[name]] <- design[[name]][rows]
+  small <- keep_rows(design, rows)
   small$start <- c(0L, cumsum(size))
   small$levels <- design$levels[chosen]
   list(design = small, share = length(rows) / nrow(design$X))
+}
+
+# Every so many-th of m would follow a pattern in their order, such as alternating arms; the
+# multiples of the golden ratio modulo 1 are spread evenly over any of them.
+spread_choice <- function(m, part) which((seq_len(m) * 0.6180339887498949) %% 1 < part)
+
+# A design with some of its rows; where clusters begin is left to the caller.
+keep_rows <- function(design, rows) {
+  for (name in c("X", "Z")) design[[name]] <- design[[name]][rows, , drop = FALSE]
+  for (name in c("y", "trials", "weights", "offset")) design[[name]] <- design[[name]][rows]
+  design
 }

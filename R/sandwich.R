@@ -62,11 +62,15 @@ hotelling_test <- function(fit, C, V, type = "KC", pieces = cluster_pieces(fit))
   if (is.nan(df2) || df2 <= 0) {
     return(list(statistic = NA_real_, df1 = q, df2 = NA_real_, p.value = NA_real_, eta = eta))
   }
-  difference <- drop(C %*% fit$beta)
-  Q <- sum(difference * solve(C %*% V %*% t(C), difference))
-  statistic <- df2 / (eta * q) * Q
+  statistic <- df2 / (eta * q) * wald_statistic(fit$beta, C, V)
   list(
     statistic = statistic, df1 = q, df2 = df2,
     p.value = stats::pf(statistic, q, df2, lower.tail = FALSE), eta = eta
   )
+}
+
+# (C beta)'(C V C')^-1 (C beta)
+wald_statistic <- function(beta, C, V) {
+  difference <- drop(C %*% beta)
+  sum(difference * solve(C %*% V %*% t(C), difference))
 }

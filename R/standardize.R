@@ -204,7 +204,7 @@ new_standardization <- function(fit, tables, means, variance, target, settings, 
       levels = settings$labels, reference = settings$labels[settings$reference],
       by = names(subgroups$table), sets = cells$sets, options = options, vcov = variance$type,
       model = class(fit)[1L], family = fit$family,
-      group = if (length(fit$design$groups)) group_labels(fit$design) else fit$design$group,
+      group = group_labels(fit$design),
       clusters = if (!identical(fit$design$structure, "general")) length(fit$design$levels),
       rows = target$n, target = if (target$sorted) "fit" else "new",
       notes = notes

@@ -63,12 +63,18 @@ double response(const FamilySpec& spec, double y) {
 }
 
 // Value and derivatives of one row.
-RowTerms at(const Family& family, double y, double size, double eta, double weight = 1) {
+// One row, which points to the numbers; without trials or weight where these are null.
+Rows one_row(const double& y, const double* size, const double* weight) {
   Rows row;
   row.n = 1;
   row.y = &y;
-  if (size != 1) row.size = &size;
-  if (weight != 1) row.weight = &weight;
+  row.size = size;
+  row.weight = weight;
+  return row;
+}
+
+RowTerms at(const Family& family, double y, double size, double eta, double weight = 1) {
+  const Rows row = one_row(y, size != 1 ? &size : nullptr, weight != 1 ? &weight : nullptr);
   RowTerms t;
   t.l = family.rows(row, &eta, &t.g, &t.W, &t.T, &t.F);
   return t;
@@ -260,10 +266,7 @@ void constants() {
     const double size = trials ? 6 : 1, eta = is_count(spec) ? 1.2 : -0.8;
     double total = 0;
     for (double y = 0; y <= (trials ? size : 150); ++y) {
-      Rows row;
-      row.n = 1;
-      row.y = &y;
-      row.size = &size;
+      const Rows row = one_row(y, &size, nullptr);
       total += std::exp(at(*family, y, size, eta).l + family->constant(row));
     }
     CHECK_NEAR(total, 1.0, 1e-13);
@@ -272,10 +275,7 @@ void constants() {
     const auto family = make_family({"gaussian", "identity", frequency});
     family->set_log_dispersion(0.4);
     double y = 0, w = 2, total = 0;
-    Rows row;
-    row.n = 1;
-    row.y = &y;
-    row.weight = &w;
+    const Rows row = one_row(y, nullptr, &w);
     const double h = 0.02;
     for (y = -30; y <= 30; y += h) {
       const double l = at(*family, y, 1, 0.7, w).l + family->constant(row);
@@ -332,10 +332,7 @@ void continuous_constants() {
       const auto family = make_family({spec.family, spec.link, frequency});
       family->set_log_dispersion(-1.2);
       double y = 0, w = 2, total = 0;
-      Rows row;
-      row.n = 1;
-      row.y = &y;
-      row.weight = &w;
+      const Rows row = one_row(y, nullptr, &w);
       const double h = 0.01, eta = spec.link == "log" ? -0.3 : 0.7;
       for (double x = -30; x <= 8; x += h) {  // y = e^x
         y = std::exp(x);
@@ -354,10 +351,7 @@ void beta_constants() {
     const auto family = make_family(spec);
     family->set_log_dispersion(1.3);
     double y = 0, w = 2, total = 0;
-    Rows row;
-    row.n = 1;
-    row.y = &y;
-    row.weight = &w;
+    const Rows row = one_row(y, nullptr, &w);
     const double h = 0.01, eta = -0.3;
     for (double x = -30; x <= 30; x += h) {
       y = 1 / (1 + std::exp(-x));
@@ -376,9 +370,8 @@ void betabinomial_limit() {
   for (double eta : {-2.0, 0.3})
     for (double y : {0.0, 3.0, 7.0}) {
       const RowTerms a = at(*family, y, 7, eta), b = at(*limit, y, 7, eta);
-      Rows row;
       const double size = 7;
-      row.n = 1, row.y = &y, row.size = &size;
+      const Rows row = one_row(y, &size, nullptr);
       CHECK_NEAR(a.l + family->constant(row), b.l + limit->constant(row), 1e-12);
       CHECK_NEAR(a.g, b.g, 1e-11);
       CHECK_NEAR(a.W, b.W, 1e-10);
@@ -396,9 +389,7 @@ void dispersion_rows() {
         for (double eta : {0.3, 1.9})
           for (double log_phi : {-1.5, 0.8}) {
             const double w = 2, y = response(spec, count), size = is_betabinomial(spec) ? 50 : 1;
-            Rows row;
-            row.n = 1, row.y = &y, row.weight = &w;
-            if (is_betabinomial(spec)) row.size = &size;
+            const Rows row = one_row(y, is_betabinomial(spec) ? &size : nullptr, &w);
             auto of = [&](int part) {
               return toy::slope(
                   [&](double x) {

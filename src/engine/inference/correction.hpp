@@ -76,6 +76,16 @@ inline CorrectedScores corrected_scores(const ClusterPieces& pieces, Correction 
   return out;
 }
 
+// H with g = H'v, the part of C B^-1 u~ that each part of the meat takes from a cluster; K = L^-1
+// C'.
+inline std::vector<MatrixXd> contrasts_of(const ClusterPieces& pieces, const Corrections& parts,
+                                          const WhitenedCluster& c, const MatrixXd& K) {
+  std::vector<MatrixXd> H;
+  const double weight = 1 / std::sqrt(static_cast<double>(parts.size()));
+  for (Correction part : parts) H.push_back(weight * (correction(part, pieces, c).transpose() * K));
+  return H;
+}
+
 // Contrasts (columns of K = L^-1 C') that a direction of leverage one is part of. One cluster alone
 // determines them, so that nothing is left to estimate their variance from.
 class LostContrasts {

@@ -31,7 +31,7 @@ class ApproximateHotelling {
     double total = 0;
     for (Index i = 0; i < pieces_.clusters(); ++i) {
       const WhitenedCluster c = pieces_(i);
-      const std::vector<MatrixXd> H = contrasts_of(c, K);
+      const std::vector<MatrixXd> H = contrasts_of(pieces_, parts_, c, K);
       for (Index a = 0; a < n_parts; ++a) {
         const MatrixXd Ma = c.S * H[a];
         const VectorXd vec_a = Eigen::Map<const VectorXd>(Ma.data(), Ma.size());
@@ -62,14 +62,6 @@ class ApproximateHotelling {
     return sum;
   }
 
-  std::vector<MatrixXd> contrasts_of(const WhitenedCluster& c, const MatrixXd& K) const {
-    std::vector<MatrixXd> H;
-    const double weight = 1 / std::sqrt(static_cast<double>(parts_.size()));
-    for (Correction part : parts_)
-      H.push_back(weight * (correction(part, pieces_, c).transpose() * K));
-    return H;
-  }
-
   // E[C V C'], q x q
   MatrixXd mean_covariance() const {
     const Index q = K_.cols();
@@ -78,7 +70,7 @@ class ApproximateHotelling {
     for (Index i = 0; i < pieces_.clusters(); ++i) {
       const WhitenedCluster c = pieces_(i);
       lost.add(c);
-      for (const MatrixXd& H : contrasts_of(c, K_)) {
+      for (const MatrixXd& H : contrasts_of(pieces_, parts_, c, K_)) {
         const MatrixXd M = c.S * H;
         Omega += H.transpose() * M - M.transpose() * M;
       }

@@ -17,7 +17,6 @@ class JointReference {
  public:
   JointReference(const ClusterPieces& pieces, const Corrections& parts, const MatrixXd& C)
       : K_(pieces.whiten(C.transpose())) {
-    const double weight = 1 / std::sqrt(static_cast<double>(parts.size()));
     LostContrasts lost(K_);
     for (Index i = 0; i < pieces.clusters(); ++i) {
       const WhitenedCluster c = pieces(i);
@@ -25,12 +24,7 @@ class JointReference {
       const VectorXd root = (c.l.array() > kRounding).select(c.l.array().sqrt(), 0.0);
       root_.push_back(c.Q * root.asDiagonal() * c.Q.transpose());
       S_.push_back(c.S);
-      MatrixXd H(pieces.p(), 0);
-      for (Correction part : parts) {
-        H.conservativeResize(Eigen::NoChange, H.cols() + K_.cols());
-        H.rightCols(K_.cols()) = weight * (correction(part, pieces, c).transpose() * K_);
-      }
-      H_.push_back(H);
+      H_.push_back(contrasts_of(pieces, parts, c, K_));
     }
     lost_ = lost.any();
   }
@@ -39,15 +33,18 @@ class JointReference {
   // is singular, or one cluster alone determines a contrast.
   VectorXd statistics(const MatrixMap& z) const {
     const Index p = K_.rows(), q = K_.cols(), m = static_cast<Index>(S_.size()), N = z.cols();
-    MatrixXd V = MatrixXd::Zero(p, N);
-    for (Index i = 0; i < m; ++i) V.noalias() += root_[i] * z.middleRows(i * p, p);
+    MatrixXd v(z.rows(), N), V = MatrixXd::Zero(p, N);
+    for (Index i = 0; i < m; ++i) {
+      v.middleRows(i * p, p).noalias() = root_[i] * z.middleRows(i * p, p);
+      V += v.middleRows(i * p, p);
+    }
     std::vector<MatrixXd> D(N, MatrixXd::Zero(q, q));
     for (Index i = 0; i < m; ++i) {
-      const MatrixXd residual = root_[i] * z.middleRows(i * p, p) - S_[i] * V;
-      const MatrixXd g = H_[i].transpose() * residual;  // the parts one below the other
-      for (Index k = 0; k < N; ++k)
-        for (Index first = 0; first < g.rows(); first += q)
-          D[k] += g.col(k).segment(first, q) * g.col(k).segment(first, q).transpose();
+      const MatrixXd residual = v.middleRows(i * p, p) - S_[i] * V;
+      for (const MatrixXd& H : H_[i]) {
+        const MatrixXd g = H.transpose() * residual;
+        for (Index k = 0; k < N; ++k) D[k].noalias() += g.col(k) * g.col(k).transpose();
+      }
     }
     const MatrixXd error = K_.transpose() * V;
     VectorXd Q(N);
@@ -62,7 +59,8 @@ class JointReference {
  private:
   static constexpr double kRounding = 1e-12;  // of an eigenvalue 0 of S_i, whose root is far larger
   MatrixXd K_;
-  std::vector<MatrixXd> root_, S_, H_;  // S_i^(1/2), S_i, H_i
+  std::vector<MatrixXd> root_, S_;        // S_i^(1/2), S_i
+  std::vector<std::vector<MatrixXd>> H_;  // of the parts
   bool lost_ = false;
 };
 
