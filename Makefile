@@ -11,7 +11,7 @@ LIBRARY := $(CURDIR)/.build/library
 WITH_LIBRARY = R_LIBS="$(LIBRARY)$${R_LIBS:+:$$R_LIBS}"
 
 .PHONY: help setup demo test check engine-test lint docs fuzz bench simulate-gee \
-  simulate-joint simulate-standardization simulate-endogeneity format clean
+  simulate-standardization simulate-endogeneity format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -56,15 +56,10 @@ bench: ## compare speed and log-likelihood with peers
 	@tools/install.sh
 	@$(WITH_LIBRARY) Rscript bench/run.R
 
-simulate-gee: ## error of the intervals of gee() with few clusters (about 25 minutes)
+simulate-gee: ## error of the intervals of gee() with few clusters (about 50 minutes)
 	@tools/setup.sh demo
 	@tools/install.sh
 	@$(WITH_LIBRARY) nice Rscript bench/simulation/run.R
-
-simulate-joint: ## error of joint tests of gee() with few clusters (6 minutes)
-	@tools/setup.sh demo
-	@tools/install.sh
-	@$(WITH_LIBRARY) nice Rscript bench/simulation/joint.R
 
 simulate-standardization: ## coverage of marginal_standardization() (about 50 minutes)
 	@tools/setup.sh demo

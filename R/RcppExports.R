@@ -117,8 +117,8 @@ hotelling_eta_ <- function(scores, information, type, C) {
     .Call(`_margmix_hotelling_eta_`, scores, information, type, C)
 }
 
-joint_statistics_ <- function(scores, information, type, C, z) {
-    .Call(`_margmix_joint_statistics_`, scores, information, type, C, z)
+joint_ratios_ <- function(scores, information, type, C, z) {
+    .Call(`_margmix_joint_ratios_`, scores, information, type, C, z)
 }
 
 score_statistic_ <- function(scores, information, C) {

@@ -11,18 +11,22 @@
 #'
 #' @details
 #' **Wald** tests of q coefficients use Q = b'V^-1 b with the covariance matrix of `vcov`. Q is far
-#' from chi^2 when clusters are few. With `df = "default"` and a robust matrix it is referred to an
-#' approximate Hotelling T^2 (Tipton and Pustejovsky 2015): F = (eta - q + 1) / (eta q) Q has q and
-#' eta - q + 1 degrees of freedom, where eta is found from the clusters' leverage under the working
-#' covariance, like the Satterthwaite degrees of freedom of a single coefficient (for which the test
-#' is the same). It has `NA` where eta is not above q - 1: there are too few clusters for q
-#' coefficients. With another `df`, F = Q / q has the smallest of the degrees of freedom of the
-#' coefficients as denominator.
+#' from chi^2 when clusters are few. With `df = "default"` and the KC matrix, or `df =
+#' "satterthwaite"` and another robust one, it is referred to one of two distributions under the
+#' working model:
 #'
-#' The approximation is conservative where few clusters determine each coefficient, such as four
-#' arms of 10 clusters. `nsim` refers Q instead to its distribution under the working model with
-#' Gaussian scores, which is drawn with the leverage of the clusters as it is:
-#' p = (1 + number of draws at least as large) / (1 + nsim).
+#' * an approximate Hotelling T^2 (Tipton and Pustejovsky 2015), if its denominator has 20 degrees of
+#'   freedom or more: F = (eta - q + 1) / (eta q) Q has q and eta - q + 1 degrees of freedom, where
+#'   eta is found from the clusters' leverage like the Satterthwaite degrees of freedom of a single
+#'   coefficient. For one coefficient (q = 1), where the test is the same, whatever they are;
+#' * with fewer, where that is conservative, its own distribution with Gaussian scores, which takes
+#'   the leverage of each cluster as it is. There Q is a chi^2 with q degrees of freedom over an
+#'   independent w that is drawn (2,000 to 100,000 times, by the numbers of clusters and
+#'   coefficients), and p is the mean of P(chi^2 > w Q). The heading gives its Monte Carlo error.
+#'
+#' `nsim` asks for draws, or with 0 for none, wherever. The test has `NA` where there are too few
+#' clusters for q coefficients. With another `df`, F = Q / q has the smallest of the degrees of
+#' freedom of the coefficients as denominator.
 #'
 #' **Score** tests (Rotnitzky and Jewell 1990; Boos 1992) evaluate the equations of the larger model
 #' at the estimates of the smaller one, its correlation and scale included. They need no finite
@@ -38,8 +42,10 @@
 #' @param test `"Wald"` or `"score"`.
 #' @param vcov,df For Wald tests: covariance matrix (of the larger model) and degrees of freedom, as
 #'   in [summary.margmix_gee()].
-#' @param nsim Number of draws to refer a Wald statistic of a robust matrix to; 0 for none.
-#' @param seed Seed of the draws; `NULL` for R's current state.
+#' @param nsim Number of draws to refer a Wald statistic of a robust matrix to; 0 for none, `NULL`
+#'   for draws where clusters are few.
+#' @param seed Seed of the draws, which leave the state of R's generator as it was; `NULL` to draw
+#'   from that state.
 #' @return A data frame of class `anova` with a heading that says which test it is. Wald: `Df`, `Den
 #'   Df` (`NA` if drawn), `F value` (then Q / q), `Pr(>F)`; score: `Df`, `Chisq`, `Pr(>Chisq)`. A
 #'   row for each term, or for each fit but the smallest.
@@ -61,7 +67,7 @@
 #' anova(fit, update(fit, . ~ treat), test = "score")
 #' @export
 anova.margmix_gee <- function(object, ..., test = c("Wald", "score"), vcov = "KC",
-                              df = "default", nsim = 0, seed = NULL) {
+                              df = "default", nsim = NULL, seed = 1) {
   test <- one_of(test, c("Wald", "score"), "test")
   draws <- list(count = check_nsim(nsim, test, vcov), seed = seed)
   others <- list(...)
@@ -189,34 +195,31 @@ check_same_responses <- function(fits) {
 # Tables ----------------------------------------------------------------------------------------
 
 wald_tests <- function(hypotheses, vcov, df, draws) {
-  rows <- lapply(hypotheses$tests, function(test) {
-    if (!nrow(test$C)) return(c(0, NA, NA, NA))
-    unlist(wald_test(test, vcov, df, draws)[c("df1", "df2", "statistic", "p.value")])
-  })
+  found <- lapply(hypotheses$tests, wald_test, vcov = vcov, df = df, draws = draws)
+  rows <- lapply(found, function(x) unlist(x[c("df1", "df2", "statistic", "p.value")]))
   first <- hypotheses$tests[[1L]]
-  words <- if (length(first)) wald_words(first$large, vcov, df, draws)
+  words <- if (length(first)) wald_words(first$large, vcov, df, found)
   anova_table(rows, hypotheses, c("Df", "Den Df", "F value", "Pr(>F)"), "Wald tests", words)
 }
 
-is_hotelling <- function(type, df) {
+is_corrected <- function(type, df) {
   type != "given" && type != "model" && (identical(df, "default") && type == "KC" ||
     identical(df, "satterthwaite"))
 }
 
 wald_test <- function(test, vcov, df, draws) {
   fit <- test$large
+  q <- nrow(test$C)
   covariance <- chosen_vcov(fit, vcov)
-  if (anyNA(covariance$vcov[colSums(test$C != 0) > 0, ])) {
-    return(list(df1 = nrow(test$C), df2 = NA, statistic = NA, p.value = NA))
+  if (!q || anyNA(covariance$vcov[colSums(test$C != 0) > 0, ])) {
+    return(list(df1 = q, df2 = NA, statistic = NA, p.value = NA))
   }
   V <- covariance$vcov
   V[is.na(V)] <- 0
-  if (draws$count > 0) return(simulated_test(fit, test$C, V, covariance$type, draws))
-  if (is_hotelling(covariance$type, df)) {
-    return(hotelling_test(fit, test$C, V, covariance$type))
+  if (is_corrected(covariance$type, df) || isTRUE(draws$count > 0)) {
+    return(joint_test(fit, test$C, V, covariance$type, draws))
   }
   degrees <- chosen_df(fit, df, covariance)$df
-  q <- nrow(test$C)
   statistic <- wald_statistic(fit$beta, test$C, V) / q
   df2 <- min(degrees[colSums(test$C != 0) > 0])
   list(
@@ -225,17 +228,28 @@ wald_test <- function(test, vcov, df, draws) {
   )
 }
 
-wald_words <- function(fit, vcov, df, draws) {
+# What the rows of the table, `found`, are referred to.
+wald_words <- function(fit, vcov, df, found) {
   type <- if (is.character(vcov)) one_of(vcov, gee_vcov_types, "vcov") else "given"
+  drawn <- Filter(function(x) !is.null(x$count), found)
+  rule <- if (is_corrected(type, df)) {
+    "approximate Hotelling T^2 (Tipton and Pustejovsky 2015)"
+  } else {
+    "F tests with the smallest df of the coefficients"
+  }
+  if (length(drawn)) {
+    words <- drawn_words(drawn)
+    rule <- if (length(drawn) == length(found)) words else paste0(rule, "; without Den Df: ", words)
+  }
+  paste0("Covariance: ", vcov_words[[type]], ", ", length(fit$design$levels), " clusters; ", rule, ".")
+}
+
+drawn_words <- function(drawn) {
+  number <- function(x) format(x, big.mark = ",", scientific = FALSE)
+  error <- signif(max(vapply(drawn, `[[`, 0, "error")), 1L)
   paste0(
-    "Covariance: ", vcov_words[[type]], ", ", length(fit$design$levels), " clusters; ",
-    if (draws$count > 0) {
-      paste(format(draws$count, big.mark = ","), "statistics drawn under the working model.")
-    } else if (is_hotelling(type, df)) {
-      "approximate Hotelling T^2 (Tipton and Pustejovsky 2015)."
-    } else {
-      "F tests with the smallest df of the coefficients."
-    }
+    number(drawn[[1L]]$count), " draws under the working model (Monte Carlo SE of p at most ",
+    number(error), ")"
   )
 }
 

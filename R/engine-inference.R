@@ -48,15 +48,15 @@ engine_hotelling_eta <- function(pieces, type, C) {
   hotelling_eta_(x$scores, x$information, type, C)
 }
 
-#' Joint statistics of C beta drawn under the working model
+#' Draws of w: under the working model, the joint Wald statistic of C beta is chi^2_q / w
 #' @param C q x p.
-#' @param z (p m) x N standard normal numbers: p for each cluster, one column for each statistic.
+#' @param z (p m) x N standard normal numbers: p for each cluster, one column for each draw.
 #' @return N numbers; `NaN` where the drawn covariance is singular.
 #' @noRd
-engine_joint_statistics <- function(pieces, type, C, z) {
+engine_joint_ratios <- function(pieces, type, C, z) {
   x <- engine_pieces(pieces)
   storage.mode(C) <- "double"
-  joint_statistics_(x$scores, x$information, type, C, z)
+  joint_ratios_(x$scores, x$information, type, C, z)
 }
 
 #' Generalized score statistic of C beta = 0

@@ -1,13 +1,15 @@
-# Joint tests of marginal models by simulation.
+# Joint Wald tests of C beta = 0 with few clusters, for marginal models.
 
 # The covariances whose parts are the clusters' corrected scores, and nothing else.
 drawn_vcov_types <- c("robust", "KC", "MD", "FG", "FW")
 
+#' @return `NULL` to draw where clusters are few; 0; or a number of draws.
 #' @section Errors: `argument`.
 #' @noRd
 check_nsim <- function(nsim, test, vcov) {
+  if (is.null(nsim)) return(NULL)
   if (!is_count(nsim)) {
-    abort("argument", "`nsim` must be a whole number, 0 for no simulation.", given = some_of(nsim))
+    abort("argument", "`nsim` must be a whole number, 0 for no draws.", given = some_of(nsim))
   }
   if (nsim == 0) return(0)
   given <- if (test == "score") {
@@ -26,26 +28,89 @@ check_nsim <- function(nsim, test, vcov) {
 
 is_count <- function(x) is.numeric(x) && length(x) == 1L && is.finite(x) && x >= 0 && x == round(x)
 
-#' Joint test of C beta = 0, referred to statistics drawn under the working model
+#' Joint test of C beta = 0
+#'
+#' By an approximate Hotelling T^2, or by draws where its denominator has too few degrees of freedom
+#' for it (bench/simulation/results.md).
 #'
 #' @param C q x p, of full row rank.
 #' @param V Covariance matrix of beta, of `type`.
-#' @param draws A list: `count`, `seed`.
-#' @return A list: `statistic` Q / q, `df1` = q, `df2` = `NA`, `p.value`; `NA` where the drawn
-#'   covariances are singular: there are too few clusters for q contrasts.
+#' @param draws A list: `count` (`NULL`: draw if need be), `seed`.
+#' @return A list: `statistic`, `df1` = q, `df2`, `p.value`, and for draws `count` and `error`, the
+#'   Monte Carlo standard error of the p value. `NA` where there are too few clusters for q
+#'   contrasts.
 #' @noRd
-simulated_test <- function(fit, C, V, type, draws, pieces = cluster_pieces(fit)) {
-  Q <- wald_statistic(fit$beta, C, V)
+joint_test <- function(fit, C, V, type, draws, pieces = cluster_pieces(fit)) {
+  if (!is.null(draws$count) && draws$count > 0) {
+    return(drawn_test(fit, C, V, type, draws, pieces))
+  }
+  hotelling <- hotelling_test(fit, C, V, type, pieces)
+  enough <- isTRUE(hotelling$df2 >= hotelling_needs_df)
+  if (!is.null(draws$count) || nrow(C) == 1L || enough || !type %in% drawn_vcov_types) {
+    return(hotelling)
+  }
+  draws$count <- default_count(length(fit$beta) * length(pieces$levels))
+  drawn_test(fit, C, V, type, draws, pieces)
+}
+
+hotelling_needs_df <- 20
+
+# Draws of `size` normal numbers each, in half a second.
+default_count <- function(size) signif(min(max(5e6 %/% size, 2000), 1e5), 1L)
+
+#' Approximate Hotelling T^2
+#'
+#' Tipton and Pustejovsky (2015), under the same working model as the Satterthwaite degrees of
+#' freedom, which it reproduces for one contrast.
+#'
+#' @return As [joint_test()], where `statistic` is F and `df2` is eta - q + 1, with `eta`. `NA` where
+#'   eta is not above q - 1.
+#' @references
+#' Tipton, E. and Pustejovsky, J. E. (2015). Small-sample adjustments for tests of moderators and
+#' model fit using robust variance estimation in meta-regression. *Journal of Educational and
+#' Behavioral Statistics* **40**, 604-634.
+#' @noRd
+hotelling_test <- function(fit, C, V, type = "KC", pieces = cluster_pieces(fit)) {
+  q <- nrow(C)
+  eta <- engine_hotelling_eta(pieces, satterthwaite_type(type), C)
+  df2 <- eta - q + 1
+  if (is.nan(df2) || df2 <= 0) {
+    return(list(statistic = NA_real_, df1 = q, df2 = NA_real_, p.value = NA_real_, eta = eta))
+  }
+  statistic <- df2 / (eta * q) * wald_statistic(fit$beta, C, V)
+  list(
+    statistic = statistic, df1 = q, df2 = df2,
+    p.value = stats::pf(statistic, q, df2, lower.tail = FALSE), eta = eta
+  )
+}
+
+#' The Wald statistic referred to draws under the working model with Gaussian scores
+#'
+#' Q is chi^2_q / w there, with w independent of the chi^2: the p value is the mean of
+#' P(chi^2_q > w Q) over draws of w.
+#'
+#' @return As [joint_test()], where `statistic` is Q / q and `df2` is `NA`.
+#' @noRd
+drawn_test <- function(fit, C, V, type, draws, pieces = cluster_pieces(fit)) {
+  q <- nrow(C)
   size <- length(fit$beta) * length(pieces$levels)
   batch <- max(1L, min(draws$count, 2e6 %/% size))
-  drawn <- with_seed(draws$seed, lapply(seq(1L, draws$count, by = batch), function(first) {
+  w <- with_seed(draws$seed, lapply(seq(1L, draws$count, by = batch), function(first) {
     count <- min(batch, draws$count - first + 1L)
     z <- matrix(stats::rnorm(size * count), size)
-    engine_joint_statistics(pieces, satterthwaite_type(type), C, z)
+    engine_joint_ratios(pieces, satterthwaite_type(type), C, z)
   }))
-  larger <- sum(unlist(drawn) >= Q)
+  w <- unlist(w)
+  Q <- if (anyNA(w)) NA_real_ else wald_statistic(fit$beta, C, V)
+  tail <- stats::pchisq(w * Q, q, lower.tail = FALSE)
   list(
-    statistic = Q / nrow(C), df1 = nrow(C), df2 = NA_real_,
-    p.value = (1 + larger) / (1 + draws$count)
+    statistic = Q / q, df1 = q, df2 = NA_real_, p.value = mean(tail), count = draws$count,
+    error = stats::sd(tail) / sqrt(draws$count)
   )
+}
+
+# (C beta)'(C V C')^-1 (C beta)
+wald_statistic <- function(beta, C, V) {
+  difference <- drop(C %*% beta)
+  sum(difference * solve(C %*% V %*% t(C), difference))
 }

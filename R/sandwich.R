@@ -40,37 +40,3 @@ contrast_df <- function(fit, C = diag(length(fit$beta)), type = "KC") {
 satterthwaite_type <- function(type) {
   switch(type, model = , given = "KC", MBN = "robust", `jackknife-full` = "MD", type)
 }
-
-#' Joint test of C beta = 0 by an approximate Hotelling T^2
-#'
-#' Tipton and Pustejovsky (2015), under the same working model as the Satterthwaite degrees of
-#' freedom, which it reproduces for one contrast.
-#'
-#' @param C q x p, of full row rank.
-#' @param V Covariance matrix of beta, of `type`.
-#' @return A list: `statistic` F, `df1` = q, `df2` = eta - q + 1, `p.value`, `eta`. `NA` where eta
-#'   is not above q - 1: there are too few clusters for q contrasts.
-#' @references
-#' Tipton, E. and Pustejovsky, J. E. (2015). Small-sample adjustments for tests of moderators and
-#' model fit using robust variance estimation in meta-regression. *Journal of Educational and
-#' Behavioral Statistics* **40**, 604-634.
-#' @noRd
-hotelling_test <- function(fit, C, V, type = "KC", pieces = cluster_pieces(fit)) {
-  q <- nrow(C)
-  eta <- engine_hotelling_eta(pieces, satterthwaite_type(type), C)
-  df2 <- eta - q + 1
-  if (is.nan(df2) || df2 <= 0) {
-    return(list(statistic = NA_real_, df1 = q, df2 = NA_real_, p.value = NA_real_, eta = eta))
-  }
-  statistic <- df2 / (eta * q) * wald_statistic(fit$beta, C, V)
-  list(
-    statistic = statistic, df1 = q, df2 = df2,
-    p.value = stats::pf(statistic, q, df2, lower.tail = FALSE), eta = eta
-  )
-}
-
-# (C beta)'(C V C')^-1 (C beta)
-wald_statistic <- function(beta, C, V) {
-  difference <- drop(C %*% beta)
-  sum(difference * solve(C %*% V %*% t(C), difference))
-}

@@ -458,9 +458,9 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// joint_statistics_
-Rcpp::NumericVector joint_statistics_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information, const std::string& type, const Rcpp::NumericMatrix& C, const Rcpp::NumericMatrix& z);
-RcppExport SEXP _margmix_joint_statistics_(SEXP scoresSEXP, SEXP informationSEXP, SEXP typeSEXP, SEXP CSEXP, SEXP zSEXP) {
+// joint_ratios_
+Rcpp::NumericVector joint_ratios_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information, const std::string& type, const Rcpp::NumericMatrix& C, const Rcpp::NumericMatrix& z);
+RcppExport SEXP _margmix_joint_ratios_(SEXP scoresSEXP, SEXP informationSEXP, SEXP typeSEXP, SEXP CSEXP, SEXP zSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
@@ -469,7 +469,7 @@ BEGIN_RCPP
     Rcpp::traits::input_parameter< const std::string& >::type type(typeSEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type C(CSEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type z(zSEXP);
-    rcpp_result_gen = Rcpp::wrap(joint_statistics_(scores, information, type, C, z));
+    rcpp_result_gen = Rcpp::wrap(joint_ratios_(scores, information, type, C, z));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -691,7 +691,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_sandwich_", (DL_FUNC) &_margmix_sandwich_, 3},
     {"_margmix_corrected_scores_", (DL_FUNC) &_margmix_corrected_scores_, 3},
     {"_margmix_hotelling_eta_", (DL_FUNC) &_margmix_hotelling_eta_, 4},
-    {"_margmix_joint_statistics_", (DL_FUNC) &_margmix_joint_statistics_, 5},
+    {"_margmix_joint_ratios_", (DL_FUNC) &_margmix_joint_ratios_, 5},
     {"_margmix_score_statistic_", (DL_FUNC) &_margmix_score_statistic_, 3},
     {"_margmix_influence_", (DL_FUNC) &_margmix_influence_, 2},
     {"_margmix_population_mean_", (DL_FUNC) &_margmix_population_mean_, 3},

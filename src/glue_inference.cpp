@@ -58,13 +58,12 @@ double hotelling_eta_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatr
 
 // z: (p m) x N standard normal numbers
 // [[Rcpp::export]]
-Rcpp::NumericVector joint_statistics_(const Rcpp::NumericMatrix& scores,
-                                      const Rcpp::NumericMatrix& information,
-                                      const std::string& type, const Rcpp::NumericMatrix& C,
-                                      const Rcpp::NumericMatrix& z) {
+Rcpp::NumericVector joint_ratios_(const Rcpp::NumericMatrix& scores,
+                                  const Rcpp::NumericMatrix& information, const std::string& type,
+                                  const Rcpp::NumericMatrix& C, const Rcpp::NumericMatrix& z) {
   const ClusterPieces pieces(map(scores), map(information));
   if (!pieces.definite()) return glue::vector(VectorXd::Constant(z.ncol(), kNaN));
-  return glue::vector(JointReference(pieces, corrections_of(type), map(C)).statistics(map(z)));
+  return glue::vector(JointReference(pieces, corrections_of(type), map(C)).ratios(map(z)));
 }
 
 // [[Rcpp::export]]

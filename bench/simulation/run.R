@@ -42,7 +42,7 @@ run_cell <- function(cell, replicates) {
         found <- if (is.null(fit)) NULL else if (model == "main") {
           intervals_of(fit, truth)
         } else {
-          rbind(joint = joint_of(fit))
+          rbind(joint = joint_of(fit, set))
         }
         kept[[model]] <- c(kept[[model]], list(found))
       }
@@ -59,14 +59,17 @@ cell_rows <- function(cell, model, found) {
   rows <- if (model == "main") c("trt", "w", "x") else "joint"
   values <- simplify2array(found[!failed]) # coefficients x numbers x fits
   out <- lapply(rows, function(row) {
-    v <- if (any(!failed)) t(values[row, , ]) else matrix(NA_real_, 0L, 8L)
-    percent <- function(name) 100 * mean(v[, name], na.rm = TRUE)
+    v <- t(values[row, , ])
+    percent <- function(name) {
+      if (name %in% colnames(v)) 100 * mean(v[, name], na.rm = TRUE) else NA_real_
+    }
     data.frame(
       cell[c("seed", "part", "case", "outcome", "K", "cv", "icc", "corstr")],
       target = if (model == "main") row else model, replicates = length(found),
       failed = sum(failed), clamped = sum(v[, "clamped"]),
       no_test = sum(is.na(v[, "default"])), default = percent("default"),
       robust = percent("robust"), FW = percent("FW"), MD = percent("MD"),
+      hotelling = percent("hotelling"), drawn = percent("drawn"),
       median_df = median(v[, "df"], na.rm = TRUE),
       length = median(v[, "half"], na.rm = TRUE) / (qnorm(0.975) * sd(v[, "estimate"]))
     )

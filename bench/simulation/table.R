@@ -15,8 +15,10 @@ markdown_table <- function(rows) {
   c(line(names(rows)), line(rep("---", ncol(rows))), apply(rows, 1L, line))
 }
 
-grid_table <- function(results) {
-  grid <- results[results$part == "grid", ]
+is_joint <- function(results) results$target %in% c("within", "between")
+
+# A row for each target, CV and K: `columns` of its cells.
+grid_table <- function(grid, columns) {
   keys <- unique(grid[c("target", "cv", "K")])
   keys <- keys[order(match(keys$target, unique(grid$target)), keys$cv, keys$K), ]
   do.call(rbind, lapply(seq_len(nrow(keys)), function(i) {
@@ -24,13 +26,26 @@ grid_table <- function(results) {
     data.frame(
       row = keys$target[i], CV = keys$cv[i], K = keys$K[i],
       `**default**` = paste0("**", range_text(own$default), "**"),
-      `plain robust` = range_text(own$robust), `FW t(K-pb)` = range_text(own$FW),
-      `MD t(K-pb)` = range_text(own$MD), `median df` = range_text(own$median_df),
-      `relative length` = range_text(own$length, 2L),
+      `plain robust` = range_text(own$robust), columns(own),
       `failed %` = range_text(100 * own$failed / own$replicates),
       `no test %` = range_text(100 * own$no_test / own$replicates), check.names = FALSE
     )
   }))
+}
+
+interval_columns <- function(own) {
+  data.frame(
+    `FW t(K-pb)` = range_text(own$FW), `MD t(K-pb)` = range_text(own$MD),
+    `median df` = range_text(own$median_df), `relative length` = range_text(own$length, 2L),
+    check.names = FALSE
+  )
+}
+
+joint_columns <- function(own) {
+  data.frame(
+    Hotelling = range_text(own$hotelling), drawn = range_text(own$drawn),
+    `median denominator df` = range_text(own$median_df), check.names = FALSE
+  )
 }
 
 stress_table <- function(results) {
@@ -68,6 +83,8 @@ limit_text <- function(results) {
 }
 
 table_text <- function(results) {
+  grid <- results[results$part == "grid", ]
+  joint <- is_joint(grid)
   n <- sort(unique(results$replicates), decreasing = TRUE)
   counts <- paste(format(n, big.mark = ",", trim = TRUE), collapse = " or ")
   errors <- paste(sprintf("%.2f", two_errors(n) / 2), collapse = " or ")
@@ -78,14 +95,20 @@ table_text <- function(results) {
       "Error in % of nominal 95% intervals and 5% tests, ", counts, " data sets per cell; ",
       "lowest-highest over two responses (binary with prevalence .3, count with mean 2) and three ",
       "ICCs (.01, .05, .1). Monte Carlo SE ", errors, ". Rows: `trt` is constant in clusters, `w` ",
-      "varies within them, `x` both (ICC .3); `within` and `between` are joint tests of three ",
-      "coefficients of a factor. Default: KC covariance, Satterthwaite t (approximate Hotelling ",
-      "T^2 for joint tests), exchangeable correlation not below 0. Plain robust: uncorrected ",
-      "sandwich, normal (chi^2). Relative length: median half width over 1.96 times the standard ",
-      "deviation of the estimates. Failed: errors, no convergence, separated responses; no test: ",
-      "too few clusters for the test, or one that determines a coefficient alone."
+      "varies within them, `x` both (ICC .3). Default: KC covariance, Satterthwaite t, exchangeable ",
+      "correlation not below 0. Plain robust: uncorrected sandwich, normal. Relative length: ",
+      "median half width over 1.96 times the standard deviation of the estimates. Failed: errors, ",
+      "no convergence, separated responses; no test: too few clusters for the test, or one that ",
+      "determines a coefficient alone."
     ), "",
-    markdown_table(grid_table(results)), "", "## Held to the limits", "",
+    markdown_table(grid_table(grid[!joint, ], interval_columns)), "", "## Joint tests", "",
+    paste(
+      "Three coefficients of a factor with four levels, drawn within clusters or assigned to whole",
+      "clusters. Default: `anova()`, KC covariance, approximate Hotelling T^2 if its denominator",
+      "has 20 df, else draws under the working model (here 200). Hotelling, drawn: either always.",
+      "Plain robust: uncorrected sandwich, chi^2."
+    ), "",
+    markdown_table(grid_table(grid[joint, ], joint_columns)), "", "## Held to the limits", "",
     paste("*", limit_text(results)), "", "## Other cases", "",
     paste(
       "One cluster with 38% of all rows; 5% events; five visits with AR(1) dependence (latent .6)",

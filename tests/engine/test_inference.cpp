@@ -247,7 +247,7 @@ void sandwich() {
   CHECK(std::isnan(indefinite.vcov(0, 0)) && std::isnan(indefinite.df[0]));
 }
 
-// Two means of m equal clusters: Hotelling's T^2 of the drawn scores.
+// Two means of m equal clusters: Hotelling's T^2 of the drawn scores is chi^2 / w.
 void joint_reference() {
   const Index m = 6, p = 2;
   MatrixXd information(p * p, m), scores = MatrixXd::Zero(p, m), z(p * m, 3);
@@ -258,13 +258,13 @@ void joint_reference() {
                              MatrixMap(information.data(), p * p, m));
   const MatrixXd C = MatrixXd::Identity(p, p);
   const JointReference reference(pieces, {Correction::KC}, C);
-  const VectorXd found = reference.statistics(MatrixMap(z.data(), z.rows(), z.cols()));
+  const VectorXd found = reference.ratios(MatrixMap(z.data(), z.rows(), z.cols()));
   for (Index k = 0; k < z.cols(); ++k) {
     const Eigen::Map<const MatrixXd> x(z.col(k).data(), p, m);
     const VectorXd mean = x.rowwise().mean();
     const MatrixXd centred = x.colwise() - mean;
     const MatrixXd S = centred * centred.transpose() / double(m - 1);
-    CHECK_NEAR(found[k], double(m) * mean.dot(S.inverse() * mean), 1e-12);
+    CHECK_NEAR(found[k], mean.squaredNorm() / mean.dot(S.inverse() * mean), 1e-12);
   }
 }
 

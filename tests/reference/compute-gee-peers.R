@@ -1,5 +1,6 @@
 # Marginal models fitted by geepack, its tolerance tightened to 1e-10 -> gee-peers.csv, and its data
-# set dietox -> dietox.csv. Run in this folder: Rscript compute-gee-peers.R
+# set dietox -> dietox.csv; `error` is geepack's, 1 if it did not converge. Run in this folder:
+#   Rscript compute-gee-peers.R
 
 source("models-gee.R")
 suppressMessages(library(geepack))
@@ -29,9 +30,11 @@ for (name in names(models)) {
       model = name, corstr = corstr,
       quantity = c(
         paste0("coef:", names(coef(fit))), paste0("se:", names(coef(fit))), "phi",
-        paste0("alpha:", seq_along(geese$alpha))
+        paste0("alpha:", seq_along(geese$alpha)), "error"
       ),
-      value = sprintf("%.12g", c(coef(fit), sqrt(diag(geese$vbeta)), geese$gamma, geese$alpha)),
+      value = sprintf("%.12g", c(
+        coef(fit), sqrt(diag(geese$vbeta)), geese$gamma, geese$alpha, geese$error
+      )),
       source = source
     )
   }

@@ -12,6 +12,7 @@ test_that("several coefficients: approximate Hotelling T^2, whatever the paramet
   small <- update(fit, . ~ treat * center)
   term <- anova(fit)[3L, ]
   expect_identical(term$Df, 2)
+  expect_gt(term$`Den Df`, 20)
   V <- vcov(fit)[4:5, 4:5]
   eta <- engine_hotelling_eta(cluster_pieces(fit), "KC", diag(6)[4:5, ])
   Q <- sum(coef(fit)[4:5] * solve(V, coef(fit)[4:5]))
@@ -78,18 +79,18 @@ test_that("bad requests are refused", {
   expect_snapshot(anova(fit, test = "LR"), error = TRUE)
 })
 
-test_that("nsim refers the Wald statistic to draws under the working model", {
+test_that("draws: the mean tail probability of chi^2 / w", {
   fit <- gee_fit("factor")
   small <- update(fit, . ~ treat * center)
   found <- anova(fit, small, nsim = 2000, seed = 3)
   Q <- sum(coef(fit)[4:5] * solve(vcov(fit)[4:5, 4:5], coef(fit)[4:5]))
-  pieces <- cluster_pieces(fit)
   z <- with_seed(3, matrix(rnorm(6 * 111 * 2000), 6 * 111))
-  drawn <- engine_joint_statistics(pieces, "KC", diag(6)[4:5, ], z)
+  w <- engine_joint_ratios(cluster_pieces(fit), "KC", diag(6)[4:5, ], z)
   expect_equal(found$`F value`, Q / 2)
-  expect_equal(found$`Pr(>F)`, (1 + sum(drawn >= Q)) / 2001)
+  expect_identical(found$`Den Df`, NA_real_)
+  expect_equal(found$`Pr(>F)`, mean(pchisq(Q * w, 2, lower.tail = FALSE)))
   # with 111 clusters the approximation is good
-  expect_equal(found$`Pr(>F)`, anova(fit, small)$`Pr(>F)`, tolerance = 0.3)
+  expect_equal(found$`Pr(>F)`, anova(fit, small)$`Pr(>F)`, tolerance = 0.1)
   before <- .Random.seed
   anova(fit, small, nsim = 10, seed = 3)
   expect_identical(.Random.seed, before)
@@ -100,4 +101,40 @@ test_that("nsim refers the Wald statistic to draws under the working model", {
     anova(fit, vcov = "MBN", nsim = 9)
     anova(fit, test = "score", nsim = 9)
   })
+})
+
+test_that("few clusters: drawn by default, the same whatever the parametrisation", {
+  few <- subset(respiratory, patient %in% unique(patient)[1:14])
+  few$age_group <- cut(few$age, c(0, 25, 40, 99))
+  fit <- quietly(gee(outcome ~ treat + age_group, few, id = patient, family = binomial()))
+  found <- anova(fit)
+  expect_identical(is.na(found$`Den Df`), c(FALSE, TRUE))
+  small <- update(fit, . ~ treat)
+  Q <- wald_statistic(coef(fit), diag(4)[3:4, ], vcov(fit))
+  expect_equal(found$`F value`[2L], Q / 2)
+  expect_equal(unlist(anova(fit, small)[1L, ]), unlist(found[2L, ]))
+  turned <- update(fit, . ~ treat + I(age > 25) + I(age > 40))
+  expect_equal(anova(turned, small)$`Pr(>F)`, found$`Pr(>F)`[2L], tolerance = 0.02)
+  expect_lt(anova(fit, small, nsim = 0)$`Den Df`, 20)
+  expect_identical(anova(fit, vcov = "MD", df = "satterthwaite")$`Den Df`[2L], NA_real_)
+  # this covariance is no sum of corrected scores alone
+  expect_false(is.na(anova(fit, vcov = "MBN", df = "satterthwaite")$`Den Df`[2L]))
+  expect_snapshot(found)
+})
+
+test_that("one contrast: draws are of the exact distribution that Satterthwaite approximates", {
+  fit <- gee_fit("respiratory")
+  drawn <- anova(fit, nsim = 20000)
+  expect_equal(drawn$`Pr(>F)`, anova(fit)$`Pr(>F)`, tolerance = 0.02)
+})
+
+test_that("too few clusters for the contrasts: no test", {
+  few <- data.frame(
+    y = c(1, 2, 4, 3, 6, 5, 7, 9), id = rep(1:4, each = 2), arm = factor(rep(1:4, each = 2))
+  )
+  fit <- quietly(gee(y ~ arm, few, id = id))
+  expect_true(is.na(anova(fit)$`Pr(>F)`))
+  few <- rbind(few, transform(few, id = 1, y = y + c(0, 1), arm = factor(rep(1:4, 2))))
+  plain <- quietly(gee(y ~ arm, few[few$id <= 2, ], id = id))
+  expect_true(is.na(anova(plain, vcov = "robust", nsim = 9)$`Pr(>F)`))
 })

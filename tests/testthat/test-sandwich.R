@@ -72,7 +72,7 @@ test_that("the joint test has the moments of its definition, and one contrast is
     engine_hotelling_eta(dense_pieces(parts), "KC", C), tolerance = 1e-10)
 })
 
-test_that("drawn joint statistics are those of scores with the working covariance", {
+test_that("drawn joint statistics chi^2 / w are those of scores with the working covariance", {
   pieces <- dense_pieces(equations[[1L]])
   m <- nrow(pieces$scores)
   C <- rbind(c(0, 1, 0), c(0, 1, -2))
@@ -87,6 +87,7 @@ test_that("drawn joint statistics are those of scores with the working covarianc
     e$vectors %*% (sqrt(ifelse(e$values > 1e-12, e$values, 0)) * t(e$vectors))
   })
   step <- function(v) C %*% solve(t(L), v)
+  Omega <- step(diag(3)) %*% t(step(diag(3)))
   for (type in c("robust", "KC", "MD", "FW")) {
     powers <- list(robust = 0, KC = -0.5, MD = -1, FW = c(-0.5, -1))[[type]]
     want <- apply(z, 2L, function(column) {
@@ -98,10 +99,10 @@ test_that("drawn joint statistics are those of scores with the working covarianc
           tcrossprod(step(A %*% (v[[i]] - S[[i]] %*% total))) / length(powers)
         }))
       })
-      sum(step(total) * solve(Reduce(`+`, meat), step(total)))
+      error <- step(total)
+      sum(error * solve(Omega, error)) / sum(error * solve(Reduce(`+`, meat), error))
     })
-    found <- engine_joint_statistics(pieces, type, C, z)
-    expect_equal(found, want, tolerance = 1e-10, label = type)
+    expect_equal(engine_joint_ratios(pieces, type, C, z), want, tolerance = 1e-10, label = type)
   }
 })
 
@@ -112,11 +113,14 @@ test_that("with equal clusters the drawn statistics are Hotelling's T^2", {
     scores = matrix(0, m, q), information = array(diag(q), c(q, q, m)), levels = seq_len(m)
   )
   set.seed(9)
-  drawn <- engine_joint_statistics(pieces, "KC", diag(q), matrix(rnorm(q * m * 4e4), q * m))
-  exact <- (m - 1) * q / (m - q) * qf(c(0.5, 0.95, 0.99), q, m - q)
-  found <- vapply(exact, function(limit) mean(drawn > limit), 0)
-  # within four standard errors
-  expect_lt(max(abs(found - c(0.5, 0.05, 0.01)) / sqrt(c(0.25, 0.0475, 0.0099) / 4e4)), 4)
+  w <- engine_joint_ratios(pieces, "KC", diag(q), matrix(rnorm(q * m * 4e4), q * m))
+  for (p in c(0.5, 0.05, 0.01, 1e-4)) {
+    exact <- (m - 1) * q / (m - q) * qf(p, q, m - q, lower.tail = FALSE)
+    tail <- pchisq(w * exact, q, lower.tail = FALSE)
+    # within four standard errors
+    expect_lt(abs(mean(tail) - p) / (sd(tail) / sqrt(length(w))), 4)
+    expect_lt(sd(tail), sqrt(p * (1 - p)))
+  }
 })
 
 test_that("Pan and Wall's df match the mean and variance of the sum of squares", {
