@@ -117,8 +117,8 @@ hotelling_eta_ <- function(scores, information, type, C) {
     .Call(`_margmix_hotelling_eta_`, scores, information, type, C)
 }
 
-joint_ratios_ <- function(scores, information, type, C, z) {
-    .Call(`_margmix_joint_ratios_`, scores, information, type, C, z)
+joint_tails_ <- function(scores, information, type, C, shift, Q, draws) {
+    .Call(`_margmix_joint_tails_`, scores, information, type, C, shift, Q, draws)
 }
 
 score_statistic_ <- function(scores, information, C) {

@@ -20,9 +20,10 @@
 #'   eta is found from the clusters' leverage like the Satterthwaite degrees of freedom of a single
 #'   coefficient. For one coefficient (q = 1), where the test is the same, whatever they are;
 #' * with fewer, where that is conservative, its own distribution with Gaussian scores, which takes
-#'   the leverage of each cluster as it is. There Q is a chi^2 with q degrees of freedom over an
-#'   independent w that is drawn (2,000 to 100,000 times, by the numbers of clusters and
-#'   coefficients), and p is the mean of P(chi^2 > w Q). The heading gives its Monte Carlo error.
+#'   the leverage of each cluster as it is. As few clusters make the working correlation too small on
+#'   average, each is shifted by a random intercept beside it, whose variance is estimated from the
+#'   scores and uncertain. p is the mean of tail probabilities over 2,000 to 30,000 draws, by the
+#'   numbers of clusters and coefficients; the heading gives its Monte Carlo error.
 #'
 #' `nsim` asks for draws, or with 0 for none, wherever. The test has `NA` where there are too few
 #' clusters for q coefficients. With another `df`, F = Q / q has the smallest of the degrees of

@@ -48,15 +48,17 @@ engine_hotelling_eta <- function(pieces, type, C) {
   hotelling_eta_(x$scores, x$information, type, C)
 }
 
-#' Draws of w: under the working model, the joint Wald statistic of C beta is chi^2_q / w
+#' Tail probabilities of the joint Wald statistic of C beta under the working model
 #' @param C q x p.
-#' @param z (p m) x N standard normal numbers: p for each cluster, one column for each draw.
-#' @return N numbers; `NaN` where the drawn covariance is singular.
+#' @param Q The statistic.
+#' @param draws A list: `z` ((p m) x N) and `b` (m x N) standard normal numbers, `u` N uniform ones.
+#' @param shift p numbers e with X e = 1, or zeros: no shift of the clusters beside the working model.
+#' @return P(statistic > Q | draw), N numbers; `NaN` where the drawn covariance is singular.
 #' @noRd
-engine_joint_ratios <- function(pieces, type, C, z) {
+engine_joint_tails <- function(pieces, type, C, Q, draws, shift = numeric(ncol(C))) {
   x <- engine_pieces(pieces)
   storage.mode(C) <- "double"
-  joint_ratios_(x$scores, x$information, type, C, z)
+  joint_tails_(x$scores, x$information, type, C, shift, Q, draws)
 }
 
 #' Generalized score statistic of C beta = 0

@@ -458,9 +458,9 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// joint_ratios_
-Rcpp::NumericVector joint_ratios_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information, const std::string& type, const Rcpp::NumericMatrix& C, const Rcpp::NumericMatrix& z);
-RcppExport SEXP _margmix_joint_ratios_(SEXP scoresSEXP, SEXP informationSEXP, SEXP typeSEXP, SEXP CSEXP, SEXP zSEXP) {
+// joint_tails_
+Rcpp::NumericVector joint_tails_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information, const std::string& type, const Rcpp::NumericMatrix& C, const Rcpp::NumericVector& shift, double Q, const Rcpp::List& draws);
+RcppExport SEXP _margmix_joint_tails_(SEXP scoresSEXP, SEXP informationSEXP, SEXP typeSEXP, SEXP CSEXP, SEXP shiftSEXP, SEXP QSEXP, SEXP drawsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
@@ -468,8 +468,10 @@ BEGIN_RCPP
     Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type information(informationSEXP);
     Rcpp::traits::input_parameter< const std::string& >::type type(typeSEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type C(CSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type z(zSEXP);
-    rcpp_result_gen = Rcpp::wrap(joint_ratios_(scores, information, type, C, z));
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type shift(shiftSEXP);
+    Rcpp::traits::input_parameter< double >::type Q(QSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type draws(drawsSEXP);
+    rcpp_result_gen = Rcpp::wrap(joint_tails_(scores, information, type, C, shift, Q, draws));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -691,7 +693,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_sandwich_", (DL_FUNC) &_margmix_sandwich_, 3},
     {"_margmix_corrected_scores_", (DL_FUNC) &_margmix_corrected_scores_, 3},
     {"_margmix_hotelling_eta_", (DL_FUNC) &_margmix_hotelling_eta_, 4},
-    {"_margmix_joint_ratios_", (DL_FUNC) &_margmix_joint_ratios_, 5},
+    {"_margmix_joint_tails_", (DL_FUNC) &_margmix_joint_tails_, 7},
     {"_margmix_score_statistic_", (DL_FUNC) &_margmix_score_statistic_, 3},
     {"_margmix_influence_", (DL_FUNC) &_margmix_influence_, 2},
     {"_margmix_population_mean_", (DL_FUNC) &_margmix_population_mean_, 3},

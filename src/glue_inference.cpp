@@ -56,14 +56,19 @@ double hotelling_eta_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatr
   return ApproximateHotelling(pieces, corrections_of(type), map(C)).eta();
 }
 
-// z: (p m) x N standard normal numbers
+// draws: list(z, b, u)
 // [[Rcpp::export]]
-Rcpp::NumericVector joint_ratios_(const Rcpp::NumericMatrix& scores,
-                                  const Rcpp::NumericMatrix& information, const std::string& type,
-                                  const Rcpp::NumericMatrix& C, const Rcpp::NumericMatrix& z) {
+Rcpp::NumericVector joint_tails_(const Rcpp::NumericMatrix& scores,
+                                 const Rcpp::NumericMatrix& information, const std::string& type,
+                                 const Rcpp::NumericMatrix& C, const Rcpp::NumericVector& shift,
+                                 double Q, const Rcpp::List& draws) {
   const ClusterPieces pieces(map(scores), map(information));
-  if (!pieces.definite()) return glue::vector(VectorXd::Constant(z.ncol(), kNaN));
-  return glue::vector(JointReference(pieces, corrections_of(type), map(C)).ratios(map(z)));
+  const MatrixMap z = glue::matrix(draws, "z");
+  if (!pieces.definite()) return glue::vector(VectorXd::Constant(z.cols(), kNaN));
+  const JointReference reference(pieces, corrections_of(type), map(C),
+                                 VectorMap(shift.begin(), shift.size()));
+  const VectorMap u(glue::doubles(draws, "u", z.cols()), z.cols());
+  return glue::vector(reference.tails(Q, {z, glue::matrix(draws, "b"), u}));
 }
 
 // [[Rcpp::export]]

@@ -247,24 +247,30 @@ void sandwich() {
   CHECK(std::isnan(indefinite.vcov(0, 0)) && std::isnan(indefinite.df[0]));
 }
 
-// Two means of m equal clusters: Hotelling's T^2 of the drawn scores is chi^2 / w.
+// Two means of m equal clusters: the statistic is Hotelling's T^2 of the drawn scores, whose length
+// is chi^2_2.
 void joint_reference() {
   const Index m = 6, p = 2;
-  MatrixXd information(p * p, m), scores = MatrixXd::Zero(p, m), z(p * m, 3);
+  MatrixXd information(p * p, m), scores = MatrixXd::Zero(p, m), z(p * m, 3), b(m, 3);
   for (Index i = 0; i < m; ++i)
     Eigen::Map<MatrixXd>(information.col(i).data(), p, p) = MatrixXd::Identity(p, p);
   for (Index k = 0; k < z.size(); ++k) z.data()[k] = std::sin(3.0 * double(k) + 1.0);
+  b.setOnes();
   const ClusterPieces pieces(MatrixMap(scores.data(), p, m),
                              MatrixMap(information.data(), p * p, m));
   const MatrixXd C = MatrixXd::Identity(p, p);
-  const JointReference reference(pieces, {Correction::KC}, C);
-  const VectorXd found = reference.ratios(MatrixMap(z.data(), z.rows(), z.cols()));
+  const JointReference reference(pieces, {Correction::KC}, C, VectorXd::Zero(p));
+  const VectorXd u = VectorXd::Constant(3, 0.5);
+  const double x = 3;
+  const VectorXd found = reference.tails(
+      x, {MatrixMap(z.data(), p * m, 3), MatrixMap(b.data(), m, 3), VectorMap(u.data(), 3)});
   for (Index k = 0; k < z.cols(); ++k) {
     const Eigen::Map<const MatrixXd> x(z.col(k).data(), p, m);
     const VectorXd mean = x.rowwise().mean();
     const MatrixXd centred = x.colwise() - mean;
     const MatrixXd S = centred * centred.transpose() / double(m - 1);
-    CHECK_NEAR(found[k], mean.squaredNorm() / mean.dot(S.inverse() * mean), 1e-12);
+    const double w = mean.squaredNorm() / mean.dot(S.inverse() * mean);
+    CHECK_NEAR(found[k], std::exp(-0.5 * w * x), 1e-12);
   }
 }
 

@@ -72,12 +72,41 @@ test_that("the joint test has the moments of its definition, and one contrast is
     engine_hotelling_eta(dense_pieces(parts), "KC", C), tolerance = 1e-10)
 })
 
-test_that("drawn joint statistics chi^2 / w are those of scores with the working covariance", {
+# Scores v = (v_1, ..., v_m) of the clusters have covariance diag(S_i) + tau^2 diag(f_i f_i') in
+# whitened coordinates; along epsilon those at the estimate are s = J v.
+dense_shift <- function(S, v, epsilon) {
+  m <- length(S)
+  p <- length(epsilon)
+  block <- function(list) {
+    out <- matrix(0, p * m, p * m)
+    for (i in seq_len(m)) out[(i - 1) * p + 1:p, (i - 1) * p + 1:p] <- list[[i]]
+    out
+  }
+  f <- lapply(S, function(s) drop(s %*% epsilon))
+  b <- vapply(f, function(x) sum(x * epsilon), 0)
+  at <- t(vapply(seq_len(m), function(i) {
+    total <- -as.vector(S[[i]] %*% epsilon)
+    own <- rep(total, m)
+    own[(i - 1) * p + 1:p] <- own[(i - 1) * p + 1:p] + epsilon
+    own
+  }, numeric(p * m))) / sqrt(b)
+  G <- at %*% block(S) %*% t(at)
+  s <- vapply(v, function(x) sum(x * epsilon), 0)
+  T_1 <- sum(diag(at %*% block(lapply(f, tcrossprod)) %*% t(at)))
+  list(
+    f = f, T = sum(s^2 / b), T_0 = sum(diag(G)), T_1 = T_1, nu = sum(diag(G))^2 / sum(G^2)
+  )
+}
+
+test_that("tails of the joint statistic are those of scores with the working covariance", {
   pieces <- dense_pieces(equations[[1L]])
   m <- nrow(pieces$scores)
+  # larger scores than the model's: tau > 0
+  pieces$scores <- 3 * pieces$scores
   C <- rbind(c(0, 1, 0), c(0, 1, -2))
+  shift <- c(1, 0, 0)
   set.seed(8)
-  z <- matrix(rnorm(3 * m * 4), 3 * m)
+  draws <- list(z = matrix(rnorm(3 * m * 4), 3 * m), b = matrix(rnorm(4 * m), m), u = runif(4))
   B_i <- lapply(seq_len(m), function(i) pieces$information[, , i])
   L <- t(chol(Reduce(`+`, B_i)))
   S <- lapply(B_i, function(B) solve(L, t(solve(L, B))))
@@ -86,39 +115,49 @@ test_that("drawn joint statistics chi^2 / w are those of scores with the working
     e <- eigen((s + t(s)) / 2, symmetric = TRUE)
     e$vectors %*% (sqrt(ifelse(e$values > 1e-12, e$values, 0)) * t(e$vectors))
   })
+  v <- lapply(seq_len(m), function(i) solve(L, pieces$scores[i, ]))
+  own <- dense_shift(S, v, drop(t(L) %*% shift))
+  tau <- sqrt(pmax(0, (own$nu * own$T / qchisq(draws$u, own$nu) - own$T_0) / own$T_1))
+  expect_gt(max(tau), 0)
   step <- function(v) C %*% solve(t(L), v)
+  R <- qchisq((seq_len(2e5) - 0.5) / 2e5, 2)
   Omega <- step(diag(3)) %*% t(step(diag(3)))
   for (type in c("robust", "KC", "MD", "FW")) {
     powers <- list(robust = 0, KC = -0.5, MD = -1, FW = c(-0.5, -1))[[type]]
-    want <- apply(z, 2L, function(column) {
-      v <- lapply(seq_len(m), function(i) root[[i]] %*% column[3 * i - 2:0])
-      total <- Reduce(`+`, v)
+    want <- vapply(1:4, function(k) {
+      plain <- lapply(seq_len(m), function(i) root[[i]] %*% draws$z[3 * i - 2:0, k])
+      moved <- lapply(seq_len(m), function(i) own$f[[i]] * draws$b[i, k] * tau[k])
+      total <- Reduce(`+`, plain) + Reduce(`+`, moved)
       meat <- lapply(seq_len(m), function(i) {
         Reduce(`+`, lapply(powers, function(power) {
           A <- dense_power(diag(3) - S[[i]], power)
-          tcrossprod(step(A %*% (v[[i]] - S[[i]] %*% total))) / length(powers)
+          tcrossprod(step(A %*% (plain[[i]] + moved[[i]] - S[[i]] %*% total))) / length(powers)
         }))
       })
-      error <- step(total)
-      sum(error * solve(Omega, error)) / sum(error * solve(Reduce(`+`, meat), error))
-    })
-    expect_equal(engine_joint_ratios(pieces, type, C, z), want, tolerance = 1e-10, label = type)
+      # of the error of the working model, another length in the same direction
+      error <- drop(step(Reduce(`+`, plain)))
+      error <- error / sqrt(sum(error * solve(Omega, error)))
+      errors <- outer(error, sqrt(R)) + drop(step(Reduce(`+`, moved)))
+      mean(colSums(errors * solve(Reduce(`+`, meat), errors)) > 9)
+    }, 0)
+    found <- engine_joint_tails(pieces, type, C, 9, draws, shift)
+    expect_lt(max(abs(found - want)), 2e-5)
   }
 })
 
-test_that("with equal clusters the drawn statistics are Hotelling's T^2", {
+test_that("with equal clusters the tails are those of Hotelling's T^2", {
   m <- 7
   q <- 2
   pieces <- list(
     scores = matrix(0, m, q), information = array(diag(q), c(q, q, m)), levels = seq_len(m)
   )
   set.seed(9)
-  w <- engine_joint_ratios(pieces, "KC", diag(q), matrix(rnorm(q * m * 4e4), q * m))
+  draws <- list(z = matrix(rnorm(q * m * 4e4), q * m), b = matrix(0, m, 4e4), u = runif(4e4))
   for (p in c(0.5, 0.05, 0.01, 1e-4)) {
     exact <- (m - 1) * q / (m - q) * qf(p, q, m - q, lower.tail = FALSE)
-    tail <- pchisq(w * exact, q, lower.tail = FALSE)
-    # within four standard errors
-    expect_lt(abs(mean(tail) - p) / (sd(tail) / sqrt(length(w))), 4)
+    tail <- engine_joint_tails(pieces, "KC", diag(q), exact, draws)
+    # within four standard errors, which are smaller than those of counting
+    expect_lt(abs(mean(tail) - p) / (sd(tail) / sqrt(length(tail))), 4)
     expect_lt(sd(tail), sqrt(p * (1 - p)))
   }
 })
