@@ -83,25 +83,6 @@ anova.margmix_gee <- function(object, ..., test = c("Wald", "score"), vcov = "KC
 
 # Hypotheses ------------------------------------------------------------------------------------
 
-#' What is tested
-#'
-#' @return A list: `heading`, and `tests`, a list of lists: `label`, `large` (a fit), `C` (q x p:
-#'   C beta = 0 is the smaller model), `small` (a function that returns its fit, with `beta` on the
-#'   coefficients of the larger one).
-#' @noRd
-term_hypotheses <- function(fit) {
-  assign <- fit$design$assign[!fit$design$aliased]
-  labels <- attr(fit$design$terms, "term.labels")
-  tests <- lapply(seq_along(labels), function(term) {
-    columns <- which(assign == term)
-    list(
-      label = labels[term], large = fit, C = diag(length(fit$beta))[columns, , drop = FALSE],
-      small = function() fit_without(fit, columns)
-    )
-  })
-  list(heading = "of terms, each with all others in the model", tests = tests)
-}
-
 # The fit with the coefficients of some columns at 0.
 fit_without <- function(fit, columns) {
   if (!is.null(fit$schedule)) {
@@ -195,65 +176,6 @@ check_same_responses <- function(fits) {
 
 # Tables ----------------------------------------------------------------------------------------
 
-wald_tests <- function(hypotheses, vcov, df, draws) {
-  found <- lapply(hypotheses$tests, wald_test, vcov = vcov, df = df, draws = draws)
-  rows <- lapply(found, function(x) unlist(x[c("df1", "df2", "statistic", "p.value")]))
-  first <- hypotheses$tests[[1L]]
-  words <- if (length(first)) wald_words(first$large, vcov, df, found)
-  anova_table(rows, hypotheses, c("Df", "Den Df", "F value", "Pr(>F)"), "Wald tests", words)
-}
-
-is_corrected <- function(type, df) {
-  type != "given" && type != "model" && (identical(df, "default") && type == "KC" ||
-    identical(df, "satterthwaite"))
-}
-
-wald_test <- function(test, vcov, df, draws) {
-  fit <- test$large
-  q <- nrow(test$C)
-  covariance <- chosen_vcov(fit, vcov)
-  if (!q || anyNA(covariance$vcov[colSums(test$C != 0) > 0, ])) {
-    return(list(df1 = q, df2 = NA, statistic = NA, p.value = NA))
-  }
-  V <- covariance$vcov
-  V[is.na(V)] <- 0
-  if (is_corrected(covariance$type, df) || isTRUE(draws$count > 0)) {
-    return(joint_test(fit, test$C, V, covariance$type, draws))
-  }
-  degrees <- chosen_df(fit, df, covariance)$df
-  statistic <- wald_statistic(fit$beta, test$C, V) / q
-  df2 <- min(degrees[colSums(test$C != 0) > 0])
-  list(
-    df1 = q, df2 = df2, statistic = statistic,
-    p.value = stats::pf(statistic, q, df2, lower.tail = FALSE)
-  )
-}
-
-# What the rows of the table, `found`, are referred to.
-wald_words <- function(fit, vcov, df, found) {
-  type <- if (is.character(vcov)) one_of(vcov, gee_vcov_types, "vcov") else "given"
-  drawn <- Filter(function(x) !is.null(x$count), found)
-  rule <- if (is_corrected(type, df)) {
-    "approximate Hotelling T^2 (Tipton and Pustejovsky 2015)"
-  } else {
-    "F tests with the smallest df of the coefficients"
-  }
-  if (length(drawn)) {
-    words <- drawn_words(drawn)
-    rule <- if (length(drawn) == length(found)) words else paste0(rule, "; without Den Df: ", words)
-  }
-  paste0("Covariance: ", vcov_words[[type]], ", ", length(fit$design$levels), " clusters; ", rule, ".")
-}
-
-drawn_words <- function(drawn) {
-  number <- function(x) format(x, big.mark = ",", scientific = FALSE)
-  error <- signif(max(vapply(drawn, `[[`, 0, "error")), 1L)
-  paste0(
-    number(drawn[[1L]]$count), " draws under the working model (Monte Carlo SE of p at most ",
-    number(error), ")"
-  )
-}
-
 score_table <- function(hypotheses) {
   rows <- lapply(hypotheses$tests, function(test) {
     q <- nrow(test$C)
@@ -276,12 +198,4 @@ score_statistic <- function(test) {
   at$beta <- small$beta
   at[c("phi", "alpha", "alpha_engine")] <- small$fit[c("phi", "alpha", "alpha_engine")]
   engine_score_statistic(cluster_pieces(at), test$C)
-}
-
-anova_table <- function(rows, hypotheses, columns, what, words) {
-  table <- as.data.frame(do.call(rbind, c(list(matrix(0, 0L, length(columns))), rows)))
-  dimnames(table) <- list(vapply(hypotheses$tests, `[[`, "", "label"), columns)
-  heading <- hypotheses$heading
-  heading[1L] <- paste(what, heading[1L])
-  structure(table, heading = c(heading, paste0(words, "\n")), class = c("anova", "data.frame"))
 }

@@ -29,7 +29,7 @@
 #' **One fit**: for each term of the fixed part the Wald test that its coefficients are 0, all
 #' other terms in the model (not sequential; main effects depend on the coding of factors they
 #' interact with). F = b'V^-1 b / r with the smallest of the degrees of freedom of its coefficients
-#' as denominator.
+#' as denominator; with `vcov = "KC"` the tests for few clusters of [anova.margmix_gee()].
 #'
 #' @param object A fit of [glmm()]; one of another function can't come first.
 #' @param ... Other fits, of [glmm()], [stats::glm()] or [stats::lm()], to the same responses.
@@ -79,28 +79,7 @@ anova.margmix_glmm <- function(object, ..., nsim = 0, seed = NULL, vcov = "model
 # One fit ---------------------------------------------------------------------------------------
 
 anova_terms <- function(fit, vcov, df) {
-  inference <- coef_inference(fit, vcov, df)
-  assign <- fit$design$assign[!fit$design$aliased]
-  labels <- attr(fit$design$terms, "term.labels")
-  rows <- lapply(seq_along(labels), function(term) {
-    columns <- which(assign == term)
-    b <- fit$beta[columns]
-    V <- inference$vcov[columns, columns, drop = FALSE]
-    r <- length(columns)
-    if (!r || anyNA(V)) return(c(r, NA, NA, NA))
-    denominator <- min(inference$df[columns])
-    statistic <- sum(b * solve(V, b)) / r
-    c(r, denominator, statistic, stats::pf(statistic, r, denominator, lower.tail = FALSE))
-  })
-  table <- as.data.frame(do.call(rbind, c(list(matrix(0, 0L, 4L)), rows)))
-  dimnames(table) <- list(labels, c("Df", "Den Df", "F value", "Pr(>F)"))
-  structure(table,
-    heading = c(
-      "Wald tests of terms, each with all others in the model",
-      paste0(sub("(t|normal) intervals with", "denominators with", inference$words), "\n")
-    ),
-    class = c("anova", "data.frame")
-  )
+  wald_tests(term_hypotheses(fit), vcov, df, list(count = NULL, seed = 1))
 }
 
 # Several fits ----------------------------------------------------------------------------------

@@ -137,4 +137,17 @@ test_that("Wald tests of terms", {
   expect_equal(anova(visits)[["F value"]], statistic)
   expect_identical(anova(visits)$Df, 3)
   expect_snapshot(anova(fit, vcov = "KC"))
+  expect_identical(nrow(anova(glmm(outcome ~ 1 + (1 | patient), respiratory, binomial()))), 0L)
+})
+
+test_that("Wald tests of several coefficients with few clusters are those of marginal models", {
+  few <- subset(respiratory, patient %in% unique(patient)[1:14])
+  fit <- glmm(outcome ~ factor(visit) + (1 | patient), few, binomial(), nAGQ = 9)
+  found <- anova(fit, vcov = "KC")
+  C <- diag(4)[-1L, ]
+  expect_equal(found$`F value`, wald_statistic(fixef(fit), C, vcov(fit, "KC")) / 3)
+  expect_equal(found$`Pr(>F)`,
+    joint_test(fit, C, vcov(fit, "KC"), "KC", list(count = 30000, seed = 1))$p.value)
+  expect_match(attr(found, "heading")[2L], "draws under the working model")
+  expect_identical(anova(fit, vcov = "KC", df = Inf)$`Den Df`, Inf)
 })

@@ -1,0 +1,99 @@
+# Wald tests of hypotheses, of mixed and of marginal models.
+
+#' What is tested
+#'
+#' @return A list: `heading`, and `tests`, a list of lists: `label`, `large` (a fit), `C` (q x p:
+#'   C beta = 0 is the smaller model), `small` (a function that returns its fit, with `beta` on the
+#'   coefficients of the larger one).
+#' @noRd
+term_hypotheses <- function(fit) {
+  assign <- fit$design$assign[!fit$design$aliased]
+  labels <- attr(fit$design$terms, "term.labels")
+  tests <- lapply(seq_along(labels), function(term) {
+    columns <- which(assign == term)
+    list(
+      label = labels[term], large = fit, C = diag(length(fit$beta))[columns, , drop = FALSE],
+      small = function() fit_without(fit, columns)
+    )
+  })
+  list(heading = "of terms, each with all others in the model", tests = tests)
+}
+
+wald_tests <- function(hypotheses, vcov, df, draws) {
+  tests <- hypotheses$tests
+  inference <- vector("list", length(tests))
+  for (i in seq_along(tests)) {
+    same <- i > 1L && identical(tests[[i]]$large, tests[[i - 1L]]$large)
+    inference[[i]] <- if (same) inference[[i - 1L]] else wald_inference(tests[[i]]$large, vcov, df)
+  }
+  found <- Map(wald_test, tests, inference, MoreArgs = list(draws = draws))
+  rows <- lapply(found, function(x) unlist(x[c("df1", "df2", "statistic", "p.value")]))
+  words <- if (length(tests)) wald_words(tests[[1L]]$large, inference[[1L]], found)
+  anova_table(rows, hypotheses, c("Df", "Den Df", "F value", "Pr(>F)"), "Wald tests", words)
+}
+
+# The covariance matrix of beta, and what the statistic is referred to: draws and approximations for
+# few clusters (`corrected`), or F with the degrees of freedom `df` of the coefficients.
+wald_inference <- function(fit, vcov, df) {
+  covariance <- chosen_vcov(fit, vcov)
+  type <- covariance$type
+  default <- identical(df, "default") && type == "KC"
+  corrected <- default || identical(df, "satterthwaite") && !type %in% c("given", "model")
+  list(
+    covariance = covariance, corrected = corrected,
+    df = if (!corrected) chosen_df(fit, df, covariance)
+  )
+}
+
+wald_test <- function(test, inference, draws) {
+  fit <- test$large
+  q <- nrow(test$C)
+  V <- inference$covariance$vcov
+  tested <- colSums(test$C != 0) > 0
+  if (!q || anyNA(V[tested, ])) return(list(df1 = q, df2 = NA, statistic = NA, p.value = NA))
+  V[is.na(V)] <- 0
+  if (inference$corrected || isTRUE(draws$count > 0)) {
+    return(joint_test(fit, test$C, V, inference$covariance$type, draws))
+  }
+  statistic <- wald_statistic(fit$beta, test$C, V) / q
+  df2 <- min(inference$df$df[tested])
+  list(
+    df1 = q, df2 = df2, statistic = statistic,
+    p.value = stats::pf(statistic, q, df2, lower.tail = FALSE)
+  )
+}
+
+# What the rows of the table, `found`, are referred to.
+wald_words <- function(fit, inference, found) {
+  drawn <- Filter(function(x) !is.null(x$count), found)
+  rule <- if (inference$corrected) {
+    "approximate Hotelling T^2 (Tipton and Pustejovsky 2015)"
+  } else {
+    paste0("F tests with the smallest ", inference$df$rule, "df of the coefficients")
+  }
+  if (length(drawn)) {
+    words <- drawn_words(drawn)
+    rule <- if (length(drawn) == length(found)) words else paste0(rule, "; without Den Df: ", words)
+  }
+  paste0(
+    "Covariance: ", vcov_words[[inference$covariance$type]], ", ", cluster_words(fit$design), "; ",
+    rule, "."
+  )
+}
+
+drawn_words <- function(drawn) {
+  number <- function(x) format(x, big.mark = ",", scientific = FALSE)
+  error <- signif(max(vapply(drawn, `[[`, 0, "error")), 1L)
+  paste0(
+    number(drawn[[1L]]$count), " draws under the working model (Monte Carlo SE of p at most ",
+    number(error), ")"
+  )
+}
+
+anova_table <- function(rows, hypotheses, columns, what, words) {
+  table <- as.data.frame(do.call(rbind, c(list(matrix(0, 0L, length(columns))), rows)))
+  dimnames(table) <- list(vapply(hypotheses$tests, `[[`, "", "label"), columns)
+  heading <- hypotheses$heading
+  heading[1L] <- paste(what, heading[1L])
+  structure(table, heading = c(heading, paste0(words, "\n")), class = c("anova", "data.frame"))
+}
