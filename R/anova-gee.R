@@ -15,15 +15,16 @@
 #' "satterthwaite"` and another robust one, it is referred to one of two distributions under the
 #' working model:
 #'
-#' * an approximate Hotelling T^2 (Tipton and Pustejovsky 2015), if its denominator has 20 degrees of
-#'   freedom or more: F = (eta - q + 1) / (eta q) Q has q and eta - q + 1 degrees of freedom, where
-#'   eta is found from the clusters' leverage like the Satterthwaite degrees of freedom of a single
-#'   coefficient. For one coefficient (q = 1), where the test is the same, whatever they are;
+#' * an approximate Hotelling T^2 (Tipton and Pustejovsky 2015), if its denominator has 20 or more
+#'   degrees of freedom: F = (eta - q + 1) / (eta q) Q has q and eta - q + 1 degrees of freedom,
+#'   where eta is found from the clusters' leverage like the Satterthwaite degrees of freedom of a
+#'   single coefficient. For one coefficient (q = 1), where the test is the same, always;
 #' * with fewer, where that is conservative, its own distribution with Gaussian scores, which takes
-#'   the leverage of each cluster as it is. As few clusters make the working correlation too small on
-#'   average, each is shifted by a random intercept beside it, whose variance is estimated from the
-#'   scores and uncertain. p is the mean of tail probabilities over 2,000 to 30,000 draws, by the
-#'   numbers of clusters and coefficients; the heading gives its Monte Carlo error.
+#'   the leverage of each cluster as it is. The working correlation of few clusters is too small on
+#'   average, so each cluster is shifted by a random intercept beside it, whose variance is
+#'   estimated from the scores and uncertain. p is the mean of tail probabilities over 2,000 to
+#'   30,000 draws, by the numbers of clusters and coefficients; the heading gives its Monte Carlo
+#'   error.
 #'
 #' `nsim` asks for draws, or with 0 for none, wherever. The test has `NA` where there are too few
 #' clusters for q coefficients. With another `df`, F = Q / q has the smallest of the degrees of

@@ -75,7 +75,9 @@ cor_ar1 <- function() new_correlation("ar1", "AR(1)", needs = "time")
 #' @rdname correlations
 #' @export
 cor_mdependent <- function(m = 1, stationary = TRUE) {
-  if (!is_count(m) || m < 1) abort("corstr", "`m` must be a whole number, at least 1.", given = deparse(m)[1L])
+  if (!is_count(m) || m < 1) {
+    abort("corstr", "`m` must be a whole number, at least 1.", given = deparse(m)[1L])
+  }
   label <- paste0(m, "-dependent")
   if (isTRUE(stationary)) {
     return(new_correlation("mdependent", label, needs = "lag", lag = as.integer(m)))

@@ -52,7 +52,7 @@ engine_hotelling_eta <- function(pieces, type, C) {
 #' @param C q x p.
 #' @param Q The statistic.
 #' @param draws A list: `z` ((p m) x N) and `b` (m x N) standard normal numbers, `u` N uniform ones.
-#' @param shift p numbers e with X e = 1, or zeros: no shift of the clusters beside the working model.
+#' @param shift p numbers e with X e = 1, or zeros for no shift of the clusters.
 #' @return P(statistic > Q | draw), N numbers; `NaN` where the drawn covariance is singular.
 #' @noRd
 engine_joint_tails <- function(pieces, type, C, Q, draws, shift = numeric(ncol(C))) {

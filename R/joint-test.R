@@ -63,8 +63,8 @@ default_count <- function(size) signif(min(max(4e6 %/% size, 2000), 3e4), 1L)
 #' Tipton and Pustejovsky (2015), under the same working model as the Satterthwaite degrees of
 #' freedom, which it reproduces for one contrast.
 #'
-#' @return As [joint_test()], where `statistic` is F and `df2` is eta - q + 1, with `eta`. `NA` where
-#'   eta is not above q - 1.
+#' @return As [joint_test()], where `statistic` is F and `df2` is eta - q + 1, with `eta`. `NA`
+#'   where eta is not above q - 1.
 #' @references
 #' Tipton, E. and Pustejovsky, J. E. (2015). Small-sample adjustments for tests of moderators and
 #' model fit using robust variance estimation in meta-regression. *Journal of Educational and
@@ -108,8 +108,8 @@ drawn_test <- function(fit, C, V, type, draws, pieces = cluster_pieces(fit)) {
   }))
   tails <- unlist(tails)
   list(
-    statistic = if (anyNA(tails)) NA_real_ else Q / q, df1 = q, df2 = NA_real_, p.value = mean(tails), count = draws$count,
-    error = stats::sd(tails) / sqrt(draws$count)
+    statistic = if (anyNA(tails)) NA_real_ else Q / q, df1 = q, df2 = NA_real_,
+    p.value = mean(tails), count = draws$count, error = stats::sd(tails) / sqrt(draws$count)
   )
 }
 

@@ -1,8 +1,8 @@
 // More correlation within clusters than the working model found: its variance, and its uncertainty.
 //
 // With few clusters the estimated working correlation is too small on average. Suppose that beside
-// the working model each cluster's linear predictor is shifted by b_i ~ N(0, tau^2). If X e = 1, the
-// shift adds D_i'V_i^-1 (dmu_i/deta) b_i = B_i e b_i to the score; in whitened coordinates
+// the working model each cluster's linear predictor is shifted by b_i ~ N(0, tau^2). If X e = 1,
+// the shift adds D_i'V_i^-1 (dmu_i/deta) b_i = B_i e b_i to the score; in whitened coordinates
 // (pieces.hpp) f_i b_i with f_i = S_i epsilon, epsilon = L'e. At the estimate the scores along
 // epsilon are s_i = epsilon'v_i, and with b_i = epsilon'f_i, F = sum f_i f_i'
 //   T = sum s_i^2 / b_i,   E[T] = T_0 + tau^2 T_1,

@@ -48,7 +48,8 @@ class JointReference {
     shift_ = std::make_unique<ClusterShift>(S_, v, pieces.L().transpose() * e);
   }
 
-  // P(Q > x | draw), N numbers. NaN where D is singular, or one cluster alone determines a contrast.
+  // P(Q > x | draw), N numbers. NaN where D is singular, or one cluster alone determines a
+  // contrast.
   VectorXd tails(double x, const JointDraws& draws) const {
     const Index p = K_.rows(), m = static_cast<Index>(S_.size()), N = draws.z.cols();
     MatrixXd b = draws.b;
