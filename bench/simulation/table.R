@@ -96,10 +96,10 @@ table_text <- function(results) {
       "lowest-highest over two responses (binary with prevalence .3, count with mean 2) and three ",
       "ICCs (.01, .05, .1). Monte Carlo SE ", errors, ". Rows: `trt` is constant in clusters, `w` ",
       "varies within them, `x` both (ICC .3). Default: KC covariance, Satterthwaite t, ",
-      "exchangeable correlation not below 0. Plain robust: uncorrected sandwich, normal. Relative length: ",
-      "median half width over 1.96 times the standard deviation of the estimates. Failed: errors, ",
-      "no convergence, separated responses; no test: too few clusters for the test, or one that ",
-      "determines a coefficient alone."
+      "exchangeable correlation not below 0. Plain robust: uncorrected sandwich, normal. Relative ",
+      "length: median half width over 1.96 times the standard deviation of the estimates. Failed: ",
+      "errors, no convergence, separated responses; no test: too few clusters for the test, or ",
+      "one that determines a coefficient alone."
     ), "",
     markdown_table(grid_table(grid[!joint, ], interval_columns)), "", "## Joint tests", "",
     paste(

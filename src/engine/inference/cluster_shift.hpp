@@ -1,13 +1,13 @@
 // More correlation within clusters than the working model found: its variance, and its uncertainty.
 //
 // With few clusters the estimated working correlation is too small on average. Suppose that beside
-// the working model each cluster's linear predictor is shifted by b_i ~ N(0, tau^2). If X e = 1,
-// the shift adds D_i'V_i^-1 (dmu_i/deta) b_i = B_i e b_i to the score; in whitened coordinates
-// (pieces.hpp) f_i b_i with f_i = S_i epsilon, epsilon = L'e. At the estimate the scores along
-// epsilon are s_i = epsilon'v_i, and with b_i = epsilon'f_i, F = sum f_i f_i'
-//   T = sum s_i^2 / b_i,   E[T] = T_0 + tau^2 T_1,
-//   T_0 = sum (b_i - f_i'f_i) / b_i,   T_1 = sum (b_i^2 - 2 b_i f_i'f_i + f_i'F f_i) / b_i.
-// T is nearly E[T] chi^2_nu / nu, nu = T_0^2 / tr G^2, with G = I - (f_i'f_j / sqrt(b_i b_j)) its
+// the working model each cluster's linear predictor is shifted by tau b_i, b_i ~ N(0, 1). If
+// X e = 1, the shift adds D_i'V_i^-1 (dmu_i/deta) tau b_i = B_i e tau b_i to the score; in whitened
+// coordinates (pieces.hpp) tau f_i b_i with f_i = S_i epsilon, epsilon = L'e. At the estimate the
+// scores along epsilon are s_i = epsilon'v_i, of information k_i = epsilon'f_i, and
+//   T = sum s_i^2 / k_i,   E[T] = T_0 + tau^2 T_1,   T_0 = sum (k_i - f_i'f_i) / k_i,
+//   T_1 = sum (k_i^2 - 2 k_i f_i'f_i + f_i'F f_i) / k_i,   F = sum f_i f_i'.
+// T is nearly E[T] chi^2_nu / nu, nu = T_0^2 / tr G^2, with G = I - (f_i'f_j / sqrt(k_i k_j)) its
 // matrix at tau = 0. So tau^2 has the fiducial distribution max(0, (nu T / chi^2_nu - T_0) / T_1).
 #pragma once
 
@@ -24,14 +24,14 @@ class ClusterShift {
       : f_(epsilon.size(), v.cols()) {
     const Index m = v.cols();
     for (Index i = 0; i < m; ++i) f_.col(i) = S[i] * epsilon;
-    const VectorXd b = f_.transpose() * epsilon;
-    const VectorXd w = (b.array() > 0).select(b.cwiseInverse(), 0.0);
+    const VectorXd k = f_.transpose() * epsilon;
+    const VectorXd w = (k.array() > 0).select(k.cwiseInverse(), 0.0);
     const VectorXd s = v.transpose() * epsilon, ff = f_.colwise().squaredNorm();
     const MatrixXd F = f_ * f_.transpose(), FW = f_ * w.asDiagonal() * f_.transpose();
     T_ = (s.array().square() * w.array()).sum();
     const double clusters = static_cast<double>((w.array() > 0).count());
     T0_ = clusters - ff.dot(w);
-    T1_ = (b - 2 * ff).sum() + (FW.array() * F.array()).sum();
+    T1_ = (k - 2 * ff).sum() + (FW.array() * F.array()).sum();
     nu_ = T0_ * T0_ / (clusters - 2 * ff.dot(w) + FW.squaredNorm());
   }
 
