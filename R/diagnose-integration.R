@@ -22,11 +22,18 @@
 #' standard error. Its heavy tails see what lies away from the mode, which Gauss-Hermite rules may
 #' miss.
 #'
-#' The check fires if the estimated error is above `tolerance`, or the two methods differ by more
-#' than `tolerance` and 5 standard errors.
+#' A Newton step with the finest rule shows where it would move the estimates.
 #'
-#' With several grouping factors the integral does not fall into small ones, and there are no finer
-#' rules to compare with. All random effects are drawn together, `draws` times, from the normal
+#' The check fires if the estimated error is above `tolerance`, an estimate would move by more than
+#' a tenth of its standard error, or the two methods differ by more than `tolerance` and 5 standard
+#' errors.
+#'
+#' With two nested factors, `(1 | a/b)`, finer rules at both levels are compared with that of the
+#' fit; there is no second method.
+#'
+#' With crossed factors, or more than two levels, the integral does not fall into small ones, and
+#' there are no finer rules to compare with, nor where they would have too many nodes (see
+#' `max_nodes` of [glmm_control()]). All random effects are drawn together, `draws` times, from the normal
 #' distribution at their mode that the Laplace approximation integrates; the estimate is that of
 #' Laplace times the mean of the weights. The result shows it with its Monte Carlo standard error,
 #' the difference from the fit, and the effective number of draws, (sum w)^2 / sum w^2. If that is
@@ -37,7 +44,7 @@
 #' @param tolerance Largest error of the log-likelihood to accept. A likelihood ratio statistic has
 #'   twice the error.
 #' @param points,replicates Size and number of the lattices, with one grouping factor.
-#' @param draws Number of draws with several grouping factors; time grows with it.
+#' @param draws Number of draws with crossed factors; time grows with it.
 #' @param seed A whole number to start the random numbers from; the state of the generator is
 #'   restored. `NULL`: drawn from the current state.
 #' @param x The result.
@@ -46,10 +53,12 @@
 #' @return A list of class `margmix_integration`: `K` and `error`; `table` with `K`, `logLik` and
 #'   `difference` from the finest rule; `importance`, a list of `logLik` and `std.error`;
 #'   `clusters`, a data frame with the log-likelihood of each cluster by the rule of the fit and by
-#'   the finer one and their `difference`, worst first; `fires`; `problems`, words; `seed`. `plot()`
-#'   draws the table.
+#'   the finer one and their `difference`, worst first; `estimates`, a data frame with the Newton
+#'   step `change` of each parameter, its `std.error` and their `ratio`; `fires`; `problems`, words;
+#'   `seed`. `plot()` draws the table. With two nested factors `K` of the table is text, such as
+#'   `"15 x 7"`, the clusters are those of the coarser factor, and `importance` is `NULL`.
 #'
-#'   With several grouping factors it is also of class `margmix_integration_groups` and has `logLik`
+#'   Where all random effects are drawn together it is also of class `margmix_integration_groups` and has `logLik`
 #'   of the fit, `difference` from the estimate, `importance` with `effective` and `draws` besides,
 #'   and `log_weights`, one for each draw, instead of `table` and `clusters`; `plot()` draws the
 #'   estimate as draws are added, with two standard errors and the log-likelihood of the fit.
@@ -75,20 +84,18 @@ diagnose_integration <- function(fit, tolerance = 0.01, points = 256L, replicate
   check_glmm(fit)
   check_normal(fit, "This diagnostic of the integration")
   if (fit$rule$method == "exact") return(exact_integration(fit))
-  if (is_multilevel(fit$design)) return(importance_integration(fit, tolerance, draws, seed))
+  if (is_multilevel(fit$design)) return(groups_integration(fit, tolerance, draws, seed))
   finer <- finer_rule(fit)
   at_fit <- engine_cluster_values(fit, fit$rule$K)
   at_finer <- engine_cluster_values(fit, finer)
-  table <- integration_table(fit, finer)
+  change <- rule_change(fit, engine_evaluate(
+    fit$design, fit$family, fit_psi(fit), finer, 2L, fit$modes, fit$control
+  ))
   importance <- importance_estimate(fit, points, replicates, seed)
   error <- abs(sum(at_finer$quadrature) - sum(at_fit$quadrature))
   gap <- abs(sum(at_finer$quadrature) + at_finer$constant - importance$logLik)
   problems <- c(
-    if (error > tolerance) {
-      paste0(
-        "the log-likelihood is off by about ", signif(error, 2L), ": ", integration_advice(fit)
-      )
-    },
+    rule_problems(fit, error, change, tolerance),
     if (gap > max(tolerance, 5 * importance$std.error, 3 * error)) {
       paste0("importance sampling gives another log-likelihood, by ", signif(gap, 2L),
         ": integrands may have several modes"
@@ -100,9 +107,10 @@ diagnose_integration <- function(fit, tolerance = 0.01, points = 256L, replicate
     difference = at_finer$quadrature - at_fit$quadrature
   )
   structure(list(
-    K = fit$rule$K, finer = finer, error = error, table = table, importance = importance,
-    clusters = clusters[order(-abs(clusters$difference)), ], fires = length(problems) > 0L,
-    problems = problems, tolerance = tolerance, seed = seed, group = fit$design$group, exact = FALSE
+    K = fit$rule$K, finer = finer, error = error, table = integration_table(fit, finer),
+    importance = importance, clusters = clusters[order(-abs(clusters$difference)), ],
+    estimates = change, fires = length(problems) > 0L, problems = problems, tolerance = tolerance,
+    seed = seed, group = fit$design$group, exact = FALSE
   ), class = "margmix_integration")
 }
 
@@ -129,8 +137,47 @@ integration_table <- function(fit, finer) {
   data.frame(K = K, logLik = value, difference = value - value[length(value)])
 }
 
+#' Where a finer rule moves the estimates
+#'
+#' @param at Gradient and Hessian of the log-likelihood by the finer rule, at the fit.
+#' @return A data frame with a row for each parameter: `parameter` (words), `change` (a Newton
+#'   step; `NA` on the boundary, or if the finer rule is not concave here), `std.error` and `ratio`.
+#' @noRd
+rule_change <- function(fit, at) {
+  se <- sqrt(diag(fit$vcov_full))
+  active <- is.finite(se)
+  change <- rep(NA_real_, length(se))
+  direction <- if (at$status == "ok") {
+    newton_direction(-at$gradient[active], -at$hessian[active, active, drop = FALSE])
+  }
+  if (!is.null(direction)) change[active] <- -direction$step
+  data.frame(
+    parameter = parameter_words(fit), change = change, std.error = se, ratio = change / se,
+    row.names = names(se)
+  )
+}
+
+most_changed <- function(change) change[which.max(abs(change$ratio)), ]
+
+rule_problems <- function(fit, error, change, tolerance, limit = 0.1) {
+  most <- most_changed(change)
+  c(
+    if (!isTRUE(error <= tolerance)) {
+      paste0(
+        "the log-likelihood is off by about ", signif(error, 2L), ": ", integration_advice(fit)
+      )
+    },
+    if (any(abs(most$ratio) > limit)) {
+      paste0("the ", most$parameter, " would move by about ", signif(abs(most$ratio), 2L),
+        " standard errors: ", integration_advice(fit)
+      )
+    }
+  )
+}
+
 integration_advice <- function(fit) {
-  if (fit$rule$K == 1L) "Laplace is too coarse here, use nAGQ = \"auto\"" else "raise `nAGQ`"
+  if (all(fit$rule$K == 1L)) return("Laplace is too coarse here, use nAGQ = \"auto\"")
+  "raise `nAGQ`"
 }
 
 # The integral of each cluster is the mean of the replicates, each with its own random shift.
@@ -176,18 +223,28 @@ print.margmix_integration <- function(x, digits = 4L, ...) {
     cat("Integration: exact (Gaussian response, identity link).\nNo problem found.\n")
     return(invisible(x))
   }
-  cat("Integration at the fitted parameters, K = ", x$K, " in the fit\n\n", sep = "")
+  cat("Integration at the fitted parameters, K = ", format_nodes(x$K), " in the fit\n\n", sep = "")
   shown <- cbind(
     K = format(x$table$K), logLik = format(x$table$logLik, nsmall = digits, digits = 10L),
     Difference = formatC(x$table$difference, digits = 2L, format = "g")
   )
-  rownames(shown) <- ifelse(x$table$K == x$K, "fit", "")
+  rownames(shown) <- ifelse(x$table$K == format_nodes(x$K), "fit", "")
   print(shown, quote = FALSE, right = TRUE)
-  cat("\nImportance sampling: ", format(x$importance$logLik, nsmall = digits, digits = 10L),
-    " (Monte Carlo SE ", format(x$importance$std.error, digits = 2L), ", seed ",
-    if (is.null(x$seed)) "not set" else x$seed, ")\n",
-    sep = ""
-  )
+  cat("\n")
+  if (!is.null(x$importance)) {
+    cat("Importance sampling: ", format(x$importance$logLik, nsmall = digits, digits = 10L),
+      " (Monte Carlo SE ", format(x$importance$std.error, digits = 2L), ", seed ",
+      if (is.null(x$seed)) "not set" else x$seed, ")\n",
+      sep = ""
+    )
+  }
+  most <- most_changed(x$estimates)
+  if (nrow(most)) {
+    cat("A Newton step by the finest rule: ", formatC(abs(most$ratio), digits = 2L, format = "g"),
+      " standard errors at most (", most$parameter, ")\n",
+      sep = ""
+    )
+  }
   worst <- utils::head(x$clusters, 3L)
   cat("Largest errors: ", code(x$group), " ",
     paste0(worst$cluster, " (", formatC(worst$difference, digits = 2L, format = "g"), ")",
@@ -203,9 +260,12 @@ print.margmix_integration <- function(x, digits = 4L, ...) {
 #' @export
 plot.margmix_integration <- function(x, ...) {
   table <- x$table
-  graphics::plot(table$K, table$logLik,
-    type = "b", pch = 19, xlab = "Nodes per random effect", ylab = "Log-likelihood", ...
+  nested <- is.character(table$K)
+  graphics::plot(if (nested) seq_along(table$K) else table$K, table$logLik,
+    type = "b", pch = 19, xlab = "Nodes per random effect", ylab = "Log-likelihood",
+    xaxt = if (nested) "n" else "s", ...
   )
-  graphics::abline(h = x$importance$logLik, lty = 2L, col = "grey40")
+  if (nested) graphics::axis(1L, seq_along(table$K), table$K)
+  if (!is.null(x$importance)) graphics::abline(h = x$importance$logLik, lty = 2L, col = "grey40")
   invisible(x)
 }

@@ -25,7 +25,7 @@ print_problems <- function(problems, none) {
 #' @noRd
 parameter_words <- function(fit) {
   design <- fit$design
-  columns <- colnames(design$Z)
+  columns <- column_names(design)
   row <- columns[design$theta_row + 1L]
   column <- columns[design$theta_col + 1L]
   by <- group_labels(design)[column_groups(design)][design$theta_row + 1L]

@@ -1,4 +1,4 @@
-# Laplace against the integral where grouping factors are crossed: importance sampling.
+# The rule of the fit against the integral where there is no finer one: importance sampling.
 
 #' Estimate the log-likelihood of a fit with several grouping factors by importance sampling
 #'
@@ -7,7 +7,7 @@
 #' error of that mean relative to it; it can be trusted while the effective number of draws,
 #' (sum w)^2 / sum w^2, is a good part of them.
 #'
-#' @param fit A fit by Laplace with several grouping factors.
+#' @param fit A fit with several grouping factors.
 #' @param draws Number of draws.
 #' @param seed Their seed; the state of the generator is restored.
 #' @return A list: `logLik` (the estimate), `mc_error`, `effective` (draws), `laplace` (that of the
@@ -44,7 +44,6 @@ block_sizes <- function(total, block) {
 #' @inherit diagnose_integration return
 #' @noRd
 importance_integration <- function(fit, tolerance, draws, seed) {
-  check_draws(draws)
   found <- importance_loglik(fit, as.integer(draws), seed)
   problems <- importance_problems(found, tolerance, fit)
   structure(list(

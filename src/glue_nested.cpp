@@ -55,7 +55,7 @@ Rcpp::List nested_objective_(const Rcpp::List& design, const Rcpp::List& family,
       Rcpp::_["hessian"] = glue::matrix(r.hessian), Rcpp::_["top"] = glue::matrix(r.top),
       Rcpp::_["leaf"] = glue::matrix(r.leaf), Rcpp::_["scores"] = glue::matrix(r.scores),
       Rcpp::_["information"] = glue::matrix(r.information),
-      Rcpp::_["status"] = glue::name(r.status));
+      Rcpp::_["values"] = glue::vector(r.values), Rcpp::_["status"] = glue::name(r.status));
 }
 
 // [[Rcpp::export]]

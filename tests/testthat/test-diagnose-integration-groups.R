@@ -1,5 +1,5 @@
-# Integration with several grouping factors: Laplace, or nested quadrature, against importance
-# sampling, and that against the integral by brute force.
+# Integration with several grouping factors: nested quadrature against finer rules, others against
+# importance sampling, and both against the integral by brute force.
 
 small_crossed <- function() {
   set.seed(4)
@@ -59,10 +59,45 @@ test_that("nested quadrature agrees with it", {
   d <- data.frame(a = rep(1:10, each = 12), b = rep(1:30, each = 4))
   d$y <- rbinom(120, 1L, plogis(rnorm(10)[d$a] + 0.8 * rnorm(30)[d$b]))
   fine <- glmm(y ~ 1 + (1 | a / b), d, binomial(), nAGQ = 15)
+  found <- importance_loglik(fine)
+  expect_lt(abs(found$error), 4 * found$mc_error)
+  # it stands in where no finer rule can be afforded
+  fine$control$max_nodes <- 10
   found <- diagnose_integration(fine)
-  expect_lt(abs(found$difference), 4 * found$importance$std.error)
-  expect_false(found$fires)
   expect_output(print(found), "Quadrature, K = 15 x 15", fixed = TRUE)
+  coarse <- glmm(y ~ 1 + (1 | a / b), d, binomial(), nAGQ = 1)
+  coarse$control$max_nodes <- 0.5
+  expect_match(diagnose_integration(coarse)$problems, "off by about .*Laplace is too coarse")
+})
+
+test_that("a nested rule is compared with finer ones, and the error is that of plain integration", {
+  d <- nested_data(m = 5L, rows = 6L)
+  fit <- glmm(y ~ x + (1 | a / b), d, binomial(), nAGQ = c(3, 2))
+  found <- diagnose_integration(fit)
+  exact <- brute_nested(list(design = fit$design), binomial(), fit_psi(fit))
+  expect_equal(tail(found$table$logLik, 1L), exact, tolerance = 1e-8)
+  expect_equal(found$error, abs(fit$logLik - exact), tolerance = 1e-4)
+  expect_identical(found$finer, c(15L, 15L))
+  expect_equal(sum(found$clusters$logLik), fit$logLik, tolerance = 1e-10)
+  expect_equal(sum(found$clusters$finer), exact, tolerance = 1e-8)
+})
+
+test_that("estimates move where a finer rule says, and a fine rule is left alone", {
+  d <- nested_data(m = 30L)
+  coarse <- glmm(y ~ x + (1 | a / b), d, binomial(), nAGQ = 3)
+  found <- diagnose_integration(coarse)
+  fine <- glmm(y ~ x + (1 | a / b), d, binomial(), nAGQ = 15)
+  expect_equal(found$estimates$change, unname(fit_psi(fine) - fit_psi(coarse)), tolerance = 0.05)
+  expect_true(found$fires)
+  expect_snapshot(print(found))
+  again <- diagnose_integration(fine)
+  expect_identical(again$finer, c(31L, 31L))
+  expect_false(again$fires)
+  # the search stops at a scaled gradient of 1e-10, which is 1e-5 standard errors
+  expect_lt(max(abs(again$estimates$ratio)), 1e-5)
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  expect_silent(plot(found))
 })
 
 test_that("what the estimate is worth is said", {

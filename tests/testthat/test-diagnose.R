@@ -199,6 +199,12 @@ test_that("Laplace is found too coarse, by finer rules and by importance samplin
   expect_lt(found$importance$std.error, 0.3)
   expect_equal(sum(found$clusters$logLik), as.numeric(logLik(fit)), tolerance = 1e-9)
   expect_output(print(found), "Laplace is too coarse")
+  # estimates move to those of a finer rule
+  coarse <- update(fit, nAGQ = 9)
+  step <- diagnose_integration(coarse)$estimates
+  expect_equal(step$change, unname(fit_psi(update(fit, nAGQ = 19)) - fit_psi(coarse)),
+    tolerance = 0.1
+  )
 })
 
 test_that("importance sampling gives the integral, with two random effects and a dispersion", {

@@ -10,6 +10,7 @@ struct NestedResult : Totals {
   MatrixXd top, leaf;    // modes of u: q_a x clusters, q_b x levels of the finer factor
   MatrixXd scores;       // P x clusters
   MatrixXd information;  // p * p x clusters
+  VectorXd values;       // log-likelihood of each cluster, without the constant
 };
 
 // Modes of both levels; empty matrices stand for zeros.
@@ -41,7 +42,7 @@ void accumulate_nested(const NestedDesign& design, const Family& family, const N
       const Status status =
           cluster.evaluate(i, warm ? out.top : zero.top, warm ? out.leaf : zero.leaf, ask.order);
       sum.status = worst(sum.status, status);
-      sum.value += cluster.value();
+      sum.value += out.values[i] = cluster.value();
       if (status != Status::ok) continue;
       cluster.store_modes(i, out.top, out.leaf);
       if (ask.scores) {
@@ -81,6 +82,7 @@ inline NestedResult nested_objective(const NestedDesign& design, Family& family,
   NestedResult out;
   out.top = modes.top;
   out.leaf = modes.leaf;
+  out.values.setConstant(design.clusters(), kNaN);
   if (ask.scores) out.scores = MatrixXd::Zero(P, design.clusters());
   if (ask.information) out.information.resize(design.flat.p() * design.flat.p(), design.clusters());
   dispatch_nested(design, [&](auto QB, auto QA) {
