@@ -31,13 +31,12 @@
 #' * `formula()`: the formula with its random terms, with `.` written out. `terms()`: those of the
 #'   fixed part.
 #'
-#' `update()`, `AIC()` and `BIC()` work as usual.
+#' `update()`, `AIC()` and `BIC()` work as usual; for `drop1()` and `step()` see
+#' [model-selection].
 #'
 #' @param object,x,fit,formula A fit of [glmm()].
 #' @param digits Significant digits to print.
 #' @param type `"fixed"` for X, `"random"` for Z.
-#' @param scale Not used.
-#' @param k Penalty per parameter: 2 for the AIC.
 #' @param ... Not used.
 #' @return As described.
 #' @examples
@@ -99,19 +98,14 @@ df.residual.margmix_glmm <- function(object, ...) nobs(object) - length(paramete
 
 #' @rdname glmm-methods
 #' @export
-extractAIC.margmix_glmm <- function(fit, scale, k = 2, ...) {
-  edf <- length(parameter_names(fit))
-  c(edf, -2 * fit$logLik + k * edf)
-}
-
-#' @rdname glmm-methods
-#' @export
 family.margmix_glmm <- function(object, ...) object$family
 
 #' @rdname glmm-methods
 #' @export
 formula.margmix_glmm <- function(x, ...) {
-  if (!"." %in% all.names(x$formula)) return(x$formula)
+  # not x$formula, which step() overwrites by the fixed terms
+  formula <- x$frame$parsed$formula
+  if (!"." %in% all.names(formula)) return(formula)
   out <- x$frame$parsed$fixed
   for (term in x$frame$parsed$random) {
     bar <- call(if (term$correlated) "|" else "||", term$lhs[[2L]], term$group)
