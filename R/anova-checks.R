@@ -32,7 +32,7 @@ comparison_Z <- function(fit) {
 check_comparable <- function(fits) {
   label <- vapply(fits, function(fit) {
     family <- stats::family(fit)
-    paste0(family$family, "(", family$link, ")")
+    family_label(family)
   }, "")
   if (length(unique(label)) > 1L) {
     abort("anova_family", "Fits that are compared must have the same family and link.",

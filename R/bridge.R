@@ -17,7 +17,7 @@ check_random_distribution <- function(family, random_distribution, nAGQ) {
   if (random_distribution == "normal") return(family)
   if (family$family != "binomial" || family$link != "logit") {
     abort("random_distribution", "The bridge distribution must come with binomial(\"logit\").",
-      given = paste0(family$family, "(", family$link, ")"),
+      given = family_label(family),
       hint = "With a probit link normal random effects bridge; with a log link any do."
     )
   }

@@ -131,11 +131,10 @@ check_compared <- function(mixed, marginal) {
 
 # Overdispersed counts belong beside gee() for counts, which estimates a scale for the same mean.
 check_same_family <- function(a, b) {
-  label <- function(family) paste0(family$family, "(", family$link, ")")
   plain <- switch(a$family, nbinom1 = , nbinom2 = "poisson", betabinomial = "binomial", a$family)
   if (plain == b$family && a$link == b$link) return(invisible())
   abort("compare_family", "Both models must have the same family and link.",
-    given = paste(label(a), "and", label(b))
+    given = paste(family_label(a), "and", family_label(b))
   )
 }
 

@@ -117,7 +117,7 @@ variance_log_phi <- function(fit) {
 check_marginal_family <- function(family) {
   if (dispersion_kind(family) != "shape") return(family)
   abort("family", "The variance of a marginal model must be a known function of the mean.",
-    given = paste0(family$family, "(", family$link, ")"),
+    given = family_label(family),
     hint = "For counts use poisson(): gee() estimates the overdispersion as a scale."
   )
 }

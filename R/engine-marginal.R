@@ -47,7 +47,7 @@ variance_coefficients <- function(family, phi, variance = family_tools(family)$v
   v <- solve(outer(mu, 0:2, `^`), variance(mu, phi))
   if (abs(variance(0.55, phi) - sum(v * 0.55^(0:2))) > 1e-10 * max(1, abs(v))) {
     abort("family", "The variance must be a quadratic function of the mean.",
-      given = paste0(family$family, "(", family$link, ")")
+      given = family_label(family)
     )
   }
   v

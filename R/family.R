@@ -16,13 +16,20 @@ as_family <- function(family, env = parent.frame()) {
   }
   if (is.function(family)) family <- tryCatch(family(), error = function(e) NULL)
   if (!inherits(family, "family")) refuse_family(given)
-  label <- paste0(family$family, "(", family$link, ")")
+  label <- family_label(family)
   if (startsWith(family$family, "quasi")) {
     refuse_family(label, "A quasi family has no likelihood; gee() estimates the dispersion.")
   }
   tools <- find_family_tools(family$family)
   if (is.null(tools) || !family$link %in% tools(family)$links) refuse_family(label)
   family
+}
+
+# "binomial(logit)"; of a marginal model the quasi family that was given for a plain one.
+family_label <- function(family) {
+  given <- family$given %||% family
+  variance <- if (identical(given$family, "quasi")) paste0(", variance ", given$varfun)
+  paste0(given$family, "(", given$link, variance, ")")
 }
 
 # Is a response y successes out of a number of trials?

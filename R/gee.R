@@ -42,15 +42,14 @@ gee <- function(formula, data, id, waves = NULL, inner = NULL, family = gaussian
     parsed <- parse_marginal_formula(formula, env)
     expressions <- row_expressions(call, env)
     parsed$rows <- unlist(lapply(expressions, function(parts) unlist(lapply(parts, all.vars))))
-    family_given <- family
     family <- check_marginal_family(as_marginal_family(family, env))
     correlation <- as_correlation(corstr)
     check_gee_settings(scale, bias_reduce, control)
     frame <- build_frame(call, env, parsed, expressions)
     frame$id_label <- paste(vapply(expressions$id, short_text, ""), collapse = ":")
-    response <- marginal_response(frame, family, family_given)
+    response <- marginal_response(frame, family)
     frame <- drop_unweighted(frame, response)
-    if (frame$n_unweighted %||% 0L) response <- marginal_response(frame, family, family_given)
+    if (frame$n_unweighted %||% 0L) response <- marginal_response(frame, family)
     design <- build_gee_design(frame, family, contrasts, correlation, response)
     design <- with_ipw(design, frame, correlation, bias_reduce)
     estimate <- fit_gee_design(design, family, correlation, scale, bias_reduce, start, control)
@@ -88,7 +87,8 @@ check_gee_settings <- function(scale, bias_reduce, control) {
 
 #' The family of a marginal model
 #'
-#' Its mean and variance matter, not a likelihood: quasi families are read as the plain ones.
+#' Its mean and variance matter, not a likelihood: quasi families are read as the plain ones, and
+#' kept as `given`.
 #' @noRd
 as_marginal_family <- function(family, env) {
   if (is.character(family) && length(family) == 1L) {
@@ -114,18 +114,17 @@ as_marginal_family <- function(family, env) {
     ),
     class = "link-glm"
   )
-  as_family(maker(link = link), env)
+  structure(c(as_family(maker(link = link), env), list(given = family)), class = "family")
 }
 
 # A fractional response is no reason to warn where only mean and variance are modelled.
-marginal_response <- function(frame, family, given) {
+marginal_response <- function(frame, family) {
   read <- function() {
     family_tools(family)$response(
       frame$frame[[1L]], prior_weights(frame$frame), "prior", attr(frame$frame, "row.names")
     )
   }
-  name <- if (inherits(given, "family")) given$family else ""
-  if (!startsWith(name, "quasi")) return(read())
+  if (is.null(family$given)) return(read())
   withCallingHandlers(read(),
     margmix_warning_noninteger = function(w) invokeRestart("muffleWarning")
   )

@@ -122,7 +122,7 @@ check_settings <- function(family, REML, control) {
   }
   if (REML && !is_lmm(family)) {
     abort("reml", "`REML` is defined for Gaussian responses with identity link only.",
-      given = paste0(family$family, "(", family$link, ")"), hint = "Leave it FALSE."
+      given = family_label(family), hint = "Leave it FALSE."
     )
   }
 }

@@ -13,6 +13,7 @@
 #'
 #' * `coef()`: the coefficients on the scale of the predictor, averaged over the population. Aliased
 #'   coefficients are `NA`.
+#' * `family()`: the family that was given, a quasi family too.
 #' * `nobs()`: rows that were fitted. `sigma()`: the root of the scale phi.
 #' * `logLik()`, `AIC()`, `BIC()` and `deviance()` are errors: estimating equations have no
 #'   likelihood. See [qic()].
@@ -38,7 +39,7 @@ gee_heading <- function(fit, digits = 4L, with_alpha = TRUE) {
     "Marginal (population-averaged) model, fitted by generalized estimating equations",
     paste("Formula:", formula),
     if (has_text(fit$frame$data_name)) paste("Data:   ", fit$frame$data_name),
-    paste0("Family:  ", fit$family$family, "(", fit$family$link, ")"),
+    paste0("Family:  ", family_label(fit$family)),
     if (fit$bias_reduce) "Method:  bias-reducing (Firth-type) adjustment of the equations",
     if (with_alpha) {
       c(
@@ -75,7 +76,7 @@ nobs.margmix_gee <- function(object, ...) nrow(object$design$X)
 
 #' @rdname gee-methods
 #' @export
-family.margmix_gee <- function(object, ...) object$family
+family.margmix_gee <- function(object, ...) object$family$given %||% object$family
 
 #' @rdname gee-methods
 #' @export

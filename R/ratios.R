@@ -16,7 +16,9 @@
 #'
 #' * `odds_ratios()`: binomial family with logit link.
 #' * `rate_ratios()`: Poisson family with log link.
-#' * `risk_ratios()`: binomial family with log link.
+#' * `risk_ratios()`: binomial family with log link; for a fit of [gee()] also Poisson with log link
+#'   and a 0/1 response ("modified Poisson", Zou and Donner 2013), whose robust standard errors do
+#'   not need the Poisson variance.
 #'
 #' A row of an interaction is the factor by which one ratio multiplies for a unit of the other
 #' covariate.
@@ -30,9 +32,14 @@
 #' @return A data frame of class `margmix_ratios` with the columns `term`, `estimate`,
 #'   `conf.low`, `conf.high`, `std.error` (of the log ratio), `df`, `statistic` and `p.value` (of
 #'   the test that the ratio is 1), and the row names `term`. Its print says which question the
-#'   ratios answer and which covariance matrix was used.
+#'   ratios answer and which covariance matrix was used. `as.data.frame()` and `tidy()` give the
+#'   plain table, for `knitr::kable()` and the like.
 #' @section Conditions: error `margmix_error_link`: the link does not give that ratio; and those
 #'   of [summary.margmix_glmm()].
+#' @references
+#' Zou, G. Y. and Donner, A. (2013). Extension of the modified Poisson regression model to
+#' prospective studies with correlated binary data. *Statistical Methods in Medical Research*
+#' **22**, 661-670.
 #' @examples
 #' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
 #' odds_ratios(fit)
@@ -53,7 +60,7 @@ risk_ratios <- function(object, ...) UseMethod("risk_ratios")
 odds_ratios.margmix_glmm <- function(object, vcov = "model", df = "default", level = 0.95,
                              intercept = FALSE, ...) {
   check_dots(..., known = names(formals(odds_ratios.margmix_glmm)))
-  conditional_ratios(object, "odds", vcov, df, level, intercept)
+  coefficient_ratios(object, "odds", vcov, df, level, intercept)
 }
 
 #' @rdname odds_ratios
@@ -61,7 +68,7 @@ odds_ratios.margmix_glmm <- function(object, vcov = "model", df = "default", lev
 rate_ratios.margmix_glmm <- function(object, vcov = "model", df = "default", level = 0.95,
                              intercept = FALSE, ...) {
   check_dots(..., known = names(formals(rate_ratios.margmix_glmm)))
-  conditional_ratios(object, "rate", vcov, df, level, intercept)
+  coefficient_ratios(object, "rate", vcov, df, level, intercept)
 }
 
 #' @rdname odds_ratios
@@ -69,7 +76,7 @@ rate_ratios.margmix_glmm <- function(object, vcov = "model", df = "default", lev
 risk_ratios.margmix_glmm <- function(object, vcov = "model", df = "default", level = 0.95,
                              intercept = FALSE, ...) {
   check_dots(..., known = names(formals(risk_ratios.margmix_glmm)))
-  conditional_ratios(object, "risk", vcov, df, level, intercept)
+  coefficient_ratios(object, "risk", vcov, df, level, intercept)
 }
 
 #' @rdname odds_ratios
@@ -77,7 +84,7 @@ risk_ratios.margmix_glmm <- function(object, vcov = "model", df = "default", lev
 odds_ratios.margmix_gee <- function(object, vcov = "KC", df = "default", level = 0.95,
                                     intercept = FALSE, ...) {
   check_dots(..., known = names(formals(odds_ratios.margmix_gee)))
-  marginal_ratios(object, "odds", vcov, df, level, intercept)
+  coefficient_ratios(object, "odds", vcov, df, level, intercept)
 }
 
 #' @rdname odds_ratios
@@ -85,7 +92,7 @@ odds_ratios.margmix_gee <- function(object, vcov = "KC", df = "default", level =
 rate_ratios.margmix_gee <- function(object, vcov = "KC", df = "default", level = 0.95,
                                     intercept = FALSE, ...) {
   check_dots(..., known = names(formals(rate_ratios.margmix_gee)))
-  marginal_ratios(object, "rate", vcov, df, level, intercept)
+  coefficient_ratios(object, "rate", vcov, df, level, intercept)
 }
 
 #' @rdname odds_ratios
@@ -93,18 +100,7 @@ rate_ratios.margmix_gee <- function(object, vcov = "KC", df = "default", level =
 risk_ratios.margmix_gee <- function(object, vcov = "KC", df = "default", level = 0.95,
                                     intercept = FALSE, ...) {
   check_dots(..., known = names(formals(risk_ratios.margmix_gee)))
-  marginal_ratios(object, "risk", vcov, df, level, intercept)
-}
-
-marginal_ratios <- function(fit, ratio, vcov, df, level, intercept) {
-  check_ratio(fit, ratio)
-  rows <- names(fit$coefficients)
-  if (!isTRUE(intercept)) rows <- setdiff(rows, "(Intercept)")
-  inference <- coef_inference(fit, vcov, df, level, rows)
-  ratio_table(fit, inference, heading = c(
-    paste0("Marginal ", ratio, " ratios (population-averaged)"),
-    paste0(format_level(level), " limits. ", inference$words)
-  ))
+  coefficient_ratios(object, "risk", vcov, df, level, intercept)
 }
 
 # The family and link whose exponentiated coefficients have the name.
@@ -124,34 +120,45 @@ ratio_kinds <- function(family) {
   names(ratio_links)[fits]
 }
 
-conditional_ratios <- function(fit, ratio, vcov, df, level, intercept) {
+coefficient_ratios <- function(fit, ratio, vcov, df, level, intercept) {
   check_ratio(fit, ratio)
   rows <- names(fit$coefficients)
   if (!isTRUE(intercept)) rows <- setdiff(rows, "(Intercept)")
   inference <- coef_inference(fit, vcov, df, level, rows)
+  words <- paste(ratio_word(fit, ratio), "ratios")
   ratio_table(fit, inference, heading = c(
-    paste0("Conditional ", ratio_word(fit, ratio), " ratios (for a given ",
-      paste(group_labels(fit$design), collapse = ", "), ": random effects held fixed)"
-    ),
+    if (is_mixed(fit)) {
+      paste0("Conditional ", words, " (for a given ",
+        paste(group_labels(fit$design), collapse = ", "), ": random effects held fixed)"
+      )
+    } else {
+      paste("Marginal", words, "(population-averaged)")
+    },
     paste0(format_level(level), " limits. ", inference$words)
   ))
 }
 
 check_ratio <- function(fit, ratio) {
-  family <- stats::family(fit)
-  given <- ratio_kinds(family)
+  given <- ratio_kinds(fit$family)
+  if (is_modified_poisson(fit)) given <- c(given, "risk")
   if (ratio %in% given) return(invisible())
   needed <- ratio_links[[ratio]]
-  label <- function(pair) paste0(pair$family[1L], "(", pair$link, ")")
   abort("link",
-    paste0("For ", ratio, " ratios the family and link must be ", label(needed), "."),
-    given = label(family),
+    paste0(
+      "For ", ratio, " ratios the family and link must be ", needed$family[1L], "(", needed$link, ")."
+    ),
+    given = family_label(fit$family),
     hint = if (length(given)) {
       paste0("Use ", given, "_ratios().")
     } else {
       "exp() of a coefficient of this link is not a ratio of odds, rates or risks."
     }
   )
+}
+
+# Robust Poisson regression of a 0/1 response, whose rates are risks (Zou and Donner 2013).
+is_modified_poisson <- function(fit) {
+  !is_mixed(fit) && "rate" %in% ratio_kinds(fit$family) && all(fit$design$y %in% 0:1)
 }
 
 # Exponentiated coefficients of a positive response are ratios of means, not of rates.
@@ -206,6 +213,15 @@ print.margmix_ratios <- function(x, digits = max(3L, getOption("digits") - 3L), 
   print_remarks(attr(x, "notes"))
   invisible(x)
 }
+
+#' @export
+as.data.frame.margmix_ratios <- function(x, ...) {
+  attributes(x)[c("heading", "level", "notes")] <- NULL
+  structure(x, class = "data.frame", row.names = .set_row_names(length(x[[1L]])))
+}
+
+#' @export
+tidy.margmix_ratios <- function(x, ...) as.data.frame(x)
 
 # Each number by itself: an upper limit of 1e6 must not cost the others their digits.
 format_ratio <- function(x, digits) {

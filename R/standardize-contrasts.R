@@ -21,7 +21,7 @@ chosen_contrasts <- function(contrast, family) {
   contrast <- unique(vapply(contrast, one_of, "", choices = known, name = "contrast"))
   if ("odds_ratio" %in% contrast && !binomial) {
     abort("contrast", "An odds ratio must be of probabilities: the family must be binomial.",
-      given = paste0("odds_ratio for ", family$family, "(", family$link, ")"),
+      given = paste("odds_ratio for", family_label(family)),
       hint = "Use contrast = c(\"difference\", \"ratio\")."
     )
   }

@@ -68,7 +68,7 @@ standardization_heading <- function(x) {
 }
 
 model_words <- function(x) {
-  family <- paste0(x$family$family, "(", x$family$link, ")")
+  family <- family_label(x$family)
   if (x$model != "margmix_glmm") return(paste0("gee, ", family, ", marginal"))
   paste0("glmm, ", family, ", ", switch(x$options$random_effects,
     integrate = paste0("random effects of ", some_of(code(x$group)), " integrated out"),

@@ -10,7 +10,7 @@ fit_heading <- function(fit, error = fit$rule$error) {
     paste("Generalized linear mixed model, fitted by", criterion),
     paste("Formula:", formula),
     if (has_text(fit$frame$data_name)) paste("Data:   ", fit$frame$data_name),
-    paste0("Family:  ", fit$family$family, "(", fit$family$link, ")"),
+    paste0("Family:  ", family_label(fit$family)),
     if (is_bridge(fit$family)) bridge_words(fit),
     paste("Rule:   ", rule_words(fit$rule, error))
   )
