@@ -143,7 +143,7 @@ common_basis <- function(fits, names) {
   fits[which_fit] <- Map(refit_at, fits[which_fit], common[refit])
   for (K in unique(common[refit])) {
     same <- vapply(common[refit], identical, NA, K)
-    words <- c(words, paste0("Refitted with ", nodes_words(K), ", as the others: ",
+    words <- c(words, paste0("Refitted with the rule of the others, ", nodes_words(K), ": ",
       some_of(names[which_fit][same]), "."
     ))
   }
@@ -154,11 +154,6 @@ common_basis <- function(fits, names) {
 level_nodes <- function(fit) {
   labels <- group_labels(fit$design)
   stats::setNames(rep_len(as.integer(fit$rule$K), length(labels)), labels)
-}
-
-nodes_words <- function(K) {
-  if (all(K == 1L)) return("the Laplace approximation")
-  paste0("K = ", format_nodes(if (length(unique(K)) == 1L) K[1L] else K), " nodes")
 }
 
 #' One rule for all fits

@@ -32,6 +32,7 @@ recover_data.margmix_glmm <- function(object, ...) {
 emm_basis.margmix_glmm <- function(object, trms, xlev, grid, vcov. = "model", ...) {
   if (is.function(vcov.)) vcov. <- vcov.(object)
   covariance <- chosen_vcov(object, vcov.)
+  warn_not_by_row(trms, grid)
   frame <- stats::model.frame(trms, grid, na.action = stats::na.pass, xlev = xlev)
   X <- stats::model.matrix(trms, frame, contrasts.arg = object$design$contrasts)
   list(

@@ -20,7 +20,8 @@
 #' * `n_total`, `n_dropped`: rows after `subset`, and those that `na.action` dropped;
 #' * `offset_call`: the expression of the `offset` argument, or `NULL`;
 #' * `data_name`, `data_columns`: text of the `data` argument, and the names in it.
-#' @section Errors: `data_family`, `data`, `frame` (a variable is missing or unfit), `weights`,
+#' @section Errors: `data_family`, `data` (not there, or no data frame), `frame` (a
+#'   variable is missing or unfit), `weights`,
 #'   `no_rows`, `missing_values` (with `na.fail`, or left by `na.pass`).
 #' @noRd
 build_frame <- function(call, env, parsed, rows = NULL) {
@@ -59,7 +60,11 @@ build_frame <- function(call, env, parsed, rows = NULL) {
 # Evaluation ------------------------------------------------------------------------------------
 
 model_data <- function(call, env) {
-  data <- eval(call[["data"]], env)
+  data <- tryCatch(eval(call[["data"]], env), error = function(e) {
+    abort("data", "`data` must be found where the model is fitted.", given = conditionMessage(e),
+      hint = "In update(), give it anew: update(fit, data = ...)."
+    )
+  })
   if (inherits(data, "family") || is.function(data)) {
     abort("data_family", "`data` must be a data frame, but a family was given in its place.",
       hint = "Name the argument: family = binomial()."

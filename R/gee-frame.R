@@ -60,7 +60,10 @@ check_row_values <- function(x, name) {
     return(invisible())
   }
   abort("id", paste0(code(name), " must be an atomic vector or a factor."),
-    given = paste("an object of class", class(x)[1L])
+    given = paste("an object of class", class(x)[1L]),
+    hint = if (inherits(x, "family") || is.function(x)) {
+      "The third argument of gee() is `id`. Name the family: family = binomial()."
+    }
   )
 }
 

@@ -52,7 +52,7 @@ importance_integration <- function(fit, tolerance, draws, seed) {
       logLik = found$logLik, std.error = found$mc_error, effective = found$effective,
       draws = found$draws
     ),
-    log_weights = found$log_weights, rule = integration_rule_words(fit),
+    log_weights = found$log_weights, rule = nodes_words(fit$rule$K),
     problems = problems, fires = length(problems) > 0L, tolerance = tolerance, seed = seed,
     group = group_labels(fit$design), exact = FALSE
   ), class = c("margmix_integration_groups", "margmix_integration"))
@@ -63,11 +63,6 @@ check_draws <- function(draws) {
     return(invisible())
   }
   abort("argument", "`draws` must be one number, at least 10.", given = deparse(draws)[1L])
-}
-
-integration_rule_words <- function(fit) {
-  if (fit$rule$method == "Laplace") return("Laplace")
-  paste0("Quadrature, K = ", format_nodes(fit$rule$K))
 }
 
 # An estimate that rests on a few draws is too low, and its standard error says nothing.

@@ -31,8 +31,8 @@
 #' * `formula()`: the formula with its random terms, with `.` written out. `terms()`: those of the
 #'   fixed part.
 #'
-#' `update()`, `AIC()` and `BIC()` work as usual; for `drop1()` and `step()` see
-#' [model-selection].
+#' `AIC()` and `BIC()` work as usual, and so does `update()`, which also finds the data of a fit
+#' that was made in a function; for `drop1()` and `step()` see [model-selection].
 #'
 #' @param object,x,fit,formula A fit of [glmm()].
 #' @param digits Significant digits to print.

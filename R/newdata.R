@@ -31,6 +31,7 @@ newdata_frame <- function(fit, newdata, random) {
     stats::model.frame(whole, newdata, na.action = stats::na.pass),
     error = refuse_newdata
   )
+  warn_not_by_row(whole, newdata, frame, fit$frame$frame)
   frame <- match_levels(frame, known_levels(fit$design, random))
   check_classes(frame, c(list(fit$design$terms), if (!isFALSE(random)) fit$frame$terms_random))
   frame[["(offset)"]] <- new_offset(fit$frame, newdata)

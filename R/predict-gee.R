@@ -22,8 +22,10 @@
 #' @return A vector with a value for each row, in the order of the data; or, with `se.fit = TRUE`, a
 #'   list of two such vectors, `fit` and `se.fit`. If the fit was made with `na.action =
 #'   na.exclude`, rows that were left out are `NA`.
-#' @section Errors: `margmix_error_newdata`, `margmix_error_new_factor_level`,
-#'   `margmix_error_offset`: `newdata` does not fit the model.
+#' @section Conditions: errors `margmix_error_newdata`, `margmix_error_new_factor_level`,
+#'   `margmix_error_offset`: `newdata` does not fit the model. Warning `margmix_warning_by_row`: a
+#'   variable such as `I(x - mean(x))`, whose value in a row depends on all rows, is computed from
+#'   `newdata`.
 #' @examples
 #' fit <- gee(outcome ~ treat + visit, respiratory, ~center:id, family = binomial(), corstr = "ex")
 #' predict(fit, data.frame(treat = c("P", "A"), visit = 1), type = "response", se.fit = TRUE)

@@ -60,6 +60,8 @@
 #' * Note `margmix_note_new_clusters`: rows of `newdata` are in clusters that were not in the fit.
 #' * Note `margmix_note_zero_effect`: see `re.form`.
 #' * Error `margmix_error_new_clusters`: new clusters with `allow.new.levels = FALSE`.
+#' * Warning `margmix_warning_by_row`: a variable such as `I(x - mean(x))`, whose value in a row
+#'   depends on all rows, is computed from `newdata`.
 #' * Errors `margmix_error_newdata`, `margmix_error_new_factor_level`, `margmix_error_offset`:
 #'   `newdata` does not fit the model.
 #' * Error `margmix_error_re_form`: another `re.form`.

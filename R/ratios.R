@@ -144,8 +144,8 @@ check_ratio <- function(fit, ratio) {
   if (ratio %in% given) return(invisible())
   needed <- ratio_links[[ratio]]
   abort("link",
-    paste0(
-      "For ", ratio, " ratios the family and link must be ", needed$family[1L], "(", needed$link, ")."
+    paste0("For ", ratio, " ratios the family and link must be ",
+      needed$family[1L], "(", needed$link, ")."
     ),
     given = family_label(fit$family),
     hint = if (length(given)) {

@@ -222,17 +222,15 @@ known_variables <- function(target, names) {
 check_by_row <- function(fit, target, name, setting, values) {
   call <- target$variables[[name]]
   observed <- target$frame[[name]]
-  take <- function(x, row) if (is.matrix(x)) x[row, , drop = FALSE] else x[row]
-  plain <- function(x) if (is.factor(x)) as.character(x) else as.vector(x)
   is_observed <- function(row, values, at = row) {
     column <- tryCatch(eval(call, values, environment(fit$formula)), error = function(e) NULL)
     if (is.factor(observed)) column <- as.character(column)
-    isTRUE(all.equal(plain(take(column, at)), plain(take(observed, row))))
+    isTRUE(all.equal(plain_row(column, at), plain_row(observed, row)))
   }
   by_row <- function(row) {
-    if (is_observed(row, lapply(values, take, row), 1L)) return(TRUE)
+    if (is_observed(row, lapply(values, take_row, row), 1L)) return(TRUE)
     set <- intersect(names(setting), names(values))
-    values[set] <- lapply(values[set], function(x) take(x, rep.int(row, target$n)))
+    values[set] <- lapply(values[set], function(x) take_row(x, rep.int(row, target$n)))
     is_observed(row, values)
   }
   rows <- unique(round(seq(1, target$n, length.out = 5L)))

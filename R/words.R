@@ -36,9 +36,9 @@ rule_words <- function(rule, error = rule$error) {
   words <- if (identical(rule$method, "trapezoid")) {
     paste0("trapezoidal rule, K = ", rule$K, " points in the range of each cluster")
   } else if (max(rule$K) == 1) {
-    "Laplace approximation"
+    nodes_words(rule$K)
   } else {
-    paste0("adaptive Gauss-Hermite quadrature, K = ", format_nodes(rule$K), " nodes", nodes)
+    paste0("adaptive Gauss-Hermite quadrature, ", nodes_words(rule$K), nodes)
   }
   paste0(
     words, if (isTRUE(rule$auto)) ", chosen automatically",
@@ -52,6 +52,11 @@ rule_words <- function(rule, error = rule$error) {
       paste0("\n         estimated error of the log-likelihood: ", format_error(error))
     }
   )
+}
+
+# The rule that K nodes are, for each level of nested groups.
+nodes_words <- function(K) {
+  if (all(K == 1)) "Laplace approximation" else paste("K =", format_nodes(K), "nodes")
 }
 
 format_error <- function(error) {

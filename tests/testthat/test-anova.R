@@ -93,7 +93,7 @@ test_that("rules of fits with different grouping factors are matched factor by f
   table <- anova(nested, crossed)
   expect_equal(table$logLik[1], as.numeric(logLik(update(nested, nAGQ = 1))))
   expect_equal(table$logLik[2], crossed$logLik)
-  expect_match(attr(table, "heading"), "Refitted with the Laplace approximation", all = FALSE)
+  expect_match(attr(table, "heading"), "rule of the others, Laplace approximation", all = FALSE)
 })
 
 test_that("REML is kept only where the fixed effects are the same", {

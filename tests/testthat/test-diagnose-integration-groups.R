@@ -64,7 +64,7 @@ test_that("nested quadrature agrees with it", {
   # it stands in where no finer rule can be afforded
   fine$control$max_nodes <- 10
   found <- diagnose_integration(fine)
-  expect_output(print(found), "Quadrature, K = 15 x 15", fixed = TRUE)
+  expect_output(print(found), "K = 15 x 15 nodes", fixed = TRUE)
   coarse <- glmm(y ~ 1 + (1 | a / b), d, binomial(), nAGQ = 1)
   coarse$control$max_nodes <- 0.5
   expect_match(diagnose_integration(coarse)$problems, "off by about .*Laplace is too coarse")

@@ -141,3 +141,7 @@ test_that("spellings of other packages are understood", {
 test_that("a name in quotes is not a variable", {
   expect_snapshot(gee(y ~ x, trial(), id = "id", family = binomial()), error = TRUE)
 })
+
+test_that("a family in the third place is named", {
+  expect_snapshot(gee(y ~ x, trial(), binomial(), id = id), error = TRUE)
+})

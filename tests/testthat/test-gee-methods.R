@@ -79,3 +79,28 @@ test_that("aliased columns are reported", {
   )
   expect_identical(is.na(coef(fit)), c(FALSE, FALSE, FALSE, TRUE), ignore_attr = TRUE)
 })
+
+test_that("quasi families print as they were given", {
+  fit <- gee(seizures ~ treatment, epilepsy, id = subject, family = quasipoisson())
+  expect_output(print(fit), "Family:  quasipoisson(log)", fixed = TRUE)
+  expect_output(print(summary(fit)), "Family:  quasipoisson(log)", fixed = TRUE)
+  expect_identical(family(fit)$family, "quasipoisson")
+  expect_identical(family_label(fit$family), "quasipoisson(log)")
+  fit <- update(fit, family = quasi("log", "mu"))
+  expect_output(print(fit), "Family:  quasi(log, variance mu)", fixed = TRUE)
+  expect_output(
+    print(marginal_standardization(fit, "treatment")), "gee, quasi(log, variance mu), marginal",
+    fixed = TRUE
+  )
+})
+
+test_that("ratios of positive responses are of means, those of 0/1 Poisson responses of risks", {
+  fit <- gee(resp ~ smoke, ohio, id = id, family = poisson())
+  risks <- with(ohio, tapply(resp, smoke, mean))
+  expect_equal(risk_ratios(fit)["smoke", "estimate"], risks[[2]] / risks[[1]])
+  expect_match(attr(risk_ratios(fit), "heading")[1], "Marginal risk ratios", fixed = TRUE)
+  positive <- gee(seizures + 1 ~ treatment, epilepsy, id = subject, family = Gamma("log"))
+  expect_match(attr(rate_ratios(positive), "heading")[1], "Marginal mean ratios", fixed = TRUE)
+  counts <- gee(seizures ~ treatment, epilepsy, id = subject, family = poisson())
+  expect_error(risk_ratios(counts), class = "margmix_error_link")
+})

@@ -147,3 +147,22 @@ test_that("new data that do not fit are refused", {
     design_newdata(outside, small_data())
   })
 })
+
+test_that("variables that depend on all rows are not computed anew in silence", {
+  data <- data.frame(id = rep(1:10, each = 4), x = rep(c(2, 5, 11, 3), 10) + rep(1:10, each = 4))
+  data$group <- factor(rep(c("a", "b"), 20))
+  data$y <- rep(c(1, 0, 3, 2), 10)
+  fit <- function(term) {
+    gee(reformulate(term, "y"), data, id = id, family = poisson())
+  }
+  expect_snapshot(predict(fit("I(x - mean(x))"), data[1:2, ]))
+  for (term in c("rank(x)", "cumsum(x)", "I(x > median(x))", "I(x - ave(x, id))")) {
+    expect_warning(predict(fit(term), data[2:1, ]), class = "margmix_warning_by_row")
+  }
+  expect_silent(predict(fit("I(x - mean(x))"), data))
+  row_by_row <- c(
+    "scale(x)", "poly(x, 2)", "splines::ns(x, 3)", "log(x)", "factor(x > 6)", "cut(x, c(0, 9, 30))",
+    "within_cluster(x, id)", "group:x", "interaction(group, x > 9)", "ifelse(group == \"a\", x, 0)"
+  )
+  for (term in row_by_row) expect_silent(predict(fit(term), data[1:3, ]))
+})

@@ -34,3 +34,12 @@ test_that("part of a table still prints", {
   expect_output(print(table[1:2, ]), "treatA", fixed = TRUE)
   expect_output(print(table[, 1:2]), "treatA", fixed = TRUE)
 })
+
+test_that("a table of ratios becomes a plain data frame", {
+  ratios <- odds_ratios(result_fit("infection"))
+  plain <- as.data.frame(ratios)
+  expect_identical(class(plain), "data.frame")
+  expect_identical(names(plain), names(ratios))
+  expect_identical(row.names(plain), "1")
+  expect_identical(tidy(ratios), plain)
+})
