@@ -56,7 +56,7 @@ bench: ## compare speed and log-likelihood with peers
 	@tools/install.sh
 	@$(WITH_LIBRARY) Rscript bench/run.R
 
-simulate-gee: ## error of the intervals of gee() with few clusters (about 50 minutes)
+simulate-gee: ## error of the intervals of gee() with few clusters (about 40 minutes)
 	@tools/setup.sh demo
 	@tools/install.sh
 	@$(WITH_LIBRARY) nice Rscript bench/simulation/run.R
