@@ -90,7 +90,7 @@ escape_from_zero <- function(problem, fit) {
   NULL
 }
 
-# What the boundary is, in words: zero variances, and correlations of -1 or 1.
+# What the boundary is, in words, named by its kind: zero variances, and correlations of -1 or 1.
 boundary_words <- function(design, Lambda) {
   columns <- zero_columns(design, Lambda[cbind(design$theta_row, design$theta_col) + 1L]) + 1L
   if (!length(columns)) return(character())
@@ -109,13 +109,23 @@ boundary_words <- function(design, Lambda) {
 group_boundary_words <- function(label, zero, dependent) {
   c(
     if (length(zero)) {
-      paste0("the variance of ", some_of(code(zero)), " by ", code(label), " is zero")
+      c(zero = paste0("the variance of ", some_of(code(zero)), " by ", code(label), " is zero"))
     },
     if (length(dependent)) {
-      paste0(
+      c(correlated = paste0(
         "the random effects of ", code(label), " are perfectly correlated (",
         some_of(code(dependent)), ")"
-      )
+      ))
     }
   )
+}
+
+# Without a random effect of variance zero the fit is the same; without a perfectly correlated one
+# it is not.
+boundary_hint <- function(words) {
+  paste0("This is an answer, not a failure; ", if ("correlated" %in% names(words)) {
+    "the data may be too few for all these random effects."
+  } else {
+    "a model without it fits as well."
+  })
 }

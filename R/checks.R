@@ -25,12 +25,16 @@ closest_name <- function(name, known) {
   known[distance == min(distance, Inf) & distance <= min(3, nchar(name) - 1)]
 }
 
-check_clusters <- function(cluster, group) {
+check_clusters <- function(cluster, group, alone = TRUE) {
   m <- length(cluster$levels)
   if (m >= 2L) return(invisible())
   abort("few_clusters", "There must be at least two clusters.",
     given = paste0(m, " cluster in ", code(group)),
-    hint = "glm() fits a model without random effects."
+    hint = if (alone) {
+      "glm() fits a model without random effects."
+    } else {
+      paste0("Leave ", code(group), " out of the random terms.")
+    }
   )
 }
 

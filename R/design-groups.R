@@ -37,7 +37,7 @@ grouping_factors <- function(random) {
 group_index <- function(frame, factors) {
   indices <- lapply(factors, function(factor) cluster_index(frame, factor$group))
   labels <- vapply(factors, `[[`, "", "label")
-  Map(check_clusters, indices, labels)
+  Map(check_clusters, indices, labels, length(factors) == 1L)
   groups <- Map(function(factor, index) {
     list(label = factor$label, levels = index$levels, terms = factor$terms)
   }, factors, indices)

@@ -26,6 +26,7 @@
 #' @return `influence()`: a data frame with a row for each cluster and the columns `cluster`,
 #'   `rows`, `leverage`, `cooks.distance`, and one for each coefficient with its dfbeta. `dfbeta()`:
 #'   a matrix, a row for each cluster. `cooks.distance()`: a named vector.
+#' @section Errors: `margmix_error_crossed_clusters`: a fit with crossed grouping factors.
 #' @references
 #' Preisser, J. S. and Qaqish, B. F. (1996). Deletion diagnostics for generalised estimating
 #' equations. *Biometrika* **83**, 551-562.
@@ -58,6 +59,12 @@ cooks.distance.margmix_fit <- function(model, ...) {
 }
 
 cluster_influence <- function(fit) {
+  if (identical(fit$design$structure, "general")) {
+    abort("crossed_clusters", "Influence of clusters needs independent clusters.",
+      given = paste("crossed factors", some_of(code(group_labels(fit$design)))),
+      hint = "update(fit, subset = ) leaves rows out."
+    )
+  }
   pieces <- cluster_pieces(fit)
   out <- engine_influence(pieces)
   dimnames(out$dfbeta) <- list(pieces$levels, names(fit$beta))

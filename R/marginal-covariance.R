@@ -32,6 +32,7 @@
 #'   is that of proportions.
 #' @param x A result.
 #' @param digits Significant digits to print.
+#' @param rows Rows of the cluster to print.
 #' @param ... Not used.
 #' @return A matrix of class `margmix_marginal_covariance`, a row and a column for each row of the
 #'   cluster in the caller's order, with the attributes `mean` (population means), `correlation` and
@@ -121,7 +122,11 @@ cluster_rows <- function(fit, cluster) {
     levels = if (is_multilevel(design)) {
       do.call(cbind, lapply(seq_along(design$groups), function(k) row_levels(design, k)[take]))
     },
-    from = paste0(code(design$group), " ", design$levels[i])
+    from = if (identical(design$structure, "general")) {
+      "all rows (crossed factors)"
+    } else {
+      paste0(code(design$group), " ", design$levels[i])
+    }
   )
 }
 
@@ -142,15 +147,18 @@ covariance_newdata <- function(fit, newdata, trials) {
 
 #' @rdname marginal_covariance
 #' @export
-print.margmix_marginal_covariance <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+print.margmix_marginal_covariance <- function(x, digits = max(3L, getOption("digits") - 3L),
+                                              rows = 15L, ...) {
+  shown <- seq_len(min(nrow(x), rows))
   cat("Marginal covariance of the responses of ", attr(x, "from"), ", ",
     "random effects integrated out\n\nMeans:\n",
     sep = ""
   )
-  print(attr(x, "mean"), digits = digits)
+  print(attr(x, "mean")[shown], digits = digits)
   cat("\nVariances and covariances:\n")
-  print(matrix(x, nrow(x), dimnames = dimnames(x)), digits = digits, ...)
+  print(matrix(x, nrow(x), dimnames = dimnames(x))[shown, shown, drop = FALSE], digits = digits, ...)
   cat("\nCorrelations:\n")
-  print(attr(x, "correlation"), digits = digits, ...)
+  print(attr(x, "correlation")[shown, shown, drop = FALSE], digits = digits, ...)
+  if (nrow(x) > rows) cat("... and", nrow(x) - rows, "more rows\n")
   invisible(x)
 }

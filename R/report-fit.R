@@ -12,7 +12,7 @@ report_fit <- function(problem, estimate, separation) {
   if (!estimate$convergence$converged) check_collapse(design, family, estimate$phi, 1e-12)
   if (length(estimate$boundary)) {
     note("boundary", paste0("At the optimum ", estimate$boundary, "."),
-      hint = "This is an answer, not a failure; a model without it fits as well."
+      hint = boundary_hint(estimate$boundary)
     )
   }
   if (separation$separated) return(invisible())

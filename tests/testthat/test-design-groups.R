@@ -50,7 +50,9 @@ test_that("several factors whose variances can't be told apart are refused", {
   d$same <- factor(d$b, labels = 12:1)
   d$row <- 1:60
   d$z <- rbinom(60, 1, 0.5)
+  d$one <- "only"
   expect_snapshot(error = TRUE, {
+    front(y ~ x + (1 | b) + (1 | one), d)
     front(y ~ x + (1 | b) + (1 | same), d)
     front(y ~ x + (1 | b) + (1 | row), d)
     front(z ~ x + (1 | b) + (1 | row), d, binomial())

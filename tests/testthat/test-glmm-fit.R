@@ -41,6 +41,9 @@ test_that("a correlation of 1 or -1 is an answer with a note", {
       if (!length(fit$boundary)) next
       found <- found + 1
       expect_match(fit$boundary, "perfectly correlated")
+      expect_match(unlist(fit$notes), "data may be too few", all = FALSE)
+      without <- glmm(count ~ x + (1 | id), line_data(sign, seed), poisson(), nAGQ = 5)
+      expect_gt(fit$logLik, without$logLik + 0.01)
       expect_identical(fit$Lambda[2, 2], 0)
       Sigma <- component(fit, "Sigma")
       expect_equal(cov2cor(Sigma)[1, 2], sign, tolerance = 1e-12)

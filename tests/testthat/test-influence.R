@@ -20,3 +20,11 @@ test_that("mixed models have it too", {
   expect_identical(dim(found), c(8L, 6L))
   expect_true(all(found$cooks.distance > 0))
 })
+
+test_that("crossed factors leave no clusters to take out", {
+  set.seed(2)
+  d <- expand.grid(a = 1:4, b = 1:5, k = 1:3)
+  d$y <- rnorm(4)[d$a] + rnorm(5)[d$b] + rnorm(60)
+  fit <- glmm(y ~ 1 + (1 | a) + (1 | b), d)
+  expect_snapshot(error = TRUE, cooks.distance(fit))
+})
