@@ -3,14 +3,17 @@
 #' Support for emmeans
 #'
 #' With package \pkg{emmeans} installed, `emmeans::emmeans(fit, ~ treatment)` and the like work.
-#' Means and contrasts are those of the predictor at random effect 0, hence conditional;
-#' `type = "response"` is linkinv() of them, which is **not** the mean of the population unless
-#' the link is the identity.
+#' Of a mixed model, means and contrasts are those of the predictor at random effect 0, hence
+#' conditional; `type = "response"` is linkinv() of them, which is **not** the mean of the
+#' population unless the link is the identity. Of a fit of [gee()] they are marginal. Their print
+#' says which, and which covariance matrix was used. [marginal_standardization()] averages means
+#' over the rows of the data instead of predictors over a grid.
 #'
-#' @param object A fit of [glmm()].
+#' @param object A fit of [glmm()] or [gee()].
 #' @param ... Passed on.
 #' @param trms,xlev,grid As \pkg{emmeans} passes them.
-#' @param vcov. `"model"`, `"robust"`, `"KC"`, a matrix, or a function of the fit. With `"KC"`
+#' @param vcov. `"model"`, `"robust"`, `"KC"` (the default for [gee()]), another type of
+#'   [vcov.margmix_gee()], a matrix, or a function of the fit. With `"KC"`
 #'   each contrast has its own Satterthwaite degrees of freedom; otherwise it has the smallest of
 #'   those of its coefficients (see [summary.margmix_glmm()]).
 #' @return As the generics of \pkg{emmeans} ask.
@@ -45,7 +48,7 @@ emm_basis.margmix_glmm <- function(object, trms, xlev, grid, vcov. = "model", ..
       df = unname(chosen_df(object, "default", covariance)$df),
       kept = which(!object$design$aliased), fit = if (covariance$type == "KC") object
     ),
-    misc = link_labels(object$family)
+    misc = c(link_labels(object$family), list(initMesg = emmeans_words(object, covariance)))
   )
 }
 
@@ -70,6 +73,17 @@ emmeans_df <- function(k, dfargs) {
   if (!is.null(dfargs$fit)) return(contrast_df(dfargs$fit, rbind(as.numeric(k))))
   involved <- abs(k) > 1e-10
   if (any(involved)) min(dfargs$df[involved]) else NA_real_
+}
+
+emmeans_words <- function(fit, covariance) {
+  c(
+    if (is_mixed(fit)) {
+      paste0("Conditional: at random effect 0 of ", some_of(code(group_labels(fit$design))), ".")
+    } else {
+      "Marginal: averaged over the population."
+    },
+    paste0("SE: ", vcov_words[[covariance$type]], ", ", cluster_words(fit$design), ".")
+  )
 }
 
 link_labels <- function(family) {

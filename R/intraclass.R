@@ -130,26 +130,3 @@ share_columns <- function(table, digits) {
 as.data.frame.margmix_icc <- function(x, row.names = NULL, optional = FALSE, ...) {
   data.frame(scale = rownames(x$icc), x$icc, row.names = NULL)
 }
-
-# For package performance: its icc() and r2_nakagawa() ask insight for the variances, and r2() of a
-# class that it does not know would be something else.
-#' @exportS3Method performance::r2
-r2.margmix_glmm <- function(model, ...) performance::r2_nakagawa(model, ...)
-
-#' @exportS3Method insight::is_mixed_model
-is_mixed_model.margmix_glmm <- function(x) TRUE
-
-#' @exportS3Method insight::get_variance
-get_variance.margmix_glmm <- function(x, component = "all", ...) {
-  parts <- intraclass_correlation(x)$variances
-  n <- nrow(parts)
-  variance <- stats::setNames(parts$variance, rownames(parts))
-  constant <- grepl("^\\(Intercept\\)", colnames(x$design$Z))
-  group <- group_labels(x$design)[column_groups(x$design)]
-  intercepts <- stats::setNames(rowSums(x$Lambda^2)[constant], group[constant])
-  out <- list(
-    var.fixed = variance[[1L]], var.random = sum(variance[-c(1L, n)]), var.residual = variance[[n]],
-    var.distribution = variance[[n]], var.dispersion = 0, var.intercept = intercepts
-  )
-  if (identical(component, "all")) out else out[[paste0("var.", component)]]
-}

@@ -16,7 +16,9 @@
 #' @param conf.level Confidence level.
 #' @param exponentiate `TRUE` to exponentiate the coefficients and their limits; standard errors
 #'   stay on the scale of the predictor.
-#' @param data A data frame with the rows of the fit to add columns to.
+#' @param data A data frame with the rows of the fit to add columns to; by default the variables of
+#'   the model.
+#' @param newdata A data frame of other rows, which get `.fitted` alone.
 #' @return `confint()`: a matrix with the lower and the upper limit in columns, whose attribute
 #'   `heading` says how they were computed. `tidy()`: a data frame with `term`, `estimate`,
 #'   `std.error`, `statistic`, `df`, `p.value` and the limits. `glance()`: one row with `nobs`,
@@ -71,9 +73,25 @@ glance.margmix_gee <- function(x, ...) {
 
 #' @rdname gee-tidiers
 #' @export
-augment.margmix_gee <- function(x, data = stats::model.frame(x), ...) {
+augment.margmix_gee <- function(x, data = NULL, newdata = NULL, ...) {
   check_dots(..., known = names(formals(augment.margmix_gee)))
-  augmented_rows(x, data, residuals = "pearson")
+  if (!is.null(newdata)) return(augmented_newdata(x, newdata))
+  augmented_rows(x, data %||% named_rows(x), residuals = "pearson")
+}
+
+# The model frame, with id, waves and the like under the names of their variables.
+named_rows <- function(x) {
+  frame <- stats::model.frame(x)
+  expressions <- row_expressions(x$call, environment(x$formula))
+  for (name in names(expressions)) {
+    column <- paste0("(", name, ")")
+    label <- paste(vapply(expressions[[name]], short_text, ""), collapse = ":")
+    if (column %in% names(frame)) {
+      if (label %in% names(frame)) frame[[column]] <- NULL
+      names(frame)[names(frame) == column] <- label
+    }
+  }
+  frame
 }
 
 #' @rdname glmm-emmeans

@@ -19,6 +19,8 @@
 #' @param exponentiate `TRUE` to exponentiate the fixed effects and their limits; standard errors
 #'   stay on the scale of the predictor.
 #' @param data A data frame with the rows of the fit to add columns to.
+#' @param newdata A data frame of other rows, which get `.fitted` alone: see
+#'   [predict.margmix_glmm()] for rows of new clusters.
 #' @param ... Not used.
 #' @return `tidy()`: a data frame with `effect`, `group`, `term`, `estimate`, `std.error`,
 #'   `statistic`, `df`, `p.value` and the limits. `glance()`: one row with `nobs`, `nclusters`,
@@ -109,9 +111,17 @@ glance.margmix_glmm <- function(x, ...) {
 
 #' @rdname glmm-tidiers
 #' @export
-augment.margmix_glmm <- function(x, data = stats::model.frame(x), ...) {
+augment.margmix_glmm <- function(x, data = stats::model.frame(x), newdata = NULL, ...) {
   check_dots(..., known = names(formals(augment.margmix_glmm)))
+  if (!is.null(newdata)) return(augmented_newdata(x, newdata))
   augmented_rows(x, data, residuals = "deviance")
+}
+
+augmented_newdata <- function(x, newdata) {
+  newdata <- as_newdata(newdata)
+  cbind(
+    as.data.frame(newdata), .fitted = unname(stats::predict(x, newdata, type = "response"))
+  )
 }
 
 # `data` with fitted values, residuals of one type and clusters; omitted rows are left out.

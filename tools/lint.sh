@@ -39,6 +39,7 @@ step "engine words" tools/check-engine.sh words
 step "OpenMP in one place" tools/check-engine.sh openmp
 step "engine compiles without R" tools/check-engine.sh compile
 step "docs are current" tools/check-docs.sh
+step "README prints what the package prints" Rscript tools/check-readme.R
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]

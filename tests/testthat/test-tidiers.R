@@ -41,6 +41,35 @@ test_that("augment() adds columns to the data, dropped rows left out", {
     expect_identical(as.character(added$.cluster), data$id[-c(3, 9)])
   }
   expect_error(generics::augment(fit, data[1:5, ]), class = "margmix_error_argument")
+  expect_identical(
+    generics::augment(fit, newdata = data[1:2, ]),
+    cbind(data[1:2, ], .fitted = unname(predict(fit, data[1:2, ])))
+  )
+})
+
+test_that("augment() of a marginal fit names its variables", {
+  fit <- gee(outcome ~ treat, respiratory, ~center:id, visit, family = binomial(), corstr = "ar1")
+  added <- generics::augment(fit)
+  expect_named(added, c("outcome", "treat", "center:id", "visit", ".fitted", ".resid", ".cluster"))
+  expect_identical(added$visit, respiratory$visit)
+  expect_identical(generics::augment(fit, respiratory)[names(respiratory)], respiratory)
+  new <- data.frame(treat = c("P", "A"))
+  expect_equal(
+    generics::augment(fit, newdata = new)$.fitted,
+    unname(tapply(fitted(fit), respiratory$treat, mean)[new$treat]), ignore_attr = TRUE
+  )
+})
+
+test_that("emmeans prints which question is answered, and which covariance was used", {
+  skip_if_not_installed("emmeans")
+  printed <- function(...) capture.output(print(emmeans::emmeans(...)))
+  mixed <- printed(result_fit("infection"), ~treatment)
+  expect_true("Conditional: at random effect 0 of `clinic`. " %in% mixed)
+  expect_true("SE: model-based, 8 clusters. " %in% mixed)
+  fit <- gee(outcome ~ treat, respiratory, ~center:id, family = binomial())
+  marginal <- printed(fit, ~treat, vcov. = "robust")
+  expect_true("Marginal: averaged over the population. " %in% marginal)
+  expect_true("SE: cluster-robust (sandwich), 111 clusters. " %in% marginal)
 })
 
 test_that("emmeans works, with the degrees of freedom of the coefficients", {

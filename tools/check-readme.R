@@ -1,0 +1,28 @@
+# Runs the first R block of README.md and compares what it prints with the blocks that follow it,
+# but for numbers that depend on rounding. Quits with status 1 where they differ.
+
+lines <- readLines("README.md")
+fences <- grep("^```", lines)
+blocks <- lapply(seq(1, length(fences), 2), function(i) {
+  inside <- seq_len(fences[i + 1] - fences[i] - 1)
+  list(language = sub("^```", "", lines[fences[i]]), text = lines[fences[i] + inside])
+})
+first <- which(vapply(blocks, function(block) block$language == "r", NA))[1]
+grDevices::pdf(NULL)
+printed <- utils::capture.output(
+  for (expr in parse(text = blocks[[first]]$text)) {
+    value <- withVisible(eval(expr))
+    if (value$visible) print(value$value)
+  }
+)
+plain <- function(x) {
+  x <- sub("^Converged: .*", "Converged: <numbers>", x)
+  trimws(x[nzchar(trimws(x))], "right")
+}
+shown <- unlist(lapply(blocks[first + 1:2], `[[`, "text"))
+if (!identical(plain(printed), plain(shown))) {
+  cat("README.md prints what the package does not:\n")
+  cat(paste("<", setdiff(plain(shown), plain(printed))), sep = "\n")
+  cat(paste(">", setdiff(plain(printed), plain(shown))), sep = "\n")
+  quit(status = 1L)
+}
