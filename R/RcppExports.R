@@ -41,8 +41,8 @@ gee_frechet_ <- function(design, family, correlation, beta, alpha) {
     .Call(`_margmix_gee_frechet_`, design, family, correlation, beta, alpha)
 }
 
-gee_moment_covariance_ <- function(design, family, correlation, beta, alpha, phi, options) {
-    .Call(`_margmix_gee_moment_covariance_`, design, family, correlation, beta, alpha, phi, options)
+gee_moment_variance_ <- function(design, family, correlation, beta, alpha, phi, options) {
+    .Call(`_margmix_gee_moment_variance_`, design, family, correlation, beta, alpha, phi, options)
 }
 
 glmm_objective_ <- function(design, family, psi, K, modes, ask, threads) {

@@ -16,21 +16,26 @@
 #' * `cor_independence()`: none.
 #' * `cor_exchangeable()`: the same for all pairs.
 #' * `cor_ar1()`: rho^|t_j - t_k|, with t the `waves`: whole numbers, with or without gaps, or real
-#'   times. `rho` is the correlation over time 1.
+#'   times. `rho` is the correlation over time 1 (a second, for date-times: days are easier to
+#'   read). It can be negative where rows that follow each other differ by whole numbers, 1 among
+#'   them, and is 0 otherwise, with a note.
 #' * `cor_mdependent(m)`: one correlation for each lag up to m, zero beyond; with `stationary =
 #'   FALSE` one for each pair of visits up to m apart.
 #' * `cor_toeplitz()`: one for each lag.
 #' * `cor_unstructured()`: one for each pair of visits; clusters may be incomplete.
 #' * `cor_fixed(R)`: the matrix R, its rows in the order of the sorted `waves`, or named after
-#'   them.
+#'   them (in rows, columns or both).
 #' * `cor_nested()`: nested exchangeable, for cluster-randomised trials with a level inside the
 #'   cluster: one correlation in the same `inner` unit, another between inner units of the same
 #'   `id`. `id` is the independent unit in all standard errors and degrees of freedom.
-#' * `cor_decay()`: alpha r^|t_j - t_k| for two different rows, alpha in the same period. A period
-#'   may hold several rows (Kasza and others 2019).
+#' * `cor_decay()`: alpha r^|t_j - t_k| for two different rows, alpha in the same period, neither
+#'   below 0. A period may hold several rows (Kasza and others 2019).
 #'
 #' Without `waves` the rows of a cluster are visits 1, 2, ... in the order of the data. For lags
 #' (m-dependent, Toeplitz) the times must be whole multiples of the smallest gap.
+#'
+#' A correlation that no two rows of a cluster have (visits that nobody made both of, clusters of one
+#' row) is `NA`: it can't be estimated, and is not needed.
 #'
 #' Few clusters with many correlations often give estimates that form no correlation matrix, or a
 #' nearly singular one. They are then moved towards 0, with a warning that names the smallest
@@ -78,8 +83,12 @@ cor_mdependent <- function(m = 1, stationary = TRUE) {
   if (!is_count(m) || m < 1) {
     abort("corstr", "`m` must be a whole number, at least 1.", given = deparse(m)[1L])
   }
-  label <- paste0(m, "-dependent")
-  if (isTRUE(stationary)) {
+  if (!identical(stationary, TRUE) && !identical(stationary, FALSE)) {
+    abort("corstr", "`stationary` must be TRUE or FALSE.", given = deparse(stationary)[1L])
+  }
+  m <- min(m, .Machine$integer.max)
+  label <- paste0(format(m, scientific = FALSE), "-dependent")
+  if (stationary) {
     return(new_correlation("mdependent", label, needs = "lag", lag = as.integer(m)))
   }
   new_correlation(
@@ -98,11 +107,13 @@ cor_unstructured <- function() new_correlation("unstructured", "unstructured", n
 #' @rdname correlations
 #' @export
 cor_fixed <- function(R) {
+  if (is.data.frame(R) || inherits(R, "Matrix")) R <- as.matrix(R)
   if (!is_square(R) || !isSymmetric(unname(R)) || any(abs(diag(R) - 1) >= 1e-8)) {
     abort("corstr", "`R` must be a correlation matrix: symmetric, with ones on its diagonal.",
       given = if (is.matrix(R)) paste0("a matrix of ", nrow(R), " x ", ncol(R)) else class(R)[1L]
     )
   }
+  rownames(R) <- visit_names(R)
   smallest <- min(eigen(R, symmetric = TRUE, only.values = TRUE)$values)
   if (smallest < 1e-8) {
     abort("corstr", "`R` must be positive definite.",
@@ -115,7 +126,17 @@ cor_fixed <- function(R) {
 
 # A square matrix of numbers, none missing?
 is_square <- function(R) {
-  is.matrix(R) && is.numeric(R) && nrow(R) == ncol(R) && nrow(R) > 0L && !anyNA(R)
+  is.matrix(R) && is.numeric(R) && nrow(R) == ncol(R) && nrow(R) > 0L && all(is.finite(R))
+}
+
+# The waves that the rows of a matrix are named after, or NULL.
+visit_names <- function(R) {
+  names <- rownames(R) %||% colnames(R)
+  same <- is.null(colnames(R)) || identical(names, colnames(R))
+  if (same && !anyDuplicated(names)) return(names)
+  abort("corstr", "Rows and columns of `R` must be named after the same waves, each once.",
+    given = c(paste("rows", some_of(names)), if (!same) paste("columns", some_of(colnames(R))))
+  )
 }
 
 #' @rdname correlations
@@ -149,8 +170,9 @@ print.margmix_correlation <- function(x, ...) {
 # Names and spellings, in lower case without punctuation.
 correlation_names <- function() {
   list(
-    independence = cor_independence, independent = cor_independence,
+    independence = cor_independence, independent = cor_independence, ind = cor_independence,
     exchangeable = cor_exchangeable, ex = cor_exchangeable, cs = cor_exchangeable,
+    compoundsymmetry = cor_exchangeable,
     ar1 = cor_ar1, ar = cor_ar1, arm = cor_ar1,
     mdependent = cor_mdependent, statmdep = cor_mdependent,
     nonstatmdep = function() cor_mdependent(stationary = FALSE),
@@ -177,7 +199,7 @@ as_correlation <- function(corstr) {
     key <- pmatch(gsub("[^a-z0-9]", "", tolower(corstr)), names(known))
     if (!is.na(key)) return(known[[key]]())
   }
-  matrix_like <- is.matrix(corstr) || identical(corstr, "fixed") || identical(corstr, "userdefined")
+  matrix_like <- is.matrix(corstr) || tolower(corstr)[1L] %in% c("fixed", "userdefined")
   abort("corstr", "`corstr` must name a working correlation, or be one, such as cor_mdependent(2).",
     given = if (is.character(corstr)) some_of(dQuote(corstr, FALSE)) else class(corstr)[1L],
     hint = if (matrix_like) "Write cor_fixed(R) for a matrix of your own." else paste0(
@@ -188,10 +210,10 @@ as_correlation <- function(corstr) {
 
 #' Names of the correlation parameters
 #' @noRd
-correlation_labels <- function(correlation, design, n) {
+correlation_labels <- function(correlation, design, fit) {
   switch(correlation$type,
     exchangeable = "alpha", ar1 = "rho",
-    mdependent = , toeplitz = sprintf("lag %d", seq_len(n)),
+    mdependent = sprintf("lag %d", seq_along(fit$alpha)), toeplitz = sprintf("lag %d", fit$lags),
     nested = c("within inner", "between inner"), decay = c("alpha", "decay"),
     unstructured = pair_labels(design), character()
   )
@@ -199,7 +221,14 @@ correlation_labels <- function(correlation, design, n) {
 
 # (1, 2), (1, 3), (2, 3), ...: the order of the engine.
 pair_labels <- function(design) {
-  waves <- design$wave_levels %||% seq_len(max(diff(design$start)))
+  waves <- visit_labels(design)
   pairs <- lapply(seq_along(waves)[-1L], function(b) paste0(waves[seq_len(b - 1L)], ":", waves[b]))
   unlist(pairs) %||% character()
 }
+
+# How many visits apart they are.
+pair_gaps <- function(design) {
+  unlist(lapply(seq_along(visit_labels(design))[-1L], function(b) b - seq_len(b - 1L)))
+}
+
+visit_labels <- function(design) design$wave_levels %||% seq_len(max(diff(design$start)))

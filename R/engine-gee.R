@@ -18,7 +18,8 @@ engine_gee_start <- function(design, family, level, control) {
 #' @param beta p starting values.
 #' @param scale `NULL` (estimated) or phi.
 #' @return A list: `beta`, `phi`, `alpha` (as reported), `alpha_engine` (on the engine's scale),
-#'   `pairs` (pairs behind each correlation), `criterion`, `iterations`, `halvings`, `converged`,
+#'   `pairs` (pairs behind each correlation), `lags` (of a Toeplitz matrix, the lags that occur),
+#'   `only_positive` (has a negative correlation no meaning here?), `criterion`, `iterations`, `halvings`, `converged`,
 #'   `bounded`, `clamped`, `smallest_eigenvalue` (allowed in R), `status`.
 #' @noRd
 engine_gee_fit <- function(design, family, correlation, beta, scale, bias_reduce, control) {
@@ -68,12 +69,12 @@ engine_frechet <- function(design, family, correlation, beta, alpha_engine) {
   gee_frechet_(design, engine_family(family, design), correlation, beta, alpha_engine)
 }
 
-#' Covariance of phi and alpha
-#' @return (1 + q) x (1 + q).
+#' Variances of phi and alpha
+#' @return 1 + q numbers.
 #' @noRd
-engine_moment_covariance <- function(fit) {
+engine_moment_variance <- function(fit) {
   options <- gee_options(fit$design, fit$scale, fit$bias_reduce, fit$control)
-  gee_moment_covariance_(
+  gee_moment_variance_(
     fit$design, engine_family(fit$family, fit$design), fit$correlation, fit$beta,
     as.double(fit$alpha_engine), fit$phi, options
   )

@@ -18,6 +18,7 @@ build_gee_design <- function(frame, family, contrasts, correlation, response) {
   check_clusters(cluster, "id")
   visits <- read_waves(frame$frame[["(waves)"]], correlation)
   check_positions(visits, cluster, correlation)
+  check_size(visits, cluster, correlation)
   inner <- read_inner(frame$frame[["(inner)"]], cluster, correlation)
   cluster$order <- row_order(cluster, inner$code, visits$key)
   check_duplicates(cluster, visits, correlation, rows)
@@ -165,6 +166,24 @@ check_positions <- function(visits, cluster, correlation) {
   if (!is.null(visits$code) || is.null(R) || largest <= nrow(R)) return(invisible())
   abort("waves", "The fixed correlation matrix must have a row for every row of a cluster.",
     given = paste0(nrow(R), " rows; the largest cluster has ", largest)
+  )
+}
+
+# What has one parameter for each pair of visits, or needs a dense factor, is for visits that are
+# few: times measured to the second are as many as the rows.
+check_size <- function(visits, cluster, correlation) {
+  largest <- max(diff(cluster$start))
+  pairs <- correlation$type == "unstructured"
+  many <- if (pairs) length(visits$levels %||% seq_len(largest)) else largest
+  most <- switch(correlation$type, unstructured = 500L, toeplitz = 5000L, Inf)
+  if (many <= most) return(invisible())
+  abort("waves", if (pairs) {
+    "An unstructured correlation, one for each pair of visits, is for at most 500 visits."
+  } else {
+    "A Toeplitz correlation, which is factorised as a matrix, is for at most 5,000 rows of an id."
+  },
+    given = paste(format(many, big.mark = ","), if (pairs) "visits" else "rows of an id"),
+    hint = "cor_ar1() and cor_decay() take any number of visits, and real times."
   )
 }
 

@@ -23,14 +23,16 @@ fit_gee_design <- function(design, family, correlation = cor_independence(), sca
   }
   beta <- gee_start_values(design, family, start_glm, start, bias_reduce)
   fit <- engine_gee_fit(design, family, correlation, beta, scale, bias_reduce, control)
-  report_gee(fit, design, correlation, control)
-  frechet <- frechet_count(design, family, correlation, fit)
   names(fit$beta) <- colnames(design$X)
-  names(fit$alpha) <- correlation_labels(correlation, design, length(fit$alpha))
+  names(fit$alpha) <- correlation_labels(correlation, design, fit)
+  fit$alpha[no_pairs(fit, correlation, design)] <- NA
+  fit$boundary <- correlation_boundary(fit, correlation)
+  report_gee(fit, design, correlation, scale, bias_reduce, control)
+  frechet <- frechet_count(design, family, correlation, fit)
   list(
     beta = fit$beta, phi = fit$phi, alpha = fit$alpha, alpha_engine = fit$alpha_engine,
     correlation = correlation, scale = scale, bias_reduce = bias_reduce,
-    boundary = if (fit$bounded) names(fit$alpha)[fit$alpha == 0] else character(),
+    boundary = fit$boundary,
     convergence = list(
       converged = fit$converged, criterion = fit$criterion, iterations = fit$iterations,
       halvings = fit$halvings, clamped = fit$clamped
@@ -68,92 +70,34 @@ gee_start_values <- function(design, family, start_glm, start, bias_reduce) {
   start
 }
 
+# Parameters that no pair of rows has anything to say of: they play no part in the fit.
+no_pairs <- function(fit, correlation, design) {
+  empty <- fit$pairs[seq_along(fit$alpha)] == 0
+  if (correlation$type == "decay") {
+    return(c(alpha = empty[1L], decay = empty[1L] || fit$alpha[["alpha"]] == 0))
+  }
+  if (correlation$type == "unstructured" && !is.null(correlation$lag)) {
+    empty <- empty & pair_gaps(design) <= correlation$lag
+  }
+  empty
+}
+
+#' Correlations that ended at an end of their range
+#' @return Their names.
+#' @noRd
+correlation_boundary <- function(fit, correlation) {
+  alpha <- fit$alpha
+  at_end <- switch(correlation$type,
+    ar1 = fit$only_positive && alpha %in% 0, decay = c(alpha[[1L]] == 0, alpha[[2L]] %in% 0 || alpha[[2L]] > 1 - 1e-8),
+    fit$bounded & alpha == 0
+  )
+  names(alpha)[at_end %in% TRUE]
+}
+
 # Only single 0/1 responses have the bounds. What is found belongs to the summary: the coefficients
 # and robust standard errors do not rest on it.
 frechet_count <- function(design, family, correlation, fit) {
   binary <- family$family == "binomial" && all(design$trials == 1)
-  if (!binary || !length(fit$alpha) || all(fit$alpha == 0) || fit$status != "ok") return(NULL)
+  if (!binary || !length(fit$alpha) || !any(fit$alpha_engine != 0) || fit$status != "ok") return(NULL)
   engine_frechet(design, family, correlation, fit$beta, fit$alpha_engine)
-}
-
-report_gee <- function(fit, design, correlation, control) {
-  check_pairs(fit, design, correlation, control)
-  if (fit$status != "ok") refuse_gee(fit$status)
-  if (!fit$converged) {
-    warn("convergence", "The estimating equations were not solved.",
-      given = paste0(
-        fit$iterations - 1L, " iterations; the last step was ", format(signif(fit$criterion, 2L)),
-        " standard errors"
-      ),
-      hint = "Try corstr = \"independence\", or a larger `max_iterations` in gee_control()."
-    )
-  }
-  if (fit$clamped) {
-    warn("correlation", paste(
-      "The estimated correlations must form a correlation matrix that is not",
-      "nearly singular."
-    ),
-      given = paste("working correlation", correlation$label),
-      hint = c(
-        paste0(
-          "They were moved towards 0 until no eigenvalue is below ", fit$smallest_eigenvalue,
-          "; SEs stay robust to this."
-        ),
-        "A simpler working correlation may describe the data better."
-      )
-    )
-  }
-  if (fit$bounded) {
-    note("boundary", paste(
-      "Estimated within-cluster correlation was negative and is set to 0 (few or unequal",
-      "clusters); SEs stay robust to this."
-    ), hint = "gee_control(alpha_bound = FALSE) lifts the bound.")
-  }
-}
-
-#' Check that the correlations rest on more pairs than there are coefficients
-#'
-#' Otherwise "pairs - p" is no divisor.
-#' @section Conditions: error `few_pairs` with `alpha_method = "sas"`, warning `few_pairs` with
-#'   `"default"`, which then divides by the number of pairs.
-#' @noRd
-check_pairs <- function(fit, design, correlation, control) {
-  strict <- control$alpha_method == "sas"
-  if (!strict && control$alpha_method != "default") return(invisible())
-  few <- which(fit$pairs > 0 & fit$pairs <= ncol(design$X))
-  if (correlation$type == "decay") few <- intersect(few, 1L)
-  if (!length(few)) return(invisible())
-  labels <- correlation_labels(correlation, design, length(fit$pairs))
-  raise <- if (strict) abort else warn
-  raise("few_pairs", paste(
-    "A correlation must rest on more pairs of rows than there are coefficients, where",
-    "the divisor is pairs - p."
-  ),
-    given = paste0(
-      some_of(paste0(labels[few], " (", count_of(fit$pairs[few], "pair"), ")")), "; p = ",
-      ncol(design$X)
-    ),
-    hint = c(
-      if (!strict) "For these the divisor is the number of pairs.",
-      "A simpler working correlation needs fewer pairs; alpha_method = \"geepack\" subtracts no p."
-    )
-  )
-}
-
-refuse_gee <- function(status) {
-  must <- switch(status,
-    invalid_start = "The means at the starting values must lie inside their range.",
-    singular = "The information matrix must be positive definite.",
-    no_valid_step = "The search for a solution must not leave the range of the means.",
-    no_scale = "The residuals must not all be zero: the scale can't be estimated."
-  )
-  hint <- switch(status,
-    invalid_start = "Give `start`, or use another link.",
-    no_valid_step = , singular = c(
-      "A simpler working correlation may help: corstr = \"independence\" needs no estimate.",
-      "Are responses separated, or fitted means at the end of their range?"
-    ),
-    no_scale = "Fix it with `scale`, or check the response."
-  )
-  abort("gee_failed", must, given = paste("engine status", status), hint = hint)
 }

@@ -47,8 +47,9 @@ without_tilde <- function(expr, env, name) {
 evaluate_rows <- function(expressions, data, formula_env, env) {
   values <- lapply(names(expressions), function(name) {
     parts <- lapply(expressions[[name]], eval_argument, data, formula_env, env)
+    parts <- lapply(parts, plain_vector)
     for (part in parts) check_row_values(part, name)
-    if (length(parts) == 1L) return(plain_vector(parts[[1L]]))
+    if (length(parts) == 1L) return(parts[[1L]])
     join_labels(parts)
   })
   values <- stats::setNames(values, names(expressions))

@@ -93,6 +93,12 @@ with_ipw <- function(design, frame, correlation, bias_reduce) {
   first <- w[design$start[-length(design$start)] + 1L]
   constant <- all(abs(w - rep.int(first, diff(design$start))) <= 1e-8 * w)
   kind <- if (constant) "cluster" else if (correlation$type == "independence") "row" else "schedule"
+  if (kind == "schedule" && !correlation$type %in% visit_correlations) {
+    abort("ipw", "Weights by row must come with a working correlation of visits.",
+      given = paste("working correlation", correlation$label),
+      hint = "Use corstr = \"independence\", or one weight for each id."
+    )
+  }
   if (kind == "cluster") design$cluster_weight <- first / mean(first)
   if (kind == "row") design$weights <- design$weights * w / mean(w)
   design$ipw <- list(kind = kind, weights = w)
@@ -123,12 +129,6 @@ visit_correlations <- c("exchangeable", "ar1", "mdependent", "toeplitz", "unstru
 #' @section Conditions: error `ipw`; warning `ipw`.
 #' @noRd
 schedule_design <- function(call, env, frame, expressions, design, family, correlation) {
-  if (!correlation$type %in% visit_correlations) {
-    abort("ipw", "Weights by row must come with a working correlation of visits.",
-      given = paste("working correlation", correlation$label),
-      hint = "Use corstr = \"independence\", or one weight for each id."
-    )
-  }
   full <- schedule_frame(call, env, frame, expressions)
   seen <- match(attr(frame$frame, "row.names"), attr(full$frame, "row.names"))
   n <- nrow(full$frame)
@@ -196,12 +196,13 @@ check_average_weight <- function(full) {
 
 #' Solve sum D_i'V_i^-1 W_i e_i = 0 over the full schedule
 #'
-#' @param first The fit to the observed rows without weights: its correlation and scale are kept.
+#' @param first The fit to `design`, the observed rows, without weights: its correlation and scale
+#'   are kept.
 #' @return The fields of `first` with other `beta` and `convergence`, and `schedule`, a list of
 #'   `design` and `correlation`, from which [cluster_pieces()] come.
 #' @noRd
-fit_schedule <- function(first, full, family) {
-  R <- engine_gee_correlation(full, first$correlation, first$alpha_engine)
+fit_schedule <- function(first, design, full, family) {
+  R <- schedule_correlation(first, design, full)
   correlation <- cor_fixed((R + t(R)) / 2)
   missed <- full$score_weight == 0
   filled <- full
@@ -215,4 +216,26 @@ fit_schedule <- function(first, full, family) {
   first[c("beta", "convergence")] <- second[c("beta", "convergence")]
   first$schedule <- list(design = full, correlation = correlation)
   first
+}
+
+# The working correlation of all visits. Where every lag or pair of visits has a parameter of its
+# own, it is that of an id that was there every time.
+schedule_correlation <- function(first, design, full) {
+  R <- first$correlation$R
+  if (!is.null(R)) {
+    row <- match(full$wave_levels, rownames(R))
+    if (is.null(rownames(R))) row <- seq_len(max(diff(full$start)))
+    return(unname(R[row, row]))
+  }
+  if (first$correlation$type %in% c("exchangeable", "ar1")) {
+    return(engine_gee_correlation(full, first$correlation, first$alpha_engine))
+  }
+  complete <- which(diff(design$start) == max(diff(full$start)))
+  if (!length(complete)) {
+    abort("ipw", "Some id must have a response at every visit, to know all correlations.",
+      given = paste("working correlation", first$correlation$label),
+      hint = "Use corstr = \"exchangeable\", \"ar1\" or \"independence\"."
+    )
+  }
+  engine_gee_correlation(design, first$correlation, first$alpha_engine, complete[1L])
 }

@@ -55,7 +55,7 @@ gee <- function(formula, data, id, waves = NULL, inner = NULL, family = gaussian
     estimate <- fit_gee_design(design, family, correlation, scale, bias_reduce, start, control)
     if (identical(design$ipw$kind, "schedule")) {
       full <- schedule_design(call, env, frame, expressions, design, family, correlation)
-      estimate <- fit_schedule(estimate, full, family)
+      estimate <- fit_schedule(estimate, design, full, family)
     }
     estimate
   })

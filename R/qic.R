@@ -64,8 +64,8 @@ qic_row <- function(fit) {
   p <- length(fit$beta)
   V <- beta_vcov(fit, "robust")$vcov
   independent <- cluster_pieces(with_independence(fit))
-  CIC <- sum(apply(independent$information, 1:2, sum) * V)
-  G <- solve(beta_vcov(fit, "model")$vcov, V)
+  CIC <- sum(rowSums(independent$information, dims = 2L) * V)
+  G <- if (p) solve(beta_vcov(fit, "model")$vcov, V) else V
   quasi <- quasi_likelihood(fit)
   RJC <- sqrt((1 - sum(diag(G)) / p)^2 + (1 - sum(G * t(G)) / p)^2)
   data.frame(

@@ -91,8 +91,8 @@ marginal_heading <- function() "Coefficients, averaged over the population (marg
 # do not have.
 moment_table <- function(fit) {
   se <- rep(NA_real_, 1L + length(fit$alpha))
-  if (is.null(fit$schedule)) se <- sqrt(pmax(0, diag(engine_moment_covariance(fit))))
-  se[-1L][fit$convergence$clamped | names(fit$alpha) %in% fit$boundary] <- NA
+  if (is.null(fit$schedule)) se <- sqrt(engine_moment_variance(fit))
+  se[-1L][fit$convergence$clamped | names(fit$alpha) %in% fit$boundary | is.na(fit$alpha)] <- NA
   if (!is.null(fit$scale)) se[1L] <- NA
   estimate <- c(phi = fit$phi, fit$alpha)
   data.frame(estimate = unname(estimate), std.error = se, row.names = make.unique(names(estimate)))

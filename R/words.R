@@ -113,7 +113,8 @@ groups_words <- function(design) {
 }
 
 count_of <- function(n, what) {
-  paste0(format(n, big.mark = ",", scientific = FALSE), " ", what, if (n != 1) "s")
+  number <- format(n, big.mark = ",", scientific = FALSE, trim = TRUE)
+  paste0(number, " ", what, ifelse(n == 1, "", "s"))
 }
 
 #' What a reader of the fit should know

@@ -165,9 +165,9 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// gee_moment_covariance_
-Rcpp::NumericMatrix gee_moment_covariance_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::List& correlation, const Rcpp::NumericVector& beta, const Rcpp::NumericVector& alpha, double phi, const Rcpp::List& options);
-RcppExport SEXP _margmix_gee_moment_covariance_(SEXP designSEXP, SEXP familySEXP, SEXP correlationSEXP, SEXP betaSEXP, SEXP alphaSEXP, SEXP phiSEXP, SEXP optionsSEXP) {
+// gee_moment_variance_
+Rcpp::NumericVector gee_moment_variance_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::List& correlation, const Rcpp::NumericVector& beta, const Rcpp::NumericVector& alpha, double phi, const Rcpp::List& options);
+RcppExport SEXP _margmix_gee_moment_variance_(SEXP designSEXP, SEXP familySEXP, SEXP correlationSEXP, SEXP betaSEXP, SEXP alphaSEXP, SEXP phiSEXP, SEXP optionsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
@@ -178,7 +178,7 @@ BEGIN_RCPP
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type alpha(alphaSEXP);
     Rcpp::traits::input_parameter< double >::type phi(phiSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type options(optionsSEXP);
-    rcpp_result_gen = Rcpp::wrap(gee_moment_covariance_(design, family, correlation, beta, alpha, phi, options));
+    rcpp_result_gen = Rcpp::wrap(gee_moment_variance_(design, family, correlation, beta, alpha, phi, options));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -674,7 +674,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_gee_pieces_", (DL_FUNC) &_margmix_gee_pieces_, 7},
     {"_margmix_gee_correlation_", (DL_FUNC) &_margmix_gee_correlation_, 4},
     {"_margmix_gee_frechet_", (DL_FUNC) &_margmix_gee_frechet_, 5},
-    {"_margmix_gee_moment_covariance_", (DL_FUNC) &_margmix_gee_moment_covariance_, 7},
+    {"_margmix_gee_moment_variance_", (DL_FUNC) &_margmix_gee_moment_variance_, 7},
     {"_margmix_glmm_objective_", (DL_FUNC) &_margmix_glmm_objective_, 7},
     {"_margmix_glm_start_", (DL_FUNC) &_margmix_glm_start_, 3},
     {"_margmix_lmm_objective_", (DL_FUNC) &_margmix_lmm_objective_, 6},

@@ -105,7 +105,8 @@ Rcpp::List gee_fit_(const Rcpp::List& design, const Rcpp::List& family,
   return Rcpp::List::create(
       Rcpp::_["beta"] = glue::vector(fit.beta), Rcpp::_["phi"] = fit.phi,
       Rcpp::_["alpha"] = glue::vector(reported), Rcpp::_["alpha_engine"] = glue::vector(fit.alpha),
-      Rcpp::_["pairs"] = glue::vector(fit.pairs), Rcpp::_["criterion"] = fit.criterion,
+      Rcpp::_["pairs"] = glue::vector(fit.pairs), Rcpp::_["lags"] = Rcpp::wrap(R->lags()),
+      Rcpp::_["only_positive"] = R->only_positive(), Rcpp::_["criterion"] = fit.criterion,
       Rcpp::_["iterations"] = fit.iterations, Rcpp::_["halvings"] = fit.halvings,
       Rcpp::_["converged"] = fit.converged, Rcpp::_["bounded"] = fit.bounded,
       Rcpp::_["clamped"] = fit.clamped, Rcpp::_["smallest_eigenvalue"] = fit.smallest_eigenvalue,
@@ -160,11 +161,11 @@ Rcpp::NumericVector gee_frechet_(const Rcpp::List& design, const Rcpp::List& fam
 }
 
 // [[Rcpp::export]]
-Rcpp::NumericMatrix gee_moment_covariance_(const Rcpp::List& design, const Rcpp::List& family,
-                                           const Rcpp::List& correlation,
-                                           const Rcpp::NumericVector& beta,
-                                           const Rcpp::NumericVector& alpha, double phi,
-                                           const Rcpp::List& options) {
+Rcpp::NumericVector gee_moment_variance_(const Rcpp::List& design, const Rcpp::List& family,
+                                         const Rcpp::List& correlation,
+                                         const Rcpp::NumericVector& beta,
+                                         const Rcpp::NumericVector& alpha, double phi,
+                                         const Rcpp::List& options) {
   const MarginalData data = marginal_data(design);
   const auto f = glue::family(family);
   const MarginalFamily marginal{*f, variance_of(Rcpp::as<std::string>(family["family"]))};
@@ -172,10 +173,10 @@ Rcpp::NumericMatrix gee_moment_covariance_(const Rcpp::List& design, const Rcpp:
   R->set(as_vector(alpha));
   const RunContext context = glue::context(options["threads"]);
   const Equations equations(data, marginal, context);
-  MatrixXd covariance;
+  VectorXd variance;
   const bool fixed_phi = !std::isnan(Rcpp::as<double>(options["fixed_phi"]));
-  if (!moment_covariance(equations, *R, as_vector(beta), as_vector(alpha), phi, fixed_phi,
-                         moment_rule(options), covariance))
+  if (!moment_variance(equations, *R, as_vector(beta), as_vector(alpha), phi, fixed_phi,
+                       moment_rule(options), variance))
     throw Rcpp::internal::InterruptedException();
-  return glue::matrix(covariance);
+  return glue::vector(variance);
 }

@@ -60,6 +60,25 @@ test_that("over the schedule: the equations with dense matrices", {
   expect_equal(unname(vcov(fit)), unname(dense_vcov(parts, "KC")), tolerance = 1e-10)
 })
 
+test_that("over the schedule: correlations by lag, by pair and by name", {
+  data <- dropout_data(60)
+  naive <- gee(y ~ visit * arm, data, id, waves = visit)
+  for (corstr in list("toeplitz", "unstructured", cor_mdependent(2))) {
+    fit <- update(naive, corstr = corstr, ipw = w)
+    R <- engine_gee_correlation(fit$schedule$design, fit$schedule$correlation, numeric())
+    expect_equal(unname(update(naive, ipw = w, corstr = cor_fixed(R), scale = fit$phi)$beta),
+      unname(fit$beta), tolerance = 1e-6)
+  }
+  R <- 0.5^abs(outer(0:3, 0:3, "-"))
+  order <- c(2, 4, 1, 3)
+  named <- structure(R[order, order], dimnames = list(order - 1, order - 1))
+  expect_equal(coef(update(naive, ipw = w, corstr = cor_fixed(named))),
+    coef(update(naive, ipw = w, corstr = cor_fixed(R))), tolerance = 1e-10)
+  data$y[data$visit == data$id %% 4] <- NA
+  expect_snapshot(invisible(gee(y ~ visit * arm, data, id, visit, corstr = "toeplitz", ipw = w)),
+    error = TRUE)
+})
+
 test_that("the order of rows, and weights of missed visits, do not matter", {
   data <- dropout_data(60)
   fit <- gee(y ~ visit * arm, data, id, waves = visit, corstr = "ar1", ipw = w)

@@ -21,6 +21,7 @@ class AR1 final : public Correlation {
   }
 
   Index parameters() const override { return 1; }
+  bool only_positive() const override { return !gaps_.signed_rho(); }
   VectorXd initial() const override { return VectorXd::Constant(1, gaps_.regular() ? 0.0 : 0.3); }
 
   bool iterative(const MomentRule& rule) const override {

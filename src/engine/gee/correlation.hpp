@@ -28,6 +28,14 @@ struct Layout {
     for (Index i = 0; i < clusters(); ++i) most = std::max(most, size(i));
     return most;
   }
+  // Between two visits of a cluster, at least 1.
+  Index largest_lag() const {
+    Index most = 1;
+    for (Index i = 0; i < clusters(); ++i)
+      most =
+          std::max<Index>(most, wave_of(start[i + 1] - 1, first(i)) - wave_of(first(i), first(i)));
+    return most;
+  }
   double time_of(Index row, Index first) const { return time ? time[row] : double(row - first); }
   int wave_of(Index row, Index first) const { return wave ? wave[row] : int(row - first); }
 };
@@ -93,6 +101,12 @@ class Correlation {
 
   // Parameters that may be bounded below at 0.
   virtual bool bounded_at_zero(Index) const { return false; }
+
+  // Must they be, since the structure has no meaning below?
+  virtual bool only_positive() const { return false; }
+
+  // The lags the parameters belong to, where they are not 1, 2, ...
+  virtual std::vector<int> lags() const { return {}; }
 
   // rows <- L^-1 rows, and rows <- L'^-1 rows, for cluster i.
   virtual void whiten(Index i, RowsRef rows) const = 0;

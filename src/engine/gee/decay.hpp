@@ -20,6 +20,7 @@ class ExponentialDecay final : public Correlation {
   Index sums() const override { return 3; }
   VectorXd initial() const override { return Eigen::Vector2d(0, 0.5); }
   bool bounded_at_zero(Index c) const override { return c == 0; }
+  bool only_positive() const override { return true; }
   bool iterative(const MomentRule&) const override { return true; }
 
   void set(const VectorXd& alpha) override {
@@ -114,8 +115,9 @@ class ExponentialDecay final : public Correlation {
     sums.pairs[0] += 0.5 * double(n) * double(n - 1);
   }
 
-  // A Gauss-Newton step in (alpha, r) from where they are. Without a correlation r has no meaning
-  // and stays.
+  // A Gauss-Newton step in (alpha, r) from where they are. r goes at most half of the way to 0 or
+  // 1, and alpha is the best one for the r that is reached, so that it is also where r ends at 1.
+  // Without a correlation r has no meaning and stays.
   VectorXd estimate(const MomentSums& sums, double phi, const MomentRule& rule) const override {
     const double kappa = correction(sums.pairs[0], rule) / phi;
     const double ff = sums.den[0], fg = alpha_ * sums.den[1], gg = alpha_ * alpha_ * sums.den[2];
@@ -125,8 +127,8 @@ class ExponentialDecay final : public Correlation {
     const double a = kappa * sums.num[0] - alpha_ * ff;
     const double b = alpha_ * (kappa * sums.num[1] - alpha_ * sums.den[1]);
     const double step = (ff * b - fg * a) / determinant;
-    return Eigen::Vector2d(alpha_ + (gg * a - fg * b) / determinant,
-                           std::min(std::max(r_ + step, 0.5 * r_), 0.5 * (1 + r_)));
+    const double r = std::min(std::max(r_ + step, 0.5 * r_), 0.5 * (1 + r_));
+    return Eigen::Vector2d(alpha_ + (a - fg * (r - r_)) / ff, r);
   }
 
   VectorXd report(const VectorXd& alpha) const override {

@@ -106,7 +106,8 @@ class Scoring {
   VectorXd next() {
     VectorXd alpha = R_.estimate(at_.sums, fit_.phi, options_.rule);
     fit_.bounded = false;
-    for (Index c = 0; options_.bound_at_zero && c < alpha.size(); ++c) {
+    const bool bound = options_.bound_at_zero || R_.only_positive();
+    for (Index c = 0; bound && c < alpha.size(); ++c) {
       if (!R_.bounded_at_zero(c) || alpha[c] >= 0) continue;
       alpha[c] = 0;
       fit_.bounded = true;

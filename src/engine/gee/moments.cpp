@@ -30,9 +30,9 @@ bool sums_derivative(const Equations& equations, const Correlation& R, const Vec
 
 }  // namespace
 
-bool moment_covariance(const Equations& equations, const Correlation& R, const VectorXd& beta,
-                       const VectorXd& alpha, double phi, bool fixed_phi, const MomentRule& rule,
-                       MatrixXd& covariance) {
+bool moment_variance(const Equations& equations, const Correlation& R, const VectorXd& beta,
+                     const VectorXd& alpha, double phi, bool fixed_phi, const MomentRule& rule,
+                     VectorXd& variance) {
   const Index p = beta.size(), q = alpha.size();
   const Layout& layout = equations.data().layout;
   Residuals at;
@@ -57,7 +57,7 @@ bool moment_covariance(const Equations& equations, const Correlation& R, const V
     shifted.den += t * own.den;
     return R.estimate(shifted, phi + t * d_phi, rule);
   };
-  covariance.setZero(1 + q, 1 + q);
+  variance.setZero(1 + q);
   constexpr double t = 1e-4;
   for (Index i = 0; i < layout.clusters(); ++i) {
     const double w = equations.data().weight_of(i);
@@ -77,7 +77,7 @@ bool moment_covariance(const Equations& equations, const Correlation& R, const V
       influence.tail(q) =
           scale.cwiseProduct(alpha_at(t, own, influence[0]) - alpha_at(-t, own, influence[0])) /
           (2 * t);
-    covariance += influence * influence.transpose();
+    variance += influence.cwiseAbs2();
   }
   return true;
 }

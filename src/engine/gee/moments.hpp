@@ -6,10 +6,10 @@
 
 namespace margmix {
 
-// Covariance of (phi, alpha), alpha on the scale of Correlation::report(). R must be set to the
+// Variances of (phi, alpha), alpha on the scale of Correlation::report(). R must be set to the
 // estimate; `fixed_phi` says that phi was not estimated. False when the caller interrupted.
-bool moment_covariance(const Equations& equations, const Correlation& R, const VectorXd& beta,
-                       const VectorXd& alpha, double phi, bool fixed_phi, const MomentRule& rule,
-                       MatrixXd& covariance);
+bool moment_variance(const Equations& equations, const Correlation& R, const VectorXd& beta,
+                     const VectorXd& alpha, double phi, bool fixed_phi, const MomentRule& rule,
+                     VectorXd& variance);
 
 }  // namespace margmix

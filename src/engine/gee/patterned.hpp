@@ -25,15 +25,18 @@ class Patterned : public Correlation {
     for (Index k = 0; k < patterns_.count(); ++k) factors_[k] = factor(k);
   }
 
+  // R(t alpha) = t R(alpha) + (1 - t) I, so the largest t follows from the smallest eigenvalue.
   VectorXd feasible(const VectorXd& alpha, double smallest) const override {
-    return shrink(alpha, [&](const VectorXd& a) {
-      for (Index k = 0; k < patterns_.count(); ++k) {
-        MatrixXd R = matrix(patterns_.visits(k), a);
-        R.diagonal().array() -= smallest;
-        if (Eigen::LLT<MatrixXd>(R).info() != Eigen::Success) return false;
-      }
-      return true;
-    });
+    double t = 1;
+    for (Index k = 0; k < patterns_.count(); ++k) {
+      MatrixXd R = matrix(patterns_.visits(k), t * alpha);
+      R.diagonal().array() -= smallest;
+      if (Eigen::LLT<MatrixXd>(R).info() == Eigen::Success) continue;
+      const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(R, Eigen::EigenvaluesOnly);
+      const double least = eigen.eigenvalues()[0] + smallest;
+      t *= std::min(1.0, (1 - smallest) / (1 - least));
+    }
+    return t * alpha;
   }
 
   bool shrinks() const override { return true; }
@@ -153,16 +156,30 @@ class Unstructured final : public Patterned {
   int most_;
 };
 
-// One parameter for each lag.
+// One parameter for each lag that two rows of a cluster have.
 class Toeplitz final : public Patterned {
  public:
   explicit Toeplitz(const Layout& layout) : Patterned(layout, true) {
+    place_.assign(patterns_.largest_visit() + 1, -1);
+    for (Index k = 0; k < patterns_.count(); ++k) {
+      const auto& visits = patterns_.visits(k);
+      for (std::size_t b = 1; b < visits.size(); ++b)
+        for (std::size_t a = 0; a < b; ++a) place_[visits[b] - visits[a]] = 0;
+    }
+    for (std::size_t lag = 1; lag < place_.size(); ++lag) {
+      if (place_[lag] < 0) continue;
+      place_[lag] = static_cast<Index>(lags_.size());
+      lags_.push_back(static_cast<int>(lag));
+    }
     set(VectorXd::Zero(parameters()));
   }
-  Index parameters() const override { return patterns_.largest_visit(); }
+  Index parameters() const override { return static_cast<Index>(lags_.size()); }
+  std::vector<int> lags() const override { return lags_; }
 
  private:
-  Index parameter(int a, int b) const override { return b - a - 1; }
+  Index parameter(int a, int b) const override { return place_[b - a]; }
+  std::vector<Index> place_;  // of the parameter, by lag
+  std::vector<int> lags_;
 };
 
 // A matrix of the user, by visit.

@@ -27,7 +27,8 @@ inline std::unique_ptr<Correlation> make_correlation(const CorrelationSpec& spec
   if (spec.type == "ar1") return std::make_unique<AR1>(layout);
   if (spec.type == "nested") return std::make_unique<NestedExchangeable>(layout);
   if (spec.type == "decay") return std::make_unique<ExponentialDecay>(layout);
-  if (spec.type == "mdependent") return std::make_unique<MDependent>(layout, spec.lag);
+  if (spec.type == "mdependent")
+    return std::make_unique<MDependent>(layout, std::min<Index>(spec.lag, layout.largest_lag()));
   if (spec.type == "toeplitz") return std::make_unique<Toeplitz>(layout);
   if (spec.type == "unstructured") {
     const int all = std::numeric_limits<int>::max();

@@ -19,7 +19,7 @@ struct WhitenedCluster {
   VectorXd v;
 
   static constexpr double kOne = 1 - 1e-8;  // an eigenvalue that counts as 1
-  double leverage() const { return l[l.size() - 1]; }
+  double leverage() const { return l.size() ? l[l.size() - 1] : 0.0; }
 };
 
 class ClusterPieces {
@@ -54,6 +54,7 @@ class ClusterPieces {
   MatrixXd S(Index i) const { return whiten(whiten(symmetric(B_i(i))).transpose()); }
 
   WhitenedCluster operator()(Index i) const {
+    if (p_ == 0) return {MatrixXd(0, 0), VectorXd(0), MatrixXd(0, 0), VectorXd(0)};
     const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(S(i));
     WhitenedCluster c{eigen.eigenvectors(), eigen.eigenvalues().cwiseMax(0.0), {}, {}};
     c.S.noalias() = c.Q * c.l.asDiagonal() * c.Q.transpose();

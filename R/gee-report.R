@@ -1,0 +1,120 @@
+# What the user must know of a marginal fit, one condition for each cause.
+
+#' Raise what must be known of a fit
+#' @param fit From [engine_gee_fit()], with names and `boundary`.
+#' @section Conditions: errors `gee_failed`, `few_pairs`; warnings `few_pairs`, `convergence`,
+#'   `correlation`; notes `no_pairs`, `boundary`.
+#' @noRd
+report_gee <- function(fit, design, correlation, scale, bias_reduce, control) {
+  check_pairs(fit, design, correlation, control)
+  if (fit$status != "ok") refuse_gee(fit$status)
+  if (!fit$converged) {
+    warn("convergence", "The estimating equations were not solved.",
+      given = paste0(
+        count_of(fit$iterations - 1L, "iteration"), "; the last step was ",
+        format(signif(fit$criterion, 2L)), " standard errors"
+      ),
+      hint = c(
+        "Try corstr = \"independence\", or a larger `max_iterations` in gee_control().",
+        if (bias_reduce && is.null(scale)) {
+          "With separated data the scale may go to 0: fix it, scale = 1."
+        }
+      )
+    )
+  }
+  if (fit$clamped) {
+    warn("correlation", paste(
+      "The estimated correlations must form a correlation matrix that is not",
+      "nearly singular."
+    ),
+      given = paste("working correlation", correlation$label),
+      hint = c(
+        paste0(
+          "They were moved towards 0 until no eigenvalue is below ", fit$smallest_eigenvalue,
+          "; SEs stay robust to this."
+        ),
+        "A simpler working correlation may describe the data better."
+      )
+    )
+  }
+  note_no_pairs(fit)
+  note_boundary(fit, correlation, control)
+}
+
+note_no_pairs <- function(fit) {
+  unknown <- setdiff(names(fit$alpha)[is.na(fit$alpha)], if (any(fit$pairs > 0)) "decay")
+  if (!length(unknown)) return(invisible())
+  note("no_pairs", "A correlation can be estimated only if some cluster has two rows that have it.",
+    given = paste("no such rows for", some_of(unknown)), hint = "It is NA, and not needed."
+  )
+}
+
+note_boundary <- function(fit, correlation, control) {
+  if (!length(fit$boundary)) return(invisible())
+  if (correlation$type == "ar1") {
+        return(note("boundary", paste(
+      "The correlation of rows next to each other was negative, which rho^|dt| can't be with these",
+      "waves: rho is set to 0; SEs stay robust to this."
+    ), hint = "Waves that count visits (1, 2, ...) allow a negative rho."))
+  }
+  if (identical(fit$boundary, "decay")) {
+    return(note("boundary", if (fit$alpha[["decay"]] > 0.5) {
+      "The correlation does not decay with time: it is the same for all rows (decay = 1)."
+    } else {
+      "Only rows of the same period are correlated (decay = 0)."
+    }))
+  }
+  note("boundary", paste(
+    "Estimated within-cluster correlation was negative and is set to 0 (few or unequal",
+    "clusters); SEs stay robust to this."
+  ), hint = if (correlation$type != "decay" && control$alpha_bound) {
+    "gee_control(alpha_bound = FALSE) lifts the bound."
+  })
+}
+
+#' Check that the correlations rest on more pairs than there are coefficients
+#'
+#' Otherwise "pairs - p" is no divisor.
+#' @section Conditions: error `few_pairs` with `alpha_method = "sas"`, warning `few_pairs` with
+#'   `"default"`, which then divides by the number of pairs.
+#' @noRd
+check_pairs <- function(fit, design, correlation, control) {
+  strict <- control$alpha_method == "sas"
+  if (!strict && control$alpha_method != "default") return(invisible())
+  few <- which(fit$pairs > 0 & fit$pairs <= ncol(design$X))
+  if (correlation$type == "decay") few <- intersect(few, 1L)
+  if (!length(few)) return(invisible())
+  labels <- names(fit$alpha)
+  raise <- if (strict) abort else warn
+  raise("few_pairs", paste(
+    "A correlation must rest on more pairs of rows than there are coefficients, where",
+    "the divisor is pairs - p."
+  ),
+    given = paste0(
+      some_of(paste0(labels[few], " (", count_of(fit$pairs[few], "pair"), ")")), "; p = ",
+      ncol(design$X)
+    ),
+    hint = c(
+      if (!strict) "For these the divisor is the number of pairs.",
+      "A simpler working correlation needs fewer pairs; alpha_method = \"geepack\" subtracts no p."
+    )
+  )
+}
+
+refuse_gee <- function(status) {
+  must <- switch(status,
+    invalid_start = "The means at the starting values must lie inside their range.",
+    singular = "The information matrix must be positive definite.",
+    no_valid_step = "The search for a solution must not leave the range of the means.",
+    no_scale = "The residuals must not all be zero: the scale can't be estimated."
+  )
+  hint <- switch(status,
+    invalid_start = "Give `start`, or use another link.",
+    no_valid_step = , singular = c(
+      "A simpler working correlation may help: corstr = \"independence\" needs no estimate.",
+      "Are responses separated, or fitted means at the end of their range?"
+    ),
+    no_scale = "Fix it with `scale`, or check the response."
+  )
+  abort("gee_failed", must, given = paste("engine status", status), hint = hint)
+}
