@@ -19,8 +19,14 @@ check_dots <- function(..., known = character()) {
   )
 }
 
+# Names that differ by little, or are a part: max_iterations for maxit, level for conf.level.
 closest_name <- function(name, known) {
   known <- setdiff(known, "...")
+  letters <- gsub("[._]", "", tolower(known))
+  given <- gsub("[._]", "", tolower(name))
+  part <- startsWith(letters, given) | endsWith(given, letters)
+  part <- part & pmin(nchar(letters), nchar(given)) >= 4L
+  if (any(part)) return(known[part])
   distance <- utils::adist(name, known, ignore.case = TRUE)[1L, ]
   known[distance == min(distance, Inf) & distance <= min(3, nchar(name) - 1)]
 }

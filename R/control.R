@@ -16,6 +16,7 @@
 #' @param auto_tolerance With `nAGQ = "auto"`, the change of the log-likelihood from K to 2K + 1
 #'   nodes that is small enough.
 #' @param max_nodes Most nodes per cluster, K^q, that `nAGQ = "auto"` uses.
+#' @param ... Not used; anything here is an error.
 #' @return A list of class `glmm_control`.
 #' @examples
 #' glmm_control(threads = 2)
@@ -23,7 +24,9 @@
 glmm_control <- function(threads = getOption("margmix.threads", 1L), verbose = FALSE, seed = NULL,
                          separation = c("warn", "error", "none"),
                          weights_type = c("prior", "frequency"), tolerance = 1e-10,
-                         max_iterations = 150L, auto_tolerance = 1e-4, max_nodes = 10000L) {
+                         max_iterations = 150L, auto_tolerance = 1e-4, max_nodes = 10000L,
+                         ...) {
+  check_dots(..., known = names(formals(glmm_control)))
   positive <- function(x, name) {
     ok <- is.numeric(x) && length(x) == 1L && is.finite(x) && x > 0
     if (!ok) {

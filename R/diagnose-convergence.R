@@ -37,7 +37,8 @@
 #' fit <- glmm(outcome ~ treat + age + (1 | patient), respiratory, binomial())
 #' diagnose_convergence(fit)
 #' @export
-diagnose_convergence <- function(fit) {
+diagnose_convergence <- function(fit, ...) {
+  check_dots(..., known = names(formals(diagnose_convergence)))
   check_glmm(fit)
   convergence <- fit$convergence
   V <- fit$vcov_full

@@ -65,7 +65,8 @@
 #' fit <- glmm(resp ~ age + (1 | id), seen, binomial(), nAGQ = 9)
 #' diagnose_endogeneity(fit)
 #' @export
-diagnose_endogeneity <- function(fit, cluster_size = TRUE, level = 0.95, group = NULL) {
+diagnose_endogeneity <- function(fit, cluster_size = TRUE, level = 0.95, group = NULL, ...) {
+  check_dots(..., known = names(formals(diagnose_endogeneity)))
   check_glmm(fit)
   check_level(level)
   design <- fit$design

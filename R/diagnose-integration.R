@@ -80,7 +80,8 @@
 #' diagnose_integration(crossed)
 #' @export
 diagnose_integration <- function(fit, tolerance = 0.01, points = 256L, replicates = 16L, seed = 1,
-                                 draws = 1000L) {
+                                 draws = 1000L, ...) {
+  check_dots(..., known = names(formals(diagnose_integration)))
   check_glmm(fit)
   check_normal(fit, "This diagnostic of the integration")
   if (fit$rule$method == "exact") return(exact_integration(fit))

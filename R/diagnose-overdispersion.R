@@ -44,7 +44,8 @@
 #' fit <- glmm(seizures ~ treatment + (1 | subject), epilepsy, poisson())
 #' diagnose_overdispersion(fit, nsim = 50)
 #' @export
-diagnose_overdispersion <- function(fit, nsim = 200L, level = 0.95, seed = 1) {
+diagnose_overdispersion <- function(fit, nsim = 200L, level = 0.95, seed = 1, ...) {
+  check_dots(..., known = names(formals(diagnose_overdispersion)))
   check_glmm(fit)
   check_level(level)
   check_normal(fit, "The test for overdispersion")

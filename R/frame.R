@@ -89,7 +89,7 @@ eval_argument <- function(expr, data, formula_env, env) {
   }, NA)
   enclos <- if (all(known)) formula_env else env
   if (is.environment(data)) data <- as.list(data)
-  tryCatch(eval(expr, data, enclos), error = refuse_frame)
+  tryCatch(eval(expr, data, enclos), error = function(e) refuse_frame(e, names(data)))
 }
 
 chosen_na_action <- function(call, data, env) {
@@ -114,7 +114,7 @@ evaluate_frame <- function(formula, data, arguments, na_action) {
     call <- as.call(c(
       list(quote(stats::model.frame), formula = formula, data = data, na.action = action), arguments
     ))
-    tryCatch(eval(call), error = refuse_frame)
+    tryCatch(eval(call), error = function(e) refuse_frame(e, names(data)))
   }
   if (identical(na_action, stats::na.fail)) na_action <- stats::na.pass
   standard <- list(stats::na.omit, stats::na.exclude, stats::na.pass)
@@ -124,10 +124,14 @@ evaluate_frame <- function(formula, data, arguments, na_action) {
   if (missing && !identical(na_action, stats::na.pass)) evaluate(na_action) else frame
 }
 
-refuse_frame <- function(e) {
+refuse_frame <- function(e, columns) {
   if (inherits(e, "margmix_error")) stop(e)
+  text <- conditionMessage(e)
+  missing <- regmatches(text, regexec("^object '(.+)' not found$", text))[[1L]]
+  close <- if (length(missing)) closest_name(missing[2L], columns)
   abort("frame", "The variables of the model must be found and have equal lengths.",
-    given = conditionMessage(e)
+    given = text,
+    hint = if (length(close)) paste0("Did you mean ", some_of(code(close)), "?")
   )
 }
 

@@ -17,6 +17,7 @@
 #' @param tolerance A fit has converged when a step moves the coefficients by less than this many
 #'   model-based standard errors (sqrt(U'B^-1 U)) and the correlations by less than it.
 #' @param max_iterations Largest number of iterations.
+#' @param ... Not used; anything here is an error.
 #' @return A list of class `gee_control`.
 #' @references
 #' Drukker, D. M. (2000). The divisor choice in xtgee.
@@ -28,7 +29,8 @@ gee_control <- function(alpha_method = c("default", "sas", "geepack", "stata"),
                         alpha_bound = identical(alpha_method, "default"),
                         threads = getOption("margmix.threads", 1L),
                         separation = c("warn", "error", "none"), tolerance = 1e-8,
-                        max_iterations = 100L) {
+                        max_iterations = 100L, ...) {
+  check_dots(..., known = names(formals(gee_control)))
   methods <- c("default", "sas", "geepack", "stata")
   alpha_method <- control_choice(alpha_method, methods, "alpha_method")
   if (!identical(alpha_bound, TRUE) && !identical(alpha_bound, FALSE)) {

@@ -117,15 +117,22 @@ as_marginal_family <- function(family, env) {
   structure(c(as_family(maker(link = link), env), list(given = family)), class = "family")
 }
 
-# A fractional response is no reason to warn where only mean and variance are modelled.
+# A fractional response is no reason to warn where only mean and variance are modelled, as a quasi
+# family says.
 marginal_response <- function(frame, family) {
   read <- function() {
     family_tools(family)$response(
       frame$frame[[1L]], prior_weights(frame$frame), "prior", attr(frame$frame, "row.names")
     )
   }
-  if (is.null(family$given)) return(read())
-  withCallingHandlers(read(),
-    margmix_warning_noninteger = function(w) invokeRestart("muffleWarning")
-  )
+  withCallingHandlers(read(), margmix_warning_noninteger = function(w) {
+    if (is.null(family$given)) {
+      warn("noninteger", sub("\n  Hint: .*", "", conditionMessage(w)),
+        hint = if (family$family %in% c("binomial", "poisson")) {
+          paste0("If only mean and variance are meant, use quasi", family$family, "().")
+        }
+      )
+    }
+    invokeRestart("muffleWarning")
+  })
 }

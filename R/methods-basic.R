@@ -28,6 +28,8 @@
 #' * `model.matrix()`: X without the columns of aliased coefficients; with `type = "random"` the
 #'   sparse n x (m q) matrix Z with a block of q columns for each of the m clusters, such that the
 #'   predictor is offset + X beta + Z b.
+#' * `weights()`: prior weights, times the number of trials for binomial families, as in
+#'   [stats::glm()].
 #' * `formula()`: the formula with its random terms, with `.` written out. `terms()`: those of the
 #'   fixed part.
 #'
@@ -112,6 +114,14 @@ formula.margmix_glmm <- function(x, ...) {
     out[[3L]] <- call("+", out[[3L]], call("(", bar))
   }
   out
+}
+
+#' @rdname glmm-methods
+#' @export
+weights.margmix_fit <- function(object, ...) {
+  weights <- caller_order(object$design$weights * object$design$trials, object$design)
+  names(weights) <- row.names(object$frame$frame)
+  stats::naresid(object$na.action, weights)
 }
 
 #' @rdname glmm-methods

@@ -11,10 +11,11 @@
 #' @details
 #' Rows are in the caller's order everywhere.
 #'
-#' * `coef()`: the coefficients on the scale of the predictor, averaged over the population. Aliased
-#'   coefficients are `NA`.
+#' * `coef()` and `fixef()`: the coefficients on the scale of the predictor, averaged over the
+#'   population. Aliased coefficients are `NA`.
 #' * `family()`: the family that was given, a quasi family too.
 #' * `nobs()`: rows that were fitted. `sigma()`: the root of the scale phi.
+#' * `weights()`: prior weights, times the number of trials.
 #' * `logLik()`, `AIC()`, `BIC()` and `deviance()` are errors: estimating equations have no
 #'   likelihood. See [qic()].
 #'
@@ -117,6 +118,41 @@ deviance.margmix_gee <- function(object, ...) refuse_likelihood("deviance")
 refuse_likelihood <- function(what) {
   abort("no_likelihood", paste0("Estimating equations have no likelihood, hence no ", what, "."),
     hint = "qic() compares marginal models."
+  )
+}
+
+# What only mixed models have.
+
+#' @rdname gee-methods
+#' @export
+fixef.margmix_gee <- function(object, ...) object$coefficients
+
+#' @export
+ranef.margmix_gee <- function(object, ...) refuse_random()
+
+#' @export
+VarCorr.margmix_gee <- function(x, sigma = 1, ...) refuse_random()
+
+refuse_random <- function() {
+  abort("no_random", "Marginal models have no random effects.",
+    hint = "glmm() has them; component(fit, \"alpha\") has the working correlation."
+  )
+}
+
+#' @export
+simulate.margmix_gee <- function(object, nsim = 1, seed = NULL, ...) {
+  abort("no_likelihood", "Estimating equations have no distribution to simulate from.",
+    hint = "Simulate from a fit of glmm()."
+  )
+}
+
+#' @export
+plot.margmix_gee <- function(x, ...) {
+  abort("argument", "There is no single picture of a marginal model.",
+    hint = paste(
+      "Plot marginal_standardization(), compare_effects() with a fit of glmm(),",
+      "or cooks.distance()."
+    )
   )
 }
 

@@ -61,7 +61,8 @@ rank_clusters <- function(object, effect = NULL, group = NULL, tail = 0.1, level
   posterior <- effect_posterior(object, k, match(effect, factors[[k]]$names))
   structure(rank_table(posterior, factors[[k]]$levels, tail, level),
     group = factors[[k]]$label, effect = effect, tail = tail, level = level,
-    exact = posterior$exact, class = c("margmix_ranks", "data.frame")
+    exact = posterior$exact, clusters = length(factors[[k]]$levels),
+    class = c("margmix_ranks", "data.frame")
   )
 }
 
@@ -156,8 +157,8 @@ interpolate <- function(b, cdf, x) {
 print.margmix_ranks <- function(x, rows = 20L, ...) {
   m <- nrow(x)
   share <- paste0(100 * attr(x, "tail"), "%")
-  cat("Clusters of ", code(attr(x, "group")), " ranked by ", code(attr(x, "effect")), " of ", m,
-    ", lowest first\n", sep = "")
+  cat("Clusters of ", code(attr(x, "group")), " ranked by ", code(attr(x, "effect")), " of ",
+    attr(x, "clusters"), ", lowest first\n", sep = "")
   cat("Posterior ", if (attr(x, "exact")) "by quadrature" else "taken as normal",
     " at the estimated parameters; rank: its expectation;\np_low, p_high: probability of the ",
     "lowest and the highest ", share, "\n", sep = "")

@@ -55,6 +55,21 @@ rate_ratios <- function(object, ...) UseMethod("rate_ratios")
 #' @export
 risk_ratios <- function(object, ...) UseMethod("risk_ratios")
 
+#' @export
+odds_ratios.default <- function(object, ...) refuse_ratios(object)
+
+#' @export
+rate_ratios.default <- function(object, ...) refuse_ratios(object)
+
+#' @export
+risk_ratios.default <- function(object, ...) refuse_ratios(object)
+
+refuse_ratios <- function(object) {
+  abort("fit", "`object` must be a fit of glmm() or gee().",
+    given = paste("an object of class", class(object)[1L])
+  )
+}
+
 #' @rdname odds_ratios
 #' @export
 odds_ratios.margmix_glmm <- function(object, vcov = "model", df = "default", level = 0.95,

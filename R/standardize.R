@@ -86,6 +86,7 @@
 #'   (for a mixed model of beta and theta, as `vcov(fit, full = TRUE)`).
 #' @param df `"default"`, or a number for all (`Inf` for normal intervals).
 #' @param level Confidence level.
+#' @param ... Not used; anything here is an error.
 #' @return An object of class `margmix_standardization`: see [print.margmix_standardization()] for
 #'   its methods. Its parts are the data frames `means` and `contrasts`, with estimate, standard
 #'   error (of the logarithm, for ratios), degrees of freedom, test and limits; `vcov_means` and
@@ -112,7 +113,8 @@ marginal_standardization <- function(fit, exposure = NULL, values = NULL, contra
                                      average = c("individual", "cluster"),
                                      random_effects = c("integrate", "zero", "eb"),
                                      covariates = NULL, vcov = NULL, df = "default",
-                                     level = 0.95) {
+                                     level = 0.95, ...) {
+  check_dots(..., known = names(formals(marginal_standardization)))
   options <- standardization_options(
     fit, contrast, estimand, average, random_effects, covariates, vcov, df, level, newdata
   )

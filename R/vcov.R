@@ -143,7 +143,8 @@ one_of <- function(x, choices, name) {
   if (identical(x, choices)) return(choices[1L])
   found <- if (is.character(x) && length(x) == 1L) pmatch(x, choices) else NA
   if (!is.na(found)) return(choices[found])
-  abort("argument", paste0(code(name), " must be one of ", some_of(dQuote(choices, FALSE)), "."),
+  known <- some_of(dQuote(choices, FALSE), 12L)
+  abort("argument", paste0(code(name), " must be one of ", known, "."),
     given = if (is.character(x)) some_of(dQuote(x, FALSE)) else class(x)[1L]
   )
 }

@@ -62,3 +62,18 @@ test_that("the Gram matrix is that of the covariance matrices", {
   flat <- cbind(flat, diag(1 / design$weights)[outer(cluster, cluster, "==")])
   expect_equal(unname(gram), unname(crossprod(flat)))
 })
+
+test_that("names of other packages lead to the right argument", {
+  expect_identical(closest_name("maxit", c("max_nodes", "max_iterations")), "max_iterations")
+  expect_identical(closest_name("conf.level", c("fit", "level", "...")), "level")
+  expect_identical(closest_name("nagq", c("nAGQ", "data")), "nAGQ")
+  expect_length(closest_name("interval", c("type", "newdata")), 0L)
+  expect_snapshot(error = TRUE, {
+    glmm_control(maxit = 3)
+    gee_control(maxiter = 3)
+    marginal_standardization(1, "x", conf.level = 0.9)
+    diagnose_overdispersion(1, draws = 3)
+    glmm(resp ~ agee + (1 | id), ohio, binomial())
+    gee(resp ~ age, ohio, id = idd, family = binomial())
+  })
+})

@@ -104,3 +104,19 @@ test_that("ratios of positive responses are of means, those of 0/1 Poisson respo
   counts <- gee(seizures ~ treatment, epilepsy, id = subject, family = poisson())
   expect_error(risk_ratios(counts), class = "margmix_error_link")
 })
+
+test_that("what only mixed models have is refused in words", {
+  fit <- respiratory_fit()
+  expect_identical(nlme::fixef(fit), coef(fit))
+  expect_snapshot(nlme::ranef(fit), error = TRUE)
+  expect_snapshot(nlme::VarCorr(fit), error = TRUE)
+  expect_snapshot(simulate(fit), error = TRUE)
+  expect_snapshot(plot(fit), error = TRUE)
+})
+
+test_that("counts that are not whole are for a quasi family", {
+  data <- data.frame(id = rep(1:10, each = 2), x = rep(0:1, 10), y = seq(0.5, 10, 0.5))
+  expect_snapshot(plain <- gee(y ~ x, data, id = id, family = poisson()))
+  expect_silent(quasi <- gee(y ~ x, data, id = id, family = "quasipoisson"))
+  expect_identical(coef(plain), coef(quasi))
+})

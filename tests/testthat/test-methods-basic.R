@@ -102,3 +102,14 @@ test_that("print() says what the fit is", {
   expect_snapshot(print(result_fit("infection")), transform = without_convergence)
   expect_snapshot(print(result_fit("reml")), transform = without_convergence)
 })
+
+test_that("weights() are prior weights times trials, in the order of the rows", {
+  fit <- result_fit("infection")
+  reference <- glm(cbind(success, n - success) ~ treatment, binomial(), infection)
+  expect_equal(unname(weights(fit)), unname(weights(reference)))
+  data <- gaussian_data()
+  data$w <- seq_len(nrow(data))
+  data$x[2] <- NA
+  fit <- glmm(y ~ x + (1 | id), data, weights = w, na.action = na.exclude)
+  expect_equal(unname(weights(fit)), replace(as.numeric(data$w), 2, NA))
+})

@@ -43,3 +43,10 @@ test_that("a table of ratios becomes a plain data frame", {
   expect_identical(row.names(plain), "1")
   expect_identical(tidy(ratios), plain)
 })
+
+test_that("ratios of other objects are refused", {
+  expect_snapshot(odds_ratios(glm(s ~ x, poisson(), small_data())), error = TRUE)
+  for (ratios in list(rate_ratios, risk_ratios)) {
+    expect_error(ratios(1), class = "margmix_error_fit")
+  }
+})
