@@ -4,8 +4,10 @@
 #'
 #' @description
 #' ```
+#' large <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
+#' small <- update(large, . ~ 1 + (1 | clinic))
 #' anova(large, small)        # likelihood ratio, in any order
-#' anova(fit)                 # Wald test of each term
+#' anova(large)               # Wald test of each term
 #' ```
 #'
 #' @details

@@ -4,6 +4,7 @@
 #'
 #' @description
 #' ```
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
 #' confint(fit)
 #' confint(fit, method = "profile")
 #' confint(fit, "treatmentdrug", vcov = "KC")

@@ -1,5 +1,10 @@
 #' Settings of glmm()
 #'
+#' @description
+#' ```
+#' glmm(severe ~ month + (1 | patient), toenail, binomial(), control = glmm_control(threads = 2))
+#' ```
+#'
 #' @param threads Number of threads that share the clusters. The result has the same bits at any
 #'   number. The default is the option `margmix.threads`, or 1.
 #' @param verbose Report each step of the optimiser?

@@ -4,9 +4,11 @@
 #'
 #' @description
 #' ```
-#' gee(y ~ x, data, id, corstr = "exchangeable")
-#' gee(y ~ x, data, id, waves = visit, corstr = cor_mdependent(2))
-#' gee(y ~ x, data, id = hospital, inner = ward, corstr = cor_nested())
+#' gee(outcome ~ treat, respiratory, id = patient, family = binomial(), corstr = "exchangeable")
+#' gee(outcome ~ treat, respiratory, id = patient, waves = visit, family = binomial(),
+#'   corstr = cor_mdependent(2)
+#' )
+#' # gee(y ~ x, data, id = hospital, inner = ward, corstr = cor_nested())
 #' ```
 #'
 #' @details

@@ -4,7 +4,7 @@
 #'
 #' @description
 #' ```
-#' fit <- glmm(outcome ~ treat + age + (1 | patient), respiratory, binomial())
+#' fit <- glmm(severe ~ month + (1 | patient), toenail, binomial())
 #' diagnose_endogeneity(fit)
 #' ```
 #'

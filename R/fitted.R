@@ -2,6 +2,12 @@
 
 #' Fitted values of a mixed model
 #'
+#' @description
+#' ```
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
+#' fitted(fit)
+#' ```
+#'
 #' The means of the rows of the fit, each in its own cluster: at the mode of its random effects. The
 #' same as `predict(object, type = "response")`, where other means are explained.
 #'
@@ -21,6 +27,11 @@ fitted.margmix_glmm <- function(object, ...) {
 #' Residuals of a mixed model
 #'
 #' @description
+#' ```
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
+#' residuals(fit, "pearson")
+#' ```
+#'
 #' With y the response (for a binomial family the proportion), mu its mean, V the variance function,
 #' w the prior weight times the number of trials:
 #'

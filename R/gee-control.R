@@ -1,5 +1,12 @@
 #' Settings of gee()
 #'
+#' @description
+#' ```
+#' gee(resp ~ age, ohio, id = id, family = binomial(), corstr = "ar1",
+#'   control = gee_control(alpha_method = "geepack")
+#' )
+#' ```
+#'
 #' @param alpha_method How the scale phi and the correlation alpha are estimated from Pearson
 #'   residuals e: `"default"` and `"sas"` divide by the number of rows minus p (phi) and the number
 #'   of pairs minus p (alpha); `"geepack"` does not subtract p, and uses all pairs of rows for

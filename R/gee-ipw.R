@@ -4,7 +4,8 @@
 #'
 #' @description
 #' ```
-#' gee(y ~ time * arm, data, id, waves = time, corstr = "independence", ipw = w)
+#' seen <- transform(ohio, w = 1 / 0.9^(age + 2)) # 1 / P(row observed)
+#' gee(resp ~ age, seen, id, waves = age, family = binomial(), ipw = w)
 #' ```
 #'
 #' @details

@@ -1,5 +1,10 @@
 #' Generalized estimating equations
 #'
+#' @description
+#' ```
+#' gee(resp ~ age + smoke, ohio, id = id, family = binomial(), corstr = "exchangeable")
+#' ```
+#'
 #' Fits a marginal model: the coefficients are *population-averaged*, and rows of a cluster may
 #' depend on each other in any way (Liang and Zeger 1986).
 #'

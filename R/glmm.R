@@ -1,5 +1,10 @@
 #' Generalized linear mixed models by maximum likelihood
 #'
+#' @description
+#' ```
+#' glmm(severe ~ treatment * scheduled + (1 | patient), toenail, family = binomial())
+#' ```
+#'
 #' Fits a model with random effects of one grouping factor or of several, nested or crossed, by the
 #' Laplace approximation or, where the factors are not crossed, by adaptive Gauss-Hermite
 #' quadrature of any order, with exact gradients. The coefficients are
@@ -57,9 +62,10 @@
 #' @param data A data frame (tibble, data.table), list or environment; variables that are not in it
 #'   are taken from the environment of the formula. Rows of a cluster need not be adjacent.
 #' @param family [stats::binomial()] with logit, probit, cloglog, cauchit or log link,
-#'   [stats::poisson()] with log, sqrt or identity link, [stats::gaussian()] with identity or log
-#'   link, [nbinom2()] with log, sqrt or identity link, [stats::Gamma()] with log, inverse or
-#'   identity link, or [stats::inverse.gaussian()] with log or 1/mu^2 link.
+#'   [stats::poisson()], [nbinom2()] or [nbinom1()] with log, sqrt or identity link,
+#'   [stats::gaussian()] with identity or log link, [stats::Gamma()] with log, inverse or identity
+#'   link, [stats::inverse.gaussian()] with log or 1/mu^2 link, [beta_family()] or [betabinomial()]
+#'   with logit, probit or cloglog link.
 #' @param weights,offset,subset,na.action As in [stats::lm()]; see below for what weights mean.
 #' @param contrasts A named list of contrasts for factors.
 #' @param nAGQ `"auto"`, or the number of quadrature points per dimension; 1 is Laplace. With two

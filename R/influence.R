@@ -4,9 +4,9 @@
 #'
 #' @description
 #' ```
-#' influence(fit)
-#' dfbeta(fit)
-#' cooks.distance(fit)
+#' fit <- gee(outcome ~ treat + visit, respiratory, id = patient, family = binomial())
+#' head(influence(fit))
+#' plot(cooks.distance(fit))
 #' ```
 #'
 #' @details

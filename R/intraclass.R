@@ -113,7 +113,7 @@ print.margmix_icc <- function(x, digits = max(3L, getOption("digits") - 3L), ...
   colnames(table)[2L] <- "Share"
   rownames(table) <- rownames(x$variances)
   print(table, quote = FALSE, right = TRUE)
-  cat(format_level(x$level), "limits by the delta method on the logit scale.\n")
+  cat(format_level(x$level), "limits by the delta method on the logit scale, model-based.\n")
   invisible(x)
 }
 

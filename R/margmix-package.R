@@ -1,9 +1,15 @@
 #' margmix: marginal and mixed models for clustered data
 #'
-#' `glmm()` fits generalized linear mixed models by exact maximum likelihood (Laplace and adaptive
-#' Gauss-Hermite quadrature) and answers conditional, cluster-specific questions. Results say which
-#' question they answer, which integration rule was used and how many rows and clusters they rest
-#' on.
+#' * [glmm()] fits generalized linear mixed models by maximum likelihood (adaptive Gauss-Hermite
+#'   quadrature or the Laplace approximation). It answers conditional, cluster-specific questions.
+#' * [gee()] fits marginal models by generalized estimating equations. It answers questions about
+#'   the population.
+#' * [marginal_standardization()], [marginal_coefficients()] and [compare_effects()] lead from
+#'   either to effects in the population.
+#'
+#' Results say which question they answer, which integration rule and covariance matrix were used,
+#' and how many rows and clusters they rest on. `vignette("margmix", package = "margmix")` is the
+#' place to begin.
 #'
 #' @keywords internal
 #' @useDynLib margmix, .registration = TRUE

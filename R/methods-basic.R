@@ -174,6 +174,7 @@ random_matrix <- function(fit) {
 #'
 #' @description
 #' ```
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
 #' component(fit, "Sigma")
 #' component(fit)                 # what there is
 #' ```

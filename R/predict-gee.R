@@ -4,7 +4,8 @@
 #'
 #' @description
 #' ```
-#' predict(fit, newdata, type = "response", se.fit = TRUE)
+#' fit <- gee(outcome ~ treat + visit, respiratory, id = patient, family = binomial())
+#' predict(fit, data.frame(treat = c("P", "A"), visit = 1), type = "response", se.fit = TRUE)
 #' ```
 #'
 #' The mean of the population at the covariates of a row, whatever its cluster.
@@ -65,6 +66,7 @@ marginal_rows <- function(object, newdata, na.action) {
 #'
 #' @description
 #' ```
+#' fit <- gee(outcome ~ treat + visit, respiratory, id = patient, family = binomial())
 #' residuals(fit, "pearson")
 #' ```
 #'

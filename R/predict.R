@@ -3,6 +3,14 @@
 #' Predictions of a mixed model
 #'
 #' @description
+#' ```
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
+#' predict(fit, type = "response")                                       # clinics of the fit
+#' predict(fit, data.frame(treatment = "drug"), type = "response",
+#'   random_effects = "integrate", se.fit = TRUE                         # the population
+#' )
+#' ```
+#'
 #' A generalized linear mixed model has several means, and `random_effects` says which one is meant:
 #'
 #' * `"eb"`, empirical Bayes: the mean of the row's own cluster, at the mode of its random effects,

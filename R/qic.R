@@ -4,8 +4,9 @@
 #'
 #' @description
 #' ```
+#' fit <- gee(outcome ~ treat + visit, respiratory, id = patient, family = binomial())
 #' qic(fit)
-#' qic(independence = fit1, exchangeable = fit2, ar1 = fit3)
+#' qic(independence = fit, exchangeable = update(fit, corstr = "exchangeable"))
 #' ```
 #'
 #' @details

@@ -2,6 +2,12 @@
 
 #' Fit the same model to another response
 #'
+#' @description
+#' ```
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
+#' refit(fit, simulate(fit, seed = 1))
+#' ```
+#'
 #' The formula is not evaluated again: covariates, clusters, weights, offset and settings stay as
 #' they are, and the optimiser starts at the old estimates. This makes [simulate()] and `refit()` a
 #' quick parametric bootstrap.

@@ -2,6 +2,12 @@
 
 #' Simulate responses from a mixed model
 #'
+#' @description
+#' ```
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
+#' simulate(fit, nsim = 2, seed = 1)
+#' ```
+#'
 #' @details
 #' The parameters are those of the fit. `re.form` has the meaning it has in package \pkg{lme4}:
 #'

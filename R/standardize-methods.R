@@ -4,6 +4,7 @@
 #'
 #' @description
 #' ```
+#' fit <- gee(outcome ~ treat + sex + age, respiratory, id = patient, family = binomial())
 #' result <- marginal_standardization(fit, "treat")
 #' confint(result, level = 0.9)
 #' plot(result)

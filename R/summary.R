@@ -4,6 +4,7 @@
 #'
 #' @description
 #' ```
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
 #' summary(fit)
 #' summary(fit, vcov = "KC")      # cluster-robust, with Satterthwaite df
 #' ```

@@ -4,6 +4,7 @@
 #'
 #' @description
 #' ```
+#' fit <- gee(outcome ~ treat + visit, respiratory, id = patient, family = binomial())
 #' confint(fit)
 #' tidy(fit, conf.int = TRUE, exponentiate = TRUE)
 #' glance(fit)

@@ -4,6 +4,7 @@
 #'
 #' @description
 #' ```
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
 #' tidy(fit, conf.int = TRUE, exponentiate = TRUE)
 #' glance(fit)
 #' head(augment(fit))

@@ -4,7 +4,10 @@
 #'
 #' @description
 #' ```
-#' glmm(y ~ within_cluster(x, id) + between_cluster(x, id) + (1 | id), data, binomial())
+#' glmm(
+#'   severe ~ within_cluster(month, patient) + between_cluster(month, patient) + (1 | patient),
+#'   toenail, binomial()
+#' )
 #' ```
 #'
 #' The effect of a covariate inside clusters is not the effect of living in a cluster with more of
