@@ -6,7 +6,7 @@
 #' @param known Names of its arguments, for a suggestion.
 #' @section Errors: `argument`.
 #' @noRd
-check_dots <- function(..., known = character()) {
+check_dots <- function(..., known = character(), elsewhere = character()) {
   if (!...length()) return(invisible())
   given <- as.list(substitute(list(...)))[-1L]
   names <- names(given) %||% rep("", length(given))
@@ -15,7 +15,11 @@ check_dots <- function(..., known = character()) {
   close <- unlist(lapply(names[named], closest_name, known))
   abort("argument", "Every argument must be one of those on the help page.",
     given = some_of(code(names)),
-    hint = if (length(close)) paste0("Did you mean ", some_of(code(unique(close))), "?")
+    hint = if (any(names %in% names(elsewhere))) {
+      unique(elsewhere[intersect(names, names(elsewhere))])
+    } else if (length(close)) {
+      paste0("Did you mean ", some_of(code(unique(close))), "?")
+    }
   )
 }
 
@@ -31,13 +35,14 @@ closest_name <- function(name, known) {
   known[distance == min(distance, Inf) & distance <= min(3, nchar(name) - 1)]
 }
 
-check_clusters <- function(cluster, group, alone = TRUE) {
+check_clusters <- function(cluster, group, alone = TRUE,
+                           otherwise = "glm() fits a model without random effects.") {
   m <- length(cluster$levels)
   if (m >= 2L) return(invisible())
   abort("few_clusters", "There must be at least two clusters.",
     given = paste0(m, " cluster in ", code(group)),
     hint = if (alone) {
-      "glm() fits a model without random effects."
+      otherwise
     } else {
       paste0("Leave ", code(group), " out of the random terms.")
     }

@@ -77,10 +77,14 @@ limit_names <- function(level) {
 chosen_rows <- function(parm, all_rows, coefficients) {
   if (identical(parm, "beta_")) return(coefficients)
   if (identical(parm, "sd_")) return(setdiff(all_rows, coefficients))
-  if (is.numeric(parm)) parm <- all_rows[parm]
+  if (is.numeric(parm)) {
+    chosen <- all_rows[parm]
+    parm <- ifelse(is.na(chosen), as.character(parm), chosen)
+  }
   unknown <- if (is.character(parm)) setdiff(parm, all_rows) else class(parm)[1L]
   if (length(unknown)) {
-    abort("parm", "`parm` must name coefficients or standard deviations of the model.",
+    deviations <- if (length(setdiff(all_rows, coefficients))) " or standard deviations"
+    abort("parm", paste0("`parm` must name coefficients", deviations, " of the model."),
       given = some_of(unknown), hint = paste0("There are ", some_of(code(all_rows), 12L), ".")
     )
   }

@@ -36,8 +36,8 @@
 #' Without `waves` the rows of a cluster are visits 1, 2, ... in the order of the data. For lags
 #' (m-dependent, Toeplitz) the times must be whole multiples of the smallest gap.
 #'
-#' A correlation that no two rows of a cluster have (visits that nobody made both of, clusters of one
-#' row) is `NA`: it can't be estimated, and is not needed.
+#' A correlation that no two rows of a cluster have (two visits that nobody made both of, clusters
+#' of one row) is `NA`: it can't be estimated, and is not needed.
 #'
 #' Few clusters with many correlations often give estimates that form no correlation matrix, or a
 #' nearly singular one. They are then moved towards 0, with a warning that names the smallest

@@ -115,9 +115,16 @@ variance_log_phi <- function(fit) {
 #' @section Errors: `family`.
 #' @noRd
 check_marginal_family <- function(family) {
-  if (dispersion_kind(family) != "shape") return(family)
+  if (!has_shape(family)) return(family)
+  counts <- startsWith(family$family, "nbinom")
   abort("family", "The variance of a marginal model must be a known function of the mean.",
     given = family_label(family),
-    hint = "For counts use poisson(): gee() estimates the overdispersion as a scale."
+    hint = if (counts) {
+      "For counts use poisson(): gee() estimates the overdispersion as a scale."
+    } else {
+      "Use quasibinomial(): gee() estimates the dispersion as a scale."
+    }
   )
 }
+
+has_shape <- function(family) dispersion_kind(family) == "shape"

@@ -5,23 +5,26 @@
 #'
 #' @param family A [stats::family] object, a function that returns one, or its name.
 #' @param env Where a name is looked up.
+#' @param marginal Is it for gee()? Then the message names the families that have a scale.
 #' @return A family object with a supported link.
 #' @section Errors: `family`: unknown, or a link that is not supported.
 #' @noRd
-as_family <- function(family, env = parent.frame()) {
+as_family <- function(family, env = parent.frame(), marginal = FALSE) {
   given <- if (is.character(family)) family else class(family)[1L]
   if (is.character(family) && length(family) == 1L) {
     own <- get0(family, envir = topenv(), mode = "function", ifnotfound = family)
     family <- get0(family, envir = env, mode = "function", ifnotfound = own)
   }
   if (is.function(family)) family <- tryCatch(family(), error = function(e) NULL)
-  if (!inherits(family, "family")) refuse_family(given)
+  if (!inherits(family, "family")) refuse_family(given, marginal = marginal)
   label <- family_label(family)
   if (startsWith(family$family, "quasi")) {
     refuse_family(label, "A quasi family has no likelihood; gee() estimates the dispersion.")
   }
   tools <- find_family_tools(family$family)
-  if (is.null(tools) || !family$link %in% tools(family)$links) refuse_family(label)
+  if (is.null(tools) || !family$link %in% tools(family)$links) {
+    refuse_family(label, marginal = marginal)
+  }
   family
 }
 
@@ -35,16 +38,18 @@ family_label <- function(family) {
 # Is a response y successes out of a number of trials?
 has_trials <- function(family) isTRUE(family_tools(family)$trials)
 
-refuse_family <- function(given, hint = NULL) {
-  abort("family", paste0("`family` must be one of ", supported_families(), "."), given, hint)
+refuse_family <- function(given, hint = NULL, marginal = FALSE) {
+  known <- supported_families(marginal)
+  abort("family", paste0("`family` must be one of ", known, "."), given, hint)
 }
 
 find_family_tools <- function(name) {
   get0(paste0("family_tools_", name), envir = topenv(), mode = "function", inherits = FALSE)
 }
 
-supported_families <- function() {
+supported_families <- function(marginal = FALSE) {
   found <- sub("^family_tools_", "", ls(topenv(), pattern = "^family_tools_"))
+  if (marginal) found <- Filter(function(name) !has_shape(list(family = name, link = "")), found)
   links <- vapply(found, function(name) {
     paste(find_family_tools(name)(list(family = name, link = ""))$links, collapse = ", ")
   }, "")

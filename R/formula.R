@@ -37,7 +37,7 @@ parse_formula <- function(formula, env = parent.frame()) {
 #' @section Errors: `formula`, `random_term`.
 #' @noRd
 parse_marginal_formula <- function(formula, env = parent.frame()) {
-  formula <- as_two_sided(formula, env)
+  formula <- as_two_sided(formula, env, "y ~ x")
   bars <- split_bars(formula[[3L]])$bars
   if (length(bars)) {
     abort("random_term", "The formula of gee() must not have random terms.",
@@ -48,13 +48,13 @@ parse_marginal_formula <- function(formula, env = parent.frame()) {
   list(formula = formula, fixed = formula, random = list(), frame = formula)
 }
 
-as_two_sided <- function(formula, env) {
+as_two_sided <- function(formula, env, example = "y ~ x + (1 | cluster)") {
   is_text <- is.character(formula) && length(formula) == 1L
   if (is_text || is.call(formula) && !inherits(formula, "formula")) {
     formula <- tryCatch(stats::as.formula(formula, env), error = function(e) formula)
   }
   if (!inherits(formula, "formula") || length(formula) != 3L) {
-    abort("formula", "`formula` must be a formula with a response, such as y ~ x + (1 | cluster).",
+    abort("formula", paste0("`formula` must be a formula with a response, such as ", example, "."),
       given = if (is.language(formula)) expression_text(formula) else class(formula)[1L]
     )
   }

@@ -17,6 +17,7 @@
 #' * `terms_fixed`, `terms_random` (a list): terms with `predvars` and `dataClasses`, so that
 #'   `poly()` and the like are evaluated on new data as they were on these;
 #' * `na.action`: what [stats::naresid()] needs, or `NULL`;
+#' * `n_ids`: values of `(id)` before `na.action`, if rows were dropped;
 #' * `n_total`, `n_dropped`: rows after `subset`, and those that `na.action` dropped;
 #' * `offset_call`: the expression of the `offset` argument, or `NULL`;
 #' * `data_name`, `data_columns`: text of the `data` argument, and the names in it.
@@ -50,7 +51,7 @@ build_frame <- function(call, env, parsed, rows = NULL) {
   list(
     frame = drop_unused_levels(frame, c(list(fixed), random)), parsed = parsed,
     terms_fixed = fixed, terms_random = random,
-    na.action = attr(frame, "na.action"), n_total = nrow(frame) + n_dropped, n_dropped = n_dropped,
+    na.action = attr(frame, "na.action"), n_ids = attr(frame, "ids"), n_total = nrow(frame) + n_dropped, n_dropped = n_dropped,
     offset_call = call[["offset"]],
     data_name = substr(expression_text(call[["data"]]), 1L, 60L),
     data_columns = names(data)
@@ -121,8 +122,14 @@ evaluate_frame <- function(formula, data, arguments, na_action) {
   if (!any(vapply(standard, identical, NA, na_action))) return(evaluate(na_action))
   frame <- evaluate(stats::na.pass)
   missing <- any(vapply(frame, anyNA, NA))
-  if (missing && !identical(na_action, stats::na.pass)) evaluate(na_action) else frame
+  if (!missing || identical(na_action, stats::na.pass)) return(frame)
+  ids <- count_values(frame[["(id)"]])
+  frame <- evaluate(na_action)
+  attr(frame, "ids") <- ids
+  frame
 }
+
+count_values <- function(x) length(unique(x[!is.na(x)]))
 
 refuse_frame <- function(e, columns) {
   if (inherits(e, "margmix_error")) stop(e)

@@ -11,7 +11,9 @@
 #'   residuals e: `"default"` and `"sas"` divide by the number of rows minus p (phi) and the number
 #'   of pairs minus p (alpha); `"geepack"` does not subtract p, and uses all pairs of rows for
 #'   AR(1), by least squares; `"stata"` does not subtract p, and its robust covariance has the
-#'   factor K / (K - 1), K the number of clusters (Drukker 2000). `"stata"` has been held to printed
+#'   factor K / (K - 1), K the number of clusters (Drukker 2000). With prior weights or
+#'   trials the estimates of \pkg{geepack} are others: here residuals are always those of rows with
+#'   variance phi V / w. `"stata"` has been held to printed
 #'   output for the exchangeable correlation only; `xtgee` may estimate autoregressive and
 #'   stationary correlations by other formulas.
 #' @param alpha_bound Are correlations of exchangeable type bounded below by 0? Where clusters are
@@ -48,7 +50,7 @@ gee_control <- function(alpha_method = c("default", "sas", "geepack", "stata"),
     threads = as.integer(max(1, positive_number(threads, "threads"))),
     separation = control_choice(separation, c("warn", "error", "none"), "separation"),
     tolerance = positive_number(tolerance, "tolerance"),
-    max_iterations = as.integer(positive_number(max_iterations, "max_iterations"))
+    max_iterations = as.integer(max(1, positive_number(max_iterations, "max_iterations")))
   ), class = "gee_control")
 }
 

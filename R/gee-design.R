@@ -15,7 +15,9 @@
 build_gee_design <- function(frame, family, contrasts, correlation, response) {
   rows <- attr(frame$frame, "row.names")
   cluster <- index_values(frame$frame[["(id)"]])
-  check_clusters(cluster, "id")
+  check_clusters(cluster, frame$id_label,
+    otherwise = "`id` names the independent units; glm() takes all rows as independent."
+  )
   visits <- read_waves(frame$frame[["(waves)"]], correlation)
   check_positions(visits, cluster, correlation)
   check_size(visits, cluster, correlation)

@@ -27,6 +27,7 @@ fit_gee_design <- function(design, family, correlation = cor_independence(), sca
   names(fit$alpha) <- correlation_labels(correlation, design, fit)
   fit$alpha[no_pairs(fit, correlation, design)] <- NA
   fit$boundary <- correlation_boundary(fit, correlation)
+  fit$separation <- separation
   report_gee(fit, design, correlation, scale, bias_reduce, control)
   frechet <- frechet_count(design, family, correlation, fit)
   list(
@@ -88,7 +89,8 @@ no_pairs <- function(fit, correlation, design) {
 correlation_boundary <- function(fit, correlation) {
   alpha <- fit$alpha
   at_end <- switch(correlation$type,
-    ar1 = fit$only_positive && alpha %in% 0, decay = c(alpha[[1L]] == 0, alpha[[2L]] %in% 0 || alpha[[2L]] > 1 - 1e-8),
+    ar1 = fit$only_positive && alpha %in% 0,
+    decay = c(alpha[[1L]] == 0, alpha[[2L]] == 0 || alpha[[2L]] > 1 - 1e-8),
     fit$bounded & alpha == 0
   )
   names(alpha)[at_end %in% TRUE]
@@ -98,6 +100,6 @@ correlation_boundary <- function(fit, correlation) {
 # and robust standard errors do not rest on it.
 frechet_count <- function(design, family, correlation, fit) {
   binary <- family$family == "binomial" && all(design$trials == 1)
-  if (!binary || !length(fit$alpha) || !any(fit$alpha_engine != 0) || fit$status != "ok") return(NULL)
+  if (!binary || !any(fit$alpha_engine != 0) || fit$status != "ok") return(NULL)
   engine_frechet(design, family, correlation, fit$beta, fit$alpha_engine)
 }

@@ -91,8 +91,11 @@ drop_unweighted <- function(frame, response) {
   omitted <- frame$na.action
   whole <- seq_len(nrow(frame$frame) + length(omitted))
   if (length(omitted)) whole <- whole[-omitted]
-  all <- sort(c(as.integer(omitted), whole[empty]))
+  all <- sort(c(
+    stats::setNames(as.integer(omitted), names(omitted)), stats::setNames(whole[empty], rows[empty])
+  ))
   class(all) <- class(omitted) %||% "omit"
+  frame$n_ids <- frame$n_ids %||% count_values(frame$frame[["(id)"]])
   attributes_kept <- attributes(frame$frame)[c("terms")]
   frame$frame <- frame$frame[-empty, , drop = FALSE]
   attr(frame$frame, "terms") <- attributes_kept$terms

@@ -7,6 +7,7 @@
 #' @noRd
 report_gee <- function(fit, design, correlation, scale, bias_reduce, control) {
   check_pairs(fit, design, correlation, control)
+  if (fit$status != "ok" && fit$separation$separated) refuse_separated(fit$separation)
   if (fit$status != "ok") refuse_gee(fit$status)
   if (!fit$converged) {
     warn("convergence", "The estimating equations were not solved.",
@@ -101,6 +102,13 @@ check_pairs <- function(fit, design, correlation, control) {
   )
 }
 
+refuse_separated <- function(separation) {
+  abort("gee_failed", "The estimating equations must have a finite solution.",
+    given = paste("estimates run to infinity for", some_of(code(separation$terms), 10L)),
+    hint = "bias_reduce = TRUE keeps them finite."
+  )
+}
+
 refuse_gee <- function(status) {
   must <- switch(status,
     invalid_start = "The means at the starting values must lie inside their range.",
@@ -109,7 +117,7 @@ refuse_gee <- function(status) {
     no_scale = "The residuals must not all be zero: the scale can't be estimated."
   )
   hint <- switch(status,
-    invalid_start = "Give `start`, or use another link.",
+    invalid_start = "Other starting values (`start`) or another link may help.",
     no_valid_step = , singular = c(
       "A simpler working correlation may help: corstr = \"independence\" needs no estimate.",
       "Are responses separated, or fitted means at the end of their range?"

@@ -42,7 +42,7 @@ gee <- function(formula, data, id, waves = NULL, inner = NULL, family = gaussian
                 control = gee_control(), ...) {
   call <- match.call()
   env <- parent.frame()
-  check_dots(..., known = names(formals(gee)))
+  check_dots(..., known = names(formals(gee)), elsewhere = foreign_arguments)
   recorded <- record_conditions({
     parsed <- parse_marginal_formula(formula, env)
     expressions <- row_expressions(call, env)
@@ -69,6 +69,16 @@ gee <- function(formula, data, id, waves = NULL, inner = NULL, family = gaussian
     c(recorded$notes, ipw_note(design)), recorded$warnings
   )
 }
+
+# What other software calls them.
+foreign_arguments <- c(
+  Mv = "Write corstr = cor_mdependent(m).", zcor = "Write corstr = cor_fixed(R).",
+  R = "Write corstr = cor_fixed(R).", corr.mat = "Write corstr = cor_fixed(R).",
+  scale.fix = "`scale` is the value of the scale; NULL: it is estimated.",
+  scale.value = "`scale` is the value of the scale; NULL: it is estimated.",
+  std.err = "vcov() and summary() choose the covariance matrix of the fit.",
+  tol = "See gee_control().", maxiter = "See gee_control().", init.beta = "See `start`."
+)
 
 short_text <- function(expr) {
   text <- expression_text(expr)
@@ -97,10 +107,12 @@ check_gee_settings <- function(scale, bias_reduce, control) {
 #' @noRd
 as_marginal_family <- function(family, env) {
   if (is.character(family) && length(family) == 1L) {
-    family <- get0(family, envir = env, mode = "function", ifnotfound = family)
+    maker <- get0(family, envir = env, mode = "function")
+    made <- tryCatch(maker(), error = function(e) NULL)
+    if (inherits(made, "family")) family <- made
   }
   if (is.function(family)) family <- tryCatch(family(), error = function(e) family)
-  if (!inherits(family, "family")) return(as_family(family, env))
+  if (!inherits(family, "family")) return(as_family(family, env, marginal = TRUE))
   name <- family$family
   if (name == "quasi") {
     name <- switch(family$varfun,
@@ -110,7 +122,7 @@ as_marginal_family <- function(family, env) {
   } else {
     name <- sub("^quasi", "", name)
   }
-  if (identical(name, family$family)) return(as_family(family, env))
+  if (identical(name, family$family)) return(as_family(family, env, marginal = TRUE))
   maker <- get(name, envir = asNamespace("stats"), mode = "function")
   link <- structure(
     list(
@@ -119,7 +131,8 @@ as_marginal_family <- function(family, env) {
     ),
     class = "link-glm"
   )
-  structure(c(as_family(maker(link = link), env), list(given = family)), class = "family")
+  plain <- as_family(maker(link = link), env, marginal = TRUE)
+  structure(c(plain, list(given = family)), class = "family")
 }
 
 # A fractional response is no reason to warn where only mean and variance are modelled, as a quasi

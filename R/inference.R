@@ -131,7 +131,7 @@ chosen_df <- function(fit, df, covariance) {
 }
 
 df_words <- c(
-  satterthwaite = "Satterthwaite ", `between-within` = "between-within ", `K-pb` = "",
+  satterthwaite = "Satterthwaite ", `between-within` = "between-within ", `K-pb` = "K - p_b ",
   `K-p` = "K - p ", `pan-wall` = "Pan-Wall ", `fay-graubard` = "Fay-Graubard "
 )
 

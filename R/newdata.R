@@ -15,7 +15,9 @@
 #'   `offset`.
 #' @noRd
 design_newdata <- function(fit, newdata, random = TRUE, na.action = stats::na.pass) {
-  frame <- na.action(newdata_frame(fit, newdata, random))
+  frame <- newdata_frame(fit, newdata, random)
+  if (identical(na.action, stats::na.fail)) check_no_missing(frame)
+  frame <- na.action(frame)
   out <- c(frame_design(fit, frame, random), list(na.action = attr(frame, "na.action")))
   if (!isTRUE(random)) return(out)
   c(out, new_clusters(frame, fit$frame$parsed$random, fit$design))

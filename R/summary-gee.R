@@ -24,7 +24,12 @@
 #'
 #' @param object A fit of [gee()].
 #' @param vcov Covariance matrix of the coefficients: a type of [vcov.margmix_gee()], or a matrix.
-#' @param df Degrees of freedom: `"default"`, `"satterthwaite"`, other rules, or numbers.
+#' @param df Degrees of freedom: numbers, one for all coefficients or one for each (`Inf` for the
+#'   normal distribution), or a rule, with K clusters and p coefficients, p_b of them constant in
+#'   every cluster: `"satterthwaite"` (under the working model), `"K-pb"`, `"K-p"`,
+#'   `"between-within"` (K - p_b, or, for what varies inside clusters, what is left of the rows),
+#'   `"pan-wall"` (Pan and Wall 2002) or `"fay-graubard"` (Fay and Graubard 2001). `"default"`:
+#'   Satterthwaite for `"KC"`, otherwise K - p_b.
 #' @param level Confidence level of the limits in `coefficients`.
 #' @param x A summary.
 #' @param digits Significant digits to print.
@@ -36,12 +41,18 @@
 #' @section Conditions: errors `margmix_error_argument`, `margmix_error_vcov`,
 #'   `margmix_error_df`; warnings `margmix_warning_few_clusters`, `margmix_warning_leverage`.
 #' @references
+#' Fay, M. P. and Graubard, B. I. (2001). Small-sample adjustments for Wald-type tests using
+#' sandwich estimators. *Biometrics* **57**, 1198-1206.
+#'
 #' Kauermann, G. and Carroll, R. J. (2001). A note on the efficiency of sandwich covariance matrix
 #' estimation. *Journal of the American Statistical Association* **96**, 1387-1396.
 #'
 #' McCaffrey, D. F. and Bell, R. M. (2006). Improved hypothesis testing for coefficients in
 #' generalized estimating equations with small samples of clusters. *Statistics in Medicine*
 #' **25**, 4081-4098.
+#'
+#' Pan, W. and Wall, M. M. (2002). Small-sample adjustments in using the sandwich variance estimator
+#' in generalized estimating equations. *Statistics in Medicine* **21**, 1429-1441.
 #'
 #' Yan, J. and Fine, J. (2004). Estimating equations for association structures. *Statistics in
 #' Medicine* **23**, 859-874.

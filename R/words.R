@@ -80,8 +80,10 @@ size_words <- function(fit) {
   spread <- unique(c(min(sizes), stats::median(sizes), max(sizes)))
   middle <- format(stats::median(sizes))
   rows <- nrow(fit$design$X)
-  none <- sum(!(fit$design$weights > 0 & fit$design$trials > 0))
-  dropped <- fit$frame$n_dropped
+  unweighted <- fit$frame$n_unweighted %||% 0L
+  none <- sum(!(fit$design$weights > 0 & fit$design$trials > 0)) + unweighted
+  dropped <- fit$frame$n_dropped - unweighted
+  lost <- max(0L, fit$frame$n_ids - length(sizes))
   clusters <- if (is_multilevel(fit$design)) {
     groups_words(fit$design)
   } else {
@@ -97,7 +99,8 @@ size_words <- function(fit) {
   paste0(
     count_of(rows, "row"), " in ", clusters,
     if (none > 0L) paste0("; ", count_of(none, "row"), " without weight"),
-    if (dropped > 0L) paste0("; ", count_of(dropped, "row"), " dropped by na.action")
+    if (dropped > 0L) paste0("; ", count_of(dropped, "row"), " dropped by na.action"),
+    if (lost > 0L) paste0("; nothing left of ", count_of(lost, "cluster"))
   )
 }
 

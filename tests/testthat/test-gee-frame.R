@@ -79,6 +79,37 @@ test_that("missing values anywhere drop the row and are reported", {
   expect_equal(coef(fit), coef(reference), tolerance = 1e-12)
 })
 
+test_that("rows without weight are as if they were not there, with any na.action", {
+  d <- transform(trial(), w = as.numeric(id > 14))
+  d$x[8] <- NA
+  kept <- d[d$w > 0 & !is.na(d$x), ]
+  reference <- gee(y ~ x + arm, kept, id, t, family = binomial(), corstr = "ar1")
+  fit <- gee(y ~ x + arm, d, id, t,
+    family = binomial(), corstr = "ar1", weights = w, na.action = na.exclude
+  )
+  expect_equal(coef(fit), coef(reference), tolerance = 1e-12)
+  expect_named(fitted(fit), row.names(d))
+  expect_equal(fitted(fit)[row.names(kept)], fitted(reference), tolerance = 1e-10)
+  expect_identical(sum(!is.na(residuals(fit))), nrow(kept))
+  expect_identical(length(weights(fit)), nrow(d))
+})
+
+test_that("rows and whole clusters that are left out are counted", {
+  d <- transform(trial(), w = 1)
+  d$x[d$id == 7] <- NA
+  d$y[which(d$id == 14)[1]] <- NA
+  d$w[d$id == 21] <- 0
+  n <- function(id) sum(d$id == id)
+  fit <- gee(y ~ x, d, id, family = binomial(), weights = w)
+  expect_output(print(fit), paste0(
+    n(21), " rows without weight; ", n(7) + 1, " rows dropped by na.action; ",
+    "nothing left of 2 clusters"
+  ))
+  expect_output(print(gee(y ~ x, d, id, family = binomial(), subset = id > 7 & id != 21)),
+    "38 clusters of `id` [(][^)]*[)]; 1 row dropped by na.action$"
+  )
+})
+
 test_that("id and waves may be names, formulas or vectors", {
   d <- trial()
   same <- function(fit) expect_equal(coef(fit), coef(reference), tolerance = 1e-12)
@@ -125,6 +156,17 @@ test_that("bad input is refused", {
   expect_snapshot(error = TRUE, cor_mdependent(0))
   expect_snapshot(error = TRUE, cor_fixed(matrix(1, 2, 2)))
   expect_snapshot(error = TRUE, gee_control(alpha_bound = NA))
+})
+
+test_that("messages are those of marginal models", {
+  d <- trial()
+  expect_snapshot(error = TRUE, gee(~x, d, id))
+  expect_snapshot(error = TRUE, gee(x ~ t, d, id, family = "beta"))
+  expect_snapshot(error = TRUE, gee(plogis(x) ~ t, d, id, family = beta_family()))
+  expect_snapshot(error = TRUE, gee(y ~ x, d, id, family = binomial(), corstr = "AR-M", Mv = 2))
+  expect_snapshot(error = TRUE, gee(y ~ x, d, id, family = binomial(), scale.fix = TRUE, tol = 1))
+  expect_snapshot(invisible(gee(plogis(x) ~ t, d, id, family = binomial())))
+  expect_silent(gee(plogis(x) ~ t, d, id, family = "quasibinomial"))
 })
 
 test_that("spellings of other packages are understood", {

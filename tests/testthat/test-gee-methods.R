@@ -30,6 +30,14 @@ test_that("there is no likelihood", {
   expect_error(deviance(fit), "no deviance", class = "margmix_error_no_likelihood")
 })
 
+test_that("arguments of methods are checked", {
+  fit <- respiratory_fit()
+  expect_snapshot(error = TRUE, confint(fit, 9))
+  expect_snapshot(error = TRUE, summary(fit, df = "none"))
+  expect_snapshot(error = TRUE, predict(fit, data.frame(treat = "A", age = NA_real_, visit = 1),
+    na.action = na.fail))
+})
+
 test_that("predictions have the delta method's standard errors", {
   fit <- respiratory_fit(corstr = "exchangeable")
   new <- data.frame(treat = c("P", "A", NA), age = c(20, 50, 30), visit = 2)

@@ -90,6 +90,13 @@ test_that("separation is found as by glmm(), and the adjusted fit is finite", {
     fit <- gee(y ~ x, d, id, family = binomial(), control = gee_control(separation = "error")),
     error = TRUE
   )
+  # what fails for that reason says so
+  ones <- transform(d, y = 1, z = rep(c(-1, 0, 2, 1, 1), 12))
+  control <- gee_control(separation = "warn")
+  expect_snapshot(gee(y ~ x + z, ones, id, family = binomial(), control = control), error = TRUE)
+  expect_snapshot(invisible(
+    gee(y ~ x, transform(d, y = 0), id, family = binomial(), bias_reduce = TRUE)
+  ), transform = function(x) sub("step was [0-9.]+", "step was <large>", x))
   # With independent rows and one binary covariate Firth's estimates are those of the 2 x 2 table
   # with 1/2 added to each cell (Firth 1993).
   fit <- gee(y ~ x, d, id, family = binomial(), scale = 1, bias_reduce = TRUE)
