@@ -169,6 +169,10 @@ nested_prediction_variance_ <- function(design, family, psi, modes, rows, V, thr
     .Call(`_margmix_nested_prediction_variance_`, design, family, psi, modes, rows, V, threads)
 }
 
+nested_combination_covariance_ <- function(design, family, psi, modes, top, leaf, threads) {
+    .Call(`_margmix_nested_combination_covariance_`, design, family, psi, modes, top, leaf, threads)
+}
+
 posterior_log_density_ <- function(design, family, psi, coordinate, K, mean, sd, t, threads) {
     .Call(`_margmix_posterior_log_density_`, design, family, psi, coordinate, K, mean, sd, t, threads)
 }

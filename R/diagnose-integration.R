@@ -32,13 +32,14 @@
 #' fit; there is no second method.
 #'
 #' With crossed factors, or more than two levels, the integral does not fall into small ones, and
-#' there are no finer rules to compare with, nor where they would have too many nodes (see
-#' `max_nodes` of [glmm_control()]). All random effects are drawn together, `draws` times, from the normal
-#' distribution at their mode that the Laplace approximation integrates; the estimate is that of
-#' Laplace times the mean of the weights. The result shows it with its Monte Carlo standard error,
-#' the difference from the fit, and the effective number of draws, (sum w)^2 / sum w^2. If that is
-#' below 5% of `draws`, or 30, the weights are too unequal for the estimate to be trusted, which the
-#' check says; otherwise it fires if the difference is above `tolerance` and 3 standard errors.
+#' there are no finer rules to compare with; nor for nested factors where they would have too many
+#' nodes (see `max_nodes` of [glmm_control()]). All random effects are drawn together, `draws`
+#' times, from the normal distribution at their mode that the Laplace approximation integrates; the
+#' estimate is that of Laplace times the mean of the weights. The result shows it with its Monte
+#' Carlo standard error, the difference from the fit, and the effective number of draws,
+#' (sum w)^2 / sum w^2. If that is below 5% of `draws`, or 30, the weights are too unequal for the
+#' estimate to be trusted, which the check says; otherwise it fires if the difference is above
+#' `tolerance` and 3 standard errors.
 #'
 #' @param fit A fit of [glmm()] with normal random effects.
 #' @param tolerance Largest error of the log-likelihood to accept. A likelihood ratio statistic has
@@ -58,10 +59,11 @@
 #'   `seed`. `plot()` draws the table. With two nested factors `K` of the table is text, such as
 #'   `"15 x 7"`, the clusters are those of the coarser factor, and `importance` is `NULL`.
 #'
-#'   Where all random effects are drawn together it is also of class `margmix_integration_groups` and has `logLik`
-#'   of the fit, `difference` from the estimate, `importance` with `effective` and `draws` besides,
-#'   and `log_weights`, one for each draw, instead of `table` and `clusters`; `plot()` draws the
-#'   estimate as draws are added, with two standard errors and the log-likelihood of the fit.
+#'   Where all random effects are drawn together it is also of class `margmix_integration_groups`
+#'   and has `logLik` of the fit, `difference` from the estimate, `importance` with `effective` and
+#'   `draws` besides, and `log_weights`, one for each draw, instead of `table`, `clusters` and
+#'   `estimates`; `plot()` draws the estimate as draws are added, with two standard errors and the
+#'   log-likelihood of the fit.
 #' @section Errors: `margmix_error_random_distribution`; `margmix_error_argument`;
 #'   `margmix_error_too_large` if the design is too large for a factorisation.
 #' @references

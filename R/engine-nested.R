@@ -101,3 +101,15 @@ nested_eb_variance <- function(fit, X, Z, cluster, V) {
     fit$control$threads
   )
 }
+
+#' Covariance of linear combinations of the random effects at their modes
+#' @param coefficients For each factor an array, effects x levels x T.
+#' @return T x T.
+#' @noRd
+engine_nested_combinations <- function(fit, coefficients) {
+  flat <- lapply(coefficients, function(x) matrix(x, ncol = dim(x)[3L]))
+  nested_combination_covariance_(
+    nested_parts(fit$design), engine_family(fit$family, fit$design), fit_psi(fit),
+    nested_modes(fit$design, fit$modes), flat[[1L]], flat[[2L]], fit$control$threads
+  )
+}

@@ -4,7 +4,8 @@
 #'
 #' The modes u~_i(psi) depend on all parameters psi, so that the derivatives of the means are
 #' differences (four points) of the whole computation. Given psi, the random effects of cluster i
-#' vary about their mode with the covariance Lambda A_i^-1 Lambda'.
+#' vary about their mode with the covariance Lambda A_i^-1 Lambda'. With two nested factors these
+#' are the effects of the coarser one and of all levels of the finer one within.
 #'
 #' @return As [standardized_means()]; the Jacobian has a column for each element of psi. And
 #'   `posterior`, T x T: the part of the covariance that comes from the random effects.
@@ -16,16 +17,17 @@ eb_means <- function(fit, target, settings, cells, weight) {
     setting <- lapply(unclass(settings$values)[settings$exposure], `[`, k)
     counterfactual_design(fit, target, setting, used)
   })
-  cluster <- target$known[target$cluster]
+  cluster <- effect_levels(fit, target)
   shared <- shared_part(target, cells, weight)
+  now <- fit
   at <- function(psi) {
     parts <- split_parameters(fit$design, fit$family, psi)
-    modes <- engine_evaluate(
+    now$Lambda <- lambda_matrix(fit$design, parts$theta)
+    now$modes <- engine_evaluate(
       fit$design, fit$family, psi, 1L, 0L, fit$modes, fit$control
     )$modes
-    b <- modes %*% t(lambda_matrix(fit$design, parts$theta))
     sums <- lapply(designs, function(rows) {
-      rows$offset <- rows$offset + rowSums(rows$Z * b[cluster, , drop = FALSE])
+      rows$offset <- rows$offset + random_predictor(now, list(Z = rows$Z, cluster = cluster))
       standardize_marginal(rows, shared, parts$beta, fit$family)
     })
     collect_means(sums, cells$index, length(parts$beta), 0L)
@@ -41,10 +43,16 @@ eb_means <- function(fit, target, settings, cells, weight) {
   means
 }
 
+# Positions among the levels of the fit, rows x factors.
+effect_levels <- function(fit, target) {
+  if (!is_multilevel(fit$design)) return(as.matrix(target$known[target$cluster]))
+  if (target$sorted) row_clusters(fit$design) else target$effects
+}
+
 check_eb <- function(fit, target) {
   group <- group_labels(fit$design)
-  if (length(group) > 1L) {
-    abort("argument", "random_effects = \"eb\" must have one grouping factor.",
+  if (is_multilevel(fit$design) && !is_two_level(fit$design)) {
+    abort("argument", "random_effects = \"eb\" must have one grouping factor, or two nested ones.",
       given = some_of(code(group)),
       hint = paste(
         "predict(random_effects = \"eb\") gives the means of rows with the exposure set,",
@@ -58,32 +66,50 @@ check_eb <- function(fit, target) {
     )
   }
   if (is.null(target$cluster)) refuse_without_clusters("random_effects = \"eb\"")
+  must <- "With random_effects = \"eb\" the target rows must be of clusters of the fit."
   new <- target$levels[is.na(target$known)]
-  if (!length(new)) return(invisible())
-  abort("newdata", "With random_effects = \"eb\" the target rows must be of clusters of the fit.",
-    given = paste("new", ngettext(length(new), "cluster", "clusters"), some_of(new))
-  )
+  if (length(new)) {
+    abort("newdata", must,
+      given = paste("new", ngettext(length(new), "cluster", "clusters"), some_of(new))
+    )
+  }
+  if (anyNA(effect_levels(fit, target))) {
+    abort("newdata", must, given = paste("new or missing levels of", code(group[2L])))
+  }
 }
 
-# sum over clusters of g'S g, with g the derivative of a mean in the random effects of the cluster.
+# Covariance of the means from the random effects: that of g'b, with g the derivative of a mean in
+# all of them.
 eb_posterior <- function(fit, designs, cells, cluster, weight, total) {
-  S <- engine_mode_variance(fit)
-  b <- fit$modes %*% t(fit$Lambda)
   index <- cells$index
-  m <- length(fit$design$levels)
   gradients <- lapply(seq_len(nrow(index)), function(t) {
     rows <- designs[[index$setting[t]]]
-    eta <- fixed_predictor(fit, rows) + rowSums(rows$Z * b[cluster, , drop = FALSE])
+    eta <- fixed_predictor(fit, rows) +
+      random_predictor(fit, list(Z = rows$Z, cluster = cluster))
     inside <- cells$group %in% index$cell[t]
-    g <- matrix(0, m, ncol(b))
-    sums <- rowsum((inside * weight * fit$family$mu.eta(eta)) * rows$Z, cluster) / total[t]
-    g[as.integer(rownames(sums)), ] <- sums
-    g
+    effect_sums(inside * weight * fit$family$mu.eta(eta) / total[t], rows$Z, cluster, fit$design)
   })
+  by_factor <- lapply(seq_along(fit$design$groups), function(k) {
+    parts <- lapply(gradients, `[[`, k)
+    array(unlist(parts), c(dim(parts[[1L]]), length(parts)))
+  })
+  if (is_multilevel(fit$design)) return(engine_nested_combinations(fit, by_factor))
+  S <- engine_mode_variance(fit)
   out <- matrix(0, nrow(index), nrow(index))
-  for (i in seq_len(m)) {
-    g <- matrix(vapply(gradients, function(g) g[i, ], numeric(ncol(b))), ncol(b))
+  for (i in seq_along(fit$design$levels)) {
+    g <- matrix(by_factor[[1L]][, i, ], ncol = nrow(index))
     out <- out + crossprod(g, S[, , i] %*% g)
   }
   out
+}
+
+# Sums of w z over the rows of each level: for each factor a matrix, effects x levels.
+effect_sums <- function(w, Z, cluster, design) {
+  lapply(seq_along(design$groups), function(k) {
+    group <- design$groups[[k]]
+    sums <- rowsum(w * Z[, group$columns, drop = FALSE], cluster[, k])
+    g <- matrix(0, length(group$columns), length(group$levels))
+    g[, as.integer(rownames(sums))] <- t(sums)
+    g
+  })
 }

@@ -10,7 +10,8 @@
 #' * `variables`: for each covariate (and offset) in the frame the call that gives it;
 #' * `raw(name)`: a variable as it is in the data, or `NULL`;
 #' * `n`, `weight` (n), `cluster` (n positions in `levels`, or `NULL`), `levels`, and `known`: the
-#'   position of each of the clusters among those of the fit, `NA` if it is new;
+#'   position of each of the clusters among those of the fit, `NA` if it is new; `effects`: of new
+#'   data with several grouping factors, see [target_effects()];
 #' * `random`: what [frame_design()] is to be asked for; `sorted`: are these the rows of the fit?
 #' @noRd
 fit_target <- function(fit) {
@@ -57,8 +58,20 @@ new_target <- function(fit, newdata, settings) {
 
 # The clusters of new data, or NULL if it has none.
 target_clusters <- function(fit, newdata) {
-  if (identical(fit$design$structure, "general")) return(NULL)
-  group <- str2lang(fit$design$group)
+  design <- fit$design
+  if (identical(design$structure, "general")) return(NULL)
+  matched <- match_target(newdata, str2lang(design$group), design$levels)
+  levels <- unique(matched$label)
+  if (is.null(matched) || anyNA(levels)) return(NULL)
+  c(
+    list(
+      cluster = match(matched$label, levels), levels = levels, known = match(levels, design$levels)
+    ),
+    if (is_multilevel(design)) list(effects = target_effects(fit, newdata))
+  )
+}
+
+match_target <- function(newdata, group, levels) {
   columns <- group_columns(group)
   evaluate <- function(name) eval(str2lang(name), newdata, baseenv())
   values <- tryCatch(
@@ -66,13 +79,16 @@ target_clusters <- function(fit, newdata) {
     error = function(e) NULL
   )
   if (is.null(values) || any(lengths(values) != nrow(newdata))) return(NULL)
-  matched <- match_clusters(values, group, fit$design$levels)
-  levels <- unique(matched$label)
-  if (anyNA(levels)) return(NULL)
-  list(
-    cluster = match(matched$label, levels), levels = levels,
-    known = match(levels, fit$design$levels)
-  )
+  match_clusters(values, group, levels)
+}
+
+# Positions among the levels of each of several grouping factors, rows x factors; `NA` if unknown.
+target_effects <- function(fit, newdata) {
+  random <- fit$frame$parsed$random
+  do.call(cbind, lapply(fit$design$groups, function(group) {
+    matched <- match_target(newdata, random[[group$terms[1L]]]$group, group$levels)
+    matched$cluster %||% rep(NA_integer_, nrow(newdata))
+  }))
 }
 
 # The model frame in the order of the design, without row names.

@@ -61,8 +61,8 @@
 #'   effects are zero, which is not the population mean; `"eb"` the observed clusters at the modes
 #'   of their random effects, with a standard error that counts the uncertainty of parameters and
 #'   modes for these clusters and covariate values (`covariates = "fixed"`, `vcov = "model"`, which
-#'   are the defaults there), for models with one grouping factor and normal effects. Both are there
-#'   for comparison, and their print says so.
+#'   are the defaults there), for models with normal effects of one grouping factor or of two nested
+#'   ones. Both are there for comparison, and their print says so.
 #'
 #' @param fit A fit of [glmm()] or [gee()].
 #' @param exposure Name of the exposure; several names for a joint intervention. The formula may

@@ -643,6 +643,23 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// nested_combination_covariance_
+Rcpp::NumericMatrix nested_combination_covariance_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::List& modes, const Rcpp::NumericMatrix& top, const Rcpp::NumericMatrix& leaf, int threads);
+RcppExport SEXP _margmix_nested_combination_covariance_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP topSEXP, SEXP leafSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type modes(modesSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type top(topSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type leaf(leafSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(nested_combination_covariance_(design, family, psi, modes, top, leaf, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
 // posterior_log_density_
 Rcpp::NumericMatrix posterior_log_density_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int coordinate, int K, const Rcpp::NumericVector& mean, const Rcpp::NumericVector& sd, const Rcpp::NumericVector& t, int threads);
 RcppExport SEXP _margmix_posterior_log_density_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP coordinateSEXP, SEXP KSEXP, SEXP meanSEXP, SEXP sdSEXP, SEXP tSEXP, SEXP threadsSEXP) {
@@ -706,6 +723,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_nested_better_modes_", (DL_FUNC) &_margmix_nested_better_modes_, 4},
     {"_margmix_nested_posterior_", (DL_FUNC) &_margmix_nested_posterior_, 6},
     {"_margmix_nested_prediction_variance_", (DL_FUNC) &_margmix_nested_prediction_variance_, 7},
+    {"_margmix_nested_combination_covariance_", (DL_FUNC) &_margmix_nested_combination_covariance_, 7},
     {"_margmix_posterior_log_density_", (DL_FUNC) &_margmix_posterior_log_density_, 9},
     {NULL, NULL, 0}
 };

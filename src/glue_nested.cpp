@@ -92,3 +92,18 @@ Rcpp::NumericVector nested_prediction_variance_(const Rcpp::List& design, const 
   return glue::vector(variance({glue::matrix(rows, "X"), glue::matrix(rows, "Z"),
                                 glue::integers(rows, "top"), glue::integers(rows, "leaf")}));
 }
+
+// [[Rcpp::export]]
+Rcpp::NumericMatrix nested_combination_covariance_(const Rcpp::List& design,
+                                                   const Rcpp::List& family,
+                                                   const Rcpp::NumericVector& psi,
+                                                   const Rcpp::List& modes,
+                                                   const Rcpp::NumericMatrix& top,
+                                                   const Rcpp::NumericMatrix& leaf, int threads) {
+  const NestedDesign d = nested_design(design);
+  const auto f = glue::family(family);
+  return glue::matrix(nested_combination_covariance(
+      d, *f, parameters(d, *f, psi), nested_modes(d, modes),
+      MatrixMap(top.begin(), top.nrow(), top.ncol()),
+      MatrixMap(leaf.begin(), leaf.nrow(), leaf.ncol()), glue::context(threads)));
+}

@@ -143,6 +143,54 @@ test_that("grouped counts, proportions and single 0/1 rows give the same answer"
   expect_equal(r$means$weight, rep(nrow(long), 2L))
 })
 
+test_that("random effects of two nested factors at their modes", {
+  d <- nested_data(m = 10L)
+  d$t <- factor(rep_len(c("no", "yes"), nrow(d)))
+  fit <- quiet(glmm(y ~ t + x + (t | a) + (1 | a:b), d, binomial(), nAGQ = 3))
+  r <- quiet(marginal_standardization(fit, "t", random_effects = "eb"))
+  at <- function(t, rows = d) {
+    rows$t[] <- t
+    predict(fit, rows, type = "response", random_effects = "eb", se.fit = TRUE)
+  }
+  expect_equal(r$means$estimate, c(mean(at("no")$fit), mean(at("yes")$fit)), tolerance = 1e-7)
+  # one row: the SE of predict()
+  for (row in c(1L, 50L)) {
+    one <- quiet(
+      marginal_standardization(fit, "t", newdata = d[row, ], random_effects = "eb")
+    )
+    expected <- c(at("no", d[row, ])$se.fit, at("yes", d[row, ])$se.fit)
+    expect_equal(one$means$std.error, unname(expected), tolerance = 1e-6)
+  }
+  # all rows: the variance of the random effects is that of the dense information
+  rows <- fit$design
+  b <- lapply(rows$groups, function(group) outer(group$index, seq_along(group$levels) - 1L, "=="))
+  Z <- cbind(b[[1L]] * rows$Z[, 1L], b[[1L]] * rows$Z[, 2L], b[[2L]] * rows$Z[, 3L])
+  Lambda <- as.matrix(Matrix::bdiag(
+    kronecker(fit$Lambda[1:2, 1:2], diag(10)), fit$Lambda[3L, 3L] * diag(30)
+  ))
+  modes <- Lambda %*% c(fit$modes[[1L]], fit$modes[[2L]])
+  mu <- plogis(drop(rows$X %*% fit$beta + Z %*% modes))
+  A <- diag(50) + crossprod(Z %*% Lambda, mu * (1 - mu) * (Z %*% Lambda))
+  S <- Lambda %*% solve(A, t(Lambda))
+  gradient <- vapply(0:1, function(t) {
+    X <- rows$X
+    X[, 2L] <- t
+    Z[, 11:20] <- b[[1L]] * t
+    mu <- plogis(drop(X %*% fit$beta + Z %*% modes))
+    colMeans(mu * (1 - mu) * Z)
+  }, numeric(50))
+  posterior <- crossprod(gradient, S %*% gradient)
+  V <- fit$vcov_full
+  V[is.na(V)] <- 0
+  expect_equal(
+    r$vcov_means, posterior + r$jacobian %*% V %*% t(r$jacobian), tolerance = 1e-8,
+    ignore_attr = TRUE
+  )
+  expect_snapshot(error = TRUE, {
+    marginal_standardization(fit, "t", newdata = transform(d[1, ], b = 9), random_effects = "eb")
+  })
+})
+
 test_that("random effects at their modes: estimates, and the variance of predictions", {
   fit <- result_fit("respiratory")
   r <- marginal_standardization(fit, "treat", random_effects = "eb")

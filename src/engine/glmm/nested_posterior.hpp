@@ -90,6 +90,35 @@ inline NestedPosterior nested_posterior(const NestedDesign& design, Family& fami
   return out;
 }
 
+// Covariance, T x T, of T linear combinations of all b given the responses, by the normal
+// approximation at the mode. Coefficients: `top` (q_a * clusters x T), `leaf` (q_b * levels x T).
+// With b_b = Lambda (P_b z_b + Q_b z_a) and b_a = Lambda P_s z_a it is a sum of squares over z.
+inline MatrixXd nested_combination_covariance(const NestedDesign& design, Family& family,
+                                              const VectorXd& psi, const NestedModes& modes,
+                                              const MatrixMap& top, const MatrixMap& leaf,
+                                              const RunContext& context) {
+  const Index qa = design.qa, qb = design.qb, T = top.cols();
+  const MatrixXd Lambda = design.Lambda(psi.data() + design.flat.p());
+  std::vector<MatrixXd> parts(design.clusters(), MatrixXd::Constant(T, T, kNaN));
+  const NestedRule laplace = nested_rule(1, 1, qa, qb);
+  for_each_nested(design, family, laplace, psi, modes, context, [&](Index i, auto& cluster) {
+    const MatrixXd LP = Lambda.bottomRightCorner(qa, qa) * cluster.mode().P;
+    MatrixXd za = LP.transpose() * top.middleRows(i * qa, qa);
+    parts[i].setZero();
+    for (Index l = 0; l < design.leaves_of(i); ++l) {
+      const Index level = design.leaf_level[design.first_leaf[i] + l];
+      const MatrixXd LP_b = (Lambda * cluster.mode().leaves[l].mode.P).topRows(qb);
+      const MatrixXd z = LP_b.transpose() * leaf.middleRows(level * qb, qb);
+      parts[i] += z.topRows(qb).transpose() * z.topRows(qb);
+      za += z.bottomRows(qa);
+    }
+    parts[i] += za.transpose() * za;
+  });
+  MatrixXd out = MatrixXd::Zero(T, T);
+  for (const MatrixXd& part : parts) out += part;
+  return out;
+}
+
 // Rows to predict; levels from 0, negative: a new one.
 struct NestedRows {
   MatrixMap X, Z;
