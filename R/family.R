@@ -21,6 +21,9 @@ as_family <- function(family, env = parent.frame(), marginal = FALSE) {
   if (startsWith(family$family, "quasi")) {
     refuse_family(label, "A quasi family has no likelihood; gee() estimates the dispersion.")
   }
+  if (startsWith(family$family, "Negative Binomial")) {
+    refuse_family(label, "nbinom2() estimates the size of a negative binomial.")
+  }
   tools <- find_family_tools(family$family)
   if (is.null(tools) || !family$link %in% tools(family)$links) {
     refuse_family(label, marginal = marginal)

@@ -7,7 +7,8 @@ standardization_notes <- function(fit, tables, variance, options) {
   df <- stats::setNames(contrasts$df[first], labels)
   c(
     few_clusters_notes(list(df = df, given = is.numeric(options$df))),
-    leverage_notes(fit, variance), separation_notes(fit), no_error_notes(tables, variance)
+    leverage_notes(fit, variance), separation_notes(fit), no_error_notes(tables, variance),
+    range_notes(fit, tables)
   )
 }
 
@@ -20,6 +21,18 @@ separation_notes <- function(fit) {
   )
   c(separation = paste0(
     "Estimates run to infinity: ", terms, ". No standard error holds for what depends on them."
+  ))
+}
+
+# Limits of means are symmetric, so that few clusters can carry them beyond what a mean can be.
+range_notes <- function(fit, tables) {
+  range <- family_tools(fit$family)$mean_range
+  means <- tables$means
+  outside <- which(means$conf.low < range[1L] | means$conf.high > range[2L])
+  if (!length(outside)) return(NULL)
+  c(range = paste0(
+    "Limits beyond what a mean can be, since t limits are symmetric: ",
+    some_of(rownames(tables$vcov_means)[outside]), "."
   ))
 }
 

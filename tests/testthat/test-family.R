@@ -15,6 +15,7 @@ test_that("other families are refused", {
     as_family(Gamma("sqrt"))
     as_family(gaussian("inverse"))
     as_family(quasibinomial())
+    as_family(structure(list(family = "Negative Binomial(2)", link = "log"), class = "family"))
     as_family("binomail")
     as_family(3)
   })

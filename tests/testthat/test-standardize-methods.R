@@ -54,3 +54,12 @@ test_that("plots draw", {
   expect_identical(plot(result()), result())
   plot(result(by = "center"), "contrasts")
 })
+
+test_that("limits beyond what a mean can be come with a note", {
+  fit <- glmm(failures ~ group + (1 | pump), pump, poisson())
+  wide <- suppressWarnings(marginal_standardization(fit, "group"))
+  expect_lt(min(wide$means$conf.low), 0)
+  expect_match(wide$notes[["range"]], "symmetric: .*intermittent|symmetric: continuous")
+  narrow <- marginal_standardization(fit, "group", level = 0.3)
+  expect_false("range" %in% names(narrow$notes))
+})

@@ -125,7 +125,7 @@ test_that("the exposure may be transformed, continuous, logical, or several vari
   # averages of other variables than the exposure
   fit <- quiet(glmm(y ~ I(dose * age / mean(age)) + (1 | id), data, binomial(), nAGQ = 9))
   r <- quiet(marginal_standardization(fit, "dose", values = c(1, 4)))
-  m <- vapply(c(1, 4), function(d) mean(row_means(fit, transform(data, dose = d))), 0)
+  m <- quiet(vapply(c(1, 4), function(d) mean(row_means(fit, transform(data, dose = d))), 0))
   expect_equal(r$means$estimate, m)
 
   fit <- quiet(glmm(y ~ factor(dose) + (1 | id), data, binomial(), nAGQ = 9))
