@@ -1,27 +1,48 @@
 # Methods for package emmeans. They are registered when that package is loaded.
 
-#' Support for emmeans
+#' Fits in other packages
 #'
-#' With package \pkg{emmeans} installed, `emmeans::emmeans(fit, ~ treatment)` and the like work.
-#' Of a mixed model, means and contrasts are those of the predictor at random effect 0, hence
-#' conditional; `type = "response"` is linkinv() of them, which is **not** the mean of the
-#' population unless the link is the identity. Of a fit of [gee()] they are marginal. Their print
-#' says which, and which covariance matrix was used. [marginal_standardization()] averages means
-#' over the rows of the data instead of predictors over a grid.
+#' @description
+#' ```
+#' fit <- glmm(severe ~ treatment * scheduled + (1 | patient), toenail, binomial())
+#' emmeans::emmeans(fit, ~ treatment | scheduled, at = list(scheduled = c(0, 12)))
+#' performance::model_performance(fit)
+#' ```
+#'
+#' @section emmeans: Of a mixed model, means and contrasts are those of the predictor at random
+#'   effect 0, hence conditional; `type = "response"` is linkinv() of them, which is **not** the
+#'   mean of the population unless the link is the identity. Of a fit of [gee()] they are marginal.
+#'   The print says which, and which covariance matrix was used. With `"KC"` each contrast has its
+#'   own Satterthwaite degrees of freedom; otherwise it has the smallest of those of its
+#'   coefficients. [marginal_standardization()] averages means over the rows of the data instead of
+#'   predictors over a grid.
+#' @section marginaleffects: It has to be told of the class:
+#'   `options(marginaleffects_model_classes = c("margmix_glmm", "margmix_gee"))`. For a mixed model
+#'   give `random_effects = "integrate"` for effects in the population, or `"zero"`. Its standard
+#'   errors count the coefficients only, and its intervals are normal;
+#'   `marginal_standardization(covariates = "fixed")` counts the estimation of the variances, and
+#'   few clusters, too.
+#' @section insight and performance: `performance::icc()`, `r2()`, `model_performance()`,
+#'   `check_convergence()`, `check_singularity()` and `check_overdispersion()` work, and so do the
+#'   functions of \pkg{insight} for formula, data, variances and statistics. Functions that first
+#'   look for the class in a list of their own, such as `compare_performance()`, do not;
+#'   `do.call(rbind, lapply(fits, glance))` is such a table.
 #'
 #' @param object A fit of [glmm()] or [gee()].
 #' @param ... Passed on.
 #' @param trms,xlev,grid As \pkg{emmeans} passes them.
 #' @param vcov. `"model"`, `"robust"`, `"KC"` (the default for [gee()]), another type of
-#'   [vcov.margmix_gee()], a matrix, or a function of the fit. With `"KC"`
-#'   each contrast has its own Satterthwaite degrees of freedom; otherwise it has the smallest of
-#'   those of its coefficients (see [summary.margmix_glmm()]).
+#'   [vcov.margmix_gee()], a matrix, or a function of the fit.
 #' @return As the generics of \pkg{emmeans} ask.
-#' @name glmm-emmeans
-#' @keywords internal
+#' @examples
+#' fit <- gee(outcome ~ treat * center, respiratory, id = patient, family = binomial())
+#' if (requireNamespace("emmeans", quietly = TRUE)) {
+#'   emmeans::emmeans(fit, pairwise ~ treat | center, type = "response")
+#' }
+#' @name other-packages
 NULL
 
-#' @rdname glmm-emmeans
+#' @rdname other-packages
 #' @exportS3Method emmeans::recover_data
 recover_data.margmix_glmm <- function(object, ...) {
   emmeans::recover_data(
@@ -30,7 +51,7 @@ recover_data.margmix_glmm <- function(object, ...) {
   )
 }
 
-#' @rdname glmm-emmeans
+#' @rdname other-packages
 #' @exportS3Method emmeans::emm_basis
 emm_basis.margmix_glmm <- function(object, trms, xlev, grid, vcov. = "model", ...) {
   if (is.function(vcov.)) vcov. <- vcov.(object)

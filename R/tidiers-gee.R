@@ -95,11 +95,11 @@ named_rows <- function(x) {
   frame
 }
 
-#' @rdname glmm-emmeans
+#' @rdname other-packages
 #' @exportS3Method emmeans::recover_data
 recover_data.margmix_gee <- function(object, ...) recover_data.margmix_glmm(object, ...)
 
-#' @rdname glmm-emmeans
+#' @rdname other-packages
 #' @exportS3Method emmeans::emm_basis
 emm_basis.margmix_gee <- function(object, trms, xlev, grid, vcov. = "KC", ...) {
   emm_basis.margmix_glmm(object, trms, xlev, grid, vcov., ...)
