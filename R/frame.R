@@ -53,7 +53,7 @@ build_frame <- function(call, env, parsed, rows = NULL) {
     terms_fixed = fixed, terms_random = random,
     na.action = attr(frame, "na.action"), n_ids = attr(frame, "ids"), n_total = nrow(frame) + n_dropped, n_dropped = n_dropped,
     offset_call = call[["offset"]],
-    data_name = substr(expression_text(call[["data"]]), 1L, 60L),
+    data_name = substr(expression_text(written_call(call, env, "fit")[["data"]]), 1L, 60L),
     data_columns = names(data)
   )
 }
@@ -62,9 +62,8 @@ build_frame <- function(call, env, parsed, rows = NULL) {
 
 model_data <- function(call, env) {
   data <- tryCatch(eval(call[["data"]], env), error = function(e) {
-    abort("data", "`data` must be found where the model is fitted.", given = conditionMessage(e),
-      hint = "In update(), give it anew: update(fit, data = ...)."
-    )
+    if (inherits(e, "margmix_error")) stop(e)
+    abort("data", "`data` must be found where the model is fitted.", given = conditionMessage(e))
   })
   if (inherits(data, "family") || is.function(data)) {
     abort("data_family", "`data` must be a data frame, but a family was given in its place.",
@@ -135,7 +134,7 @@ refuse_frame <- function(e, columns) {
   if (inherits(e, "margmix_error")) stop(e)
   text <- conditionMessage(e)
   missing <- regmatches(text, regexec("^object '(.+)' not found$", text))[[1L]]
-  close <- if (length(missing)) closest_name(missing[2L], columns)
+  close <- if (length(missing)) closest_name(missing[2L], setdiff(columns, missing[2L]))
   abort("frame", "The variables of the model must be found and have equal lengths.",
     given = text,
     hint = if (length(close)) paste0("Did you mean ", some_of(code(close)), "?")

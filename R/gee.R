@@ -45,12 +45,13 @@ gee <- function(formula, data, id, waves = NULL, inner = NULL, family = gaussian
   check_dots(..., known = names(formals(gee)), elsewhere = foreign_arguments)
   recorded <- record_conditions({
     parsed <- parse_marginal_formula(formula, env)
-    expressions <- row_expressions(call, env)
+    columns <- columns_in_dots(call, env)
+    expressions <- row_expressions(columns, env)
     parsed$rows <- unlist(lapply(expressions, function(parts) unlist(lapply(parts, all.vars))))
     family <- check_marginal_family(as_marginal_family(family, env))
     correlation <- as_correlation(corstr)
     check_gee_settings(scale, bias_reduce, control)
-    frame <- build_frame(call, env, parsed, expressions)
+    frame <- build_frame(columns, env, parsed, expressions)
     frame$id_label <- paste(vapply(expressions$id, short_text, ""), collapse = ":")
     response <- marginal_response(frame, family)
     frame <- drop_unweighted(frame, response)
@@ -59,13 +60,13 @@ gee <- function(formula, data, id, waves = NULL, inner = NULL, family = gaussian
     design <- with_ipw(design, frame, correlation, bias_reduce)
     estimate <- fit_gee_design(design, family, correlation, scale, bias_reduce, start, control)
     if (identical(design$ipw$kind, "schedule")) {
-      full <- schedule_design(call, env, frame, expressions, design, family, correlation)
+      full <- schedule_design(columns, env, frame, expressions, design, family, correlation)
       estimate <- fit_schedule(estimate, design, full, family)
     }
     estimate
   })
   new_fit(
-    "margmix_gee", recorded$value, call, family, frame, design,
+    "margmix_gee", recorded$value, written_call(call, env, "gee"), family, frame, design,
     c(recorded$notes, ipw_note(design)), recorded$warnings
   )
 }

@@ -105,7 +105,7 @@ glmm <- function(formula, data, family = gaussian(), weights, offset, subset, na
   check_dots(..., known = names(formals(glmm)))
   recorded <- record_conditions({
     parsed <- parse_formula(formula, env)
-    frame <- build_frame(call, env, parsed)
+    frame <- build_frame(columns_in_dots(call, env), env, parsed)
     family <- as_family(family, env)
     check_settings(family, REML, control)
     nAGQ <- check_nAGQ(nAGQ)
@@ -115,7 +115,8 @@ glmm <- function(formula, data, family = gaussian(), weights, offset, subset, na
     fit_design(design, family, nAGQ, isTRUE(REML), start, control)
   })
   new_fit(
-    "margmix_glmm", recorded$value, call, family, frame, design, recorded$notes, recorded$warnings
+    "margmix_glmm", recorded$value, written_call(call, env, "glmm"), family, frame, design,
+    recorded$notes, recorded$warnings
   )
 }
 

@@ -155,6 +155,10 @@ interpolate <- function(b, cdf, x) {
 #' @param rows Clusters to print, half of them from each end.
 #' @export
 print.margmix_ranks <- function(x, rows = 20L, ...) {
+  if (is.null(attr(x, "clusters"))) { # a part of the table
+    print.data.frame(x, ...)
+    return(invisible(x))
+  }
   m <- nrow(x)
   share <- paste0(100 * attr(x, "tail"), "%")
   cat("Clusters of ", code(attr(x, "group")), " ranked by ", code(attr(x, "effect")), " of ",

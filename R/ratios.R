@@ -213,11 +213,11 @@ format_level <- function(level) paste0(format(100 * level), "%")
 #' @export
 print.margmix_ratios <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
   expected <- c("estimate", "conf.low", "conf.high", "p.value")
-  if (!all(expected %in% names(x))) {
+  if (!all(expected %in% names(x)) || is.null(attr(x, "heading"))) {
     print.data.frame(x, digits = digits)
     return(invisible(x))
   }
-  if (length(attr(x, "heading"))) cat(attr(x, "heading"), "", sep = "\n")
+  cat(attr(x, "heading"), "", sep = "\n")
   shown <- cbind(
     Ratio = format_ratio(x$estimate, digits),
     Lower = format_ratio(x$conf.low, digits), Upper = format_ratio(x$conf.high, digits),
@@ -234,6 +234,10 @@ as.data.frame.margmix_ratios <- function(x, ...) {
   attributes(x)[c("heading", "level", "notes")] <- NULL
   structure(x, class = "data.frame", row.names = .set_row_names(length(x[[1L]])))
 }
+
+# The heading of one table does not hold for several.
+#' @export
+rbind.margmix_ratios <- function(...) do.call(rbind, lapply(list(...), as.data.frame))
 
 #' @export
 tidy.margmix_ratios <- function(x, ...) as.data.frame(x)

@@ -16,10 +16,15 @@ update.margmix_fit <- function(object, formula., ..., evaluate = TRUE) {
   kept <- setdiff(kept, unlist(lapply(changes, all.names)))
   if (!missing(formula.)) {
     call$formula <- stats::update.formula(stats::formula(object), formula.)
+  } else if (!is_call_to(call$formula, "~")) {
+    call$formula <- stats::formula(object)
   }
   for (name in names(changes)) call[[name]] <- changes[[name]]
   if (!evaluate) return(call)
-  eval(call, home_variables(kept, environment(object$formula), parent.frame()))
+  env <- home_variables(kept, environment(object$formula), parent.frame())
+  tryCatch(eval(call, env), margmix_error_data = function(e) {
+    abort("data", conditionMessage(e), hint = "Give it anew: update(fit, data = ...).")
+  })
 }
 
 # What a call made in a function means is known there, where its formula was written. Names that

@@ -98,3 +98,9 @@ test_that("printed and drawn", {
   expect_identical(plot(ranks), ranks)
   expect_error(plot(rank_clusters(result_fit("toenail")), labels = FALSE), NA)
 })
+
+test_that("a part of the table prints", {
+  ranks <- rank_clusters(result_fit("infection"))
+  expect_output(print(ranks[1:2, c("cluster", "rank")]), "rank", fixed = TRUE)
+  expect_output(print(head(ranks, 2)), "of 8, lowest first", fixed = TRUE)
+})

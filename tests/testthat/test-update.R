@@ -50,3 +50,26 @@ test_that("data that are gone are asked for", {
   expect_snapshot(update(fit, nAGQ = 3), error = TRUE)
   expect_snapshot(update(fit, . ~ ., 25), error = TRUE)
 })
+
+test_that("columns may come through the dots of another function", {
+  forms <- list(outcome ~ treat, outcome ~ treat + sex)
+  direct <- gee(outcome ~ treat + sex, respiratory, id = patient, family = binomial())
+  fits <- lapply(forms, gee, data = respiratory, id = patient, family = binomial())
+  expect_equal(coef(fits[[2]]), coef(direct))
+  expect_identical(fits[[2]]$frame$data_name, "respiratory")
+  expect_identical(component(fits[[2]], "group"), "patient")
+  expect_equal(coef(update(fits[[2]], corstr = "independence")), coef(direct))
+  expect_equal(coef(update(fits[[1]], . ~ . + sex)), coef(direct))
+  wrapped <- function(formula, d, ...) gee(formula, d, ...)
+  expect_equal(
+    coef(wrapped(forms[[2]], respiratory, id = ~patient, family = binomial())), coef(direct)
+  )
+  mixed <- lapply(list(cbind(success, n - success) ~ (1 | clinic)), glmm,
+    data = infection, family = binomial(), nAGQ = 3, weights = n, subset = n > 5
+  )[[1]]
+  expect_equal(unname(weights(mixed)), infection$n[infection$n > 5]^2)
+  expect_identical(mixed$call[[1]], quote(glmm))
+  # a vector of the caller is no column
+  own <- rep(1:37, each = 12)
+  expect_identical(nlevels(component(wrapped(forms[[1]], respiratory, id = own), "cluster")), 37L)
+})
