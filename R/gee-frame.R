@@ -34,10 +34,17 @@ without_tilde <- function(expr, env, name) {
     )
   }
   if (!is_call_to(expr, "~")) return(expr)
-  if (length(expr) == 2L) return(expr[[2L]])
+  if (length(expr) == 2L && !is_sum(expr[[2L]], name)) return(expr[[2L]])
   abort("id", paste0(code(name), " must be a variable or a one-sided formula."),
-    given = expression_text(expr)
+    given = expression_text(expr),
+    hint = if (length(expr) == 2L) paste0("Combinations of labels: ", name, " = ~site:person.")
   )
+}
+
+# Units are named, not computed: ~a + b and ~a | b mean other things elsewhere.
+is_sum <- function(expr, name) {
+  operators <- c("+", "-", "*", "/", "^", "|", "||", "&", "%in%")
+  name %in% c("id", "inner") && is.call(expr) && deparse(expr[[1L]])[1L] %in% operators
 }
 
 #' Values of the row arguments, one vector each

@@ -16,6 +16,10 @@
 #' * `family()`: the family that was given, a quasi family too.
 #' * `nobs()`: rows that were fitted. `sigma()`: the root of the scale phi.
 #' * `weights()`: prior weights, times the number of trials.
+#' * `df.residual()`: K - p_b, the number of clusters minus that of coefficients of columns that are
+#'   constant in every cluster, for functions that take t intervals from there.
+#' * `estfun()` and `bread()` of package \pkg{sandwich}: the scores of the clusters (K x p) and K
+#'   times B^-1, so that `sandwich()` is `vcov(fit, "robust")`.
 #' * `logLik()`, `AIC()`, `BIC()` and `deviance()` are errors: estimating equations have no
 #'   likelihood. See [qic()].
 #'
@@ -97,6 +101,10 @@ model.frame.margmix_gee <- function(formula, ...) formula$frame$frame
 #' @rdname gee-methods
 #' @export
 model.matrix.margmix_gee <- function(object, ...) fixed_matrix(object)
+
+#' @rdname gee-methods
+#' @export
+df.residual.margmix_gee <- function(object, ...) between_df(object$design)
 
 #' @rdname gee-methods
 #' @export

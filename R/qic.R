@@ -66,7 +66,7 @@ qic_row <- function(fit) {
   V <- beta_vcov(fit, "robust")$vcov
   independent <- cluster_pieces(with_independence(fit))
   CIC <- sum(rowSums(independent$information, dims = 2L) * V)
-  G <- if (p) solve(beta_vcov(fit, "model")$vcov, V) else V
+  G <- rowSums(cluster_pieces(fit)$information, dims = 2L) %*% V
   quasi <- quasi_likelihood(fit)
   RJC <- sqrt((1 - sum(diag(G)) / p)^2 + (1 - sum(G * t(G)) / p)^2)
   data.frame(

@@ -23,6 +23,17 @@ corrected_scores <- function(fit, type = "KC") {
   c(out, list(levels = pieces$levels))
 }
 
+#' @exportS3Method sandwich::estfun
+estfun.margmix_gee <- function(x, ...) {
+  pieces <- cluster_pieces(x)
+  structure(pieces$scores, dimnames = list(pieces$levels, names(x$beta)))
+}
+
+#' @exportS3Method sandwich::bread
+bread.margmix_gee <- function(x, ...) {
+  length(x$design$levels) * beta_vcov(x, "model")$vcov
+}
+
 #' Satterthwaite degrees of freedom of linear contrasts of beta
 #'
 #' Under the working model (McCaffrey and Bell 2006), for the covariance `type`.

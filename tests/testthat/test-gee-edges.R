@@ -112,3 +112,13 @@ test_that("specifications are checked", {
     coef(gee(y ~ x, visits(), id, late, corstr = "ar1")), tolerance = 1e-6
   )
 })
+
+test_that("qic() of a nearly singular fit is a number", {
+  # the mean runs to the end of its range: B has eigenvalues of very different size
+  set.seed(76)
+  d <- data.frame(id = rep(1:10, each = 3), x = rnorm(30))
+  d$y <- rbinom(30, 1, 0.1)
+  d$y[d$x > 0] <- 0
+  fit <- suppressWarnings(gee(y ~ x, d, id, family = binomial("probit"), scale = 1))
+  expect_true(is.finite(qic(fit)$QICu))
+})

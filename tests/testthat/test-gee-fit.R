@@ -1,4 +1,13 @@
-test_that("independence estimating equations are those of glm()", {
+# Of a glm(): its information, and the scores of its rows summed over clusters.
+cluster_sandwich <- function(fit, id) {
+  X <- model.matrix(fit)
+  w <- fit$prior.weights * fit$family$mu.eta(fit$linear.predictors)^2 /
+    fit$family$variance(fitted(fit))
+  B <- solve(crossprod(X, w * X))
+  B %*% crossprod(rowsum(X * (w * residuals(fit, "working")), id)) %*% B
+}
+
+test_that("independence estimating equations are those of glm(), with a cluster sandwich", {
   set.seed(1)
   d <- data.frame(id = sample(40, 200, TRUE), x = rnorm(200), n = rpois(200, 5) + 1)
   d$y <- rbinom(200, 1, plogis(d$x))
@@ -10,11 +19,14 @@ test_that("independence estimating equations are those of glm()", {
     reference <- glm(formula, family, d, epsilon = 1e-14, ...)
     expect_equal(coef(fit), coef(reference), tolerance = 1e-8)
     expect_equal(fit$phi, sum(resid(reference, "pearson")^2) / (200 - 2), tolerance = 1e-7)
+    expect_equal(vcov(fit, "robust"), cluster_sandwich(reference, d$id), tolerance = 1e-6)
   }
   for (link in c("logit", "probit", "cloglog")) same(y ~ x, binomial(link))
   same(k ~ x + offset(log(n)), poisson())
   same(k ~ x, quasipoisson())
   same(cbind(s, n - s) ~ x, binomial())
+  same(n ~ x, Gamma("log"))
+  same(n ~ x, inverse.gaussian("log"))
   expect_equal(
     coef(gee(y ~ x, d, id, family = quasi("logit", "mu(1-mu)"))),
     coef(gee(y ~ x, d, id, family = binomial()))

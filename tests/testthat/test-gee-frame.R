@@ -119,10 +119,18 @@ test_that("id and waves may be names, formulas or vectors", {
   same(do.call(gee, list(y ~ x, d, d$id, d$t, family = binomial(), corstr = "ar1")))
   by <- ~id
   same(gee(y ~ x, d, by, t, family = binomial(), corstr = "ar1"))
+  expect_snapshot(error = TRUE, gee(y ~ x, d, ~id + t, family = binomial()))
+  expect_snapshot(error = TRUE, gee(y ~ x, d, ~id | t, family = binomial()))
+  same(gee(y ~ x, d, id, ~I(t), family = binomial(), corstr = "ar1"))
   d$half <- d$id %/% 100
   same(gee(y ~ x, d, ~half:id, t, family = binomial(), corstr = "ar1"))
   inside <- function(data) gee(y ~ x, data, id, t, family = binomial(), corstr = "ar1")
   same(inside(d))
+})
+
+test_that("nothing is printed", {
+  expect_silent(fit <- gee(y ~ x + arm, trial(), id, t, family = binomial(), corstr = "ar1"))
+  expect_silent(update(fit, corstr = "exchangeable"))
 })
 
 test_that("a dot leaves out the variables that describe rows", {

@@ -30,6 +30,15 @@ test_that("there is no likelihood", {
   expect_error(deviance(fit), "no deviance", class = "margmix_error_no_likelihood")
 })
 
+test_that("what other packages compute from parts of a fit is right", {
+  fit <- respiratory_fit(corstr = "exchangeable")
+  # treat, age and the intercept are constant in patients, visit is not
+  expect_identical(df.residual(fit), 111 - 3)
+  skip_if_not_installed("sandwich")
+  expect_equal(sandwich::sandwich(fit), vcov(fit, "robust"), tolerance = 1e-12)
+  expect_equal(dim(sandwich::estfun(fit)), c(111L, 4L))
+})
+
 test_that("arguments of methods are checked", {
   fit <- respiratory_fit()
   expect_snapshot(error = TRUE, confint(fit, 9))
