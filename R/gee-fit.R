@@ -28,6 +28,7 @@ fit_gee_design <- function(design, family, correlation = cor_independence(), sca
   fit$alpha[no_pairs(fit, correlation, design)] <- NA
   fit$boundary <- correlation_boundary(fit, correlation)
   fit$separation <- separation
+  if (is.null(scale) && !has_residuals(fit, design, family)) fit$status <- "no_scale"
   report_gee(fit, design, correlation, scale, bias_reduce, control)
   frechet <- frechet_count(design, family, correlation, fit)
   list(
@@ -69,6 +70,14 @@ gee_start_values <- function(design, family, start_glm, start, bias_reduce) {
     )
   }
   start
+}
+
+# Are Pearson residuals more than rounding? They are not where every row is fitted exactly.
+has_residuals <- function(fit, design, family) {
+  y <- design$y / design$trials
+  w <- design$weights * design$trials
+  mu <- family$linkinv(start_level(design, family))
+  isTRUE(fit$phi > 1e-20 * sum(w * y^2) / (length(y) * family$variance(mu)))
 }
 
 # Parameters that no pair of rows has anything to say of: they play no part in the fit.

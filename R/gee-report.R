@@ -114,7 +114,7 @@ refuse_gee <- function(status) {
     invalid_start = "The means at the starting values must lie inside their range.",
     singular = "The information matrix must be positive definite.",
     no_valid_step = "The search for a solution must not leave the range of the means.",
-    no_scale = "The residuals must not all be zero: the scale can't be estimated."
+    no_scale = "Some residual must not be zero: the scale can't be estimated."
   )
   hint <- switch(status,
     invalid_start = "Other starting values (`start`) or another link may help.",
@@ -122,7 +122,10 @@ refuse_gee <- function(status) {
       "A simpler working correlation may help: corstr = \"independence\" needs no estimate.",
       "Are responses separated, or fitted means at the end of their range?"
     ),
-    no_scale = "Fix it with `scale`, or check the response."
+    no_scale = c(
+      "Is the response constant? Are there as many coefficients as rows?",
+      "A known scale can be fixed: scale = 1."
+    )
   )
   abort("gee_failed", must, given = paste("engine status", status), hint = hint)
 }

@@ -113,6 +113,17 @@ test_that("specifications are checked", {
   )
 })
 
+test_that("a model that fits every row exactly has no scale", {
+  d <- data.frame(id = rep(1:3, 2), x = c(0.1, 0.4, 0.8, 0.3, 0.9, 0.5))
+  expect_snapshot(error = TRUE, gee(I(1 + 2 * x) ~ x, d, id))
+  few <- data.frame(id = 1:4, x = c(1, 2, 4, 8), y = c(3, 1, 4, 1))
+  expect_error(gee(y ~ poly(x, 3), few, id, family = quasipoisson("sqrt")),
+    class = "margmix_error_gee_failed"
+  )
+  fit <- gee(y ~ poly(x, 3), few, id, family = poisson(), scale = 1)
+  expect_equal(unname(fitted(fit)), few$y, tolerance = 1e-6)
+})
+
 test_that("qic() of a nearly singular fit is a number", {
   # the mean runs to the end of its range: B has eigenvalues of very different size
   set.seed(76)
