@@ -34,7 +34,8 @@
 #' as denominator; with `vcov = "KC"` the tests for few clusters of [anova.margmix_gee()].
 #'
 #' @param object A fit of [glmm()]; one of another function can't come first.
-#' @param ... Other fits, of [glmm()], [stats::glm()] or [stats::lm()], to the same responses.
+#' @param ... Other fits, of [glmm()], [stats::glm()] or [stats::lm()], to the same responses; their
+#'   names, if they have some, label the rows.
 #' @param nsim Number of simulations where several random columns are tested; 0 for none.
 #' @param seed Seed of the simulation; `NULL` for R's current state.
 #' @param vcov,df For one fit: covariance matrix and degrees of freedom, as in
@@ -63,6 +64,13 @@
 #' @export
 anova.margmix_glmm <- function(object, ..., nsim = 0, seed = NULL, vcov = "model", df = "default") {
   others <- list(...)
+  labels <- fit_labels(as.list(substitute(list(...)))[-1L])
+  if (missing(object)) { # all of them have names
+    object <- others[[1L]]
+    others <- others[-1L]
+  } else {
+    labels <- c(fit_labels(list(substitute(object))), labels)
+  }
   if (!length(others)) return(anova_terms(object, vcov, df))
   is_fit <- vapply(others, function(x) is_mixed(x) || inherits(x, "lm"), NA)
   if (!all(is_fit)) {
@@ -72,10 +80,16 @@ anova.margmix_glmm <- function(object, ..., nsim = 0, seed = NULL, vcov = "model
       given = some_of(trimws(paste(ifelse(what == "", "", code(what)), kind)))
     )
   }
-  names <- vapply(as.list(substitute(list(object, ...)))[-1L], expression_text, "")
-  long <- nchar(names) > 25L
-  names[long] <- paste0("model ", seq_along(names))[long]
-  compare_fits(c(list(object), others), names, nsim, seed)
+  long <- nchar(labels) > 25L
+  labels[long] <- paste0("model ", seq_along(labels))[long]
+  compare_fits(c(list(object), unname(others)), labels, nsim, seed)
+}
+
+# The names that fits were given, or the text of their expressions.
+fit_labels <- function(expressions) {
+  text <- vapply(unname(expressions), expression_text, "")
+  names <- names(expressions) %||% character(length(text))
+  ifelse(names == "", text, names)
 }
 
 # One fit ---------------------------------------------------------------------------------------

@@ -151,3 +151,12 @@ test_that("Wald tests of several coefficients with few clusters are those of mar
   expect_match(attr(found, "heading")[2L], "draws under the working model")
   expect_identical(anova(fit, vcov = "KC", df = Inf)$`Den Df`, Inf)
 })
+
+test_that("fits may have names", {
+  large <- result_fit("infection")
+  small <- update(large, . ~ 1 + (1 | clinic))
+  named <- anova(null = small, full = large)
+  expect_identical(rownames(named), c("null", "full"))
+  expect_identical(do.call(anova, list(full = large, null = small)), named, ignore_attr = "heading")
+  expect_equal(named$Chisq, anova(small, large)$Chisq)
+})
