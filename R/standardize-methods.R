@@ -240,13 +240,36 @@ plot.margmix_standardization <- function(x, what = c("both", "contrasts", "means
   label <- ifelse(
     table$type == "mean", sub("^ *", "", table$term), sub("^[a-z_]+: ", "", table$term)
   )
-  old <- graphics::par(mfrow = c(1L, length(types)))
+  shape <- forest_layout(length(types), max(nchar(label)), graphics::par("din"))
+  old <- graphics::par(mfrow = shape$panels, mai = c(0.5, shape$left, 0.35, 0.1))
   on.exit(graphics::par(old))
-  graphics::par(mar = c(4, min(16, 1 + 0.55 * max(nchar(label))), 2, 1))
   for (type in types) {
-    draw_forest(table[table$type == type, ], label[table$type == type], words[[type]])
+    rows <- table$type == type
+    draw_forest(table[rows, ], strtrim(label[rows], shape$characters), words[[type]])
   }
   invisible(x)
+}
+
+#' As many panels in a row as leave room for their labels
+#'
+#' @param size Width and height of the device, in inches.
+#' @return A list: `panels`, rows and columns; `left`, the margin of the labels in inches;
+#'   `characters` that fit into it.
+#' @noRd
+forest_layout <- function(count, characters, size) {
+  wanted <- 0.2 + 0.07 * characters
+  for (columns in Filter(function(k) count %% k == 0, rev(seq_len(count)))) {
+    panels <- c(ceiling(count / columns), columns)
+    if (size[1L] / columns >= wanted + 1 && size[2L] / panels[1L] >= 1.2) {
+      return(list(panels = panels, left = wanted, characters = characters))
+    }
+  }
+  columns <- ceiling(sqrt(count))
+  left <- max(0.3, min(wanted, size[1L] / columns - 0.8))
+  list(
+    panels = c(ceiling(count / columns), columns), left = left,
+    characters = max(1, floor((left - 0.2) / 0.07))
+  )
 }
 
 draw_forest <- function(part, label, title) {

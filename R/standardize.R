@@ -115,6 +115,8 @@ marginal_standardization <- function(fit, exposure = NULL, values = NULL, contra
                                      covariates = NULL, vcov = NULL, df = "default",
                                      level = 0.95, ...) {
   check_dots(..., known = names(formals(marginal_standardization)))
+  exposure <- quoted(exposure, "exposure", substitute(exposure))
+  by <- quoted(by, "by", substitute(by))
   options <- standardization_options(
     fit, contrast, estimand, average, random_effects, covariates, vcov, df, level, newdata
   )
@@ -136,6 +138,16 @@ marginal_standardization <- function(fit, exposure = NULL, values = NULL, contra
   )
   tables <- standardization_tables(means, maps, variance, settings, cells, subgroups, options)
   new_standardization(fit, tables, means, variance, target, settings, cells, subgroups, options)
+}
+
+# Variables are named by text; a bare name is mostly meant as one.
+quoted <- function(value, argument, expr) {
+  tryCatch(value, error = function(e) {
+    abort(argument, paste0(code(argument), " must be the name of a variable, in quotes."),
+      given = conditionMessage(e),
+      hint = paste0("Write ", argument, " = \"", expression_text(expr), "\".")
+    )
+  })
 }
 
 standardization_options <- function(fit, contrast, estimand, average, random_effects, covariates,

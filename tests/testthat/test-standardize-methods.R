@@ -63,3 +63,23 @@ test_that("limits beyond what a mean can be come with a note", {
   narrow <- marginal_standardization(fit, "group", level = 0.3)
   expect_false("range" %in% names(narrow$notes))
 })
+
+test_that("many panels with long labels find room on a small device", {
+  fit <- gee(outcome ~ treat * sex, respiratory, id = patient, family = binomial())
+  result <- marginal_standardization(fit, "treat", by = c("sex", "center"))
+  for (size in list(c(7, 7), c(7, 3), c(3, 3))) {
+    file <- tempfile(fileext = ".pdf")
+    grDevices::pdf(file, size[1], size[2])
+    expect_no_error(plot(result))
+    grDevices::dev.off()
+    unlink(file)
+  }
+  expect_identical(forest_layout(4, 8, c(7, 3))$panels, c(1, 4))
+  expect_identical(forest_layout(4, 30, c(7, 7))$panels, c(2, 2))
+})
+
+test_that("names without quotes are explained", {
+  fit <- gee(outcome ~ treat * sex, respiratory, id = patient, family = binomial())
+  expect_snapshot(marginal_standardization(fit, treat), error = TRUE)
+  expect_snapshot(marginal_standardization(fit, "treat", by = sex), error = TRUE)
+})
