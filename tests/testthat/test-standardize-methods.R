@@ -74,7 +74,7 @@ test_that("many panels with long labels find room on a small device", {
     grDevices::dev.off()
     unlink(file)
   }
-  expect_identical(forest_layout(4, 8, c(7, 3))$panels, c(1, 4))
+  expect_identical(forest_layout(4, 7, c(7, 3))$panels, c(1, 4))
   expect_identical(forest_layout(4, 30, c(7, 7))$panels, c(2, 2))
 })
 
