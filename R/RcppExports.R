@@ -161,8 +161,8 @@ nested_better_modes_ <- function(design, family, psi, threads) {
     .Call(`_margmix_nested_better_modes_`, design, family, psi, threads)
 }
 
-nested_posterior_ <- function(design, family, psi, K, modes, threads) {
-    .Call(`_margmix_nested_posterior_`, design, family, psi, K, modes, threads)
+nested_posterior_ <- function(design, family, psi, K, modes, median, threads) {
+    .Call(`_margmix_nested_posterior_`, design, family, psi, K, modes, median, threads)
 }
 
 nested_prediction_variance_ <- function(design, family, psi, modes, rows, V, threads) {

@@ -46,10 +46,10 @@ engine_nested_better_modes <- function(design, family, psi, control) {
   )
 }
 
-nested_posterior_call <- function(fit, K) {
+nested_posterior_call <- function(fit, K, median = FALSE) {
   nested_posterior_(
     nested_parts(fit$design), engine_family(fit$family, fit$design), fit_psi(fit),
-    rep_len(as.integer(K), 2L), nested_modes(fit$design, fit$modes), fit$control$threads
+    rep_len(as.integer(K), 2L), nested_modes(fit$design, fit$modes), median, fit$control$threads
   )
 }
 
@@ -59,20 +59,21 @@ nested_posterior_nodes <- function(fit) {
 }
 
 #' Posterior of the random effects of both levels
-#' @return For each factor a list: `mode`, `mean` (levels x effects), `var` (effects x effects x
-#'   levels).
-#' @section Errors: `posterior`: medians.
+#' @return For each factor a list: `mode`, `mean`, `median` (levels x effects), `var` (effects x
+#'   effects x levels).
+#' @section Errors: `posterior`: medians of vectors.
 #' @noRd
 nested_posterior <- function(fit, median = FALSE) {
-  if (median) {
-    abort("posterior", "`type` must be \"mode\" or \"mean\" with nested grouping factors.",
-      given = some_of(code(group_labels(fit$design)))
+  if (median && ncol(fit$design$Z) > 2L) {
+    abort("posterior", "Medians of nested effects need one random effect of each factor.",
+      given = some_of(code(colnames(fit$design$Z))), hint = "type = \"mean\" has no such limit."
     )
   }
-  lapply(unname(nested_posterior_call(fit, nested_posterior_nodes(fit))), function(level) {
+  found <- nested_posterior_call(fit, nested_posterior_nodes(fit), median)
+  lapply(unname(found), function(level) {
     q <- nrow(level$mode)
     list(
-      mode = t(level$mode), mean = t(level$mean),
+      mode = t(level$mode), mean = t(level$mean), median = if (median) t(level$median),
       var = array(level$variance, c(q, q, ncol(level$mode)))
     )
   })

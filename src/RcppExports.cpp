@@ -611,8 +611,8 @@ BEGIN_RCPP
 END_RCPP
 }
 // nested_posterior_
-Rcpp::List nested_posterior_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::IntegerVector& K, const Rcpp::List& modes, int threads);
-RcppExport SEXP _margmix_nested_posterior_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP threadsSEXP) {
+Rcpp::List nested_posterior_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::IntegerVector& K, const Rcpp::List& modes, bool median, int threads);
+RcppExport SEXP _margmix_nested_posterior_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP medianSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
@@ -621,8 +621,9 @@ BEGIN_RCPP
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
     Rcpp::traits::input_parameter< const Rcpp::IntegerVector& >::type K(KSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type modes(modesSEXP);
+    Rcpp::traits::input_parameter< bool >::type median(medianSEXP);
     Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(nested_posterior_(design, family, psi, K, modes, threads));
+    rcpp_result_gen = Rcpp::wrap(nested_posterior_(design, family, psi, K, modes, median, threads));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -721,7 +722,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_between_covariance_", (DL_FUNC) &_margmix_between_covariance_, 3},
     {"_margmix_nested_objective_", (DL_FUNC) &_margmix_nested_objective_, 7},
     {"_margmix_nested_better_modes_", (DL_FUNC) &_margmix_nested_better_modes_, 4},
-    {"_margmix_nested_posterior_", (DL_FUNC) &_margmix_nested_posterior_, 6},
+    {"_margmix_nested_posterior_", (DL_FUNC) &_margmix_nested_posterior_, 7},
     {"_margmix_nested_prediction_variance_", (DL_FUNC) &_margmix_nested_prediction_variance_, 7},
     {"_margmix_nested_combination_covariance_", (DL_FUNC) &_margmix_nested_combination_covariance_, 7},
     {"_margmix_posterior_log_density_", (DL_FUNC) &_margmix_posterior_log_density_, 9},

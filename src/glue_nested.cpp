@@ -32,10 +32,10 @@ VectorXd parameters(const NestedDesign& design, const Family& family,
 }
 
 Rcpp::List level(const NestedPosterior::Level& x) {
-  return Rcpp::List::create(Rcpp::_["mode"] = glue::matrix(x.mode),
-                            Rcpp::_["mean"] = glue::matrix(x.mean),
-                            Rcpp::_["variance"] = glue::matrix(x.variance),
-                            Rcpp::_["mode_variance"] = glue::matrix(x.mode_variance));
+  return Rcpp::List::create(
+      Rcpp::_["mode"] = glue::matrix(x.mode), Rcpp::_["mean"] = glue::matrix(x.mean),
+      Rcpp::_["median"] = glue::matrix(x.median), Rcpp::_["variance"] = glue::matrix(x.variance),
+      Rcpp::_["mode_variance"] = glue::matrix(x.mode_variance));
 }
 
 }  // namespace
@@ -70,11 +70,12 @@ int nested_better_modes_(const Rcpp::List& design, const Rcpp::List& family,
 // [[Rcpp::export]]
 Rcpp::List nested_posterior_(const Rcpp::List& design, const Rcpp::List& family,
                              const Rcpp::NumericVector& psi, const Rcpp::IntegerVector& K,
-                             const Rcpp::List& modes, int threads) {
+                             const Rcpp::List& modes, bool median, int threads) {
   const NestedDesign d = nested_design(design);
   const auto f = glue::family(family);
-  const NestedPosterior r = nested_posterior(d, *f, rule_of(d, K), parameters(d, *f, psi),
-                                             nested_modes(d, modes), glue::context(threads));
+  const NestedPosterior r =
+      nested_posterior(d, *f, rule_of(d, K), parameters(d, *f, psi), nested_modes(d, modes), median,
+                       glue::context(threads));
   glue::stop_if_interrupted(r.status);
   return Rcpp::List::create(Rcpp::_["top"] = level(r.top), Rcpp::_["leaf"] = level(r.leaf));
 }

@@ -2,7 +2,7 @@
 // fixed parameters.
 #pragma once
 
-#include "glmm/nested_objective.hpp"
+#include "glmm/nested_median.hpp"
 
 namespace margmix {
 
@@ -10,11 +10,12 @@ struct NestedPosterior {
   // One level: q x levels; variances q * q x levels. `mode_variance` is that of the normal
   // approximation at the mode, Lambda A^-1 Lambda'.
   struct Level {
-    MatrixXd mode, mean, variance, mode_variance;
+    MatrixXd mode, mean, median, variance, mode_variance;
 
     Level(Index q, Index levels)
         : mode(MatrixXd::Constant(q, levels, kNaN)),
           mean(mode),
+          median(mode),
           variance(MatrixXd::Constant(q * q, levels, kNaN)),
           mode_variance(variance) {}
     static void put(MatrixXd& to, Index i, const MatrixXd& S) {
@@ -78,14 +79,32 @@ bool for_each_nested(const NestedDesign& design, Family& family, const NestedRul
   return finished;
 }
 
+// Medians of cluster i, for one random effect at each level.
+template <class Cluster>
+void medians_of(const NestedDesign& design, const Family& family, const ProductRule& inner,
+                Cluster& cluster, const MatrixXd& Lambda, Index i, NestedPosterior& out) {
+  NestedMedians<Cluster> medians(family, inner, cluster);
+  out.top.median(0, i) = Lambda(1, 1) * medians.top();
+  for (Index l = 0; l < design.leaves_of(i); ++l) {
+    const Index level = design.leaf_level[design.first_leaf[i] + l];
+    out.leaf.median(0, level) = Lambda(0, 0) * medians.leaf(l);
+  }
+}
+
+// Medians only where both levels have one random effect; NaN otherwise.
 inline NestedPosterior nested_posterior(const NestedDesign& design, Family& family,
                                         const NestedRule& rule, const VectorXd& psi,
-                                        const NestedModes& modes, const RunContext& context) {
+                                        const NestedModes& modes, bool with_median,
+                                        const RunContext& context) {
   NestedPosterior out(design);
   const MatrixXd Lambda = design.Lambda(psi.data() + design.flat.p());
-  const bool finished = for_each_nested(
-      design, family, rule, psi, modes, context,
-      [&](Index i, auto& cluster) { posterior_of(design, cluster, Lambda, i, out); });
+  const ProductRule inner = product_rule(rule.leaf.K, 1);
+  with_median = with_median && design.qa == 1 && design.qb == 1;
+  const bool finished =
+      for_each_nested(design, family, rule, psi, modes, context, [&](Index i, auto& cluster) {
+        posterior_of(design, cluster, Lambda, i, out);
+        if (with_median) medians_of(design, family, inner, cluster, Lambda, i, out);
+      });
   if (!finished) out.status = Status::interrupted;
   return out;
 }

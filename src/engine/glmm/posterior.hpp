@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/math/quadrature/gauss.hpp>
+#include <optional>
 
 #include "glmm/objective.hpp"
 
@@ -15,6 +16,72 @@ struct Posterior {
   Status status = Status::ok;
 };
 
+// log of the integral over u ~ N(0, I) of exp{sum_j l_j(eta0_j + V_j'u)}, by the adaptive rule, up
+// to a constant of the rule's dimension.
+class InnerIntegral {
+ public:
+  InnerIntegral(const Family& family, const ProductRule& rule, const Rows& rows, const MatrixXd& V)
+      : family_(family), rule_(rule), rows_(rows), nodes_(family, rule) {
+    mode_.reserve(V.rows(), V.cols());
+    mode_.n = V.rows();
+    mode_.V = V;
+    start_ = VectorXd::Zero(V.cols());
+  }
+
+  double operator()(const VectorXd& eta0) {
+    mode_.eta0 = eta0;
+    if (mode_.find(rows_, family_, start_) != Status::ok) return -kInf;
+    if (family_.log_concave()) start_ = mode_.u;
+    nodes_.evaluate(rows_, mode_, 0);
+    const MatrixXd u = (mode_.P * rule_.z).colwise() + mode_.u;
+    const VectorXd a =
+        rule_.log_weight + nodes_.lsum() - 0.5 * u.colwise().squaredNorm().transpose();
+    const double most = a.maxCoeff();
+    return mode_.log_det_P + most + std::log((a.array() - most).exp().sum());
+  }
+
+ private:
+  const Family& family_;
+  const ProductRule& rule_;
+  Rows rows_;
+  VectorXd start_;
+  Mode<Dynamic> mode_;
+  Nodes<Dynamic> nodes_;
+};
+
+// Median of a distribution with a log density, its mean and sd: panels of Gauss-Legendre points
+// around the mean; bisection and Newton steps inside the panel of the median.
+template <class LogDensity>
+double median_of(LogDensity& log_density, double mean, double sd) {
+  constexpr int kPanels = 48;
+  constexpr double kReach = 12;
+  const double width = 2 * kReach * sd / kPanels, from = mean - kReach * sd;
+  const double level = log_density(mean);
+  auto panel = [&](double low, double high) {
+    if (high <= low) return 0.0;
+    auto density = [&](double w) { return std::exp(log_density(w) - level); };
+    return boost::math::quadrature::gauss<double, 10>::integrate(density, low, high);
+  };
+  std::vector<double> cumulative(kPanels + 1, 0.0);
+  for (int k = 0; k < kPanels; ++k)
+    cumulative[k + 1] = cumulative[k] + panel(from + k * width, from + (k + 1) * width);
+  const double half = 0.5 * cumulative[kPanels];
+  int k = 0;
+  while (k + 1 < kPanels && cumulative[k + 1] < half) ++k;
+  double low = from + k * width, high = low + width;
+  const double left = low;
+  double x = 0.5 * (low + high);
+  for (int iteration = 0; iteration < 60; ++iteration) {
+    const double excess = cumulative[k] + panel(left, x) - half;
+    (excess > 0 ? high : low) = x;
+    double next = x - excess / std::exp(log_density(x) - level);
+    if (!(next > low && next < high)) next = 0.5 * (low + high);
+    if (std::fabs(next - x) < 1e-11 * sd) return next;
+    x = next;
+  }
+  return x;
+}
+
 // The marginal posterior of one coordinate, b_c = lambda'u with lambda' the row c of Lambda.
 // A Householder matrix H turns u into w, b_c = |lambda| w_1; at a given w_1 the other coordinates
 // are integrated by the adaptive rule in q - 1 dimensions.
@@ -22,7 +89,7 @@ class CoordinatePosterior {
  public:
   CoordinatePosterior(const Design& design, const Family& family, const Parameters& psi, Index i,
                       Index coordinate, const ProductRule& inner)
-      : family_(family), inner_(inner), nodes_(family, inner) {
+      : family_(family) {
     const Index first = design.first(i), n = design.size(i), q = design.q();
     rows_ = design.response.part(first, n);
     eta0_ = design.offset.segment(first, n);
@@ -34,73 +101,26 @@ class CoordinatePosterior {
     v[0] += v[0] < 0 ? -1.0 : 1.0;
     const double sign = v[0] < 0 ? 1.0 : -1.0;  // H e_1 = sign * lambda / |lambda|
     const MatrixXd H = MatrixXd::Identity(q, q) - 2 * v * v.transpose() / v.squaredNorm();
-    VH_ = design.Z.middleRows(first, n) * psi.Lambda * (sign * H);
-    if (q == 1) return;
-    mode_.reserve(n, q - 1);
-    mode_.n = n;
-    mode_.V = VH_.rightCols(q - 1);
-    start_ = VectorXd::Zero(q - 1);
+    const MatrixXd VH = design.Z.middleRows(first, n) * psi.Lambda * (sign * H);
+    v1_ = VH.col(0);
+    if (q > 1) others_.emplace(family, inner, rows_, VH.rightCols(q - 1));
   }
 
   double scale() const { return scale_; }
 
   // log density of w_1, up to a constant
   double operator()(double w) {
-    VectorXd eta = eta0_ + w * VH_.col(0);
-    if (VH_.cols() == 1)
-      return family_.rows(rows_, eta.data(), nullptr, nullptr, nullptr, nullptr) - 0.5 * w * w;
-    mode_.eta0 = eta;
-    if (mode_.find(rows_, family_, start_) != Status::ok) return -kInf;
-    if (family_.log_concave()) start_ = mode_.u;
-    nodes_.evaluate(rows_, mode_, 0);
-    const MatrixXd u = (mode_.P * inner_.z).colwise() + mode_.u;
-    const VectorXd a =
-        inner_.log_weight + nodes_.lsum() - 0.5 * u.colwise().squaredNorm().transpose();
-    const double most = a.maxCoeff();
-    return mode_.log_det_P + most + std::log((a.array() - most).exp().sum()) - 0.5 * w * w;
-  }
-
-  // Panels of Gauss-Legendre points around the posterior mean; the median by bisection and Newton
-  // steps inside its panel. `mean` and `sd` are on the scale of w_1.
-  double median(double mean, double sd) {
-    constexpr int kPanels = 48;
-    constexpr double kReach = 12;
-    const double width = 2 * kReach * sd / kPanels, from = mean - kReach * sd;
-    const double level = (*this)(mean);
-    std::vector<double> cumulative(kPanels + 1, 0.0);
-    for (int k = 0; k < kPanels; ++k)
-      cumulative[k + 1] = cumulative[k] + panel(from + k * width, from + (k + 1) * width, level);
-    const double half = 0.5 * cumulative[kPanels];
-    int k = 0;
-    while (k + 1 < kPanels && cumulative[k + 1] < half) ++k;
-    double low = from + k * width, high = low + width;
-    const double left = low;
-    double x = 0.5 * (low + high);
-    for (int iteration = 0; iteration < 60; ++iteration) {
-      const double excess = cumulative[k] + panel(left, x, level) - half;
-      (excess > 0 ? high : low) = x;
-      double next = x - excess / std::exp((*this)(x)-level);
-      if (!(next > low && next < high)) next = 0.5 * (low + high);
-      if (std::fabs(next - x) < 1e-11 * sd) return next;
-      x = next;
-    }
-    return x;
+    const VectorXd eta = eta0_ + w * v1_;
+    const double l = others_ ? (*others_)(eta)
+                             : family_.rows(rows_, eta.data(), nullptr, nullptr, nullptr, nullptr);
+    return l - 0.5 * w * w;
   }
 
  private:
-  double panel(double from, double to, double level) {
-    if (to <= from) return 0;
-    auto density = [&](double w) { return std::exp((*this)(w)-level); };
-    return boost::math::quadrature::gauss<double, 10>::integrate(density, from, to);
-  }
-
   const Family& family_;
-  const ProductRule& inner_;
   Rows rows_;
-  VectorXd eta0_, start_;
-  MatrixXd VH_;
-  Mode<Dynamic> mode_;
-  Nodes<Dynamic> nodes_;
+  VectorXd eta0_, v1_;
+  std::optional<InnerIntegral> others_;
   double scale_ = 0;
 };
 
@@ -131,8 +151,8 @@ void posterior_shard(const Design& design, const Family& family, const ProductRu
       CoordinatePosterior posterior(design, family, psi, i, c, inner);
       const double scale = posterior.scale();
       out.median(c, i) = scale == 0 ? 0.0
-                                    : scale * posterior.median(out.mean(c, i) / scale,
-                                                               std::sqrt(variance(c, c)) / scale);
+                                    : scale * median_of(posterior, out.mean(c, i) / scale,
+                                                        std::sqrt(variance(c, c)) / scale);
     }
   }
 }

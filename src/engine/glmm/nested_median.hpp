@@ -1,0 +1,90 @@
+// Posterior medians with one random effect at each of two nested levels, b_a = theta_a u_a and
+// b_b = theta_b u_b. Given u_a the leaves are independent, so that up to constants
+//   log p(u_a) = -u_a^2 / 2 + sum_l log I_l(u_a),
+//   I_l(u_a) = integral of exp{sum_j l_j(eta0_j + v_aj u_a + v_bj u)} over u ~ N(0, 1),
+//   p(u_b) of leaf l = exp(-u_b^2 / 2) integral of p(u_a) / I_l(u_a) exp{sum_j l_j} over u_a.
+// The last integral is a trapezoidal sum, whose steps are half the sd of u_a given u_b.
+#pragma once
+
+#include <deque>
+
+#include "glmm/nested_objective.hpp"
+#include "glmm/posterior.hpp"
+
+namespace margmix {
+
+template <class Cluster>
+class NestedMedians {
+ public:
+  // `cluster`: evaluated at its mode; `inner`: a rule for N(0, 1).
+  NestedMedians(const Family& family, const ProductRule& inner, Cluster& cluster)
+      : family_(family), cluster_(cluster) {
+    const auto top = cluster.top_moments();
+    mean_ = top.mean[0];
+    sd_ = std::sqrt(top.covariance(0, 0));
+    double least = top.covariance(0, 0);
+    for (Index l = 0; l < cluster.mode().count; ++l) {
+      const auto& leaf = cluster.mode().leaves[l];
+      integrals_.emplace_back(family, inner, leaf.rows, v(l, 0));
+      const MatrixXd S = cluster.leaf_moments(l).covariance;  // of (u_b, u_a)
+      least = std::min(least, S(1, 1) - S(0, 1) * S(0, 1) / S(0, 0));
+    }
+    constexpr double kReach = 10, kMost = 4000;
+    const double points = std::min(kMost, std::ceil(2 * kReach * sd_ / (0.5 * std::sqrt(least))));
+    u_ = VectorXd::LinSpaced(static_cast<Index>(points) + 1, mean_ - kReach * sd_,
+                             mean_ + kReach * sd_);
+    log_I_.resize(u_.size(), cluster.mode().count);
+    for (Index l = 0; l < log_I_.cols(); ++l)
+      for (Index k = 0; k < u_.size(); ++k) log_I_(k, l) = log_integral(l, u_[k]);
+  }
+
+  double top() {
+    auto log_density = [&](double u) {
+      double sum = -0.5 * u * u;
+      for (Index l = 0; l < log_I_.cols(); ++l) sum += log_integral(l, u);
+      return sum;
+    };
+    return median_of(log_density, mean_, sd_);
+  }
+
+  double leaf(Index l) {
+    const auto& leaf = cluster_.mode().leaves[l];
+    const VectorXd others =
+        -0.5 * u_.array().square() + log_I_.rowwise().sum().array() - log_I_.col(l).array();
+    const MatrixXd at_u = (v(l, 1) * u_.transpose()).colwise() + eta0(l);
+    const VectorXd v_b = v(l, 0);
+    VectorXd a(u_.size()), eta(leaf.n());
+    auto log_density = [&](double w) {
+      for (Index k = 0; k < u_.size(); ++k) {
+        eta = at_u.col(k) + w * v_b;
+        a[k] = others[k] + family_.rows(leaf.rows, eta.data(), nullptr, nullptr, nullptr, nullptr);
+      }
+      const double most = a.maxCoeff();
+      if (!std::isfinite(most)) return -kInf;
+      return most + std::log((a.array() - most).exp().sum()) - 0.5 * w * w;
+    };
+    const auto moments = cluster_.leaf_moments(l);
+    return median_of(log_density, moments.mean[0], std::sqrt(moments.covariance(0, 0)));
+  }
+
+ private:
+  VectorXd eta0(Index l) const {
+    const auto& leaf = cluster_.mode().leaves[l];
+    return leaf.mode.eta0.head(leaf.n());
+  }
+  // Column r of V of leaf l, in the order (leaf, cluster).
+  VectorXd v(Index l, Index r) const {
+    const auto& leaf = cluster_.mode().leaves[l];
+    return leaf.mode.V.col(r).head(leaf.n());
+  }
+  double log_integral(Index l, double u) { return integrals_[l](eta0(l) + u * v(l, 1)); }
+
+  const Family& family_;
+  Cluster& cluster_;
+  std::deque<InnerIntegral> integrals_;
+  double mean_ = 0, sd_ = 0;
+  VectorXd u_;      // grid
+  MatrixXd log_I_;  // grid x leaves
+};
+
+}  // namespace margmix
