@@ -10,15 +10,17 @@ groups_integration <- function(fit, tolerance, draws, seed) {
 
 #' A finer rule for two nested levels
 #'
-#' 2 K + 1 nodes at each level, at least 15, or as many as can be afforded.
+#' 2 K + 1 nodes at each level, at least 15 (7 for vectors of effects), or as many as can be
+#' afforded.
 #'
 #' @param budget Most evaluations of a row's density.
 #' @return Nodes of both levels; `NULL` if K + 2 at each is too much.
 #' @noRd
-finer_nested_rule <- function(fit, budget = 2e8) {
+finer_nested_rule <- function(fit, budget = 5e7) {
   K <- rep_len(fit$rule$K, 2L)
   most <- min(12 * fit$control$max_nodes, budget / nrow(fit$design$X))
-  finer <- pmax(2L * K + 1L, 15L)
+  q <- lengths(lapply(fit$design$groups, `[[`, "columns"))
+  finer <- pmax(2L * K + 1L, ifelse(q == 1L, 15L, 7L))
   while (max(finer) > 300L || rule_nodes(fit$design, finer) > most) {
     level <- which.max(finer - K)
     if (finer[level] <= K[level] + 2L) return(NULL)

@@ -98,6 +98,13 @@ test_that("estimates move where a finer rule says, and a fine rule is left alone
   grDevices::pdf(NULL)
   on.exit(grDevices::dev.off())
   expect_silent(plot(found))
+  # where the nodes of vectors of effects multiply, fewer are taken
+  vectors <- suppressMessages(glmm(y ~ x + (x | a) + (1 | a:b), d, binomial(), nAGQ = 3))
+  expect_identical(finer_nested_rule(vectors), c(7L, 15L))
+  fewer <- finer_nested_rule(vectors, budget = 500 * nrow(d))
+  expect_lte(rule_nodes(vectors$design, fewer), 500)
+  expect_gte(min(fewer), 5)
+  expect_null(finer_nested_rule(vectors, budget = 100 * nrow(d)))
 })
 
 test_that("what the estimate is worth is said", {
