@@ -8,6 +8,21 @@
 #' Fits a marginal model: the coefficients are *population-averaged*, and rows of a cluster may
 #' depend on each other in any way (Liang and Zeger 1986).
 #'
+#' @section What is reported: `summary()`, [odds_ratios()], `anova()` and [marginal_standardization()]
+#'   use a cluster-robust covariance matrix that is corrected for few clusters (`"KC"`), with
+#'   Satterthwaite degrees of freedom. `summary(fit, vcov = "robust", df = Inf)` has what most other
+#'   software prints. Scale and correlations are moments of the Pearson residuals; see
+#'   [gee_control()] for the divisors, by which software differs. There is no likelihood: [qic()]
+#'   compares correlations and models.
+#' @section Incomplete clusters: Clusters may be of any size, and visits may be missing; give their
+#'   times as `waves` where the correlation depends on them. Estimates are right if visits are
+#'   missing completely at random; if earlier responses are the reason, see [ipw], or fit a
+#'   [glmm()].
+#' @section Errors and warnings: Every condition has a class: `margmix_error_<cause>` (`id`, `waves`,
+#'   `inner`, `duplicate_rows`, `corstr`, `ipw`, `gee_failed` and those of [glmm()]),
+#'   `margmix_warning_<cause>` (`convergence`, `correlation`, `separation`, `noninteger`, ...), and
+#'   notes `margmix_note_<cause>` (`boundary`, `no_pairs`).
+#'
 #' @param formula A two-sided formula without random terms. `offset()` terms may be included.
 #' @param data A data frame (tibble, data.table), list or environment.
 #' @param id The independent units: a variable of `data`, `~variable`, `~site:person`, or a vector.
@@ -28,7 +43,9 @@
 #' @param start `NULL`, starting values of the coefficients, or another fit.
 #' @param control See [gee_control()].
 #' @param ... Not used; anything here is an error.
-#' @return An object of class `margmix_gee`.
+#' @return An object of class `margmix_gee`. Use its methods, or [component()] for its parts.
+#' @seealso [correlations], [summary.margmix_gee()], [predict.margmix_gee()], [qic()],
+#'   [compare_effects()]
 #' @references
 #' Liang, K.-Y. and Zeger, S. L. (1986). Longitudinal data analysis using generalized linear models.
 #' *Biometrika* **73**, 13-22.
