@@ -8,8 +8,8 @@
 #' Fits a marginal model: the coefficients are *population-averaged*, and rows of a cluster may
 #' depend on each other in any way (Liang and Zeger 1986).
 #'
-#' @section What is reported: `summary()`, [odds_ratios()], `anova()` and [marginal_standardization()]
-#'   use a cluster-robust covariance matrix that is corrected for few clusters (`"KC"`), with
+#' @section What is reported: `summary()`, [odds_ratios()], `anova()` and
+#'   [marginal_standardization()] use a cluster-robust covariance matrix that is corrected for few clusters (`"KC"`), with
 #'   Satterthwaite degrees of freedom. `summary(fit, vcov = "robust", df = Inf)` has what most other
 #'   software prints. Scale and correlations are moments of the Pearson residuals; see
 #'   [gee_control()] for the divisors, by which software differs. There is no likelihood: [qic()]
@@ -18,8 +18,8 @@
 #'   times as `waves` where the correlation depends on them. Estimates are right if visits are
 #'   missing completely at random; if earlier responses are the reason, see [ipw], or fit a
 #'   [glmm()].
-#' @section Errors and warnings: Every condition has a class: `margmix_error_<cause>` (`id`, `waves`,
-#'   `inner`, `duplicate_rows`, `corstr`, `ipw`, `gee_failed` and those of [glmm()]),
+#' @section Errors and warnings: Every condition has a class: `margmix_error_<cause>` (`id`,
+#'   `waves`, `inner`, `duplicate_rows`, `corstr`, `ipw`, `gee_failed` and those of [glmm()]),
 #'   `margmix_warning_<cause>` (`convergence`, `correlation`, `separation`, `noninteger`, ...), and
 #'   notes `margmix_note_<cause>` (`boundary`, `no_pairs`).
 #'
