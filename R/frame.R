@@ -51,7 +51,8 @@ build_frame <- function(call, env, parsed, rows = NULL) {
   list(
     frame = drop_unused_levels(frame, c(list(fixed), random)), parsed = parsed,
     terms_fixed = fixed, terms_random = random,
-    na.action = attr(frame, "na.action"), n_ids = attr(frame, "ids"), n_total = nrow(frame) + n_dropped, n_dropped = n_dropped,
+    na.action = attr(frame, "na.action"), n_ids = attr(frame, "ids"),
+    n_total = nrow(frame) + n_dropped, n_dropped = n_dropped,
     offset_call = call[["offset"]],
     data_name = substr(expression_text(written_call(call, env, "fit")[["data"]]), 1L, 60L),
     data_columns = names(data)

@@ -9,11 +9,11 @@
 #' depend on each other in any way (Liang and Zeger 1986).
 #'
 #' @section What is reported: `summary()`, [odds_ratios()], `anova()` and
-#'   [marginal_standardization()] use a cluster-robust covariance matrix that is corrected for few clusters (`"KC"`), with
-#'   Satterthwaite degrees of freedom. `summary(fit, vcov = "robust", df = Inf)` has what most other
-#'   software prints. Scale and correlations are moments of the Pearson residuals; see
-#'   [gee_control()] for the divisors, by which software differs. There is no likelihood: [qic()]
-#'   compares correlations and models.
+#'   [marginal_standardization()] use a cluster-robust covariance matrix that is corrected for few
+#'   clusters (`"KC"`), with Satterthwaite degrees of freedom. `summary(fit, vcov = "robust", df =
+#'   Inf)` has what most other software prints. Scale and correlations are moments of the Pearson
+#'   residuals; see [gee_control()] for the divisors, by which software differs. There is no
+#'   likelihood: [qic()] compares correlations and models.
 #' @section Incomplete clusters: Clusters may be of any size, and visits may be missing; give their
 #'   times as `waves` where the correlation depends on them. Estimates are right if visits are
 #'   missing completely at random; if earlier responses are the reason, see [ipw], or fit a

@@ -23,7 +23,8 @@
 #'
 #' In sparse binary data the three differ: the posterior is skewed for a cluster whose responses
 #' are all equal. With two nested grouping factors mode and mean are available, and the median if
-#' each has one effect, as in `(1 | a/b)`; with crossed ones only the mode. Variances do not include the uncertainty of the estimated parameters.
+#' each has one effect, as in `(1 | a/b)`; with crossed ones only the mode. Variances do not
+#' include the uncertainty of the estimated parameters.
 #'
 #' @param object A fit of [glmm()].
 #' @param type `"mode"`, `"mean"` or `"median"`.
