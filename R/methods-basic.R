@@ -36,7 +36,7 @@
 #' `AIC()` and `BIC()` work as usual, and so does `update()`, which also finds the data of a fit
 #' that was made in a function; for `drop1()` and `step()` see [model-selection].
 #'
-#' @param object,x,fit,formula A fit of [glmm()].
+#' @param object,x,formula A fit of [glmm()].
 #' @param digits Significant digits to print.
 #' @param type `"fixed"` for X, `"random"` for Z.
 #' @param ... Not used.
