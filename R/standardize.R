@@ -114,7 +114,7 @@ marginal_standardization <- function(fit, exposure = NULL, values = NULL, contra
                                      random_effects = c("integrate", "zero", "eb"),
                                      covariates = NULL, vcov = NULL, df = "default",
                                      level = 0.95, ...) {
-  check_dots(..., known = names(formals(marginal_standardization)))
+  check_dots(..., known = names(formals(marginal_standardization)), elsewhere = margins_arguments)
   exposure <- quoted(exposure, "exposure", substitute(exposure))
   by <- quoted(by, "by", substitute(by))
   options <- standardization_options(
@@ -139,6 +139,13 @@ marginal_standardization <- function(fit, exposure = NULL, values = NULL, contra
   tables <- standardization_tables(means, maps, variance, settings, cells, subgroups, options)
   new_standardization(fit, tables, means, variance, target, settings, cells, subgroups, options)
 }
+
+# What other software calls them.
+margins_arguments <- c(
+  at = "Other covariates are set in `newdata`; the exposure takes `values`.",
+  levels = "The exposure takes `values`.", variables = "The exposure is `exposure`.",
+  over = "Subgroups are `by`.", comparison = "Contrasts are `contrast`."
+)
 
 # Variables are named by text; a bare name is mostly meant as one.
 quoted <- function(value, argument, expr) {

@@ -72,6 +72,7 @@ test_that("names of other packages lead to the right argument", {
     glmm_control(maxit = 3)
     gee_control(maxiter = 3)
     marginal_standardization(1, "x", conf.level = 0.9)
+    marginal_standardization(1, "x", at = list(age = 3))
     diagnose_overdispersion(1, draws = 3)
     glmm(resp ~ agee + (1 | id), ohio, binomial())
     gee(resp ~ age, ohio, id = idd, family = binomial())
