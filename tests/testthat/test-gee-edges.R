@@ -133,3 +133,16 @@ test_that("qic() of a nearly singular fit is a number", {
   fit <- suppressWarnings(gee(y ~ x, d, id, family = binomial("probit"), scale = 1))
   expect_true(is.finite(qic(fit)$QICu))
 })
+
+test_that("exponential decay converges where its moments chase each other", {
+  for (seed in c(14, 17, 28, 85)) {
+    set.seed(seed)
+    d <- data.frame(id = rep(1:8, each = 5), t = rep(c(1, 2, 4, 7, 8), 8), x = rnorm(40))
+    d$y <- rbinom(40, 1, plogis(0.5 * d$x + rnorm(8)[d$id]))
+    fit <- suppressMessages(suppressWarnings(
+      gee(y ~ x, d, id, t, family = binomial(), corstr = "decay", control = gee_control("sas"))
+    ))
+    expect_true(fit$convergence$converged)
+    expect_lt(fit$convergence$iterations, 40)
+  }
+})

@@ -117,10 +117,12 @@ class Scoring {
     return inside;
   }
 
-  // Where next() is one Gauss-Newton step: steps until they end, secant steps in one dimension, so
-  // that large residuals do not make them slow or alternating.
+  // Where next() is one Gauss-Newton step: steps until they end, secant steps in one dimension and
+  // shorter ones in two where they turn back, so that large residuals do not make them slow or
+  // alternating.
   VectorXd iterated() {
     VectorXd alpha = fit_.alpha, step, last_alpha, last_step;
+    double length = 1;
     for (int i = 0; i < 40; ++i) {
       const VectorXd target = next();
       step = target - alpha;
@@ -132,6 +134,9 @@ class Scoring {
         const double reach = 3 * std::fabs(step[0]);
         if (std::fabs(secant - alpha[0]) <= reach) trial[0] = secant;
         trial = R_.feasible(trial, floor_);
+      } else if (i > 0 && alpha.size() > 1) {
+        length = step.dot(last_step) < 0 ? 0.5 * length : std::min(1.0, 1.5 * length);
+        trial = alpha + length * step;
       }
       last_alpha = alpha;
       last_step = step;
