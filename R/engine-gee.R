@@ -20,8 +20,7 @@ engine_gee_start <- function(design, family, level, control) {
 #' @return A list: `beta`, `phi`, `alpha` (as reported), `alpha_engine` (on the engine's scale),
 #'   `pairs` (pairs behind each correlation), `lags` (of a Toeplitz matrix, the lags that occur),
 #'   `only_positive` (has a negative correlation no meaning here?), `criterion`, `iterations`,
-#'   `halvings`, `converged`,
-#'   `bounded`, `clamped`, `smallest_eigenvalue` (allowed in R), `status`.
+#'   `halvings`, `converged`, `bounded`, `clamped`, `smallest_eigenvalue` (allowed in R), `status`.
 #' @noRd
 engine_gee_fit <- function(design, family, correlation, beta, scale, bias_reduce, control) {
   options <- gee_options(design, scale, bias_reduce, control)
