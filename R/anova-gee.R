@@ -4,7 +4,9 @@
 #'
 #' @description
 #' ```
-#' anova(fit)                       # each term, approximate Hotelling T^2
+#' large <- gee(outcome ~ treat + visit, respiratory, id = patient, family = binomial())
+#' small <- update(large, . ~ treat)
+#' anova(large)                     # each term
 #' anova(large, small)              # what the smaller model leaves out
 #' anova(large, small, test = "score")
 #' ```

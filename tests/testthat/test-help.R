@@ -20,7 +20,7 @@ test_that("the code on top of every help page runs by itself", {
   expect_gt(length(code), 35L)
   others <- c("emmeans", "performance")
   if (!all(vapply(others, requireNamespace, NA, quietly = TRUE))) code[["other-packages.Rd"]] <- ""
-  for (name in setdiff(names(code), "anova.margmix_gee.Rd")) {
+  for (name in names(code)) {
     here <- new.env(parent = globalenv())
     run <- function() {
       for (line in parse(text = code[[name]])) {
