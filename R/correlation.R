@@ -33,7 +33,8 @@
 #' * `cor_decay()`: alpha r^|t_j - t_k| for two different rows, alpha in the same period, neither
 #'   below 0. A period may hold several rows (Kasza and others 2019).
 #'
-#' Without `waves` the rows of a cluster are visits 1, 2, ... in the order of the data. For lags
+#' Without `waves` the rows of a cluster are visits 1, 2, ... in the order of the data (with a note
+#' where rows of a cluster lie apart). For lags
 #' (m-dependent, Toeplitz) the times must be whole multiples of the smallest gap.
 #'
 #' A correlation that no two rows of a cluster have (two visits that nobody made both of, clusters

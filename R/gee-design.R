@@ -21,6 +21,7 @@ build_gee_design <- function(frame, family, contrasts, correlation, response) {
   visits <- read_waves(frame$frame[["(waves)"]], correlation)
   check_positions(visits, cluster, correlation)
   check_size(visits, cluster, correlation)
+  note_row_order(visits, cluster, correlation)
   inner <- read_inner(frame$frame[["(inner)"]], cluster, correlation)
   cluster$order <- row_order(cluster, inner$code, visits$key)
   check_duplicates(cluster, visits, correlation, rows)
@@ -169,6 +170,18 @@ check_positions <- function(visits, cluster, correlation) {
   abort("waves", "The fixed correlation matrix must have a row for every row of a cluster.",
     given = paste0(nrow(R), " rows; the largest cluster has ", largest)
   )
+}
+
+# Rows of an id that lie apart were sorted by something else, perhaps not by time within the id.
+note_row_order <- function(visits, cluster, correlation) {
+  ordered <- any(c("time", "lag", "visit") %in% correlation$needs)
+  if (!ordered || !is.null(visits$code) || is.null(cluster$order)) return(invisible())
+  code <- rep.int(seq_along(cluster$levels), diff(cluster$start))
+  code[cluster$order] <- code
+  if (sum(diff(code) != 0) < length(cluster$levels)) return(invisible())
+  note("row_order", paste0(
+    "Rows of an id lie apart in the data; without `waves` they are visits 1, 2, ... in that order."
+  ), hint = "Give `waves` if that is not their order in time.")
 }
 
 # What has one parameter for each pair of visits, or needs a dense factor, is for visits that are

@@ -31,7 +31,11 @@ report_gee <- function(fit, design, correlation, scale, bias_reduce, control) {
       given = paste("working correlation", correlation$label),
       hint = c(
         paste0(
-          "They were moved towards 0 until no eigenvalue is below ", fit$smallest_eigenvalue,
+          if (correlation$type == "ar1") {
+            "The correlation of rows next to each other is at most 0.999 in size"
+          } else {
+            paste("They were moved towards 0 until no eigenvalue is below", fit$smallest_eigenvalue)
+          },
           "; SEs stay robust to this."
         ),
         "A simpler working correlation may describe the data better."

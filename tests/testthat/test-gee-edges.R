@@ -134,6 +134,14 @@ test_that("qic() of a nearly singular fit is a number", {
   expect_true(is.finite(qic(fit)$QICu))
 })
 
+test_that("a correlation of nearly 1 is kept below it", {
+  d <- data.frame(id = rep(1:20, each = 4), t = rep(1:4, 20))
+  set.seed(4)
+  d$y <- rep(rnorm(20), each = 4)
+  expect_snapshot(fit <- gee(y ~ 1, d, id, t, corstr = "ar1"))
+  expect_equal(fit$alpha[["rho"]], 0.999, tolerance = 1e-9)
+})
+
 test_that("exponential decay converges where its moments chase each other", {
   for (seed in c(14, 17, 28, 85)) {
     set.seed(seed)

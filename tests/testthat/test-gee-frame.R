@@ -128,6 +128,18 @@ test_that("id and waves may be names, formulas or vectors", {
   same(inside(d))
 })
 
+test_that("rows that lie apart, without waves, are noted where their order matters", {
+  d <- trial()
+  apart <- d[order(d$x), ]
+  expect_snapshot(invisible(gee(y ~ x, apart, id, family = binomial(), corstr = "ar1")))
+  expect_no_note <- function(...) {
+    expect_identical(testthat::capture_messages(gee(..., family = binomial())), character())
+  }
+  expect_no_note(y ~ x, apart, id, t, corstr = "ar1")
+  expect_no_note(y ~ x, apart, id, corstr = "exchangeable")
+  expect_no_note(y ~ x, d[order(-d$id, d$t), ], id, corstr = "ar1")
+})
+
 test_that("nothing is printed", {
   expect_silent(fit <- gee(y ~ x + arm, trial(), id, t, family = binomial(), corstr = "ar1"))
   expect_silent(update(fit, corstr = "exchangeable"))
