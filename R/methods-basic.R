@@ -119,7 +119,12 @@ formula.margmix_glmm <- function(x, ...) {
 #' @rdname glmm-methods
 #' @export
 weights.margmix_fit <- function(object, ...) {
-  weights <- caller_order(object$design$weights * object$design$trials, object$design)
+  design <- object$design
+  weights <- design$weights * design$trials
+  # by row they have been multiplied into the prior weights
+  ipw <- if (identical(design$ipw$kind, "row")) design$ipw$weights
+  if (!is.null(ipw)) weights <- weights * mean(ipw) / ipw
+  weights <- caller_order(weights, design)
   names(weights) <- row.names(object$frame$frame)
   stats::naresid(object$na.action, weights)
 }

@@ -94,6 +94,8 @@ test_that("by row under independence: a weighted glm with a cluster sandwich", {
   fit <- gee(y ~ visit * arm, data, id, family = binomial(), ipw = w)
   peer <- suppressWarnings(glm(y ~ visit * arm, binomial(), data, weights = w))
   expect_equal(coef(fit), coef(peer), tolerance = 1e-7)
+  # they are not prior weights
+  expect_equal(unname(weights(fit)), rep(1, nobs(fit)), tolerance = 1e-12)
   X <- model.matrix(peer)
   seen <- !is.na(data$y)
   u <- rowsum(X * (data$w[seen] * residuals(peer, "response")), data$id[seen])
