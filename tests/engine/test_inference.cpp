@@ -261,16 +261,16 @@ void joint_reference() {
   const MatrixXd C = MatrixXd::Identity(p, p);
   const JointReference reference(pieces, {Correction::KC}, C, VectorXd::Zero(p));
   const VectorXd u = VectorXd::Constant(3, 0.5);
-  const double x = 3;
+  const double limit = 3;
   const VectorXd found = reference.tails(
-      x, {MatrixMap(z.data(), p * m, 3), MatrixMap(b.data(), m, 3), VectorMap(u.data(), 3)});
+      limit, {MatrixMap(z.data(), p * m, 3), MatrixMap(b.data(), m, 3), VectorMap(u.data(), 3)});
   for (Index k = 0; k < z.cols(); ++k) {
     const Eigen::Map<const MatrixXd> x(z.col(k).data(), p, m);
     const VectorXd mean = x.rowwise().mean();
     const MatrixXd centred = x.colwise() - mean;
     const MatrixXd S = centred * centred.transpose() / double(m - 1);
     const double w = mean.squaredNorm() / mean.dot(S.inverse() * mean);
-    CHECK_NEAR(found[k], std::exp(-0.5 * w * x), 1e-12);
+    CHECK_NEAR(found[k], std::exp(-0.5 * w * limit), 1e-12);
   }
 }
 
