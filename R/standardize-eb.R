@@ -19,9 +19,9 @@ eb_means <- function(fit, target, settings, cells, weight) {
   })
   cluster <- effect_levels(fit, target)
   shared <- shared_part(target, cells, weight)
-  now <- fit
   at <- function(psi) {
     parts <- split_parameters(fit$design, fit$family, psi)
+    now <- fit
     now$Lambda <- lambda_matrix(fit$design, parts$theta)
     now$modes <- engine_evaluate(
       fit$design, fit$family, psi, 1L, 0L, fit$modes, fit$control
