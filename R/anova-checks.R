@@ -31,8 +31,7 @@ comparison_Z <- function(fit) {
 #' @noRd
 check_comparable <- function(fits) {
   label <- vapply(fits, function(fit) {
-    family <- stats::family(fit)
-    family_label(family)
+    family_label(stats::family(fit))
   }, "")
   if (length(unique(label)) > 1L) {
     abort("anova_family", "Fits that are compared must have the same family and link.",

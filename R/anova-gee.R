@@ -114,9 +114,7 @@ fit_hypotheses <- function(fits, names) {
   check_same_responses(fits)
   order <- order(vapply(fits, function(fit) length(fit$beta), 1L))
   fits <- fits[order]
-  names <- names[order]
-  long <- nchar(names) > 25L
-  names[long] <- paste0("model ", order)[long]
+  names <- short_labels(names)[order]
   tests <- lapply(seq_along(fits)[-1L], function(i) {
     c(list(label = names[i]), nested_hypothesis(fits[[i - 1L]], fits[[i]], names[i - 1:0]))
   })

@@ -80,9 +80,7 @@ anova.margmix_glmm <- function(object, ..., nsim = 0, seed = NULL, vcov = "model
       given = some_of(trimws(paste(ifelse(what == "", "", code(what)), kind)))
     )
   }
-  long <- nchar(labels) > 25L
-  labels[long] <- paste0("model ", seq_along(labels))[long]
-  compare_fits(c(list(object), unname(others)), labels, nsim, seed)
+  compare_fits(c(list(object), unname(others)), short_labels(labels), nsim, seed)
 }
 
 # The names that fits were given, or the text of their expressions.
@@ -90,6 +88,13 @@ fit_labels <- function(expressions) {
   text <- vapply(unname(expressions), expression_text, "")
   names <- names(expressions) %||% character(length(text))
   ifelse(names == "", text, names)
+}
+
+# Long ones by the position of the fit.
+short_labels <- function(labels) {
+  long <- nchar(labels) > 25L
+  labels[long] <- paste0("model ", seq_along(labels))[long]
+  labels
 }
 
 # One fit ---------------------------------------------------------------------------------------

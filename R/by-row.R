@@ -11,9 +11,8 @@ warn_not_by_row <- function(terms, newdata, frame = NULL, fitted = NULL) {
   calls <- as.list(attr(terms, "predvars") %||% attr(terms, "variables"))[-1L]
   found <- !vapply(calls, is_by_row, NA, newdata = newdata, env = environment(terms))
   names <- vapply(as.list(attr(terms, "variables"))[-1L][found], expression_text, "")
-  plain <- function(x) if (is.factor(x)) as.character(x) else as.vector(x)
   same <- vapply(names, function(name) {
-    !is.null(frame) && isTRUE(all.equal(plain(frame[[name]]), plain(fitted[[name]])))
+    !is.null(frame) && isTRUE(all.equal(plain_values(frame[[name]]), plain_values(fitted[[name]])))
   }, NA)
   if (all(same)) return(invisible())
   warn("by_row",
@@ -67,7 +66,6 @@ both_rows <- function(x, y) if (is.matrix(x)) rbind(x, y) else c(x, y)
 
 take_row <- function(x, row) if (is.matrix(x)) x[row, , drop = FALSE] else x[row]
 
-plain_row <- function(x, row) {
-  x <- take_row(x, row)
-  if (is.factor(x)) as.character(x) else as.vector(x)
-}
+plain_row <- function(x, row) plain_values(take_row(x, row))
+
+plain_values <- function(x) if (is.factor(x)) as.character(x) else as.vector(x)

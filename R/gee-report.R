@@ -57,7 +57,7 @@ note_no_pairs <- function(fit) {
 note_boundary <- function(fit, correlation, control) {
   if (!length(fit$boundary)) return(invisible())
   if (correlation$type == "ar1") {
-        return(note("boundary", paste(
+    return(note("boundary", paste(
       "The correlation of rows next to each other was negative, which rho^|dt| can't be with these",
       "waves: rho is set to 0; SEs stay robust to this."
     ), hint = "Waves that count visits (1, 2, ...) allow a negative rho."))

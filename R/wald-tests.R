@@ -24,37 +24,42 @@ wald_tests <- function(hypotheses, vcov, df, draws) {
   inference <- vector("list", length(tests))
   for (i in seq_along(tests)) {
     same <- i > 1L && identical(tests[[i]]$large, tests[[i - 1L]]$large)
-    inference[[i]] <- if (same) inference[[i - 1L]] else wald_inference(tests[[i]]$large, vcov, df)
+    inference[[i]] <- if (same) {
+      inference[[i - 1L]]
+    } else {
+      wald_inference(tests[[i]]$large, vcov, df, draws)
+    }
   }
-  found <- Map(wald_test, tests, inference, MoreArgs = list(draws = draws))
+  found <- Map(wald_test, tests, inference)
   rows <- lapply(found, function(x) unlist(x[c("df1", "df2", "statistic", "p.value")]))
   words <- if (length(tests)) wald_words(tests[[1L]]$large, inference[[1L]], found)
   anova_table(rows, hypotheses, c("Df", "Den Df", "F value", "Pr(>F)"), "Wald tests", words)
 }
 
-# The covariance matrix of beta, and what the statistic is referred to: draws and approximations for
-# few clusters (`corrected`), or F with the degrees of freedom `df` of the coefficients.
-wald_inference <- function(fit, vcov, df) {
+# What all tests of a fit share: the covariance matrix of beta, and what statistics are referred to:
+# approximations and draws for few clusters (`corrected`), or F with the degrees of freedom `df` of
+# the coefficients. `joint(C, V)` is the test of the first kind.
+wald_inference <- function(fit, vcov, df, draws) {
   covariance <- chosen_vcov(fit, vcov)
   type <- covariance$type
   default <- identical(df, "default") && type == "KC"
   corrected <- default || identical(df, "satterthwaite") && !type %in% c("given", "model")
+  pieces <- if (corrected || isTRUE(draws$count > 0)) cluster_pieces(fit)
   list(
     covariance = covariance, corrected = corrected,
-    df = if (!corrected) chosen_df(fit, df, covariance)
+    df = if (!corrected) chosen_df(fit, df, covariance),
+    joint = if (!is.null(pieces)) function(C, V) joint_test(fit, C, V, type, draws, pieces)
   )
 }
 
-wald_test <- function(test, inference, draws) {
+wald_test <- function(test, inference) {
   fit <- test$large
   q <- nrow(test$C)
   V <- inference$covariance$vcov
   tested <- colSums(test$C != 0) > 0
   if (!q || anyNA(V[tested, ])) return(list(df1 = q, df2 = NA, statistic = NA, p.value = NA))
   V[is.na(V)] <- 0
-  if (inference$corrected || isTRUE(draws$count > 0)) {
-    return(joint_test(fit, test$C, V, inference$covariance$type, draws))
-  }
+  if (!is.null(inference$joint)) return(inference$joint(test$C, V))
   statistic <- wald_statistic(fit$beta, test$C, V) / q
   df2 <- min(inference$df$df[tested])
   list(
