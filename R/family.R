@@ -41,6 +41,12 @@ family_label <- function(family) {
 # Is a response y successes out of a number of trials?
 has_trials <- function(family) isTRUE(family_tools(family)$trials)
 
+# What the mean of a response is: the "probability" of a success, a "proportion", or a "mean".
+mean_kind <- function(family) {
+  if (has_trials(family)) return("probability")
+  if (family_tools(family)$mean_range[2L] == 1) "proportion" else "mean"
+}
+
 refuse_family <- function(given, hint = NULL, marginal = FALSE) {
   known <- supported_families(marginal)
   abort("family", paste0("`family` must be one of ", known, "."), given, hint)

@@ -52,7 +52,9 @@ effect_curves <- function(effects, along, at, clusters) {
       linkinv(fixed_predictor(effects$gee, design_newdata(effects$gee, new$data, FALSE)))
     },
     along = new$along, labels = new$labels, xaxt = if (is.null(new$labels)) "s" else "n",
-    label = if (fit$family$family == "binomial") "Probability" else "Mean"
+    label = switch(mean_kind(fit$family),
+      probability = "Probability", proportion = "Mean proportion", mean = "Mean"
+    )
   )
 }
 

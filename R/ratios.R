@@ -14,8 +14,11 @@
 #' effects). Odds ratios for the population are nearer to 1. For a fit of [gee()] they are
 #' **marginal**: they compare means of the population.
 #'
-#' * `odds_ratios()`: binomial family with logit link.
-#' * `rate_ratios()`: Poisson family with log link.
+#' * `odds_ratios()`: binomial and beta-binomial families with logit link; and [beta_family()],
+#'   where the odds mu / (1 - mu) are those of the mean proportion and not of an event, as the print
+#'   says.
+#' * `rate_ratios()`: Poisson and negative binomial families with log link; Gamma, inverse Gaussian
+#'   and Gaussian ones, too, where they are ratios of means.
 #' * `risk_ratios()`: binomial family with log link; for a fit of [gee()] also Poisson with log link
 #'   and a 0/1 response ("modified Poisson", Zou and Donner 2013), whose robust standard errors do
 #'   not need the Poisson variance.
@@ -120,11 +123,18 @@ risk_ratios.margmix_gee <- function(object, vcov = "KC", df = "default", level =
 
 # The family and link whose exponentiated coefficients have the name.
 ratio_links <- list(
-  odds = list(family = c("binomial", "betabinomial"), link = "logit"),
-  rate = list(family = c("poisson", "nbinom2", "nbinom1", "Gamma", "inverse.gaussian"),
-    link = "log"
+  odds = list(
+    family = c("binomial", "betabinomial", "beta"), link = "logit",
+    words = "binomial, betabinomial or beta"
   ),
-  risk = list(family = "binomial", link = "log")
+  rate = list(
+    family = c("poisson", "nbinom2", "nbinom1", "Gamma", "inverse.gaussian", "gaussian"),
+    link = "log", words = "poisson, nbinom2, nbinom1, Gamma, inverse.gaussian or gaussian"
+  ),
+  risk = list(
+    family = "binomial", link = "log",
+    words = "binomial (by gee() also poisson, if all responses are 0 or 1)"
+  )
 )
 
 # "odds", "rate" or "risk", or nothing.
@@ -140,7 +150,7 @@ coefficient_ratios <- function(fit, ratio, vcov, df, level, intercept) {
   rows <- names(fit$coefficients)
   if (!isTRUE(intercept)) rows <- setdiff(rows, "(Intercept)")
   inference <- coef_inference(fit, vcov, df, level, rows)
-  words <- paste(ratio_word(fit, ratio), "ratios")
+  words <- ratio_words(fit, ratio)
   ratio_table(fit, inference, heading = c(
     if (is_mixed(fit)) {
       paste0("Conditional ", words, " (for a given ",
@@ -159,8 +169,8 @@ check_ratio <- function(fit, ratio) {
   if (ratio %in% given) return(invisible())
   needed <- ratio_links[[ratio]]
   abort("link",
-    paste0("For ", ratio, " ratios the family and link must be ",
-      needed$family[1L], "(", needed$link, ")."
+    paste0("For ", ratio, " ratios the link must be ", needed$link, " and the family ",
+      needed$words, "."
     ),
     given = family_label(fit$family),
     hint = if (length(given)) {
@@ -173,13 +183,15 @@ check_ratio <- function(fit, ratio) {
 
 # Robust Poisson regression of a 0/1 response, whose rates are risks (Zou and Donner 2013).
 is_modified_poisson <- function(fit) {
-  !is_mixed(fit) && "rate" %in% ratio_kinds(fit$family) && all(fit$design$y %in% 0:1)
+  poisson_log <- fit$family$family == "poisson" && fit$family$link == "log"
+  !is_mixed(fit) && poisson_log && all(fit$design$y %in% 0:1)
 }
 
-# Exponentiated coefficients of a positive response are ratios of means, not of rates.
-ratio_word <- function(fit, ratio) {
-  counts <- family_tools(fit$family)$discrete
-  if (ratio == "rate" && !counts) "mean" else ratio
+# Exponentiated coefficients of a positive response are ratios of means, not of rates; those of a
+# proportion compare odds, but of no event.
+ratio_words <- function(fit, ratio) {
+  if (family_tools(fit$family)$discrete) return(paste(ratio, "ratios"))
+  if (ratio == "odds") "ratios of odds of the mean proportion" else "mean ratios"
 }
 
 #' Table of exponentiated coefficients

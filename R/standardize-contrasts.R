@@ -1,10 +1,16 @@
 # Contrasts of standardized means: differences, and ratios on the log scale.
 
 contrast_words <- function(family) {
-  if (family$family == "binomial") {
-    return(c(difference = "Risk difference", ratio = "Risk ratio", odds_ratio = "Odds ratio"))
-  }
-  c(difference = "Difference of means", ratio = "Ratio of means", odds_ratio = "Odds ratio")
+  switch(mean_kind(family),
+    probability = c(
+      difference = "Risk difference", ratio = "Risk ratio", odds_ratio = "Odds ratio"
+    ),
+    proportion = c(
+      difference = "Difference of mean proportions", ratio = "Ratio of mean proportions",
+      odds_ratio = "Ratio of odds of mean proportions"
+    ),
+    mean = c(difference = "Difference of means", ratio = "Ratio of means")
+  )
 }
 
 #' The contrasts asked for
@@ -14,13 +20,14 @@ contrast_words <- function(family) {
 #' @noRd
 chosen_contrasts <- function(contrast, family) {
   known <- c("difference", "ratio", "odds_ratio")
-  binomial <- family$family == "binomial"
+  kind <- mean_kind(family)
   if (is.null(contrast)) {
-    return(if (binomial) known else if (family$link == "identity") known[1L] else known[1:2])
+    if (kind == "probability") return(known)
+    return(if (family$link == "identity") known[1L] else known[1:2])
   }
   contrast <- unique(vapply(contrast, one_of, "", choices = known, name = "contrast"))
-  if ("odds_ratio" %in% contrast && !binomial) {
-    abort("contrast", "An odds ratio must be of probabilities: the family must be binomial.",
+  if ("odds_ratio" %in% contrast && kind == "mean") {
+    abort("contrast", "Odds are defined for probabilities and proportions only.",
       given = paste("odds_ratio for", family_label(family)),
       hint = "Use contrast = c(\"difference\", \"ratio\")."
     )

@@ -108,7 +108,10 @@ standardization_df_words <- function(x) {
 }
 
 mean_words <- function(x) {
-  if (x$family$family == "binomial") "Standardized risks" else "Standardized means"
+  what <- switch(mean_kind(x$family),
+    probability = "risks", proportion = "mean proportions", mean = "means"
+  )
+  paste("Standardized", what)
 }
 
 print_standardized <- function(x, table, digits, tests) {

@@ -70,8 +70,10 @@
 #' @param values Settings to compare: a vector (names become labels), or, for several exposures, a
 #'   data frame with a row for each setting or a named list of its columns. By default the levels
 #'   of a factor, or the two values of a binary variable.
-#' @param contrast One or several of `"difference"`, `"ratio"`, `"odds_ratio"`; by default all
-#'   that are usual for the family.
+#' @param contrast One or several of `"difference"`, `"ratio"`, `"odds_ratio"`; by default all three
+#'   for probabilities (binomial, beta-binomial), the first for an identity link, and otherwise the
+#'   first two. The odds of a mean proportion ([beta_family()]) can be asked for; other means have
+#'   none.
 #' @param estimand `"ATE"`, `"ATT"` or `"ATU"`.
 #' @param reference The setting that others are compared with; by default the first.
 #' @param by Names of variables (or a one-sided formula) that make subgroups.

@@ -29,6 +29,16 @@ test_that("the print says conditional, for a given cluster, and which SE", {
   expect_snapshot(rate_ratios(result_fit("epilepsy"), df = Inf))
 })
 
+test_that("a log link of a measurement gives ratios of means", {
+  d <- gaussian_data()
+  d$y <- exp(d$y / 4)
+  for (family in list(gaussian("log"), Gamma("log"))) {
+    fit <- suppressMessages(glmm(y ~ x + (1 | id), d, family, nAGQ = 7))
+    expect_equal(rate_ratios(fit)$estimate, exp(coef(fit)[["x"]]))
+    expect_output(print(rate_ratios(fit)), "Conditional mean ratios")
+  }
+})
+
 test_that("part of a table still prints", {
   table <- odds_ratios(result_fit("respiratory"))
   expect_output(print(table[1:2, ]), "treatA", fixed = TRUE)

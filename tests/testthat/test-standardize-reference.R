@@ -178,3 +178,47 @@ test_that("without variance and with independence all models coincide", {
     as.data.frame(marginal_standardization(marginal, "a")), tolerance = 1e-6
   )
 })
+
+# Counts out of 6 with overdispersion, and proportions, at two levels of x.
+probability_data <- function() {
+  set.seed(31)
+  d <- data.frame(id = rep(1:25, each = 6), x = rep(0:1, 75))
+  mu <- plogis(-0.4 + 0.7 * d$x + 0.8 * rnorm(25)[d$id])
+  d$p <- rbeta(150, 8 * mu, 8 * (1 - mu))
+  d$y <- rbinom(150, 6, d$p)
+  d
+}
+
+test_that("beta-binomial counts have risks and their odds ratio", {
+  d <- probability_data()
+  fit <- glmm(cbind(y, 6 - y) ~ x + (1 | id), d, betabinomial())
+  r <- suppressMessages(marginal_standardization(fit, "x", values = 0:1))
+  risk <- vapply(0:1, function(x) {
+    brute_population_mean(sum(coef(fit) * c(1, x)), fit$theta, plogis)
+  }, 0)
+  expect_equal(r$means$estimate, risk, tolerance = 1e-10)
+  expect_identical(r$contrasts$contrast, c("difference", "ratio", "odds_ratio"))
+  odds <- risk / (1 - risk)
+  expected <- c(risk[2] - risk[1], risk[2] / risk[1], odds[2] / odds[1])
+  expect_equal(r$contrasts$estimate, expected, tolerance = 1e-9)
+  expect_output(print(r), "Standardized risks.*Risk difference.*Risk ratio.*Odds ratio")
+})
+
+test_that("a mean proportion has odds if asked for, and is no risk", {
+  d <- probability_data()
+  fit <- glmm(p ~ x + (1 | id), d, beta_family())
+  r <- suppressMessages(marginal_standardization(fit, "x", values = 0:1))
+  expect_identical(r$contrasts$contrast, c("difference", "ratio"))
+  expect_output(print(r), "Standardized mean proportions.*Difference of mean proportions")
+  r <- suppressMessages(
+    marginal_standardization(fit, "x", values = 0:1, contrast = "odds_ratio")
+  )
+  mean <- vapply(0:1, function(x) {
+    brute_population_mean(sum(coef(fit) * c(1, x)), fit$theta, plogis)
+  }, 0)
+  odds <- mean / (1 - mean)
+  expect_equal(r$contrasts$estimate, odds[2] / odds[1], tolerance = 1e-9)
+  expect_output(print(r), "Ratio of odds of mean proportions")
+  expect_equal(odds_ratios(fit)$estimate, exp(coef(fit)[["x"]]))
+  expect_output(print(odds_ratios(fit)), "ratios of odds of the mean proportion")
+})
