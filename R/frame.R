@@ -23,7 +23,7 @@
 #' * `data_name`, `data_columns`: text of the `data` argument, and the names in it.
 #' @section Errors: `data_family`, `data` (not there, or no data frame), `frame` (a
 #'   variable is missing or unfit), `weights`,
-#'   `no_rows`, `missing_values` (with `na.fail`, or left by `na.pass`).
+#'   `response_term`, `no_rows`, `missing_values` (with `na.fail`, or left by `na.pass`).
 #' @noRd
 build_frame <- function(call, env, parsed, rows = NULL) {
   data <- model_data(call, env)
@@ -39,6 +39,7 @@ build_frame <- function(call, env, parsed, rows = NULL) {
     arguments$subset <- arguments$subset & !is.na(arguments$subset)
   }
   frame <- evaluate_frame(parsed$frame, data, arguments, chosen_na_action(call, data, env))
+  check_response_side(frame)
   check_no_missing(frame)
   n_dropped <- length(attr(frame, "na.action"))
   if (!nrow(frame)) {
@@ -153,6 +154,19 @@ check_no_missing <- function(frame) {
   }, "")
   abort("missing_values", "There must be no missing value.", given = given,
     hint = "na.action = na.omit or na.exclude leaves such rows out."
+  )
+}
+
+# Without its response such a term would have no variable: a column that model.matrix() counts and
+# never fills, or an interaction that has become another term.
+check_response_side <- function(frame) {
+  factors <- attr(attr(frame, "terms"), "factors")
+  if (!length(factors)) return(invisible())
+  terms <- colnames(factors)[factors[1L, ] > 0]
+  if (!length(terms)) return(invisible())
+  abort("response_term", "The response must not be on the right side of the formula.",
+    given = paste0(code(names(frame)[1L]), " in ", some_of(code(terms))),
+    hint = "A model can't explain a response by itself: leave it out."
   )
 }
 

@@ -23,7 +23,8 @@
 #'   `margmix_warning_<cause>` (`convergence`, `correlation`, `separation`, `noninteger`, ...), and
 #'   notes `margmix_note_<cause>` (`boundary`, `no_pairs`).
 #'
-#' @param formula A two-sided formula without random terms. `offset()` terms may be included.
+#' @param formula A two-sided formula without random terms. `offset()` terms may be included. The
+#'   response may not stand on the right side.
 #' @param data A data frame (tibble, data.table), list or environment.
 #' @param id The independent units: a variable of `data`, `~variable`, `~site:person`, or a vector.
 #'   Rows group **by value**, in any order.

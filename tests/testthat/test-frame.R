@@ -108,3 +108,40 @@ test_that("data that can't be used are refused", {
     framed(y ~ x + (1 | id), d, na.action = "no_such_action")
   })
 })
+
+# Without the check, equal calls of y ~ y + x gave up to 59 answers in 300: its column in X was never
+# written.
+test_that("the response is refused on the right side, wherever it is", {
+  d <- small_data()
+  expect_snapshot(error = TRUE, {
+    framed(y ~ y + x + (1 | id), d)
+    framed(y ~ x + x:y + (1 | id), d)
+    framed(log(y) ~ x * log(y) + (1 | id), d)
+    framed(y ~ x + (y | id), d)
+    framed(b ~ x + (1 | id:b), d)
+    gee(y ~ y + x, d, id)
+    gee(y ~ x + x:y, d, id)
+  })
+  fit <- gee(y ~ x, d, id)
+  expect_error(update(fit, . ~ . + y), class = "margmix_error_response_term")
+  # R's own matching of variables: 2 and 2L are one number
+  expect_error(gee(log(y, 2) ~ log(y, 2L), d, id), class = "margmix_error_response_term")
+  # not there in the end, or another variable
+  expect_identical(coef(gee(y ~ x + y - y, d, id)), coef(fit))
+  expect_named(coef(gee(y ~ . - y, d[c("y", "x", "id")], id)), c("(Intercept)", "x"))
+  expect_named(coef(gee(cbind(s, n) ~ n, d, id, family = binomial())), c("(Intercept)", "n"))
+})
+
+test_that("every term of a formula that is accepted has its variables in the part it belongs to", {
+  formulas <- list(
+    y ~ x * offset(t) + (x:f | id), y ~ (x + f)^2 - x + (1 | id), y ~ x %in% f + (0 + f | id),
+    y ~ f / x + y - y + (poly(x, 2) || id), y ~ 0 + x:f + (1 | f:id), y ~ . - y + (x - 1 | id)
+  )
+  for (formula in formulas) {
+    made <- framed(formula, small_data())
+    for (part in c(list(made$terms_fixed), made$terms_random)) {
+      factors <- attr(stats::delete.response(part), "factors")
+      if (length(factors)) expect_true(all(colSums(factors) > 0), label = deparse1(formula))
+    }
+  }
+})
