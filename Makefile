@@ -10,7 +10,7 @@ export LANGUAGE := en
 LIBRARY := $(CURDIR)/.build/library
 WITH_LIBRARY = R_LIBS="$(LIBRARY)$${R_LIBS:+:$$R_LIBS}"
 
-.PHONY: help setup demo test check engine-test lint docs fuzz bench simulate-gee \
+.PHONY: help setup demo test check engine-test lint docs clients fuzz bench simulate-gee \
   simulate-standardization simulate-endogeneity format clean
 
 help: ## list the targets
@@ -45,6 +45,11 @@ lint: ## style of R and C++, order of engine includes, current docs
 docs: ## write NAMESPACE, man/ and RcppExports
 	@tools/setup.sh lint
 	@Rscript tools/docs.R .
+
+clients: ## write what other packages read out of the fits to inst/clients.csv
+	@tools/setup.sh test
+	@tools/install.sh
+	@$(WITH_LIBRARY) Rscript tools/clients.R
 
 fuzz: ## fit 500 hard simulated data sets: each ends at a maximum or names why not
 	@tools/setup.sh demo

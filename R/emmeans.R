@@ -27,12 +27,13 @@
 #'   functions of \pkg{insight} for formula, data, variances and statistics. Functions that first
 #'   look for the class in a list of their own, such as `compare_performance()`, do not;
 #'   `do.call(rbind, lapply(fits, glance))` is such a table.
+#' @eval clients_section()
 #'
 #' @param object A fit of [glmm()] or [gee()].
 #' @param ... Passed on.
 #' @param trms,xlev,grid As \pkg{emmeans} passes them.
-#' @param vcov. `"model"`, `"robust"`, `"KC"` (the default for [gee()]), another type of
-#'   [vcov.margmix_gee()], a matrix, or a function of the fit.
+#' @param vcov. `"model"` (the default for [glmm()]), `"robust"`, `"KC"` (the default for [gee()]),
+#'   another type of [vcov.margmix_gee()], a matrix, or a function of the fit.
 #' @return As the generics of \pkg{emmeans} ask.
 #' @examples
 #' fit <- gee(outcome ~ treat * center, respiratory, id = patient, family = binomial())
@@ -54,8 +55,7 @@ recover_data.margmix_glmm <- function(object, ...) {
 #' @rdname other-packages
 #' @exportS3Method emmeans::emm_basis
 emm_basis.margmix_glmm <- function(object, trms, xlev, grid, vcov. = "model", ...) {
-  if (is.function(vcov.)) vcov. <- vcov.(object)
-  covariance <- chosen_vcov(object, vcov.)
+  covariance <- chosen_vcov(object, client_vcov(object, vcov.))
   warn_not_by_row(trms, grid)
   frame <- stats::model.frame(trms, grid, na.action = stats::na.pass, xlev = xlev)
   X <- stats::model.matrix(trms, frame, contrasts.arg = object$design$contrasts)
@@ -66,7 +66,7 @@ emm_basis.margmix_glmm <- function(object, trms, xlev, grid, vcov. = "model", ..
     dffun = function(k, dfargs) dfargs$df_of(k, dfargs),
     dfargs = list(
       df_of = emmeans_df,
-      df = unname(chosen_df(object, "default", covariance)$df),
+      df = client_df(object, covariance),
       kept = which(!object$design$aliased), fit = if (covariance$type == "KC") object
     ),
     misc = c(link_labels(object$family), list(initMesg = emmeans_words(object, covariance)))

@@ -1,0 +1,31 @@
+# Methods for package lmtest, registered when it is loaded: its own take one number of degrees of
+# freedom from df.residual().
+
+#' @rdname other-packages
+#' @param x A fit of [glmm()] or [gee()].
+#' @param df Degrees of freedom: `NULL` for those of `summary()`, a rule of it, or numbers (`Inf` for
+#'   the normal distribution).
+#' @exportS3Method lmtest::coeftest
+coeftest.margmix_fit <- function(x, vcov. = NULL, df = NULL, ...) {
+  covariance <- chosen_vcov(x, client_vcov(x, vcov.))
+  lmtest::coeftest.default(x, covariance$vcov, client_df(x, covariance, df), ...)
+}
+
+#' @rdname other-packages
+#' @param parm,level As in [stats::confint()].
+#' @exportS3Method lmtest::coefci
+coefci.margmix_fit <- function(x, parm = NULL, level = 0.95, vcov. = NULL, df = NULL, ...) {
+  limits <- stats::confint(x, parm %||% names(x$coefficients), level,
+    vcov = client_vcov(x, vcov.), df = df %||% "default", ...
+  )
+  matrix(limits, nrow(limits), dimnames = dimnames(limits))
+}
+
+# As other packages pass a covariance matrix: nothing, a matrix, or a function of the fit; or a type.
+client_vcov <- function(fit, vcov. = NULL) {
+  if (is.function(vcov.)) vcov.(fit) else vcov. %||% default_vcov(fit)
+}
+
+client_df <- function(fit, covariance, df = NULL) {
+  unname(chosen_df(fit, df %||% "default", covariance)$df)
+}

@@ -1,0 +1,49 @@
+# What other packages make of the fits: the table of help page `other-packages`.
+
+#' The section that lists the clients, for roxygen2
+#'
+#' @param clients The rows of inst/clients.csv, which tools/clients.R writes: a client and a model
+#'   in each, and what the client answers.
+#' @return Lines of a roxygen2 block.
+#' @noRd
+clients_section <- function(clients = read_clients("inst/clients.csv")) {
+  key <- paste(clients$package, clients$call)
+  rows <- lapply(split(clients, factor(key, unique(key))), client_line)
+  c(
+    "@section Which answers are ours:",
+    "What these functions give for estimates, standard errors, degrees of freedom, p values, 95%",
+    "intervals and predictions is compared with the package's own by its tests. Where nothing is",
+    "said a function does not give the number; a refusal is an error that says what to use.",
+    "\\tabular{llll}{",
+    "  \\strong{Function} \\tab \\strong{glmm()} \\tab \\strong{gee()} \\tab \\strong{Note} \\cr",
+    unlist(rows),
+    "}"
+  )
+}
+
+read_clients <- function(path) utils::read.csv(path, colClasses = "character")
+
+client_line <- function(rows) {
+  mixed <- startsWith(rows$model, "glmm")
+  call <- gsub("%", "\\%", paste0(rows$package[1L], "::", rows$call[1L]), fixed = TRUE)
+  paste0("  \\code{", call, "} \\tab ", client_words(rows[mixed, ]), " \\tab ",
+    client_words(rows[!mixed, ]), " \\tab ", rows$note[1L], " \\cr")
+}
+
+# "estimate, SE, df, p", or why not; models that differ from the first are named.
+client_words <- function(rows) {
+  if (!nrow(rows)) return("")
+  labels <- c(
+    estimate = "estimate", std.error = "SE", df = "df", p.value = "p", interval = "interval",
+    prediction = "prediction"
+  )
+  words <- apply(rows[names(labels)], 1L, function(cells) {
+    refused <- grep("^refused", cells, value = TRUE)
+    if (length(refused)) return("refused")
+    paste(labels[cells == "equal"], collapse = ", ")
+  })
+  others <- words != words[1L]
+  paste(c(words[[1L]], sprintf("%s: %s", sub("^glmm ", "", rows$model[others]), words[others])),
+    collapse = "; "
+  )
+}

@@ -1,0 +1,13 @@
+# Clients that make tables of coefficients.
+
+clients_tables <- function() {
+  list(
+    client("generics", "tidy(fit)", function(fit) {
+      table <- generics::tidy(fit, effects = "fixed", conf.int = TRUE)
+      list(
+        estimate = table$estimate, std.error = table$std.error, df = table$df,
+        p.value = table$p.value, interval = c(table$conf.low, table$conf.high)
+      )
+    }, models = mixed_models)
+  )
+}
