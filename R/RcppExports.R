@@ -9,6 +9,10 @@ bridge_posterior_ <- function(design, family, psi, K, median, threads) {
     .Call(`_margmix_bridge_posterior_`, design, family, psi, K, median, threads)
 }
 
+bridge_score_density_ <- function(design, family, psi, points, threads) {
+    .Call(`_margmix_bridge_score_density_`, design, family, psi, points, threads)
+}
+
 bridge_quantile_ <- function(u, sigma) {
     .Call(`_margmix_bridge_quantile_`, u, sigma)
 }

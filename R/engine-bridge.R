@@ -26,6 +26,16 @@ engine_bridge_posterior <- function(design, family, psi, K, median = FALSE,
 #' @noRd
 engine_bridge_quantile <- function(u, sigma) bridge_quantile_(as.double(u), sigma)$b
 
+#' Log-density of the normal score u of each random intercept given its cluster's responses
+#' @param points Number of equally spaced points from `low` to `high`.
+#' @return A list: `low`, `high` (m); `log_density` (points x m), up to a constant of the cluster.
+#' @noRd
+engine_bridge_density <- function(fit, points) {
+  bridge_score_density_(
+    fit$design, engine_family(fit$family, fit$design), fit_psi(fit), points, fit$control$threads
+  )
+}
+
 # The joint covariance of psi and b, on the scale u = b / sigma that the engine's function takes.
 bridge_eb_variance <- function(fit, V, rows) {
   posterior <- engine_bridge_posterior(

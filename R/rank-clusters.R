@@ -21,10 +21,11 @@
 #'   tenth of the m clusters (`tail`), P(b_i > t) with t such that m `tail` clusters are expected
 #'   above it (the percentiles P* of Lin et al. 2006).
 #'
-#' With one grouping factor the densities are exact, by quadrature. With several, each posterior is
-#' taken as normal with the mean and variance of [ranef.margmix_glmm()] (its mode with crossed
-#' factors), which the printed heading says. Whether high is good or bad is for the reader. The
-#' uncertainty of the estimated parameters is not part of any of these numbers.
+#' With one grouping factor the densities are exact, by quadrature, for normal and bridge effects
+#' alike. With several, each posterior is taken as normal with the mean and variance of
+#' [ranef.margmix_glmm()] (its mode with crossed factors), which the printed heading says. Whether
+#' high is good or bad is for the reader. The uncertainty of the estimated parameters is not part of
+#' any of these numbers.
 #'
 #' @param object A fit of [glmm()].
 #' @param effect Name of the random effect, such as `"(Intercept)"`; by default the first.
@@ -74,62 +75,107 @@ check_tail <- function(tail) {
 }
 
 #' Posterior of an effect on a grid, cluster by cluster
-#' @return A list: `t` (grid), `mean`, `sd` (m), `density` (grid x m; with respect to t), `exact`.
+#'
+#' The grid is one of the effect, or of an increasing function of it that all clusters share: that
+#' leaves the order of the clusters as it is.
+#' @return A list: `t` (grid, step 0.05); `centre`, `unit` (m): cluster i has the points centre +
+#'   unit t; `density` (grid x m; with respect to t); `effect`, a function that takes points to
+#'   values of the effect; `mean` of the effect (m); `exact`.
 #' @noRd
 effect_posterior <- function(object, k, j) {
   group <- object$design$groups[[k]]
   crossed <- identical(object$design$structure, "general") || length(object$design$groups) > 2L
   effects <- ranef(object, type = if (crossed) "mode" else "mean")[[k]]
-  mean <- effects[[j]]
-  sd <- sqrt(attr(effects, "postVar")[j, j, ])
   if (all(object$Lambda[group$columns[j], ] == 0)) {
     abort("no_variance", "The variance of the effect must be positive: all clusters are alike.",
       given = paste0(code(group$names[j]), " by ", code(group$label))
     )
   }
+  mean <- effects[[j]]
+  sd <- sqrt(attr(effects, "postVar")[j, j, ])
   t <- seq(-9, 9, by = 0.05)
-  exact <- !is_multilevel(object$design) && !is_bridge(object$family)
-  density <- if (exact) {
-    log_density <- engine_posterior_density(object, group$columns[j], mean, sd, t)
-    exp(log_density - rep(apply(log_density, 2L, max), each = length(t)))
+  posterior <- if (is_bridge(object$family)) {
+    bridge_effect_density(object, t)
+  } else if (is_multilevel(object$design)) {
+    list(log_density = matrix(stats::dnorm(t, log = TRUE), length(t), length(mean)))
   } else {
-    matrix(stats::dnorm(t), length(t), length(mean))
+    list(log_density = engine_posterior_density(object, group$columns[j], mean, sd, t))
   }
-  density <- density / rep(colSums(density) * 0.05, each = length(t))
-  list(t = t, mean = mean, sd = sd, density = density, exact = exact)
+  log_density <- posterior$log_density
+  density <- exp(log_density - rep(apply(log_density, 2L, max), each = length(t)))
+  list(
+    t = t, centre = posterior$centre %||% mean, unit = posterior$unit %||% sd,
+    density = density / rep(colSums(density) * 0.05, each = length(t)),
+    effect = posterior$effect %||% identity, mean = mean, exact = !is_multilevel(object$design)
+  )
+}
+
+# Over the normal score u: the density of b has a narrow peak at 0 and long tails if the variance is
+# small, that of u is smooth.
+bridge_effect_density <- function(object, t) {
+  posterior <- engine_bridge_density(object, length(t))
+  list(
+    centre = (posterior$low + posterior$high) / 2,
+    unit = (posterior$high - posterior$low) / (2 * max(t)), log_density = posterior$log_density,
+    effect = function(u) engine_bridge_quantile(u, object$theta[[1L]])
+  )
 }
 
 rank_table <- function(posterior, levels, tail, level) {
   m <- length(levels)
-  b <- rep(posterior$mean, each = length(posterior$t)) + outer(posterior$t, posterior$sd)
+  b <- rep(posterior$centre, each = length(posterior$t)) + outer(posterior$t, posterior$unit)
   cdf <- cumulative(posterior$density, 0.05)
-  # P(b_k <= x) summed over the clusters, on the points of all grids
-  points <- sort(unique(c(b)))
-  if (length(points) > 4000L) {
-    points <- points[unique(round(seq(1, length(points), length.out = 4000L)))]
-  }
-  below <- numeric(length(points))
-  for (k in seq_len(m)) below <- below + interpolate(b[, k], cdf[, k], points)
-  total <- stats::splinefun(points, below, method = "monoH.FC")
+  under <- lapply(seq_len(m), function(k) {
+    distribution(b[, k], cdf[, k], posterior$density[, k] / posterior$unit[k])
+  })
+  total <- total_distribution(under, b)
   rank <- 0.5 + colSums(posterior$density * matrix(total(b), nrow(b))) * 0.05
   cut <- function(count) {
-    stats::uniroot(function(x) total(x) - count, range(points), tol = 1e-10)$root
+    stats::uniroot(function(x) total(x) - count, range(b), tol = 1e-10)$root
   }
-  under <- function(x) vapply(seq_len(m), function(k) interpolate(b[, k], cdf[, k], x), 0)
+  at <- function(x) vapply(under, function(F) F(x), 0)
   quantile <- function(p) {
-    vapply(seq_len(m), function(k) {
-      inside <- cdf[, k] > 1e-12 & cdf[, k] < 1 - 1e-12 & !duplicated(cdf[, k])
-      stats::approx(cdf[inside, k], b[inside, k], p)$y
-    }, 0)
+    at_p <- function(k) quantile_of(under[[k]], b[, k], cdf[, k], p)
+    posterior$effect(vapply(seq_len(m), at_p, 0))
   }
   out <- data.frame(
     cluster = levels, estimate = posterior$mean, lower = quantile((1 - level) / 2),
     upper = quantile((1 + level) / 2), rank = rank, percentile = 100 * rank / (m + 1),
-    p_low = under(cut(m * tail)), p_high = 1 - under(cut(m * (1 - tail)))
+    p_low = at(cut(m * tail)), p_high = 1 - at(cut(m * (1 - tail)))
   )
   out <- out[order(out$rank), ]
   rownames(out) <- NULL
   out
+}
+
+# A distribution function between the points of its grid, from its values and density there.
+distribution <- function(b, cdf, density) {
+  inside <- stats::splinefunH(b, cdf, density)
+  function(x, deriv = 0L) {
+    out <- if (deriv) numeric(length(x)) else as.numeric(x >= b[length(b)])
+    between <- x > b[1L] & x < b[length(b)]
+    if (any(between)) out[between] <- inside(x[between], deriv)
+    if (deriv) out else pmin(pmax(out, 0), 1)
+  }
+}
+
+# P(b_k <= x) summed over the clusters, on the points of all grids.
+total_distribution <- function(under, b) {
+  points <- sort(unique(c(b)))
+  if (length(points) > 4000L) {
+    points <- points[unique(round(seq(1, length(points), length.out = 4000L)))]
+  }
+  value <- slope <- numeric(length(points))
+  for (F in under) {
+    value <- value + F(points)
+    slope <- slope + F(points, 1L)
+  }
+  stats::splinefunH(points, value, slope)
+}
+
+quantile_of <- function(F, b, cdf, p) {
+  k <- min(max(findInterval(p, cdf), 1L), length(b) - 1L)
+  stats::uniroot(function(x) F(x) - p, b[k + 0:1], extendInt = "upX", tol = 1e-10)$root
 }
 
 # Distribution functions from densities on a grid with step h: the trapezoidal rule with its first
@@ -141,13 +187,6 @@ cumulative <- function(density, h) {
   sums <- apply(density, 2L, cumsum) - density / 2
   cdf <- h * sums - h^2 / 12 * slope
   pmin(pmax(cdf / rep(cdf[n, ], each = n), 0), 1)
-}
-
-interpolate <- function(b, cdf, x) {
-  inside <- x > b[1L] & x < b[length(b)]
-  out <- as.numeric(x >= b[length(b)])
-  if (any(inside)) out[inside] <- stats::splinefun(b, cdf, method = "monoH.FC")(x[inside])
-  out
 }
 
 #' @rdname rank_clusters

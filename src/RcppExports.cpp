@@ -43,6 +43,21 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// bridge_score_density_
+Rcpp::List bridge_score_density_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int points, int threads);
+RcppExport SEXP _margmix_bridge_score_density_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP pointsSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
+    Rcpp::traits::input_parameter< int >::type points(pointsSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(bridge_score_density_(design, family, psi, points, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
 // bridge_quantile_
 Rcpp::List bridge_quantile_(const Rcpp::NumericVector& u, double sigma);
 RcppExport SEXP _margmix_bridge_quantile_(SEXP uSEXP, SEXP sigmaSEXP) {
@@ -684,6 +699,7 @@ END_RCPP
 static const R_CallMethodDef CallEntries[] = {
     {"_margmix_bridge_objective_", (DL_FUNC) &_margmix_bridge_objective_, 6},
     {"_margmix_bridge_posterior_", (DL_FUNC) &_margmix_bridge_posterior_, 6},
+    {"_margmix_bridge_score_density_", (DL_FUNC) &_margmix_bridge_score_density_, 5},
     {"_margmix_bridge_quantile_", (DL_FUNC) &_margmix_bridge_quantile_, 2},
     {"_margmix_bridge_prediction_variance_", (DL_FUNC) &_margmix_bridge_prediction_variance_, 7},
     {"_margmix_cluster_values_", (DL_FUNC) &_margmix_cluster_values_, 8},

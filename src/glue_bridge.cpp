@@ -35,6 +35,19 @@ Rcpp::List bridge_posterior_(const Rcpp::List& design, const Rcpp::List& family,
                             Rcpp::_["tangents"] = glue::matrix(r.tangents));
 }
 
+// [[Rcpp::export]]
+Rcpp::List bridge_score_density_(const Rcpp::List& design, const Rcpp::List& family,
+                                 const Rcpp::NumericVector& psi, int points, int threads) {
+  const Design d = glue::design(design);
+  const auto f = glue::family(family);
+  const ScoreDensity r = bridge_score_density(d, *f, VectorMap(psi.begin(), psi.size()), points,
+                                              glue::context(threads));
+  glue::stop_if_interrupted(r.status);
+  return Rcpp::List::create(Rcpp::_["low"] = glue::vector(r.low),
+                            Rcpp::_["high"] = glue::vector(r.high),
+                            Rcpp::_["log_density"] = glue::matrix(r.log_density));
+}
+
 // b and its derivatives in sigma at normal scores u.
 // [[Rcpp::export]]
 Rcpp::List bridge_quantile_(const Rcpp::NumericVector& u, double sigma) {

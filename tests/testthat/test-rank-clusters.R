@@ -104,3 +104,48 @@ test_that("a part of the table prints", {
   expect_output(print(ranks[1:2, c("cluster", "rank")]), "rank", fixed = TRUE)
   expect_output(print(head(ranks, 2)), "of 8, lowest first", fixed = TRUE)
 })
+
+# Posteriors of a bridge random intercept by their definition, on a grid of b of the test's own that
+# is dense at the peak of the prior.
+bridge_ranking <- function(fit, d, tail, x = seq(-6.5, 6.5, length.out = 4001L)) {
+  b <- 0.1 * sinh(x)
+  phi <- 1 / sqrt(1 + 3 * fit$theta[[1L]]^2 / pi^2)
+  prior <- sin(phi * pi) / (2 * pi * (cosh(phi * b) + cos(phi * pi))) # Wang and Louis (2003), (4)
+  ids <- unique(d$id)
+  f <- vapply(ids, function(i) {
+    successes <- sum(d$y[d$id == i])
+    size <- sum(d$id == i)
+    at <- fit$beta[[1L]] + b
+    density <- cosh(x) * prior * exp(plogis(at, log.p = TRUE) * successes +
+      plogis(-at, log.p = TRUE) * (size - successes))
+    density / sum(density)
+  }, b)
+  cdf <- apply(f, 2L, cumsum) - f / 2
+  P <- crossprod(f, cdf)
+  at <- function(count) approx(rowSums(cdf), b, count, ties = mean)$y
+  under <- function(x) apply(cdf, 2L, function(p) approx(b, p, x)$y)
+  quantile <- function(p) apply(cdf, 2L, function(F) approx(F, b, p, ties = mean)$y)
+  m <- length(ids)
+  data.frame(
+    cluster = as.character(ids), estimate = colSums(b * f), lower = quantile(0.025),
+    upper = quantile(0.975), rank = 1 + rowSums(P) - diag(P), p_low = under(at(m * tail)),
+    p_high = 1 - under(at(m * (1 - tail)))
+  )
+}
+
+test_that("with a bridge effect the ranks are those of the exact posteriors", {
+  # a moderate and a small variance, where the density of b has a peak at 0 and long tails
+  for (sd in c(1.5, 0.4)) {
+    set.seed(53)
+    d <- data.frame(id = rep(1:20, times = rep(c(2, 5, 12, 60), 5)))
+    d$y <- rbinom(nrow(d), 1, plogis(-1 + sd * rnorm(20)[d$id]))
+    fit <- glmm(y ~ 1 + (1 | id), d, binomial(), random_distribution = "bridge")
+    ranks <- rank_clusters(fit, tail = 0.2)
+    wanted <- bridge_ranking(fit, d, 0.2)
+    ours <- ranks[match(wanted$cluster, ranks$cluster), ]
+    for (column in names(wanted)[-1L]) {
+      expect_equal(ours[[column]], wanted[[column]], tolerance = 1e-5, label = column)
+    }
+    expect_true(attr(ranks, "exact"))
+  }
+})

@@ -28,8 +28,7 @@ class BridgeCluster {
         bridge_(sigma_) {}
 
   Status evaluate(Index i, int order) {
-    place(i);
-    find_window();
+    locate(i);
     quadrature(order);
     if (!std::isfinite(value_)) return Status::not_finite;
     if (order >= 1) gradient();
@@ -37,13 +36,20 @@ class BridgeCluster {
     return Status::ok;
   }
 
+  // Cluster i and the range of u where its integrand matters.
+  void locate(Index i) {
+    place(i);
+    find_window();
+  }
+
   double value() const { return value_; }
   const VectorXd& gradient_sum() const { return gradient_; }  // p + 1
   const MatrixXd& hessian_sum() const { return hessian_; }    // (p + 1) x (p + 1)
 
-  // After evaluate(): the nodes of b and their posterior weights (sum 1); the range of u.
+  // After evaluate(): the nodes of b and their posterior weights (sum 1).
   const VectorXd& b_nodes() const { return b_; }
   const VectorXd& rho() const { return rho_; }
+  // After locate() or evaluate(): the range of u.
   double low() const { return low_; }
   double high() const { return high_; }
 

@@ -124,4 +124,33 @@ inline BridgePosteriorResult bridge_posterior(const Design& design, const Family
   return out;
 }
 
+// The posterior of the normal score u of each cluster's intercept: its log-density, up to a
+// constant of the cluster, at equally spaced points from `low` to `high`, outside of which it is
+// negligible.
+struct ScoreDensity {
+  VectorXd low, high;    // clusters
+  MatrixXd log_density;  // points x clusters
+  Status status = Status::ok;
+};
+
+inline ScoreDensity bridge_score_density(const Design& design, const Family& family,
+                                         const VectorXd& psi, Index points,
+                                         const RunContext& context) {
+  const Index m = design.clusters();
+  ScoreDensity out{VectorXd(m), VectorXd(m), MatrixXd(points, m)};
+  const bool finished = for_each_block(cluster_blocks(m), context, [&](int, const Block& block) {
+    BridgeCluster cluster(design, family, 0, psi.data());
+    for (Index i = block.first; i < block.last; ++i) {
+      cluster.locate(i);
+      out.low[i] = cluster.low();
+      out.high[i] = cluster.high();
+      const double step = (out.high[i] - out.low[i]) / double(points - 1);
+      for (Index k = 0; k < points; ++k)
+        out.log_density(k, i) = cluster.log_integrand(out.low[i] + double(k) * step);
+    }
+  });
+  if (!finished) out.status = Status::interrupted;
+  return out;
+}
+
 }  // namespace margmix
