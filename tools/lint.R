@@ -1,14 +1,29 @@
-# Lints all R code by the rules of .lintr; quits with status 77 without lintr.
+# Lints all R code by the rules of .lintr, or only the files given; quits with status 77 without
+# lintr.
+#   Rscript tools/lint.R [file ...]
 #
 # Scripts and tests source helpers and name columns of data frames, which look like unknown names to
 # the linter of object usage: it reads the package and tools/ only.
 
 if (!requireNamespace("lintr", quietly = TRUE)) quit(status = 77L)
 rules <- eval(parse(text = read.dcf(".lintr")[, "linters"]), asNamespace("lintr"))
-rules$object_usage_linter <- NULL
-scripts <- lapply(c("bench", "data-raw", "demo", "tests", "vignettes"), lintr::lint_dir,
-  linters = rules, parse_settings = FALSE
-)
-found <- c(list(lintr::lint_package(), lintr::lint_dir("tools")), scripts)
+script_rules <- rules
+script_rules$object_usage_linter <- NULL
+
+lint_file <- function(file) {
+  of_package <- grepl("^(R|tools)/", file)
+  lintr::lint(file, linters = if (of_package) rules else script_rules, parse_settings = FALSE)
+}
+
+lint_all <- function() {
+  scripts <- lapply(
+    c("bench", "data-raw", "demo", "inst", "tests", "vignettes"), lintr::lint_dir,
+    linters = script_rules, parse_settings = FALSE
+  )
+  c(list(lintr::lint_package(), lintr::lint_dir("tools")), scripts)
+}
+
+files <- commandArgs(trailingOnly = TRUE)
+found <- if (length(files)) lapply(files, lint_file) else lint_all()
 for (lints in found) if (length(lints)) print(lints)
 quit(status = as.integer(any(lengths(found) > 0L)))
