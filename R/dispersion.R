@@ -120,11 +120,13 @@ check_marginal_family <- function(family) {
   abort("family", "The variance of a marginal model must be a known function of the mean.",
     given = family_label(family),
     hint = if (counts) {
-      "For counts use poisson(): gee() estimates the overdispersion as a scale."
+      counts_hint
     } else {
       "Use quasibinomial(): gee() estimates the dispersion as a scale."
     }
   )
 }
+
+counts_hint <- "For counts use poisson(): gee() estimates the overdispersion as a scale."
 
 has_shape <- function(family) dispersion_kind(family) == "shape"

@@ -22,7 +22,9 @@ as_family <- function(family, env = parent.frame(), marginal = FALSE) {
     refuse_family(label, "A quasi family has no likelihood; gee() estimates the dispersion.")
   }
   if (startsWith(family$family, "Negative Binomial")) {
-    refuse_family(label, "nbinom2() estimates the size of a negative binomial.")
+    refuse_family(label, if (marginal) counts_hint else {
+      "nbinom2() estimates the size of a negative binomial."
+    }, marginal)
   }
   tools <- find_family_tools(family$family)
   if (is.null(tools) || !family$link %in% tools(family)$links) {

@@ -13,9 +13,11 @@
 #'   AR(1), by least squares; `"stata"` does not subtract p, and its robust covariance has the
 #'   factor K / (K - 1), K the number of clusters (Drukker 2000). With prior weights or
 #'   trials the estimates of \pkg{geepack} are others: here residuals are always those of rows with
-#'   variance phi V / w. `"stata"` has been held to printed
-#'   output for the exchangeable correlation only; `xtgee` may estimate autoregressive and
-#'   stationary correlations by other formulas.
+#'   variance phi V / w. `"stata"` reproduces printed output of `xtgee` for a stationary correlation
+#'   of two lags (four clusters of three rows) and for probability weights under independence, which
+#'   are `ipw` here; with its option `nmp` (exchangeable) the divisors are those of `"default"`.
+#'   Nothing else has been compared: `xtgee` may estimate autoregressive correlations, and those of
+#'   clusters of unequal size, by other formulas.
 #' @param alpha_bound Are correlations of exchangeable type bounded below by 0? Where clusters are
 #'   few and unequal, a negative estimate feeds on itself. The default is `TRUE` for `alpha_method =
 #'   "default"` only, so that the other methods reproduce the software they are named after.

@@ -60,7 +60,8 @@ row_order <- function(cluster, inner, key) {
 #' Read the times of visits
 #'
 #' Numbers, dates and times are taken as they are; factors and text whose labels are all numbers as
-#' these numbers; other factors as the positions of their levels.
+#' these numbers, with a note where the levels of a factor have another order; other factors as the
+#' positions of their levels.
 #'
 #' @return A list: `time` (doubles, or `NULL` for text), `code` (integers from 0), `levels`, and
 #'   `key` to sort by; empty without waves.
@@ -69,6 +70,7 @@ row_order <- function(cluster, inner, key) {
 read_waves <- function(x, correlation) {
   if (is.null(x)) return(list())
   time <- wave_times(x)
+  note_level_order(x, time, correlation)
   if (is.null(time) && any(c("time", "lag") %in% correlation$needs)) {
     abort("waves", paste0(
       "`waves` must be numbers, dates or a factor for an ", correlation$label, " correlation."
@@ -142,6 +144,17 @@ wave_times <- function(x) {
   time
 }
 
+# Labels 10 < 11 < 2 are as a rule numbers sorted as text, not an order that is meant.
+note_level_order <- function(x, time, correlation) {
+  if (!is.factor(x) || !uses_waves(correlation)) return(invisible())
+  numbers <- time[match(levels(x), x)]
+  if (!is.unsorted(numbers, na.rm = TRUE)) return(invisible())
+  note("wave_levels", "`waves` is a factor of numbers, which are taken as the times of the visits.",
+    given = paste("levels in the order", some_of(levels(x))),
+    hint = "as.integer() of it takes positions in the order of the levels instead."
+  )
+}
+
 check_duplicates <- function(cluster, visits, correlation, rows) {
   if (is.null(visits$code) || correlation$repeats) return(invisible())
   code <- take_rows(visits$code, cluster$order)
@@ -158,9 +171,22 @@ check_duplicates <- function(cluster, visits, correlation, rows) {
       row[second[1L] - 1L], " and ", row[second[1L]],
       if (length(second) > 1L) paste0(" (", length(second), " repeated pairs in all)")
     ),
-    hint = "Is `id` unique across sites? Otherwise use ~site:id."
+    hint = repeats_hint(length(second) > length(code) / 4, correlation)
   )
 }
+
+# A few repeats are mostly ids that are not unique; many are a design with several rows at a time.
+repeats_hint <- function(many, correlation) {
+  unique_id <- "Is `id` unique across sites? Otherwise use ~site:id."
+  several <- if (uses_waves(correlation)) {
+    "Several rows at a time (a stepped wedge): cor_decay(), or cor_nested() with `inner` periods."
+  } else {
+    paste0("Leave `waves` out: they have no use with corstr = \"", correlation$type, "\".")
+  }
+  if (many) c(several, unique_id) else c(unique_id, several)
+}
+
+uses_waves <- function(correlation) any(c("time", "lag", "visit") %in% correlation$needs)
 
 # Without waves the rows of a fixed matrix are positions.
 check_positions <- function(visits, cluster, correlation) {
@@ -174,8 +200,9 @@ check_positions <- function(visits, cluster, correlation) {
 
 # Rows of an id that lie apart were sorted by something else, perhaps not by time within the id.
 note_row_order <- function(visits, cluster, correlation) {
-  ordered <- any(c("time", "lag", "visit") %in% correlation$needs)
-  if (!ordered || !is.null(visits$code) || is.null(cluster$order)) return(invisible())
+  if (!uses_waves(correlation) || !is.null(visits$code) || is.null(cluster$order)) {
+    return(invisible())
+  }
   code <- rep.int(seq_along(cluster$levels), diff(cluster$start))
   code[cluster$order] <- code
   if (sum(diff(code) != 0) < length(cluster$levels)) return(invisible())

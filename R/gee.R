@@ -21,7 +21,7 @@
 #' @section Errors and warnings: Every condition has a class: `margmix_error_<cause>` (`id`,
 #'   `waves`, `inner`, `duplicate_rows`, `corstr`, `ipw`, `gee_failed` and those of [glmm()]),
 #'   `margmix_warning_<cause>` (`convergence`, `correlation`, `separation`, `noninteger`, ...), and
-#'   notes `margmix_note_<cause>` (`boundary`, `no_pairs`).
+#'   notes `margmix_note_<cause>` (`boundary`, `no_pairs`, `row_order`, `wave_levels`).
 #'
 #' @param formula A two-sided formula without random terms. `offset()` terms may be included. The
 #'   response may not stand on the right side.
@@ -29,7 +29,8 @@
 #' @param id The independent units: a variable of `data`, `~variable`, `~site:person`, or a vector.
 #'   Rows group **by value**, in any order.
 #' @param waves Visits or times inside an `id`, for correlations that depend on them; each at most
-#'   once per id. Numbers, dates, or a factor.
+#'   once per id, but for [cor_decay()]. Numbers, dates, or a factor; labels that are numbers, as
+#'   "2" and "10", are taken as these numbers.
 #' @param inner Units inside an `id`, for a nested correlation.
 #' @param family As in [glmm()], and [stats::quasibinomial()], [stats::quasipoisson()] and
 #'   [stats::quasi()].

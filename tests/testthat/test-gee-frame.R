@@ -140,6 +140,33 @@ test_that("rows that lie apart, without waves, are noted where their order matte
   expect_no_note(y ~ x, d[order(-d$id, d$t), ], id, corstr = "ar1")
 })
 
+test_that("levels of a factor of waves that are numbers are the times, in a note if in disorder", {
+  d <- trial()
+  d$month <- d$t + 8
+  d$text <- factor(as.character(d$month)) # 10 < 11 < 12 < 13 < 8 < 9
+  expect_snapshot(fit <- gee(y ~ x, d, id, text, family = binomial(), corstr = "ar1"))
+  by_number <- gee(y ~ x, d, id, month, family = binomial(), corstr = "ar1")
+  expect_equal(coef(fit), coef(by_number), tolerance = 1e-12)
+  expect_silent(gee(y ~ x, d, id, text, family = binomial(), corstr = "exchangeable"))
+  expect_silent(gee(y ~ x, d, id, factor(month), family = binomial(), corstr = "ar1"))
+})
+
+test_that("several rows at a wave: what the design needs is named", {
+  d <- trial()
+  twice <- rbind(d, d)
+  expect_snapshot(error = TRUE, gee(y ~ x, twice, id, t, family = binomial(), corstr = "ar1"))
+  expect_snapshot(
+    error = TRUE, gee(y ~ x, twice, id, t, family = binomial(), corstr = "exchangeable")
+  )
+  expect_s3_class(gee(y ~ x, twice, id, t, family = binomial(), corstr = "decay"), "margmix_gee")
+  expect_s3_class(gee(y ~ x, twice, id, family = binomial(), corstr = "exchangeable"), "margmix_gee")
+})
+
+test_that("negative binomial families are sent to poisson()", {
+  known_size <- structure(list(family = "Negative Binomial(2)", link = "log"), class = "family")
+  expect_snapshot(error = TRUE, gee(y ~ x, trial(), id, family = known_size))
+})
+
 test_that("nothing is printed", {
   expect_silent(fit <- gee(y ~ x + arm, trial(), id, t, family = binomial(), corstr = "ar1"))
   expect_silent(update(fit, corstr = "exchangeable"))

@@ -6,13 +6,14 @@ skip_if_not(file.exists(gee_path("models-gee.R")), "reference tables")
 published <- read.csv(gee_path("gee-published.csv"), stringsAsFactors = FALSE)
 
 quantities <- function(fit) {
-  prefixed <- function(x, prefix) setNames(x, paste0(prefix, ":", names(x)))
+  prefixed <- function(x, prefix) setNames(x, sprintf("%s:%s", prefix, names(x)))
   pieces <- cluster_pieces(fit)
   bread <- solve(apply(pieces$information, 1:2, sum))
   robust <- bread %*% crossprod(pieces$scores) %*% bread
   c(
     prefixed(fit$beta, "coef"), prefixed(setNames(sqrt(diag(robust)), names(fit$beta)), "se"),
     prefixed(setNames(sqrt(diag(bread)), names(fit$beta)), "model-se"),
+    prefixed(sqrt(diag(vcov(fit, "robust"))), "robust-se"),
     prefixed(fit$alpha, "alpha"), phi = fit$phi
   )
 }
@@ -60,7 +61,18 @@ test_that("seizures: Diggle, Liang and Zeger without patient 207", {
   expect_published(fit, "seizure")
 })
 
-test_that("singletons: Stata's divisor N - p is that of the default", {
+test_that("alpha_method = \"stata\": stationary correlations, probability weights", {
+  fit <- gee(y ~ x, read.csv(gee_path("stata-stationary.csv")), id,
+    corstr = cor_mdependent(2), control = gee_control("stata")
+  )
+  expect_published(fit, "stata-stationary")
+  fit <- gee(y ~ x, read.csv(gee_path("stata-pweights.csv")), id,
+    ipw = w, control = gee_control("stata")
+  )
+  expect_published(fit, "stata-pweights")
+})
+
+test_that("singletons: with option nmp Stata's divisors are those of the default", {
   fit <- gee(y ~ x, read.csv(gee_path("singletons.csv")), id, corstr = "exchangeable")
   expect_published(fit, "stata")
 })
