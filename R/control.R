@@ -6,7 +6,8 @@
 #' ```
 #'
 #' @param threads Number of threads that share the clusters. The result has the same bits at any
-#'   number. The default is the option `margmix.threads`, or 1.
+#'   number. The default is the option `margmix.threads`, or 1. A forked process, as of
+#'   `parallel::mclapply()`, uses one.
 #' @param verbose Report each step of the optimiser?
 #' @param seed Seed for the methods that draw random numbers, or `NULL` for R's current state. The
 #'   random signs of large designs with crossed factors (see [glmm()]) come from it too, or from a

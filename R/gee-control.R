@@ -22,7 +22,7 @@
 #'   few and unequal, a negative estimate feeds on itself. The default is `TRUE` for `alpha_method =
 #'   "default"` only, so that the other methods reproduce the software they are named after.
 #' @param threads Number of threads that share the clusters. The result has the same bits at any
-#'   number. The default is the option `margmix.threads`, or 1.
+#'   number, see [glmm_control()].
 #' @param separation What to do if the covariates separate the responses: `"warn"`, `"error"`, or
 #'   `"none"` (do not look).
 #' @param tolerance A fit has converged when a step moves the coefficients by less than this many

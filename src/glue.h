@@ -3,6 +3,10 @@
 
 #include <Rcpp.h>
 
+#ifndef _WIN32
+#include <unistd.h>
+#endif
+
 #include "core/run_context.hpp"
 #include "design/design.hpp"
 #include "family/registry.hpp"
@@ -63,9 +67,19 @@ inline std::unique_ptr<margmix::Family> family(const Rcpp::List& list) {
 
 inline void check_interrupt(void*) { R_CheckUserInterrupt(); }
 
+// A process made by fork() has a copy of OpenMP's list of threads, but not the threads: it would
+// wait for them without end. It is told by its number, which is not that of the process that loaded
+// this library. Windows has no fork().
+#ifdef _WIN32
+inline bool is_forked() { return false; }
+#else
+inline const pid_t loaded_by = getpid();
+inline bool is_forked() { return getpid() != loaded_by; }
+#endif
+
 inline margmix::RunContext context(int threads) {
   margmix::RunContext context;
-  context.threads = threads;
+  context.threads = is_forked() ? 1 : threads;
   // R_ToplevelExec turns R's long jump into a return value: no jump passes through the engine.
   context.interrupted = [] { return R_ToplevelExec(check_interrupt, nullptr) == FALSE; };
   return context;

@@ -109,8 +109,8 @@ test_that("data that can't be used are refused", {
   })
 })
 
-# Without the check, equal calls of y ~ y + x gave up to 59 answers in 300: its column in X was never
-# written.
+# Without the check, equal calls of y ~ y + x gave up to 59 answers in 300: the column of y in X was
+# never written.
 test_that("the response is refused on the right side, wherever it is", {
   d <- small_data()
   expect_snapshot(error = TRUE, {

@@ -220,6 +220,33 @@ test_that("the number of threads does not change a bit", {
   expect_identical(medians[[1]], medians[[2]])
 })
 
+# mclapply() would wait with its child for ever, if that does; a single job can be given up.
+in_fork <- function(expr, seconds = 60) {
+  job <- parallel::mcparallel(expr)
+  on.exit(tools::pskill(job$pid, tools::SIGKILL))
+  result <- parallel::mccollect(job, wait = FALSE, timeout = seconds)[[1L]]
+  parallel::mccollect(job, wait = FALSE)
+  result
+}
+
+test_that("after threads in this process a forked one comes to an end, with the same bits", {
+  skip_on_os("windows")
+  d <- binary_data(m = 60L)
+  mixed <- function() {
+    fit <- glmm(y ~ x + (1 | id), d, binomial(), nAGQ = 9, control = glmm_control(threads = 2))
+    c(fit[c("beta", "theta", "logLik", "vcov_full", "modes")], rank_clusters(fit)$rank)
+  }
+  marginal <- function() {
+    control <- gee_control(threads = 2)
+    fit <- gee(y ~ x, d, id, family = binomial(), corstr = "exchangeable", control = control)
+    list(fit$beta, fit$alpha, vcov(fit))
+  }
+  for (run in list(mixed, marginal)) {
+    here <- run()
+    expect_identical(in_fork(run()), here)
+  }
+})
+
 test_that("all clusters twice: the information doubles", {
   d <- binary_data()
   both <- rbind(d, transform(d, id = id + 100))
