@@ -22,7 +22,9 @@ fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL
   if (is_bridge(family)) problem$control$auto_tolerance <- min(control$auto_tolerance, 1e-8)
   x <- start_values(problem, start_glm, start)
   fitted <- if (is_lmm(family)) fit_lmm(problem, x, REML) else fit_quadrature(problem, x, nAGQ)
-  estimate <- finish_fit(problem, fitted, start_glm)
+  if (is.null(fitted$reml)) fitted$fit <- settle_boundary(problem, fitted, start_glm)
+  if (REML && is.null(fitted$reml)) fitted <- fit_restricted(problem, fitted, start_glm)
+  estimate <- finish_fit(problem, fitted)
   if (is_bridge(family)) estimate$modes <- bridge_modes(problem, estimate)
   report_fit(problem, estimate, separation)
   report_modes(problem, estimate)
@@ -158,14 +160,16 @@ fit_lmm <- function(problem, x, REML) {
   x <- backsolve(problem$map, psi)
   fit <- if (REML) {
     result <- engine_evaluate(design, problem$family, psi, 1L, 2L, NULL, problem$control)
-    list(x = x, modes = result$modes, result = result, value = result$value)
+    at <- list(x = x, modes = result$modes, result = result, value = result$value)
+    snap_to_zero(problem, 1L, at)
   } else {
     maximise(problem, 1L, x, NULL)
   }
   fit$iterations <- profile$iterations
   fit$evaluations <- profile$evaluations
   fit$message <- profile$message
-  list(fit = fit, rule = rule_record(problem, 1L), reml = if (REML) profile)
+  reml <- if (REML) list(value = profile$value, curvature = reml_curvature(problem, profile))
+  list(fit = fit, rule = rule_record(problem, 1L), reml = reml)
 }
 
 # Signs of the columns of Lambda, carried over to the modes.
@@ -175,17 +179,22 @@ flip_modes <- function(design, modes, signs) {
   Map(function(u, group) flip(u, signs[group$columns]), modes, design$groups)
 }
 
-# Boundary, signs, covariance, convergence.
-finish_fit <- function(problem, fitted, start_glm) {
-  fit <- fitted$fit
+# The maximum of the likelihood with clean zeros, and not below that without random effects.
+settle_boundary <- function(problem, fitted, start_glm) {
   K <- fitted$rule$K
-  if (is.null(fitted$reml)) fit <- not_below_glm(problem, K, fit, start_glm)
+  fit <- not_below_glm(problem, K, fitted$fit, start_glm)
   for (attempt in 1:3) {
     fit <- snap_dispersion(problem, K, snap_to_zero(problem, K, fit))
-    x <- if (is.null(fitted$reml)) escape_from_zero(problem, fit)
+    x <- escape_from_zero(problem, fit)
     if (is.null(x)) break
     fit <- maximise(problem, K, x, fit$modes)
   }
+  fit
+}
+
+# Signs, covariance, convergence, words for the boundary.
+finish_fit <- function(problem, fitted) {
+  fit <- fitted$fit
   design <- problem$design
   psi <- drop(problem$map %*% fit$x)
   parts <- split_parameters(design, problem$family, psi)
@@ -198,11 +207,9 @@ finish_fit <- function(problem, fitted, start_glm) {
   active <- !c(logical(ncol(design$X)), fixed_at_zero, if (has_phi(problem$family)) {
     at_dispersion_limit(list(family = problem$family, phi = parts$phi))
   })
-  curvature <- if (is.null(fitted$reml)) {
-    list(gradient = flip * fit$result$gradient, hessian = flip * t(flip * fit$result$hessian))
-  } else {
-    reml_curvature(problem, fitted$reml, flip)
-  }
+  curvature <- fitted$reml$curvature %||% fit$result[c("gradient", "hessian")]
+  curvature$gradient <- flip * curvature$gradient
+  curvature$hessian <- flip * t(flip * curvature$hessian)
   names <- psi_names(design, problem$family)
   covariance <- invert_information(problem$map, curvature, active, names)
   list(
@@ -220,15 +227,22 @@ finish_fit <- function(problem, fitted, start_glm) {
 }
 
 # Under REML beta is not a parameter of the criterion: its block is X'V^-1 X at the estimates.
-reml_curvature <- function(problem, reml, flip) {
+reml_curvature <- function(problem, reml) {
   design <- problem$design
   p <- ncol(design$X)
   derivatives <- reml_derivatives(design, reml$theta, reml$phi, problem$control)
-  variance <- p + seq_along(derivatives$gradient)
-  H <- matrix(0, length(flip), length(flip))
-  H[seq_len(p), seq_len(p)] <- -reml$B / reml$phi
-  H[variance, variance] <- derivatives$hessian
-  list(gradient = flip * c(numeric(p), derivatives$gradient), hessian = flip * t(flip * H))
+  list(
+    gradient = c(numeric(p), derivatives$gradient),
+    hessian = block_diagonal(-reml$B / reml$phi, derivatives$hessian)
+  )
+}
+
+block_diagonal <- function(A, B) {
+  first <- seq_len(nrow(A))
+  out <- matrix(0, nrow(A) + nrow(B), nrow(A) + nrow(B))
+  out[first, first] <- A
+  out[nrow(A) + seq_len(nrow(B)), nrow(A) + seq_len(nrow(B))] <- B
+  out
 }
 
 # Inverse of the observed information over the active parameters, computed on the optimiser's scale.

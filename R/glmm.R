@@ -33,6 +33,14 @@
 #'   1e-8 for the logit link and about 2e-7 (probit), 6e-6 (cloglog) and 1e-7 (Poisson log), as it
 #'   is with one level; see the vignette *How the numbers are computed*. Crossed factors, and more
 #'   than two nested ones, are fitted by the Laplace approximation with observed information.
+#' @section Restricted likelihood: Maximum likelihood makes variances between few clusters too small,
+#'   for it counts the coefficients as known. `REML = TRUE` maximises
+#'   \eqn{l(\beta_\theta, \theta) - \log|J(\theta)| / 2 + p \log(2 \pi) / 2} over theta and the
+#'   dispersion, where \eqn{\beta_\theta} maximises the log-likelihood l, of the same rule as
+#'   without, at theta, and J is its observed information in the p coefficients there (Cox and Reid
+#'   1987). For a linear model this is REML. The coefficients are \eqn{\beta_\theta} at the end, and
+#'   their covariance is \eqn{J^{-1}}. Restricted log-likelihoods of models with other fixed effects
+#'   do not compare.
 #' @section Crossed factors: The random effects of the factor with most levels are eliminated,
 #'   the rest is factored in a sparse order. Large designs without a zero variance start with
 #'   stochastic gradients, from random signs under a seed of the package (the user's generator is
@@ -71,7 +79,7 @@
 #' @param contrasts A named list of contrasts for factors.
 #' @param nAGQ `"auto"`, or the number of quadrature points per dimension; 1 is Laplace. With two
 #'   nested grouping factors also two numbers, from the coarsest: `c(15, 9)` for `(1 | a/b)`.
-#' @param REML Restricted maximum likelihood? Only for Gaussian responses with identity link.
+#' @param REML `TRUE` for restricted maximum likelihood, with any family; see below.
 #' @param random_distribution Distribution of the random effects: `"normal"`, or `"bridge"` for one
 #'   random intercept under the logit link; see below.
 #' @param start A list of starting values `beta`, `theta`, `phi`, or another fit.
@@ -82,6 +90,9 @@
 #'   `margmix_warning_<cause>` (`convergence`, `separation`, `rank`, `large_sd`, ...), and notes
 #'   `margmix_note_<cause>` (`boundary`, `quadrature`).
 #' @references
+#' Cox, D. R. and Reid, N. (1987). Parameter orthogonality and approximate conditional inference.
+#' *Journal of the Royal Statistical Society B* 49, 1-39.
+#'
 #' Pinheiro, J. C. and Bates, D. M. (1995). Approximations to the log-likelihood function in the
 #' nonlinear mixed-effects model. *Journal of Computational and Graphical Statistics* 4, 12-35.
 #'
@@ -108,7 +119,7 @@ glmm <- function(formula, data, family = gaussian(), weights, offset, subset, na
     parsed <- parse_formula(formula, env)
     frame <- build_frame(columns_in_dots(call, env), env, parsed)
     family <- as_family(family, env)
-    check_settings(family, REML, control)
+    check_settings(REML, control)
     nAGQ <- check_nAGQ(nAGQ)
     family <- check_random_distribution(family, random_distribution, nAGQ)
     design <- build_design(frame, family, contrasts, control$weights_type)
@@ -121,16 +132,11 @@ glmm <- function(formula, data, family = gaussian(), weights, offset, subset, na
   )
 }
 
-check_settings <- function(family, REML, control) {
+check_settings <- function(REML, control) {
   if (!inherits(control, "glmm_control")) {
     abort("control", "`control` must come from glmm_control().", given = class(control)[1L])
   }
   if (!identical(REML, TRUE) && !identical(REML, FALSE)) {
     abort("reml", "`REML` must be TRUE or FALSE.", given = deparse(REML)[1L])
-  }
-  if (REML && !is_lmm(family)) {
-    abort("reml", "`REML` is defined for Gaussian responses with identity link only.",
-      given = family_label(family), hint = "Leave it FALSE."
-    )
   }
 }

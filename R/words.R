@@ -2,9 +2,13 @@
 
 # What was fitted: heading, formula, data, family, criterion and rule.
 fit_heading <- function(fit, error = fit$rule$error) {
-  criterion <- paste0(
-    if (isTRUE(fit$REML)) "restricted ", "maximum likelihood", if (isTRUE(fit$REML)) " (REML)"
-  )
+  criterion <- if (!isTRUE(fit$REML)) {
+    "maximum likelihood"
+  } else if (is_lmm(fit$family)) {
+    "restricted maximum likelihood (REML)"
+  } else {
+    "restricted maximum likelihood (Cox-Reid adjusted)"
+  }
   formula <- paste(deparse(stats::formula(fit), width.cutoff = 80L), collapse = "\n         ")
   c(
     paste("Generalized linear mixed model, fitted by", criterion),

@@ -220,7 +220,6 @@ test_that("nAGQ and control refuse what they can't use", {
     glmm_control(threads = 0)
     glmm_control(tolerance = "small")
     fit(REML = NA)
-    fit(REML = TRUE)
     fit(random_distribution = "t")
     fit(nagq = 3)
   })

@@ -1,0 +1,75 @@
+# Zero variances of a restricted fit. l_A is even in each column of Lambda, as the likelihood is. A
+# variance that is zero by maximum likelihood often is not by l_A, so that the search starts away
+# from zero, and its end is compared with the best point at zero.
+
+#' Maximise the restricted likelihood from the maximum of the likelihood
+#'
+#' @param psi,modes The maximum likelihood estimate.
+#' @return As [restricted_search()], with `active`.
+#' @section Errors: `restricted`, if J is not positive definite at the start.
+#' @noRd
+maximise_restricted <- function(problem, psi, modes) {
+  design <- problem$design
+  theta <- problem$p + seq_along(design$theta_col)
+  start <- psi
+  for (column in zero_columns(design, psi[theta])) {
+    diagonal <- which(design$theta_col == column & design$theta_row == column)
+    start[theta[diagonal]] <- 0.3 * problem$unit[diagonal]
+  }
+  found <- search_active(problem, start, modes)
+  if (!identical(start, psi)) {
+    at_zero <- search_active(problem, psi, modes)
+    found <- better_restricted(found, at_zero)
+  }
+  if (is.null(found)) abort_restricted(problem)
+  restricted_zeros(problem, found)
+}
+
+abort_restricted <- function(problem) {
+  abort("restricted", "The restricted likelihood must be finite near the maximum likelihood fit.",
+    given = "an information of the coefficients that is not positive definite",
+    hint = "A coefficient has no finite estimate: see separation, or leave `REML` FALSE."
+  )
+}
+
+# All but the columns of Lambda that are zero, and a dispersion at its limit.
+search_active <- function(problem, psi, modes) {
+  design <- problem$design
+  p <- problem$p
+  zero <- zero_columns(design, psi[p + seq_along(design$theta_col)])
+  active <- c(!design$theta_col %in% zero, if (has_phi(problem$family)) {
+    !at_dispersion_limit(list(family = problem$family, phi = exp(psi[length(psi)])))
+  })
+  found <- restricted_search(problem, psi, modes, active)
+  if (!is.null(found)) found$active <- active
+  found
+}
+
+# The first unless the second is higher, or the same but for rounding.
+better_restricted <- function(found, other) {
+  if (is.null(other)) return(found)
+  if (is.null(found)) return(other)
+  if (other$value >= found$value - 1e-9 * max(1, abs(found$value))) other else found
+}
+
+# Columns, and rows, of Lambda that are near zero, against the best point with zeros there.
+restricted_zeros <- function(problem, found) {
+  design <- problem$design
+  p <- problem$p
+  for (column in rev(unique(design$theta_col))) {
+    entries <- which(design$theta_col == column)
+    length <- sqrt(sum((found$psi[p + entries] / problem$unit[entries])^2))
+    reach <- max(3 * (found$size / problem$unit)[entries], 1e-3)
+    if (length == 0 || length > reach) next
+    psi <- replace(found$psi, p + entries, 0)
+    found <- better_restricted(found, search_active(problem, psi, found$modes))
+  }
+  for (row in seq_len(ncol(design$Z))) {
+    entries <- which(design$theta_row == row - 1L)
+    length <- sqrt(sum((found$psi[p + entries] / problem$unit[entries])^2))
+    if (length > 1e-3 || all(found$psi[p + which(design$theta_col == row - 1L)] == 0)) next
+    psi <- lose_row(design, found$psi, row)
+    found <- better_restricted(found, search_active(problem, psi, found$modes))
+  }
+  found
+}

@@ -1,0 +1,220 @@
+# The restricted likelihood of any mixed model, by the adjusted profile of Cox and Reid (1987):
+#
+#   l_A(v) = l(beta_v, v) - log|J(v)| / 2 + p / 2 log(2 pi),   J = -d2 l / dbeta dbeta' at beta_v
+#
+# with v = (theta, log phi), beta_v the maximum over beta at v, and l the log-likelihood of the rule
+# of the fit. With a linear model it is REML exactly. It is maximised from the maximum of l: with
+# the tangent B = dbeta_v / dv = J^-1 l_bv,
+#
+#   score        l_v + B'l_b - d log|J| / 2        along (B, I)
+#   information  -(l_vv + l_vb B) + C,   C = Hessian of log|J| / 2 along the curve beta_v
+#
+# beta moves along the curve by Newton's method, so that a step costs one Hessian, and two more for
+# each entry of v. C is learnt from the scores of the steps (SR1) and computed once, at the end.
+
+#' What a restricted fit needs to know of a model
+#'
+#' @param K Nodes per dimension.
+#' @return A list: `design`, `family`, `control`, `K`; `p`; `unit`, sizes of (theta, log phi) that
+#'   count as one.
+#' @noRd
+restricted_problem <- function(design, family, K, control, start_glm, phi) {
+  unit <- if (is_lmm(family)) sqrt(phi) else eta_unit(design, family, start_glm)
+  list(
+    design = design, family = family, control = control, K = K, p = ncol(design$X),
+    unit = c(unit / theta_rms(design), if (has_phi(family)) 1)
+  )
+}
+
+#' Value, score and information near the curve beta_v
+#'
+#' Off the curve they are those of the point of the curve a Newton step in beta away, up to third
+#' order in that step.
+#'
+#' @param psi (beta, theta, log phi).
+#' @return A list: `psi`, `modes`; `loglik`, l; `R` (p x p), R'R = J; `log_det`, log|J| / 2; `value`; `slope` (p
+#'   x t), B; `score` (without the derivative of log|J|), `information` (without C); `size`, the
+#'   sizes of v that the data can tell apart; `beta_step` and its `decrement`. `NULL` where J is not
+#'   positive definite or the likelihood is not finite.
+#' @noRd
+restricted_point <- function(problem, psi, modes) {
+  now <- restricted_evaluate(problem, psi, modes, 2L)
+  p <- problem$p
+  beta <- seq_len(p)
+  v <- p + seq_along(problem$unit)
+  if (is.null(now)) return(NULL)
+  H <- now$hessian
+  R <- restricted_root(-H[beta, beta, drop = FALSE])
+  if (is.null(R)) return(NULL)
+  half <- backsolve(R, now$gradient[beta], transpose = TRUE)
+  slope <- backsolve(R, backsolve(R, H[beta, v, drop = FALSE], transpose = TRUE))
+  information <- -(H[v, v, drop = FALSE] + H[v, beta, drop = FALSE] %*% slope)
+  log_det <- sum(log(diag(R)))
+  list(
+    psi = psi, modes = now$modes, loglik = now$value, R = R, log_det = log_det, slope = slope,
+    value = now$value + sum(half^2) / 2 - log_det + p / 2 * log(2 * pi),
+    score = now$gradient[v] + drop(crossprod(slope, now$gradient[beta])),
+    information = (information + t(information)) / 2,
+    size = pmin(1 / sqrt(abs(diag(information))), problem$unit),
+    beta_step = backsolve(R, half), decrement = sum(half^2)
+  )
+}
+
+restricted_evaluate <- function(problem, psi, modes, order) {
+  now <- engine_evaluate(
+    problem$design, problem$family, psi, problem$K, order, modes, problem$control
+  )
+  ok <- now$status == "ok" && is.finite(now$value) && all(is.finite(now$gradient)) &&
+    (order < 2L || all(is.finite(now$hessian)))
+  if (ok) now
+}
+
+# R'R = J, or NULL. A Cholesky factor does not mind the units of the coefficients.
+restricted_root <- function(J) {
+  tryCatch(chol((J + t(J)) / 2), error = function(e) NULL)
+}
+
+# psi moved by `step` in v along the tangent.
+restricted_move <- function(point, step) {
+  point$psi + c(drop(point$slope %*% step), step)
+}
+
+# The point of the curve where v has moved by `step`: along the tangent, then by a Newton step in
+# beta with the J of this point, and by others if that was a long way.
+restricted_along <- function(problem, point, step) {
+  psi <- restricted_move(point, step)
+  beta <- seq_len(problem$p)
+  psi[beta] <- psi[beta] + point$beta_step
+  gradient <- restricted_evaluate(problem, psi, point$modes, 1L)$gradient
+  if (is.null(gradient)) return(NULL)
+  half <- backsolve(point$R, gradient[beta], transpose = TRUE)
+  if (sum(half^2) < 1) psi[beta] <- psi[beta] + backsolve(point$R, half)
+  restricted_settle(problem, restricted_point(problem, psi, point$modes))
+}
+
+# Newton's method in beta, until the point is so near the curve that its value is that of the curve.
+# `NULL` if that can't be reached.
+restricted_settle <- function(problem, point) {
+  beta <- seq_len(problem$p)
+  for (iteration in 1:30) {
+    if (is.null(point) || point$decrement < 1e-4) return(point)
+    trial <- NULL
+    for (share in 2^-(0:10)) {
+      psi <- replace(point$psi, beta, point$psi[beta] + share * point$beta_step)
+      trial <- restricted_point(problem, psi, point$modes)
+      if (!is.null(trial) && trial$loglik >= point$loglik) break
+    }
+    point <- trial
+  }
+  NULL
+}
+
+#' d log|J| / dv / 2 along the curve, by central differences along its tangent
+#' @return t numbers, 0 where not active; `NULL` where a point next to this one has no value.
+#' @noRd
+restricted_adjustment <- function(problem, point, active) {
+  slope <- numeric(length(active))
+  for (k in which(active)) {
+    e <- replace(slope * 0, k, 3e-4 * point$size[k])
+    ends <- lapply(list(e, -e), function(e) {
+      restricted_point(problem, restricted_move(point, e), point$modes)$log_det
+    })
+    if (any(lengths(ends) == 0L)) return(NULL)
+    slope[k] <- (ends[[1L]] - ends[[2L]]) / (2 * e[k])
+  }
+  slope
+}
+
+#' C, the Hessian of log|J| / 2 along the curve beta_v, by central differences of second order
+#'
+#' Points off the tangent are put on the curve by a Newton step in beta.
+#'
+#' @return t x t, 0 in rows and columns that are not active.
+#' @noRd
+restricted_curvature <- function(problem, point, active) {
+  t <- length(active)
+  C <- matrix(0, t, t)
+  h <- 0.02 * point$size
+  at <- function(step) restricted_along(problem, point, step)$log_det %||% NaN
+  unit <- function(k) replace(numeric(t), k, h[k])
+  # f(e) + f(-e) - 2 f(0)
+  bend <- function(e) at(e) + at(-e) - 2 * point$log_det
+  for (k in which(active)) C[k, k] <- bend(unit(k))
+  for (k in which(active)) {
+    for (j in which(active & seq_len(t) < k)) {
+      C[j, k] <- C[k, j] <- (bend(unit(j) + unit(k)) - C[j, j] - C[k, k]) / 2
+    }
+  }
+  C / tcrossprod(h)
+}
+
+# Search -------------------------------------------------------------------------------------------
+
+#' Maximise l_A over some of the entries of v
+#'
+#' @param active Which entries of v are free.
+#' @return The last point, see [restricted_point()], with `C` as far as it is known, `adjustment`,
+#'   `criterion` (scaled gradient of all parameters), `definite`, `converged`, `iterations`; `NULL`
+#'   where the search can't begin.
+#' @noRd
+restricted_search <- function(problem, psi, modes, active) {
+  now <- restricted_settle(problem, restricted_point(problem, psi, modes))
+  if (is.null(now)) return(NULL)
+  goal <- 1e-6 * problem$control$tolerance
+  C <- matrix(0, length(active), length(active))
+  before <- NULL
+  for (iteration in 1:60) {
+    now$adjustment <- restricted_adjustment(problem, now, active)
+    if (is.null(now$adjustment)) break
+    C <- learn_curvature(C, before, now)
+    step <- restricted_step(now, C, active)
+    now[c("C", "criterion", "definite", "iterations")] <-
+      list(C, step$decrement + now$decrement, step$definite, iteration)
+    if (step$definite && now$criterion < goal) break
+    before <- now
+    now <- restricted_line(problem, now, step$step)
+    if (is.null(now)) break
+  }
+  # a step that is lost in rounding
+  if (is.null(now)) now <- before
+  now$converged <- isTRUE(now$definite && now$criterion < problem$control$tolerance)
+  now
+}
+
+# SR1: the symmetric matrix next to C that explains the last change of the adjustment.
+learn_curvature <- function(C, before, now) {
+  if (is.null(before)) return(C)
+  v <- seq_along(now$size) + length(now$psi) - length(now$size)
+  s <- now$psi[v] - before$psi[v]
+  rest <- now$adjustment - before$adjustment - drop(C %*% s)
+  bend <- sum(rest * s)
+  if (abs(bend) <= 1e-8 * sqrt(sum((rest * now$size)^2) * sum((s / now$size)^2))) return(C)
+  C + tcrossprod(rest) / bend
+}
+
+# Newton's step in v where the information is positive definite; elsewhere with the sizes of its
+# eigenvalues, which goes uphill too. No longer than two sizes.
+restricted_step <- function(now, C, active) {
+  step <- numeric(length(active))
+  if (!any(active)) return(list(step = step, decrement = 0, definite = TRUE))
+  size <- now$size[active]
+  score <- size * (now$score - now$adjustment)[active]
+  information <- (now$information + C)[active, active, drop = FALSE] * tcrossprod(size)
+  spectrum <- eigen(information, symmetric = TRUE)
+  values <- pmax(abs(spectrum$values), 1e-6 * max(abs(spectrum$values)))
+  along <- drop(crossprod(spectrum$vectors, score))
+  d <- drop(spectrum$vectors %*% (along / values))
+  step[active] <- size * d * min(1, 2 / sqrt(sum(d^2)))
+  list(
+    step = step, decrement = sum(along^2 / values), definite = all(spectrum$values > 0)
+  )
+}
+
+# The first point on the way that is no lower, but for rounding.
+restricted_line <- function(problem, now, step) {
+  for (share in 2^-(0:10)) {
+    trial <- restricted_along(problem, now, share * step)
+    if (!is.null(trial) && trial$value >= now$value - 1e-10 * max(1, abs(now$value))) return(trial)
+  }
+  NULL
+}
