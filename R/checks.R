@@ -12,6 +12,10 @@ check_dots <- function(..., known = character(), elsewhere = character()) {
   names <- names(given) %||% rep("", length(given))
   named <- names != ""
   names[!named] <- vapply(given[!named], expression_text, "")
+  refuse_arguments(names, named, known, elsewhere)
+}
+
+refuse_arguments <- function(names, named, known, elsewhere = character()) {
   close <- unlist(lapply(names[named], closest_name, known))
   abort("argument", "Every argument must be one of those on the help page.",
     given = some_of(code(names)),
@@ -23,12 +27,34 @@ check_dots <- function(..., known = character(), elsewhere = character()) {
   )
 }
 
-# Names that differ by little, or are a part: max_iterations for maxit, level for conf.level.
+#' Arguments that other packages pass on to a method
+#'
+#' What looks like a misspelt argument is an error, and so is an argument without a name. Names that
+#' packages pass to every class are silent; any other is a warning.
+#'
+#' @param passed Names that are silent.
+#' @section Conditions: error and warning `argument`.
+#' @noRd
+check_passed_dots <- function(..., known, passed = c("parametric", "component")) {
+  if (!...length()) return(invisible())
+  given <- names(substitute(list(...)))[-1L] %||% rep("", ...length())
+  given <- setdiff(given, passed)
+  close <- vapply(given, function(name) length(closest_name(name, known)) > 0L, NA)
+  wrong <- given[close | given == ""]
+  if (length(wrong)) refuse_arguments(wrong, wrong != "", known)
+  if (length(given)) {
+    warn("argument", "Arguments that are not on the help page have no effect.",
+      given = some_of(code(given))
+    )
+  }
+}
+
+# Names that differ by little, or are a part: conf.level for level, level for conf.level.
 closest_name <- function(name, known) {
   known <- setdiff(known, "...")
   letters <- gsub("[._]", "", tolower(known))
   given <- gsub("[._]", "", tolower(name))
-  part <- startsWith(letters, given) | endsWith(given, letters)
+  part <- startsWith(letters, given) | endsWith(letters, given) | endsWith(given, letters)
   part <- part & pmin(nchar(letters), nchar(given)) >= 4L
   if (any(part)) return(known[part])
   distance <- utils::adist(name, known, ignore.case = TRUE)[1L, ]

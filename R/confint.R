@@ -6,7 +6,7 @@
 #' ```
 #' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
 #' confint(fit)
-#' confint(fit, method = "profile")
+#' confint(fit, "all", method = "profile")
 #' confint(fit, "treatmentdrug", vcov = "KC")
 #' ```
 #'
@@ -25,8 +25,9 @@
 #'
 #' @inheritParams summary.margmix_glmm
 #' @param object A fit of [glmm()].
-#' @param parm Names or numbers of rows; or `"beta_"` for the coefficients, `"sd_"` for the
-#'   standard deviations. All by default.
+#' @param parm The rows: `"beta_"`, the coefficients, is the default, so that `cbind(fixef(object),
+#'   confint(object))` fits; `"sd_"` (or `"theta_"`, as in package \pkg{lme4}) the standard
+#'   deviations; `"all"` both; or names or numbers of rows, the coefficients first.
 #' @param level Confidence level.
 #' @param method `"Wald"` or `"profile"`.
 #' @param vcov,df Covariance matrix and degrees of freedom of the coefficients for `"Wald"`, as in
@@ -53,7 +54,7 @@ confint.margmix_glmm <- function(object, parm, level = 0.95, method = c("Wald", 
   method <- one_of(method, c("Wald", "profile"), "method")
   coefficients <- names(object$coefficients)
   all_rows <- c(coefficients, deviation_names(object))
-  rows <- if (missing(parm)) all_rows else chosen_rows(parm, all_rows, coefficients)
+  rows <- if (missing(parm)) coefficients else chosen_rows(parm, all_rows, coefficients)
   if (method == "profile") {
     if (!identical(vcov, "model") || !identical(df, "default")) {
       abort("argument", "`vcov` and `df` must come with method \"Wald\".",
@@ -76,7 +77,8 @@ limit_names <- function(level) {
 
 chosen_rows <- function(parm, all_rows, coefficients) {
   if (identical(parm, "beta_")) return(coefficients)
-  if (identical(parm, "sd_")) return(setdiff(all_rows, coefficients))
+  if (identical(parm, "sd_") || identical(parm, "theta_")) return(setdiff(all_rows, coefficients))
+  if (identical(parm, "all")) return(all_rows)
   if (is.numeric(parm)) {
     chosen <- all_rows[parm]
     parm <- ifelse(is.na(chosen), as.character(parm), chosen)

@@ -20,12 +20,3 @@ coefci.margmix_fit <- function(x, parm = NULL, level = 0.95, vcov. = NULL, df = 
   )
   matrix(limits, nrow(limits), dimnames = dimnames(limits))
 }
-
-# As other packages pass a covariance matrix: nothing, a matrix, or a function of the fit; or a type.
-client_vcov <- function(fit, vcov. = NULL) {
-  if (is.function(vcov.)) vcov.(fit) else vcov. %||% default_vcov(fit)
-}
-
-client_df <- function(fit, covariance, df = NULL) {
-  unname(chosen_df(fit, df %||% "default", covariance)$df)
-}

@@ -24,7 +24,8 @@
 #'   (not a distance to a saturated model).
 #' * `nobs()`: rows with a positive weight (and a positive number of trials); with
 #'   `weights_type = "frequency"` the sum of the weights. `df.residual()` is `nobs()` minus the
-#'   number of parameters.
+#'   number of parameters, for ratios such as Pearson's statistic over it; t tests have the degrees
+#'   of freedom of [summary.margmix_glmm()].
 #' * `model.matrix()`: X without the columns of aliased coefficients; with `type = "random"` the
 #'   sparse n x (m q) matrix Z with a block of q columns for each of the m clusters, such that the
 #'   predictor is offset + X beta + Z b.

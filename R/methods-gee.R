@@ -16,8 +16,8 @@
 #' * `family()`: the family that was given, a quasi family too.
 #' * `nobs()`: rows that were fitted. `sigma()`: the root of the scale phi.
 #' * `weights()`: prior weights, times the number of trials.
-#' * `df.residual()`: K - p_b, the number of clusters minus that of coefficients of columns that are
-#'   constant in every cluster, for functions that take t intervals from there.
+#' * `df.residual()`: the smallest degrees of freedom of the coefficients in `summary()`, for
+#'   functions that take those of all t intervals from there.
 #' * `estfun()` and `bread()` of package \pkg{sandwich}: the scores of the clusters (K x p) and K
 #'   times B^-1, so that `sandwich()` is `vcov(fit, "robust")`.
 #' * `logLik()`, `AIC()`, `BIC()` and `deviance()` are errors: estimating equations have no
@@ -104,7 +104,7 @@ model.matrix.margmix_gee <- function(object, ...) fixed_matrix(object)
 
 #' @rdname gee-methods
 #' @export
-df.residual.margmix_gee <- function(object, ...) between_df(object$design)
+df.residual.margmix_gee <- function(object, ...) smallest_df(object)
 
 #' @rdname gee-methods
 #' @export

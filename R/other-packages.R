@@ -1,4 +1,24 @@
-# What other packages make of the fits: the table of help page `other-packages`.
+# What other packages make of the fits: how they ask for covariances and degrees of freedom, and the
+# table of help page `other-packages`.
+
+# As other packages pass a covariance matrix: nothing, a matrix, or a function of the fit; or a type.
+client_vcov <- function(fit, vcov. = NULL) {
+  if (is.function(vcov.)) vcov.(fit) else vcov. %||% default_vcov(fit)
+}
+
+client_df <- function(fit, covariance, df = NULL) {
+  unname(chosen_df(fit, df %||% "default", covariance)$df)
+}
+
+#' One number of degrees of freedom for a client that takes no more
+#'
+#' @param coefficients Names or numbers of the estimated coefficients concerned.
+#' @return The smallest of theirs; `Inf` without any.
+#' @noRd
+smallest_df <- function(fit, vcov. = NULL, coefficients = seq_along(fit$beta)) {
+  df <- chosen_df(fit, "default", chosen_vcov(fit, client_vcov(fit, vcov.)))$df[coefficients]
+  min(df, Inf, na.rm = TRUE)
+}
 
 #' The section that lists the clients, for roxygen2
 #'

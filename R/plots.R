@@ -10,7 +10,7 @@ plot.ranef.margmix_glmm <- function(x, level = 0.95, labels = NULL, ...) {
   check_level(level)
   effects <- as.data.frame(x)
   parts <- split(effects, list(factor(effects$grp, unique(effects$grp)), effects$term), drop = TRUE)
-  old <- graphics::par(mfrow = c(1L, length(parts)))
+  old <- panel_settings(mfrow = c(1L, length(parts)))
   on.exit(graphics::par(old))
   for (part in parts) {
     draw_caterpillar(part, stats::qnorm((1 + level) / 2), labels %||% (nrow(part) <= 40L),
@@ -18,6 +18,14 @@ plot.ranef.margmix_glmm <- function(x, level = 0.95, labels = NULL, ...) {
     )
   }
   invisible(x)
+}
+
+# Sets `mfrow` and others. Returned are the old values of all that `mfrow` changes, in an order that
+# restores them: `mfrow` sets `cex`, and lines of margin are as wide as `cex` makes them.
+panel_settings <- function(...) {
+  old <- graphics::par("mfrow", "cex", "mar")
+  graphics::par(...)
+  old
 }
 
 draw_caterpillar <- function(part, z, labels, main, xlab = "Random effect", ...) {

@@ -244,7 +244,7 @@ plot.margmix_standardization <- function(x, what = c("both", "contrasts", "means
     table$type == "mean", sub("^ *", "", table$term), sub("^[a-z_]+: ", "", table$term)
   )
   shape <- forest_layout(length(types), max(nchar(label)), graphics::par("din"))
-  old <- graphics::par(mfrow = shape$panels, mai = c(0.5, shape$left, 0.35, 0.1))
+  old <- panel_settings(mfrow = shape$panels, mai = c(0.5, shape$left, 0.35, 0.1))
   on.exit(graphics::par(old))
   for (type in types) {
     rows <- table$type == type

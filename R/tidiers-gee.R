@@ -11,19 +11,22 @@
 #' ```
 #'
 #' @inheritParams summary.margmix_gee
+#' @inheritParams glmm-tidiers
 #' @param object,x A fit of [gee()].
 #' @param parm Names or numbers of coefficients; all by default.
 #' @param conf.int `TRUE` to add `conf.low` and `conf.high`.
 #' @param conf.level Confidence level.
 #' @param exponentiate `TRUE` to exponentiate the coefficients and their limits; standard errors
 #'   stay on the scale of the predictor.
+#' @param effects `"fixed"`, for functions that ask every class for it: there are no random effects.
 #' @param data A data frame with the rows of the fit to add columns to; by default the variables of
 #'   the model.
 #' @param newdata A data frame of other rows, which get `.fitted` alone.
 #' @return `confint()`: a matrix with the lower and the upper limit in columns, whose attribute
 #'   `heading` says how they were computed. `tidy()`: a data frame with `term`, `estimate`,
 #'   `std.error`, `statistic`, `df`, `p.value` and the limits. `glance()`: one row with `nobs`,
-#'   `nclusters`, `min.size`, `max.size`, `correlation`, `phi`, `converged`. `augment()`: `data`
+#'   `nclusters`, `min.size`, `max.size`, `correlation`, `phi`, `df.residual` (the smallest of
+#'   `tidy()`), `converged`. `augment()`: `data`
 #'   with `.fitted` (response scale), `.resid` (Pearson residuals) and `.cluster`.
 #' @examples
 #' fit <- gee(outcome ~ treat + visit, respiratory, ~center:id, family = binomial(), corstr = "ex")
@@ -50,8 +53,9 @@ confint.margmix_gee <- function(object, parm, level = 0.95, vcov = "KC", df = "d
 #' @rdname gee-tidiers
 #' @export
 tidy.margmix_gee <- function(x, conf.int = FALSE, conf.level = 0.95, exponentiate = FALSE,
-                             vcov = "KC", df = "default", ...) {
-  check_dots(..., known = names(formals(tidy.margmix_gee)))
+                             vcov = "KC", df = "default", effects = "fixed", ...) {
+  check_passed_dots(..., known = names(formals(tidy.margmix_gee)))
+  if (!"fixed" %in% effects) refuse_random()
   table <- coef_inference(x, vcov, df, conf.level)$table
   if (exponentiate) {
     columns <- c("estimate", "conf.low", "conf.high")
@@ -65,17 +69,19 @@ tidy.margmix_gee <- function(x, conf.int = FALSE, conf.level = 0.95, exponentiat
 #' @rdname gee-tidiers
 #' @export
 glance.margmix_gee <- function(x, ...) {
+  check_passed_dots(..., known = "x")
   sizes <- diff(x$design$start)
   data.frame(
     nobs = stats::nobs(x), nclusters = length(sizes), min.size = min(sizes), max.size = max(sizes),
-    correlation = x$correlation$label, phi = x$phi, converged = isTRUE(x$convergence$converged)
+    correlation = x$correlation$label, phi = x$phi, df.residual = smallest_df(x),
+    converged = isTRUE(x$convergence$converged)
   )
 }
 
 #' @rdname gee-tidiers
 #' @export
 augment.margmix_gee <- function(x, data = NULL, newdata = NULL, ...) {
-  check_dots(..., known = names(formals(augment.margmix_gee)))
+  check_passed_dots(..., known = names(formals(augment.margmix_gee)))
   if (!is.null(newdata)) return(augmented_newdata(x, newdata))
   augmented_rows(x, data %||% named_rows(x), residuals = "pearson")
 }

@@ -22,10 +22,12 @@
 #' @param data A data frame with the rows of the fit to add columns to.
 #' @param newdata A data frame of other rows, which get `.fitted` alone: see
 #'   [predict.margmix_glmm()] for rows of new clusters.
-#' @param ... Not used.
+#' @param ... Not used. `parametric` and `component`, which other packages pass to every class, are
+#'   silent; others are a warning, or an error if they look like a misspelt argument.
 #' @return `tidy()`: a data frame with `effect`, `group`, `term`, `estimate`, `std.error`,
 #'   `statistic`, `df`, `p.value` and the limits. `glance()`: one row with `nobs`, `nclusters`,
-#'   `logLik`, `AIC`, `BIC`, `deviance` (-2 logLik), `df.residual`, `sigma`, `nAGQ` (nodes used),
+#'   `logLik`, `AIC`, `BIC`, `deviance` (-2 logLik), `df.residual` (the smallest of `tidy()`, which
+#'   \pkg{mice} takes for its pooled intervals), `sigma`, `nAGQ` (nodes used),
 #'   `converged`. `augment()`: `data` with `.fitted` (response scale, at the modes of the random
 #'   effects), `.resid` (deviance residuals) and `.cluster`.
 #' @examples
@@ -41,7 +43,7 @@ NULL
 tidy.margmix_glmm <- function(x, effects = c("ran_pars", "fixed"), conf.int = FALSE,
                               conf.level = 0.95, exponentiate = FALSE, vcov = "model",
                               df = "default", ...) {
-  check_dots(..., known = names(formals(tidy.margmix_glmm)))
+  check_passed_dots(..., known = names(formals(tidy.margmix_glmm)))
   known <- c("fixed", "ran_pars", "ran_vals")
   effects <- vapply(effects, one_of, "", choices = known, name = "effects")
   parts <- list(
@@ -101,11 +103,12 @@ tidy_values <- function(x, level) {
 #' @rdname glmm-tidiers
 #' @export
 glance.margmix_glmm <- function(x, ...) {
+  check_passed_dots(..., known = "x")
   loglik <- stats::logLik(x)
   data.frame(
     nobs = stats::nobs(x), nclusters = length(x$design$levels), logLik = as.numeric(loglik),
     AIC = stats::AIC(loglik), BIC = stats::BIC(loglik), deviance = stats::deviance(x),
-    df.residual = stats::df.residual(x), sigma = stats::sigma(x), nAGQ = max(x$rule$K),
+    df.residual = smallest_df(x), sigma = stats::sigma(x), nAGQ = max(x$rule$K),
     converged = isTRUE(x$convergence$converged)
   )
 }
@@ -113,7 +116,7 @@ glance.margmix_glmm <- function(x, ...) {
 #' @rdname glmm-tidiers
 #' @export
 augment.margmix_glmm <- function(x, data = stats::model.frame(x), newdata = NULL, ...) {
-  check_dots(..., known = names(formals(augment.margmix_glmm)))
+  check_passed_dots(..., known = names(formals(augment.margmix_glmm)))
   if (!is.null(newdata)) return(augmented_newdata(x, newdata))
   augmented_rows(x, data, residuals = "deviance")
 }

@@ -25,7 +25,7 @@ profile_distance <- function(fit, row, value) {
 test_that("Wald limits of coefficients and of log standard deviations", {
   fit <- result_fit("infection")
   table <- summary(fit, level = 0.9)$coefficients
-  limits <- confint(fit, level = 0.9)
+  limits <- confint(fit, "all", level = 0.9)
   expect_equal(unname(limits[1:2, ]), unname(as.matrix(table[c("conf.low", "conf.high")])))
   sd <- fit$theta[[1]]
   se <- sqrt(vcov(fit, full = TRUE)[3, 3])
@@ -49,7 +49,7 @@ test_that("the sd of a correlated effect has the delta-method limits", {
 test_that("profile limits lie where the maximum over the others has fallen by the quantile", {
   for (name in c("infection", "epilepsy")) {
     fit <- result_fit(name)
-    limits <- confint(fit, method = "profile")
+    limits <- confint(fit, "all", method = "profile")
     for (row in rownames(limits)) {
       for (side in 1:2) {
         distance <- profile_distance(fit, row, limits[row, side])
@@ -141,6 +141,8 @@ test_that("rows can be chosen; others are refused", {
   fit <- result_fit("infection")
   expect_identical(rownames(confint(fit, "beta_")), names(coef(fit)))
   expect_identical(rownames(confint(fit, "sd_")), "sd_(Intercept)|clinic")
+  expect_identical(confint(fit, "theta_"), confint(fit, "sd_"))
+  expect_identical(rownames(confint(fit, "all")), c(names(coef(fit)), "sd_(Intercept)|clinic"))
   expect_identical(rownames(confint(fit, 2)), "treatmentdrug")
   expect_snapshot(confint(fit, "drug"), error = TRUE)
   expect_snapshot(confint(fit, method = "profile", vcov = "KC"), error = TRUE)
@@ -148,8 +150,18 @@ test_that("rows can be chosen; others are refused", {
   expect_error(confint(fit, level = 2), class = "margmix_error_argument")
 })
 
+test_that("by default the rows are those of the coefficients", {
+  fit <- result_fit("respiratory")
+  ratios <- exp(cbind(OR = nlme::fixef(fit), confint(fit)))
+  expect_identical(rownames(ratios), names(coef(fit)))
+  table <- as.data.frame(odds_ratios(fit))
+  columns <- c("estimate", "conf.low", "conf.high")
+  expect_equal(unname(ratios[-1, ]), unname(as.matrix(table[columns])))
+  expect_identical(rownames(confint(fit, method = "profile")), names(coef(fit)))
+})
+
 test_that("the print says how the limits were computed", {
-  expect_snapshot(confint(result_fit("infection")))
+  expect_snapshot(confint(result_fit("infection"), "all"))
   expect_snapshot(confint(result_fit("infection"), "treatmentdrug", vcov = "KC"))
-  expect_snapshot(confint(result_fit("infection"), method = "profile"))
+  expect_snapshot(confint(result_fit("infection"), "all", method = "profile"))
 })

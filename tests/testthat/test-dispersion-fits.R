@@ -60,7 +60,7 @@ test_that("counts without overdispersion end at the Poisson model, with a note",
 test_that("the dispersion is printed in words, and sigma() follows its kind", {
   fit <- glmm(seizures ~ treatment + (1 | subject), epilepsy, nbinom2(), nAGQ = 7)
   expect_equal(sigma(fit), fit$phi)
-  expect_identical(rownames(confint(fit))[4], "phi")
+  expect_identical(rownames(confint(fit, "all"))[4], "phi")
   expect_snapshot(print(fit, digits = 3))
   expect_snapshot(print(rate_ratios(fit), digits = 3))
   gamma_fit <- glmm(y ~ x + (1 | g), gamma_data(), Gamma("log"), nAGQ = 7)
@@ -72,7 +72,7 @@ test_that("the dispersion is printed in words, and sigma() follows its kind", {
 test_that("Wald limits of phi are those of its logarithm", {
   fit <- glmm(seizures ~ treatment + (1 | subject), epilepsy, nbinom2(), nAGQ = 7)
   se <- sqrt(vcov(fit, full = TRUE)["log_phi", "log_phi"])
-  expect_equal(unname(confint(fit)["phi", ]), exp(log(fit$phi) + c(-1, 1) * qnorm(0.975) * se))
+  expect_equal(unname(confint(fit, "phi")[1, ]), exp(log(fit$phi) + c(-1, 1) * qnorm(0.975) * se))
   profile <- confint(fit, "phi", method = "profile")
   limit <- -2 * (vapply(profile, function(phi) {
     log_phi <- log(phi)

@@ -9,7 +9,7 @@ test_that("tidy() has the coefficients, the standard deviations and the clusters
   expect_equal(ratios$conf.low, exp(table$conf.low))
   random <- generics::tidy(fit, effects = "ran_pars", conf.int = TRUE)
   expect_identical(random$term, c("sd__(Intercept)", "sd__period", "cor__(Intercept).period"))
-  expect_equal(random$conf.low[2], confint(fit)["sd_period|subject", 1])
+  expect_equal(random$conf.low[2], confint(fit, "sd_")["sd_period|subject", 1])
   expect_true(is.na(random$conf.low[3]))
   values <- generics::tidy(fit, effects = "ran_vals")
   expect_equal(values$estimate, as.data.frame(nlme::ranef(fit))$condval)
@@ -19,7 +19,7 @@ test_that("tidy() has the coefficients, the standard deviations and the clusters
   robust <- generics::tidy(fit, effects = "fixed", vcov = "robust")
   expect_equal(robust$std.error, unname(sqrt(diag(vcov(fit, "robust")))))
   sigma <- generics::tidy(result_fit("lmm"), effects = "ran_pars", conf.int = TRUE)
-  expect_equal(sigma$conf.high[4], confint(result_fit("lmm"))["sigma", 2])
+  expect_equal(sigma$conf.high[4], confint(result_fit("lmm"), "sigma")[1, 2])
 })
 
 test_that("glance() is one row", {
@@ -28,6 +28,28 @@ test_that("glance() is one row", {
   expect_identical(nrow(row), 1L)
   expect_equal(row$AIC, AIC(fit))
   expect_identical(row$nclusters, 8L)
+  expect_identical(row$df.residual, min(summary(fit)$coefficients$df))
+  marginal <- gee(outcome ~ treat, respiratory, ~center:id, family = binomial())
+  smallest <- min(summary(marginal)$coefficients$df)
+  expect_identical(generics::glance(marginal)$df.residual, smallest)
+})
+
+test_that("arguments that other packages pass are silent, misspelt ones an error", {
+  fit <- result_fit("infection")
+  marginal <- gee(outcome ~ treat, respiratory, ~center:id, family = binomial())
+  for (fit in list(fit, marginal)) {
+    plain <- generics::tidy(fit, effects = "fixed")
+    expect_silent(passed <- generics::tidy(fit, effects = "fixed", parametric = TRUE))
+    expect_identical(passed, plain)
+    expect_error(generics::tidy(fit, conf.itn = TRUE), "conf.int", class = "margmix_error_argument")
+    expect_error(generics::tidy(fit, level = 0.9), "conf.level", class = "margmix_error_argument")
+    expect_warning(found <- generics::tidy(fit, effects = "fixed", robust = TRUE), "robust",
+      class = "margmix_warning_argument"
+    )
+    expect_identical(found, plain)
+    expect_warning(generics::glance(fit, robust = TRUE), class = "margmix_warning_argument")
+  }
+  expect_error(generics::tidy(marginal, effects = "ran_pars"), class = "margmix_error_no_random")
 })
 
 test_that("augment() adds columns to the data, dropped rows left out", {
