@@ -20,3 +20,22 @@ coefci.margmix_fit <- function(x, parm = NULL, level = 0.95, vcov. = NULL, df = 
   )
   matrix(limits, nrow(limits), dimnames = dimnames(limits))
 }
+
+# Its default is a test without these methods' degrees of freedom, and of likelihood ratios that do
+# not know where a variance is tested.
+#' @rdname other-packages
+#' @exportS3Method lmtest::lrtest
+lrtest.margmix_glmm <- function(object, ...) {
+  if (!...length()) {
+    abort("argument", "lrtest() must be given two fits.", hint = "anova(fit) tests its terms.")
+  }
+  stats::anova(object, ...)
+}
+
+#' @rdname other-packages
+#' @exportS3Method lmtest::waldtest
+waldtest.margmix_fit <- function(object, ...) {
+  refuse_client("waldtest()", "has one number of degrees of freedom for all fits",
+    "anova(fit) has the Wald tests of terms, car::linearHypothesis() any other."
+  )
+}

@@ -31,6 +31,9 @@
 #'   predictor is offset + X beta + Z b.
 #' * `weights()`: prior weights, times the number of trials for binomial families, as in
 #'   [stats::glm()].
+#' * `estfun()` and `bread()` of package \pkg{sandwich}: the efficient scores of the coefficients by
+#'   cluster, with the variance parameters estimated, and m times their model-based covariance, so
+#'   that `sandwich()` is `vcov(fit, "robust")`.
 #' * `formula()`: the formula with its random terms, with `.` written out. `terms()`: those of the
 #'   fixed part.
 #'

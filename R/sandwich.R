@@ -23,6 +23,25 @@ corrected_scores <- function(fit, type = "KC") {
   c(out, list(levels = pieces$levels))
 }
 
+# The efficient scores of beta, what is left of its scores after those of the variance parameters:
+# with V = J^-1 of all parameters psi, (V_bb)^-1 V_b. dl_i/dpsi, so that sandwich() is the block of
+# beta of the sandwich over all parameters.
+#' @exportS3Method sandwich::estfun
+estfun.margmix_glmm <- function(x, ...) {
+  check_independent_clusters(x$design, "robust")
+  scores <- engine_scores(x)$scores
+  active <- !is.na(diag(x$vcov_full))
+  beta <- seq_along(x$beta)
+  V <- x$vcov_full
+  influence <- scores[, active, drop = FALSE] %*% V[active, beta, drop = FALSE]
+  structure(t(solve(V[beta, beta, drop = FALSE], t(influence))),
+    dimnames = list(x$design$levels, names(x$beta))
+  )
+}
+
+#' @exportS3Method sandwich::bread
+bread.margmix_glmm <- function(x, ...) length(x$design$levels) * beta_vcov(x, "model")$vcov
+
 #' @exportS3Method sandwich::estfun
 estfun.margmix_gee <- function(x, ...) {
   pieces <- cluster_pieces(x)

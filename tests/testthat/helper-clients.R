@@ -32,7 +32,7 @@ mixed_models <- setdiff(client_models, "gee")
 
 all_clients <- function() {
   c(
-    clients_imputation(), clients_tables(), clients_tests()
+    clients_covariance(), clients_imputation(), clients_tables(), clients_tests()
   )
 }
 
