@@ -22,11 +22,17 @@
 #'   errors count the coefficients only, and its intervals are normal;
 #'   `marginal_standardization(covariates = "fixed")` counts the estimation of the variances, and
 #'   few clusters, too.
-#' @section insight and performance: `performance::icc()`, `r2()`, `model_performance()`,
-#'   `check_convergence()`, `check_singularity()` and `check_overdispersion()` work, and so do the
-#'   functions of \pkg{insight} for formula, data, variances and statistics. Functions that first
-#'   look for the class in a list of their own, such as `compare_performance()`, do not;
-#'   `do.call(rbind, lapply(fits, glance))` is such a table.
+#' @section insight, parameters and performance: `parameters::model_parameters()`, `ci()`,
+#'   `p_value()` and `standard_error()` have the numbers of `summary()` and `confint()`, for every
+#'   `vcov` of theirs; `ci_method` is a rule of `summary(df = )`, `"normal"` or `"profile"`.
+#'   `insight::get_df()` has the degrees of freedom by coefficient, `insight::get_predicted()` the
+#'   values and standard errors of `predict()`, with limits on the scale of the predictor and the
+#'   smallest of those degrees of freedom. `performance::icc()`, `r2()`, `model_performance()`,
+#'   `compare_performance()` (a fit of this package first), `check_convergence()`,
+#'   `check_singularity()` and `check_overdispersion()` work. What is not true of clusters is refused:
+#'   a bootstrap of rows, `performance::test_performance()` (use `anova()`) and `check_outliers()`
+#'   (use `cooks.distance()`). `performance::performance_rse()` divides by those degrees of freedom;
+#'   the residual standard deviation is `sigma()`.
 #' @eval clients_section()
 #'
 #' @param object A fit of [glmm()] or [gee()].

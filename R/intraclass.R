@@ -12,14 +12,14 @@
 #'
 #' @details
 #' **Latent scale.** The variances of the predictor, averaged over rows: of the fixed part, V_f =
-#' Var(x'beta); of each random term, V_k = mean of z'Sigma_k z (Johnson 2014); and the variance d of
-#' the response's own distribution on that scale: pi^2 / 3 for logit, 1 for probit, pi^2 / 6 for
-#' cloglog, sigma^2 for a Gaussian response with identity link; for counts and positive responses
-#' with a log link log(1 + V(lambda) / lambda^2), lambda being the mean of the population means and
-#' V the variance of a response (Poisson: log(1 + 1/lambda)); 1/4 for Poisson with a square root
-#' link (Nakagawa, Johnson and Schielzeth 2017). Other links have no such scale (`NA`). *Adjusted*:
-#' sum V_k / (sum V_k + d), which is the correlation of two latent responses at given covariates,
-#' and *unadjusted*: sum V_k / (V_f + sum V_k + d).
+#' Var(x'beta), with divisor N - 1; of each random term, V_k = mean of z'Sigma_k z (Johnson 2014);
+#' and the variance d of the response's own distribution on that scale: pi^2 / 3 for logit, 1 for
+#' probit, pi^2 / 6 for cloglog, sigma^2 for a Gaussian response with identity link; for counts and
+#' positive responses with a log link log(1 + V(lambda) / lambda^2), lambda being the mean of the
+#' population means and V the variance of a response (Poisson: log(1 + 1/lambda)); 1/4 for Poisson
+#' with a square root link (Nakagawa, Johnson and Schielzeth 2017). Other links have no such scale
+#' (`NA`). *Adjusted*: sum V_k / (sum V_k + d), which is the correlation of two latent responses at
+#' given covariates, and *unadjusted*: sum V_k / (V_f + sum V_k + d).
 #'
 #' With several grouping factors these are the correlations of two responses that share all of them.
 #'

@@ -2,8 +2,8 @@
 # table of help page `other-packages`.
 
 # As other packages pass a covariance matrix: nothing, a matrix, or a function of the fit; or a type.
-client_vcov <- function(fit, vcov. = NULL) {
-  if (is.function(vcov.)) vcov.(fit) else vcov. %||% default_vcov(fit)
+client_vcov <- function(fit, vcov. = NULL, args = NULL) {
+  if (is.function(vcov.)) do.call(vcov., c(list(fit), args)) else vcov. %||% default_vcov(fit)
 }
 
 client_df <- function(fit, covariance, df = NULL) {

@@ -74,7 +74,7 @@ tidy_fixed <- function(x, level, exponentiate, vcov, df) {
   tidy_part("fixed", NA_character_, NA_character_, rownames(table), as.list(table))
 }
 
-tidy_random <- function(x, level) {
+tidy_random <- function(x, level, limits = deviation_limits(x, level)) {
   table <- as.data.frame(VarCorr(x))
   residual <- table$grp == "Residual"
   correlation <- !is.na(table$var2)
@@ -82,7 +82,6 @@ tidy_random <- function(x, level) {
     correlation, paste0("cor__", table$var1, ".", table$var2), paste0("sd__", table$var1)
   )
   term[residual] <- "sd__Observation"
-  limits <- deviation_limits(x, level)
   row <- rep(NA_integer_, nrow(table))
   row[!correlation & !residual] <- unlist(lapply(random_blocks(x$design), `[[`, "columns"))
   row[residual] <- nrow(limits)

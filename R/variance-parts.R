@@ -37,7 +37,8 @@ share_row <- function(a, b, V, level) {
 
 # Rows --------------------------------------------------------------------------------------------
 
-# The rows that are averaged over, with their weights w (summing to 1), predictors and means.
+# The rows that are averaged over, with their weights w (summing to 1), the number N of observations
+# that they stand for, predictors and means.
 moment_rows <- function(fit, newdata) {
   design <- fit$design
   if (is.null(newdata)) {
@@ -51,7 +52,8 @@ moment_rows <- function(fit, newdata) {
       abort("newdata", "`newdata` must have a row without missing values.")
     }
   }
-  rows$w <- rows$w / sum(rows$w)
+  rows$N <- sum(rows$w)
+  rows$w <- rows$w / rows$N
   rows$eta <- fixed_predictor(fit, rows)
   rows$s <- random_sd(rows$Z, fit$Lambda)
   rows$m <- engine_population_mean(rows$eta, rows$s, fit$family)
@@ -81,11 +83,13 @@ latent_parts <- function(fit, rows) {
   )
 }
 
-# Var(x'beta) over the rows; the offset is not an effect.
+# Var(x'beta) over the rows, with divisor N - 1 as in Nakagawa and Schielzeth's var(); the offset is
+# not an effect.
 fixed_part <- function(fit, rows) {
   fixed <- rows$eta - rows$offset
   centred <- fixed - sum(rows$w * fixed)
-  quantity(fit, sum(rows$w * centred^2), beta = 2 * crossprod(rows$X, rows$w * centred))
+  w <- rows$w * if (rows$N > 1) rows$N / (rows$N - 1) else 1
+  quantity(fit, sum(w * centred^2), beta = 2 * crossprod(rows$X, w * centred))
 }
 
 # mean z'Sigma_k z = tr(Lambda_k' M Lambda_k) with M = mean zz'; its derivative is 2 M Lambda.

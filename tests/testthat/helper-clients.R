@@ -32,7 +32,8 @@ mixed_models <- setdiff(client_models, "gee")
 
 all_clients <- function() {
   c(
-    clients_covariance(), clients_imputation(), clients_tables(), clients_tests()
+    clients_covariance(), clients_easystats(), clients_imputation(), clients_tables(),
+    clients_tests()
   )
 }
 

@@ -97,7 +97,7 @@ test_that("the latent correlation has its closed forms", {
   v <- fit$theta[[1L]]^2
   expect_equal(icc$icc["adjusted", "estimate"], v / (v + pi^2 / 3))
   X <- component(fit, "X")
-  fixed <- mean((X %*% fit$beta - mean(X %*% fit$beta))^2)
+  fixed <- var(drop(X %*% fit$beta))
   expect_equal(icc$icc["unadjusted", "estimate"], v / (v + pi^2 / 3 + fixed))
   expect_equal(sum(icc$variances$estimate), 1)
 
