@@ -4,9 +4,9 @@
 # Degrees of freedom are given to the generic table, which knows rules for other classes only;
 # errors are raised before it, since it would catch them.
 #' @exportS3Method parameters::model_parameters
-model_parameters.margmix_fit <- function(model, ci_method = df_method, df_method = NULL,
-                                         bootstrap = FALSE, standardize = NULL, effects = "fixed",
-                                         vcov = NULL, vcov_args = NULL, ...) {
+model_parameters.margmix_fit <- function(model, ci = 0.95, ci_method = df_method,
+                                         df_method = NULL, bootstrap = FALSE, standardize = NULL,
+                                         effects = "fixed", vcov = NULL, vcov_args = NULL, ...) {
   if (!is_mixed(model) && !effects %in% c("fixed", "all")) refuse_random()
   if (isTRUE(bootstrap)) refuse_bootstrap(model)
   if (identical(standardize, "refit")) refuse_standardize()
@@ -29,8 +29,9 @@ model_parameters.margmix_glmm <- function(model, ci = 0.95, effects = "all", sta
   out <- NextMethod(effects = "fixed")
   if (effects == "fixed") return(out)
   method <- if (identical(list(...)$ci_method, "profile")) "profile" else "Wald"
-  limits <- stats::confint(model, deviation_names(model), level = ci[1L], method = method)
-  add_random_parameters(out, tidy_random(model, ci[1L], limits), keep_fixed = effects == "all")
+  level <- ci[1L] %||% 0.95
+  limits <- stats::confint(model, deviation_names(model), level = level, method = method)
+  add_random_parameters(out, tidy_random(model, level, limits), keep_fixed = effects == "all")
 }
 
 # What `ci_method` of these packages stands for; they would fall back to Wald limits.
@@ -63,7 +64,7 @@ add_random_parameters <- function(fixed, random, keep_fixed) {
   )
   fixed$Effects <- "fixed"
   fixed$Group <- ""
-  rows[setdiff(names(fixed), names(rows))] <- NA
+  rows[setdiff(names(fixed), names(rows))] <- NA_real_
   if (!is.null(fixed$CI)) rows$CI <- fixed$CI[1L]
   rows <- rows[names(fixed)]
   out <- if (keep_fixed) rbind(as.data.frame(fixed), rows) else rows

@@ -121,6 +121,9 @@ test_that("model_parameters() is the table of summary(), with the standard devia
   expect_equal(random$Coefficient, expected$estimate)
   expect_equal(random$CI_low, expected$conf.low)
   expect_identical(nrow(parameters::model_parameters(fit)), 6L)
+  # as package modelsummary calls it
+  expect_equal(parameters::parameters(model = fit, effects = "all", ci = 0.9)$CI, rep(0.9, 6))
+  expect_null(parameters::model_parameters(fit, ci = NULL)$CI_low)
   marginal <- fits_of_all_kinds()$gee
   expect_error(
     parameters::model_parameters(marginal, effects = "random"), class = "margmix_error_no_random"
