@@ -50,8 +50,8 @@ interval_rule <- function(fit, ci_method) {
 }
 
 refuse_standardize <- function() {
-  abort("argument", "The fit would have to be made again with standardized variables.",
-    hint = "Scale the variables in the data: glmm(y ~ scale(x) + (1 | g), data)."
+  refuse_client("standardize = \"refit\"", "does not make fits of this package again",
+    "Scale the variables in the data: glmm(y ~ scale(x) + (1 | g), data)."
   )
 }
 
@@ -83,8 +83,8 @@ add_random_parameters <- function(fixed, random, keep_fixed) {
 bootstrap_model.margmix_fit <- function(model, ...) refuse_bootstrap(model)
 
 refuse_bootstrap <- function(model) {
-  abort("argument", "A bootstrap must draw whole clusters; that of package parameters draws rows.",
-    hint = if (is_mixed(model)) {
+  refuse_client("The bootstrap of package parameters", "draws rows, not whole clusters",
+    if (is_mixed(model)) {
       "Refit responses drawn from the model: refit(fit, simulate(fit)[[1]])."
     } else {
       "vcov = \"jackknife-full\" leaves out one cluster after the other."
@@ -114,8 +114,8 @@ ci.margmix_fit <- function(x, ci = 0.95, dof = NULL, method = NULL, vcov = NULL,
 # Its default is silent for classes that it does not know.
 #' @exportS3Method parameters::equivalence_test
 equivalence_test.margmix_fit <- function(x, ...) {
-  abort("argument", "Package parameters has no test of equivalence for this fit.",
-    hint = "Compare confint(fit, level = 0.9) with the region of equivalence."
+  refuse_client("equivalence_test()", "knows other classes only",
+    "Compare confint(fit, level = 0.9) with the region of equivalence."
   )
 }
 

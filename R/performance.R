@@ -9,17 +9,16 @@ r2.margmix_glmm <- function(model, ...) performance::r2_nakagawa(model, ...)
 #' @exportS3Method performance::r2
 r2.margmix_gee <- function(model, ...) {
   if (all(model$design$trials == 1)) return(NextMethod())
-  abort("argument", "The R2 of a marginal model is that of single responses.",
-    given = "rows of several trials",
-    hint = "Expand them to 0/1 rows; qic() compares fits as they are."
+  refuse_client("r2()", "of a marginal model does not know of rows of several trials",
+    "Expand them to 0/1 rows; qic() compares fits as they are."
   )
 }
 
 # Cook's distances are those of clusters here; it would call them cases.
 #' @exportS3Method performance::check_outliers
 check_outliers.margmix_fit <- function(x, ...) {
-  abort("argument", "Clusters are what may be outlying; package performance looks for rows.",
-    hint = "cooks.distance(fit) and influence(fit) leave out one cluster after the other."
+  refuse_client("check_outliers()", "looks for rows, and the units here are clusters",
+    "cooks.distance(fit) and influence(fit) leave out one cluster after the other."
   )
 }
 
@@ -93,10 +92,8 @@ test_vuong.margmix_fit <- function(...) refuse_comparison()
 test_bf.margmix_fit <- function(...) refuse_comparison()
 
 refuse_comparison <- function() {
-  abort("argument", "Tests of package performance know no clusters and no zero variances.",
-    hint = c(
-      "anova() compares nested fits; AIC(), BIC() and qic() compare others.",
-      "performance::compare_performance() has a table of them."
-    )
-  )
+  refuse_client("The tests of package performance", "know no clusters and no zero variances", c(
+    "anova() compares nested fits; AIC(), BIC() and qic() compare others.",
+    "performance::compare_performance() has a table of them."
+  ))
 }
