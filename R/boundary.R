@@ -90,6 +90,17 @@ escape_from_zero <- function(problem, fit) {
   NULL
 }
 
+# Zeros exactly zero, and left where they are no maximum.
+settle_zeros <- function(problem, K, fit) {
+  for (attempt in 1:3) {
+    fit <- snap_dispersion(problem, K, snap_to_zero(problem, K, fit))
+    x <- escape_from_zero(problem, fit)
+    if (is.null(x)) break
+    fit <- maximise(problem, K, x, fit$modes)
+  }
+  fit
+}
+
 # What the boundary is, in words, named by its kind: zero variances, and correlations of -1 or 1.
 boundary_words <- function(design, Lambda) {
   columns <- zero_columns(design, Lambda[cbind(design$theta_row, design$theta_col) + 1L]) + 1L

@@ -23,6 +23,7 @@ fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL
   x <- start_values(problem, start_glm, start)
   fitted <- if (is_lmm(family)) fit_lmm(problem, x, REML) else fit_quadrature(problem, x, nAGQ)
   if (is.null(fitted$reml)) fitted$fit <- settle_boundary(problem, fitted, start_glm)
+  if (!REML || !is.null(fitted$reml)) fitted <- beyond_zero(problem, fitted)
   if (REML && is.null(fitted$reml)) fitted <- fit_restricted(problem, fitted, start_glm)
   estimate <- finish_fit(problem, fitted)
   if (is_bridge(family)) estimate$modes <- bridge_modes(problem, estimate)
@@ -182,14 +183,7 @@ flip_modes <- function(design, modes, signs) {
 # The maximum of the likelihood with clean zeros, and not below that without random effects.
 settle_boundary <- function(problem, fitted, start_glm) {
   K <- fitted$rule$K
-  fit <- not_below_glm(problem, K, fitted$fit, start_glm)
-  for (attempt in 1:3) {
-    fit <- snap_dispersion(problem, K, snap_to_zero(problem, K, fit))
-    x <- escape_from_zero(problem, fit)
-    if (is.null(x)) break
-    fit <- maximise(problem, K, x, fit$modes)
-  }
-  fit
+  settle_zeros(problem, K, not_below_glm(problem, K, fitted$fit, start_glm))
 }
 
 # Signs, covariance, convergence, words for the boundary.

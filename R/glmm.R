@@ -87,7 +87,8 @@
 #' @param ... Not used; anything here is an error.
 #' @return An object of class `margmix_glmm`. Use its methods, or [component()] for its parts.
 #' @section Errors and warnings: Every condition has a class: `margmix_error_<cause>` for bad input,
-#'   `margmix_warning_<cause>` (`convergence`, `separation`, `rank`, `large_sd`, ...), and notes
+#'   `margmix_warning_<cause>` (`convergence`, `separation`, `rank`, `large_sd`, `second_maximum`,
+#'   ...), and notes
 #'   `margmix_note_<cause>` (`boundary`, `quadrature`).
 #' @references
 #' Cox, D. R. and Reid, N. (1987). Parameter orthogonality and approximate conditional inference.

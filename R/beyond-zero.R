@@ -1,0 +1,112 @@
+# A variance of zero is a maximum of the likelihood, but perhaps not the highest one.
+
+#' Search once from large random effects before a variance is said to be zero
+#'
+#' In small data the likelihood may fall from zero and rise again, to a higher maximum, or towards a
+#' limit without end. Not looked for with crossed factors: no other rule than Laplace is there to
+#' confirm what that finds so far out.
+#'
+#' @param fitted From [fit_quadrature()] or [fit_lmm()], settled at a zero variance.
+#' @return `fitted`, or the higher maximum in the same form.
+#' @section Conditions: warning `second_maximum`: the likelihood is higher far out, without a
+#'   maximum that a fine rule confirms.
+#' @noRd
+beyond_zero <- function(problem, fitted) {
+  if (is_multilevel(problem$design) && !is_two_level(problem$design)) return(fitted)
+  x <- far_start(problem, fitted)
+  if (is.null(x)) return(fitted)
+  # what goes wrong far out says nothing of the maximum at zero
+  other <- tryCatch(search_from(problem, fitted, x), margmix_error = function(e) NULL)
+  if (is.null(other)) return(fitted)
+  gain <- maximum_of(other) - maximum_of(fitted)
+  if (gain < max(problem$control$auto_tolerance, other$rule$error)) return(fitted)
+  if (is_proper_maximum(problem, other)) return(with_rule_of(problem, other, fitted))
+  report_second_maximum(problem, fitted, other)
+  fitted
+}
+
+maximum_of <- function(fitted) if (is.null(fitted$reml)) fitted$fit$value else fitted$reml$value
+
+# A point with large effects in place of the zero ones, all of them or one by one, and the other
+# parameters as these want them. `NULL` where none comes near the maximum at zero: from there to the
+# best of the likelihood far out its profile changes little. Of many clusters, some can tell.
+far_start <- function(problem, fitted, near = 1) {
+  design <- problem$design
+  x <- fitted$fit$x
+  theta <- ncol(design$X) + seq_along(design$theta_col)
+  zero <- zero_columns(design, x[theta])
+  if (!length(zero)) return(NULL)
+  diagonal <- theta[design$theta_row == design$theta_col & design$theta_col %in% zero]
+  size <- 5 * if (is_lmm(problem$family)) exp(x[length(x)] / 2) else 1
+  if (!is_multilevel(design)) problem$design <- sample_clusters(design, part = 0)$design %||% design
+  objective <- objective_at(problem, far_rule(problem), NULL, 2L)
+  best <- list(x = NULL, value = objective$value(x) + near)
+  for (entries in unique(c(list(diagonal), as.list(diagonal)))) {
+    start <- feasible_start(problem, replace(x, entries, size))
+    if (!is.finite(objective$value(start))) next
+    start <- newton_steps_within(objective, start, seq_along(x)[-theta])
+    if (objective$value(start) < best$value) best <- list(x = start, value = objective$value(start))
+  }
+  best$x
+}
+
+# Nodes that show the outlines of the likelihood of large effects.
+far_rule <- function(problem) {
+  if (is_lmm(problem$family)) return(1L)
+  if (is_bridge(problem$family)) return(31L)
+  if (is_two_level(problem$design)) return(c(9L, 9L))
+  c(15L, 9L, 5L, 3L)[min(ncol(problem$design$Z), 4L)]
+}
+
+# The maximum uphill from x, by a rule that is fine enough there.
+search_from <- function(problem, fitted, x) {
+  if (is_lmm(problem$family)) {
+    other <- fit_lmm(problem, x, !is.null(fitted$reml))
+    if (is.null(other$reml)) other$fit <- settle_zeros(problem, 1L, other$fit)
+    return(other)
+  }
+  coarse <- maximise(problem, far_rule(problem), x, NULL, final = FALSE)
+  if (coarse$value < fitted$fit$value - 0.3) return(NULL)
+  refine <- if (is_two_level(problem$design)) refine_nested_rule else refine_rule
+  refined <- withCallingHandlers(
+    refine(problem, x, coarse),
+    margmix_note_quadrature = function(n) invokeRestart("muffleMessage")
+  )
+  list(
+    fit = settle_zeros(problem, refined$K, refined$fit),
+    rule = rule_record(problem, refined$K, auto = TRUE, error = refined$error)
+  )
+}
+
+# Not the way to a limit at infinite variance, nor what the error of a rule makes of it.
+is_proper_maximum <- function(problem, other) {
+  if (other$rule$method == "exact") return(TRUE)
+  fit <- other$fit
+  psi <- drop(problem$map %*% fit$x)
+  theta <- split_parameters(problem$design, problem$family, psi)$theta
+  estimate <- list(Lambda = lambda_matrix(problem$design, theta))
+  gradient <- -drop(crossprod(problem$map, fit$result$gradient))
+  direction <- newton_direction(gradient, fit$hessian)
+  !is.null(direction) && direction$decrement < 1e-6 &&
+    other$rule$error <= problem$control$auto_tolerance &&
+    !length(large_sds(problem$design, problem$family, estimate))
+}
+
+# With the points that were asked for, if that maximum is the higher one by them too.
+with_rule_of <- function(problem, other, fitted) {
+  if (fitted$rule$auto || fitted$rule$method == "exact") return(other)
+  fit <- maximise_K(problem, fitted$rule$K, other$fit$x, other$fit)
+  fit <- settle_zeros(problem, fitted$rule$K, fit)
+  if (fit$value > fitted$fit$value) list(fit = fit, rule = fitted$rule) else fitted
+}
+
+report_second_maximum <- function(problem, fitted, other) {
+  digits <- function(x) format(round(x, 3L), nsmall = 3L)
+  must <- "The likelihood has a maximum at a variance of zero, but is higher where it is large."
+  warn("second_maximum", must, given = paste0(
+    "log-likelihood ", digits(maximum_of(fitted)), " at zero and at least ",
+    digits(maximum_of(other) - other$rule$error), " far out, where no maximum was found"
+  ),
+  hint = "The estimates are those at zero. The data are too few to tell: simplify the model."
+  )
+}
