@@ -96,7 +96,7 @@ settle_zeros <- function(problem, K, fit) {
     fit <- snap_dispersion(problem, K, snap_to_zero(problem, K, fit))
     x <- escape_from_zero(problem, fit)
     if (is.null(x)) break
-    fit <- maximise(problem, K, x, fit$modes)
+    fit <- maximise(problem, K, feasible_start(problem, x), fit$modes)
   }
   fit
 }

@@ -17,10 +17,16 @@ check_identified_groups <- function(design, family, used) {
   if (bernoulli) check_shared_levels(design, rows)
   dispersion <- single && family_tools(family)$has_dispersion
   if (is_groups_gram_regular(design, rows, dispersion)) return(invisible())
-  refuse_unidentified(design, some_of(term_labels(design)), c(
-    "The levels of a factor must differ from those of the others and hold several rows.",
-    "A covariate must vary within levels, over more values than it has random slopes."
-  ))
+  confounded <- dispersion && is_groups_gram_regular(design, rows, FALSE)
+  refuse_unidentified(design, some_of(term_labels(design)), if (confounded) {
+    paste0("With one row per level the variance can't be told from the ",
+      dispersion_term(family), ".")
+  } else {
+    c(
+      "The levels of a factor must differ from those of the others and hold several rows.",
+      "A covariate must vary within levels, over more values than it has random slopes."
+    )
+  })
 }
 
 # 0/1 responses show a random effect only where several of them share a level.

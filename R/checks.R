@@ -4,23 +4,28 @@
 #'
 #' @param ... The dots of the fitting function.
 #' @param known Names of its arguments, for a suggestion.
+#' @param elsewhere Hints for arguments of other software, by name.
+#' @param control Name of the function that makes its settings.
 #' @section Errors: `argument`.
 #' @noRd
-check_dots <- function(..., known = character(), elsewhere = character()) {
+check_dots <- function(..., known = character(), elsewhere = character(), control = NULL) {
   if (!...length()) return(invisible())
   given <- as.list(substitute(list(...)))[-1L]
   names <- names(given) %||% rep("", length(given))
   named <- names != ""
   names[!named] <- vapply(given[!named], expression_text, "")
-  refuse_arguments(names, named, known, elsewhere)
+  refuse_arguments(names, named, known, elsewhere, control)
 }
 
-refuse_arguments <- function(names, named, known, elsewhere = character()) {
+refuse_arguments <- function(names, named, known, elsewhere = character(), control = NULL) {
   close <- unlist(lapply(names[named], closest_name, known))
+  settings <- unlist(lapply(names[named], setting_name, control))
   abort("argument", "Every argument must be one of those on the help page.",
     given = some_of(code(names)),
     hint = if (any(names %in% names(elsewhere))) {
       unique(elsewhere[intersect(names, names(elsewhere))])
+    } else if (length(settings)) {
+      paste0("Write control = ", control, "(", paste(settings, "= ", collapse = ", "), ").")
     } else if (length(close)) {
       paste0("Did you mean ", some_of(code(unique(close))), "?")
     }
@@ -47,6 +52,13 @@ check_passed_dots <- function(..., known, passed = c("parametric", "component"))
       given = some_of(code(given))
     )
   }
+}
+
+# The argument of a control function that is meant by a name.
+setting_name <- function(name, control) {
+  if (is.null(control)) return(NULL)
+  known <- names(formals(control))
+  if (name %in% known) name else closest_name(name, known)
 }
 
 # Names that differ by little, or are a part: conf.level for level, level for conf.level.
@@ -89,10 +101,11 @@ check_scale <- function(design) {
   ratio[unsure] <- mean_over_sd(X[, unsure, drop = FALSE], nrow(X))
   far <- ratio > 3e6
   if (!any(far)) return(invisible())
-  warn("scale", "A covariate must not be far from zero: its standard error loses digits.",
-    given = paste0(
-      some_of(code(colnames(X)[far])), ", mean over sd ", some_of(signif(ratio[far], 2L))
-    ),
+  names <- some_of(code(colnames(X)[far]))
+  warn("scale", paste0(
+    names, " is far from zero relative to its spread, so its standard error loses digits."
+  ),
+  given = paste("mean over sd", some_of(signif(ratio[far], 2L))),
     hint = "Subtract its mean, or a round number near it.", columns = colnames(X)[far]
   )
 }
@@ -132,13 +145,76 @@ check_identified <- function(design, family) {
   }
   dispersion <- single && family_tools(family)$has_dispersion
   if (is_identified(design, used, dispersion)) return(invisible())
-  hints <- c(
-    "A covariate must vary within clusters, over more values than it has random slopes.",
-    "With one row per cluster the variance can't be told from the residual variance."
-  )
   refuse_unidentified(
     design, paste0(some_of(term_labels(design)), ", largest cluster of size ", largest),
-    hints[1L + (dispersion && largest <= 1)]
+    unidentified_hint(design, family, used, dispersion, largest)
+  )
+}
+
+# Which of the causes it is, each tried by taking it away.
+unidentified_hint <- function(design, family, used, dispersion, largest) {
+  if (dispersion && is_identified(design, used, FALSE)) {
+    size <- if (largest <= 1) "With one row per cluster" else "In clusters as small as these"
+    return(paste0(size, " the variances can't be told from the ", dispersion_term(family), "."))
+  }
+  combined <- combined_columns(design)
+  if (length(combined)) {
+    return(paste(
+      some_of(code(combined)), "is a combination of the rest of its random term: leave it out."
+    ))
+  }
+  far <- far_columns(design)
+  if (length(far) && is_identified(centre_columns(design, far), used, dispersion)) {
+    return(centre_hint(design, far))
+  }
+  constant <- constant_columns(design)
+  if (!length(constant)) {
+    return("A covariate must vary within clusters, over more values than it has random slopes.")
+  }
+  paste0(
+    some_of(code(constant)), " is constant within clusters and takes too few values between them ",
+    "for its random slope: leave it out."
+  )
+}
+
+# Columns of Z that others of their term make up.
+combined_columns <- function(design) {
+  unlist(lapply(design$random, function(term) {
+    decomposed <- qr(design$Z[, term$columns, drop = FALSE], tol = 1e-9)
+    term$names[decomposed$pivot[-seq_len(decomposed$rank)]]
+  }))
+}
+
+# Covariates of Z, other than the constant, that are the same in all rows of a cluster.
+constant_columns <- function(design) {
+  first <- rep(design$start[-length(design$start)] + 1L, diff(design$start))
+  same <- vapply(seq_len(ncol(design$Z)), function(k) {
+    z <- design$Z[, k]
+    all(z == z[first]) && any(z != z[1L])
+  }, NA)
+  column_names(design)[same]
+}
+
+# Columns of Z that are far from zero compared with their spread: mean over sd, by position. Their
+# random slope is then hard to tell from a random intercept.
+far_columns <- function(design, least = 100) {
+  ratio <- mean_over_sd(design$Z, nrow(design$Z))
+  far <- which(ratio > least)
+  stats::setNames(ratio[far], far)
+}
+
+centre_columns <- function(design, far) {
+  at <- as.integer(names(far))
+  Z <- design$Z[, at, drop = FALSE]
+  design$Z[, at] <- Z - rep(colMeans(Z), each = nrow(Z))
+  design
+}
+
+centre_hint <- function(design, far) {
+  names <- column_names(design)[as.integer(names(far))]
+  paste0(
+    "Centre ", some_of(code(names)), ", which is far from zero (mean over sd ",
+    some_of(signif(far, 2L)), "): subtract a value near its mean."
   )
 }
 
@@ -155,7 +231,7 @@ is_identified <- function(design, used, dispersion) {
 term_labels <- function(design) vapply(design$random, `[[`, "", "label")
 
 refuse_unidentified <- function(design, given, hint) {
-  abort("not_identified", "The data must identify the variances of the random effects.",
+  abort("not_identified", "The data can't identify the variances of the random effects.",
     given = given, hint = hint, terms = term_labels(design)
   )
 }

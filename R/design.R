@@ -121,6 +121,21 @@ check_contrasts <- function(contrasts, covariates) {
       given = some_of(absent), hint = paste0("Factors: ", some_of(categorical, 10L), ".")
     )
   }
+  for (name in names(contrasts)) check_contrast(covariates[[name]], contrasts[[name]], name)
+}
+
+# Contrasts that stats can't find or that have the wrong shape.
+check_contrast <- function(x, value, name) {
+  x <- as.factor(x)
+  tryCatch(stats::contrasts(stats::C(x, value)), error = function(e) {
+    known <- paste0("contr.", c("treatment", "sum", "helmert", "poly", "SAS"))
+    close <- if (is.character(value)) closest_name(value[1L], known)
+    abort("contrasts", "Contrasts must be a function, its name, or a matrix with a row per level.",
+      given = paste0(code(name), " with ", nlevels(x), " levels: ", conditionMessage(e)),
+      hint = if (length(close)) paste0("Did you mean ", some_of(dQuote(close, FALSE)), "?")
+    )
+  })
+  invisible()
 }
 
 #' The columns of a part of the model

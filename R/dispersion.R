@@ -15,6 +15,12 @@ sigma_power <- function(family) if (dispersion_kind(family) == "shape") 1 else 0
 
 dispersion_name <- function(family) if (dispersion_kind(family) == "shape") "phi" else "sigma"
 
+# "residual variance", "overdispersion phi", ...: what phi is, in a sentence.
+dispersion_term <- function(family) {
+  words <- sub(" phi", "", sub(";.*", "", family_tools(family)$dispersion$words))
+  switch(words, `residual variance` = words, phi = "dispersion phi", paste(words, "phi"))
+}
+
 # Variance = this factor times the variance function, over the weights.
 variance_scale <- function(fit) if (dispersion_kind(fit$family) == "scale") fit$phi else 1
 

@@ -76,6 +76,16 @@ binomial_counts <- function(y, weights, rows) {
   list(y = success, trials = trials, weights = weights %||% rep(1, length(success)))
 }
 
+# Text of two values is meant as a factor.
+two_values_hint <- function(y) {
+  values <- if (is.character(y)) sort(unique(y))
+  if (length(values) != 2L || is_numeric_text(y)) return(NULL)
+  paste0(
+    "factor() of it has the failure ", dQuote(values[1L], FALSE), " and the success ",
+    dQuote(values[2L], FALSE), "; factor(, levels = ) sets their order."
+  )
+}
+
 # The proportion of successes in each row, in [0, 1].
 binomial_proportion <- function(y, rows) {
   if (is.factor(y)) {
@@ -88,7 +98,7 @@ binomial_proportion <- function(y, rows) {
   y <- numeric_response(y, rows, paste(
     "A binomial response must be 0/1, logical, a factor of two levels, cbind(success, failure),",
     "or a proportion."
-  ))
+  ), hint = two_values_hint(y))
   refuse_response(y, y < 0 | y > 1, rows, "A binomial response must lie between 0 and 1.",
     hint = c(
       "Give counts as cbind(success, failure).",

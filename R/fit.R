@@ -20,10 +20,17 @@ fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL
   )
   # The points of its rule move in steps; with a fine rule no step can be seen.
   if (is_bridge(family)) problem$control$auto_tolerance <- min(control$auto_tolerance, 1e-8)
+  edge <- if (!separation$separated) edge_glm(problem, start_glm)
+  if (!is.null(edge)) start_glm[c("beta", "value")] <- edge[c("beta", "value")]
   x <- start_values(problem, start_glm, start)
-  fitted <- if (is_lmm(family)) fit_lmm(problem, x, REML) else fit_quadrature(problem, x, nAGQ)
-  if (is.null(fitted$reml)) fitted$fit <- settle_boundary(problem, fitted, start_glm)
-  if (!REML || !is.null(fitted$reml)) fitted <- beyond_zero(problem, fitted)
+  x <- feasible_start(problem, x, if (is.null(start)) start_glm$level)
+  if (!is.null(start)) problem$start <- x
+  fitted <- inside_edge(edge, family, {
+    fitted <- if (is_lmm(family)) fit_lmm(problem, x, REML) else fit_quadrature(problem, x, nAGQ)
+    if (is.null(fitted$reml)) fitted$fit <- settle_boundary(problem, fitted, start_glm)
+    if (!REML || !is.null(fitted$reml)) fitted <- beyond_zero(problem, fitted)
+    fitted
+  })
   if (REML && is.null(fitted$reml)) fitted <- fit_restricted(problem, fitted, start_glm)
   estimate <- finish_fit(problem, fitted)
   if (is_bridge(family)) estimate$modes <- bridge_modes(problem, estimate)
@@ -49,7 +56,7 @@ fit_start_glm <- function(design, family) {
   } else {
     family$linkfun(mean) - if (family$link == "log") max(design$offset) else mean(design$offset)
   }
-  engine_glm_start(design, family, level)
+  c(engine_glm_start(design, family, level), level = level)
 }
 
 # Start of the optimiser: the GLM, a random-effect sd of 0.7 on the predictor's scale for each
@@ -80,7 +87,8 @@ user_start <- function(psi, start, p, n_theta) {
   bad <- !is.list(start) || is.null(names(start)) || !all(names(start) %in% known)
   if (!bad) {
     given <- lengths(start)
-    bad <- any(given != lengths[names(start)]) || !all(is.finite(unlist(start)))
+    bad <- anyDuplicated(names(start)) || any(given != lengths[names(start)]) ||
+      !all(vapply(start, is.numeric, NA)) || !all(is.finite(unlist(start)))
   }
   if (bad) {
     abort("start", "`start` must be a fit, or a list of `beta`, `theta` and `phi`.",
@@ -91,6 +99,9 @@ user_start <- function(psi, start, p, n_theta) {
       },
       hint = paste0("beta has ", p, " and theta has ", n_theta, " finite values here.")
     )
+  }
+  if (isTRUE(start$phi <= 0)) {
+    abort("start", "`phi` of `start` must be positive.", given = paste("phi =", format(start$phi)))
   }
   if (!is.null(start$beta)) psi[seq_len(p)] <- start$beta
   if (!is.null(start$theta)) psi[p + seq_len(n_theta)] <- start$theta
@@ -103,7 +114,6 @@ user_start <- function(psi, start, p, n_theta) {
 # are enough for that.
 fit_quadrature <- function(problem, x, nAGQ) {
   check_nAGQ_levels(problem$design, nAGQ)
-  x <- feasible_start(problem, x)
   if (is_multilevel(problem$design)) return(fit_groups(problem, x, nAGQ))
   few <- if (is_bridge(problem$family)) 15L else 5L
   K <- if (is.numeric(nAGQ) && nAGQ <= 7L) nAGQ else few
@@ -117,23 +127,6 @@ fit_quadrature <- function(problem, x, nAGQ) {
   refined <- refine_rule(problem, x, coarse)
   rule <- rule_record(problem, refined$K, auto = TRUE, error = refined$error)
   list(fit = refined$fit, rule = rule)
-}
-
-# Where a link restricts the mean, large random effects may leave no mode inside its range: smaller
-# ones are tried before giving up.
-feasible_start <- function(problem, x) {
-  if (!restricts_mean(problem$family)) return(x)
-  theta <- ncol(problem$design$X) + seq_along(problem$design$theta_col)
-  for (factor in c(1, 0.3, 0.1, 0.03)) {
-    trial <- replace(x, theta, factor * x[theta])
-    if (is.finite(objective_at(problem, 1L, NULL, 0L)$value(trial))) return(trial)
-  }
-  x
-}
-
-restricts_mean <- function(family) {
-  if (family$family == "binomial") return(family$link == "log")
-  family_tools(family)$mean_range[1L] == 0 && family$link %in% c("identity", "inverse", "1/mu^2")
 }
 
 rule_record <- function(problem, K, auto = FALSE, error = NA_real_) {
@@ -154,7 +147,7 @@ fit_lmm <- function(problem, x, REML) {
   psi <- drop(problem$map %*% x)
   profile <- maximise_lmm(
     design, REML, psi[p + seq_along(design$theta_row)] * exp(-psi[length(psi)] / 2),
-    problem$control
+    problem$control, !is.null(problem$start)
   )
   psi <- c(profile$beta, profile$theta * sqrt(profile$phi), log(profile$phi))
   # ML: the profile is a start for the same steps as any other model. REML: it is the fit.

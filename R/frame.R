@@ -34,6 +34,7 @@ build_frame <- function(call, env, parsed, rows = NULL) {
     eval_argument, data = data, formula_env = formula_env, env = env
   )
   arguments <- Filter(Negate(is.null), arguments)
+  check_given_values(arguments[c("weights", "offset")], names(data))
   arguments <- c(arguments, evaluate_rows(rows, data, formula_env, env))
   if (is.logical(arguments$subset)) {
     arguments$subset <- arguments$subset & !is.na(arguments$subset)
@@ -94,6 +95,20 @@ eval_argument <- function(expr, data, formula_env, env) {
   tryCatch(eval(expr, data, enclos), error = function(e) refuse_frame(e, names(data)))
 }
 
+# A variable is given by its bare name, not as text or a formula.
+check_given_values <- function(arguments, columns) {
+  for (name in names(Filter(Negate(is.null), arguments))) {
+    value <- arguments[[name]]
+    formula <- inherits(value, "formula")
+    if (!formula && !(is.character(value) && length(value) == 1L)) next
+    meant <- if (formula) all.vars(value) else intersect(value, columns)
+    abort(name, paste0(code(name), " must be a variable or a numeric vector."),
+      given = if (formula) expression_text(value) else paste("the text", dQuote(value, FALSE)),
+      hint = if (length(meant) == 1L) paste0("Write ", name, " = ", meant, ".")
+    )
+  }
+}
+
 chosen_na_action <- function(call, data, env) {
   if ("na.action" %in% names(call)) {
     action <- eval(call[["na.action"]], env)
@@ -135,6 +150,13 @@ count_values <- function(x) length(unique(x[!is.na(x)]))
 refuse_frame <- function(e, columns) {
   if (inherits(e, "margmix_error")) stop(e)
   text <- conditionMessage(e)
+  listed <- regmatches(text, regexec("^invalid type \\(list\\) for variable '(.+)'$", text))[[1L]]
+  if (length(listed)) {
+    abort("frame", "A variable of the model must be a vector, a factor or a matrix.",
+      given = paste(code(listed[2L]), "is a list"),
+      hint = paste0("If each element is one value, unlist(", listed[2L], ") is a vector.")
+    )
+  }
   missing <- regmatches(text, regexec("^object '(.+)' not found$", text))[[1L]]
   close <- if (length(missing)) closest_name(missing[2L], setdiff(columns, missing[2L]))
   abort("frame", "The variables of the model must be found and have equal lengths.",

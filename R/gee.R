@@ -61,7 +61,9 @@ gee <- function(formula, data, id, waves = NULL, inner = NULL, family = gaussian
                 control = gee_control(), ...) {
   call <- match.call()
   env <- parent.frame()
-  check_dots(..., known = names(formals(gee)), elsewhere = foreign_arguments)
+  check_dots(..., known = names(formals(gee)), elsewhere = foreign_arguments,
+    control = "gee_control"
+  )
   recorded <- record_conditions({
     parsed <- parse_marginal_formula(formula, env)
     columns <- columns_in_dots(call, env)
@@ -97,6 +99,7 @@ foreign_arguments <- c(
   scale.fix = "`scale` is the value of the scale; NULL: it is estimated.",
   scale.value = "`scale` is the value of the scale; NULL: it is estimated.",
   std.err = "vcov() and summary() choose the covariance matrix of the fit.",
+  verbose = "gee() reports no steps; gee_control() has its settings.",
   tol = "See gee_control().", maxiter = "See gee_control().", init.beta = "See `start`."
 )
 

@@ -115,7 +115,7 @@ glmm <- function(formula, data, family = gaussian(), weights, offset, subset, na
                  start = NULL, control = glmm_control(), ...) {
   call <- match.call()
   env <- parent.frame()
-  check_dots(..., known = names(formals(glmm)))
+  check_dots(..., known = names(formals(glmm)), control = "glmm_control")
   recorded <- record_conditions({
     parsed <- parse_formula(formula, env)
     frame <- build_frame(columns_in_dots(call, env), env, parsed)

@@ -2,10 +2,11 @@
 
 #' Maximise the profiled likelihood of a linear mixed model
 #'
+#' @param theta Start, relative to sigma; `start_given`: is it the user's?
 #' @return A list: `theta` (relative to sigma), `phi`, `beta`, `B`, `value`, `iterations`,
 #'   `evaluations`, `message`.
 #' @noRd
-maximise_lmm <- function(design, REML, theta, control) {
+maximise_lmm <- function(design, REML, theta, control, start_given = FALSE) {
   scale <- column_rms(design$Z)[design$theta_row + 1L]
   centred <- centre_response(design, theta, control)
   design <- centred$design
@@ -18,7 +19,7 @@ maximise_lmm <- function(design, REML, theta, control) {
     }
     last$result
   }
-  if (at(theta * scale)$status != "ok") abort_exact()
+  if (at(theta * scale)$status != "ok") if (start_given) abort_start() else abort_exact()
   found <- stats::nlminb(
     theta * scale,
     function(x) if (at(x)$status == "ok") -at(x)$value else Inf,

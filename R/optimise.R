@@ -91,7 +91,7 @@ hessian_model <- function(objective, B = NULL) {
 #' @noRd
 maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL) {
   objective <- objective_at(problem, K, modes, 1L)
-  if (!is.finite(objective$value(x))) abort_not_finite(problem$family, K)
+  if (!is.finite(objective$value(x))) abort_not_finite(problem, K, x)
   model <- hessian_model(objective, hessian)
   # nlminb compares the gain it predicts, g'B^-1 g / 2, with rel.tol |f|. The last digits are left
   # to the steps after it, which know when to stop.
@@ -102,7 +102,7 @@ maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL) {
     iter.max = problem$control$max_iterations, eval.max = 2L * problem$control$max_iterations
   ))
   if (!is.finite(objective$value(found$par))) found$par <- objective$best()
-  if (!is.finite(objective$value(found$par))) abort_not_finite(problem$family, K)
+  if (!is.finite(objective$value(found$par))) abort_not_finite(problem, K)
   check_collapse(problem$design, problem$family, exp(found$par[length(x)]), 1e-20)
   if (final) {
     goal <- problem$control$tolerance
@@ -119,7 +119,16 @@ maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL) {
   )
 }
 
-abort_not_finite <- function(family, K) {
+abort_start <- function() {
+  abort("start", "The log-likelihood must be finite at `start`.",
+    hint = "Leave out some of `beta`, `theta` and `phi`, or give values near the estimates."
+  )
+}
+
+# x: where the search starts; `NULL` at its end.
+abort_not_finite <- function(problem, K, x = NULL) {
+  family <- problem$family
+  if (!is.null(problem$start) && identical(x, problem$start)) abort_start()
   abort("no_likelihood", "The log-likelihood must be finite where the search starts and ends.",
     given = paste(
       "no finite value with", family$link, "link and", format_nodes(K), "quadrature points"

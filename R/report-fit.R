@@ -2,7 +2,7 @@
 
 #' @param separation From [check_separation()]: if a condition has named it, the fit has no maximum
 #'   to converge to, and nothing more is said.
-#' @section Conditions: note `boundary`; warnings `large_sd`, `modes`, `link_range`,
+#' @section Conditions: notes `boundary`, `uncentred`; warnings `large_sd`, `modes`, `link_range`,
 #'   `convergence`; error
 #'   `residual_variance`.
 #' @noRd
@@ -18,18 +18,48 @@ report_fit <- function(problem, estimate, separation) {
   if (separation$separated) return(invisible())
   large <- large_sds(design, family, estimate)
   if (length(large)) return(report_large_sd(estimate, large))
+  if (estimate$convergence$converged) note_uncentred(design, estimate)
   if (!estimate$convergence$converged) report_no_maximum(problem, estimate)
 }
 
-# On the scale of a link; a response in its own units may have any sd.
+# On the scale of a link; a response in its own units may have any sd. What counts is the sd that a
+# term gives the predictor: an intercept has a large one, too, where covariates are far from zero.
 large_sds <- function(design, family, estimate) {
   if (!has_trials(family)) return(integer())
-  which(sqrt(rowSums(estimate$Lambda^2)) * column_rms(design$Z) > 20)
+  sd <- sqrt(rowSums(estimate$Lambda^2)) * column_rms(design$Z)
+  large <- vapply(design$random, function(term) term_sd(design, estimate, term) > 20, NA)
+  columns <- as.integer(unlist(lapply(design$random[large], `[[`, "columns")))
+  columns[sd[columns] >= min(20, max(sd[columns], 0))]
+}
+
+# Root mean square of the standard deviation of a term's part of the predictor.
+term_sd <- function(design, estimate, term) {
+  at <- term$columns
+  part <- design$Z[, at, drop = FALSE] %*% estimate$Lambda[at, , drop = FALSE]
+  sqrt(sum(part^2) / nrow(part))
+}
+
+# A random intercept is that at 0 of the covariates. Where this is far from the data its sd is many
+# times that of the predictor anywhere in them.
+note_uncentred <- function(design, estimate) {
+  far <- far_columns(design, 20)
+  for (term in design$random) {
+    at <- intersect(term$columns, as.integer(names(far)))
+    intercept <- term$columns[term$names == "(Intercept)"]
+    if (!term$correlated || !length(at) || !length(intercept)) next
+    sd <- sqrt(sum(estimate$Lambda[intercept, ]^2))
+    if (sd <= 20 * term_sd(design, estimate, term)) next
+    names <- some_of(code(column_names(design)[at]))
+    note("uncentred", paste0(
+      "The random intercept is that at ", names, " = 0, far from the data: its sd is ",
+      signif(sd, 3L), "."
+    ), hint = centre_hint(design, far[as.character(at)]))
+  }
 }
 
 report_large_sd <- function(estimate, large) {
   sd <- sqrt(rowSums(estimate$Lambda^2))[large]
-  warn("large_sd", "The data hardly bound the standard deviation of a random effect.",
+  warn("large_sd", "The data barely constrain the standard deviation of a random effect.",
     given = c(
       paste0(
         "sd ", signif(max(sd), 3L), " of ", some_of(code(rownames(estimate$Lambda)[large]))
@@ -66,9 +96,14 @@ report_no_maximum <- function(problem, estimate) {
   }
   near <- near_edge(design, family, estimate)
   if (near == 0L) {
+    far <- far_columns(design)
     warn("convergence", "The fit has not converged: its estimates are not a maximum.",
       given = words,
-      hint = "Rescaling won't help; simplify the random terms, or give other `start` values."
+      hint = if (length(far)) {
+        centre_hint(design, far)
+      } else {
+        "Rescaling won't help; simplify the random terms, or give other `start` values."
+      }
     )
     return(invisible())
   }
@@ -99,11 +134,6 @@ has_no_clear_mode <- function(problem, estimate) {
   any(unlist(Map(function(v, group) {
     apply(v, 3L, function(v) max(diag(as.matrix(v)) / prior[group$columns], na.rm = TRUE)) > 4
   }, variance, design$groups)))
-}
-
-# Where does a link end, or for sqrt turn around? `NULL`: nowhere.
-link_edge <- function(family) {
-  if (family$link == "sqrt" || restricts_mean(family)) 0
 }
 
 # Rows whose predictor at the modes is so close to the edge that nodes of the rule may pass it.

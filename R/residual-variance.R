@@ -57,5 +57,8 @@ check_collapse <- function(design, family, phi, share) {
 
 abort_exact <- function(given = "the fixed and random effects reproduce the response exactly",
                         hint = NULL) {
-  abort("residual_variance", "The residual variance must be positive.", given, hint)
+  abort("residual_variance",
+    "The random and fixed effects must leave some variation of the response unexplained.",
+    given, hint
+  )
 }

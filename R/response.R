@@ -4,14 +4,20 @@
 
 `%||%` <- function(x, y) if (is.null(x)) y else x
 
-numeric_response <- function(y, rows, must) {
+numeric_response <- function(y, rows, must, hint = NULL) {
   is_vector <- (is.numeric(y) || is.logical(y)) && !is.factor(y) && NCOL(y) == 1L
   if (!is_vector) {
-    abort("response", must, given = paste("an object of class", class(y)[1L]))
+    abort("response", must, given = paste("an object of class", class(y)[1L]),
+      hint = hint %||% if (is_numeric_text(y)) "as.numeric() makes numbers of this text."
+    )
   }
   y <- as.numeric(y)
   check_finite(y, "The response", rows)
   y
+}
+
+is_numeric_text <- function(y) {
+  is.character(y) && !anyNA(suppressWarnings(as.numeric(y)))
 }
 
 check_finite <- function(x, what, rows) {

@@ -97,7 +97,7 @@ print.summary.margmix_glmm <- function(x, digits = max(3L, getOption("digits") -
   print_coefficients(x$coefficients, digits)
   cat(x$words, "\n", sep = "")
   if (x$type == "model") cat("It assumes the model for the response and the random effects.\n")
-  cat(convergence_words(fit$convergence), "\n", sep = "")
+  cat(convergence_words(fit$convergence, fit$control$tolerance), "\n", sep = "")
   print_remarks(x$remarks)
   invisible(x)
 }
@@ -132,10 +132,11 @@ print_coefficients <- function(table, digits) {
   )
 }
 
-convergence_words <- function(convergence) {
+convergence_words <- function(convergence, tolerance) {
   paste0(
     if (isTRUE(convergence$converged)) "Converged" else "NOT converged",
-    ": scaled gradient g'H^-1 g = ", format(signif(convergence$criterion, 2L)), " (limit 1e-10), ",
+    ": scaled gradient g'H^-1 g = ", format(signif(convergence$criterion, 2L)),
+    " (limit ", format(signif(tolerance, 2L)), "), ",
     count_of(convergence$iterations, "iteration"), "."
   )
 }

@@ -29,6 +29,33 @@ test_that("variances that the data do not identify are refused", {
   })
 })
 
+test_that("the hint names what the variances can't be told from, or what to change", {
+  d <- small_data()
+  d$row <- 1:20
+  d$minute <- 2.6e7 + d$x
+  d$share <- plogis(d$y)
+  two <- d[d$row <= 10, ]
+  two$half <- rep(0:1, 5)
+  two$id <- rep(1:5, each = 2)
+  expect_snapshot(error = TRUE, {
+    front(s ~ x + (1 | row), d, nbinom2())
+    front(s ~ x + (1 | row), d, nbinom1())
+    front(s + 1 ~ x + (1 | row), d, Gamma("log"))
+    front(share ~ x + (1 | row), d, beta_family())
+    front(cbind(s, n) ~ x + (1 | row), d, betabinomial())
+    front(s ~ x + (1 | id) + (1 | row), d, nbinom2())
+    front(s ~ x + (half | id), two, nbinom2())
+    front(y ~ x + (half | id), two)
+    front(y ~ x + (x + I(2 * x) | id), d)
+    front(y ~ x + (1 | id) + (0 + minute | id), d)
+  })
+  # each reason goes away with what it names
+  expect_silent(front(s ~ x + (1 | row), d, poisson()))
+  expect_silent(front(s ~ x + (half | id), two, poisson()))
+  d$minute <- d$x
+  expect_silent(front(y ~ x + (1 | id) + (0 + minute | id), d))
+})
+
 test_that("variances that the data identify are not", {
   d <- small_data()
   d$row <- 1:20
@@ -74,6 +101,10 @@ test_that("names of other packages lead to the right argument", {
     marginal_standardization(1, "x", conf.level = 0.9)
     marginal_standardization(1, "x", at = list(age = 3))
     diagnose_overdispersion(1, draws = 3)
+    glmm(resp ~ age + (1 | id), ohio, binomial(), verbose = TRUE)
+    glmm(resp ~ age + (1 | id), ohio, binomial(), maxit = 10)
+    gee(resp ~ age, ohio, id = id, family = binomial(), verbose = TRUE)
+    gee(resp ~ age, ohio, id = id, family = binomial(), tolerance = 1e-4)
     glmm(resp ~ agee + (1 | id), ohio, binomial())
     gee(resp ~ age, ohio, id = idd, family = binomial())
   })

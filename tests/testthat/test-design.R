@@ -196,3 +196,16 @@ test_that("designs that can't be fitted are refused", {
     front(y ~ f + (1 | id), d, contrasts = "contr.sum")
   })
 })
+
+test_that("contrasts that are unknown or do not fit are refused", {
+  d <- small_data()
+  d$three <- factor(rep_len(c("a", "b", "c"), 20))
+  expect_snapshot(error = TRUE, {
+    front(y ~ three + (1 | id), d, contrasts = list(three = "contr.summ"))
+    front(y ~ three + (1 | id), d, contrasts = list(three = diag(2)))
+  })
+  fit <- function(contrasts) front(y ~ three + (1 | id), d, contrasts = contrasts)$design$X
+  for (contrasts in list("contr.sum", contr.sum, contr.sum(3), cbind(c(1, 0, -1), c(0, 1, -1)))) {
+    expect_equal(fit(list(three = contrasts)), fit(list(three = "contr.sum")), ignore_attr = TRUE)
+  }
+})

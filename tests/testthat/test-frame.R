@@ -145,3 +145,18 @@ test_that("every term of a formula that is accepted has its variables in the par
     }
   }
 })
+
+test_that("what is no vector, or is text that names one, is refused with the way to write it", {
+  d <- small_data()
+  d$list <- as.list(d$x)
+  expect_snapshot(error = TRUE, {
+    front(y ~ x + (1 | id), d, weights = "n")
+    front(y ~ x + (1 | id), d, weights = ~n)
+    front(y ~ x + (1 | id), d, offset = "x")
+    front(y ~ x + (1 | id), d, weights = "count")
+    front(y ~ list + (1 | id), d)
+    front(y ~ x + (list | id), d)
+  })
+  used <- front(y ~ x + (1 | id), d, weights = n)$design$weights
+  expect_identical(used, as.numeric(d$n[order(d$id)]))
+})

@@ -116,7 +116,7 @@ test_that("starts that can't be", {
   }
   expect_snapshot(error = TRUE, fit(list(beta = 1)))
   # risks above one
-  expect_error(fit(list(beta = c(50, 0)), binomial("log")), class = "margmix_error_no_likelihood")
+  expect_error(fit(list(beta = c(50, 0)), binomial("log")), class = "margmix_error_start")
 })
 
 test_that("separation is reported by glmm(), or refused", {

@@ -124,3 +124,47 @@ test_that("degrees of freedom do not depend on the units of covariates", {
   other <- summary(glmm(y ~ big + (1 | a / b), d))$coefficients
   expect_equal(other[, "df"], one[, "df"], tolerance = 1e-5, ignore_attr = TRUE)
 })
+
+# Ten years of 0/1 responses, counts and measurements with a random slope.
+years_data <- function() {
+  set.seed(1)
+  d <- data.frame(g = rep(1:20, each = 10), year = rep(2001:2010, 20))
+  d$centred <- d$year - 2005
+  eta <- rnorm(20)[d$g] + rnorm(20, sd = 0.3)[d$g] * d$centred
+  d$y <- rbinom(200, 1, plogis(eta))
+  d$count <- rpois(200, exp(0.3 * eta))
+  d$minute <- as.POSIXct("2020-01-01", tz = "UTC") + 60 * d$centred
+  d$z <- eta + rnorm(200)
+  d
+}
+
+test_that("a covariate far from zero is no reason to doubt a standard deviation", {
+  d <- years_data()
+  centred <- glmm(y ~ centred + (centred | g), d, binomial(), nAGQ = 1)
+  expect_silent(glmm(y ~ centred + (centred | g), d, binomial(), nAGQ = 1))
+  expect_message(
+    expect_warning(far <- glmm(y ~ year + (year | g), d, binomial(), nAGQ = 1), NA),
+    "Centre `year`", class = "margmix_note_uncentred"
+  )
+  expect_equal(as.numeric(logLik(far)), as.numeric(logLik(centred)), tolerance = 1e-8)
+  # the sd that the note is about: of the intercept at year 0
+  at_zero <- c(1, -2005) %*% centred$Lambda
+  expect_equal(sqrt(sum(at_zero^2)), sqrt(sum(far$Lambda[1L, ]^2)), tolerance = 1e-4)
+  expect_message(glmm(count ~ year + (year | g), d, poisson(), nAGQ = 1),
+    class = "margmix_note_uncentred"
+  )
+})
+
+test_that("a search that fails where covariates are far from zero says which to centre", {
+  d <- years_data()
+  expect_warning(
+    glmm(z ~ centred + (minute | g), d, REML = TRUE), "Centre `minute`",
+    class = "margmix_warning_convergence"
+  )
+  expect_error(
+    glmm(z ~ centred + (1 | g) + (0 + minute | g), d), "Centre `minute`",
+    class = "margmix_error_not_identified"
+  )
+  d$minute <- as.numeric(d$minute - mean(d$minute))
+  expect_warning(glmm(z ~ centred + (minute | g), d, REML = TRUE), NA)
+})

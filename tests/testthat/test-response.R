@@ -58,6 +58,8 @@ test_that("responses out of range are refused", {
     response(factor(c("a", "b", "c")))
     response(factor("a"))
     response(c("no", "yes"))
+    response(c("no", "yes", "maybe"))
+    response(c("0", "1"))
     response(cbind(c(3, -1), 1))
     response(cbind(1, 2, 3))
     response(c(1, NaN))

@@ -112,3 +112,11 @@ test_that("a model without fixed effects can be summarised", {
   expect_output(print(summary(fit)), "no fixed effects", fixed = TRUE)
   expect_output(print(fit), "no fixed effects", fixed = TRUE)
 })
+
+test_that("the limit of convergence that is printed is the one of the fit", {
+  control <- glmm_control(tolerance = 1e-6)
+  fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial(),
+    nAGQ = 5, control = control
+  )
+  expect_output(print(summary(fit)), "(limit 1e-06)", fixed = TRUE)
+})

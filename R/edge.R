@@ -1,0 +1,101 @@
+# Links that restrict the mean, such as the log of a probability: starts inside the range, and
+# likelihoods that are largest at its edge.
+
+restricts_mean <- function(family) {
+  if (family$family == "binomial") return(family$link == "log")
+  family_tools(family)$mean_range[1L] == 0 && family$link %in% c("identity", "inverse", "1/mu^2")
+}
+
+# Where does a link end, or for sqrt turn around? `NULL`: nowhere.
+link_edge <- function(family) {
+  if (family$link == "sqrt" || restricts_mean(family)) 0
+}
+
+# The predictor of a row is inside the range where it has this sign.
+inside_sign <- function(family) if (family$link == "log") -1 else 1
+
+# Large random effects may leave no mode inside the range: smaller ones are tried before giving up.
+# Where the coefficients are at the edge themselves no effects have one, so that they are moved
+# towards those of a constant mean, too.
+feasible_start <- function(problem, x, level = NULL) {
+  if (!restricts_mean(problem$family)) return(x)
+  beta <- seq_len(ncol(problem$design$X))
+  theta <- length(beta) + seq_along(problem$design$theta_col)
+  is_feasible <- function(x) is.finite(objective_at(problem, 1L, NULL, 1L)$value(x))
+  constant <- if (!is.null(level)) constant_coefficients(problem, level)
+  for (share in if (is.null(constant)) 0 else c(0, 0.05, 0.3, 1)) {
+    for (factor in c(1, 0.3, 0.1, 0.03, 0.01, 0.001)) {
+      trial <- replace(x, theta, factor * x[theta])
+      if (share > 0) trial[beta] <- (1 - share) * x[beta] + share * constant
+      if (is_feasible(trial)) return(trial)
+    }
+  }
+  x
+}
+
+# Coefficients, on the optimiser's scale, whose predictor is closest to a constant level. `NULL` if
+# that is outside the range in some row.
+constant_coefficients <- function(problem, level) {
+  X <- problem$design$X
+  beta <- qr.coef(qr(X), rep(level, nrow(X)))
+  eta <- drop(X %*% beta) + problem$design$offset
+  if (!all(is.finite(beta)) || any(eta * inside_sign(problem$family) <= 0)) return(NULL)
+  at <- seq_along(beta)
+  backsolve(problem$map[at, at, drop = FALSE], beta)
+}
+
+#' The model without random effects where Newton steps have stopped at the edge
+#'
+#' @return `NULL` where the start GLM has converged or the link has no edge; otherwise a list:
+#'   `beta` and `value` of the maximum within the range; `at_edge`, how many rows of `rows` have
+#'   their mean at the edge there.
+#' @noRd
+edge_glm <- function(problem, start_glm) {
+  if (!restricts_mean(problem$family) || start_glm$converged) return(NULL)
+  if (isFALSE(problem$design$plan$exact)) return(NULL)
+  start <- constant_coefficients(problem, start_glm$level)
+  if (is.null(start)) return(NULL)
+  design <- problem$design
+  at <- seq_along(start)
+  last <- if (has_phi(problem$family)) 0
+  whole <- function(x) c(x, numeric(length(design$theta_col)), last)
+  objective <- objective_at(problem, 1L, NULL, 1L)
+  sign <- inside_sign(problem$family)
+  found <- tryCatch(
+    stats::constrOptim(start, function(x) min(objective$value(whole(x)), 1e300),
+      function(x) objective$gradient(whole(x))[at], ui = sign * design$X %*% problem$map[at, at],
+      ci = -sign * design$offset, outer.eps = 1e-9, control = list(reltol = 1e-12)
+    ),
+    error = function(e) NULL
+  )
+  if (is.null(found) || !is.finite(found$value)) return(NULL)
+  beta <- drop(problem$map[at, at, drop = FALSE] %*% found$par)
+  eta <- drop(design$X %*% beta) + design$offset
+  list(
+    beta = beta, value = -found$value, at_edge = sum(abs(eta) < 1e-4), rows = nrow(design$X)
+  )
+}
+
+# Evaluates the search for a maximum. An error, or an end below the maximum without random effects,
+# has its true reason where that maximum is at the edge.
+inside_edge <- function(edge, family, fitted) {
+  if (!isTRUE(edge$at_edge > 0L)) return(fitted)
+  fitted <- tryCatch(fitted, margmix_error_no_likelihood = function(e) NULL)
+  if (isTRUE(fitted$fit$value > edge$value + 1e-6)) return(fitted)
+  mean <- if (family$link == "log") 1 else 0
+  abort("edge", paste0(
+    "The likelihood is largest where the mean of a row is ", mean, ", at the edge of the ",
+    family$link, " link."
+  ),
+  given = paste(
+    "without random effects the mean is", mean, "in", edge$at_edge, "of", edge$rows, "rows"
+  ),
+  hint = if (family$family == "binomial") {
+    c(
+      "Use the logit link, and marginal_standardization() for risk ratios.",
+      "Or gee(family = poisson()) with risk_ratios(), which has no edge."
+    )
+  } else {
+    "Use a log link, which has no edge."
+  })
+}
