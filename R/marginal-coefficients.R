@@ -288,5 +288,5 @@ as.data.frame.margmix_marginal_coefficients <- function(x, row.names = NULL, opt
 tidy.margmix_marginal_coefficients <- function(x, ...) {
   out <- as.data.frame(x)
   names(out)[names(out) == "marginal"] <- "estimate"
-  out
+  as_tibble_if_known(out)
 }

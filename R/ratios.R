@@ -252,7 +252,7 @@ as.data.frame.margmix_ratios <- function(x, ...) {
 rbind.margmix_ratios <- function(...) do.call(rbind, lapply(list(...), as.data.frame))
 
 #' @export
-tidy.margmix_ratios <- function(x, ...) as.data.frame(x)
+tidy.margmix_ratios <- function(x, ...) as_tibble_if_known(as.data.frame(x))
 
 # Each number by itself: an upper limit of 1e6 must not cost the others their digits.
 format_ratio <- function(x, digits) {

@@ -228,7 +228,21 @@ tidy.margmix_standardization <- function(x, conf.int = TRUE, conf.level = x$opti
   what <- one_of(what, c("both", "contrasts", "means"), "what")
   table <- at_level(standardization_rows(x, what), conf.level)
   if (!isTRUE(conf.int)) table$conf.low <- table$conf.high <- NULL
-  table
+  as_tibble_if_known(table)
+}
+
+#' @rdname print.margmix_standardization
+#' @details `glance()` has one row: the fit's model, rows and clusters that were averaged over, and
+#'   the settings of the standardization.
+#' @export
+glance.margmix_standardization <- function(x, ...) {
+  check_passed_dots(..., known = "x")
+  as_tibble_if_known(data.frame(
+    model = sub("margmix_", "", x$model, fixed = TRUE), nobs = x$rows,
+    nclusters = x$clusters %||% NA_integer_, exposure = some_of(x$exposure), reference = some_of(x$reference),
+    covariates = x$options$covariates, average = x$options$average, vcov = x$vcov,
+    conf.level = x$options$level
+  ))
 }
 
 #' @rdname print.margmix_standardization

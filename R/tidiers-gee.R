@@ -16,8 +16,6 @@
 #' @param parm Names or numbers of coefficients; all by default.
 #' @param conf.int `TRUE` to add `conf.low` and `conf.high`.
 #' @param conf.level Confidence level.
-#' @param exponentiate `TRUE` to exponentiate the coefficients and their limits; standard errors
-#'   stay on the scale of the predictor.
 #' @param effects `"fixed"`, for functions that ask every class for it: there are no random effects.
 #' @param data A data frame with the rows of the fit to add columns to; by default the variables of
 #'   the model.
@@ -27,7 +25,8 @@
 #'   `std.error`, `statistic`, `df`, `p.value` and the limits. `glance()`: one row with `nobs`,
 #'   `nclusters`, `min.size`, `max.size`, `correlation`, `phi`, `df.residual` (the smallest of
 #'   `tidy()`), `converged`. `augment()`: `data`
-#'   with `.fitted` (response scale), `.resid` (Pearson residuals) and `.cluster`.
+#'   with `.fitted` (response scale), `.resid` (Pearson residuals, where a fit of [glmm()] has
+#'   deviance residuals; see `type.residuals`) and `.cluster`.
 #' @examples
 #' fit <- gee(outcome ~ treat + visit, respiratory, ~center:id, family = binomial(), corstr = "ex")
 #' confint(fit)
@@ -57,13 +56,10 @@ tidy.margmix_gee <- function(x, conf.int = FALSE, conf.level = 0.95, exponentiat
   check_passed_dots(..., known = names(formals(tidy.margmix_gee)))
   if (!"fixed" %in% effects) refuse_random()
   table <- coef_inference(x, vcov, df, conf.level)$table
-  if (exponentiate) {
-    columns <- c("estimate", "conf.low", "conf.high")
-    table[columns] <- exp(table[columns])
-  }
+  if (exponentiate) table <- exponentiated(table)
   columns <- c("estimate", "std.error", "statistic", "df", "p.value")
   if (conf.int) columns <- c(columns, "conf.low", "conf.high")
-  data.frame(term = rownames(table), table[columns], row.names = NULL)
+  as_tibble_if_known(data.frame(term = rownames(table), table[columns], row.names = NULL))
 }
 
 #' @rdname gee-tidiers
@@ -71,19 +67,20 @@ tidy.margmix_gee <- function(x, conf.int = FALSE, conf.level = 0.95, exponentiat
 glance.margmix_gee <- function(x, ...) {
   check_passed_dots(..., known = "x")
   sizes <- diff(x$design$start)
-  data.frame(
+  as_tibble_if_known(data.frame(
     nobs = stats::nobs(x), nclusters = length(sizes), min.size = min(sizes), max.size = max(sizes),
     correlation = x$correlation$label, phi = x$phi, df.residual = smallest_df(x),
     converged = isTRUE(x$convergence$converged)
-  )
+  ))
 }
 
 #' @rdname gee-tidiers
 #' @export
-augment.margmix_gee <- function(x, data = NULL, newdata = NULL, ...) {
+augment.margmix_gee <- function(x, data = NULL, newdata = NULL, type.predict = "response",
+                                type.residuals = "pearson", se_fit = FALSE, ...) {
   check_passed_dots(..., known = names(formals(augment.margmix_gee)))
-  if (!is.null(newdata)) return(augmented_newdata(x, newdata))
-  augmented_rows(x, data %||% named_rows(x), residuals = "pearson")
+  if (!is.null(newdata)) return(augmented_newdata(x, newdata, type.predict, se_fit))
+  augmented_rows(x, data %||% named_rows(x), type.predict, type.residuals, se_fit)
 }
 
 # The model frame, with id, waves and the like under the names of their variables.

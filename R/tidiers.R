@@ -18,13 +18,17 @@
 #' @param conf.int `TRUE` to add `conf.low` and `conf.high` (Wald; none for correlations).
 #' @param conf.level Confidence level.
 #' @param exponentiate `TRUE` to exponentiate the fixed effects and their limits; standard errors
-#'   stay on the scale of the predictor.
+#'   are multiplied by exp(estimate), as by the delta method, like those of packages
+#'   \pkg{broom.mixed} and \pkg{parameters} (\pkg{broom} leaves those of a GLM on the log scale).
+#' @param type.predict `"response"` or `"link"`: the scale of `.fitted`.
+#' @param type.residuals A type of residuals, as in [residuals.margmix_glmm()].
+#' @param se_fit `TRUE` to add `.se.fit`, the standard error of `.fitted`.
 #' @param data A data frame with the rows of the fit to add columns to.
 #' @param newdata A data frame of other rows, which get `.fitted` alone: see
 #'   [predict.margmix_glmm()] for rows of new clusters.
 #' @param ... Not used. `parametric` and `component`, which other packages pass to every class, are
 #'   silent; others are a warning, or an error if they look like a misspelt argument.
-#' @return `tidy()`: a data frame with `effect`, `group`, `term`, `estimate`, `std.error`,
+#' @return Tibbles where package \pkg{tibble} is installed. `tidy()`: a data frame with `effect`, `group`, `term`, `estimate`, `std.error`,
 #'   `statistic`, `df`, `p.value` and the limits. `glance()`: one row with `nobs`, `nclusters`,
 #'   `logLik`, `AIC`, `BIC`, `deviance` (-2 logLik), `df.residual` (the smallest of `tidy()`, which
 #'   \pkg{mice} takes for its pooled intervals), `sigma`, `nAGQ` (nodes used),
@@ -55,7 +59,21 @@ tidy.margmix_glmm <- function(x, effects = c("ran_pars", "fixed"), conf.int = FA
   if (!"ran_vals" %in% effects) out$level <- NULL
   if (!conf.int) out$conf.low <- out$conf.high <- NULL
   rownames(out) <- NULL
-  out
+  as_tibble_if_known(out)
+}
+
+# As other tidiers give them, where package tibble is installed.
+as_tibble_if_known <- function(table) {
+  if (!requireNamespace("tibble", quietly = TRUE)) return(table)
+  tibble::as_tibble(table, .name_repair = "minimal")
+}
+
+# Estimates, limits and, by the delta method, standard errors.
+exponentiated <- function(table) {
+  columns <- c("estimate", "conf.low", "conf.high")
+  table[columns] <- exp(table[columns])
+  table$std.error <- table$std.error * table$estimate
+  table
 }
 
 tidy_part <- function(effect, group, level, term, values) {
@@ -67,10 +85,7 @@ tidy_part <- function(effect, group, level, term, values) {
 tidy_fixed <- function(x, level, exponentiate, vcov, df) {
   if (!length(x$coefficients)) return(NULL)
   table <- coef_inference(x, vcov, df, level)$table
-  if (exponentiate) {
-    columns <- c("estimate", "conf.low", "conf.high")
-    table[columns] <- exp(table[columns])
-  }
+  if (exponentiate) table <- exponentiated(table)
   tidy_part("fixed", NA_character_, NA_character_, rownames(table), as.list(table))
 }
 
@@ -104,37 +119,43 @@ tidy_values <- function(x, level) {
 glance.margmix_glmm <- function(x, ...) {
   check_passed_dots(..., known = "x")
   loglik <- stats::logLik(x)
-  data.frame(
+  as_tibble_if_known(data.frame(
     nobs = stats::nobs(x), nclusters = length(x$design$levels), logLik = as.numeric(loglik),
     AIC = stats::AIC(loglik), BIC = stats::BIC(loglik), deviance = stats::deviance(x),
     df.residual = smallest_df(x), sigma = stats::sigma(x), nAGQ = max(x$rule$K),
     converged = isTRUE(x$convergence$converged)
-  )
+  ))
 }
 
 #' @rdname glmm-tidiers
 #' @export
-augment.margmix_glmm <- function(x, data = stats::model.frame(x), newdata = NULL, ...) {
+augment.margmix_glmm <- function(x, data = stats::model.frame(x), newdata = NULL,
+                                 type.predict = "response", type.residuals = "deviance",
+                                 se_fit = FALSE, ...) {
   check_passed_dots(..., known = names(formals(augment.margmix_glmm)))
-  if (!is.null(newdata)) return(augmented_newdata(x, newdata))
-  augmented_rows(x, data, residuals = "deviance")
+  if (!is.null(newdata)) return(augmented_newdata(x, newdata, type.predict, se_fit))
+  augmented_rows(x, data, type.predict, type.residuals, se_fit)
 }
 
-augmented_newdata <- function(x, newdata) {
+augmented_newdata <- function(x, newdata, type, se_fit) {
   newdata <- as_newdata(newdata)
-  cbind(
-    as.data.frame(newdata), .fitted = unname(stats::predict(x, newdata, type = "response"))
-  )
+  added <- fitted_columns(x, newdata, type, se_fit)
+  as_tibble_if_known(cbind(as.data.frame(newdata), added))
+}
+
+fitted_columns <- function(x, newdata, type, se_fit) {
+  fitted <- stats::predict(x, newdata, type = type, se.fit = se_fit)
+  if (!se_fit) return(data.frame(.fitted = unname(fitted)))
+  data.frame(.fitted = unname(fitted$fit), .se.fit = unname(fitted$se.fit))
 }
 
 # `data` with fitted values, residuals of one type and clusters; omitted rows are left out.
-augmented_rows <- function(x, data, residuals) {
+augmented_rows <- function(x, data, type, residuals, se_fit) {
   n <- nrow(x$design$X)
   omitted <- x$na.action
-  added <- data.frame(
-    .fitted = unname(stats::fitted(x)), .resid = unname(stats::residuals(x, type = residuals))
-  )
-  if (nrow(added) != n) added <- added[-omitted, ]
+  added <- fitted_columns(x, NULL, type, se_fit)
+  added$.resid <- unname(stats::residuals(x, type = residuals))
+  if (nrow(added) != n) added <- added[-omitted, , drop = FALSE]
   added$.cluster <- component(x, "cluster")
   if (nrow(data) == n + length(omitted) && length(omitted)) data <- data[-omitted, , drop = FALSE]
   if (nrow(data) != n) {
@@ -142,5 +163,5 @@ augmented_rows <- function(x, data, residuals) {
       given = paste(nrow(data), "rows; the fit has", n)
     )
   }
-  cbind(as.data.frame(data), added)
+  as_tibble_if_known(cbind(as.data.frame(data), added))
 }

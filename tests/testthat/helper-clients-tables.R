@@ -8,6 +8,14 @@ clients_tables <- function() {
         estimate = table$estimate, std.error = table$std.error, df = table$df,
         p.value = table$p.value, interval = c(table$conf.low, table$conf.high)
       )
-    }, models = mixed_models)
+    }, models = mixed_models),
+    client("modelsummary", "modelsummary(fit)", function(fit) {
+      table <- from("modelsummary", "get_estimates")(fit)
+      table <- table[table$term %in% names(stats::coef(fit)), ]
+      list(
+        estimate = table$estimate, std.error = table$std.error, df = table$df.error,
+        p.value = table$p.value, interval = c(table$conf.low, table$conf.high)
+      )
+    }, note = "with exponentiate = TRUE, standard errors by the delta method")
   )
 }

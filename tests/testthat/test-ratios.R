@@ -51,7 +51,7 @@ test_that("a table of ratios becomes a plain data frame", {
   expect_identical(class(plain), "data.frame")
   expect_identical(names(plain), names(ratios))
   expect_identical(row.names(plain), "1")
-  expect_identical(tidy(ratios), plain)
+  expect_identical(as.data.frame(tidy(ratios)), plain)
   expect_identical(class(rbind(ratios, ratios)), "data.frame")
   attr(ratios, "heading") <- NULL
   expect_output(print(ratios), "estimate", fixed = TRUE)

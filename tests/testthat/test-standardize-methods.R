@@ -39,7 +39,7 @@ test_that("the accessors agree with the tables", {
     unname(confint(r, 4, level = 0.8)[1, ]),
     table$estimate[4] * exp(c(-1, 1) * qt(0.9, table$df[4]) * table$std.error[4])
   )
-  expect_equal(tidy(r), table)
+  expect_equal(as.data.frame(tidy(r)), table)
   expect_equal(tidy(r, conf.level = 0.8)$conf.low, unname(confint(r, level = 0.8)[, 1]))
   expect_null(tidy(r, conf.int = FALSE)$conf.low)
   expect_equal(

@@ -7,6 +7,10 @@ test_that("tidy() has the coefficients, the standard deviations and the clusters
   expect_equal(fixed$conf.high, table$conf.high)
   ratios <- generics::tidy(fit, effects = "fixed", conf.int = TRUE, exponentiate = TRUE)
   expect_equal(ratios$conf.low, exp(table$conf.low))
+  # the delta method, as a numerical derivative has it
+  step <- 1e-6
+  slope <- (exp(table$estimate + step) - exp(table$estimate - step)) / (2 * step)
+  expect_equal(ratios$std.error, slope * table$std.error, tolerance = 1e-8)
   random <- generics::tidy(fit, effects = "ran_pars", conf.int = TRUE)
   expect_identical(random$term, c("sd__(Intercept)", "sd__period", "cor__(Intercept).period"))
   expect_equal(random$conf.low[2], confint(fit, "sd_")["sd_period|subject", 1])
@@ -63,10 +67,39 @@ test_that("augment() adds columns to the data, dropped rows left out", {
     expect_identical(as.character(added$.cluster), data$id[-c(3, 9)])
   }
   expect_error(generics::augment(fit, data[1:5, ]), class = "margmix_error_argument")
-  expect_identical(
-    generics::augment(fit, newdata = data[1:2, ]),
+  expect_equal(
+    as.data.frame(generics::augment(fit, newdata = data[1:2, ])),
     cbind(data[1:2, ], .fitted = unname(predict(fit, data[1:2, ])))
   )
+})
+
+test_that("augment() takes the scale, the type of residuals and standard errors", {
+  marginal <- gee(outcome ~ treat, respiratory, ~center:id, family = binomial())
+  for (fit in list(result_fit("infection"), marginal)) {
+    added <- generics::augment(fit, type.predict = "link", type.residuals = "response",
+      se_fit = TRUE
+    )
+    expected <- predict(fit, se.fit = TRUE)
+    expect_equal(added$.fitted, unname(expected$fit))
+    expect_equal(added$.se.fit, unname(expected$se.fit))
+    expect_equal(added$.resid, unname(residuals(fit, "response")))
+  }
+})
+
+test_that("tidiers give tibbles where that package is installed", {
+  skip_if_not_installed("tibble")
+  fit <- result_fit("infection")
+  expect_s3_class(generics::tidy(fit), "tbl_df")
+  expect_s3_class(generics::glance(fit), "tbl_df")
+  expect_s3_class(generics::augment(fit), "tbl_df")
+})
+
+test_that("glance() of a standardization is one row", {
+  result <- marginal_standardization(result_fit("infection"), "treatment", covariates = "fixed")
+  row <- generics::glance(result)
+  expect_identical(nrow(row), 1L)
+  expect_identical(row$nclusters, 8L)
+  expect_identical(row$covariates, "fixed")
 })
 
 test_that("augment() of a marginal fit names its variables", {
@@ -74,7 +107,9 @@ test_that("augment() of a marginal fit names its variables", {
   added <- generics::augment(fit)
   expect_named(added, c("outcome", "treat", "center:id", "visit", ".fitted", ".resid", ".cluster"))
   expect_identical(added$visit, respiratory$visit)
-  expect_identical(generics::augment(fit, respiratory)[names(respiratory)], respiratory)
+  expect_equal(
+    as.data.frame(generics::augment(fit, respiratory)[names(respiratory)]), respiratory
+  )
   new <- data.frame(treat = c("P", "A"))
   expect_equal(
     generics::augment(fit, newdata = new)$.fitted,
