@@ -36,9 +36,9 @@
 #' at their mean or first level, or at the values in `at`.
 #'
 #' @param glmm_fit A fit of [glmm()].
-#' @param gee_fit A fit of [gee()] with the same response, rows, family, link and fixed effects
-#'   (beside a negative binomial or beta-binomial mixed model, one of `poisson()` or `binomial()`);
-#'   or `NULL` for the columns of the mixed model alone.
+#' @param gee_fit A fit of [gee()] with the same response, rows (in any order), family, link and
+#'   fixed effects (beside a negative binomial or beta-binomial mixed model, one of `poisson()` or
+#'   `binomial()`); or `NULL` for the columns of the mixed model alone.
 #' @param vcov,gee_vcov Covariance matrices: of the mixed model, `"model"` or `"robust"`; of the
 #'   marginal one, as in [vcov.margmix_gee()].
 #' @param level Confidence level.
@@ -151,19 +151,16 @@ check_same_formula <- function(mixed, marginal) {
 }
 
 check_same_rows <- function(mixed, marginal) {
-  parts <- function(fit) {
-    take <- function(x) caller_order(x, fit$design)
-    c(
-      lapply(fit$design[c("y", "trials", "weights", "offset")], take),
-      list(covariates = unname(take(fit$design$X)[, order(colnames(fit$design$X)), drop = FALSE]))
-    )
-  }
-  a <- parts(mixed)
-  b <- parts(marginal)
+  a <- row_parts(mixed)
+  b <- row_parts(marginal)
   differs <- vapply(names(a), function(name) {
     !isTRUE(all.equal(a[[name]], b[[name]], tolerance = 1e-10, check.attributes = FALSE))
   }, NA)
   if (!any(differs)) return(invisible())
+  if (length(a$y) == length(b$y)) {
+    keys <- row_keys(a, b)
+    if (identical(sort(keys[[1L]]), sort(keys[[2L]]))) return(invisible())
+  }
   abort("compare_rows", "Both models must be fitted to the same rows.",
     given = if (length(a$y) != length(b$y)) {
       paste(length(a$y), "rows in glmm(),", length(b$y), "in gee()")
@@ -174,18 +171,47 @@ check_same_rows <- function(mixed, marginal) {
   )
 }
 
+# What the rows of a fit are, in the caller's order.
+row_parts <- function(fit) {
+  take <- function(x) caller_order(x, fit$design)
+  c(
+    lapply(fit$design[c("y", "trials", "weights", "offset")], take),
+    list(covariates = unname(take(fit$design$X)[, order(colnames(fit$design$X)), drop = FALSE]))
+  )
+}
+
+# The same number for rows with the same content, in both fits.
+row_keys <- function(a, b) {
+  parts <- lapply(list(a, b), function(x) do.call(cbind, x))
+  scale <- pmax(apply(abs(parts[[1L]]), 2L, max), 1e-300)
+  text <- lapply(parts, function(x) {
+    do.call(paste, as.data.frame(round(x / rep(scale, each = nrow(x)), 9L)))
+  })
+  lapply(text, match, table = unique(unlist(text)))
+}
+
 check_same_clusters <- function(mixed, marginal) {
-  partition <- function(fit) {
-    cluster <- rep.int(seq_along(fit$design$levels), diff(fit$design$start))
-    cluster <- caller_order(cluster, fit$design)
-    match(cluster, unique(cluster))
+  cluster <- function(fit) {
+    code <- rep.int(seq_along(fit$design$levels), diff(fit$design$start))
+    code <- caller_order(code, fit$design)
+    match(code, unique(code))
   }
-  if (identical(partition(mixed), partition(marginal))) return(invisible())
+  a <- cluster(mixed)
+  b <- cluster(marginal)
+  if (identical(a, b)) return(invisible())
+  keys <- row_keys(row_parts(mixed), row_parts(marginal))
+  reordered <- !identical(keys[[1L]], keys[[2L]])
+  if (reordered && identical(contents(keys[[1L]], a), contents(keys[[2L]], b))) return(invisible())
   count <- function(fit) paste(length(fit$design$levels), "of", code(fit$design$group))
   warn("compare_clusters", "The models have different independent units.",
     given = paste("glmm():", count(mixed), "- gee():", count(marginal)),
     hint = "The effects compare, but their standard errors rest on different assumptions."
   )
+}
+
+# What clusters consist of, in an order that does not depend on that of rows and labels.
+contents <- function(key, cluster) {
+  unname(sort(vapply(split(key, cluster), function(k) paste(sort(k), collapse = " "), "")))
 }
 
 # Methods -----------------------------------------------------------------------------------------

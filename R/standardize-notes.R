@@ -1,6 +1,6 @@
 # What a standardization has to say about itself: notes that are kept and printed, and warnings.
 
-standardization_notes <- function(fit, tables, variance, options) {
+standardization_notes <- function(fit, tables, variance, settings, options) {
   contrasts <- tables$contrasts
   first <- contrasts$contrast == contrasts$contrast[1L]
   labels <- sub("^[a-z_]+: ", "", rownames(tables$vcov_contrasts)[first])
@@ -8,8 +8,20 @@ standardization_notes <- function(fit, tables, variance, options) {
   c(
     few_clusters_notes(list(df = df, given = is.numeric(options$df))),
     leverage_notes(fit, variance), separation_notes(fit), no_error_notes(tables, variance),
-    range_notes(fit, tables)
+    range_notes(fit, tables), extrapolation_notes(settings)
   )
+}
+
+# The model alone says what the means are at values of a numeric exposure beyond those observed.
+extrapolation_notes <- function(settings) {
+  if (!length(settings$outside)) return(NULL)
+  note("extrapolation", "Means at values of the exposure beyond the data rest on the model alone.",
+    given = settings$outside
+  )
+  c(extrapolation = paste0(
+    "Beyond the data, where means rest on the model alone: ",
+    paste(settings$outside, collapse = "; "), "."
+  ))
 }
 
 # Scores of separated responses vanish, and robust standard errors with them.

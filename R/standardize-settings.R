@@ -8,6 +8,7 @@
 #' @param target From [fit_target()] or [new_target()].
 #' @return A list: `exposure`; `values`, a data frame with a row for each setting; `labels`;
 #'   `reference`, a position; `discrete`: does the exposure take finitely many values in the model?
+#'   `outside`: words for values beyond those observed.
 #' @section Errors: `exposure`, `values`, `reference`.
 #' @noRd
 exposure_settings <- function(fit, exposure, values, reference, target) {
@@ -24,6 +25,7 @@ exposure_settings <- function(fit, exposure, values, reference, target) {
   }
   list(
     exposure = exposure, values = values, labels = labels, discrete = discrete,
+    outside = unlist(lapply(exposure, outside_words, values, observed, target)),
     reference = reference_position(reference, values, labels)
   )
 }
@@ -58,6 +60,20 @@ is_discrete <- function(name, target) {
   if (length(unique(x)) <= 2L) return(TRUE)
   categorical <- function(column) is.factor(column) || is.logical(column) || is.character(column)
   all(vapply(target$frame[affected_columns(target, name)], categorical, NA))
+}
+
+# Values of a numeric exposure beyond its range in the data. What is only in the offset, as the time
+# of a rate, may take any value.
+outside_words <- function(name, values, observed, target) {
+  x <- observed[[name]]
+  columns <- affected_columns(target, name)
+  if (!is.numeric(x) || all(grepl("^(offset)?\\(", columns))) return(NULL)
+  beyond <- unique(values[[name]][values[[name]] < min(x) | values[[name]] > max(x)])
+  if (!length(beyond)) return(NULL)
+  paste0(
+    code(name), " = ", some_of(format_value(beyond)), "; observed ", format_value(min(x)), " to ",
+    format_value(max(x))
+  )
 }
 
 # Values ------------------------------------------------------------------------------------------

@@ -97,7 +97,8 @@
 #'   `_subgroup`, `_contrast`, `_weights`, `_newdata`, `_vcov`, `_df`,
 #'   `_data_changed`, `_not_estimable`, `_crossed_clusters`, `_population_mean` (a link without one,
 #'   such as `"inverse"`). Warnings:
-#'   `margmix_warning_few_clusters`, `_leverage`, `_separation`.
+#'   `margmix_warning_few_clusters`, `_leverage`, `_separation`. Note `margmix_note_extrapolation`:
+#'   values beyond the observed range of a numeric exposure.
 #' @references
 #' Kauermann, G. and Carroll, R. J. (2001). A note on the efficiency of sandwich covariance matrix
 #' estimation. *Journal of the American Statistical Association* **96**, 1387-1396.
@@ -219,7 +220,7 @@ check_crossed <- function(fit, covariates, vcov, average) {
 
 new_standardization <- function(fit, tables, means, variance, target, settings, cells, subgroups,
                                 options) {
-  notes <- standardization_notes(fit, tables, variance, options)
+  notes <- standardization_notes(fit, tables, variance, settings, options)
   structure(c(
     tables,
     list(

@@ -127,6 +127,28 @@ test_that("rows in another order are the same rows", {
   expect_error(compare_effects(mixed, marginal), NA)
 })
 
+test_that("data in another order are the same rows, with or without row names", {
+  mixed <- glmm(severe ~ treatment * scheduled + (1 | patient), toenail, binomial(), nAGQ = 5)
+  logit <- function(data) {
+    gee(severe ~ treatment * scheduled, data, id = patient, family = binomial())
+  }
+  wanted <- compare_effects(mixed, logit(toenail))$table
+  set.seed(4)
+  shuffled <- toenail[sample(nrow(toenail)), ]
+  expect_silent(effects <- compare_effects(mixed, logit(shuffled)))
+  expect_equal(effects$table, wanted, tolerance = 1e-7)
+  rownames(shuffled) <- NULL
+  expect_silent(compare_effects(mixed, logit(shuffled)))
+  # the same responses at other covariates, or with other units, are still told apart
+  shuffled$scheduled <- rev(shuffled$scheduled)
+  expect_error(compare_effects(mixed, logit(shuffled)), class = "margmix_error_compare_rows")
+  shuffled <- toenail[sample(nrow(toenail)), ]
+  shuffled$patient <- as.integer(shuffled$patient) %/% 2
+  expect_warning(
+    compare_effects(mixed, logit(shuffled)), class = "margmix_warning_compare_clusters"
+  )
+})
+
 test_that("other independent units give a warning", {
   data <- gaussian_data()
   data$pair <- match(data$id, letters) %/% 2

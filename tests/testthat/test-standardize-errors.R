@@ -172,3 +172,31 @@ test_that("a bridge random intercept is integrated in closed form", {
   expect_true(all(is.finite(r$contrasts$std.error)))
   expect_snapshot(error = TRUE, marginal_standardization(fit, "t", random_effects = "eb"))
 })
+
+test_that("values beyond the data are noted, with the range of the data", {
+  fit <- gee(resp ~ age + smoke, ohio, id = id, family = binomial()) # ages -2 to 1
+  expect_snapshot(r <- marginal_standardization(fit, "age", values = c(-2, 0, 4, 500)))
+  expect_match(r$notes[["extrapolation"]], "`age` = 4, 500; observed -2 to 1", fixed = TRUE)
+  expect_output(print(r), "Beyond the data", fixed = TRUE)
+  joint <- data.frame(age = c(0, 5), smoke = 0:1)
+  expect_message(
+    marginal_standardization(fit, values = joint), class = "margmix_note_extrapolation"
+  )
+  expect_silent(marginal_standardization(fit, "age", values = c(-2, -0.5, 1)))
+  # the rows of the fit are the data, whatever the target rows are
+  expect_silent(
+    marginal_standardization(fit, "age", values = c(-1, 1), newdata = ohio[ohio$age == 0, ])
+  )
+  # the time of a rate may be any
+  d <- data.frame(id = rep(1:20, each = 5), time = rep(seq(0.2, 0.6, 0.1), 20), a = rep(0:1, 50))
+  set.seed(6)
+  d$y <- rpois(100, 3 * d$time)
+  for (formula in list(y ~ a + offset(log(time)), y ~ a)) {
+    rate <- if ("time" %in% all.vars(formula)) {
+      gee(formula, d, id, family = poisson())
+    } else {
+      gee(formula, d, id, family = poisson(), offset = log(time))
+    }
+    expect_silent(marginal_standardization(rate, values = data.frame(a = 0:1, time = 1)))
+  }
+})
