@@ -109,6 +109,14 @@ groups_lmm_ <- function(design, theta, log_phi, frequency, reml, gradient) {
     .Call(`_margmix_groups_lmm_`, design, theta, log_phi, frequency, reml, gradient)
 }
 
+weak_reference_ <- function(env) {
+    .Call(`_margmix_weak_reference_`, env)
+}
+
+weak_value_ <- function(reference) {
+    .Call(`_margmix_weak_value_`, reference)
+}
+
 sandwich_ <- function(scores, information, ask) {
     .Call(`_margmix_sandwich_`, scores, information, ask)
 }

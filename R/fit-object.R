@@ -9,9 +9,13 @@
 new_fit <- function(class, estimate, call, family, frame, design, notes, warnings) {
   coefficients <- stats::setNames(rep(NA_real_, length(design$aliased)), names(design$aliased))
   coefficients[!design$aliased] <- estimate$beta
+  if (inherits(call$formula, "formula")) {
+    environment(call$formula) <- environment(frame$parsed$formula)
+  }
   structure(c(
     list(
-      call = call, formula = frame$parsed$formula, parsed = frame$parsed, family = family,
+      call = call, formula = frame$parsed$formula, parsed = frame$parsed,
+      family = without_promises(family),
       coefficients = coefficients
     ),
     estimate,

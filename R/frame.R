@@ -48,6 +48,9 @@ build_frame <- function(call, env, parsed, rows = NULL) {
       given = paste("0 rows after `subset` and", n_dropped, "dropped by `na.action`")
     )
   }
+  home <- frame_home(formula_env, parsed, rows, written_call(call, env, "fit"), names(data))
+  parsed <- move_formulas(parsed, home)
+  attr(attr(frame, "terms"), ".Environment") <- home
   fixed <- part_terms(parsed$fixed, frame)
   random <- lapply(parsed$random, function(term) part_terms(term$lhs, frame))
   list(
@@ -190,6 +193,15 @@ check_response_side <- function(frame) {
     given = paste0(code(names(frame)[1L]), " in ", some_of(code(terms))),
     hint = "A model can't explain a response by itself: leave it out."
   )
+}
+
+# The environment that the fit keeps, from all that its call names. The formula is known.
+frame_home <- function(home, parsed, rows, call, columns) {
+  arguments <- as.list(call)[-1L]
+  arguments$formula <- NULL
+  by_row <- names(arguments) %in% column_arguments
+  expressions <- c(list(parsed$frame), unlist(rows), arguments[by_row])
+  kept_home(home, expressions, arguments[!by_row], columns)
 }
 
 # Pieces ----------------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ extractAIC.margmix_glmm <- function(fit, scale, k = 2, ...) {
 #' @export
 drop1.margmix_glmm <- function(object, scope, ...) {
   if (missing(scope)) scope <- stats::drop.scope(object)
+  object <- at_home(object, parent.frame())
   by_default <- utils::getS3method("drop1", "default")
   name_likelihood(by_default(object, fixed_labels(object, scope), ...), object)
 }
@@ -69,6 +70,7 @@ add1.margmix_glmm <- function(object, scope, ...) {
       given = expression_text(scope)
     )
   }
+  object <- at_home(object, parent.frame())
   by_default <- utils::getS3method("add1", "default")
   name_likelihood(by_default(object, labels, ...), object)
 }

@@ -12,16 +12,18 @@ update.margmix_fit <- function(object, formula., ..., evaluate = TRUE) {
       given = some_of(vapply(changes, expression_text, ""))
     )
   }
-  kept <- all.names(call[!names(call) %in% names(changes)])
+  kept <- names_in(call[!names(call) %in% names(changes)])
   kept <- setdiff(kept, unlist(lapply(changes, all.names)))
+  formula <- stats::formula(object)
+  home <- environment(formula) <- open_home(environment(object$formula), parent.frame())
   if (!missing(formula.)) {
-    call$formula <- stats::update.formula(stats::formula(object), formula.)
-  } else if (!is_call_to(call$formula, "~")) {
-    call$formula <- stats::formula(object)
+    call$formula <- stats::update.formula(formula, formula.)
+  } else if (!is_call_to(call$formula, "~") || inherits(call$formula, "formula")) {
+    call$formula <- formula
   }
   for (name in names(changes)) call[[name]] <- changes[[name]]
   if (!evaluate) return(call)
-  env <- home_variables(kept, environment(object$formula), parent.frame())
+  env <- home_variables(kept, home, parent.frame())
   tryCatch(eval(call, env), margmix_error_data = function(e) {
     abort("data", conditionMessage(e), hint = "Give it anew: update(fit, data = ...).")
   })

@@ -433,6 +433,28 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// weak_reference_
+SEXP weak_reference_(SEXP env);
+RcppExport SEXP _margmix_weak_reference_(SEXP envSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< SEXP >::type env(envSEXP);
+    rcpp_result_gen = Rcpp::wrap(weak_reference_(env));
+    return rcpp_result_gen;
+END_RCPP
+}
+// weak_value_
+SEXP weak_value_(SEXP reference);
+RcppExport SEXP _margmix_weak_value_(SEXP referenceSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< SEXP >::type reference(referenceSEXP);
+    rcpp_result_gen = Rcpp::wrap(weak_value_(reference));
+    return rcpp_result_gen;
+END_RCPP
+}
 // sandwich_
 Rcpp::List sandwich_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information, const Rcpp::List& ask);
 RcppExport SEXP _margmix_sandwich_(SEXP scoresSEXP, SEXP informationSEXP, SEXP askSEXP) {
@@ -724,6 +746,8 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_groups_importance_", (DL_FUNC) &_margmix_groups_importance_, 6},
     {"_margmix_groups_estimate_", (DL_FUNC) &_margmix_groups_estimate_, 6},
     {"_margmix_groups_lmm_", (DL_FUNC) &_margmix_groups_lmm_, 6},
+    {"_margmix_weak_reference_", (DL_FUNC) &_margmix_weak_reference_, 1},
+    {"_margmix_weak_value_", (DL_FUNC) &_margmix_weak_value_, 1},
     {"_margmix_sandwich_", (DL_FUNC) &_margmix_sandwich_, 3},
     {"_margmix_corrected_scores_", (DL_FUNC) &_margmix_corrected_scores_, 3},
     {"_margmix_hotelling_eta_", (DL_FUNC) &_margmix_hotelling_eta_, 4},
