@@ -11,7 +11,7 @@ LIBRARY := $(CURDIR)/.build/library
 WITH_LIBRARY = R_LIBS="$(LIBRARY)$${R_LIBS:+:$$R_LIBS}"
 
 .PHONY: help setup demo test check engine-test lint docs clients fuzz bench simulate-gee \
-  simulate-standardization simulate-endogeneity format clean
+  simulate-standardization simulate-endogeneity simulate-restricted format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -78,6 +78,11 @@ simulate-endogeneity: ## how often diagnose_endogeneity() fires, and what it est
 	@tools/setup.sh demo
 	@tools/install.sh
 	@$(WITH_LIBRARY) nice Rscript bench/simulation/endogeneity.R
+
+simulate-restricted: ## standard deviations between few clusters, ML and restricted (2 minutes)
+	@tools/setup.sh demo
+	@tools/install.sh
+	@$(WITH_LIBRARY) nice Rscript bench/simulation/restricted.R $(COUNT)
 
 format: ## format the C++ sources
 	@tools/setup.sh lint

@@ -79,6 +79,22 @@ check_estimated <- function(fits) {
   )
 }
 
+# The penalty of a restricted likelihood depends on the columns of X, so that it says nothing of
+# models with others.
+check_restricted <- function(fits, reml, names) {
+  if (all(reml) && same_fixed_effects(fits)) return(invisible())
+  abort("anova_restricted", if (all(reml)) {
+    "Restricted likelihoods compare only between models with the same fixed effects."
+  } else {
+    "Restricted likelihoods compare only with restricted likelihoods."
+  },
+    given = paste0("REML = TRUE in ", some_of(code(names[reml])), if (all(reml)) {
+      ", with different fixed effects"
+    }),
+    hint = "Fit the models by maximum likelihood: update(fit, REML = FALSE)."
+  )
+}
+
 #' Is one model a special case of the other?
 #'
 #' As far as that can be seen: the columns of X and of Z of the smaller one must be combinations of

@@ -14,9 +14,9 @@
 #' **Several fits** are compared by twice the difference of their log-likelihoods, after all have
 #' been brought to the same integration rule: the finest among them, or the Laplace approximation if
 #' one of them has random effects that allow no other. A fit of [stats::glm()] or
-#' [stats::lm()] is accepted as a model without random effects. With `REML = TRUE` the restricted
-#' likelihoods are compared if the fixed effects are the same; otherwise all models are refitted by
-#' maximum likelihood.
+#' [stats::lm()] is accepted as a model without random effects. Fits with `REML = TRUE` are compared
+#' by their restricted likelihoods, which needs the same fixed effects in all; with others, or with
+#' a fit by maximum likelihood, they are refused: `update(fit, REML = FALSE)` first.
 #'
 #' The reference distribution depends on what the smaller model leaves out, r parameters in all:
 #'
@@ -45,6 +45,7 @@
 #'   `F value`, `Pr(>F)`.
 #' @section Errors: `margmix_error_anova_rows` (other rows, responses, weights),
 #'   `margmix_error_anova_family`, `margmix_error_anova_nested` (not nested),
+#'   `margmix_error_anova_restricted` (restricted likelihoods that do not compare),
 #'   `margmix_error_argument`.
 #' @references
 #' Self, S. G. and Liang, K.-Y. (1987). Asymptotic properties of maximum likelihood estimators and
@@ -150,10 +151,8 @@ common_basis <- function(fits, names) {
   mixed <- vapply(fits, is_mixed, NA)
   reml <- mixed & vapply(fits, function(fit) isTRUE(fit$REML), NA)
   words <- NULL
-  if (any(reml) && !(all(reml) && same_fixed_effects(fits))) {
-    fits[reml] <- lapply(fits[reml], ml_version)
-    words <- paste0("Refitted by maximum likelihood: ", some_of(names[reml]), ".")
-  } else if (any(reml)) {
+  if (any(reml)) {
+    check_restricted(fits, reml, names)
     words <- "Restricted likelihoods (REML) of models with the same fixed effects."
   }
   own <- lapply(fits[mixed], level_nodes)

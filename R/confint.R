@@ -18,8 +18,9 @@
 #' * `"profile"`: all values whose profile log-likelihood is within qchisq(level, 1) / 2 of the
 #'   maximum. Every point of the profile is a maximum over all other parameters, found with exact
 #'   derivatives at the rule of the fit. The lower limit of a standard deviation is 0 if the
-#'   profile does not fall that far before 0. For a fit with `REML = TRUE` the profile is that of
-#'   the likelihood.
+#'   profile does not fall that far before 0. For a fit with `REML = TRUE` the profile of a standard
+#'   deviation is that of the restricted likelihood; the limits of a coefficient, which is no
+#'   parameter of it, are by the likelihood.
 #'
 #' Standard deviations are in units of the predictor.
 #'
@@ -62,7 +63,7 @@ confint.margmix_glmm <- function(object, parm, level = 0.95, method = c("Wald", 
       )
     }
     limits <- profile_rows(object, rows, level)
-    heading <- paste(format_level(level), "profile likelihood intervals.")
+    heading <- profile_words(object, rows, level)
   } else {
     limits <- wald_rows(object, rows, level, vcov, df)
     heading <- attr(limits, "heading")
@@ -144,9 +145,25 @@ deviation_limits <- function(fit, level) {
 # Profile ---------------------------------------------------------------------------------------
 
 profile_rows <- function(fit, rows, level) {
-  if (isTRUE(fit$REML)) fit <- ml_version(fit)
+  if (!isTRUE(fit$REML) || !length(fit$beta)) {
+    return(profile_table(fit, rows, level, likelihood_of(fit)))
+  }
+  out <- matrix(NA_real_, length(rows), 2L)
+  deviations <- rows %in% deviation_names(fit)
+  if (any(deviations)) {
+    restricted <- restricted_profile(fit)
+    out[deviations, ] <-
+      profile_table(restricted$fit, rows[deviations], level, restricted$likelihood)
+  }
+  if (!all(deviations)) {
+    ml <- ml_version(fit)
+    out[!deviations, ] <- profile_table(ml, rows[!deviations], level, likelihood_of(ml))
+  }
+  out
+}
+
+profile_table <- function(fit, rows, level, likelihood) {
   quantities <- profile_quantities(fit)
-  likelihood <- likelihood_of(fit)
   V <- unname(fit$vcov_full)
   V[is.na(V)] <- 0
   variance <- diag(V)
@@ -158,6 +175,15 @@ profile_rows <- function(fit, rows, level) {
     if (row %in% c("sigma", "phi")) exp(limits * sigma_power(fit$family)) else limits
   })
   do.call(rbind, limits)
+}
+
+profile_words <- function(fit, rows, level) {
+  words <- paste(format_level(level), "profile likelihood intervals.")
+  deviations <- rows %in% deviation_names(fit)
+  if (!isTRUE(fit$REML) || !any(deviations)) return(words)
+  paste0(words, " Standard deviations: by the restricted likelihood", if (!all(deviations)) {
+    "; coefficients: by the likelihood"
+  }, ".")
 }
 
 #' The same model by maximum likelihood

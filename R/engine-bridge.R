@@ -1,7 +1,9 @@
 # Calls of the engine for a random intercept of the bridge distribution: shapes only.
 
 evaluate_bridge <- function(design, family, psi, K, deriv, control, scores, information) {
-  ask <- list(order = as.integer(deriv), scores = scores, information = information)
+  ask <- list(
+    order = as.integer(deriv), scores = scores, information = information, known_phi = FALSE
+  )
   out <- bridge_objective_(
     design, engine_family(family, design), as.double(psi), as.integer(K), ask, control$threads
   )

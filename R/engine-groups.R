@@ -7,9 +7,10 @@
 #' @return As [engine_evaluate()]; `modes` is a list with a matrix (levels x effects) for each
 #'   factor.
 #' @noRd
-evaluate_groups <- function(design, family, psi, K, deriv, modes, control, information) {
+evaluate_groups <- function(design, family, psi, K, deriv, modes, control, information,
+                            only_beta = FALSE) {
   if (is_two_level(design)) {
-    return(nested_evaluate(design, family, psi, K, deriv, modes, control, information))
+    return(nested_evaluate(design, family, psi, K, deriv, modes, control, information, only_beta))
   }
   check_factorable(design, "an exact likelihood.")
   laplace <- function(psi, order, modes) {
@@ -21,7 +22,8 @@ evaluate_groups <- function(design, family, psi, K, deriv, modes, control, infor
   out <- laplace(psi, min(deriv, 1L), modes)
   if (deriv > 1L && out$status == "ok") {
     gradient <- function(psi) laplace(psi, 1L, out$modes)$gradient
-    out$hessian <- difference_hessian(gradient, psi, difference_steps(design, psi))
+    entries <- if (only_beta) seq_len(ncol(design$X)) else seq_along(psi)
+    out$hessian <- difference_hessian(gradient, psi, difference_steps(design, psi), entries)
   }
   if (information) out$information <- information_groups(laplace, design, psi, out$modes)
   out
@@ -47,15 +49,16 @@ difference_steps <- function(design, psi) {
 }
 
 #' Hessian by central differences of a gradient
+#' @param entries Of psi, whose block is wanted.
 #' @return A matrix, of NaN where a point next to `psi` has no gradient.
 #' @noRd
-difference_hessian <- function(gradient, psi, steps) {
-  columns <- lapply(seq_along(psi), function(k) {
+difference_hessian <- function(gradient, psi, steps, entries = seq_along(psi)) {
+  columns <- lapply(entries, function(k) {
     e <- replace(numeric(length(psi)), k, steps[k])
     (gradient(psi + e) - gradient(psi - e)) / (2 * steps[k])
   })
   if (any(lengths(columns) != length(psi))) return(matrix(NaN, length(psi), length(psi)))
-  H <- do.call(cbind, columns)
+  H <- do.call(cbind, columns)[entries, , drop = FALSE]
   (H + t(H)) / 2
 }
 

@@ -30,8 +30,11 @@ nested_modes <- function(design, modes) {
 #' @param K Nodes per dimension at the coarser and the finer level; one number is for both.
 #' @return As [evaluate_groups()].
 #' @noRd
-nested_evaluate <- function(design, family, psi, K, deriv, modes, control, information) {
-  ask <- list(order = as.integer(deriv), scores = deriv > 0L, information = information)
+nested_evaluate <- function(design, family, psi, K, deriv, modes, control, information, only_beta) {
+  ask <- list(
+    order = as.integer(deriv), scores = deriv > 0L, information = information,
+    known_phi = only_beta
+  )
   out <- nested_objective_(
     nested_parts(design), engine_family(family, design), as.double(psi),
     rep_len(as.integer(K), 2L), nested_modes(design, modes), ask, control$threads

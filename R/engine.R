@@ -24,20 +24,24 @@ engine_modes <- function(design, modes) {
 #'   grouping factors a list of one such matrix for each.
 #' @param scores,information Return per-cluster gradients (m x P), and minus the Hessian in beta of
 #'   each cluster (p^2 x m, needs `deriv = 2`)?
+#' @param only_beta Is the Hessian wanted in beta alone? What of it would cost more is left out.
 #' @return A list: `value`, `gradient`, `hessian` (P x P), `modes` (m x q), `scores`,
 #'   `information`, `status` ("ok", "not_finite", "no_mode").
 #' @noRd
 engine_evaluate <- function(design, family, psi, K, deriv = 0L, modes = NULL,
-                            control = glmm_control(), scores = FALSE, information = FALSE) {
+                            control = glmm_control(), scores = FALSE, information = FALSE,
+                            only_beta = FALSE) {
   if (is_multilevel(design)) {
-    out <- evaluate_groups(design, family, psi, K, deriv, modes, control, information)
+    out <- evaluate_groups(design, family, psi, K, deriv, modes, control, information, only_beta)
     if (scores) out$scores <- t(out$scores)
     return(out)
   }
   if (is_bridge(family)) {
     return(evaluate_bridge(design, family, psi, K, deriv, control, scores, information))
   }
-  ask <- list(order = as.integer(deriv), scores = scores, information = information)
+  ask <- list(
+    order = as.integer(deriv), scores = scores, information = information, known_phi = only_beta
+  )
   out <- glmm_objective_(
     design, engine_family(family, design), as.double(psi), as.integer(K),
     engine_modes(design, modes), ask, control$threads

@@ -4,18 +4,22 @@
 #' The restricted fit, from the maximum of the likelihood
 #'
 #' @param fitted From [fit_quadrature()], at its maximum.
+#' @param goal How far to go, see [restricted_problem()].
+#' @param curvature Is the covariance of the variance parameters wanted?
 #' @return As `fitted`, at the restricted estimate, with `reml`: `value` and `curvature` (gradient
 #'   and Hessian) of the criterion. beta is no parameter of it: its block is J.
 #' @noRd
-fit_restricted <- function(problem, fitted, start_glm) {
+fit_restricted <- function(problem, fitted, start_glm, goal = 1e-6 * problem$control$tolerance,
+                           curvature = TRUE) {
   check_factorable(problem$design, "a restricted likelihood.")
+  if (!ncol(problem$design$X)) return(fitted) # nothing to adjust for
   psi <- drop(problem$map %*% fitted$fit$x)
   restricted <- restricted_problem(
     problem$design, problem$family, fitted$rule$K, problem$control, start_glm,
-    exp(psi[length(psi)])
+    exp(psi[length(psi)]), goal
   )
   found <- maximise_restricted(restricted, psi, fitted$fit$modes)
-  C <- restricted_curvature(restricted, found, found$active)
+  C <- if (curvature) restricted_curvature(restricted, found, found$active) else found$C
   gradient <- c(crossprod(found$R, found$R %*% found$beta_step), found$score - found$adjustment)
   fitted$reml <- list(
     value = found$value,
@@ -36,20 +40,22 @@ fit_restricted <- function(problem, fitted, start_glm) {
 #' its own.
 #'
 #' @param fit A fit of [glmm()].
+#' @param vcov_theta Is the covariance of the variance parameters wanted? It costs about as much as
+#'   the rest.
 #' @return A list: `beta` (p), at its maximum for the restricted `theta` and `phi`; `Lambda`;
 #'   `modes`; `J` (p x p), minus the Hessian of the log-likelihood in beta; `vcov_theta`, the
-#'   covariance of (theta, log phi), `NA` in rows and columns at the boundary; `value`, the
-#'   restricted log-likelihood; `converged`.
+#'   covariance of (theta, log phi), `NA` in rows and columns at the boundary, or `NULL`; `value`,
+#'   the restricted log-likelihood; `converged`.
 #' @section Errors: `restricted`; `too_large` where there is no factorisation.
 #' @noRd
-restricted_estimate <- function(fit) {
-  if (!isTRUE(fit$REML)) fit <- restricted_version(fit)
+restricted_estimate <- function(fit, vcov_theta = FALSE) {
+  if (!isTRUE(fit$REML)) fit <- restricted_version(fit, vcov_theta)
   p <- length(fit$beta)
   v <- seq_len(nrow(fit$vcov_full)) > p
   list(
     beta = fit$beta, theta = fit$theta, phi = fit$phi, Lambda = fit$Lambda, modes = fit$modes,
     J = scaled_inverse(fit$vcov_full[!v, !v, drop = FALSE]),
-    vcov_theta = fit$vcov_full[v, v, drop = FALSE], value = fit$logLik,
+    vcov_theta = if (vcov_theta) fit$vcov_full[v, v, drop = FALSE], value = fit$logLik,
     converged = fit$convergence$converged
   )
 }
@@ -61,8 +67,10 @@ scaled_inverse <- function(V) {
   named_square(inverse, rownames(V))
 }
 
-# The same model by the restricted likelihood, at the rule of the fit.
-restricted_version <- function(fit) {
+# The same model by the restricted likelihood, at the rule of the fit; as far as tests of beta need
+# it.
+restricted_version <- function(fit, curvature) {
+  if (!length(fit$beta)) return(fit)
   if (is_lmm(fit$family)) return(refit_at(fit, fit$rule$K, REML = TRUE))
   problem <- list(
     design = fit$design, family = fit$family, control = fit$control,
@@ -72,7 +80,10 @@ restricted_version <- function(fit) {
     fit = list(x = backsolve(problem$map, unname(fit_psi(fit))), modes = fit$modes),
     rule = fit$rule
   )
-  estimate <- finish_fit(problem, fit_restricted(problem, fitted, fit$start_glm))
+  fitted <- fit_restricted(
+    problem, fitted, fit$start_glm, goal = 0.01 * fit$control$tolerance, curvature = curvature
+  )
+  estimate <- finish_fit(problem, fitted)
   fit[names(estimate)] <- estimate
   fit$REML <- TRUE
   fit$coefficients[!fit$design$aliased] <- estimate$beta

@@ -15,27 +15,26 @@
 #' What a restricted fit needs to know of a model
 #'
 #' @param K Nodes per dimension.
-#' @return A list: `design`, `family`, `control`, `K`; `p`; `unit`, sizes of (theta, log phi) that
-#'   count as one.
+#' @param goal Scaled gradient where the search ends.
+#' @return A list: `design`, `family`, `control`, `K`, `goal`; `p`; `unit`, sizes of (theta, log
+#'   phi) that count as one.
 #' @noRd
-restricted_problem <- function(design, family, K, control, start_glm, phi) {
+restricted_problem <- function(design, family, K, control, start_glm, phi,
+                               goal = 1e-6 * control$tolerance) {
   unit <- if (is_lmm(family)) sqrt(phi) else eta_unit(design, family, start_glm)
   list(
-    design = design, family = family, control = control, K = K, p = ncol(design$X),
+    design = design, family = family, control = control, K = K, goal = goal, p = ncol(design$X),
     unit = c(unit / theta_rms(design), if (has_phi(family)) 1)
   )
 }
 
 #' Value, score and information near the curve beta_v
 #'
-#' Off the curve they are those of the point of the curve a Newton step in beta away, up to third
-#' order in that step.
-#'
 #' @param psi (beta, theta, log phi).
-#' @return A list: `psi`, `modes`; `loglik`, l; `R` (p x p), R'R = J; `log_det`, log|J| / 2; `value`; `slope` (p
-#'   x t), B; `score` (without the derivative of log|J|), `information` (without C); `size`, the
-#'   sizes of v that the data can tell apart; `beta_step` and its `decrement`. `NULL` where J is not
-#'   positive definite or the likelihood is not finite.
+#' @return A list: `psi`, `modes`; `loglik`, l; `R` (p x p), R'R = J; `log_det`, log|J| / 2;
+#'   `value`; `slope` (p x t), B; `score` (without the derivative of log|J|), `information` (without
+#'   C); `size`, the sizes of v that the data can tell apart; `beta_step` and its `decrement`.
+#'   `NULL` where J is not positive definite or the likelihood is not finite.
 #' @noRd
 restricted_point <- function(problem, psi, modes) {
   now <- restricted_evaluate(problem, psi, modes, 2L)
@@ -52,7 +51,7 @@ restricted_point <- function(problem, psi, modes) {
   log_det <- sum(log(diag(R)))
   list(
     psi = psi, modes = now$modes, loglik = now$value, R = R, log_det = log_det, slope = slope,
-    value = now$value + sum(half^2) / 2 - log_det + p / 2 * log(2 * pi),
+    value = now$value - log_det + p / 2 * log(2 * pi),
     score = now$gradient[v] + drop(crossprod(slope, now$gradient[beta])),
     information = (information + t(information)) / 2,
     size = pmin(1 / sqrt(abs(diag(information))), problem$unit),
@@ -60,13 +59,22 @@ restricted_point <- function(problem, psi, modes) {
   )
 }
 
-restricted_evaluate <- function(problem, psi, modes, order) {
+restricted_evaluate <- function(problem, psi, modes, order, only_beta = FALSE) {
   now <- engine_evaluate(
-    problem$design, problem$family, psi, problem$K, order, modes, problem$control
+    problem$design, problem$family, psi, problem$K, order, modes, problem$control,
+    only_beta = only_beta
   )
   ok <- now$status == "ok" && is.finite(now$value) && all(is.finite(now$gradient)) &&
     (order < 2L || all(is.finite(now$hessian)))
   if (ok) now
+}
+
+# log|J| / 2 at psi, or NULL.
+restricted_log_det <- function(problem, psi, modes) {
+  now <- restricted_evaluate(problem, psi, modes, 2L, only_beta = TRUE)
+  beta <- seq_len(problem$p)
+  R <- if (!is.null(now)) restricted_root(-now$hessian[beta, beta, drop = FALSE])
+  if (!is.null(R)) sum(log(diag(R)))
 }
 
 # R'R = J, or NULL. A Cholesky factor does not mind the units of the coefficients.
@@ -79,30 +87,44 @@ restricted_move <- function(point, step) {
   point$psi + c(drop(point$slope %*% step), step)
 }
 
-# The point of the curve where v has moved by `step`: along the tangent, then by a Newton step in
-# beta with the J of this point, and by others if that was a long way.
+# psi of the curve where v has moved by `step`: along the tangent, then by a few Newton steps in
+# beta with the J of this point. `NULL` where the likelihood is not finite.
 restricted_along <- function(problem, point, step) {
   psi <- restricted_move(point, step)
   beta <- seq_len(problem$p)
   psi[beta] <- psi[beta] + point$beta_step
-  gradient <- restricted_evaluate(problem, psi, point$modes, 1L)$gradient
-  if (is.null(gradient)) return(NULL)
-  half <- backsolve(point$R, gradient[beta], transpose = TRUE)
-  if (sum(half^2) < 1) psi[beta] <- psi[beta] + backsolve(point$R, half)
-  restricted_settle(problem, restricted_point(problem, psi, point$modes))
+  before <- 1
+  for (iteration in 1:4) {
+    gradient <- restricted_evaluate(problem, psi, point$modes, 1L)$gradient
+    if (is.null(gradient)) return(NULL)
+    half <- backsolve(point$R, gradient[beta], transpose = TRUE)
+    decrement <- sum(half^2)
+    if (decrement < 1e-12 || decrement > 0.1 * before) break
+    psi[beta] <- psi[beta] + backsolve(point$R, half)
+    # the next one would be as much smaller again
+    if (decrement^2 < 1e-12 * before) break
+    before <- decrement
+  }
+  psi
 }
 
-# Newton's method in beta, until the point is so near the curve that its value is that of the curve.
-# `NULL` if that can't be reached.
+# The point there.
+restricted_reach <- function(problem, point, step) {
+  psi <- restricted_along(problem, point, step)
+  if (!is.null(psi)) restricted_settle(problem, restricted_point(problem, psi, point$modes))
+}
+
+# Newton's method in beta, until the point is so near the curve that its value, in which log|J| is
+# of first order in what is left, is that of the curve. `NULL` if that can't be reached.
 restricted_settle <- function(problem, point) {
   beta <- seq_len(problem$p)
   for (iteration in 1:30) {
-    if (is.null(point) || point$decrement < 1e-4) return(point)
-    trial <- NULL
+    if (is.null(point) || point$decrement < 1e-10) return(point)
+    least <- point$loglik - 1e-10 * max(1, abs(point$loglik))
     for (share in 2^-(0:10)) {
       psi <- replace(point$psi, beta, point$psi[beta] + share * point$beta_step)
       trial <- restricted_point(problem, psi, point$modes)
-      if (!is.null(trial) && trial$loglik >= point$loglik) break
+      if (!is.null(trial) && trial$loglik >= least) break
     }
     point <- trial
   }
@@ -117,7 +139,7 @@ restricted_adjustment <- function(problem, point, active) {
   for (k in which(active)) {
     e <- replace(slope * 0, k, 3e-4 * point$size[k])
     ends <- lapply(list(e, -e), function(e) {
-      restricted_point(problem, restricted_move(point, e), point$modes)$log_det
+      restricted_log_det(problem, restricted_move(point, e), point$modes)
     })
     if (any(lengths(ends) == 0L)) return(NULL)
     slope[k] <- (ends[[1L]] - ends[[2L]]) / (2 * e[k])
@@ -135,7 +157,11 @@ restricted_curvature <- function(problem, point, active) {
   t <- length(active)
   C <- matrix(0, t, t)
   h <- 0.02 * point$size
-  at <- function(step) restricted_along(problem, point, step)$log_det %||% NaN
+  at <- function(step) {
+    psi <- restricted_along(problem, point, step)
+    log_det <- if (!is.null(psi)) restricted_log_det(problem, psi, point$modes)
+    log_det %||% NaN
+  }
   unit <- function(k) replace(numeric(t), k, h[k])
   # f(e) + f(-e) - 2 f(0)
   bend <- function(e) at(e) + at(-e) - 2 * point$log_det
@@ -160,7 +186,6 @@ restricted_curvature <- function(problem, point, active) {
 restricted_search <- function(problem, psi, modes, active) {
   now <- restricted_settle(problem, restricted_point(problem, psi, modes))
   if (is.null(now)) return(NULL)
-  goal <- 1e-6 * problem$control$tolerance
   C <- matrix(0, length(active), length(active))
   before <- NULL
   for (iteration in 1:60) {
@@ -170,7 +195,7 @@ restricted_search <- function(problem, psi, modes, active) {
     step <- restricted_step(now, C, active)
     now[c("C", "criterion", "definite", "iterations")] <-
       list(C, step$decrement + now$decrement, step$definite, iteration)
-    if (step$definite && now$criterion < goal) break
+    if (step$definite && now$criterion < problem$goal) break
     before <- now
     now <- restricted_line(problem, now, step$step)
     if (is.null(now)) break
@@ -213,7 +238,7 @@ restricted_step <- function(now, C, active) {
 # The first point on the way that is no lower, but for rounding.
 restricted_line <- function(problem, now, step) {
   for (share in 2^-(0:10)) {
-    trial <- restricted_along(problem, now, share * step)
+    trial <- restricted_reach(problem, now, share * step)
     if (!is.null(trial) && trial$value >= now$value - 1e-10 * max(1, abs(now$value))) return(trial)
   }
   NULL

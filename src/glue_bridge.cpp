@@ -12,7 +12,7 @@ Rcpp::List bridge_objective_(const Rcpp::List& design, const Rcpp::List& family,
   const Design d = glue::design(design);
   const auto f = glue::family(family);
   if (psi.size() != d.p() + 1 || d.q() != 1) Rcpp::stop("internal: `psi` has the wrong length");
-  const ObjectiveRequest request{ask["order"], ask["scores"], ask["information"]};
+  const ObjectiveRequest request = glue::objective_request(ask);
   const ObjectiveResult r = bridge_objective(d, *f, K, VectorMap(psi.begin(), psi.size()), request,
                                              glue::context(threads));
   glue::stop_if_interrupted(r.status);

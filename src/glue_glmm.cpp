@@ -14,7 +14,7 @@ Rcpp::List glmm_objective_(const Rcpp::List& design, const Rcpp::List& family,
   const Design d = glue::design(design);
   const auto f = glue::family(family);
   if (psi.size() != parameter_count(d, *f)) Rcpp::stop("internal: `psi` has the wrong length");
-  const ObjectiveRequest request{ask["order"], ask["scores"], ask["information"]};
+  const ObjectiveRequest request = glue::objective_request(ask);
   const ObjectiveResult r = objective(
       d, *f, product_rule(K, d.q()), VectorMap(psi.begin(), psi.size()),
       MatrixMap(modes.begin(), modes.nrow(), modes.ncol()), request, glue::context(threads));

@@ -1,5 +1,5 @@
 // Mixed models with two nested levels: convert, call, convert back.
-#include "glue.h"
+#include "glue_objective.h"
 
 #include "glmm/nested_modes.hpp"
 #include "glmm/nested_posterior.hpp"
@@ -46,7 +46,7 @@ Rcpp::List nested_objective_(const Rcpp::List& design, const Rcpp::List& family,
                              const Rcpp::List& modes, const Rcpp::List& ask, int threads) {
   const NestedDesign d = nested_design(design);
   const auto f = glue::family(family);
-  const ObjectiveRequest request{ask["order"], ask["scores"], ask["information"]};
+  const ObjectiveRequest request = glue::objective_request(ask);
   const NestedResult r = nested_objective(d, *f, rule_of(d, K), parameters(d, *f, psi),
                                           nested_modes(d, modes), request, glue::context(threads));
   glue::stop_if_interrupted(r.status);

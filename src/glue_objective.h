@@ -7,6 +7,10 @@
 
 namespace glue {
 
+inline margmix::ObjectiveRequest objective_request(const Rcpp::List& ask) {
+  return {ask["order"], ask["scores"], ask["information"], ask["known_phi"]};
+}
+
 inline Rcpp::List objective_list(const margmix::ObjectiveResult& r) {
   return Rcpp::List::create(
       Rcpp::_["value"] = r.value, Rcpp::_["gradient"] = vector(r.gradient),

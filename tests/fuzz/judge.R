@@ -2,16 +2,17 @@
 # class that names the cause?
 
 #' @param seconds Limit of a fit, processor time.
+#' @param REML Fit by the restricted likelihood?
 #' @return A row: the case, `outcome` ("maximum", "warned", "refused", "failed"), `causes`, `notes`,
 #'   `criterion`, `logLik`, `seconds`.
-fuzz_judge <- function(number, case = fuzz_case(number), seconds = 60) {
+fuzz_judge <- function(number, case = fuzz_case(number), seconds = 60, REML = FALSE) {
   causes <- notes <- unclassed <- character()
   cause_of <- function(condition) sub("^margmix_[a-z]+_", "", class(condition)[1L])
   start <- proc.time()[[1L]]
   setTimeLimit(cpu = seconds, transient = TRUE)
   fit <- withCallingHandlers(
     tryCatch(
-      margmix::glmm(case$formula, case$data, case$family),
+      margmix::glmm(case$formula, case$data, case$family, REML = REML),
       margmix_error = function(e) {
         causes <<- c(causes, cause_of(e))
         "refused"

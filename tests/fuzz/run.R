@@ -2,6 +2,7 @@
 #
 #   Rscript tests/fuzz/run.R          all 500
 #   Rscript tests/fuzz/run.R 40       the first 40
+#   Rscript tests/fuzz/run.R 200 restricted   by the restricted likelihood, into restricted.csv
 #   Rscript tests/fuzz/run.R peers    lme4 and glmmTMB on the same data (Laplace), into peers.csv
 #
 # Ends with an error if a fit is neither a maximum nor refused or warned of by a condition of the
@@ -14,6 +15,14 @@ arguments <- commandArgs(TRUE)
 count <- suppressWarnings(as.integer(arguments[1L]))
 numbers <- seq_len(if (is.na(count)) 500L else count)
 
+if ("restricted" %in% arguments) {
+  rows <- do.call(rbind, lapply(numbers, fuzz_judge, REML = TRUE))
+  rows$seconds <- round(rows$seconds, 2)
+  write.csv(rows, file.path(here, "restricted.csv"), row.names = FALSE)
+  print(with(rows, table(structure, outcome)))
+  print(rows[rows$outcome != "maximum", ])
+  quit(status = as.integer(any(rows$outcome == "failed")))
+}
 if ("peers" %in% arguments) {
   peers <- do.call(rbind, lapply(numbers, fuzz_peers))
   write.csv(peers, file.path(here, "peers.csv"), row.names = FALSE)

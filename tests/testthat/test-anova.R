@@ -96,17 +96,26 @@ test_that("rules of fits with different grouping factors are matched factor by f
   expect_match(attr(table, "heading"), "rule of the others, Laplace approximation", all = FALSE)
 })
 
-test_that("REML is kept only where the fixed effects are the same", {
+test_that("restricted likelihoods compare where the fixed effects are the same", {
   reml <- result_fit("reml")
   intercept <- glmm(y ~ x + (1 | id), gaussian_data(), REML = TRUE)
   expect_equal(anova(reml, intercept)$logLik, c(intercept$logLik, reml$logLik))
   mean_only <- glmm(y ~ 1 + (x | id), gaussian_data(), REML = TRUE)
-  table <- anova(mean_only, reml)
-  ml <- glmm(y ~ 1 + (x | id), gaussian_data())
-  expect_equal(table$logLik, c(ml$logLik, result_fit("lmm")$logLik))
-  expect_match(paste(attr(table, "heading"), collapse = " "), "Refitted by maximum likelihood",
-    fixed = TRUE
-  )
+  plain <- glm(y ~ x, data = gaussian_data())
+  expect_snapshot(error = TRUE, {
+    anova(mean_only, reml)
+    anova(intercept, result_fit("lmm"))
+    anova(reml, plain)
+  })
+
+  # the adjusted likelihood of another family, with its own rule on both sides
+  small <- glmm(cbind(r, n - r) ~ seed + (1 | plate), seeds, binomial(), nAGQ = 9, REML = TRUE)
+  large <- suppressMessages(update(small, . ~ . - (1 | plate) + (seed || plate), nAGQ = 5))
+  finer <- suppressMessages(update(large, nAGQ = 9))
+  table <- anova(small, large)
+  expect_equal(table$logLik[1], small$logLik)
+  expect_equal(table$logLik[2], as.numeric(logLik(finer)), tolerance = 1e-7)
+  expect_error(anova(small, update(small, . ~ . - seed)), class = "margmix_error_anova_restricted")
 })
 
 test_that("fits that can't be compared are refused", {

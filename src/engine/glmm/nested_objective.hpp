@@ -89,7 +89,8 @@ inline NestedResult nested_objective(const NestedDesign& design, Family& family,
     accumulate_nested<decltype(QB)::value, decltype(QA)::value>(design, family, rule, psi, ask,
                                                                 context, out);
   });
-  if (ask.order < 2 || !family.has_dispersion() || out.status != Status::ok) return out;
+  if (ask.order < 2 || !family.has_dispersion() || ask.known_phi || out.status != Status::ok)
+    return out;
   constexpr double h = 1e-4;
   VectorXd column = VectorXd::Zero(P);
   const NestedModes found(design, out.top, out.leaf);
@@ -98,7 +99,7 @@ inline NestedResult nested_objective(const NestedDesign& design, Family& family,
     at[P - 1] += step;
     column +=
         weight / (12 * h) *
-        nested_objective(design, family, rule, at, found, {1, false, false}, context).gradient;
+        nested_objective(design, family, rule, at, found, {1}, context).gradient;
   }
   family.set_log_dispersion(psi[P - 1]);
   out.hessian.col(P - 1) = column;

@@ -14,6 +14,7 @@ struct ObjectiveRequest {
   int order = 0;             // 0 value, 1 gradient, 2 Hessian
   bool scores = false;       // per-cluster gradients
   bool information = false;  // per-cluster minus Hessian in beta
+  bool known_phi = false;    // leave the row and column of log phi out of the Hessian
 };
 
 // What a shard of clusters adds to the whole: totals add.
@@ -122,14 +123,15 @@ inline ObjectiveResult objective(const Design& design, Family& family, const Pro
   dispatch_q(design.q(), [&](auto q) {
     accumulate<decltype(q)::value>(design, family, rule, parameters, ask, context, out);
   });
-  if (ask.order < 2 || !family.has_dispersion() || out.status != Status::ok) return out;
+  if (ask.order < 2 || !family.has_dispersion() || ask.known_phi || out.status != Status::ok)
+    return out;
   constexpr double h = 1e-4;
   VectorXd column = VectorXd::Zero(P);
   for (const auto& [step, weight] : {std::pair{h, 8.0}, {-h, -8.0}, {2 * h, -1.0}, {-2 * h, 1.0}}) {
     VectorXd at = psi;
     at[P - 1] += step;
     column += weight / (12 * h) *
-              objective(design, family, rule, at, out.modes, {1, false, false}, context).gradient;
+              objective(design, family, rule, at, out.modes, {1}, context).gradient;
   }
   family.set_log_dispersion(parameters.log_phi);
   out.hessian.col(P - 1) = column;
