@@ -25,8 +25,8 @@ cluster_values_ <- function(design, family, psi, K, modes, t, log_q0, threads) {
     .Call(`_margmix_cluster_values_`, design, family, psi, K, modes, t, log_q0, threads)
 }
 
-gee_start_ <- function(design, family, level, threads) {
-    .Call(`_margmix_gee_start_`, design, family, level, threads)
+gee_start_ <- function(design, family, level, adjustment, threads) {
+    .Call(`_margmix_gee_start_`, design, family, level, adjustment, threads)
 }
 
 gee_fit_ <- function(design, family, correlation, beta, options) {

@@ -3,11 +3,12 @@
 #' Independent rows: a generalized linear model by Fisher scoring
 #'
 #' @param level Linear predictor of the constant model the search starts at.
+#' @param adjustment 0, or the dispersion that Firth's adjustment is multiplied by.
 #' @return A list: `beta`, `decrement` (squared, of the last step), `converged`, `info_pd`,
 #'   `iterations`, `max_abs_eta`.
 #' @noRd
-engine_gee_start <- function(design, family, level, control) {
-  start <- gee_start_(design, engine_family(family, design), level, control$threads)
+engine_gee_start <- function(design, family, level, adjustment, control) {
+  start <- gee_start_(design, engine_family(family, design), level, adjustment, control$threads)
   start$max_abs_eta <- max(abs(drop(design$X %*% start$beta) + design$offset))
   start
 }
@@ -20,10 +21,15 @@ engine_gee_start <- function(design, family, level, control) {
 #' @return A list: `beta`, `phi`, `alpha` (as reported), `alpha_engine` (on the engine's scale),
 #'   `pairs` (pairs behind each correlation), `lags` (of a Toeplitz matrix, the lags that occur),
 #'   `only_positive` (has a negative correlation no meaning here?), `criterion`, `iterations`,
-#'   `halvings`, `converged`, `bounded`, `clamped`, `smallest_eigenvalue` (allowed in R), `status`.
+#'   `halvings`, `converged`, `bounded`, `clamped` (are the moment estimates no correlation
+#'   matrix?), `two_step` and `share` (no joint solution, or none that is a matrix: alpha is that
+#'   share of the one of independent rows), `status`.
 #' @noRd
 engine_gee_fit <- function(design, family, correlation, beta, scale, bias_reduce, control) {
   options <- gee_options(design, scale, bias_reduce, control)
+  options$adjustment <- bias_adjustment(family, scale)
+  reproduce <- is_matrix_type(correlation) && !options$own_variances
+  options$smallest_eigenvalue <- if (reproduce) 1e-8 else 1e-3
   gee_fit_(design, engine_family(family, design), correlation, as.double(beta), options)
 }
 
@@ -34,6 +40,9 @@ gee_options <- function(design, scale, bias_reduce, control) {
     lost = if (method %in% c("default", "sas")) as.double(ncol(design$X)) else 0,
     all_lags = method == "geepack",
     fixed_phi = if (is.null(scale)) NaN else as.double(scale), bound = control$alpha_bound,
+    # geepack's correlations divide by the scale of its start where the scale is fixed
+    frozen_phi = method == "geepack" && !is.null(scale),
+    own_variances = method == "default",
     bias_reduce = bias_reduce, tolerance = control$tolerance,
     max_iterations = control$max_iterations, threads = control$threads
   )

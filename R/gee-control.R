@@ -13,7 +13,8 @@
 #'   AR(1), by least squares; `"stata"` does not subtract p, and its robust covariance has the
 #'   factor K / (K - 1), K the number of clusters (Drukker 2000). With prior weights or
 #'   trials the estimates of \pkg{geepack} are others: here residuals are always those of rows with
-#'   variance phi V / w. `"stata"` reproduces printed output of `xtgee` for a stationary correlation
+#'   variance phi V / w. Where `scale` of [gee()] is fixed, correlations divide by the Pearson
+#'   estimate of phi, with `"geepack"` by that of its start, a [glm()]. `"stata"` reproduces printed output of `xtgee` for a stationary correlation
 #'   of two lags (four clusters of three rows) and for probability weights under independence, which
 #'   are `ipw` here; with its option `nmp` (exchangeable) the divisors are those of `"default"`.
 #'   Nothing else has been compared: `xtgee` may estimate autoregressive correlations, and those of

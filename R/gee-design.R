@@ -9,6 +9,7 @@
 #' @param correlation A working correlation.
 #' @return A `margmix_design` without random part, and with: `time` (n doubles: times of the visits,
 #'   or `NULL`: positions in the cluster), `wave` (n codes 0, 1, ... of the visits), `wave_levels`,
+#'   `lag_unit` (the time that is one lag),
 #'   `inner` (n codes), each `NULL` where the correlation has no use for it.
 #' @section Errors: those of [build_design()]; `waves`, `duplicate_rows`, `inner`.
 #' @noRd
@@ -39,6 +40,7 @@ build_gee_design <- function(frame, family, contrasts, correlation, response) {
       time = if ("time" %in% correlation$needs) take_rows(visits$time, cluster$order),
       wave = take_rows(visit_codes(visits, correlation), cluster$order),
       wave_levels = visits$levels,
+      lag_unit = if ("lag" %in% correlation$needs) lag_unit(visits$time),
       inner = if ("inner" %in% correlation$needs) take_rows(inner$code, cluster$order)
     ),
     fixed[c("xlevels", "contrasts")], list(weights_type = "prior")
@@ -111,11 +113,14 @@ visit_codes <- function(visits, correlation) {
 
 # Whole numbers that are 1 apart somewhere are lags as they are; others are counted in units of the
 # smallest gap.
+lag_unit <- function(time) {
+  gaps <- diff(sort(unique(time)))
+  if (!length(gaps) || all(gaps == round(gaps)) && any(gaps == 1)) 1 else min(gaps)
+}
+
 lag_codes <- function(time, correlation) {
-  distinct <- sort(unique(time))
-  gaps <- diff(distinct)
-  unit <- if (!length(gaps) || all(gaps == round(gaps)) && any(gaps == 1)) 1 else min(gaps)
-  lag <- (time - distinct[1L]) / unit
+  unit <- lag_unit(time)
+  lag <- (time - min(time)) / unit
   whole <- abs(lag - round(lag)) < 1e-6 * pmax(1, lag)
   if (!all(whole) || max(lag) > 1e6) {
     abort("waves", paste0(

@@ -10,18 +10,21 @@
 #' @param start `NULL` or p starting values.
 #' @return The fields of a fit that do not depend on the data frame; see [new_fit()].
 #' @section Conditions: errors `start`, `gee_failed`, `correlation`; warnings `separation`,
-#'   `convergence`, `correlation`; note `boundary`.
+#'   `convergence`, `correlation`; notes `boundary`, `two_step`.
 #' @noRd
 fit_gee_design <- function(design, family, correlation = cor_independence(), scale = NULL,
                            bias_reduce = FALSE, start = NULL, control = gee_control()) {
   check_scale(design)
-  start_glm <- engine_gee_start(design, family, start_level(design, family), control)
+  adjustment <- if (bias_reduce) bias_adjustment(family, scale) else 0
+  start_glm <- engine_gee_start(
+    design, family, start_level(design, family), if (is.nan(adjustment)) 0 else adjustment, control
+  )
   separation <- if (bias_reduce) {
     separation_found()
   } else {
     check_separation(design, family, start_glm, control$separation)
   }
-  beta <- gee_start_values(design, family, start_glm, start, bias_reduce)
+  beta <- gee_start_values(design, start_glm, start)
   fit <- engine_gee_fit(design, family, correlation, beta, scale, bias_reduce, control)
   names(fit$beta) <- colnames(design$X)
   names(fit$alpha) <- correlation_labels(correlation, design, fit)
@@ -29,7 +32,9 @@ fit_gee_design <- function(design, family, correlation = cor_independence(), sca
   fit$boundary <- correlation_boundary(fit, correlation)
   fit$separation <- separation
   if (is.null(scale) && !has_residuals(fit, design, family)) fit$status <- "no_scale"
-  report_gee(fit, design, correlation, scale, bias_reduce, control)
+  report_gee(fit, design, correlation, control)
+  # estimates that run to infinity stop somewhere
+  fit$converged <- fit$converged && !separation$separated
   frechet <- frechet_count(design, family, correlation, fit)
   list(
     beta = fit$beta, phi = fit$phi, alpha = fit$alpha, alpha_engine = fit$alpha_engine,
@@ -37,7 +42,7 @@ fit_gee_design <- function(design, family, correlation = cor_independence(), sca
     boundary = fit$boundary,
     convergence = list(
       converged = fit$converged, criterion = fit$criterion, iterations = fit$iterations,
-      halvings = fit$halvings, clamped = fit$clamped
+      halvings = fit$halvings, clamped = fit$clamped, two_step = fit$two_step
     ),
     frechet = frechet, start_glm = start_glm, separation = separation, control = control
   )
@@ -54,13 +59,14 @@ start_level <- function(design, family) {
   family$linkfun(mean)
 }
 
-gee_start_values <- function(design, family, start_glm, start, bias_reduce) {
-  if (is.null(start)) {
-    # The estimates without the adjustment may be infinite: begin at the model of one mean.
-    constant <- bias_reduce && ncol(design$X) && all(design$X[, 1L] == 1)
-    if (!constant) return(start_glm$beta)
-    return(c(start_level(design, family) - mean(design$offset), numeric(ncol(design$X) - 1L)))
-  }
+# The dispersion that Firth's adjustment is multiplied by, NaN for phi. That of a binomial or Poisson
+# likelihood is 1; the estimate of it goes to 0 just where the adjustment is to keep estimates finite.
+bias_adjustment <- function(family, scale) {
+  scale %||% if (family$family %in% c("binomial", "poisson")) 1 else NaN
+}
+
+gee_start_values <- function(design, start_glm, start) {
+  if (is.null(start)) return(start_glm$beta)
   if (inherits(start, "margmix_fit")) start <- start$beta
   if (is.list(start)) start <- start$beta
   if (!is.numeric(start) || length(start) != ncol(design$X) || !all(is.finite(start))) {

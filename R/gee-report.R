@@ -2,48 +2,78 @@
 
 #' Raise what must be known of a fit
 #' @param fit From [engine_gee_fit()], with names and `boundary`.
-#' @section Conditions: errors `gee_failed`, `few_pairs`; warnings `few_pairs`, `convergence`,
-#'   `correlation`; notes `no_pairs`, `boundary`.
+#' @section Conditions: errors `gee_failed`, `few_pairs`, `correlation`; warnings `few_pairs`,
+#'   `convergence`, `correlation`; notes `no_pairs`, `boundary`, `two_step`.
 #' @noRd
-report_gee <- function(fit, design, correlation, scale, bias_reduce, control) {
+report_gee <- function(fit, design, correlation, control) {
   check_pairs(fit, design, correlation, control)
-  if (fit$status != "ok" && fit$separation$separated) refuse_separated(fit$separation)
+  solved <- fit$status == "ok" && fit$converged
+  if (!solved && fit$separation$separated) refuse_separated(fit$separation)
   if (fit$status != "ok") refuse_gee(fit$status)
-  if (!fit$converged) {
+  if (!solved) {
     warn("convergence", "The estimating equations were not solved.",
       given = paste0(
         count_of(fit$iterations - 1L, "iteration"), "; the last step was ",
         format(signif(fit$criterion, 2L)), " standard errors"
       ),
-      hint = c(
-        "Try corstr = \"independence\", or a larger `max_iterations` in gee_control().",
-        if (bias_reduce && is.null(scale)) {
-          "With separated data the scale may go to 0: fix it, scale = 1."
-        }
-      )
+      hint = "Try corstr = \"independence\", or a larger `max_iterations` in gee_control()."
     )
   }
-  if (fit$clamped) {
-    warn("correlation", paste(
-      "The estimated correlations must form a correlation matrix that is not",
-      "nearly singular."
-    ),
-      given = paste("working correlation", correlation$label),
-      hint = c(
-        paste0(
-          if (correlation$type == "ar1") {
-            "The correlation of rows next to each other is at most 0.999 in size"
-          } else {
-            paste("They were moved towards 0 until no eigenvalue is below", fit$smallest_eigenvalue)
-          },
-          "; SEs stay robust to this."
-        ),
-        "A simpler working correlation may describe the data better."
-      )
-    )
-  }
+  report_moved(fit, correlation, control)
+  note_two_step(fit)
   note_no_pairs(fit)
   note_boundary(fit, correlation, control)
+}
+
+#' Say that the moment estimates form no correlation matrix
+#'
+#' What other software prints is not what another matrix gives, so that a method that is named after
+#' it does not replace it.
+#' @section Conditions: warning `correlation`, an error with other methods than `"default"`.
+#' @noRd
+report_moved <- function(fit, correlation, control) {
+  if (!fit$clamped) return(invisible())
+  several <- is_matrix_type(correlation)
+  default <- !several || control$alpha_method == "default"
+  raise <- if (default) warn else abort
+  raise("correlation", paste(
+    "The estimated correlations must form a correlation matrix that is not",
+    "nearly singular."
+  ),
+    given = paste0(
+      "working correlation ", correlation$label,
+      if (!default) paste0(", alpha_method = \"", control$alpha_method, "\"")
+    ),
+    hint = c(
+      if (default) paste0(moved_to(correlation), "; SEs stay robust to this."),
+      "A simpler working correlation may describe the data better.",
+      if (!default) "alpha_method = \"default\" of gee_control() goes on with others."
+    )
+  )
+}
+
+moved_to <- function(correlation) {
+  if (is_matrix_type(correlation)) {
+    return(paste(
+      "They are replaced by those of independent rows' residuals, each with the variances of its",
+      "own visits"
+    ))
+  }
+  if (correlation$type == "ar1") {
+    "The correlation of rows a median gap apart is at most 0.999 in size"
+  } else {
+    "They were moved towards 0 until no eigenvalue is below 0.001"
+  }
+}
+
+# A warning has said it where the correlations form no matrix.
+note_two_step <- function(fit) {
+  if (!fit$two_step || fit$clamped) return(invisible())
+  part <- if (fit$share < 1) paste(format(signif(fit$share, 2L)), "of ") else ""
+  note("two_step", paste0(
+    "No correlation agrees with the residuals it leads to, as happens with few clusters: it is ",
+    part, "that of independent rows' residuals; SEs stay robust to this."
+  ), hint = "A simpler working correlation may have a joint solution; corstr = \"independence\" has.")
 }
 
 note_no_pairs <- function(fit) {

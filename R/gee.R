@@ -21,7 +21,7 @@
 #' @section Errors and warnings: Every condition has a class: `margmix_error_<cause>` (`id`,
 #'   `waves`, `inner`, `duplicate_rows`, `corstr`, `ipw`, `gee_failed` and those of [glmm()]),
 #'   `margmix_warning_<cause>` (`convergence`, `correlation`, `separation`, `noninteger`, ...), and
-#'   notes `margmix_note_<cause>` (`boundary`, `no_pairs`, `row_order`, `wave_levels`).
+#'   notes `margmix_note_<cause>` (`boundary`, `two_step`, `no_pairs`, `row_order`, `wave_levels`).
 #'
 #' @param formula A two-sided formula without random terms. `offset()` terms may be included. The
 #'   response may not stand on the right side.
@@ -40,15 +40,29 @@
 #' @param contrasts A named list of contrasts for factors.
 #' @param ipw Inverse-probability weights, evaluated like `id`; see [ipw]. They are not
 #'   prior weights.
-#' @param scale `NULL`: the scale phi is estimated; or its value.
-#' @param bias_reduce Reduce the bias, and keep estimates finite, by Firth's adjustment?
+#' @param scale `NULL`: the scale phi is estimated; or its value, which model-based standard errors
+#'   use. Correlations divide by the Pearson estimate of phi all the same.
+#' @param bias_reduce Reduce the bias, and keep estimates finite, by Firth's adjustment? For
+#'   binomial and Poisson responses it is that of dispersion 1, or `scale`: with independent rows,
+#'   Firth's (1993) estimates. For others it is multiplied by phi.
 #' @param start `NULL`, starting values of the coefficients, or another fit.
 #' @param control See [gee_control()].
 #' @param ... Not used; anything here is an error.
 #' @return An object of class `margmix_gee`. Use its methods, or [component()] for its parts.
 #' @seealso [correlations], [summary.margmix_gee()], [predict.margmix_gee()], [qic()],
 #'   [compare_effects()]
+#' @section Where there is no joint solution: Coefficients, scale and correlations depend on each
+#'   other. With few clusters the residuals may be more correlated than any correlation they are
+#'   fitted with. Then the correlation is that of the residuals of independent rows, and the
+#'   coefficients are those given it, with a note (`two_step`): any correlation gives consistent
+#'   coefficients with valid robust standard errors.
+#' @section Separated responses: Estimates that run to infinity are named in a warning
+#'   (`separation`). If others are finite the fit goes on, but is not called converged; if none is,
+#'   as where all responses are equal, it ends in an error (`gee_failed`). `bias_reduce = TRUE` keeps
+#'   all finite.
 #' @references
+#' Firth, D. (1993). Bias reduction of maximum likelihood estimates. *Biometrika* **80**, 27-38.
+#'
 #' Liang, K.-Y. and Zeger, S. L. (1986). Longitudinal data analysis using generalized linear models.
 #' *Biometrika* **73**, 13-22.
 #' @examples

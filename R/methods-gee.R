@@ -58,11 +58,29 @@ gee_heading <- function(fit, digits = 4L, with_alpha = TRUE) {
   )
 }
 
+# The working correlation, and the time its parameters belong to where that is not one visit.
+correlation_title <- function(fit) {
+  design <- fit$design
+  unit <- design$lag_unit %||% 1
+  paste0(
+    fit$correlation$label, if (unit != 1) paste(", lags of", format(unit)),
+    if (is_uneven(design)) ", correlation over time 1"
+  )
+}
+
+# Do rows that follow each other lie at other times than 1 apart?
+is_uneven <- function(design) {
+  if (is.null(design$time)) return(FALSE)
+  gaps <- diff(design$time)
+  gaps[design$start[-c(1L, length(design$start))]] <- 1
+  !all(gaps %in% c(0, 1))
+}
+
 correlation_words <- function(fit, digits) {
   alpha <- fit$alpha
   if (!length(alpha)) return(fit$correlation$label)
   paste0(
-    fit$correlation$label, ", ",
+    correlation_title(fit), ", ",
     some_of(paste(names(alpha), "=", vapply(alpha, format, "", digits = digits)), 6L)
   )
 }

@@ -98,12 +98,13 @@ coef.summary.margmix_gee <- function(object, ...) as.matrix(object$coefficients)
 
 marginal_heading <- function() "Coefficients, averaged over the population (marginal)"
 
-# phi and the correlations with their standard errors, which those that were moved into their range
-# do not have.
+# phi and the correlations with their standard errors, which those do not have that were moved into
+# their range, or that belong to other coefficients.
 moment_table <- function(fit) {
   se <- rep(NA_real_, 1L + length(fit$alpha))
   if (is.null(fit$schedule)) se <- sqrt(engine_moment_variance(fit))
-  se[-1L][fit$convergence$clamped | names(fit$alpha) %in% fit$boundary | is.na(fit$alpha)] <- NA
+  moved <- fit$convergence$clamped || fit$convergence$two_step
+  se[-1L][moved | names(fit$alpha) %in% fit$boundary | is.na(fit$alpha)] <- NA
   if (!is.null(fit$scale)) se[1L] <- NA
   estimate <- c(phi = fit$phi, fit$alpha)
   data.frame(estimate = unname(estimate), std.error = se, row.names = make.unique(names(estimate)))
@@ -113,7 +114,7 @@ print_moments <- function(x, digits, most = 15L) {
   table <- rbind(x$correlation, scale = x$scale)
   rest <- max(0L, nrow(x$correlation) - most)
   if (rest) table <- table[c(seq_len(most), nrow(table)), ]
-  cat("Working correlation (", x$fit$correlation$label, ") and scale:\n", sep = "")
+  cat("Working correlation (", correlation_title(x$fit), ") and scale:\n", sep = "")
   shown <- cbind(Estimate = table$estimate, `Std. Error` = table$std.error)
   rownames(shown) <- rownames(table)
   print(shown, digits = digits, na.print = "")
@@ -125,7 +126,8 @@ print_moments <- function(x, digits, most = 15L) {
 gee_convergence_words <- function(fit) {
   convergence <- fit$convergence
   paste0(
-    if (convergence$converged) "Converged" else "NOT converged", ": last step ",
+    if (convergence$converged) "Converged" else "NOT converged",
+    if (convergence$two_step) " (coefficients, given the correlation)", ": last step ",
     format(signif(convergence$criterion, 2L)), " standard errors (limit ",
     format(fit$control$tolerance), "), ", count_of(convergence$iterations, "iteration"), "."
   )

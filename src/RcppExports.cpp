@@ -106,16 +106,17 @@ BEGIN_RCPP
 END_RCPP
 }
 // gee_start_
-Rcpp::List gee_start_(const Rcpp::List& design, const Rcpp::List& family, double level, int threads);
-RcppExport SEXP _margmix_gee_start_(SEXP designSEXP, SEXP familySEXP, SEXP levelSEXP, SEXP threadsSEXP) {
+Rcpp::List gee_start_(const Rcpp::List& design, const Rcpp::List& family, double level, double adjustment, int threads);
+RcppExport SEXP _margmix_gee_start_(SEXP designSEXP, SEXP familySEXP, SEXP levelSEXP, SEXP adjustmentSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
     Rcpp::traits::input_parameter< double >::type level(levelSEXP);
+    Rcpp::traits::input_parameter< double >::type adjustment(adjustmentSEXP);
     Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(gee_start_(design, family, level, threads));
+    rcpp_result_gen = Rcpp::wrap(gee_start_(design, family, level, adjustment, threads));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -725,7 +726,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_bridge_quantile_", (DL_FUNC) &_margmix_bridge_quantile_, 2},
     {"_margmix_bridge_prediction_variance_", (DL_FUNC) &_margmix_bridge_prediction_variance_, 7},
     {"_margmix_cluster_values_", (DL_FUNC) &_margmix_cluster_values_, 8},
-    {"_margmix_gee_start_", (DL_FUNC) &_margmix_gee_start_, 4},
+    {"_margmix_gee_start_", (DL_FUNC) &_margmix_gee_start_, 5},
     {"_margmix_gee_fit_", (DL_FUNC) &_margmix_gee_fit_, 5},
     {"_margmix_gee_pieces_", (DL_FUNC) &_margmix_gee_pieces_, 7},
     {"_margmix_gee_correlation_", (DL_FUNC) &_margmix_gee_correlation_, 4},

@@ -5,6 +5,7 @@
 #include "gee/frechet.hpp"
 #include "gee/moments.hpp"
 #include "gee/registry.hpp"
+#include "gee/start.hpp"
 
 using namespace margmix;
 
@@ -71,12 +72,12 @@ VectorXd as_vector(const Rcpp::NumericVector& x) { return VectorMap(x.begin(), x
 
 // [[Rcpp::export]]
 Rcpp::List gee_start_(const Rcpp::List& design, const Rcpp::List& family, double level,
-                      int threads) {
+                      double adjustment, int threads) {
   const MarginalData data = marginal_data(design);
   const auto f = glue::family(family);
   const MarginalFamily marginal{*f, variance_of(Rcpp::as<std::string>(family["family"]))};
   const GlmStart start =
-      start_gee(data, marginal, constant_beta(data, level), glue::context(threads));
+      start_gee(data, marginal, constant_beta(data, level), adjustment, glue::context(threads));
   return Rcpp::List::create(
       Rcpp::_["beta"] = glue::vector(start.beta), Rcpp::_["decrement"] = start.decrement,
       Rcpp::_["converged"] = start.converged, Rcpp::_["info_pd"] = start.definite,
@@ -94,8 +95,12 @@ Rcpp::List gee_fit_(const Rcpp::List& design, const Rcpp::List& family,
   GeeOptions o;
   o.rule = moment_rule(options);
   o.fixed_phi = options["fixed_phi"];
+  o.frozen_phi = options["frozen_phi"];
   o.bound_at_zero = options["bound"];
   o.bias_reduce = options["bias_reduce"];
+  o.adjustment = options["adjustment"];
+  o.smallest_eigenvalue = options["smallest_eigenvalue"];
+  o.own_variances = options["own_variances"];
   o.tolerance = options["tolerance"];
   o.max_iterations = options["max_iterations"];
   const GeeFit fit =
@@ -109,8 +114,8 @@ Rcpp::List gee_fit_(const Rcpp::List& design, const Rcpp::List& family,
       Rcpp::_["only_positive"] = R->only_positive(), Rcpp::_["criterion"] = fit.criterion,
       Rcpp::_["iterations"] = fit.iterations, Rcpp::_["halvings"] = fit.halvings,
       Rcpp::_["converged"] = fit.converged, Rcpp::_["bounded"] = fit.bounded,
-      Rcpp::_["clamped"] = fit.clamped, Rcpp::_["smallest_eigenvalue"] = fit.smallest_eigenvalue,
-      Rcpp::_["status"] = name(fit.status));
+      Rcpp::_["clamped"] = fit.clamped, Rcpp::_["two_step"] = fit.two_step,
+      Rcpp::_["share"] = fit.share, Rcpp::_["status"] = name(fit.status));
 }
 
 // [[Rcpp::export]]
@@ -174,9 +179,8 @@ Rcpp::NumericVector gee_moment_variance_(const Rcpp::List& design, const Rcpp::L
   const RunContext context = glue::context(options["threads"]);
   const Equations equations(data, marginal, context);
   VectorXd variance;
-  const bool fixed_phi = !std::isnan(Rcpp::as<double>(options["fixed_phi"]));
-  if (!moment_variance(equations, *R, as_vector(beta), as_vector(alpha), phi, fixed_phi,
-                       moment_rule(options), variance))
+  if (!moment_variance(equations, *R, as_vector(beta), as_vector(alpha), phi, moment_rule(options),
+                       variance))
     throw Rcpp::internal::InterruptedException();
   return glue::vector(variance);
 }

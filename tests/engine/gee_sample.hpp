@@ -14,7 +14,7 @@ using namespace margmix;
 
 // Clusters of 1 to 6 of 6 visits, which may be missing anywhere; visits in pairs are inner units.
 struct Visits {
-  VectorXd time, real_time;
+  VectorXd time, real_time, uneven_time;
   Eigen::VectorXi start, wave, inner;
 
   Visits(Index m, unsigned seed) {
@@ -31,6 +31,8 @@ struct Visits {
     wave = Eigen::Map<Eigen::VectorXi>(waves.data(), static_cast<Index>(waves.size()));
     time = wave.cast<double>();
     real_time = time;
+    // 0, 2, 5, 9, 14, 20
+    uneven_time = wave.unaryExpr([](int w) { return (w * (w + 3)) / 2; }).cast<double>();
     inner = wave / 2;
     for (Index j = 0; j < rows(); ++j) real_time[j] += 0.9 * random.uniform();
   }
@@ -58,6 +60,7 @@ inline VectorXd values(std::initializer_list<double> x) {
 
 inline std::vector<Case> cases(const Visits& v) {
   const Layout at_visits = v.layout(v.time), at_times = v.layout(v.real_time);
+  const Layout at_uneven = v.layout(v.uneven_time);
   const auto lag = [&v](Index j, Index k) { return Index(std::abs(v.wave[j] - v.wave[k])); };
   const auto pair = [&v](Index j, Index k) {
     const Index a = std::min(v.wave[j], v.wave[k]), b = std::max(v.wave[j], v.wave[k]);
@@ -99,6 +102,7 @@ inline std::vector<Case> cases(const Visits& v) {
   add("negative exchangeable", make("exchangeable", at_visits), values({-0.1}), table(same), same);
   add("AR(1), visits", make("ar1", at_visits), values({0.6}), markov(v.time), nullptr);
   add("AR(1), times", make("ar1", at_times), values({0.6}), markov(v.real_time), nullptr);
+  add("AR(1), uneven", make("ar1", at_uneven), values({0.8}), markov(v.uneven_time), nullptr);
   add("decay", make("decay", at_times), values({0.5, 0.7}), decay, nullptr);
   add("2-dependent", make("mdependent", at_visits, 2), values({0.4, 0.2}), table(banded), banded);
   add("Toeplitz", make("toeplitz", at_visits), values({0.4, 0.3, 0.2, 0.1, -0.1}), table(lagged),

@@ -26,15 +26,11 @@ test_that("correlations stay positive definite, with a warning", {
   set.seed(11)
   d <- data.frame(id = rep(1:9, each = 4), t = rep(1:4, 9), x = rnorm(36))
   d$y <- rnorm(36) + rnorm(9, sd = 4)[d$id] * c(1, -1, 1, 1)[d$t]
-  expect_snapshot(
-    fit <- gee(
-      y ~ x, d, id, t, corstr = "unstructured", control = gee_control(max_iterations = 200)
-    )
-  )
-  R <- diag(4)
-  R[upper.tri(R)] <- fit$alpha
-  R[lower.tri(R)] <- t(R)[lower.tri(R)]
-  expect_equal(min(eigen(R)$values), 0.2, tolerance = 1e-6)
+  expect_snapshot(fit <- gee(y ~ x, d, id, t, corstr = "unstructured"))
+  E <- matrix(resid(lm(y ~ x, d)), 4)
+  own <- cov2cor(tcrossprod(E))
+  shrink <- min(1, 0.99 / (1 - min(eigen(own)$values)))
+  expect_equal(unname(fit$alpha), shrink * own[upper.tri(own)], tolerance = 1e-8)
 })
 
 test_that("correlations from few clusters that would make R singular still have a fit", {
@@ -94,12 +90,9 @@ test_that("separation is found as by glmm(), and the adjusted fit is finite", {
   ones <- transform(d, y = 1, z = rep(c(-1, 0, 2, 1, 1), 12))
   control <- gee_control(separation = "warn")
   expect_snapshot(gee(y ~ x + z, ones, id, family = binomial(), control = control), error = TRUE)
-  expect_snapshot(invisible(
-    gee(y ~ x, transform(d, y = 0), id, family = binomial(), bias_reduce = TRUE)
-  ), transform = function(x) sub("step was [0-9.]+", "step was <large>", x))
   # With independent rows and one binary covariate Firth's estimates are those of the 2 x 2 table
   # with 1/2 added to each cell (Firth 1993).
-  fit <- gee(y ~ x, d, id, family = binomial(), scale = 1, bias_reduce = TRUE)
+  fit <- gee(y ~ x, d, id, family = binomial(), bias_reduce = TRUE)
   logit <- function(y) log((sum(y) + 0.5) / (sum(1 - y) + 0.5))
   expected <- c(logit(d$y[d$x == 0]), logit(d$y[d$x == 1]) - logit(d$y[d$x == 0]))
   expect_equal(unname(coef(fit)), expected, tolerance = 1e-8)

@@ -77,6 +77,13 @@ test_that("singletons: with option nmp Stata's divisors are those of the default
   expect_published(fit, "stata")
 })
 
+test_that("epilepsy: a fixed scale is that of the model-based SE only", {
+  fit <- gee(seizures ~ treatment, epilepsy, subject,
+    family = poisson(), corstr = "exchangeable", scale = 1
+  )
+  expect_published(fit, "epilepsy")
+})
+
 test_that("ohio: geepack's fixed scale is the Pearson scale of its start", {
   start <- glm(resp ~ age * smoke, binomial(), ohio)
   fit <- gee(resp ~ age * smoke, ohio, id, family = binomial(), corstr = "exchangeable",
@@ -144,11 +151,12 @@ test_that("dietox: what is not a correlation matrix is not used as one", {
   expect_gt(max(R), 1.5)
   expect_lt(min(eigen(R)$values), -0.5)
   dietox <- read.csv(gee_path("dietox.csv"))
-  expect_warning(
-    fit <- gee(Weight ~ Time + I(Time^2) + Cu, dietox, Pig, Time,
-      corstr = "unstructured", control = gee_control("geepack")
-    ),
-    class = "margmix_warning_correlation"
-  )
+  fit_with <- function(method) {
+    gee(Weight ~ Time + I(Time^2) + Cu, dietox, Pig, Time,
+      corstr = "unstructured", control = gee_control(method)
+    )
+  }
+  expect_error(fit_with("geepack"), class = "margmix_error_correlation")
+  expect_warning(fit <- fit_with("default"), class = "margmix_warning_correlation")
   expect_true(fit$convergence$converged)
 })

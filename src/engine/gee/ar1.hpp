@@ -2,8 +2,10 @@
 // past a row depends on the row before only, with step correlation r = rho^gap, so that L^-1 is
 // bidiagonal: z_j = (e_j - r_j e_{j-1}) / sqrt(1 - r_j^2).
 //
-// Times are measured in `unit()`, the median gap, so that a search can begin anywhere. Inside, rho
-// is the correlation over one unit; report() turns it into that over time 1.
+// Times are measured in units of the shortest gap, so that rho^gap has a bounded slope everywhere
+// (in units of the median gap it would be infinite at 0 for shorter gaps, and a search that comes
+// near would stay there). Inside, rho is the correlation over one unit; report() turns it into that
+// over time 1. Starts and bounds are correlations over the median gap, which most rows have.
 #pragma once
 
 #include <algorithm>
@@ -15,14 +17,16 @@ namespace margmix {
 
 class AR1 final : public Correlation {
  public:
-  explicit AR1(const Layout& layout) : layout_(layout), gaps_(layout) {
+  explicit AR1(const Layout& layout) : layout_(layout), gaps_(layout, TimeUnit::shortest) {
     if (!gaps_.regular()) step_.resize(layout.rows());
     set(initial());
   }
 
   Index parameters() const override { return 1; }
   bool only_positive() const override { return !gaps_.signed_rho(); }
-  VectorXd initial() const override { return VectorXd::Constant(1, gaps_.regular() ? 0.0 : 0.3); }
+  VectorXd initial() const override {
+    return VectorXd::Constant(1, gaps_.regular() ? 0.0 : over_one_unit(0.3));
+  }
 
   bool iterative(const MomentRule& rule) const override {
     return rule.all_lags || !gaps_.regular();
@@ -35,8 +39,8 @@ class AR1 final : public Correlation {
   }
 
   VectorXd feasible(const VectorXd& alpha, double smallest) const override {
-    const double lower = gaps_.signed_rho() ? smallest - 1 : 0;
-    return alpha.cwiseMax(lower).cwiseMin(1 - smallest);
+    const double most = over_one_unit(1 - smallest);
+    return alpha.cwiseMax(gaps_.signed_rho() ? -most : 0).cwiseMin(most);
   }
 
   void whiten(Index i, RowsRef rows) const override {
@@ -107,12 +111,14 @@ class AR1 final : public Correlation {
     sums.add(own);
   }
 
-  // Least squares in rho: a step goes at most half of the way to the ends of its range.
+  // Least squares in rho: a step goes at most half of the way to the ends of its range, unless that
+  // is as good as the end.
   VectorXd estimate(const MomentSums& sums, double phi, const MomentRule& rule) const override {
     VectorXd alpha = Correlation::estimate(sums, phi, rule);
     if (gaps_.regular() && !rule.all_lags) return alpha;
     const double lower = gaps_.signed_rho() ? -1 : 0;
     if (sums.den[0] <= 0) alpha[0] = rho_ != 0 ? 0 : 0.1;
+    if (lower == 0 && alpha[0] < 0 && rho_ < 1e-8) return VectorXd::Zero(1);
     alpha[0] = std::max(alpha[0], 0.5 * (rho_ + lower));
     alpha[0] = std::min(alpha[0], 0.5 * (rho_ + 1));
     return alpha;
@@ -128,6 +134,8 @@ class AR1 final : public Correlation {
   }
 
  private:
+  // rho with which the correlation over the median gap is r.
+  double over_one_unit(double r) const { return std::pow(r, 1 / gaps_.median()); }
   double step(Index row) const { return gaps_.regular() ? rho_ : step_[row]; }
 
   void add_all_pairs(Index first, Index n, const double* e, MomentSums& own) const {

@@ -92,19 +92,32 @@ class MDependent final : public Correlation {
   }
 
   void add_moments(Index i, const double* e, const MomentRule&, MomentSums& sums) const override {
+    for_each_pair(i, [&](Index c, Index j, Index k) {
+      sums.num[c] += e[j] * e[k];
+      sums.den[c] += 1;
+      sums.pairs[c] += 1;
+    });
+  }
+
+  void add_products(Index i, const double* e, MatrixXd& sums) const override {
+    for_each_pair(i, [&](Index c, Index j, Index k) {
+      sums.row(c) += Eigen::RowVector3d(e[j] * e[k], e[j] * e[j], e[k] * e[k]);
+    });
+  }
+
+ private:
+  // work(c, k, j) for rows k < j of cluster i that parameter c belongs to.
+  template <class Work>
+  void for_each_pair(Index i, Work work) const {
     const Index first = layout_.first(i), n = layout_.size(i);
     for (Index j = 1; j < n; ++j) {
       for (Index k = std::max<Index>(0, j - m_); k < j; ++k) {
         const Index lag = layout_.wave_of(first + j, first) - layout_.wave_of(first + k, first);
-        if (lag > m_) continue;
-        sums.num[lag - 1] += e[j] * e[k];
-        sums.den[lag - 1] += 1;
-        sums.pairs[lag - 1] += 1;
+        if (lag <= m_) work(lag - 1, k, j);
       }
     }
   }
 
- private:
   double correlation(Index lag, const VectorXd& alpha) const {
     return lag == 0 ? 1.0 : lag <= m_ ? alpha[lag - 1] : 0.0;
   }

@@ -73,6 +73,11 @@ struct MomentRule {
   bool all_lags = false;  // AR(1): least squares over all pairs, not only adjacent ones
 };
 
+// Pearson's estimate of phi.
+inline double pearson_phi(const MomentSums& sums, const MomentRule& rule) {
+  return sums.squares / (sums.rows > rule.lost ? sums.rows - rule.lost : sums.rows);
+}
+
 class Correlation {
  public:
   virtual ~Correlation() = default;
@@ -95,8 +100,8 @@ class Correlation {
   // `smallest`; alpha itself if they are.
   virtual VectorXd feasible(const VectorXd& alpha, double smallest) const = 0;
 
-  // Does an estimate that is no correlation matrix lie in a direction of its own, so that at the
-  // end of the range R would be singular in a direction that is mostly noise?
+  // Do parameters outside their range mean that several estimates do not fit together, so that
+  // feasible() moves them all? One that is alone ends at its bound.
   virtual bool shrinks() const { return false; }
 
   // Parameters that may be bounded below at 0.
@@ -121,7 +126,11 @@ class Correlation {
   virtual void add_moments(Index i, const double* e, const MomentRule& rule,
                            MomentSums& sums) const = 0;
 
-  // Next alpha. Where the pairs do not exceed `lost`, they are not corrected.
+  // Of classes that shrink(): adds, for each parameter, e_j e_k, e_j^2 and e_k^2 over its pairs in
+  // cluster i (columns 0, 1, 2).
+  virtual void add_products(Index, const double* /*e*/, MatrixXd& /*sums*/) const {}
+
+  // Next alpha at Pearson's phi. Where the pairs do not exceed `lost`, they are not corrected.
   virtual VectorXd estimate(const MomentSums& sums, double phi, const MomentRule& rule) const {
     VectorXd alpha = VectorXd::Zero(parameters());
     for (Index c = 0; c < alpha.size(); ++c)

@@ -12,7 +12,7 @@ namespace margmix {
 class ExponentialDecay final : public Correlation {
  public:
   explicit ExponentialDecay(const Layout& layout)
-      : layout_(layout), gaps_(layout), filter_(layout.rows()) {
+      : layout_(layout), gaps_(layout, TimeUnit::median), filter_(layout.rows()) {
     set(initial());
   }
 

@@ -37,6 +37,11 @@ bool Equations::block_residuals(const Block& block, const VectorXd& beta, bool s
     const VarianceValue v = variance(family_.variance, m.mu);
     const double w = y.w(j) * y.trials(j), root = std::sqrt(w / v.v);
     const double s = m.d1 * root;
+    if (!(v.v > 0) && std::fabs(m.d1) < 1e-12 && y.y[j] == m.mu * y.trials(j)) {
+      out.s[j] = out.e[j] = 0;
+      if (slopes) out.log_slope[j] = 0;
+      continue;
+    }
     if (!(v.v > 0) || !std::isfinite(s)) return false;
     out.s[j] = s;
     out.e[j] = (y.y[j] / y.trials(j) - m.mu) * root;

@@ -36,7 +36,8 @@ struct MarginalFamily {
   Variance variance;
 };
 
-// s, e by row, and the moment sums, at one beta.
+// s, e by row, and the moment sums, at one beta. A mean that is rounded to the response at the end
+// of its range (1 for a logit above 36) takes no part: s = e = 0.
 struct Residuals {
   VectorXd s, e;
   VectorXd log_slope;  // d log s / d eta, where asked for

@@ -1,4 +1,4 @@
-// Fisher scoring for the estimating equations; phi and alpha are moment estimates at every beta.
+// The estimating equations solved jointly: beta by Fisher scoring, phi and alpha by moments.
 //
 // One criterion of convergence: no step moves beta by more than `tolerance` model-based standard
 // errors (sqrt(U'B^-1 U)), and alpha by no more than `tolerance`.
@@ -11,10 +11,12 @@ namespace margmix {
 struct GeeOptions {
   MomentRule rule;
   double fixed_phi = kNaN;            // NaN: estimated
+  bool frozen_phi = false;            // alpha divides by Pearson's phi where the search begins
   bool bound_at_zero = true;          // correlations of exchangeable type are not negative
-  bool bias_reduce = false;           // Firth's adjustment
+  bool bias_reduce = false;           // Firth's adjustment,
+  double adjustment = kNaN;           // times this dispersion; NaN: times phi
   double smallest_eigenvalue = 1e-3;  // of R
-  double interior_eigenvalue = 0.2;   // where the search with the former fails
+  bool own_variances = true;          // for correlations that form no matrix; see fit.cpp
   double tolerance = 1e-8;
   int max_iterations = 100;
 };
@@ -24,29 +26,17 @@ enum class GeeStatus { ok, invalid_start, singular, no_valid_step, no_scale, int
 struct GeeFit {
   VectorXd beta, alpha;
   double phi = 1, criterion = kInf;
-  VectorXd pairs;  // of rows, behind each correlation
+  double pearson = kNaN;  // Pearson's phi: phi, unless that is fixed
+  VectorXd pairs;         // of rows, behind each correlation
   int iterations = 0, halvings = 0;
   bool converged = false, bounded = false, clamped = false;
-  double smallest_eigenvalue = 0;  // alpha was kept where no eigenvalue is below it
+  bool two_step = false;  // beta given alpha, which is that of independent rows
+  double share = 1;       // times this
   GeeStatus status = GeeStatus::ok;
 };
 
 // Starts at `beta`, whose means must be valid.
 GeeFit fit_gee(const MarginalData& data, const MarginalFamily& family, Correlation& R,
                const VectorXd& beta, const GeeOptions& options, const RunContext& context);
-
-// Independent rows: a GLM by Fisher scoring, each step of which raises the (quasi-)likelihood.
-struct GlmStart {
-  VectorXd beta;
-  double decrement = kInf;  // squared, of the last step, at phi = 1
-  int iterations = 0;
-  bool converged = false, definite = false;
-};
-
-GlmStart start_gee(const MarginalData& data, const MarginalFamily& family, const VectorXd& beta,
-                   const RunContext& context);
-
-// Least squares for X beta = level - offset: the constant model where X holds a constant.
-VectorXd constant_beta(const MarginalData& data, double level);
 
 }  // namespace margmix

@@ -31,7 +31,7 @@ bool sums_derivative(const Equations& equations, const Correlation& R, const Vec
 }  // namespace
 
 bool moment_variance(const Equations& equations, const Correlation& R, const VectorXd& beta,
-                     const VectorXd& alpha, double phi, bool fixed_phi, const MomentRule& rule,
+                     const VectorXd& alpha, double phi, const MomentRule& rule,
                      VectorXd& variance) {
   const Index p = beta.size(), q = alpha.size();
   const Layout& layout = equations.data().layout;
@@ -46,7 +46,7 @@ bool moment_variance(const Equations& equations, const Correlation& R, const Vec
   const MatrixXd moved = slopes * (bread * scores);  // (1 + sums) x clusters
 
   const MomentSums& sums = at.sums;
-  const double rows = sums.rows > rule.lost ? sums.rows - rule.lost : sums.rows;
+  const double pearson = pearson_phi(sums, rule);
   const VectorXd scale = R.report_derivative(alpha);
   // The influence of a cluster on alpha is the derivative of the estimate in the direction of its
   // share of the sums.
@@ -55,7 +55,7 @@ bool moment_variance(const Equations& equations, const Correlation& R, const Vec
     shifted.num += t * own.num;
     shifted.off += t * own.off;
     shifted.den += t * own.den;
-    return R.estimate(shifted, phi + t * d_phi, rule);
+    return R.estimate(shifted, pearson + t * d_phi, rule);
   };
   variance.setZero(1 + q);
   constexpr double t = 1e-4;
@@ -68,11 +68,10 @@ bool moment_variance(const Equations& equations, const Correlation& R, const Vec
     own.num = w * own.num + moved.col(i).tail(R.sums());
     own.off *= w;
     own.den *= w;
-    VectorXd influence = VectorXd::Zero(1 + q);
-    if (!fixed_phi)
-      influence[0] = (w * (VectorMap(e, n).squaredNorm() - sums.squares / sums.rows * double(n)) +
-                      moved(0, i)) /
-                     rows;
+    VectorXd influence(1 + q);
+    influence[0] =
+        pearson / sums.squares *
+        (w * (VectorMap(e, n).squaredNorm() - sums.squares / sums.rows * double(n)) + moved(0, i));
     if (q > 0)
       influence.tail(q) =
           scale.cwiseProduct(alpha_at(t, own, influence[0]) - alpha_at(-t, own, influence[0])) /

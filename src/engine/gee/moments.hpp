@@ -6,10 +6,9 @@
 
 namespace margmix {
 
-// Variances of (phi, alpha), alpha on the scale of Correlation::report(). R must be set to the
-// estimate; `fixed_phi` says that phi was not estimated. False when the caller interrupted.
+// Variances of (Pearson's phi, alpha), alpha on the scale of Correlation::report(). R must be set
+// to the estimate; phi is the scale of the information. False when the caller interrupted.
 bool moment_variance(const Equations& equations, const Correlation& R, const VectorXd& beta,
-                     const VectorXd& alpha, double phi, bool fixed_phi, const MomentRule& rule,
-                     VectorXd& variance);
+                     const VectorXd& alpha, double phi, const MomentRule& rule, VectorXd& variance);
 
 }  // namespace margmix

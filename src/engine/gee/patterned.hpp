@@ -79,17 +79,17 @@ class Patterned : public Correlation {
   }
 
   void add_moments(Index i, const double* e, const MomentRule&, MomentSums& sums) const override {
-    const auto& visits = patterns_.visits(patterns_.of(i));
-    const Index n = static_cast<Index>(visits.size());
-    for (Index k = 1; k < n; ++k) {
-      for (Index j = 0; j < k; ++j) {
-        const Index c = parameter(visits[j], visits[k]);
-        if (c < 0) continue;
-        sums.num[c] += e[j] * e[k];
-        sums.den[c] += 1;
-        sums.pairs[c] += 1;
-      }
-    }
+    for_each_pair(i, [&](Index c, Index j, Index k) {
+      sums.num[c] += e[j] * e[k];
+      sums.den[c] += 1;
+      sums.pairs[c] += 1;
+    });
+  }
+
+  void add_products(Index i, const double* e, MatrixXd& sums) const override {
+    for_each_pair(i, [&](Index c, Index j, Index k) {
+      sums.row(c) += Eigen::RowVector3d(e[j] * e[k], e[j] * e[j], e[k] * e[k]);
+    });
   }
 
  protected:
@@ -104,6 +104,19 @@ class Patterned : public Correlation {
   Patterns patterns_;
 
  private:
+  // work(c, j, k) for rows j < k of cluster i that parameter c belongs to.
+  template <class Work>
+  void for_each_pair(Index i, Work work) const {
+    const auto& visits = patterns_.visits(patterns_.of(i));
+    const Index n = static_cast<Index>(visits.size());
+    for (Index k = 1; k < n; ++k) {
+      for (Index j = 0; j < k; ++j) {
+        const Index c = parameter(visits[j], visits[k]);
+        if (c >= 0) work(c, j, k);
+      }
+    }
+  }
+
   static constexpr double kMostStored = 3e7;  // doubles
   static constexpr Index kInverse = 32;       // largest pattern whose inverse factor is kept
 
