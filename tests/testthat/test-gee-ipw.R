@@ -133,3 +133,27 @@ test_that("what can't be done is refused; the print says what the SE count", {
   expect_snapshot(vcov(fit, "jackknife-full"), error = TRUE)
   expect_s3_class(anova(fit), "anova")
 })
+
+test_that("prior weights and inverse-probability weights go together", {
+  data <- dropout_data(60)
+  data$prior <- rep(c(1, 2, 3, 0.5), 60)
+  data$both <- data$w * data$prior
+  seen <- !is.na(data$y)
+  # by row: weighted least squares with their product
+  fit <- gee(y ~ visit * arm, data, id, weights = prior, ipw = w)
+  peer <- lm(y ~ visit * arm, data, weights = both)
+  expect_equal(coef(fit), coef(peer), tolerance = 1e-8)
+  X <- model.matrix(peer)
+  u <- rowsum(X * (data$both[seen] * residuals(peer)), data$id[seen])
+  B <- solve(crossprod(X * sqrt(data$both[seen])))
+  expect_equal(vcov(fit, "robust"), B %*% crossprod(u) %*% B, tolerance = 1e-6, ignore_attr = TRUE)
+  # prior weights alone, and weights alone, are other fits
+  expect_gt(max(abs(coef(fit) - coef(update(fit, weights = NULL)))), 1e-3)
+  expect_gt(max(abs(coef(fit) - coef(update(fit, ipw = NULL)))), 1e-3)
+  # one for each id: a weight of 2 is an id that comes twice, with its prior weights
+  data$w <- 1 + (data$id %% 3 == 0)
+  twice <- rbind(data, transform(data[data$w == 2, ], id = id + 1000))
+  fit <- gee(full ~ visit * arm, data, id, weights = prior, ipw = w)
+  expect_equal(coef(fit), coef(gee(full ~ visit * arm, twice, id, weights = prior)),
+    tolerance = 1e-8)
+})

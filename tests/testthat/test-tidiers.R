@@ -174,3 +174,23 @@ test_that("marginaleffects works through coef(), vcov() and predict()", {
   expect_equal(found$estimate, coef(fit)[[2]])
   expect_equal(found$std.error, sqrt(vcov(fit)[2, 2]), tolerance = 1e-4)
 })
+
+test_that("emmeans takes the smallest degrees of freedom of the coefficients concerned", {
+  skip_if_not_installed("emmeans")
+  set.seed(8)
+  d <- data.frame(id = rep(1:12, each = 6), arm = factor(rep(0:1, each = 6, times = 6)))
+  d$time <- factor(rep(1:3, 24))
+  d$y <- rnorm(72) + rnorm(12)[d$id]
+  fit <- gee(y ~ arm + time, d, id)
+  df <- summary(fit, vcov = "robust", df = "between-within")$coefficients$df
+  expect_gt(max(df), min(df)) # time varies inside clusters
+  basis <- emmeans::emm_basis(fit, stats::delete.response(stats::terms(fit)),
+    list(arm = c("0", "1"), time = c("1", "2", "3")),
+    expand.grid(arm = c("0", "1"), time = c("1", "2", "3")), vcov. = "robust"
+  )
+  args <- basis$dfargs
+  args$df <- df
+  expect_identical(args$df_of(c(0, 0, 1, -1), args), min(df[3:4]))
+  expect_identical(args$df_of(c(0, 1, 0.5, 0), args), min(df))
+  expect_identical(args$df_of(c(0, 0, 0, 1), args), df[4L])
+})
