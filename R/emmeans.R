@@ -33,6 +33,17 @@
 #'   a bootstrap of rows, `performance::test_performance()` (use `anova()`) and `check_outliers()`
 #'   (use `cooks.distance()`). `performance::performance_rse()` divides by those degrees of freedom;
 #'   the residual standard deviation is `sigma()`.
+#' @section One number of degrees of freedom: A function that takes one number for all coefficients
+#'   gets the smallest of those concerned (\pkg{multcomp}: rounded down; \pkg{mice}: of `glance()`, as
+#'   the degrees of freedom of the complete data). `df.residual()` of a fit of [gee()] is that number;
+#'   of a mixed model it counts rows, as elsewhere. `mitools::MIcombine()` and `survey::regTermTest()`
+#'   have to be told: `df.complete =` and `df =`, as in `tidy(fit)` and `anova(fit)`.
+#' @section Other packages: `ggeffects::ggpredict()` of a mixed model is at random effect 0, whichever
+#'   cluster its print names; `random_effects = "integrate"` gives means of the population.
+#'   \pkg{MuMIn} takes mixed models, with their random terms in every model; [gee()] has no
+#'   likelihood for it. \pkg{stargazer} knows no other classes than its own:
+#'   `stargazer(lmtest::coeftest(fit))` is a way in. \pkg{clubSandwich}, \pkg{pbkrtest} and the
+#'   covariances of \pkg{sandwich} for independent rows are refused.
 #' @eval clients_section()
 #'
 #' @param object A fit of [glmm()] or [gee()].

@@ -108,6 +108,7 @@ rule_of_type <- function(type) {
 #' @exportS3Method insight::get_predicted
 get_predicted.margmix_fit <- function(x, data = NULL, predict = "expectation", ci = NULL,
                                       include_random = "default", random_effects = NULL, ...) {
+  if (is_of_ggeffects(parent.frame())) return(predicted_for_ggeffects(x, data, random_effects))
   type <- predicted_type(predict %||% list(...)$type)
   settings <- list(x, newdata = data %||% list(...)$newdata, se.fit = TRUE)
   if (is_mixed(x)) {

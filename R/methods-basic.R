@@ -112,12 +112,19 @@ formula.margmix_glmm <- function(x, ...) {
   # not x$formula, which step() overwrites by the fixed terms
   formula <- x$frame$parsed$formula
   if (!"." %in% all.names(formula)) return(formula)
-  out <- x$frame$parsed$fixed
-  for (term in x$frame$parsed$random) {
-    bar <- call(if (term$correlated) "|" else "||", term$lhs[[2L]], term$group)
-    out[[3L]] <- call("+", out[[3L]], call("(", bar))
-  }
-  out
+  with_bars(x$frame$parsed$fixed, random_bars(x$frame$parsed))
+}
+
+with_bars <- function(formula, bars) {
+  for (bar in bars) formula[[3L]] <- call("+", formula[[3L]], call("(", bar))
+  formula
+}
+
+# Calls such as x | g, or x || g without correlations.
+random_bars <- function(parsed) {
+  lapply(parsed$random, function(term) {
+    call(if (term$correlated) "|" else "||", term$lhs[[2L]], term$group)
+  })
 }
 
 #' @rdname glmm-methods

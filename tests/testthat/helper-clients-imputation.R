@@ -33,6 +33,13 @@ clients_imputation <- function() {
     }, function(fit) {
       fits <- two_fits(fit)
       pooled_by_hand(fits, min(own_answers(fit)$df))
-    }, note = "complete-data df: the smallest")
+    }, note = "complete-data df: the smallest"),
+    client("mitools", "MIcombine(fits, df.complete = df)", function(fit) {
+      complete <- min(own_answers(fit)$df)
+      pooled <- from("mitools", "MIcombine")(two_fits(fit), df.complete = complete)
+      list(estimate = coef(pooled), std.error = sqrt(diag(vcov(pooled))))
+    }, function(fit) {
+      pooled_by_hand(two_fits(fit), min(own_answers(fit)$df))
+    }, note = "give df.complete: otherwise it is infinite")
   )
 }

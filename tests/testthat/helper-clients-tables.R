@@ -2,13 +2,13 @@
 
 clients_tables <- function() {
   list(
-    client("generics", "tidy(fit)", function(fit) {
+    client("generics", "tidy(fit, effects = \"fixed\")", function(fit) {
       table <- generics::tidy(fit, effects = "fixed", conf.int = TRUE)
       list(
         estimate = table$estimate, std.error = table$std.error, df = table$df,
         p.value = table$p.value, interval = c(table$conf.low, table$conf.high)
       )
-    }, models = mixed_models),
+    }),
     client("modelsummary", "modelsummary(fit)", function(fit) {
       table <- from("modelsummary", "get_estimates")(fit)
       table <- table[table$term %in% names(stats::coef(fit)), ]
@@ -16,6 +16,13 @@ clients_tables <- function() {
         estimate = table$estimate, std.error = table$std.error, df = table$df.error,
         p.value = table$p.value, interval = c(table$conf.low, table$conf.high)
       )
-    }, note = "with exponentiate = TRUE, standard errors by the delta method")
+    }, note = "with exponentiate = TRUE, standard errors by the delta method"),
+    client("texreg", "extract(fit)", function(fit) {
+      found <- from("texreg", "extract")(fit)
+      own <- seq_along(coef(fit))
+      list(
+        estimate = found@coef[own], std.error = found@se[own], p.value = found@pvalues[own]
+      )
+    }, note = "standard deviations are rows, too")
   )
 }

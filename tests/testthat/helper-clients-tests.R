@@ -70,6 +70,14 @@ clients_tests <- function() {
       table <- confint(multcomp::glht(fit), calpha = multcomp::univariate_calpha())$confint
       list(estimate = table[, 1L], interval = table[, 2:3])
     }, whole_df_answers, note = "one df: the smallest, rounded down"),
+    client("survey", "regTermTest(fit, ~x, df = df)", function(fit) {
+      terms <- attr(stats::terms(fit), "term.labels")
+      df <- own_terms(fit)$df
+      p <- Map(function(term, df) {
+        from("survey", "regTermTest")(fit, stats::reformulate(term), df = df)$p
+      }, terms, df)
+      list(p.value = unlist(p))
+    }, own_terms, note = "give df, as in anova(fit): otherwise it counts rows"),
     client("pbkrtest", "KRmodcomp(fit, smaller)", function(fit) pbkrtest::KRmodcomp(fit, fit)),
     client("pbkrtest", "PBmodcomp(fit, smaller)", function(fit) pbkrtest::PBmodcomp(fit, fit))
   )

@@ -32,8 +32,8 @@ mixed_models <- setdiff(client_models, "gee")
 
 all_clients <- function() {
   c(
-    clients_covariance(), clients_easystats(), clients_imputation(), clients_tables(),
-    clients_tests()
+    clients_covariance(), clients_easystats(), clients_imputation(), clients_prediction(),
+    clients_selection(), clients_tables(), clients_tests()
   )
 }
 
@@ -112,7 +112,11 @@ client_cells <- function(client, model) {
       found
     })),
     margmix_error = function(e) paste("refused:", sub("^margmix_error_", "", class(e)[1L])),
-    error = function(e) paste("fails:", conditionMessage(e))
+    # a client may raise our error anew, without its class
+    error = function(e) {
+      ours <- grepl("\n  Hint: ", conditionMessage(e), fixed = TRUE)
+      paste(if (ours) "refused: text" else "fails:", if (!ours) conditionMessage(e))
+    }
   )
   cells <- stats::setNames(rep("", length(client_answers)), client_answers)
   if (is.character(found)) {

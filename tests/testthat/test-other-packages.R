@@ -95,3 +95,47 @@ test_that("what would be wrong is refused, with what to use", {
   skip_if_not_installed("pbkrtest")
   expect_snapshot(pbkrtest::KRmodcomp(fit, fit), error = TRUE)
 })
+
+test_that("ggpredict() has intervals of the level asked for, or refuses", {
+  skip_if_not_installed("ggeffects")
+  fit <- result_fit("infection")
+  grid <- data.frame(treatment = c("control", "drug"))
+  found <- as.data.frame(ggeffects::ggpredict(fit, "treatment", ci.lvl = 0.8, verbose = FALSE))
+  eta <- predict(fit, grid, random_effects = "zero", se.fit = TRUE)
+  df <- min(summary(fit)$coefficients$df)
+  expect_equal(found$conf.low, unname(plogis(eta$fit - qt(0.9, df) * eta$se.fit)))
+  for (arguments in list(list(type = "random"), list(interval = "prediction"))) {
+    expect_error(do.call(ggeffects::ggpredict, c(list(fit, "treatment"), arguments)),
+      class = "margmix_error_other_package"
+    )
+  }
+  # from elsewhere, include_random decides
+  expect_equal(as.numeric(insight::get_predicted(fit)), unname(fitted(fit)))
+})
+
+test_that("MuMIn keeps the random terms as they were written", {
+  skip_if_not_installed("MuMIn")
+  fit <- suppressMessages(
+    glmm(seizures ~ treatment + period + (period || subject), epilepsy, poisson(), nAGQ = 1)
+  )
+  old <- options(na.action = "na.fail")
+  on.exit(options(old))
+  table <- suppressMessages(getExportedValue("MuMIn", "dredge")(fit))
+  best <- getExportedValue("MuMIn", "get.models")(table, 1)[[1]]
+  expect_identical(component(best, "structure"), component(fit, "structure"))
+  expect_identical(names(component(best, "theta")), names(component(fit, "theta")))
+  expect_error(getExportedValue("MuMIn", "dredge")(
+    gee(seizures ~ treatment, epilepsy, id = subject, family = poisson())
+  ), "Estimating equations have no likelihood")
+})
+
+test_that("fits go through files and other processes", {
+  fit <- result_fit("infection")
+  file <- tempfile(fileext = ".rds")
+  on.exit(unlink(file))
+  saveRDS(fit, file)
+  expect_identical(summary(readRDS(file))$coefficients, summary(fit)$coefficients)
+  skip_on_os("windows")
+  found <- parallel::mclapply(1:2, function(i) coef(update(fit, nAGQ = 7)), mc.cores = 2)
+  expect_equal(found[[2]], coef(update(fit, nAGQ = 7)))
+})

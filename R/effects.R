@@ -1,0 +1,14 @@
+# A method for package effects, registered when it is loaded: its own has normal intervals.
+
+#' @exportS3Method effects::Effect
+Effect.margmix_fit <- function(focal.predictors, mod, ...) {
+  out <- NextMethod()
+  if (is.null(out$se)) return(out)
+  X <- out$model.matrix
+  known <- match(names(mod$beta), colnames(X))
+  df <- row_df(mod, X[, known, drop = FALSE])
+  half <- stats::qt((1 + out$confidence.level) / 2, df) * out$se
+  out$lower[] <- out$fit - half
+  out$upper[] <- out$fit + half
+  out
+}

@@ -1,0 +1,76 @@
+# Clients that predict over a grid of covariates.
+
+# The covariates of a fit; all of them, so that nothing is averaged over.
+covariates_of <- function(fit) all.vars(stats::delete.response(stats::terms(fit)))
+
+# Means at random effect 0, with the interval of the predictor by hand.
+means_over <- function(fit, grid, random_effects = "zero") {
+  rows <- list(fit, grid, se.fit = TRUE)
+  if (inherits(fit, "margmix_glmm")) rows$random_effects <- random_effects
+  eta <- do.call(predict, c(rows, type = "link"))
+  X <- stats::model.matrix(stats::delete.response(stats::terms(fit)), grid)
+  own <- summary(fit)$coefficients$df
+  df <- if (inherits(fit, "margmix_gee")) {
+    margmix:::contrast_df(fit, X)
+  } else {
+    apply(X, 1L, function(x) min(own[x != 0]))
+  }
+  half <- stats::qt(0.975, df) * eta$se.fit
+  inverse <- family(fit)$linkinv
+  list(
+    prediction = do.call(predict, c(rows, type = "response"))$fit,
+    interval = c(inverse(eta$fit - half), inverse(eta$fit + half))
+  )
+}
+
+# The grid of a result of ggeffects: its columns are x, group and facet.
+grid_of <- function(fit, found) {
+  variables <- covariates_of(fit)
+  columns <- intersect(c("x", "group", "facet"), names(found))[seq_along(variables)]
+  grid <- stats::setNames(as.data.frame(found)[columns], variables)
+  data <- stats::model.frame(fit)
+  grid[] <- lapply(variables, function(name) {
+    value <- grid[[name]]
+    if (is.numeric(data[[name]])) as.numeric(as.character(value)) else as.character(value)
+  })
+  grid
+}
+
+gg_answers <- function(found) {
+  list(prediction = found$predicted, interval = c(found$conf.low, found$conf.high))
+}
+
+clients_prediction <- function() {
+  predicted <- function(fit, ...) {
+    as.data.frame(ggeffects::ggpredict(fit, covariates_of(fit), verbose = FALSE, ...))
+  }
+  averaged <- function(fit) {
+    as.data.frame(ggeffects::ggemmeans(fit, covariates_of(fit), verbose = FALSE))
+  }
+  shown <- function(fit) {
+    as.data.frame(effects::Effect(covariates_of(fit), fit, xlevels = 3))
+  }
+  list(
+    client("ggeffects", "ggpredict(fit, terms)", function(fit) gg_answers(predicted(fit)),
+      function(fit) means_over(fit, grid_of(fit, predicted(fit))),
+      note = "at random effect 0, whichever cluster is printed"
+    ),
+    client("ggeffects", "ggpredict(fit, terms, random_effects = \"integrate\")",
+      function(fit) gg_answers(predicted(fit, random_effects = "integrate")),
+      function(fit) means_over(fit, grid_of(fit, predicted(fit)), "integrate"),
+      models = mixed_models, note = "means of the population"
+    ),
+    client("ggeffects", "ggpredict(fit, terms, type = \"random\")",
+      function(fit) predicted(fit, type = "random")
+    ),
+    client("ggeffects", "ggemmeans(fit, terms)", function(fit) gg_answers(averaged(fit)),
+      function(fit) means_over(fit, grid_of(fit, averaged(fit)))
+    ),
+    client("effects", "Effect(terms, fit)", function(fit) {
+      found <- shown(fit)
+      list(prediction = found$fit, interval = c(found$lower, found$upper))
+    }, function(fit) means_over(fit, droplevels(shown(fit)[covariates_of(fit)])),
+    models = c("glmm binomial", "glmm Poisson", "gee"),
+    note = "looks for the data in the global environment")
+  )
+}
