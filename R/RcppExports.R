@@ -141,6 +141,22 @@ influence_ <- function(scores, information) {
     .Call(`_margmix_influence_`, scores, information)
 }
 
+row_weights_ <- function(design, family, eta, log_phi) {
+    .Call(`_margmix_row_weights_`, design, family, eta, log_phi)
+}
+
+kenward_roger_pieces_ <- function(design, W, Lambda, threads) {
+    .Call(`_margmix_kenward_roger_pieces_`, design, W, Lambda, threads)
+}
+
+kenward_roger_ <- function(pieces, scale) {
+    .Call(`_margmix_kenward_roger_`, pieces, scale)
+}
+
+kenward_roger_reference_ <- function(fitted, C, joint) {
+    .Call(`_margmix_kenward_roger_reference_`, fitted, C, joint)
+}
+
 population_mean_ <- function(eta, s, family) {
     .Call(`_margmix_population_mean_`, eta, s, family)
 }

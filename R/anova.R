@@ -30,8 +30,9 @@
 #'
 #' **One fit**: for each term of the fixed part the Wald test that its coefficients are 0, all
 #' other terms in the model (not sequential; main effects depend on the coding of factors they
-#' interact with). F = b'V^-1 b / r with the smallest of the degrees of freedom of its coefficients
-#' as denominator; with `vcov = "KC"` the tests for few clusters of [anova.margmix_gee()].
+#' interact with). F = b'V^-1 b / r times a scale, with denominator degrees of freedom, both of
+#' Kenward and Roger (1997); see [summary.margmix_glmm()] for V and for the cases without them. With
+#' `vcov = "KC"` the tests for few clusters of [anova.margmix_gee()].
 #'
 #' @param object A fit of [glmm()]; one of another function can't come first.
 #' @param ... Other fits, of [glmm()], [stats::glm()] or [stats::lm()], to the same responses; their
@@ -48,6 +49,9 @@
 #'   `margmix_error_anova_restricted` (restricted likelihoods that do not compare),
 #'   `margmix_error_argument`.
 #' @references
+#' Kenward, M. G. and Roger, J. H. (1997). Small sample inference for fixed effects from restricted
+#' maximum likelihood. *Biometrics* **53**, 983-997.
+#'
 #' Self, S. G. and Liang, K.-Y. (1987). Asymptotic properties of maximum likelihood estimators and
 #' likelihood ratio tests under nonstandard conditions. *Journal of the American Statistical
 #' Association* **82**, 605-610.
@@ -63,7 +67,8 @@
 #' # is there variation between clinics?
 #' anova(large, glm(cbind(success, n - success) ~ treatment, binomial(), infection))
 #' @export
-anova.margmix_glmm <- function(object, ..., nsim = 0, seed = NULL, vcov = "model", df = "default") {
+anova.margmix_glmm <- function(object, ..., nsim = 0, seed = NULL, vcov = "default",
+                               df = "default") {
   others <- list(...)
   labels <- fit_labels(as.list(substitute(list(...)))[-1L])
   if (missing(object)) { # all of them have names

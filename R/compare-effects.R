@@ -69,7 +69,7 @@
 #' effects
 #' plot(effects)
 #' @export
-compare_effects <- function(glmm_fit, gee_fit = NULL, vcov = "model", gee_vcov = "KC",
+compare_effects <- function(glmm_fit, gee_fit = NULL, vcov = "default", gee_vcov = "KC",
                             level = 0.95, exponentiate = NULL, intercept = NULL, ...) {
   check_dots(..., known = names(formals(compare_effects)))
   check_level(level)

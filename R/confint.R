@@ -49,7 +49,7 @@
 #' confint(fit, "sd_", method = "profile")
 #' @export
 confint.margmix_glmm <- function(object, parm, level = 0.95, method = c("Wald", "profile"),
-                         vcov = "model", df = "default", ...) {
+                         vcov = "default", df = "default", ...) {
   check_dots(..., known = names(formals(confint.margmix_glmm)))
   check_level(level)
   method <- one_of(method, c("Wald", "profile"), "method")
@@ -57,7 +57,7 @@ confint.margmix_glmm <- function(object, parm, level = 0.95, method = c("Wald", 
   all_rows <- c(coefficients, deviation_names(object))
   rows <- if (missing(parm)) coefficients else chosen_rows(parm, all_rows, coefficients)
   if (method == "profile") {
-    if (!identical(vcov, "model") || !identical(df, "default")) {
+    if (!identical(vcov, "default") || !identical(df, "default")) {
       abort("argument", "`vcov` and `df` must come with method \"Wald\".",
         given = "method = \"profile\""
       )

@@ -12,10 +12,11 @@
 #' @section emmeans: Of a mixed model, means and contrasts are those of the predictor at random
 #'   effect 0, hence conditional; `type = "response"` is linkinv() of them, which is **not** the
 #'   mean of the population unless the link is the identity. Of a fit of [gee()] they are marginal.
-#'   The print says which, and which covariance matrix was used. With `"KC"` each contrast has its
-#'   own Satterthwaite degrees of freedom; otherwise it has the smallest of those of its
-#'   coefficients. [marginal_standardization()] averages means over the rows of the data instead of
-#'   predictors over a grid.
+#'   The print says which, and which covariance matrix was used. Each contrast has its own degrees
+#'   of freedom, those of Kenward and Roger by default of a mixed model and Satterthwaite's with
+#'   `"KC"`; with other matrices it has the smallest of those of its coefficients.
+#'   [marginal_standardization()] averages means over the rows of the data instead of predictors
+#'   over a grid.
 #' @section marginaleffects: It has to be told of the class:
 #'   `options(marginaleffects_model_classes = c("margmix_glmm", "margmix_gee"))`. For a mixed model
 #'   give `random_effects = "integrate"` for effects in the population, or `"zero"`. Its standard
@@ -49,8 +50,9 @@
 #' @param object A fit of [glmm()] or [gee()].
 #' @param ... Passed on.
 #' @param trms,xlev,grid As \pkg{emmeans} passes them.
-#' @param vcov. `"model"` (the default for [glmm()]), `"robust"`, `"KC"` (the default for [gee()]),
-#'   another type of [vcov.margmix_gee()], a matrix, or a function of the fit.
+#' @param vcov. `"default"` (for [glmm()], see [vcov.margmix_glmm()]), `"KR"`, `"model"`,
+#'   `"robust"`, `"KC"` (the default for [gee()]), another type of [vcov.margmix_gee()], a matrix,
+#'   or a function of the fit.
 #' @return As the generics of \pkg{emmeans} ask.
 #' @examples
 #' fit <- gee(outcome ~ treat * center, respiratory, id = patient, family = binomial())
@@ -71,7 +73,7 @@ recover_data.margmix_glmm <- function(object, ...) {
 
 #' @rdname other-packages
 #' @exportS3Method emmeans::emm_basis
-emm_basis.margmix_glmm <- function(object, trms, xlev, grid, vcov. = "model", ...) {
+emm_basis.margmix_glmm <- function(object, trms, xlev, grid, vcov. = "default", ...) {
   covariance <- chosen_vcov(object, client_vcov(object, vcov.))
   warn_not_by_row(trms, grid)
   frame <- stats::model.frame(trms, grid, na.action = stats::na.pass, xlev = xlev)
@@ -82,9 +84,8 @@ emm_basis.margmix_glmm <- function(object, trms, xlev, grid, vcov. = "model", ..
     # emmeans takes the environment of this function away.
     dffun = function(k, dfargs) dfargs$df_of(k, dfargs),
     dfargs = list(
-      df_of = emmeans_df,
-      df = client_df(object, covariance),
-      kept = which(!object$design$aliased), fit = if (covariance$type == "KC") object
+      df_of = emmeans_df, degrees = chosen_df(object, "default", covariance),
+      kept = which(!object$design$aliased)
     ),
     misc = c(link_labels(object$family), list(initMesg = emmeans_words(object, covariance)))
   )
@@ -107,10 +108,8 @@ not_estimable <- function(fit) {
 
 # Degrees of freedom of one contrast k of the coefficients.
 emmeans_df <- function(k, dfargs) {
-  if (length(k) > length(dfargs$df)) k <- k[dfargs$kept]
-  if (!is.null(dfargs$fit)) return(contrast_df(dfargs$fit, rbind(as.numeric(k))))
-  involved <- abs(k) > 1e-10
-  if (any(involved)) min(dfargs$df[involved]) else NA_real_
+  if (length(k) > length(dfargs$degrees$df)) k <- k[dfargs$kept]
+  hypothesis_df(dfargs$degrees, rbind(as.numeric(k)))
 }
 
 emmeans_words <- function(fit, covariance) {
@@ -120,7 +119,7 @@ emmeans_words <- function(fit, covariance) {
     } else {
       "Marginal: averaged over the population."
     },
-    paste0("SE: ", vcov_words[[covariance$type]], ", ", cluster_words(fit$design), ".")
+    paste0("SE: ", covariance_words(fit, covariance), ".")
   )
 }
 

@@ -21,7 +21,8 @@ new_fit <- function(class, estimate, call, family, frame, design, notes, warning
     estimate,
     list(
       design = design, frame = frame, notes = notes, warnings = warnings,
-      na.action = frame$na.action, contrasts = design$contrasts, xlevels = design$xlevels
+      na.action = frame$na.action, contrasts = design$contrasts, xlevels = design$xlevels,
+      memory = new.env(parent = emptyenv())
     )
   ), class = c(class, "margmix_fit"))
 }

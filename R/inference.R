@@ -62,7 +62,8 @@ check_level <- function(level) {
 # Covariance ------------------------------------------------------------------------------------
 
 vcov_words <- c(
-  model = "model-based", robust = "cluster-robust (sandwich)",
+  KR = "Kenward-Roger, restricted likelihood", model = "model-based",
+  robust = "cluster-robust (sandwich)",
   KC = "cluster-robust, KC bias-corrected", MD = "cluster-robust, MD bias-corrected",
   FG = "cluster-robust, FG bias-corrected", FW = "cluster-robust, FW bias-corrected",
   DF = "cluster-robust times K / (K - p)", MBN = "cluster-robust, MBN bias-corrected",
@@ -71,20 +72,22 @@ vcov_words <- c(
 )
 
 # The first is the default.
-vcov_types <- function(fit) {
-  if (inherits(fit, "margmix_gee")) gee_vcov_types else c("model", "robust", "KC")
-}
+vcov_types <- function(fit) if (is_mixed(fit)) glmm_vcov_types else gee_vcov_types
+
+glmm_vcov_types <- c("default", "KR", "model", "robust", "KC")
 
 default_vcov <- function(fit) vcov_types(fit)[1L]
 
 #' The covariance matrix asked for
 #'
-#' @return A list: `type`, `vcov` (p x p); of a cluster-robust one also `df` (Satterthwaite) and
-#'   `leverage`, if they are known.
+#' @return A list: `type`, `vcov` (p x p); of a cluster-robust one also `leverage`, if it is known;
+#'   of `"KR"` the `working` model that its degrees of freedom come from; of the default that is not
+#'   `"KR"` the `reason`.
 #' @noRd
 chosen_vcov <- function(fit, vcov) {
   if (is.matrix(vcov) || inherits(vcov, "Matrix")) return(given_vcov(fit, as.matrix(vcov)))
   type <- one_of(vcov, vcov_types(fit), "vcov")
+  if (type == "default") return(default_covariance(fit))
   c(list(type = type), beta_vcov(fit, type))
 }
 
@@ -105,51 +108,114 @@ given_vcov <- function(fit, V) {
 
 # Degrees of freedom ----------------------------------------------------------------------------
 
-#' Degrees of freedom of the t intervals
+#' What tests and intervals are referred to
 #'
 #' K clusters, p coefficients, p_b of them of columns that are constant in every cluster.
 #'
-#' @param df Numbers; or `"satterthwaite"` (under the working model), `"between-within"`, `"K-pb"`,
-#'   `"K-p"`, `"pan-wall"`, `"fay-graubard"` (estimated from the scores); or `"default"`:
-#'   Satterthwaite with `"KC"` and of the model-based matrix of a linear mixed model with several
-#'   grouping factors; of that of another mixed model between-within; otherwise K - p_b.
+#' @param df Numbers; or `"kenward-roger"`; `"satterthwaite"` (under the working model),
+#'   `"between-within"`, `"K-pb"`, `"K-p"`, `"pan-wall"`, `"fay-graubard"` (estimated from the
+#'   scores); or `"default"`, see [default_df()].
 #' @return A list: `df`, p numbers; `rule`, a word for the heading; `given`, whether the user gave
-#'   them.
+#'   them; and what the degrees of freedom of other hypotheses follow from, for [hypothesis_df()]:
+#'   `working` (from [working_model()]) or `robust`, a function of contrasts. With neither a
+#'   hypothesis has the smallest of the degrees of freedom of its coefficients.
 #' @noRd
 chosen_df <- function(fit, df, covariance) {
   if (is.numeric(df)) return(list(df = given_df(fit, df), rule = "", given = TRUE))
-  rule <- one_of(df, c("default", names(df_words)), "df")
-  if (rule == "default") rule <- default_df(fit, covariance$type)
-  df <- switch(rule,
-    satterthwaite = covariance$df %||% satterthwaite_of(fit, covariance$type),
-    `between-within` = between_within_df(fit$design),
-    `K-pb` = rep(between_df(fit$design), length(fit$beta)),
-    `K-p` = rep(max(length(fit$design$levels) - length(fit$beta), 1), length(fit$beta)),
-    empirical_df(fit, covariance$type, rule)
-  )
-  list(df = stats::setNames(df, names(fit$beta)), rule = df_words[[rule]], given = FALSE)
+  rule <- one_of(df, c("default", df_rules(fit)), "df")
+  if (rule == "default") rule <- default_df(fit, covariance)
+  out <- list(rule = df_words[[rule]], given = FALSE)
+  if (rule %in% c("kenward-roger", "satterthwaite")) {
+    out <- c(out, reference_model(fit, rule, covariance))
+    df <- hypothesis_df(out, diag(length(fit$beta)))
+  } else {
+    df <- switch(rule,
+      `between-within` = between_within_df(fit$design),
+      `K-pb` = rep(between_df(fit$design), length(fit$beta)),
+      `K-p` = rep(max(length(fit$design$levels) - length(fit$beta), 1), length(fit$beta)),
+      empirical_df(fit, covariance$type, rule)
+    )
+  }
+  c(list(df = stats::setNames(df, names(fit$beta))), out)
 }
 
 df_words <- c(
-  satterthwaite = "Satterthwaite ", `between-within` = "between-within ", `K-pb` = "K - p_b ",
-  `K-p` = "K - p ", `pan-wall` = "Pan-Wall ", `fay-graubard` = "Fay-Graubard "
+  `kenward-roger` = "Kenward-Roger ", satterthwaite = "Satterthwaite ",
+  `between-within` = "between-within ", `K-pb` = "K - p_b ", `K-p` = "K - p ",
+  `pan-wall` = "Pan-Wall ", `fay-graubard` = "Fay-Graubard "
 )
 
-default_df <- function(fit, type) {
-  if (type == "KC") return("satterthwaite")
-  if (inherits(fit, "margmix_gee")) return("K-pb")
-  several <- is_multilevel(fit$design)
-  if (type == "model" && several && is_lmm(fit$family)) return("satterthwaite")
-  if (type == "model" || several) "between-within" else "K-pb"
+df_rules <- function(fit) {
+  if (is_mixed(fit)) names(df_words) else setdiff(names(df_words), "kenward-roger")
 }
 
-# Of the model-based matrix of a linear mixed model, or of a robust one.
-satterthwaite_of <- function(fit, type) {
-  if (inherits(fit, "margmix_gee") || type != "model") return(contrast_df(fit, type = type))
-  if (is_lmm(fit$family)) return(model_satterthwaite(fit))
-  check_independent_clusters(fit$design, "KC")
-  contrast_df(fit, type = type)
+# Satterthwaite with KC; Kenward and Roger with a model-based matrix, where there is a working
+# model; between-within where there is none; otherwise K - p_b.
+default_df <- function(fit, covariance) {
+  type <- covariance$type
+  if (type == "KC") return("satterthwaite")
+  if (inherits(fit, "margmix_gee")) return("K-pb")
+  if (!type %in% c("KR", "model")) {
+    return(if (is_multilevel(fit$design)) "between-within" else "K-pb")
+  }
+  working <- covariance$working %||% working_model(fit)
+  if (is.list(working)) return("kenward-roger")
+  if (working == "large" && is_lmm(fit$family)) "satterthwaite" else "between-within"
 }
+
+#' What the degrees of freedom of any hypothesis follow from
+#' @return A list: `working` or `robust`, as in [chosen_df()].
+#' @noRd
+reference_model <- function(fit, rule, covariance) {
+  type <- covariance$type
+  modelled <- !inherits(fit, "margmix_gee") && type %in% c("KR", "model")
+  if (!modelled && rule == "kenward-roger") {
+    abort("df", "`df = \"kenward-roger\"` must come with `vcov` \"KR\" or \"model\" of glmm().",
+      given = paste("vcov", dQuote(type, FALSE))
+    )
+  }
+  if (!modelled) {
+    if (is_mixed(fit)) check_independent_clusters(fit$design, "KC")
+    return(list(robust = function(C) contrast_df(fit, C, type)))
+  }
+  working <- covariance$working
+  if (is.null(working)) {
+    working <- if (rule == "satterthwaite") model_satterthwaite(fit) else working_model(fit)
+  }
+  list(working = check_working_model(working))
+}
+
+#' Degrees of freedom of hypotheses: the one source for all that reports them
+#'
+#' @param degrees From [chosen_df()].
+#' @param C k x p: c'beta = 0 for each row c.
+#' @return k numbers, at least 1 and at most the residual ones where they follow from a model.
+#' @noRd
+hypothesis_df <- function(degrees, C) {
+  if (!is.null(degrees$robust)) return(degrees$robust(C))
+  working <- degrees$working
+  if (!is.null(working)) {
+    return(within_range(engine_kenward_roger_reference(working, C, FALSE)$df, working))
+  }
+  apply(abs(C) > 1e-10, 1L, function(involved) {
+    if (any(involved)) min(degrees$df[involved]) else NA_real_
+  })
+}
+
+#' What the Wald F of a joint hypothesis C beta = 0 is referred to
+#'
+#' @param C q x p, of full row rank.
+#' @return A list: `df` of the denominator, and `scale`, the factor of the Wald F.
+#' @noRd
+joint_df <- function(degrees, C) {
+  working <- degrees$working
+  if (is.null(working)) return(list(df = min(hypothesis_df(degrees, C)), scale = 1))
+  found <- engine_kenward_roger_reference(working, C, TRUE)
+  found$df <- within_range(found$df, working)
+  found
+}
+
+within_range <- function(df, working) pmin(pmax(df, 1), working$most)
 
 empirical_df <- function(fit, type, rule) {
   engine_sandwich(cluster_pieces(fit), satterthwaite_type(type), rule = rule)$df
@@ -250,9 +316,14 @@ inference_words <- function(fit, covariance, degrees) {
     range <- unique(format_df(range(known)))
     paste0("t intervals with ", degrees$rule, "df ", paste(range, collapse = " to "))
   }
+  paste0("SE: ", covariance_words(fit, covariance), "; ", distribution, ".")
+}
+
+covariance_words <- function(fit, covariance) {
+  reason <- if (!is.null(covariance$reason)) default_reasons[[covariance$reason]] else ""
   paste0(
-    "SE: ", vcov_words[[covariance$type]], ", ", cluster_words(fit$design), "; ",
-    distribution, "."
+    vcov_words[[covariance$type]], if (nzchar(reason)) paste0(" (", reason, ")"), ", ",
+    cluster_words(fit$design)
   )
 }
 

@@ -78,30 +78,35 @@ marginal_coefficients.default <- function(object, ...) {
 
 #' @rdname marginal_coefficients
 #' @export
-marginal_coefficients.margmix_glmm <- function(object, vcov = "model", df = "default",
+marginal_coefficients.margmix_glmm <- function(object, vcov = "default", df = "default",
                                                level = 0.95, ...) {
   check_dots(..., known = names(formals(marginal_coefficients.margmix_glmm)))
   check_level(level)
-  type <- one_of(vcov, c("model", "robust"), "vcov")
+  type <- one_of(vcov, c("default", "KR", "model", "robust"), "vcov")
   implied <- implied_regression(object)
-  V <- beta_theta_vcov(object, type)
+  chosen <- chosen_vcov(object, type)
+  V <- beta_theta_vcov(object, chosen)
   J <- implied$jacobian
   covariance <- named_square(J %*% V %*% t(J), names(object$beta))
-  degrees <- chosen_df(object, df, c(list(type = type), beta_vcov(object, type)))
+  degrees <- chosen_df(object, df, chosen)
+  if (!degrees$given) {
+    degrees$df[] <- hypothesis_df(degrees, J[, seq_along(object$beta), drop = FALSE])
+  }
   table <- wald_table(implied$gamma, sqrt(diag(covariance)), degrees$df, level)
   structure(list(
     coefficients = aliased_too(implied$gamma, object), vcov = covariance, jacobian = J,
     table = coefficient_table(object, table, implied, V), method = implied$method,
     s = implied$s, per_row = implied$per_row, level = level, link = object$family$link,
-    words = inference_words(object, list(type = type), degrees),
+    words = inference_words(object, chosen, degrees),
     group = group_labels(object$design), aliased = object$design$aliased
   ), class = "margmix_marginal_coefficients")
 }
 
 #' Covariance of (beta, theta), with zeros for what is on the boundary
+#' @param chosen From [chosen_vcov()].
 #' @noRd
-beta_theta_vcov <- function(fit, type) {
-  if (type == "robust") fit$vcov_full <- full_vcov(fit, "robust")
+beta_theta_vcov <- function(fit, chosen) {
+  fit$vcov_full <- if (chosen$type == "robust") full_vcov(fit, "robust") else with_beta(fit, chosen)
   keep <- seq_len(length(fit$beta) + length(fit$theta))
   usable_vcov(fit)[keep, keep, drop = FALSE]
 }

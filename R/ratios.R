@@ -75,7 +75,7 @@ refuse_ratios <- function(object) {
 
 #' @rdname odds_ratios
 #' @export
-odds_ratios.margmix_glmm <- function(object, vcov = "model", df = "default", level = 0.95,
+odds_ratios.margmix_glmm <- function(object, vcov = "default", df = "default", level = 0.95,
                              intercept = FALSE, ...) {
   check_dots(..., known = names(formals(odds_ratios.margmix_glmm)))
   coefficient_ratios(object, "odds", vcov, df, level, intercept)
@@ -83,7 +83,7 @@ odds_ratios.margmix_glmm <- function(object, vcov = "model", df = "default", lev
 
 #' @rdname odds_ratios
 #' @export
-rate_ratios.margmix_glmm <- function(object, vcov = "model", df = "default", level = 0.95,
+rate_ratios.margmix_glmm <- function(object, vcov = "default", df = "default", level = 0.95,
                              intercept = FALSE, ...) {
   check_dots(..., known = names(formals(rate_ratios.margmix_glmm)))
   coefficient_ratios(object, "rate", vcov, df, level, intercept)
@@ -91,7 +91,7 @@ rate_ratios.margmix_glmm <- function(object, vcov = "model", df = "default", lev
 
 #' @rdname odds_ratios
 #' @export
-risk_ratios.margmix_glmm <- function(object, vcov = "model", df = "default", level = 0.95,
+risk_ratios.margmix_glmm <- function(object, vcov = "default", df = "default", level = 0.95,
                              intercept = FALSE, ...) {
   check_dots(..., known = names(formals(risk_ratios.margmix_glmm)))
   coefficient_ratios(object, "risk", vcov, df, level, intercept)

@@ -60,8 +60,9 @@ restricted_estimate <- function(fit, vcov_theta = FALSE) {
   )
 }
 
-# The inverse of a positive definite matrix whose rows may have any units.
+# The inverse of a positive definite matrix whose rows may have any units; NA of what is not known.
 scaled_inverse <- function(V) {
+  if (anyNA(V)) return(V)
   size <- sqrt(diag(V))
   inverse <- chol2inv(chol(V / tcrossprod(size))) / tcrossprod(size)
   named_square(inverse, rownames(V))

@@ -202,7 +202,7 @@ restricted_search <- function(problem, psi, modes, active) {
   }
   # a step that is lost in rounding
   if (is.null(now)) now <- before
-  now$converged <- isTRUE(now$definite && now$criterion < problem$control$tolerance)
+  now$converged <- isTRUE(now$definite) && now$criterion < problem$control$tolerance
   now
 }
 

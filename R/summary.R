@@ -14,40 +14,53 @@
 #' cluster, or between clusters with the same random effects. With a link other than the identity
 #' they are further from 0 than population-averaged ones.
 #'
-#' Intervals and tests use the t distribution. Degrees of freedom, `df = "default"`:
+#' Intervals and tests use the t distribution, or F for several contrasts. With few clusters maximum
+#' likelihood makes the variances between them too small, and the weights that follow from the
+#' variances are uncertain. The default, `vcov = "default"`, therefore takes the covariance of
+#' Kenward and Roger at the restricted estimate of the variances (`"KR"`), and leaves it out where
+#' it would change no standard error by 1%: see [vcov.margmix_glmm()]. The line below the
+#' coefficients says which it was. The estimates of the coefficients are those of the fit.
 #'
-#' * with `vcov = "model"` (`df = "between-within"`): K - p_b for a column that is constant in
-#'   clusters or varies mostly between them, where K is the number of clusters and p_b the number
-#'   of constant columns; N - K - p_w (at least 1) for a column that is balanced or randomised
-#'   within clusters, which is when the between-cluster share of its variance (one-way analysis of
-#'   variance) is below 0.1. N counts rows, or trials for a binomial response, and p_w = p - p_b
-#'   (Li and Redden 2015);
-#' * with `vcov = "KC"` (`df = "satterthwaite"`): the degrees of freedom of the robust variance
+#' Degrees of freedom, `df = "default"`:
+#'
+#' * with `"KR"` and `"model"` (`df = "kenward-roger"`): those of Kenward and Roger (1997), which
+#'   belong to the hypothesis: 2 (c'Phi c)^2 / (g'Omega g) for a contrast c, from 1 to the residual
+#'   ones, where Phi is the covariance at known variances, g the derivative of c'Phi c in the
+#'   variances, and Omega the inverse of their expected information. They tell covariates between
+#'   clusters, within, mixed and with a random slope apart, and do not depend on how a factor or an
+#'   interaction is coded. Several contrasts have their scaled F;
+#' * with `"KC"` (`df = "satterthwaite"`): the degrees of freedom of the robust variance
 #'   itself (McCaffrey and Bell 2006), which holds its level also with few, unequal clusters;
-#' * with `vcov = "robust"` or a matrix: K - p_b for every row.
+#' * with `"robust"` or a matrix: K - p_b for every row, K clusters and p_b columns that are
+#'   constant in them.
 #'
-#' With several grouping factors the first rule is applied to each factor: a column that is constant
-#' in the levels of some factors, or varies mostly between them, has the least m_k - p_k of these,
-#' m_k levels and p_k constant columns; other columns have N - 1 - sum(m_k - 1) - p_w. In linear
-#' mixed models with several grouping factors the default is `"satterthwaite"`: 2 v^2 / (g'A g) with
-#' v the variance of the coefficient, g its derivative in the variance parameters and A their
-#' covariance; with one factor it can be asked for. Robust matrices need independent clusters, which
-#' crossed factors do not leave.
+#' Other rules: `"satterthwaite"` of a model-based matrix takes the observed information of the
+#' variances for the expected one, and variances on the boundary for known. `"between-within"` goes
+#' by the columns, and is the default with `"model"` where there is no working model: K - p_b for a
+#' column that is constant in clusters or varies mostly between them; N - K - p_w (at least 1) for a
+#' column that is balanced or randomised within clusters, which is when the between-cluster share of
+#' its variance (one-way analysis of variance) is below 0.1. N counts rows, or trials for a binomial
+#' response, and p_w = p - p_b (Li and Redden 2015). With several grouping factors it is applied to
+#' each factor: a column that is constant in the levels of some factors, or varies mostly between
+#' them, has the least m_k - p_k of these, m_k levels and p_k constant columns; other columns have N
+#' - 1 - sum(m_k - 1) - p_w. It does not know of random slopes. Robust matrices need independent
+#' clusters, which crossed factors do not leave.
 #'
 #' `df = Inf` gives normal intervals, as most other software prints for these models.
 #'
-#' The model-based matrix assumes the distribution of the random effects and of the response. When
-#' the plain robust standard error of a row differs from it by more than a quarter, a note says
-#' so. Rows that rest on fewer than 10 degrees of freedom are listed; fewer than 4 give a warning.
+#' Kenward and Roger's matrix and the model-based one assume the distribution of the random effects
+#' and of the response. When the plain robust standard error of a row differs from the model-based
+#' one by more than a quarter, a note says so. Rows that rest on fewer than 10 degrees of freedom
+#' are listed; fewer than 4 give a warning.
 #'
 #' The estimated integration error is the log-likelihood at the estimates with 2K + 1 nodes minus
 #' that with the K nodes used.
 #'
 #' @param object A fit of [glmm()].
-#' @param vcov Covariance matrix of the coefficients: `"model"`, `"robust"`, `"KC"` (see
-#'   [vcov.margmix_glmm()]), or a matrix.
-#' @param df Degrees of freedom: `"default"`, `"between-within"`, `"satterthwaite"`, or numbers,
-#'   one for all coefficients or one for each.
+#' @param vcov Covariance matrix of the coefficients: `"default"`, `"KR"`, `"model"`, `"robust"`,
+#'   `"KC"` (see [vcov.margmix_glmm()]), or a matrix.
+#' @param df Degrees of freedom: `"default"`, `"kenward-roger"`, `"satterthwaite"`,
+#'   `"between-within"`, or numbers, one for all coefficients or one for each.
 #' @param level Confidence level of the limits in `coefficients`.
 #' @param x A summary.
 #' @param digits Significant digits to print.
@@ -59,6 +72,9 @@
 #' @section Conditions: errors `margmix_error_argument`, `margmix_error_vcov`,
 #'   `margmix_error_df`; warnings `margmix_warning_few_clusters`, `margmix_warning_leverage`.
 #' @references
+#' Kenward, M. G. and Roger, J. H. (1997). Small sample inference for fixed effects from restricted
+#' maximum likelihood. *Biometrics* **53**, 983-997.
+#'
 #' Li, P. and Redden, D. T. (2015). Comparing denominator degrees of freedom approximations for the
 #' generalized linear mixed model in analyzing binary outcome in small sample cluster-randomized
 #' trials. *BMC Medical Research Methodology* **15**, 38.
@@ -71,12 +87,12 @@
 #' summary(fit)
 #' summary(fit, vcov = "KC")$coefficients
 #' @export
-summary.margmix_glmm <- function(object, vcov = "model", df = "default", level = 0.95, ...) {
+summary.margmix_glmm <- function(object, vcov = "default", df = "default", level = 0.95, ...) {
   check_dots(..., known = names(formals(summary.margmix_glmm)))
   inference <- coef_inference(object, vcov, df, level)
   ratio <- robust_ratio(object)
   remarks <- c(fit_remarks(object), inference$notes)
-  if (inference$type == "model") remarks <- c(remarks, se_note(ratio))
+  if (inference$type %in% c("model", "KR")) remarks <- c(remarks, se_note(ratio))
   structure(list(
     coefficients = inference$table, vcov = inference$vcov, type = inference$type,
     level = level, words = inference$words, varcor = VarCorr(object),
@@ -96,7 +112,9 @@ print.summary.margmix_glmm <- function(x, digits = max(3L, getOption("digits") -
   cat(coefficient_heading(), ":\n", sep = "")
   print_coefficients(x$coefficients, digits)
   cat(x$words, "\n", sep = "")
-  if (x$type == "model") cat("It assumes the model for the response and the random effects.\n")
+  if (x$type %in% c("model", "KR")) {
+    cat("It assumes the model for the response and the random effects.\n")
+  }
   cat(convergence_words(fit$convergence, fit$control$tolerance), "\n", sep = "")
   print_remarks(x$remarks)
   invisible(x)

@@ -45,7 +45,7 @@ NULL
 #' @rdname glmm-tidiers
 #' @export
 tidy.margmix_glmm <- function(x, effects = c("ran_pars", "fixed"), conf.int = FALSE,
-                              conf.level = 0.95, exponentiate = FALSE, vcov = "model",
+                              conf.level = 0.95, exponentiate = FALSE, vcov = "default",
                               df = "default", ...) {
   check_passed_dots(..., known = names(formals(tidy.margmix_glmm)))
   known <- c("fixed", "ran_pars", "ran_vals")

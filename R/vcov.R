@@ -5,7 +5,7 @@
 #' @description
 #' ```
 #' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
-#' vcov(fit)                  # model-based
+#' vcov(fit)                  # Kenward and Roger's where clusters are few
 #' vcov(fit, type = "KC")     # cluster-robust, corrected for few clusters
 #' ```
 #'
@@ -13,6 +13,20 @@
 #' With l_i the log-likelihood of cluster i, s_i = d l_i / d beta its score and B_i = - d^2 l_i /
 #' (d beta d beta') its observed information, B = sum B_i:
 #'
+#' * `"KR"`: J^-1 at the restricted estimate of the variances (see [glmm()], `REML`), J minus the
+#'   Hessian of the log-likelihood in beta, plus the correction of Kenward and Roger (1997) for the
+#'   weights that were estimated with them. The estimates of beta stay those of the fit. The
+#'   correction, 2 Phi \{sum_ab Omega_ab (Q_ab - P_a Phi P_b)\} Phi in their notation, is that of
+#'   the working linear mixed model at the conditional modes, with the variances -1 / l'' of its
+#'   rows; a linear model is its own. All variances and covariances of the random effects count as
+#'   estimated, those at zero too, and so does the dispersion of Gaussian, Gamma and inverse
+#'   Gaussian responses.
+#' * `"default"`: `"KR"`; and `"model"` where restricted estimation and the correction would enlarge
+#'   no variance of a contrast by 2%, and so no standard error by 1%. Whether they would follows, to
+#'   first order, from the pieces of the correction and from the bias of the variances by maximum
+#'   likelihood: it needs no restricted estimate.
+#'   `"model"` too with a bridge distribution, where crossed factors have more than 500 effects
+#'   beside those of the largest, and where there is no restricted estimate.
 #' * `"model"`: the block of beta of the inverse observed information of all parameters (beta,
 #'   theta and, for Gaussian responses, log phi). It rests on the whole model: the distribution of
 #'   the response and of the random effects. With `REML = TRUE` it is that of the restricted
@@ -27,34 +41,40 @@
 #' used.
 #'
 #' @param object A fit of [glmm()].
-#' @param type `"model"`, `"robust"` or `"KC"`.
+#' @param type `"default"`, `"KR"`, `"model"`, `"robust"` or `"KC"`.
 #' @param full `TRUE` for all parameters: beta, theta (the free entries of Lambda, the Cholesky
 #'   factor of the random-effects covariance, on the scale of the predictor) and, for Gaussian
-#'   responses, the log of phi = sigma^2. Parameters on the boundary have `NA`.
+#'   responses, the log of phi = sigma^2. Parameters on the boundary have `NA`. The default is then
+#'   `"model"`.
 #' @param complete `TRUE`: aliased coefficients have rows and columns of `NA`, as in
 #'   [stats::vcov()] of a [stats::glm()]; `FALSE`: they are left out.
 #' @param ... Not used.
 #' @return A symmetric matrix with names.
 #' @section Errors: `margmix_error_crossed_clusters`: `"robust"` or `"KC"` with crossed grouping
 #'   factors, which leave no independent clusters (with nested ones these are the levels of the
-#'   coarsest). `margmix_error_argument`: an unknown type, or `full = TRUE` with `"KC"`, which
-#'   is defined for beta only.
+#'   coarsest). `margmix_error_kenward_roger`: `"KR"` where there is none.
+#'   `margmix_error_argument`: an unknown type, or `full = TRUE` with `"KC"` or `"KR"`, which
+#'   are defined for beta only.
 #' @references
 #' Kauermann, G. and Carroll, R. J. (2001). A note on the efficiency of sandwich covariance matrix
 #' estimation. *Journal of the American Statistical Association* **96**, 1387-1396.
+#'
+#' Kenward, M. G. and Roger, J. H. (1997). Small sample inference for fixed effects from restricted
+#' maximum likelihood. *Biometrics* **53**, 983-997.
 #'
 #' White, H. (1982). Maximum likelihood estimation of misspecified models. *Econometrica* **50**,
 #' 1-25.
 #' @examples
 #' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
 #' sqrt(diag(vcov(fit)))
+#' sqrt(diag(vcov(fit, type = "model")))
 #' sqrt(diag(vcov(fit, type = "KC")))
 #' vcov(fit, full = TRUE)
 #' @export
-vcov.margmix_glmm <- function(object, type = c("model", "robust", "KC"), full = FALSE,
-                              complete = TRUE, ...) {
+vcov.margmix_glmm <- function(object, type = c("default", "KR", "model", "robust", "KC"),
+                              full = FALSE, complete = TRUE, ...) {
   check_dots(..., known = names(formals(vcov.margmix_glmm)))
-  type <- one_of(type, c("model", "robust", "KC"), "type")
+  type <- one_of(type, glmm_vcov_types, "type")
   V <- if (full) full_vcov(object, type) else beta_vcov(object, type)$vcov
   if (complete) complete_vcov(V, object$design$aliased) else V
 }
@@ -68,6 +88,8 @@ beta_vcov <- function(fit, type) UseMethod("beta_vcov")
 
 #' @export
 beta_vcov.margmix_glmm <- function(fit, type) {
+  if (type == "default") return(default_covariance(fit))
+  if (type == "KR") return(kenward_roger_vcov(fit))
   if (type == "model") {
     beta <- seq_along(fit$beta)
     return(list(vcov = named_square(fit$vcov_full[beta, beta, drop = FALSE], names(fit$beta))))
@@ -93,14 +115,24 @@ robust_full <- function(fit) {
 }
 
 full_vcov <- function(fit, type) {
-  if (type == "KC") {
+  if (type == "default") type <- "model"
+  if (type %in% c("KC", "KR")) {
     abort("argument", "`full = TRUE` must come with type \"model\" or \"robust\".",
-      given = "type = \"KC\"", hint = "The KC correction is defined for the fixed effects."
+      given = paste("type =", dQuote(type, FALSE)),
+      hint = "Their corrections are defined for the fixed effects."
     )
   }
   if (type == "robust") check_independent_clusters(fit$design, type)
   V <- if (type == "model") fit$vcov_full else robust_full(fit)
   named_square(V, parameter_names(fit))
+}
+
+# The model-based covariance of all parameters with another one of beta in it.
+with_beta <- function(fit, chosen) {
+  beta <- seq_along(fit$beta)
+  V <- fit$vcov_full
+  V[beta, beta] <- chosen$vcov
+  V
 }
 
 parameter_names <- function(fit) {

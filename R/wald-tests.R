@@ -43,7 +43,8 @@ wald_inference <- function(fit, vcov, df, draws) {
   covariance <- chosen_vcov(fit, vcov)
   type <- covariance$type
   default <- identical(df, "default") && type == "KC"
-  corrected <- default || identical(df, "satterthwaite") && !type %in% c("given", "model")
+  corrected <- default ||
+    identical(df, "satterthwaite") && !type %in% c("given", "model", "KR")
   pieces <- if (corrected || isTRUE(draws$count > 0)) cluster_pieces(fit)
   list(
     covariance = covariance, corrected = corrected,
@@ -60,8 +61,9 @@ wald_test <- function(test, inference) {
   if (!q || anyNA(V[tested, ])) return(list(df1 = q, df2 = NA, statistic = NA, p.value = NA))
   V[is.na(V)] <- 0
   if (!is.null(inference$joint)) return(inference$joint(test$C, V))
-  statistic <- wald_statistic(fit$beta, test$C, V) / q
-  df2 <- min(inference$df$df[tested])
+  reference <- joint_df(inference$df, test$C)
+  statistic <- reference$scale * wald_statistic(fit$beta, test$C, V) / q
+  df2 <- reference$df
   list(
     df1 = q, df2 = df2, statistic = statistic,
     p.value = stats::pf(statistic, q, df2, lower.tail = FALSE)
@@ -73,6 +75,8 @@ wald_words <- function(fit, inference, found) {
   drawn <- Filter(function(x) !is.null(x$count), found)
   rule <- if (inference$corrected) {
     "approximate Hotelling T^2 (Tipton and Pustejovsky 2015)"
+  } else if (!is.null(inference$df$working)) {
+    paste0("F tests with ", inference$df$rule, "df")
   } else {
     paste0("F tests with the smallest ", inference$df$rule, "df of the coefficients")
   }
@@ -81,8 +85,7 @@ wald_words <- function(fit, inference, found) {
     rule <- if (length(drawn) == length(found)) words else paste0(rule, "; without Den Df: ", words)
   }
   paste0(
-    "Covariance: ", vcov_words[[inference$covariance$type]], ", ", cluster_words(fit$design), "; ",
-    rule, "."
+    "Covariance: ", covariance_words(fit, inference$covariance), "; ", rule, "."
   )
 }
 

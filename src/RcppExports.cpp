@@ -538,6 +538,59 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// row_weights_
+Rcpp::NumericVector row_weights_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& eta, double log_phi);
+RcppExport SEXP _margmix_row_weights_(SEXP designSEXP, SEXP familySEXP, SEXP etaSEXP, SEXP log_phiSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type eta(etaSEXP);
+    Rcpp::traits::input_parameter< double >::type log_phi(log_phiSEXP);
+    rcpp_result_gen = Rcpp::wrap(row_weights_(design, family, eta, log_phi));
+    return rcpp_result_gen;
+END_RCPP
+}
+// kenward_roger_pieces_
+Rcpp::List kenward_roger_pieces_(const Rcpp::List& design, const Rcpp::NumericVector& W, const Rcpp::NumericMatrix& Lambda, int threads);
+RcppExport SEXP _margmix_kenward_roger_pieces_(SEXP designSEXP, SEXP WSEXP, SEXP LambdaSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type W(WSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type Lambda(LambdaSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(kenward_roger_pieces_(design, W, Lambda, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
+// kenward_roger_
+Rcpp::List kenward_roger_(const Rcpp::List& pieces, const Rcpp::List& scale);
+RcppExport SEXP _margmix_kenward_roger_(SEXP piecesSEXP, SEXP scaleSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type pieces(piecesSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type scale(scaleSEXP);
+    rcpp_result_gen = Rcpp::wrap(kenward_roger_(pieces, scale));
+    return rcpp_result_gen;
+END_RCPP
+}
+// kenward_roger_reference_
+Rcpp::List kenward_roger_reference_(const Rcpp::List& fitted, const Rcpp::NumericMatrix& C, bool joint);
+RcppExport SEXP _margmix_kenward_roger_reference_(SEXP fittedSEXP, SEXP CSEXP, SEXP jointSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type fitted(fittedSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type C(CSEXP);
+    Rcpp::traits::input_parameter< bool >::type joint(jointSEXP);
+    rcpp_result_gen = Rcpp::wrap(kenward_roger_reference_(fitted, C, joint));
+    return rcpp_result_gen;
+END_RCPP
+}
 // population_mean_
 Rcpp::List population_mean_(const Rcpp::NumericVector& eta, const Rcpp::NumericVector& s, const Rcpp::List& family);
 RcppExport SEXP _margmix_population_mean_(SEXP etaSEXP, SEXP sSEXP, SEXP familySEXP) {
@@ -755,6 +808,10 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_joint_tails_", (DL_FUNC) &_margmix_joint_tails_, 7},
     {"_margmix_score_statistic_", (DL_FUNC) &_margmix_score_statistic_, 3},
     {"_margmix_influence_", (DL_FUNC) &_margmix_influence_, 2},
+    {"_margmix_row_weights_", (DL_FUNC) &_margmix_row_weights_, 4},
+    {"_margmix_kenward_roger_pieces_", (DL_FUNC) &_margmix_kenward_roger_pieces_, 4},
+    {"_margmix_kenward_roger_", (DL_FUNC) &_margmix_kenward_roger_, 2},
+    {"_margmix_kenward_roger_reference_", (DL_FUNC) &_margmix_kenward_roger_reference_, 3},
     {"_margmix_population_mean_", (DL_FUNC) &_margmix_population_mean_, 3},
     {"_margmix_standardize_", (DL_FUNC) &_margmix_standardize_, 3},
     {"_margmix_corrected_influence_", (DL_FUNC) &_margmix_corrected_influence_, 3},

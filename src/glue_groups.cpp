@@ -1,5 +1,5 @@
 // Several grouping factors: convert, call, convert back.
-#include "glue.h"
+#include "glue_groups.h"
 
 #include "glmm/sparse_importance.hpp"
 #include "glmm/sparse_laplace.hpp"
@@ -11,19 +11,6 @@
 using namespace margmix;
 
 namespace {
-
-GroupedDesign grouped_design(const Rcpp::List& list) {
-  GroupedDesign d{glue::design(list), {}};
-  const Rcpp::List groups = list["groups"];
-  for (R_xlen_t k = 0; k < groups.size(); ++k) {
-    const Rcpp::List group = groups[k];
-    Group g{glue::integers(group, "index"), {}, Rf_xlength(group["levels"])};
-    for (int c : Rcpp::as<std::vector<int>>(group["columns"])) g.columns.push_back(c - 1);
-    if (g.index.size() != d.X.rows()) Rcpp::stop("internal: `index` has the wrong length");
-    d.groups.push_back(std::move(g));
-  }
-  return d;
-}
 
 SEXP integers(const std::vector<int>& x) { return Rcpp::IntegerVector(x.begin(), x.end()); }
 
@@ -107,14 +94,14 @@ VectorXd start_from(const SparseSystem& system, const Rcpp::List& modes) {
 
 // [[Rcpp::export]]
 Rcpp::List groups_plan_(const Rcpp::List& design, double budget) {
-  return from_plan(make_plan(grouped_design(design), budget));
+  return from_plan(make_plan(glue::grouped_design(design), budget));
 }
 
 // [[Rcpp::export]]
 Rcpp::List groups_laplace_(const Rcpp::List& design, const Rcpp::List& family,
                            const Rcpp::NumericVector& psi, const Rcpp::List& modes, int order,
                            int threads) {
-  const GroupedDesign d = grouped_design(design);
+  const GroupedDesign d = glue::grouped_design(design);
   const SparsePlan plan = to_plan(design["plan"]);
   const auto f = glue::family(family);
   const SparseSystem system(d, plan);
@@ -136,7 +123,7 @@ Rcpp::List groups_posterior_(const Rcpp::List& design, const Rcpp::List& family,
                              const Rcpp::NumericVector& psi, const Rcpp::List& modes,
                              Rcpp::Nullable<Rcpp::List> rows, const Rcpp::NumericMatrix& V,
                              int threads) {
-  const GroupedDesign d = grouped_design(design);
+  const GroupedDesign d = glue::grouped_design(design);
   const SparsePlan plan = to_plan(design["plan"]);
   const auto f = glue::family(family);
   const Parameters parameters(d, psi.begin(), f->has_dispersion());
@@ -164,7 +151,7 @@ Rcpp::List groups_stochastic_(const Rcpp::List& design, const Rcpp::List& family
                               const Rcpp::NumericVector& psi, const Rcpp::List& modes,
                               const Rcpp::NumericMatrix& probes, double tolerance, bool information,
                               int threads) {
-  const GroupedDesign d = grouped_design(design);
+  const GroupedDesign d = glue::grouped_design(design);
   const SparsePlan plan = to_plan(design["plan"]);
   const auto f = glue::family(family);
   const SparseSystem system(d, plan);
@@ -185,7 +172,7 @@ Rcpp::List groups_stochastic_hessian_(const Rcpp::List& design, const Rcpp::List
                                       const Rcpp::NumericVector& psi, const Rcpp::List& modes,
                                       const Rcpp::NumericMatrix& probes, double tolerance,
                                       const Rcpp::NumericVector& steps, bool linear, int threads) {
-  const GroupedDesign d = grouped_design(design);
+  const GroupedDesign d = glue::grouped_design(design);
   const SparsePlan plan = to_plan(design["plan"]);
   const auto f = glue::family(family);
   const SparseSystem system(d, plan);
@@ -205,7 +192,7 @@ Rcpp::List groups_stochastic_hessian_(const Rcpp::List& design, const Rcpp::List
 Rcpp::List groups_importance_(const Rcpp::List& design, const Rcpp::List& family,
                               const Rcpp::NumericVector& psi, const Rcpp::List& modes,
                               const Rcpp::NumericMatrix& normals, int threads) {
-  const GroupedDesign d = grouped_design(design);
+  const GroupedDesign d = glue::grouped_design(design);
   const SparsePlan plan = to_plan(design["plan"]);
   const auto f = glue::family(family);
   const SparseSystem system(d, plan);
@@ -223,7 +210,7 @@ Rcpp::List groups_importance_(const Rcpp::List& design, const Rcpp::List& family
 Rcpp::List groups_estimate_(const Rcpp::List& design, const Rcpp::List& family,
                             const Rcpp::NumericVector& psi, const Rcpp::List& modes,
                             const Rcpp::NumericMatrix& probes, int threads) {
-  const GroupedDesign d = grouped_design(design);
+  const GroupedDesign d = glue::grouped_design(design);
   const SparsePlan plan = to_plan(design["plan"]);
   const auto f = glue::family(family);
   const SparseSystem system(d, plan);
@@ -239,7 +226,7 @@ Rcpp::List groups_estimate_(const Rcpp::List& design, const Rcpp::List& family,
 // [[Rcpp::export]]
 Rcpp::List groups_lmm_(const Rcpp::List& design, const Rcpp::NumericVector& theta, double log_phi,
                        bool frequency, bool reml, bool gradient) {
-  const GroupedDesign d = grouped_design(design);
+  const GroupedDesign d = glue::grouped_design(design);
   if (theta.size() != d.n_theta()) Rcpp::stop("internal: `theta` has the wrong length");
   const SparseLmm r =
       sparse_lmm(d, to_plan(design["plan"]), theta.begin(), log_phi, frequency, reml, gradient);

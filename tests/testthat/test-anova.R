@@ -143,7 +143,10 @@ test_that("Wald tests of terms", {
   visits <- glmm(outcome ~ factor(visit) + (1 | patient), respiratory, binomial(), nAGQ = 5)
   b <- coef(visits)[2:4]
   statistic <- sum(b * solve(vcov(visits)[2:4, 2:4], b)) / 3
-  expect_equal(anova(visits)[["F value"]], statistic)
+  expect_equal(anova(visits, df = "between-within")[["F value"]], statistic)
+  reference <- joint_df(chosen_df(visits, "default", chosen_vcov(visits, "KR")), diag(4)[2:4, ])
+  expect_equal(anova(visits)[["F value"]], reference$scale * statistic)
+  expect_equal(anova(visits)[["Den Df"]], reference$df)
   expect_identical(anova(visits)$Df, 3)
   expect_snapshot(anova(fit, vcov = "KC"))
   expect_identical(nrow(anova(glmm(outcome ~ 1 + (1 | patient), respiratory, binomial()))), 0L)

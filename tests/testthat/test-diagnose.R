@@ -14,7 +14,7 @@ test_that("the test of Mundlak is that of the model with cluster means", {
   d$mean <- ave(d$x, d$g)
   found <- diagnose_endogeneity(glmm(y ~ x + (1 | g), d))
   by_hand <- glmm(y ~ x + mean + (1 | g), d)
-  se <- sqrt(vcov(by_hand)["mean", "mean"])
+  se <- sqrt(vcov(by_hand, "model")["mean", "mean"])
   expect_equal(found$table$difference, coef(by_hand)[["mean"]], tolerance = 1e-6)
   expect_equal(found$table$within, coef(by_hand)[["x"]], tolerance = 1e-6)
   expect_equal(found$joint$F, (coef(by_hand)[["mean"]] / se)^2, tolerance = 1e-5)

@@ -73,7 +73,7 @@ test_that("the fit is the maximum, with the curvature there", {
     expect_equal(unname(fit$vcov_full[-(1:2), -(1:2)]), solve(-hessian), tolerance = 1e-4)
     V <- dense_parts(model, fit$theta, fit$phi)$V
     expect_equal(
-      unname(vcov(fit)), unname(solve(crossprod(fit$design$X, solve(V, fit$design$X)))),
+      unname(vcov(fit, "model")), unname(solve(crossprod(fit$design$X, solve(V, fit$design$X)))),
       tolerance = 1e-6
     )
   }
@@ -96,7 +96,7 @@ test_that("the balanced one-way layout has its textbook answer", {
     fit <- glmm(y ~ 1 + (1 | id), data, REML = TRUE)
     expect_equal(fit$phi, msw, tolerance = 1e-7)
     expect_equal(fit$theta[[1]]^2, (msb - msw) / k, tolerance = 1e-6)
-    expect_equal(sqrt(vcov(fit)[[1]]), sqrt(msb / (m * k)), tolerance = 1e-7)
+    expect_equal(sqrt(vcov(fit, "model")[[1]]), sqrt(msb / (m * k)), tolerance = 1e-7)
     fit <- glmm(y ~ 1 + (1 | id), data)
     expect_equal(fit$phi, msw, tolerance = 1e-6)
     expect_equal(fit$theta[[1]]^2, (msb * (m - 1) / m - msw) / k, tolerance = 1e-6)
@@ -118,7 +118,7 @@ test_that("less variance between groups than by chance: zero, and the model of l
     expect_equal(coef(fit), coef(plain), tolerance = 1e-8)
     n <- nrow(layout$data)
     expect_equal(fit$phi, sum(resid(plain)^2) / (n - REML), tolerance = 1e-7)
-    expect_equal(vcov(fit)[[1]], fit$phi / n, tolerance = 1e-7)
+    expect_equal(vcov(fit, "model")[[1]], fit$phi / n, tolerance = 1e-7)
     expect_true(is.na(fit$vcov_full[2, 2]))
     expect_true(component(fit, "convergence")$converged)
   }

@@ -34,7 +34,7 @@ reference_fit <- function(name, rule) {
 # Everything the tables know about a model with one random intercept, under their names.
 quantities <- function(fit) {
   beta <- coef(fit)
-  se <- sqrt(diag(vcov(fit)))
+  se <- sqrt(diag(vcov(fit, "model")))
   sd <- as.data.frame(VarCorr(fit))$sdcor[1]
   p <- length(beta)
   se_sd <- sqrt(vcov(fit, full = TRUE)[p + 1, p + 1])
@@ -143,7 +143,7 @@ gaussian_quantities <- function(fit) {
   c(
     logLik = as.numeric(logLik(fit)),
     setNames(beta, paste0("coef:", names(beta))),
-    setNames(sqrt(diag(vcov(fit))), paste0("se:", names(beta))),
+    setNames(sqrt(diag(vcov(fit, "model"))), paste0("se:", names(beta))),
     setNames(components$sdcor, paste0("sdcor:", group, ":", part))
   )
 }

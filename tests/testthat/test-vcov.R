@@ -3,7 +3,7 @@ test_that("model-based: inverse information of an independent integral", {
   fit <- result_fit("infection")
   H <- numDeriv::hessian(function(psi) sum(binomial_clusters(fit, psi)), fit_psi(fit))
   expect_equal(unname(vcov(fit, full = TRUE)), solve(-H), tolerance = 1e-5)
-  expect_equal(vcov(fit), vcov(fit, full = TRUE)[1:2, 1:2])
+  expect_equal(vcov(fit, "model"), vcov(fit, full = TRUE)[1:2, 1:2])
   expect_identical(rownames(vcov(fit)), names(coef(fit)))
 })
 
@@ -59,13 +59,13 @@ test_that("lme4 agrees at the Laplace approximation", {
       optimizer = "bobyqa", tolPwrss = 1e-12, check.conv.singular = "ignore"
     )
   )
-  expect_equal(as.matrix(vcov(peer)), vcov(fit), tolerance = 5e-3, ignore_attr = TRUE)
+  expect_equal(as.matrix(vcov(peer)), vcov(fit, "model"), tolerance = 5e-3, ignore_attr = TRUE)
 })
 
 test_that("REML: X'V^-1 X inverted, as in lme4", {
   skip_if_not_installed("lme4")
   peer <- lme4::lmer(y ~ x + (x | id), gaussian_data())
-  found <- vcov(result_fit("reml"))
+  found <- vcov(result_fit("reml"), "model")
   expect_equal(as.matrix(vcov(peer)), found, tolerance = 1e-4, ignore_attr = TRUE)
 })
 

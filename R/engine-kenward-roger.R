@@ -1,0 +1,51 @@
+# Calls of the engine for the covariance and the tests of Kenward and Roger.
+
+#' Weights W = -l'' of the rows of a fit at a predictor
+#' @param eta n numbers.
+#' @return n numbers.
+#' @noRd
+engine_row_weights <- function(fit, eta) {
+  log_phi <- if (has_phi(fit$family)) log(fit$phi) else 0
+  row_weights_(fit$design, engine_family(fit$family, fit$design), as.double(eta), log_phi)
+}
+
+#' Pieces of the covariance of Kenward and Roger
+#'
+#' Of the working linear mixed model with V = W^-1 + Z Sigma Z', Sigma = Lambda Lambda'; E_a is the
+#' derivative of Sigma in its a-th free entry.
+#'
+#' @param W n weights of rows, 1 / variance.
+#' @return A list: `M` (p x p), X'V^-1 X; `P` (p^2 x v), -X'V^-1 Z E_a Z'V^-1 X; `Q` (p^2 x pairs),
+#'   X'V^-1 Z E_a Z'V^-1 Z E_b Z'V^-1 X; `T` (v x v) and `t` (v), the traces of V^-1 Z E_a Z'V^-1
+#'   Z E_b Z' and V^-1 Z E_a Z'; `status`.
+#' @noRd
+engine_kenward_roger_pieces <- function(design, W, Lambda, control) {
+  design$groups <- lapply(seq_along(design$groups), function(k) {
+    replace(design$groups[[k]], "index", list(row_levels(design, k) - 1L))
+  })
+  kenward_roger_pieces_(design, as.double(W), Lambda, control$threads)
+}
+
+#' Covariance of Kenward and Roger from its pieces
+#'
+#' @param scale For a residual variance that is estimated, a list: `v` (free entries of Sigma),
+#'   `phi`, `N` (number of rows); otherwise empty.
+#' @return A list: `Phi` (p x p), M^-1; `P`, with a column for phi; `Omega`, the inverse of the
+#'   expected information of REML in (v, phi); `correction`, what is added to Phi; `change`, the
+#'   largest relative change of a variance by restricted estimation and the correction; `definite`.
+#' @noRd
+engine_kenward_roger <- function(pieces, scale = list()) {
+  kenward_roger_(pieces, lapply(scale, as.double))
+}
+
+#' What Wald statistics of C beta = 0 are referred to
+#'
+#' @param fitted A list with `Phi`, `P`, `Omega`.
+#' @param C q x p.
+#' @param joint `TRUE` for one hypothesis, of full row rank; `FALSE` for one from each row.
+#' @return A list: `df`, `scale`, of F(q, df) and the factor of the Wald F.
+#' @noRd
+engine_kenward_roger_reference <- function(fitted, C, joint) {
+  storage.mode(C) <- "double"
+  kenward_roger_reference_(fitted[c("Phi", "P", "Omega")], C, joint)
+}

@@ -1,0 +1,148 @@
+# Covariance and degrees of freedom of Kenward and Roger (1997), for any family: those of the
+# working linear mixed model at the conditional modes, y* = X beta + Z b + e with var(e) = W^-1.
+
+#' The working linear mixed model at the estimates of a fit
+#'
+#' The free entries of Sigma are parameters whatever their estimates, so that a variance of zero is
+#' uncertain too and the choice of columns of Z does not matter. So is the dispersion where the
+#' variance of a response is a multiple of it; that of other families counts as known.
+#'
+#' @return A list: `Phi` (p x p, the covariance of beta at known variances), `P`, `Omega`,
+#'   `correction`, `change` as from [engine_kenward_roger()], and `most`, the largest degrees of
+#'   freedom: the residual ones. Or a word that says why there is none: `"bridge"` (random effects
+#'   are not normal), `"large"` (too many crossed levels), `"singular"` (the data can't tell the
+#'   variances), `"no_fit"`.
+#' @noRd
+working_model <- function(fit) remember(fit, "working_model", working_model_at(fit))
+
+working_model_at <- function(fit) {
+  design <- fit$design
+  if (is_bridge(fit$family)) return("bridge")
+  if (isFALSE(design$plan$exact) || border_size(design) > largest_border) return("large")
+  if (!ncol(design$X) || anyNA(diag(fit$vcov_full)[seq_along(fit$beta)])) return("no_fit")
+  W <- engine_row_weights(fit, mode_predictor(fit))
+  pieces <- engine_kenward_roger_pieces(design, W, fit$Lambda, fit$control)
+  if (pieces$status != "ok") return("singular")
+  scale <- if (scales_variance(fit$family)) {
+    list(v = sigma_entries(fit), phi = fit$phi, N = stats::nobs(fit))
+  }
+  out <- engine_kenward_roger(pieces, as.list(scale))
+  if (!out$definite) return("singular")
+  out$most <- residual_df(fit)
+  out
+}
+
+# Effects of all factors but the largest in one independent cluster: the size of a dense matrix.
+border_size <- function(design) {
+  q <- lengths(lapply(design$groups, `[[`, "columns"))
+  levels <- lengths(lapply(design$groups, `[[`, "levels"))
+  most <- vapply(seq_along(q), function(k) {
+    if (!identical(design$structure, "nested")) return(levels[k])
+    cluster <- rep.int(seq_along(design$levels), diff(design$start))
+    max(tabulate(cluster[!duplicated(row_levels(design, k))]))
+  }, 1L)
+  sum((q * most)[-which.max(levels)])
+}
+
+largest_border <- 500 # takes about a second
+
+residual_df <- function(fit) max(sum(row_sizes(fit$design)) - length(fit$beta), 1)
+
+# X beta + offset + Z b at the modes; that of a linear model does not matter.
+mode_predictor <- function(fit) {
+  if (is_lmm(fit$family)) return(numeric(nrow(fit$design$X)))
+  rows <- fitted_rows(fit, "eb")
+  add_effects(drop(rows$X %*% fit$beta) + rows$offset, mode_effects(fit), rows, fit$design)
+}
+
+# Is the variance of a response phi times a function of its mean?
+scales_variance <- function(family) family$family %in% c("gaussian", "Gamma", "inverse.gaussian")
+
+sigma_entries <- function(fit) {
+  tcrossprod(fit$Lambda)[cbind(fit$design$theta_row, fit$design$theta_col) + 1L]
+}
+
+#' Covariance of Kenward and Roger
+#'
+#' J^-1 at the restricted estimate of the variances, J minus the Hessian of the log-likelihood in
+#' beta, plus their correction for the estimation of the weights.
+#'
+#' @return A list: `vcov` (p x p); `working`, the working model at that estimate.
+#' @section Errors: `kenward_roger` where there is no working model, and those of
+#'   [restricted_estimate()].
+#' @noRd
+kenward_roger_vcov <- function(fit) remember(fit, "kenward_roger", {
+  check_working_model(working_model(fit))
+  restricted <- quietly(restricted_estimate(fit))
+  if (!isTRUE(restricted$converged)) {
+    abort("restricted", "The search for the restricted estimate of the variances did not end.",
+      hint = "Use the model-based covariance."
+    )
+  }
+  at <- fit
+  parts <- c("beta", "theta", "phi", "Lambda", "modes")
+  at[parts] <- restricted[parts]
+  working <- check_working_model(working_model_at(at))
+  vcov <- scaled_inverse(restricted$J) + working$correction
+  list(vcov = named_square((vcov + t(vcov)) / 2, names(fit$beta)), working = working)
+})
+
+check_working_model <- function(x) {
+  if (is.list(x)) return(x)
+  abort("kenward_roger", "`vcov = \"KR\"` needs a working linear mixed model.",
+    given = no_working_model[[x]], hint = "Use the model-based covariance."
+  )
+}
+
+no_working_model <- c(
+  bridge = "random effects with a bridge distribution",
+  large = paste("crossed factors with more than", largest_border, "levels beside the largest"),
+  singular = "data that can't tell the variances from the fixed effects",
+  no_fit = "a fit without a covariance of its coefficients"
+)
+
+#' The covariance matrix of the coefficients that tests and intervals take
+#'
+#' That of Kenward and Roger; the model-based one where no variance would change by 2% (no standard
+#' error by 1%), which needs the pieces of the working model alone, and where there is no other.
+#'
+#' @return A list: `type` (`"KR"` or `"model"`), `vcov`, and for the latter the `reason`.
+#' @noRd
+default_covariance <- function(fit) {
+  working <- working_model(fit)
+  reason <- if (!is.list(working)) working
+  if (is.null(reason) && !isTRUE(fit$REML) && working$change < 0.02) reason <- "near"
+  if (is.null(reason)) {
+    found <- remember(fit, "default", tryCatch(kenward_roger_vcov(fit),
+      margmix_error_restricted = identity, margmix_error_kenward_roger = identity
+    ))
+    if (!inherits(found, "condition")) return(c(list(type = "KR"), found))
+    reason <- "restricted"
+  }
+  c(list(type = "model", reason = reason), beta_vcov(fit, "model"))
+}
+
+# Why the default is not that of Kenward and Roger, for the line that names it.
+default_reasons <- c(
+  near = "small-sample correction below 1%", bridge = "", large = "too large for Kenward-Roger",
+  singular = "no Kenward-Roger: the data can't tell the variances", no_fit = "",
+  restricted = "no restricted estimate"
+)
+
+#' Compute once for the estimates of a fit
+#'
+#' The results are kept in an environment that copies of the fit share, and are used only for the
+#' estimates that they were computed from.
+#'
+#' @noRd
+remember <- function(fit, name, value) {
+  memory <- fit$memory
+  if (is.null(memory)) return(value)
+  estimates <- fit[c("beta", "theta", "phi", "REML")]
+  if (!identical(memory$estimates, estimates)) {
+    rm(list = ls(memory), envir = memory)
+    memory$estimates <- estimates
+  }
+  if (is.null(memory[[name]])) assign(name, value, envir = memory)
+  memory[[name]]
+}

@@ -1,0 +1,64 @@
+# Kenward and Roger (1997) written out with n x n matrices, for the working linear mixed model of a
+# fit: V = W^-1 + Z Sigma Z' over all levels, W = -l'' at the modes, by rows of the design.
+dense_working_model <- function(fit, W, residual = FALSE) {
+  design <- fit$design
+  used <- W > 0
+  X <- design$X[used, , drop = FALSE]
+  Z <- design$Z[used, , drop = FALSE]
+  levels <- seq_along(design$groups)
+  Sigma <- tcrossprod(fit$Lambda)
+  entry <- function(r, c) { # Z E Z' of the entry (r, c) of Sigma
+    k <- which(vapply(levels, function(k) r %in% design$groups[[k]]$columns, NA))
+    level <- row_levels(design, k)[used]
+    same <- outer(level, level, "==")
+    pair <- outer(Z[, r], Z[, c])
+    same * if (r == c) pair else pair + t(pair)
+  }
+  r <- design$theta_row + 1L
+  c <- design$theta_col + 1L
+  dV <- Map(entry, r, c)
+  R <- diag(1 / W[used])
+  V <- R + Reduce(`+`, Map(`*`, dV, Sigma[cbind(r, c)]))
+  if (residual) dV <- c(dV, list(R / fit$phi))
+  dense_kenward_roger(X, V, dV)
+}
+
+dense_kenward_roger <- function(X, V, dV) {
+  trace <- function(A) sum(diag(A))
+  Vi <- solve(V)
+  Phi <- solve(t(X) %*% Vi %*% X)
+  P <- lapply(dV, function(D) -t(X) %*% Vi %*% D %*% Vi %*% X)
+  v <- seq_along(dV)
+  Q <- function(a, b) t(X) %*% Vi %*% dV[[a]] %*% Vi %*% dV[[b]] %*% Vi %*% X
+  I <- outer(v, v, Vectorize(function(a, b) {
+    trace(Vi %*% dV[[a]] %*% Vi %*% dV[[b]]) / 2 - trace(Phi %*% Q(a, b)) +
+      trace(Phi %*% P[[a]] %*% Phi %*% P[[b]]) / 2
+  }))
+  Omega <- solve(I)
+  sum <- 0
+  for (a in v) {
+    for (b in v) sum <- sum + Omega[a, b] * (Q(a, b) - P[[a]] %*% Phi %*% P[[b]])
+  }
+  list(
+    Phi = Phi, P = vapply(P, c, numeric(length(Phi))), Omega = Omega,
+    correction = 2 * Phi %*% ((sum + t(sum)) / 2) %*% Phi
+  )
+}
+
+# A fit of glmm() moved to the estimates of lmer(), whose search ends at another place.
+at_peer_estimates <- function(fit, peer) {
+  labels <- group_labels(fit$design)
+  names <- names(lme4::getME(peer, "flist"))
+  stopifnot(setequal(labels, names))
+  for (group in fit$design$groups) {
+    blocks <- lme4::VarCorr(peer)
+    blocks <- blocks[vapply(blocks, function(x) all(rownames(x) %in% group$names), NA) &
+      sub("[.][0-9]+$", "", names(blocks)) == group$label]
+    Sigma <- as.matrix(Matrix::bdiag(lapply(blocks, unclass)))
+    at <- match(group$names, unlist(lapply(blocks, rownames)))
+    fit$Lambda[group$columns, group$columns] <- t(chol(Sigma[at, at]))
+  }
+  fit$theta <- fit$Lambda[cbind(fit$design$theta_row, fit$design$theta_col) + 1L]
+  fit$phi <- sigma(peer)^2
+  fit
+}
