@@ -26,9 +26,8 @@
 #' @details
 #' # Standard errors
 #'
-#' They count the estimation of the coefficients and of the variance parameters. Of `"zero"` and
-#' `"integrate"` the covariance of the coefficients is the default of [vcov.margmix_glmm()], of
-#' `"eb"` the model-based one.
+#' They count the estimation of the coefficients, with the default covariance of
+#' [vcov.margmix_glmm()], and of the variance parameters.
 #'
 #' * Known cluster, `"eb"`: of eta-hat - eta, from the joint covariance of beta, theta, phi and u:
 #'   d'V d + z'Lambda A^-1 Lambda'z, with d the derivative of the predicted eta in (beta, theta),
@@ -119,6 +118,7 @@ predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "respo
       report_new_clusters(labels[, k], group_labels(object$design)[k], type, allow.new.levels)
     }
   }
+  if (se.fit) object$vcov_full <- with_beta(object, default_covariance(object))
   predicted <- predict_rows(object, rows, type, random_effects, se.fit)
   restore <- function(x) name_rows(x, rows, object)
   if (!se.fit) return(restore(predicted$fit))
@@ -199,14 +199,14 @@ predict_rows <- function(object, rows, type, random_effects, variance = FALSE) {
 predict_zero <- function(object, rows, type, variance) {
   eta <- fixed_predictor(object, rows)
   v <- if (variance) {
-    V <- default_covariance(object)$vcov
+    fixed <- seq_along(object$beta)
+    V <- object$vcov_full[fixed, fixed, drop = FALSE]
     quadratic_rows(length(eta), V, function(take) rows$X[take, , drop = FALSE])
   }
   on_scale(eta, v, type, object$family)
 }
 
 predict_population <- function(object, rows, type, variance) {
-  if (variance) object$vcov_full <- with_beta(object, default_covariance(object))
   m <- population_mean(object, rows, variance)
   if (type == "response") return(list(fit = m$mean, variance = m$variance))
   eta <- object$family$linkfun(m$mean)

@@ -136,21 +136,20 @@ test_that("conditional variances and prediction variances are those of dense alg
   known <- fit
   known$vcov_full[] <- 0
   expected <- rowSums((V %*% inverse) * V)
-  order <- design$order %||% seq_len(80)
-  found <- unname(predict(known, se.fit = TRUE)$se.fit)
-  expect_equal(found[order], sqrt(expected), tolerance = 1e-6)
+  variance <- function(rows) predict_rows(known, rows, "link", "eb", TRUE)$variance
+  expect_equal(variance(fitted_rows(known, "eb")), expected, tolerance = 1e-6)
   # a pair of levels that never met, and new levels
   pairs <- expand.grid(a = 1:7, b = 1:6)
   free <- pairs[!paste(pairs$a, pairs$b) %in% paste(d$a, d$b), ][1, ]
   new <- data.frame(a = c(free$a, free$a, 99), b = c(free$b, 88, 3), x = 0.3)
-  found <- suppressMessages(predict(known, new, se.fit = TRUE))$se.fit
+  found <- variance(new_rows(known, new, "eb", na.pass))
   v <- matrix(0, 3, ncol(V))
   b_part <- drop(c(1, 0.3) %*% Lambda)
   v[1, free$a] <- v[2, free$a] <- fit$Lambda[1, 1]
   v[1, 7 + free$b + c(0, 6)] <- b_part
   v[3, 10 + c(0, 6)] <- b_part
   fresh <- c(0, sum(b_part^2), fit$Lambda[1, 1]^2)
-  expect_equal(unname(found), sqrt(rowSums((v %*% inverse) * v) + fresh), tolerance = 1e-6)
+  expect_equal(found, rowSums((v %*% inverse) * v) + fresh, tolerance = 1e-6)
 })
 
 test_that("derivatives of predictions hold with the modes: a parameter moved, all refitted", {
@@ -169,11 +168,14 @@ test_that("derivatives of predictions hold with the modes: a parameter moved, al
   }
   skip_if_not_installed("numDeriv")
   J <- numDeriv::jacobian(eta, psi)
-  with <- predict(fit, se.fit = TRUE)$se.fit[1:5]^2
+  variance <- function(fit) {
+    found <- predict_rows(fit, fitted_rows(fit, "eb"), "link", "eb", TRUE)$variance
+    caller_order(found, fit$design)[1:5]
+  }
   known <- fit
   known$vcov_full[] <- 0
-  without <- predict(known, se.fit = TRUE)$se.fit[1:5]^2
-  expect_equal(unname(with - without), rowSums((J %*% fit$vcov_full) * J), tolerance = 1e-4)
+  expected <- rowSums((J %*% fit$vcov_full) * J)
+  expect_equal(variance(fit) - variance(known), expected, tolerance = 1e-4)
 })
 
 test_that("importance sampling finds the integral where brute force does", {

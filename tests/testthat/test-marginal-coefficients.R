@@ -65,7 +65,7 @@ test_that("standard errors are those of the delta method, of the attenuation too
   skip_if_not_installed("numDeriv")
   fit <- result_fit("toenail")
   psi <- c(fit$beta, fit$theta)
-  m <- marginal_coefficients(fit, df = Inf)
+  m <- marginal_coefficients(fit, vcov = "model", df = Inf)
   J <- numDeriv::jacobian(function(x) implied_regression(at_parameters(fit, x))$gamma, psi)
   A <- numDeriv::jacobian(function(x) {
     at <- at_parameters(fit, x)

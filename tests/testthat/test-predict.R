@@ -201,7 +201,8 @@ test_that("the standard error of a known cluster is that of beta, theta and u to
       z <- d$Z[j, ] %*% m$L
       drop(z %*% m$A[[i]] %*% t(z))
     }, rows, cluster)
-    se <- sqrt(diag(J %*% fit$vcov_full %*% t(J)) + given_psi)
+    V <- with_beta(fit, chosen_vcov(fit, "KR"))
+    se <- sqrt(diag(J %*% V %*% t(J)) + given_psi)
     at <- if (is.null(d$order)) rows else d$order[rows]
     found <- predict(fit, se.fit = TRUE)
     expect_equal(unname(found$fit[at]), eta_at(psi) + d$offset[rows], tolerance = 1e-6)
@@ -363,7 +364,11 @@ test_that("a zero variance leaves a generalized linear model", {
   expect_identical(fit$Lambda[1, 1], 0)
   reference <- predict(glm(y ~ x, binomial(), d), type = "response", se.fit = TRUE)
   for (how in c("eb", "zero", "integrate")) {
-    found <- predict(fit, d, "response", how, se.fit = TRUE)
-    expect_equal(found, reference[1:2], tolerance = 1e-6)
+    found <- predict(fit, d, "response", how)
+    expect_equal(found, reference$fit, tolerance = 1e-6)
+    # at known variances; by default the zero counts as estimated
+    rows <- predict_rows(fit, new_rows(fit, d, how, na.pass), "response", how, TRUE)
+    expect_equal(sqrt(rows$variance), unname(reference$se.fit), tolerance = 1e-6)
+    expect_true(all(predict(fit, d, "response", how, se.fit = TRUE)$se.fit > sqrt(rows$variance)))
   }
 })
