@@ -193,7 +193,7 @@ test_that("emmeans takes the smallest degrees of freedom of the coefficients con
     expand.grid(arm = c("0", "1"), time = c("1", "2", "3")), vcov. = "robust"
   )
   args <- basis$dfargs
-  args$df <- df
+  args$degrees$df <- df
   expect_identical(args$df_of(c(0, 0, 1, -1), args), min(df[3:4]))
   expect_identical(args$df_of(c(0, 1, 0.5, 0), args), min(df))
   expect_identical(args$df_of(c(0, 0, 0, 1), args), df[4L])
