@@ -3,13 +3,15 @@
 family_tools_binomial <- function(family) {
   list(
     links = c("logit", "probit", "cloglog", "cauchit", "log"),
+    marginal_links = "identity",
     has_dispersion = FALSE,
     discrete = TRUE,
     trials = TRUE,
     mean_range = c(0, 1),
     variance = function(mu, phi, trials = 1) mu * (1 - mu),
-    # With a log link the predictor of a success is bounded by 0, so only failures can run away.
-    separation = if (identical(family$link, "log")) "zero" else "both",
+    # With a log link the predictor of a success is bounded by 0, so only failures can run away;
+    # with the identity nothing can.
+    separation = switch(family$link, log = "zero", identity = "none", "both"),
     response = binomial_response,
     simulate = function(mu, trials = 1, phi = 1, weights = 1) {
       trials <- rep_len(trials, length(mu))

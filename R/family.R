@@ -27,11 +27,18 @@ as_family <- function(family, env = parent.frame(), marginal = FALSE) {
     }, marginal)
   }
   tools <- find_family_tools(family$family)
-  if (is.null(tools) || !family$link %in% tools(family)$links) {
-    refuse_family(label, marginal = marginal)
-  }
-  family
+  if (is.null(tools)) refuse_family(label, marginal = marginal)
+  tools <- tools(family)
+  if (family$link %in% known_links(tools, marginal)) return(family)
+  refuse_family(label, if (family$link %in% tools$marginal_links) marginal_link_hint, marginal)
 }
+
+known_links <- function(tools, marginal) c(tools$links, if (marginal) tools$marginal_links)
+
+marginal_link_hint <- c(
+  "Normal random effects would carry such means below 0 and above 1; gee() takes this link.",
+  "Risk differences of a mixed model: marginal_standardization(), from a logit link."
+)
 
 # "binomial(logit)"; of a marginal model the quasi family that was given for a plain one.
 family_label <- function(family) {
@@ -62,7 +69,8 @@ supported_families <- function(marginal = FALSE) {
   found <- sub("^family_tools_", "", ls(topenv(), pattern = "^family_tools_"))
   if (marginal) found <- Filter(function(name) !has_shape(list(family = name, link = "")), found)
   links <- vapply(found, function(name) {
-    paste(find_family_tools(name)(list(family = name, link = ""))$links, collapse = ", ")
+    tools <- find_family_tools(name)(list(family = name, link = ""))
+    paste(known_links(tools, marginal), collapse = ", ")
   }, "")
   paste0(found, " (", links, ")", collapse = "; ")
 }
@@ -71,7 +79,7 @@ supported_families <- function(marginal = FALSE) {
 #'
 #' @param family A supported family object.
 #' @return A list:
-#' * `links`: names of the supported links;
+#' * `links`: names of the supported links; `marginal_links`: of those that only gee() has;
 #' * `has_dispersion`: is there a dispersion parameter phi to estimate?
 #' * `dispersion`, if so: a list of `kind` (`"scale"`: phi multiplies the variance function and is
 #'   divided by prior weights; `"shape"`: neither), `words` that say what phi is, and, where the

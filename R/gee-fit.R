@@ -32,7 +32,7 @@ fit_gee_design <- function(design, family, correlation = cor_independence(), sca
   fit$boundary <- correlation_boundary(fit, correlation)
   fit$separation <- separation
   if (is.null(scale) && !has_residuals(fit, design, family)) fit$status <- "no_scale"
-  report_gee(fit, design, correlation, control)
+  report_gee(fit, design, family, correlation, control)
   # estimates that run to infinity stop somewhere
   fit$converged <- fit$converged && !separation$separated
   frechet <- frechet_count(design, family, correlation, fit)

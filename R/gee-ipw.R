@@ -28,6 +28,10 @@
 #' Anything else is refused: W_i^(1/2) V_i^-1 W_i^(1/2) on the observed visits, which is what
 #' weights do in other software under a working correlation, is biased.
 #'
+#' Standard errors over the full schedule are those of the sandwich with the derivative of the
+#' equations that are solved, sum D_i'V_i^-1 W_i D_i; corrections for few clusters take the
+#' information of the schedule, sum D_i'V_i^-1 D_i.
+#'
 #' Weights of the first two kinds are divided by their mean, which changes no estimate.
 #' Standard errors take the weights as known; they do not count that the weights were estimated,
 #' which as a rule makes them too large rather than too small (Robins, Rotnitzky and Zhao 1995). The

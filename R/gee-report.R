@@ -3,9 +3,9 @@
 #' Raise what must be known of a fit
 #' @param fit From [engine_gee_fit()], with names and `boundary`.
 #' @section Conditions: errors `gee_failed`, `few_pairs`, `correlation`; warnings `few_pairs`,
-#'   `convergence`, `correlation`; notes `no_pairs`, `boundary`, `two_step`.
+#'   `convergence`, `correlation`, `edge`; notes `no_pairs`, `boundary`, `two_step`.
 #' @noRd
-report_gee <- function(fit, design, correlation, control) {
+report_gee <- function(fit, design, family, correlation, control) {
   check_pairs(fit, design, correlation, control)
   solved <- fit$status == "ok" && fit$converged
   if (!solved && fit$separation$separated) refuse_separated(fit$separation)
@@ -21,6 +21,7 @@ report_gee <- function(fit, design, correlation, control) {
   }
   report_moved(fit, correlation, control)
   note_two_step(fit)
+  if (family$link == "identity") warn_edge(fit, design, family)
   note_no_pairs(fit)
   note_boundary(fit, correlation, control)
 }
@@ -74,6 +75,22 @@ note_two_step <- function(fit) {
     "No correlation agrees with the residuals it leads to, as happens with few clusters: it is ",
     part, "that of independent rows' residuals; SEs stay robust to this."
   ), hint = "A simpler working correlation may have a joint solution; corstr = \"independence\" has.")
+}
+
+# An identity link may end with means at 0 or 1 (where all responses of a group are there): the
+# variance vanishes with them.
+warn_edge <- function(fit, design, family) {
+  range <- family_tools(family)$mean_range
+  mu <- design$offset + drop(design$X %*% fit$beta)
+  edge <- pmin(mu - range[1L], range[2L] - mu) < 1e-6 * min(mean(mu), 1)
+  if (!any(edge)) return(invisible())
+  warn("edge", "Means at the end of their range have no standard error that holds.",
+    given = paste0(
+      "fitted means of ", count_of(sum(edge), "row"), " at ",
+      paste(range[is.finite(range)], collapse = " or ")
+    ),
+    hint = "Another link keeps them inside; marginal_standardization() gives differences from it."
+  )
 }
 
 note_no_pairs <- function(fit) {

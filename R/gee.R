@@ -20,7 +20,7 @@
 #'   [glmm()].
 #' @section Errors and warnings: Every condition has a class: `margmix_error_<cause>` (`id`,
 #'   `waves`, `inner`, `duplicate_rows`, `corstr`, `ipw`, `gee_failed` and those of [glmm()]),
-#'   `margmix_warning_<cause>` (`convergence`, `correlation`, `separation`, `noninteger`, ...), and
+#'   `margmix_warning_<cause>` (`convergence`, `correlation`, `separation`, `edge`, ...), and
 #'   notes `margmix_note_<cause>` (`boundary`, `two_step`, `no_pairs`, `row_order`, `wave_levels`).
 #'
 #' @param formula A two-sided formula without random terms. `offset()` terms may be included. The
@@ -33,7 +33,7 @@
 #'   "2" and "10", are taken as these numbers.
 #' @param inner Units inside an `id`, for a nested correlation.
 #' @param family As in [glmm()], and [stats::quasibinomial()], [stats::quasipoisson()] and
-#'   [stats::quasi()].
+#'   [stats::quasi()]; also `binomial("identity")`, whose coefficients are risk differences.
 #' @param corstr Working correlation: a name or one of [correlations].
 #' @param weights,offset,subset,na.action As in [stats::lm()]. Weights are prior weights as in SAS:
 #'   the variance of a row is divided by them. Binomial trials as in [glmm()].
@@ -86,6 +86,7 @@ gee <- function(formula, data, id, waves = NULL, inner = NULL, family = gaussian
     family <- check_marginal_family(as_marginal_family(family, env))
     correlation <- as_correlation(corstr)
     check_gee_settings(scale, bias_reduce, control)
+    if (bias_reduce) check_bias_link(family)
     frame <- build_frame(columns, env, parsed, expressions)
     frame$id_label <- paste(vapply(expressions$id, short_text, ""), collapse = ":")
     response <- marginal_response(frame, family)
@@ -135,6 +136,15 @@ check_gee_settings <- function(scale, bias_reduce, control) {
   if (!identical(bias_reduce, TRUE) && !identical(bias_reduce, FALSE)) {
     abort("argument", "`bias_reduce` must be TRUE or FALSE.", given = deparse(bias_reduce)[1L])
   }
+}
+
+# Half the gradient of log|B| is Firth's adjustment for canonical links, and near it for others that
+# keep means inside; risks themselves would be driven to 0 and 1 by it.
+check_bias_link <- function(family) {
+  if (family$family != "binomial" || family$link != "identity") return(invisible())
+  abort("argument", "`bias_reduce` must come with a link that keeps means between 0 and 1.",
+    given = family_label(family)
+  )
 }
 
 #' The family of a marginal model

@@ -34,7 +34,7 @@ NULL
 #' @export
 print.margmix_gee <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
   cat(gee_heading(x, digits), sep = "\n")
-  print_estimates(x, marginal_heading(), "no coefficients", digits)
+  print_estimates(x, marginal_heading(x), "no coefficients", digits)
 }
 
 # What was fitted: heading, formula, data, family, correlation and scale.

@@ -78,7 +78,7 @@ print.summary.margmix_gee <- function(x, digits = max(3L, getOption("digits") - 
   cat(gee_heading(fit, digits, with_alpha = FALSE), sep = "\n")
   cat("\n", size_words(fit), "\n\n", sep = "")
   print_moments(x, digits)
-  cat(marginal_heading(), ":\n", sep = "")
+  cat(marginal_heading(fit), ":\n", sep = "")
   print_coefficients(x$coefficients, digits)
   cat(x$words, "\n", sep = "")
   cat(gee_convergence_words(fit), "\n", sep = "")
@@ -96,7 +96,12 @@ vcov.summary.margmix_gee <- function(object, ...) {
 #' @export
 coef.summary.margmix_gee <- function(object, ...) as.matrix(object$coefficients)
 
-marginal_heading <- function() "Coefficients, averaged over the population (marginal)"
+marginal_heading <- function(fit) {
+  risks <- fit$family$family == "binomial" && fit$family$link == "identity"
+  paste0(
+    if (risks) "Risk differences" else "Coefficients", ", averaged over the population (marginal)"
+  )
+}
 
 # phi and the correlations with their standard errors, which those do not have that were moved into
 # their range, or that belong to other coefficients.

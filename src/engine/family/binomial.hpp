@@ -1,4 +1,5 @@
-// Binomial responses: y successes out of `size`, links logit, probit, cloglog, cauchit, log.
+// Binomial responses: y successes out of `size`, links logit, probit, cloglog, cauchit, log,
+// identity.
 //
 // Except for the logit, l = y a(eta) + (size - y) c(eta) with a = log mu and c = log(1 - mu), and
 // each link supplies the derivatives of a and c.
@@ -290,6 +291,36 @@ class BinomialLog final : public RowwiseFamily<BinomialLog> {
     return {mu, mu, mu};
   }
   double link(double mu) const override { return std::log(mu); }
+};
+
+// Identity link: mu = eta, defined for 0 < eta < 1, and at an end where all responses are there.
+class BinomialIdentity final : public RowwiseFamily<BinomialIdentity> {
+ public:
+  static constexpr bool kHasF = true;
+
+  template <int Order>
+  RowTerms terms(double y, double size, double eta) const {
+    const double f = size - y, rest = 1 - eta;
+    if (eta < 0 || rest < 0 || (eta == 0 && y > 0) || (rest == 0 && f > 0))
+      return RowTerms::outside();
+    LogTerms a{}, c{};
+    double i = 0, r = 0;
+    if (y > 0) {
+      i = 1 / eta;
+      a = {std::log(eta), i, -i * i, 2 * i * i * i};
+    }
+    if (f > 0) {
+      r = 1 / rest;
+      c = {std::log1p(-eta), -r, -r * r, -2 * r * r * r};
+    }
+    RowTerms t = combine(y, size, a, c);
+    t.F = 6 * (y * i * i * i * i + f * r * r * r * r);
+    return t;
+  }
+
+  double constant(const Rows& r) const override { return binomial_constant(r); }
+  Mean mean(double eta) const override { return {eta, 1, 0}; }
+  double link(double mu) const override { return mu; }
 };
 
 }  // namespace margmix

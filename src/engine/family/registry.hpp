@@ -30,6 +30,7 @@ inline std::unique_ptr<Family> make_family(const FamilySpec& spec) {
   if (name == "binomial-cloglog") return std::make_unique<BinomialCloglog>();
   if (name == "binomial-cauchit") return std::make_unique<BinomialCauchit>();
   if (name == "binomial-log") return std::make_unique<BinomialLog>();
+  if (name == "binomial-identity") return std::make_unique<BinomialIdentity>();
   if (name == "poisson-log") return std::make_unique<PoissonLog>();
   if (name == "poisson-sqrt") return std::make_unique<PoissonSqrt>();
   if (name == "poisson-identity") return std::make_unique<PoissonIdentity>();

@@ -22,6 +22,16 @@ void add_cluster(Index i, const double* e, Index n, const Correlation& R, const 
   R.add_moments(i, e, rule, sums);
 }
 
+// With weights in the score the equations have the derivative -A, A = sum_i D_i'V_i^-1 W_i D_i, and
+// not -B, the information. Scores B A^-1 u_i make B^-1 u_i the influence A^-1 u_i of cluster i.
+void as_solved(const std::vector<MatrixXd>& slopes, const MatrixXd& information, MatrixXd& scores) {
+  const Index p = scores.rows();
+  MatrixXd A = MatrixXd::Zero(p, p);
+  for (const MatrixXd& part : slopes) A += part;
+  const VectorXd total = information.rowwise().sum();
+  scores = MatrixMap(total.data(), p, p) * A.partialPivLu().solve(scores);
+}
+
 }  // namespace
 
 bool Equations::block_residuals(const Block& block, const VectorXd& beta, bool slopes,
@@ -151,22 +161,31 @@ bool Equations::pieces(const Residuals& at, const Correlation& R, double phi, Ma
                        MatrixXd& information) const {
   const Layout& layout = data_.layout;
   const Index p = data_.p();
+  const bool weighted = data_.score_weight != nullptr;
   scores.resize(p, layout.clusters());
   information.resize(p * p, layout.clusters());
-  return for_each_block(blocks_, context_, [&](int, const Block& block) {
-    MatrixXd buffer(0, p + 1);
+  std::vector<MatrixXd> slopes(blocks_.size());
+  const bool finished = for_each_block(blocks_, context_, [&](int b, const Block& block) {
+    if (weighted) slopes[b] = MatrixXd::Zero(p, p);
+    MatrixXd buffer(0, weighted ? 2 * p + 1 : p + 1);
     for (Index i = block.first; i < block.last; ++i) {
       const Index n = layout.size(i);
-      if (buffer.rows() < n) buffer.resize(n, p + 1);
+      if (buffer.rows() < n) buffer.resize(n, buffer.cols());
       auto rows = buffer.topRows(n);
       fill(at, layout.first(i), n, rows);
+      if (weighted)
+        rows.rightCols(p) =
+            VectorMap(data_.score_weight + layout.first(i), n).asDiagonal() * rows.leftCols(p);
       R.whiten(i, rows);
       const double weight = data_.weight_of(i) / phi;
       scores.col(i).noalias() = weight * (rows.leftCols(p).transpose() * rows.col(p));
       Eigen::Map<MatrixXd>(information.col(i).data(), p, p).noalias() =
           weight * (rows.leftCols(p).transpose() * rows.leftCols(p));
+      if (weighted) slopes[b] += weight * (rows.leftCols(p).transpose() * rows.rightCols(p));
     }
   });
+  if (weighted && finished) as_solved(slopes, information, scores);
+  return finished;
 }
 
 }  // namespace margmix

@@ -73,7 +73,8 @@ class Equations {
   bool sums(const Residuals& at, const Correlation& R, const MatrixXd* hat,
             EquationSums& out) const;
 
-  // u_i (p x m) and B_i (p * p x m), phi included.
+  // u_i (p x m) and B_i (p * p x m), phi included. With a score weight B A^-1 u_i, A the derivative
+  // of the weighted equations, so that B^-1 times it is the influence.
   bool pieces(const Residuals& at, const Correlation& R, double phi, MatrixXd& scores,
               MatrixXd& information) const;
 
