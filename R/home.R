@@ -16,9 +16,10 @@
 #' @noRd
 kept_home <- function(home, by_row, others, columns) {
   top <- topenv(home)
+  if (identical(home, top)) return(home)
   named <- unlist(lapply(by_row, names_in))
   wanted <- union(setdiff(named, columns), unlist(lapply(others, names_in)))
-  if (identical(home, top) || any(c(named, wanted) %in% looks_around)) return(home)
+  if (any(c(named, wanted) %in% looks_around)) return(home)
   kept <- new.env(parent = top)
   env <- home
   while (!identical(env, top) && !identical(env, emptyenv())) {
@@ -96,11 +97,17 @@ without_promises <- function(family) {
     for (known in copies) if (identical(known$env, env)) return(known$copy)
     copy <- new.env(parent = copy_of(parent.env(env)))
     copies[[length(copies) + 1L]] <<- list(env = env, copy = copy)
-    for (name in names(env)) {
-      value <- tryCatch(get(name, env, inherits = FALSE), error = function(e) NULL)
-      if (!is.null(value)) assign(name, moved(value), envir = copy)
+    list2env(lapply(frame_values(env), moved), envir = copy)
+  }
+  # binomial(logit) has no value of its argument
+  frame_values <- function(env) {
+    one_by_one <- function(e) {
+      values <- lapply(stats::setNames(nm = names(env)), function(name) {
+        tryCatch(suppressWarnings(get(name, env)), error = function(e) NULL)
+      })
+      Filter(Negate(is.null), values)
     }
-    copy
+    tryCatch(as.list(env, all.names = TRUE), error = one_by_one)
   }
   moved <- function(x) {
     if (is.function(x) && !is.primitive(x)) environment(x) <- copy_of(environment(x))
