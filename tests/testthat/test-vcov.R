@@ -80,3 +80,14 @@ test_that("bad requests are refused", {
   expect_snapshot(vcov(fit, "CR2"), error = TRUE)
   expect_snapshot(vcov(fit, "KC", full = TRUE), error = TRUE)
 })
+
+test_that("the help page quotes the table of joint against conditional information", {
+  path <- test_path("..", "reference", "information-peers.csv")
+  skip_if_not(file.exists(path), "tests/reference")
+  table <- read.csv(path)
+  expect_identical(table$clusters, c(5L, 10L, 50L))
+  expect_equal(signif(table$lme4_median, 2), c(4.8, 2.5, 0.49))
+  expect_equal(table$lme4_largest, c(41, 21, 3.1))
+  # glmmTMB takes the joint information as well
+  expect_true(all(table$glmmTMB_largest < 0.01))
+})
