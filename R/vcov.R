@@ -36,7 +36,8 @@
 #'   likelihood. For Gaussian models by maximum likelihood it is this joint observed information,
 #'   too, as in \pkg{glmmTMB}; \pkg{lme4} takes theta as known there. In simulated data with
 #'   a random slope the standard errors of the two differed by 4.8% (median; at most 41%)
-#'   with 5 clusters, 2.5% (21%) with 10 and 0.5% (3.1%) with 50 (`tests/reference/information-peers.csv` of the
+#'   with 5 clusters, 2.5% (21%) with 10 and 0.5% (3.1%) with 50
+#'   (`tests/reference/information-peers.csv` of the
 #'   source).
 #' * `"robust"`: the sandwich J^-1 (sum s_i s_i') J^-1 over all parameters, J their observed
 #'   information (White 1982; Huber's sandwich with clusters as units). It is too small with few
