@@ -1,5 +1,5 @@
-# Predictions for package ggeffects, which asks insight::get_predicted() for those of a class that it
-# does not know, with the data alone.
+# Predictions for package ggeffects, which asks insight::get_predicted() for those of a class that
+# it does not know, with the data alone.
 
 #' Predictions of a grid, with t limits
 #'

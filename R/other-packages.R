@@ -1,7 +1,7 @@
 # What other packages make of the fits: how they ask for covariances and degrees of freedom, and the
 # table of help page `other-packages`.
 
-# As other packages pass a covariance matrix: nothing, a matrix, or a function of the fit; or a type.
+# As other packages pass a covariance matrix: nothing, a matrix, a function of the fit, or a type.
 client_vcov <- function(fit, vcov. = NULL, args = NULL) {
   if (is.function(vcov.)) do.call(vcov., c(list(fit), args)) else vcov. %||% default_vcov(fit)
 }
