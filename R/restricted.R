@@ -235,11 +235,15 @@ restricted_step <- function(now, C, active) {
   )
 }
 
-# The first point on the way that is no lower, but for rounding.
+# The first point on the way that is no lower, but for rounding and for the distance that both
+# points have from the curve.
 restricted_line <- function(problem, now, step) {
+  rounding <- 1e-10 * max(1, abs(now$value))
   for (share in 2^-(0:10)) {
     trial <- restricted_reach(problem, now, share * step)
-    if (!is.null(trial) && trial$value >= now$value - 1e-10 * max(1, abs(now$value))) return(trial)
+    if (is.null(trial)) next
+    slack <- rounding + sqrt(now$decrement + trial$decrement)
+    if (trial$value >= now$value - slack) return(trial)
   }
   NULL
 }

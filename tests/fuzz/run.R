@@ -16,7 +16,7 @@ count <- suppressWarnings(as.integer(arguments[1L]))
 numbers <- seq_len(if (is.na(count)) 500L else count)
 
 if ("restricted" %in% arguments) {
-  rows <- do.call(rbind, lapply(numbers, fuzz_judge, REML = TRUE))
+  rows <- do.call(rbind, lapply(numbers, function(number) fuzz_judge(number, REML = TRUE)))
   rows$seconds <- round(rows$seconds, 2)
   write.csv(rows, file.path(here, "restricted.csv"), row.names = FALSE)
   print(with(rows, table(structure, outcome)))

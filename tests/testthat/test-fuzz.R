@@ -22,6 +22,21 @@ test_that("hard data sets end at a maximum or with a named cause", {
   expect_gte(sum(vapply(rows, function(row) row$outcome == "maximum", NA)), 6L)
 })
 
+test_that("so do restricted fits", {
+  fuzz <- new.env()
+  for (file in c("cases.R", "judge.R")) {
+    path <- test_path("..", "fuzz", file)
+    skip_if_not(file.exists(path), "tests/fuzz")
+    sys.source(path, fuzz)
+  }
+  # variances near zero by either criterion, and points that a step leaves off the curve
+  for (number in c(13, 16, 19, 28)) {
+    row <- fuzz$fuzz_judge(number, seconds = 20, REML = TRUE)
+    expect_identical(row$outcome, "maximum", label = paste(row$number, row$causes))
+    expect_lt(row$criterion, 1e-10)
+  }
+})
+
 test_that("the judge sees a fit that is no maximum and is silent", {
   fuzz <- new.env()
   path <- test_path("..", "fuzz", "judge.R")
