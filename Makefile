@@ -11,7 +11,7 @@ LIBRARY := $(CURDIR)/.build/library
 WITH_LIBRARY = R_LIBS="$(LIBRARY)$${R_LIBS:+:$$R_LIBS}"
 
 .PHONY: help setup demo test check engine-test lint docs clients fuzz bench simulate-gee \
-  simulate-standardization simulate-endogeneity simulate-restricted format clean
+  simulate-standardization simulate-endogeneity simulate-restricted simulate-glmm format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -73,6 +73,12 @@ simulate-standardization: ## coverage of marginal_standardization() (about 50 mi
 	  $(WITH_LIBRARY) nice Rscript bench/simulation/standardization.R run $$batch 100 || exit 1; done
 	@$(WITH_LIBRARY) nice Rscript bench/simulation/standardization.R bootstrap
 	@$(WITH_LIBRARY) Rscript bench/simulation/standardization.R collect
+
+simulate-glmm: ## error of the tests of glmm() with few clusters (many hours; finished cells are kept)
+	@tools/setup.sh demo
+	@tools/install.sh
+	@$(WITH_LIBRARY) nice Rscript bench/simulation/glmm.R run
+	@$(WITH_LIBRARY) Rscript bench/simulation/glmm.R collect
 
 simulate-endogeneity: ## how often diagnose_endogeneity() fires, and what it estimates (10 minutes)
 	@tools/setup.sh demo
