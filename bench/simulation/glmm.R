@@ -1,14 +1,15 @@
 # Error at 5% of the tests of glmm() with few clusters, no effects anywhere.
 #
-#   Rscript bench/simulation/glmm.R run [REPLICATES [PATTERN]]   cells whose name has PATTERN; each is
-#                                                  kept in .build/simulation-glmm and not run again
+#   Rscript bench/simulation/glmm.R run [REPLICATES [PATTERN]]   cells whose name has PATTERN; each
+#                                                  is kept in .build/simulation-glmm, not run again
 #   Rscript bench/simulation/glmm.R collect        glmm.csv beside this file
 #
-# K clusters of 20 rows on average (equal, or gamma sizes with a coefficient of variation of .5, at
-# least 4); random effects of standard deviation `sd` on the predictor, slopes half of it. Covariates:
-# b, 0/1 between clusters; z, normal between; x, normal within, with the random slope if there is
-# one; m, normal with half of its variance between; f, a factor of 4 levels in rows (3 df). Crossed:
-# 30 subjects x 10 items, b and z between items, K does not matter; nested: clusters of 4 parts.
+# K clusters of 20 rows on average (equal, or gamma sizes with a coefficient of variation of .5,
+# at least 4); random effects of standard deviation `sd` on the predictor, slopes half of it.
+# Covariates: b, 0/1 between clusters; z, normal between; x, normal within, with the random slope if
+# there is one; m, normal with half of its variance between; f, a factor of 4 levels in rows (3 df).
+# Crossed: 30 subjects x 10 items, b and z between items, K does not matter; nested: clusters of 4
+# parts.
 
 suppressMessages(library(margmix))
 batches <- ".build/simulation-glmm"
