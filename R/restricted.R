@@ -190,7 +190,8 @@ restricted_search <- function(problem, psi, modes, active) {
   before <- NULL
   for (iteration in 1:60) {
     now$adjustment <- restricted_adjustment(problem, now, active)
-    if (is.null(now$adjustment)) break
+    if (is.null(now$adjustment)) now <- NULL
+    if (is.null(now)) break
     C <- learn_curvature(C, before, now)
     step <- restricted_step(now, C, active)
     now[c("C", "criterion", "definite", "iterations")] <-
@@ -200,8 +201,9 @@ restricted_search <- function(problem, psi, modes, active) {
     now <- restricted_line(problem, now, step$step)
     if (is.null(now)) break
   }
-  # a step that is lost in rounding
+  # a step that is lost in rounding, or leads where the criterion has no slope
   if (is.null(now)) now <- before
+  if (is.null(now)) return(NULL)
   now$converged <- isTRUE(now$definite) && now$criterion < problem$control$tolerance
   now
 }

@@ -35,6 +35,9 @@ test_that("so do restricted fits", {
     expect_identical(row$outcome, "maximum", label = paste(row$number, row$causes))
     expect_lt(row$criterion, 1e-10)
   }
+  # a likelihood with kinks, where the criterion has no slope
+  kinks <- fuzz$fuzz_judge(123, seconds = 60, REML = TRUE)
+  expect_true(kinks$outcome %in% c("maximum", "warned", "refused"), label = kinks$causes)
 })
 
 test_that("the judge sees a fit that is no maximum and is silent", {
