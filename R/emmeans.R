@@ -17,12 +17,17 @@
 #'   `"KC"`; with other matrices it has the smallest of those of its coefficients.
 #'   [marginal_standardization()] averages means over the rows of the data instead of predictors
 #'   over a grid.
-#' @section marginaleffects: It has to be told of the class:
-#'   `options(marginaleffects_model_classes = c("margmix_glmm", "margmix_gee"))`. For a mixed model
-#'   give `random_effects = "integrate"` for effects in the population, or `"zero"`. Its standard
-#'   errors count the coefficients only, and its intervals are normal;
-#'   `marginal_standardization(covariates = "fixed")` counts the estimation of the variances, and
-#'   few clusters, too.
+#'   `bias.adjust = TRUE` stops, as emmeans would take `sigma()` for the standard deviation of the
+#'   random effects: [marginal_standardization()] integrates them out.
+#' @section marginaleffects: For a mixed model give `type = "integrate"` for effects in the
+#'   population, or `"zero"`; `random_effects =` does the same, with a warning of that package.
+#'   Without, a note says that the means are at the modes of the random effects. Standard errors
+#'   count the coefficients only; `marginal_standardization(covariates = "fixed")` counts the
+#'   estimation of the variances, too. Intervals are normal: `df = TRUE` takes the smallest number
+#'   of degrees of freedom of the coefficients.
+#' @section DHARMa: `DHARMa::simulateResiduals()` warns that it does not know the class, and is
+#'   right: responses come from `simulate()` with new random effects, and the fitted values are the
+#'   means of the population. A fit of [gee()] has nothing to simulate from and is refused.
 #' @section insight, parameters and performance: `parameters::model_parameters()`, `ci()`,
 #'   `p_value()` and `standard_error()` have the numbers of `summary()` and `confint()`, for every
 #'   `vcov` of theirs; `ci_method` is a rule of `summary(df = )`, `"normal"` or `"profile"`.
@@ -30,19 +35,20 @@
 #'   values and standard errors of `predict()`, with limits on the scale of the predictor and the
 #'   smallest of those degrees of freedom. `performance::icc()`, `r2()`, `model_performance()`,
 #'   `compare_performance()` (a fit of this package first), `check_convergence()`,
-#'   `check_singularity()` and `check_overdispersion()` work. What is not true of clusters is refused:
-#'   a bootstrap of rows, `performance::test_performance()` (use `anova()`) and `check_outliers()`
-#'   (use `cooks.distance()`). `performance::performance_rse()` divides by those degrees of freedom;
-#'   the residual standard deviation is `sigma()`.
-#' @section One number of degrees of freedom: A function that takes one number for all coefficients
-#'   gets the smallest of those concerned (\pkg{multcomp}: rounded down; \pkg{mice}: of `glance()`, as
-#'   the degrees of freedom of the complete data). `df.residual()` of a fit of [gee()] is that number;
-#'   of a mixed model it counts rows, as elsewhere. `mitools::MIcombine()` and `survey::regTermTest()`
-#'   have to be told: `df.complete =` and `df =`, as in `tidy(fit)` and `anova(fit)`.
-#' @section Other packages: `ggeffects::ggpredict()` of a mixed model is at random effect 0, whichever
-#'   cluster its print names; `random_effects = "integrate"` gives means of the population.
-#'   \pkg{MuMIn} takes mixed models, with their random terms in every model; [gee()] has no
-#'   likelihood for it. \pkg{stargazer} knows no other classes than its own:
+#'   `check_singularity()` and `check_overdispersion()` work. What is not true of clusters is
+#'   refused: a bootstrap of rows, `performance::test_performance()` (use `anova()`) and
+#'   `check_outliers()` (use `cooks.distance()`). `performance::performance_rse()` divides by those
+#'   degrees of freedom; the residual standard deviation is `sigma()`.
+#' @section One number of degrees of freedom: A function that takes one number for all
+#'   coefficients gets the smallest of those concerned (\pkg{multcomp}: rounded down; \pkg{mice}: of
+#'   `glance()`, as the degrees of freedom of the complete data). `df.residual()` of a fit of
+#'   [gee()] is that number; of a mixed model it counts rows, as elsewhere. `mitools::MIcombine()`
+#'   and `survey::regTermTest()` have to be told: `df.complete =` and `df =`, as in `tidy(fit)` and
+#'   `anova(fit)`.
+#' @section Other packages: `ggeffects::ggpredict()` of a mixed model is at random effect 0,
+#'   whichever cluster its print names; `random_effects = "integrate"` gives means of the
+#'   population. \pkg{MuMIn} takes mixed models, with their random terms in every model; [gee()] has
+#'   no likelihood for it. \pkg{stargazer} knows no other classes than its own:
 #'   `stargazer(lmtest::coeftest(fit))` is a way in. \pkg{clubSandwich}, \pkg{pbkrtest} and the
 #'   covariances of \pkg{sandwich} for independent rows are refused.
 #' @eval clients_section()
@@ -87,8 +93,18 @@ emm_basis.margmix_glmm <- function(object, trms, xlev, grid, vcov. = "default", 
       df_of = emmeans_df, degrees = chosen_df(object, "default", covariance),
       kept = which(!object$design$aliased)
     ),
-    misc = c(link_labels(object$family), list(initMesg = emmeans_words(object, covariance)))
+    misc = c(link_labels(object$family), list(
+      initMesg = emmeans_words(object, covariance),
+      postGridHook = if (object$family$link != "identity") without_sigma
+    ))
   )
+}
+
+# Its bias adjustment is for the sd of errors on the scale of the predictor, which sigma() is not:
+# it then stops unless it is given one.
+without_sigma <- function(object, ...) {
+  object@misc$sigma <- NULL
+  object
 }
 
 # Basis of the contrasts of all coefficients, aliased ones included, that X can't estimate.

@@ -74,7 +74,9 @@ get_df.margmix_fit <- function(x, type = "residual", ...) {
   }
   rule <- rule_of_type(type)
   if (identical(rule, Inf)) return(Inf)
-  unname(chosen_df(x, rule, client_covariance(x))$df)
+  df <- unname(chosen_df(x, rule, client_covariance(x))$df)
+  # which takes one number, for any quantity
+  if (length(frames_of("marginaleffects"))) min(df, na.rm = TRUE) else df
 }
 
 client_covariance <- function(fit, vcov = NULL, vcov_args = NULL) {

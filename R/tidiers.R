@@ -28,12 +28,12 @@
 #'   [predict.margmix_glmm()] for rows of new clusters.
 #' @param ... Not used. `parametric` and `component`, which other packages pass to every class, are
 #'   silent; others are a warning, or an error if they look like a misspelt argument.
-#' @return Tibbles where package \pkg{tibble} is installed. `tidy()`: a data frame with `effect`, `group`, `term`, `estimate`, `std.error`,
-#'   `statistic`, `df`, `p.value` and the limits. `glance()`: one row with `nobs`, `nclusters`,
-#'   `logLik`, `AIC`, `BIC`, `deviance` (-2 logLik), `df.residual` (the smallest of `tidy()`, which
-#'   \pkg{mice} takes for its pooled intervals), `sigma`, `nAGQ` (nodes used),
-#'   `converged`. `augment()`: `data` with `.fitted` (response scale, at the modes of the random
-#'   effects), `.resid` (deviance residuals) and `.cluster`.
+#' @return Tibbles where package \pkg{tibble} is installed. `tidy()`: a data frame with `effect`,
+#'   `group`, `term`, `estimate`, `std.error`, `statistic`, `df`, `p.value` and the limits.
+#'   `glance()`: one row with `nobs`, `nclusters`, `logLik`, `AIC`, `BIC`, `deviance` (-2 logLik),
+#'   `df.residual` (the smallest of `tidy()`, which \pkg{mice} takes for its pooled intervals),
+#'   `sigma`, `nAGQ` (nodes used), `converged`. `augment()`: `data` with `.fitted` (response scale,
+#'   at the modes of the random effects), `.resid` (deviance residuals) and `.cluster`.
 #' @examples
 #' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
 #' tidy(fit, conf.int = TRUE)

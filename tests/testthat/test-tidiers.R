@@ -168,15 +168,14 @@ test_that("emmeans knows what aliased coefficients leave unestimable", {
   expect_identical(is.na(means$emmean), c(FALSE, FALSE, FALSE, TRUE))
 })
 
-test_that("marginaleffects works through coef(), vcov() and predict()", {
-  skip_if_not_installed("marginaleffects")
-  skip_if(getRversion() < "4.4.0", "marginaleffects 1.0 calls functions of R 4.4")
-  fit <- result_fit("infection")
-  old <- options(marginaleffects_model_classes = class(fit)[1])
-  on.exit(options(old))
-  found <- marginaleffects::avg_comparisons(fit, variables = "treatment", type = "link")
-  expect_equal(found$estimate, coef(fit)[[2]])
-  expect_equal(found$std.error, sqrt(vcov(fit)[2, 2]), tolerance = 1e-4)
+test_that("emmeans takes no sigma() for the standard deviation of random effects", {
+  skip_if_not_installed("emmeans")
+  marginal <- gee(seizures ~ treatment, epilepsy, id = subject, family = poisson())
+  for (fit in list(result_fit("infection"), marginal)) {
+    expect_error(
+      summary(emmeans::emmeans(fit, ~treatment), type = "response", bias.adjust = TRUE), "sigma"
+    )
+  }
 })
 
 test_that("emmeans takes the smallest degrees of freedom of the coefficients concerned", {

@@ -1,0 +1,63 @@
+# Methods for package marginaleffects. It takes classes of other packages that an option names.
+
+.onLoad <- function(libname, pkgname) {
+  setHook(packageEvent("marginaleffects", "onLoad"), function(...) name_classes())
+  if (isNamespaceLoaded("marginaleffects")) name_classes()
+}
+
+# Beside those that the user has named.
+name_classes <- function() {
+  named <- getOption("marginaleffects_model_classes")
+  options(marginaleffects_model_classes = union(named, c("margmix_glmm", "margmix_gee")))
+}
+
+#' Predictions of a mixed model for package marginaleffects
+#'
+#' `type` may be a value of `random_effects` as well, on the response scale: marginaleffects warns
+#' of arguments that it does not know, but not of types. Several calls for one result note things
+#' once.
+#' @noRd
+#' @exportS3Method marginaleffects::get_predict
+get_predict.margmix_glmm <- function(model, newdata, type = "response", random_effects = NULL,
+                                     re.form, ...) {
+  if (isTRUE(type %in% c("eb", "zero", "integrate"))) {
+    random_effects <- type
+    type <- "response"
+  }
+  first <- first_in_call("marginaleffects")
+  if (first && is.null(random_effects) && missing(re.form)) note_modes(model, type)
+  quiet <- function(n) if (!first) invokeRestart("muffleMessage")
+  if (!missing(re.form)) {
+    return(withCallingHandlers(NextMethod(type = type), margmix_note = quiet))
+  }
+  effects <- random_effects %||% "eb"
+  withCallingHandlers(NextMethod(type = type, random_effects = effects), margmix_note = quiet)
+}
+
+note_modes <- function(fit, type) {
+  if (type == "link" || fit$family$link == "identity") return(invisible())
+  note("modes",
+    "These are means of the clusters in the data, at the modes of their random effects.",
+    hint = c(
+      "type = \"integrate\" gives the means of the population, \"zero\" those at random effect 0.",
+      "Standard errors hold the modes and the variances fixed."
+    )
+  )
+}
+
+#' Is this the first time that one call of a function of another package comes here?
+#'
+#' The outermost frame of that package remembers it, and goes away with the call.
+#' @noRd
+first_in_call <- function(package) {
+  frames <- frames_of(package)
+  if (!length(frames)) return(TRUE)
+  first <- is.null(frames[[1L]][[".margmix_noted"]])
+  assign(".margmix_noted", TRUE, envir = frames[[1L]])
+  first
+}
+
+# Frames of the functions of a package that are being called, the outermost first.
+frames_of <- function(package) {
+  Filter(function(frame) environmentName(topenv(frame)) == package, sys.frames())
+}
