@@ -201,8 +201,8 @@ restricted_search <- function(problem, psi, modes, active) {
     now <- restricted_line(problem, now, step$step)
     if (is.null(now)) break
   }
-  # a step that is lost in rounding, or leads where the criterion has no slope
-  if (is.null(now)) now <- before
+  # a step that is lost in rounding, leads where the criterion has no slope, or was the last one
+  if (is.null(now$criterion)) now <- before
   if (is.null(now)) return(NULL)
   now$converged <- isTRUE(now$definite) && now$criterion < problem$control$tolerance
   now
