@@ -36,21 +36,13 @@ mean_limits <- function(fit, arguments, level) {
 #' Degrees of freedom of predictors x'beta, as those of means in emmeans
 #'
 #' @param X Rows x.
-#' @return A number for each row: of x'beta itself with `"KC"`, otherwise the smallest of those of
-#'   its coefficients.
+#' @return A number for each row, from [hypothesis_df()].
 #' @noRd
 row_df <- function(fit, X) {
   key <- do.call(paste, as.data.frame(X))
   first <- which(!duplicated(key) & !is.na(rowSums(X)))
-  rows <- X[first, , drop = FALSE]
-  covariance <- chosen_vcov(fit, default_vcov(fit))
-  df <- if (covariance$type == "KC") {
-    contrast_df(fit, rows)
-  } else {
-    of_coefficients <- client_df(fit, covariance)
-    apply(rows != 0, 1L, function(used) min(of_coefficients[used], Inf))
-  }
-  df[match(key, key[first])]
+  degrees <- chosen_df(fit, "default", chosen_vcov(fit, default_vcov(fit)))
+  hypothesis_df(degrees, X[first, , drop = FALSE])[match(key, key[first])]
 }
 
 #' What a caller in package ggeffects was asked for

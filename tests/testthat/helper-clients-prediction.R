@@ -8,19 +8,20 @@ means_over <- function(fit, grid, random_effects = "zero") {
   rows <- list(fit, grid, se.fit = TRUE)
   if (inherits(fit, "margmix_glmm")) rows$random_effects <- random_effects
   eta <- do.call(predict, c(rows, type = "link"))
-  X <- stats::model.matrix(stats::delete.response(stats::terms(fit)), grid)
-  own <- summary(fit)$coefficients$df
-  df <- if (inherits(fit, "margmix_gee")) {
-    margmix:::contrast_df(fit, X)
-  } else {
-    apply(X, 1L, function(x) min(own[x != 0]))
-  }
+  X <- margmix:::design_newdata(fit, grid, FALSE)$X
+  df <- predictor_df(fit, X)
   half <- stats::qt(0.975, df) * eta$se.fit
   inverse <- family(fit)$linkinv
   list(
     prediction = do.call(predict, c(rows, type = "response"))$fit,
     interval = c(inverse(eta$fit - half), inverse(eta$fit + half))
   )
+}
+
+# Degrees of freedom of x'beta for each row x, from the source of summary().
+predictor_df <- function(fit, X) {
+  covariance <- margmix:::chosen_vcov(fit, margmix:::default_vcov(fit))
+  margmix:::hypothesis_df(margmix:::chosen_df(fit, "default", covariance), X)
 }
 
 # The grid of a result of ggeffects: its columns are x, group and facet.

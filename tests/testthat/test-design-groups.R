@@ -9,14 +9,14 @@ two_factors <- function() {
 }
 
 test_that("crossed factors share Z and keep their levels row by row", {
-  d <- two_factors()
-  design <- front(y ~ x + (x | a) + (1 | b) + (0 + y | b), d)$design
+  d <- transform(two_factors(), z = rev(x))
+  design <- front(y ~ x + (x | a) + (1 | b) + (0 + z | b), d)$design
   expect_identical(design$structure, "general")
   expect_identical(design$start, c(0L, 60L))
   expect_identical(group_labels(design), c("a", "b"))
   expect_identical(lapply(design$groups, `[[`, "columns"), list(1:2, 3:4))
   expect_identical(
-    colnames(design$Z), c("(Intercept)|a", "x|a", "(Intercept)|b", "y|b")
+    colnames(design$Z), c("(Intercept)|a", "x|a", "(Intercept)|b", "z|b")
   )
   rows <- design$order %||% 1:60
   for (k in 1:2) {

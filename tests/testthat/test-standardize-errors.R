@@ -99,17 +99,30 @@ test_that("what has no standard error is named, as is a fit without a maximum", 
 })
 
 test_that("changed data are noticed", {
-  data <- error_fit()
-  fit <- quiet(glmm(y ~ drug + log(dose) + (1 | id), data, binomial(), nAGQ = 5))
-  data$y <- 1 - data$y
+  # a fit that was made in a function keeps its data
+  top <- globalenv()
+  assign("some_rows", error_fit(), top)
+  on.exit(rm(list = intersect("some_rows", names(top)), envir = top))
+  call <- quote(glmm(y ~ drug + log(dose) + (1 | id), some_rows, binomial(), nAGQ = 5))
+  fit <- quiet(eval(call, top))
+  assign("some_rows", transform(top$some_rows, y = 1 - y), top)
   expect_snapshot(error = TRUE, marginal_standardization(fit, "drug", by = "sex"))
-  data <- data[1:10, ]
+  assign("some_rows", top$some_rows[1:10, ], top)
   expect_error(
     marginal_standardization(fit, "dose", values = 1:2), class = "margmix_error_data_changed"
   )
   # what the model frame has needs no data
-  rm(data)
+  rm("some_rows", envir = top)
   expect_s3_class(quiet(marginal_standardization(fit, "drug")), "margmix_standardization")
+})
+
+test_that("a fit made in a function is standardized over the data it was made from", {
+  data <- error_fit()
+  fit <- quiet(glmm(y ~ drug + log(dose) + (1 | id), data, binomial(), nAGQ = 5))
+  before <- quiet(marginal_standardization(fit, "dose", values = 1:2))
+  data <- transform(data[1:10, ], y = 1 - y)
+  after <- quiet(marginal_standardization(fit, "dose", values = 1:2))
+  expect_identical(after$means, before$means)
 })
 
 test_that("coefficients that the data do not determine are not used", {
