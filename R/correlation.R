@@ -18,8 +18,8 @@
 #' * `cor_independence()`: none.
 #' * `cor_exchangeable()`: the same for all pairs.
 #' * `cor_ar1()`: rho^|t_j - t_k|, with t the `waves`: whole numbers, with or without gaps, or real
-#'   times. `rho` is the correlation over time 1, also where no two rows are 1 apart (for waves 0, 2,
-#'   4 the root of that of neighbours; for date-times over a second: days are easier to read). It
+#'   times. `rho` is the correlation over time 1, also where no two rows are 1 apart (for waves 0,
+#'   2, 4 the root of that of neighbours; for date-times over a second: days are easier to read). It
 #'   can be negative where rows that follow each other differ by whole numbers, 1 among them, and is
 #'   0 otherwise, with a note.
 #' * `cor_mdependent(m)`: one correlation for each lag up to m, zero beyond; with `stationary =
@@ -42,12 +42,12 @@
 #' A correlation that no two rows of a cluster have (two visits that nobody made both of, clusters
 #' of one row) is `NA`: it can't be estimated, and is not needed.
 #'
-#' Few clusters with many correlations, or variances that differ between visits, often give estimates
-#' that form no correlation matrix, since one scale phi serves all rows. They are then replaced, with
-#' a warning, by the correlations of the residuals of independent rows, each with the variances of
-#' its own visits. Only where these have an eigenvalue below 0.01 (incomplete clusters, or fewer than
-#' visits) are they moved towards 0. With another `alpha_method` than the default ([gee_control()])
-#' it is an error.
+#' Few clusters with many correlations, or variances that differ between visits, often give
+#' estimates that form no correlation matrix, since one scale phi serves all rows. They are then
+#' replaced, with a warning, by the correlations of the residuals of independent rows, each with the
+#' variances of its own visits. Only where these have an eigenvalue below 0.01 (incomplete clusters,
+#' or fewer than visits) are they moved towards 0. With another `alpha_method` than the default
+#' ([gee_control()]) it is an error.
 #'
 #' `corstr` also takes names, `"independence"`, `"exchangeable"`, `"ar1"`, `"toeplitz"`,
 #' `"unstructured"`, `"nested"`, `"decay"`, and the spellings of packages \pkg{geepack} and

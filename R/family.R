@@ -22,9 +22,8 @@ as_family <- function(family, env = parent.frame(), marginal = FALSE) {
     refuse_family(label, "A quasi family has no likelihood; gee() estimates the dispersion.")
   }
   if (startsWith(family$family, "Negative Binomial")) {
-    refuse_family(label, if (marginal) counts_hint else {
-      "nbinom2() estimates the size of a negative binomial."
-    }, marginal)
+    own_size <- "nbinom2() estimates the size of a negative binomial."
+    refuse_family(label, if (marginal) counts_hint else own_size, marginal)
   }
   tools <- find_family_tools(family$family)
   if (is.null(tools)) refuse_family(label, marginal = marginal)

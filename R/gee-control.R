@@ -14,11 +14,12 @@
 #'   factor K / (K - 1), K the number of clusters (Drukker 2000). With prior weights or
 #'   trials the estimates of \pkg{geepack} are others: here residuals are always those of rows with
 #'   variance phi V / w. Where `scale` of [gee()] is fixed, correlations divide by the Pearson
-#'   estimate of phi, with `"geepack"` by that of its start, a [glm()]. `"stata"` reproduces printed output of `xtgee` for a stationary correlation
-#'   of two lags (four clusters of three rows) and for probability weights under independence, which
-#'   are `ipw` here; with its option `nmp` (exchangeable) the divisors are those of `"default"`.
-#'   Nothing else has been compared: `xtgee` may estimate autoregressive correlations, and those of
-#'   clusters of unequal size, by other formulas.
+#'   estimate of phi, with `"geepack"` by that of its start, a [glm()]. `"stata"` reproduces printed
+#'   output of `xtgee` for a stationary correlation of two lags (four clusters of three rows) and
+#'   for probability weights under independence, which are `ipw` here; with its option `nmp`
+#'   (exchangeable) the divisors are those of `"default"`. Nothing else has been compared: `xtgee`
+#'   may estimate autoregressive correlations, and those of clusters of unequal size, by other
+#'   formulas.
 #' @param alpha_bound Are correlations of exchangeable type bounded below by 0? Where clusters are
 #'   few and unequal, a negative estimate feeds on itself. The default is `TRUE` for `alpha_method =
 #'   "default"` only, so that the other methods reproduce the software they are named after.

@@ -59,8 +59,9 @@ start_level <- function(design, family) {
   family$linkfun(mean)
 }
 
-# The dispersion that Firth's adjustment is multiplied by, NaN for phi. That of a binomial or Poisson
-# likelihood is 1; the estimate of it goes to 0 just where the adjustment is to keep estimates finite.
+# The dispersion that Firth's adjustment is multiplied by, NaN for phi. That of a binomial or
+# Poisson likelihood is 1; the estimate of it goes to 0 just where the adjustment is to keep
+# estimates finite.
 bias_adjustment <- function(family, scale) {
   scale %||% if (family$family %in% c("binomial", "poisson")) 1 else NaN
 }

@@ -71,10 +71,13 @@ moved_to <- function(correlation) {
 note_two_step <- function(fit) {
   if (!fit$two_step || fit$clamped) return(invisible())
   part <- if (fit$share < 1) paste(format(signif(fit$share, 2L)), "of ") else ""
-  note("two_step", paste0(
+  text <- paste0(
     "No correlation agrees with the residuals it leads to, as happens with few clusters: it is ",
     part, "that of independent rows' residuals; SEs stay robust to this."
-  ), hint = "A simpler working correlation may have a joint solution; corstr = \"independence\" has.")
+  )
+  note("two_step", text,
+    hint = "A simpler working correlation may have a joint solution; corstr = \"independence\" has."
+  )
 }
 
 # An identity link may end with means at 0 or 1 (where all responses of a group are there): the

@@ -58,8 +58,8 @@
 #'   coefficients with valid robust standard errors.
 #' @section Separated responses: Estimates that run to infinity are named in a warning
 #'   (`separation`). If others are finite the fit goes on, but is not called converged; if none is,
-#'   as where all responses are equal, it ends in an error (`gee_failed`). `bias_reduce = TRUE` keeps
-#'   all finite.
+#'   as where all responses are equal, it ends in an error (`gee_failed`). `bias_reduce = TRUE`
+#'   keeps all finite.
 #' @references
 #' Firth, D. (1993). Bias reduction of maximum likelihood estimates. *Biometrika* **80**, 27-38.
 #'

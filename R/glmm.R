@@ -33,8 +33,8 @@
 #'   1e-8 for the logit link and about 2e-7 (probit), 6e-6 (cloglog) and 1e-7 (Poisson log), as it
 #'   is with one level; see the vignette *How the numbers are computed*. Crossed factors, and more
 #'   than two nested ones, are fitted by the Laplace approximation with observed information.
-#' @section Restricted likelihood: Maximum likelihood makes variances between few clusters too small,
-#'   for it counts the coefficients as known. `REML = TRUE` maximises
+#' @section Restricted likelihood: Maximum likelihood makes variances between few clusters too
+#'   small, for it counts the coefficients as known. `REML = TRUE` maximises
 #'   \eqn{l(\beta_\theta, \theta) - \log|J(\theta)| / 2 + p \log(2 \pi) / 2} over theta and the
 #'   dispersion, where \eqn{\beta_\theta} maximises the log-likelihood l, of the same rule as
 #'   without, at theta, and J is its observed information in the p coefficients there (Cox and Reid

@@ -71,7 +71,9 @@ sigma_entries <- function(fit) {
 #' @section Errors: `kenward_roger` where there is no working model, and those of
 #'   [restricted_estimate()].
 #' @noRd
-kenward_roger_vcov <- function(fit) remember(fit, "kenward_roger", {
+kenward_roger_vcov <- function(fit) remember(fit, "kenward_roger", restricted_vcov(fit))
+
+restricted_vcov <- function(fit) {
   check_working_model(working_model(fit))
   restricted <- quietly(restricted_estimate(fit))
   if (!isTRUE(restricted$converged)) {
@@ -85,7 +87,7 @@ kenward_roger_vcov <- function(fit) remember(fit, "kenward_roger", {
   working <- check_working_model(working_model_at(at))
   vcov <- scaled_inverse(restricted$J) + working$correction + shared_variance(fit)
   list(vcov = named_square((vcov + t(vcov)) / 2, names(fit$beta)), working = working)
-})
+}
 
 # What estimating the variances adds to the variance of beta by the observed information, V - J^-1:
 # in a nonlinear model the estimates of beta move with them, however many clusters there are. In a

@@ -166,9 +166,9 @@ total_distribution <- function(under, b) {
     points <- points[unique(round(seq(1, length(points), length.out = 4000L)))]
   }
   value <- slope <- numeric(length(points))
-  for (F in under) {
-    value <- value + F(points)
-    slope <- slope + F(points, 1L)
+  for (cdf in under) {
+    value <- value + cdf(points)
+    slope <- slope + cdf(points, 1L)
   }
   stats::splinefunH(points, value, slope)
 }

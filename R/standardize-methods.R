@@ -239,7 +239,8 @@ glance.margmix_standardization <- function(x, ...) {
   check_passed_dots(..., known = "x")
   as_tibble_if_known(data.frame(
     model = sub("margmix_", "", x$model, fixed = TRUE), nobs = x$rows,
-    nclusters = x$clusters %||% NA_integer_, exposure = some_of(x$exposure), reference = some_of(x$reference),
+    nclusters = x$clusters %||% NA_integer_, exposure = some_of(x$exposure),
+    reference = some_of(x$reference),
     covariates = x$options$covariates, average = x$options$average, vcov = x$vcov,
     conf.level = x$options$level
   ))

@@ -26,8 +26,8 @@
 #'   clusters are many.
 #' * `"default"`: `"KR"`; and `"model"` where restricted estimation and the correction would enlarge
 #'   no variance of a contrast by 0.5%, and standard errors by about 1% at most. Whether they would
-#'   follows, to first order, from the pieces of the correction and from the bias of the variances by maximum
-#'   likelihood: it needs no restricted estimate.
+#'   follows, to first order, from the pieces of the correction and from the bias of the variances
+#'   by maximum likelihood: it needs no restricted estimate.
 #'   `"model"` too with a bridge distribution, where crossed factors have more than 500 effects
 #'   beside those of the largest, and where there is no restricted estimate.
 #' * `"model"`: the block of beta of the inverse observed information of all parameters (beta,

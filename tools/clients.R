@@ -3,19 +3,20 @@
 #   Rscript tools/clients.R
 
 library(margmix)
-for (file in Sys.glob("tests/testthat/helper-clients*.R")) source(file)
+helpers <- new.env()
+for (file in Sys.glob("tests/testthat/helper-clients*.R")) sys.source(file, helpers)
 
 path <- "inst/clients.csv"
 earlier <- if (file.exists(path)) margmix:::read_clients(path)
 
 rows_of <- function(client) {
-  if (requireNamespace(client$package, quietly = TRUE)) return(client_rows(client))
+  if (requireNamespace(client$package, quietly = TRUE)) return(helpers$client_rows(client))
   message(client$package, " is not installed: what is known of it stays")
   earlier[earlier$package == client$package & earlier$call == client$call, ]
 }
 
-found <- do.call(rbind, lapply(all_clients(), rows_of))
-wrong <- !grepl(allowed_cells, as.matrix(found[client_answers]))
+found <- do.call(rbind, lapply(helpers$all_clients(), rows_of))
+wrong <- !grepl(helpers$allowed_cells, as.matrix(found[helpers$client_answers]))
 if (any(wrong)) {
   print(found[rowSums(matrix(wrong, nrow(found))) > 0, ])
   stop("a client gives another answer, or fails")

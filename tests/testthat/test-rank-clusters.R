@@ -124,7 +124,7 @@ bridge_ranking <- function(fit, d, tail, x = seq(-6.5, 6.5, length.out = 4001L))
   P <- crossprod(f, cdf)
   at <- function(count) approx(rowSums(cdf), b, count, ties = mean)$y
   under <- function(x) apply(cdf, 2L, function(p) approx(b, p, x)$y)
-  quantile <- function(p) apply(cdf, 2L, function(F) approx(F, b, p, ties = mean)$y)
+  quantile <- function(p) apply(cdf, 2L, function(one) approx(one, b, p, ties = mean)$y)
   m <- length(ids)
   data.frame(
     cluster = as.character(ids), estimate = colSums(b * f), lower = quantile(0.025),

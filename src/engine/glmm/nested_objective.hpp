@@ -97,9 +97,8 @@ inline NestedResult nested_objective(const NestedDesign& design, Family& family,
   for (const auto& [step, weight] : {std::pair{h, 8.0}, {-h, -8.0}, {2 * h, -1.0}, {-2 * h, 1.0}}) {
     VectorXd at = psi;
     at[P - 1] += step;
-    column +=
-        weight / (12 * h) *
-        nested_objective(design, family, rule, at, found, {1}, context).gradient;
+    column += weight / (12 * h) *
+              nested_objective(design, family, rule, at, found, {1}, context).gradient;
   }
   family.set_log_dispersion(psi[P - 1]);
   out.hessian.col(P - 1) = column;

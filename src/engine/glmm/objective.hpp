@@ -130,8 +130,8 @@ inline ObjectiveResult objective(const Design& design, Family& family, const Pro
   for (const auto& [step, weight] : {std::pair{h, 8.0}, {-h, -8.0}, {2 * h, -1.0}, {-2 * h, 1.0}}) {
     VectorXd at = psi;
     at[P - 1] += step;
-    column += weight / (12 * h) *
-              objective(design, family, rule, at, out.modes, {1}, context).gradient;
+    column +=
+        weight / (12 * h) * objective(design, family, rule, at, out.modes, {1}, context).gradient;
   }
   family.set_log_dispersion(parameters.log_phi);
   out.hessian.col(P - 1) = column;
