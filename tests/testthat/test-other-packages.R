@@ -102,7 +102,7 @@ test_that("ggpredict() has intervals of the level asked for, or refuses", {
   grid <- data.frame(treatment = c("control", "drug"))
   found <- as.data.frame(ggeffects::ggpredict(fit, "treatment", ci.lvl = 0.8, verbose = FALSE))
   eta <- predict(fit, grid, random_effects = "zero", se.fit = TRUE)
-  df <- min(summary(fit)$coefficients$df)
+  df <- predictor_df(fit, margmix:::design_newdata(fit, grid, FALSE)$X)
   expect_equal(found$conf.low, unname(plogis(eta$fit - qt(0.9, df) * eta$se.fit)))
   for (arguments in list(list(type = "random"), list(interval = "prediction"))) {
     expect_error(do.call(ggeffects::ggpredict, c(list(fit, "treatment"), arguments)),
