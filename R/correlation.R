@@ -216,6 +216,9 @@ as_correlation <- function(corstr) {
   )
 }
 
+# Of a working correlation that is moved into its range.
+least_eigenvalue <- 1e-3
+
 # Are its parameters entries of a matrix, each estimated by itself?
 is_matrix_type <- function(correlation) {
   correlation$type %in% c("unstructured", "toeplitz", "mdependent")

@@ -18,6 +18,7 @@ engine_gee_start <- function(design, family, level, adjustment, control) {
 #' @param correlation A specification.
 #' @param beta p starting values.
 #' @param scale `NULL` (estimated) or phi.
+#' @param adjustment With `bias_reduce`: the dispersion of Firth's adjustment, NaN for phi.
 #' @return A list: `beta`, `phi`, `alpha` (as reported), `alpha_engine` (on the engine's scale),
 #'   `pairs` (pairs behind each correlation), `lags` (of a Toeplitz matrix, the lags that occur),
 #'   `only_positive` (has a negative correlation no meaning here?), `criterion`, `iterations`,
@@ -25,11 +26,12 @@ engine_gee_start <- function(design, family, level, adjustment, control) {
 #'   matrix?), `two_step` and `share` (no joint solution, or none that is a matrix: alpha is that
 #'   share of the one of independent rows), `status`.
 #' @noRd
-engine_gee_fit <- function(design, family, correlation, beta, scale, bias_reduce, control) {
+engine_gee_fit <- function(design, family, correlation, beta, scale, bias_reduce, adjustment,
+                           control) {
   options <- gee_options(design, scale, bias_reduce, control)
-  options$adjustment <- bias_adjustment(family, scale)
+  options$adjustment <- adjustment
   reproduce <- is_matrix_type(correlation) && !options$own_variances
-  options$smallest_eigenvalue <- if (reproduce) 1e-8 else 1e-3
+  options$smallest_eigenvalue <- if (reproduce) 1e-8 else least_eigenvalue
   gee_fit_(design, engine_family(family, design), correlation, as.double(beta), options)
 }
 

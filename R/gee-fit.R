@@ -15,9 +15,10 @@
 fit_gee_design <- function(design, family, correlation = cor_independence(), scale = NULL,
                            bias_reduce = FALSE, start = NULL, control = gee_control()) {
   check_scale(design)
-  adjustment <- if (bias_reduce) bias_adjustment(family, scale) else 0
+  adjustment <- bias_adjustment(family, scale)
   start_glm <- engine_gee_start(
-    design, family, start_level(design, family), if (is.nan(adjustment)) 0 else adjustment, control
+    design, family, start_level(design, family),
+    if (bias_reduce && !is.nan(adjustment)) adjustment else 0, control
   )
   separation <- if (bias_reduce) {
     separation_found()
@@ -25,7 +26,9 @@ fit_gee_design <- function(design, family, correlation = cor_independence(), sca
     check_separation(design, family, start_glm, control$separation)
   }
   beta <- gee_start_values(design, start_glm, start)
-  fit <- engine_gee_fit(design, family, correlation, beta, scale, bias_reduce, control)
+  fit <- engine_gee_fit(
+    design, family, correlation, beta, scale, bias_reduce, adjustment, control
+  )
   names(fit$beta) <- colnames(design$X)
   names(fit$alpha) <- correlation_labels(correlation, design, fit)
   fit$alpha[no_pairs(fit, correlation, design)] <- NA

@@ -61,9 +61,9 @@ moved_to <- function(correlation) {
     ))
   }
   if (correlation$type == "ar1") {
-    "The correlation of rows a median gap apart is at most 0.999 in size"
+    paste("The correlation of rows a median gap apart is at most", 1 - least_eigenvalue, "in size")
   } else {
-    "They were moved towards 0 until no eigenvalue is below 0.001"
+    paste("They were moved towards 0 until no eigenvalue is below", least_eigenvalue)
   }
 }
 

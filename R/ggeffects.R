@@ -54,13 +54,11 @@ row_df <- function(fit, X) {
 #' @return Its value; `NULL` if there is none.
 #' @noRd
 asked_of_ggeffects <- function(...) {
-  for (frame in Filter(is_of_ggeffects, rev(sys.frames()))) {
+  for (frame in rev(frames_of("ggeffects"))) {
     for (name in c(...)) if (exists(name, frame, inherits = FALSE)) return(get(name, frame))
   }
   NULL
 }
-
-is_of_ggeffects <- function(frame) identical(environmentName(topenv(frame)), "ggeffects")
 
 refuse_in_ggeffects <- function() {
   type <- asked_of_ggeffects("type") %||% "fixed"

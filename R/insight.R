@@ -74,7 +74,7 @@ get_df.margmix_fit <- function(x, type = "residual", ...) {
   }
   rule <- rule_of_type(type)
   if (identical(rule, Inf)) return(Inf)
-  df <- unname(chosen_df(x, rule, client_covariance(x))$df)
+  df <- client_df(x, client_covariance(x), rule)
   # which takes one number, for any quantity
   if (length(frames_of("marginaleffects"))) min(df, na.rm = TRUE) else df
 }
@@ -110,7 +110,9 @@ rule_of_type <- function(type) {
 #' @exportS3Method insight::get_predicted
 get_predicted.margmix_fit <- function(x, data = NULL, predict = "expectation", ci = NULL,
                                       include_random = "default", random_effects = NULL, ...) {
-  if (is_of_ggeffects(parent.frame())) return(predicted_for_ggeffects(x, data, random_effects))
+  if (is_frame_of(parent.frame(), "ggeffects")) {
+    return(predicted_for_ggeffects(x, data, random_effects))
+  }
   type <- predicted_type(predict %||% list(...)$type)
   settings <- list(x, newdata = data %||% list(...)$newdata, se.fit = TRUE)
   if (is_mixed(x)) {
@@ -119,7 +121,7 @@ get_predicted.margmix_fit <- function(x, data = NULL, predict = "expectation", c
   }
   link <- do.call(stats::predict, c(settings, type = "link"))
   out <- do.call(stats::predict, c(settings, type = type))
-  half <- stats::qt((1 + (ci %||% NA_real_)) / 2, min(get_df.margmix_fit(x))) * link$se.fit
+  half <- stats::qt((1 + (ci %||% NA_real_)) / 2, smallest_df(x)) * link$se.fit
   limits <- list(link$fit - half, link$fit + half)
   if (type == "response") limits <- lapply(limits, x$family$linkinv)
   structure(unname(out$fit),

@@ -56,8 +56,3 @@ first_in_call <- function(package) {
   assign(".margmix_noted", TRUE, envir = frames[[1L]])
   first
 }
-
-# Frames of the functions of a package that are being called, the outermost first.
-frames_of <- function(package) {
-  Filter(function(frame) environmentName(topenv(frame)) == package, sys.frames())
-}

@@ -20,6 +20,11 @@ smallest_df <- function(fit, vcov. = NULL, coefficients = seq_along(fit$beta)) {
   min(df, Inf, na.rm = TRUE)
 }
 
+# Frames of the functions of a package that are being called, the outermost first.
+frames_of <- function(package) Filter(function(frame) is_frame_of(frame, package), sys.frames())
+
+is_frame_of <- function(frame, package) environmentName(topenv(frame)) == package
+
 #' The section that lists the clients, for roxygen2
 #'
 #' @param clients The rows of inst/clients.csv, which tools/clients.R writes: a client and a model

@@ -57,6 +57,13 @@ struct MomentSums {
         den(VectorXd::Zero(q)),
         pairs(VectorXd::Zero(q)) {}
 
+  // A pair of rows that parameter c belongs to.
+  void add_pair(Index c, double product) {
+    num[c] += product;
+    den[c] += 1;
+    pairs[c] += 1;
+  }
+
   void add(const MomentSums& other, double weight = 1) {
     squares += weight * other.squares;
     rows += weight * other.rows;

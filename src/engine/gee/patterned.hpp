@@ -79,11 +79,7 @@ class Patterned : public Correlation {
   }
 
   void add_moments(Index i, const double* e, const MomentRule&, MomentSums& sums) const override {
-    for_each_pair(i, [&](Index c, Index j, Index k) {
-      sums.num[c] += e[j] * e[k];
-      sums.den[c] += 1;
-      sums.pairs[c] += 1;
-    });
+    for_each_pair(i, [&](Index c, Index j, Index k) { sums.add_pair(c, e[j] * e[k]); });
   }
 
   void add_products(Index i, const double* e, MatrixXd& sums) const override {

@@ -99,14 +99,13 @@ bool KenwardRogerCluster::add_run(Run& run, MatrixXd& M) {
   const Index n = run.last - run.first;
   const auto X = layout_.design().X.middleRows(run.first, n);
   const auto W = W_.segment(run.first, n);
-  MatrixXd WZ(n, q1_);
+  MatrixXd Z(n, q1_);
   for (Index c = 0; c < q1_; ++c)
-    WZ.col(c) =
+    Z.col(c) =
         layout_.design().Z.col(layout_.group(layout_.leaf()).columns[c]).segment(run.first, n);
-  const MatrixXd WX = W.asDiagonal() * X;
-  const MatrixXd ZWX = WZ.transpose() * WX;
-  MatrixXd C = WZ.transpose() * W.asDiagonal() * WZ, A_inverse;
-  WZ = W.asDiagonal() * WZ;
+  const MatrixXd WX = W.asDiagonal() * X, WZ = W.asDiagonal() * Z;
+  const MatrixXd ZWX = Z.transpose() * WX, C = Z.transpose() * WZ;
+  MatrixXd A_inverse;
   if (!posterior_factor(Lambda_[layout_.leaf()], C, A_inverse)) return false;
   const MatrixXd G = MatrixXd::Identity(q1_, q1_) - C * A_inverse;
   run.y.noalias() = G * ZWX;
