@@ -1,19 +1,21 @@
-# Error at 5% of the tests of glmm() with few clusters, no effects anywhere.
+# Error at 5% of the tests of glmm() with few clusters, and their power.
 #
-#   Rscript bench/simulation/glmm.R run [REPLICATES [PATTERN]]   cells whose name has PATTERN; each
-#                                                  is kept in .build/simulation-glmm, not run again
-#   Rscript bench/simulation/glmm.R collect        glmm.csv beside this file
+#   Rscript bench/simulation/glmm.R run [REPLICATES [PATTERN]]   cells whose name has PATTERN, the
+#                                   most telling first; each is kept in .build/simulation-glmm
+#   Rscript bench/simulation/glmm.R collect   what is there -> inst/extdata/few-clusters-glmm.csv,
+#                                   glmm.md beside this file
 #
 # K clusters of 20 rows on average (equal, or gamma sizes with a coefficient of variation of .5,
 # at least 4); random effects of standard deviation `sd` on the predictor, slopes half of it.
 # Covariates: b, 0/1 between clusters; z, normal between; x, normal within, with the random slope if
 # there is one; m, normal with half of its variance between; f, a factor of 4 levels in rows (3 df).
 # Crossed: 30 subjects x 10 items, b and z between items, K does not matter; nested: clusters of 4
-# parts.
+# parts. No effects, but in cells named `effect`, which measure power.
 
 suppressMessages(library(margmix))
-batches <- ".build/simulation-glmm"
 here <- "bench/simulation"
+batches <- ".build/simulation-glmm"
+source(file.path(here, "glmm-report.R"))
 
 families <- list(
   binary = list(family = binomial(), level = 0), rare = list(family = binomial(), level = -2.2),
@@ -23,13 +25,29 @@ families <- list(
 random <- c(
   intercept = "(1 | g)", slope = "(x | g)", nested = "(1 | g/h)", crossed = "(1 | s) + (1 | g)"
 )
+# With 10 clusters; less with more, by the square root.
+effects <- c(b = 1.4, z = 0.75, x = 0.4, m = 0.35)
 
-cells <- expand.grid(
-  K = c(6, 10, 15, 20, 40), sizes = c("equal", "unequal"), family = names(families),
-  random = names(random), sd = c(0, 0.3, 0.7, 1.2), stringsAsFactors = FALSE
+grid <- expand.grid(
+  K = c(10, 6, 20, 15, 40), sizes = c("equal", "unequal"), family = names(families),
+  random = names(random), sd = c(0.7, 0, 0.3, 1.2), effect = 0, stringsAsFactors = FALSE
 )
-cells <- cells[cells$random != "crossed" | cells$K == 10 & cells$sizes == "equal", ]
-cells$name <- with(cells, paste(family, random, sizes, paste0("K", K), paste0("sd", sd), sep = "-"))
+grid <- grid[grid$random != "crossed" | grid$K == 10 & grid$sizes == "equal", ]
+power <- expand.grid(
+  K = c(10, 20), sizes = "equal", family = c("binary", "poisson", "gaussian"),
+  random = c("intercept", "slope"), sd = 0.7, effect = 1, stringsAsFactors = FALSE
+)
+cells <- rbind(grid, power)
+cells$name <- with(cells, paste0(
+  family, "-", random, "-", sizes, "-K", K, "-sd", sd, ifelse(effect > 0, "-effect", "")
+))
+
+# Equal sizes, then 10 unequal clusters, power, 10 clusters with other sd, the rest.
+turn <- with(cells, ifelse(effect > 0, 3, ifelse(
+  sd == 0.7, ifelse(sizes == "equal" & K %in% c(6, 10, 20), 1, ifelse(K == 10, 2, 5)),
+  ifelse(sizes == "equal" & K == 10, 4, 6)
+)))
+cells <- cells[order(turn, match(cells$K, unique(grid$K))), ]
 
 draw <- function(cell) {
   K <- cell$K
@@ -47,6 +65,8 @@ draw <- function(cell) {
     intercept = 0, slope = rnorm(K, sd = cell$sd / 2)[g] * d$x,
     nested = rnorm(4 * K, sd = cell$sd / 2)[4 * (g - 1) + d$h], crossed = rnorm(30, sd = cell$sd)[s]
   )
+  true <- cell$effect * sqrt(10 / K) * effects
+  eta <- eta + drop(as.matrix(d[names(effects)]) %*% true)
   d$y <- switch(cell$family,
     binary = , rare = rbinom(n, 1L, plogis(eta)), poisson = rpois(n, exp(eta)),
     gaussian = eta + rnorm(n), nbinom = rnbinom(n, size = 2, mu = exp(eta))
@@ -54,45 +74,50 @@ draw <- function(cell) {
   d
 }
 
-# p-values of the terms by: the default; what it was before (model-based, between-within); KC
-# (no covariance with crossed factors); model-based z.
-tests <- list(
-  default = list(), before = list(vcov = "model", df = "between-within"), KC = list(vcov = "KC"),
-  z = list(vcov = "model", df = Inf)
-)
-
-p_values <- function(cell) {
-  formula <- as.formula(paste("y ~ b + z + x + m + f +", random[[cell$random]]))
-  fit <- glmm(formula, draw(cell), families[[cell$family]]$family, nAGQ = 1)
-  used <- if (cell$random == "crossed") tests[names(tests) != "KC"] else tests
-  unlist(lapply(used, function(test) {
-    table <- do.call(anova, c(list(fit), test))
-    stats::setNames(table[["Pr(>F)"]], rownames(table))
-  }))
-}
-
 quiet <- function(expr) {
   tryCatch(suppressMessages(suppressWarnings(expr)), margmix_error = function(e) NULL)
 }
 
-run_cell <- function(cell, replicates) {
-  file <- file.path(batches, paste0(cell$name, ".rds"))
-  if (file.exists(file)) return(invisible())
-  set.seed(sum(utf8ToInt(cell$name) * seq_len(nchar(cell$name))))
-  p <- lapply(seq_len(replicates), function(i) quiet(p_values(cell)))
-  saveRDS(list(cell = cell, replicates = replicates, p = do.call(rbind, p)), file)
+terms <- c(names(effects), "f")
+
+# `column` of a table of terms; NA where there is none.
+of_terms <- function(table, column) {
+  found <- table[[column]][match(terms, rownames(table))]
+  stats::setNames(if (is.null(found)) rep(NA_real_, length(terms)) else found, terms)
 }
 
-# A row for each cell, test and term: sets that were fitted, per cent below 5%.
-report <- function(file) {
-  found <- readRDS(file)
-  if (is.null(found$p)) return(NULL)
-  parts <- do.call(rbind, strsplit(colnames(found$p), ".", fixed = TRUE))
-  data.frame(
-    found$cell[c("family", "random", "sizes", "K", "sd")], test = parts[, 1L], term = parts[, 2L],
-    sets = found$replicates, fitted = colSums(!is.na(found$p)),
-    error = round(100 * colMeans(found$p < 0.05, na.rm = TRUE), 2), row.names = NULL
+# p-values of the terms by: the default; what it was before (model-based, between-within); z, as
+# most software prints; KC, of single coefficients (none with crossed factors). `df` are those of
+# the default, `corrected` whether it was Kenward and Roger's.
+one_set <- function(cell) {
+  formula <- as.formula(paste("y ~", paste(terms, collapse = " + "), "+", random[[cell$random]]))
+  fit <- quiet(glmm(formula, draw(cell), families[[cell$family]]$family, nAGQ = 1))
+  if (is.null(fit)) return(NULL)
+  tested <- quiet(anova(fit))
+  KC <- if (cell$random != "crossed") quiet(as.data.frame(tidy(fit, "fixed", vcov = "KC")))
+  if (!is.null(KC)) rownames(KC) <- KC$term
+  list(
+    default = of_terms(tested, "Pr(>F)"), df = of_terms(tested, "Den Df"),
+    before = of_terms(quiet(anova(fit, vcov = "model", df = "between-within")), "Pr(>F)"),
+    z = of_terms(quiet(anova(fit, vcov = "model", df = Inf)), "Pr(>F)"),
+    KC = of_terms(KC, "p.value"),
+    corrected = rep(!identical(quiet(vcov(fit)), vcov(fit, type = "model")), length(terms))
   )
+}
+
+run_cell <- function(cell, replicates) {
+  file <- file.path(batches, paste0(cell$name, ".rds"))
+  if (file.exists(file) && readRDS(file)$replicates >= replicates) return(invisible())
+  set.seed(sum(utf8ToInt(cell$name) * seq_len(nchar(cell$name))))
+  seconds <- system.time({
+    sets <- Filter(Negate(is.null), lapply(seq_len(replicates), function(i) one_set(cell)))
+  })[[1L]]
+  # sets x terms of each
+  parts <- lapply(stats::setNames(nm = names(sets[[1L]])), function(part) {
+    do.call(rbind, lapply(sets, `[[`, part))
+  })
+  saveRDS(list(cell = cell, replicates = replicates, parts = parts), file)
+  cat(format(Sys.time(), "%H:%M:%S"), cell$name, round(seconds), "seconds\n")
 }
 
 args <- commandArgs(TRUE)
@@ -102,7 +127,8 @@ if (identical(args[1L], "run")) {
   wanted <- if (length(args) > 2L) cells[grepl(args[3L], cells$name), ] else cells
   for (i in seq_len(nrow(wanted))) run_cell(wanted[i, ], replicates)
 } else {
-  files <- list.files(batches, "[.]rds$", full.names = TRUE)
-  table <- do.call(rbind, lapply(files, report))
-  utils::write.csv(table, file.path(here, "glmm.csv"), row.names = FALSE)
+  files <- file.path(batches, paste0(cells$name, ".rds"))
+  table <- do.call(rbind, lapply(files[file.exists(files)], rates))
+  utils::write.csv(table, "inst/extdata/few-clusters-glmm.csv", row.names = FALSE)
+  writeLines(report(table, cells), file.path(here, "glmm.md"))
 }
