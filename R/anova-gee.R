@@ -159,7 +159,7 @@ check_same_responses <- function(fits) {
     )
   }
   label <- vapply(fits, function(fit) {
-    paste0(fit$family$family, "(", fit$family$link, "), ", fit$correlation$label)
+    paste0(plain_label(fit$family), ", ", fit$correlation$label)
   }, "")
   if (length(unique(label)) > 1L) {
     abort("anova_family", "Fits that are compared must have the same family and correlation.",

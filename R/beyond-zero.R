@@ -37,7 +37,7 @@ far_start <- function(problem, fitted, near = 1) {
   zero <- zero_columns(design, x[theta])
   if (!length(zero)) return(NULL)
   diagonal <- theta[design$theta_row == design$theta_col & design$theta_col %in% zero]
-  size <- 5 * if (is_lmm(problem$family)) exp(x[length(x)] / 2) else 1
+  size <- 5 * if (is_linear(problem$family)) exp(x[length(x)] / 2) else 1
   if (!is_multilevel(design)) problem$design <- sample_clusters(design, part = 0)$design %||% design
   objective <- objective_at(problem, far_rule(problem), NULL, 2L)
   best <- list(x = NULL, value = objective$value(x) + near)
@@ -52,7 +52,7 @@ far_start <- function(problem, fitted, near = 1) {
 
 # Nodes that show the outlines of the likelihood of large effects.
 far_rule <- function(problem) {
-  if (is_lmm(problem$family)) return(1L)
+  if (is_linear(problem$family)) return(1L)
   if (is_bridge(problem$family)) return(31L)
   if (is_two_level(problem$design)) return(c(9L, 9L))
   c(15L, 9L, 5L, 3L)[min(ncol(problem$design$Z), 4L)]
@@ -60,7 +60,7 @@ far_rule <- function(problem) {
 
 # The maximum uphill from x, by a rule that is fine enough there.
 search_from <- function(problem, fitted, x) {
-  if (is_lmm(problem$family)) {
+  if (is_linear(problem$family)) {
     other <- fit_lmm(problem, x, !is.null(fitted$reml))
     if (is.null(other$reml)) other$fit <- settle_zeros(problem, 1L, other$fit)
     return(other)

@@ -13,9 +13,9 @@
 check_identified_groups <- function(design, family, used) {
   single <- design$weights_type == "prior" || max(design$weights) <= 1
   rows <- which(used)
-  bernoulli <- single && family$family == "binomial" && max(design$trials) <= 1
+  bernoulli <- single && is_binary(family, design)
   if (bernoulli) check_shared_levels(design, rows)
-  dispersion <- single && family_tools(family)$has_dispersion
+  dispersion <- single && has_phi(family)
   if (is_groups_gram_regular(design, rows, dispersion)) return(invisible())
   confounded <- dispersion && is_groups_gram_regular(design, rows, FALSE)
   refuse_unidentified(design, some_of(term_labels(design)), if (confounded) {

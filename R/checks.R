@@ -137,13 +137,12 @@ check_identified <- function(design, family) {
   largest <- max(cluster_sums(as.numeric(used), design$start))
   # A frequency above 1 stands for several rows.
   single <- design$weights_type == "prior" || max(design$weights) <= 1
-  bernoulli <- family$family == "binomial" && max(design$trials) <= 1
-  if (all(largest <= 1, single, bernoulli)) {
+  if (largest <= 1 && single && is_binary(family, design)) {
     refuse_unidentified(design, "one 0/1 response per cluster",
       "A random effect shows only where 0/1 responses share it; with one row each use glm()."
     )
   }
-  dispersion <- single && family_tools(family)$has_dispersion
+  dispersion <- single && has_phi(family)
   if (is_identified(design, used, dispersion)) return(invisible())
   refuse_unidentified(
     design, paste0(some_of(term_labels(design)), ", largest cluster of size ", largest),

@@ -94,7 +94,7 @@ compare_effects <- function(glmm_fit, gee_fit = NULL, vcov = "default", gee_vcov
 }
 
 ratio_of <- function(family) {
-  kind <- ratio_kinds(family)
+  kind <- ratio_kind(family)
   if (length(kind)) paste(kind, "ratios")
 }
 
@@ -131,8 +131,7 @@ check_compared <- function(mixed, marginal) {
 
 # Overdispersed counts belong beside gee() for counts, which estimates a scale for the same mean.
 check_same_family <- function(a, b) {
-  plain <- switch(a$family, nbinom1 = , nbinom2 = "poisson", betabinomial = "binomial", a$family)
-  if (plain == b$family && a$link == b$link) return(invisible())
+  if (have_same_mean(a, b)) return(invisible())
   abort("compare_family", "Both models must have the same family and link.",
     given = paste(family_label(a), "and", family_label(b))
   )

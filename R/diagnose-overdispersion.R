@@ -71,7 +71,7 @@ diagnose_overdispersion <- function(fit, nsim = 200L, level = 0.95, seed = 1, ..
 #' @noRd
 check_can_overdisperse <- function(fit) {
   family <- fit$family
-  if (dispersion_kind(family) == "scale") {
+  if (scales_variance(family)) {
     abort("overdispersion", "Overdispersion needs a family without a free scale.",
       given = paste0(family$family, ", whose dispersion is estimated: ", signif(fit$phi, 3L))
     )

@@ -11,9 +11,9 @@
 #' @noRd
 dispersion_kind <- function(family) family_tools(family)$dispersion$kind %||% "none"
 
-sigma_power <- function(family) if (dispersion_kind(family) == "shape") 1 else 0.5
+sigma_power <- function(family) if (has_shape(family)) 1 else 0.5
 
-dispersion_name <- function(family) if (dispersion_kind(family) == "shape") "phi" else "sigma"
+dispersion_name <- function(family) if (has_shape(family)) "phi" else "sigma"
 
 # "residual variance", "overdispersion phi", ...: what phi is, in a sentence.
 dispersion_term <- function(family) {
@@ -22,10 +22,10 @@ dispersion_term <- function(family) {
 }
 
 # Variance = this factor times the variance function, over the weights.
-variance_scale <- function(fit) if (dispersion_kind(fit$family) == "scale") fit$phi else 1
+variance_scale <- function(fit) if (scales_variance(fit$family)) fit$phi else 1
 
 # A Gaussian residual standard deviation stands in the table of random effects.
-is_residual_scale <- function(family) family$family == "gaussian"
+is_residual_scale <- function(family) isTRUE(family_tools(family)$dispersion$residual)
 
 dispersion_words <- function(fit, digits) {
   words <- family_tools(fit$family)$dispersion$words
@@ -95,11 +95,9 @@ limit_words <- function(family, phi) {
 #' @section Errors: `population_mean`.
 #' @noRd
 check_population_mean <- function(family, s) {
-  if (!family$link %in% c("inverse", "1/mu^2") || all(s == 0)) return(invisible())
+  if (has_population_mean(family) || all(s == 0)) return(invisible())
   abort("population_mean", "A population mean needs a link whose inverse has a mean.",
-    given = paste0(
-      family$family, "(", family$link, "): the predictor is normal and can be 0 or negative"
-    ),
+    given = paste0(plain_label(family), ": the predictor is normal and can be 0 or negative"),
     hint = c("Use a log link.", "Or predict at random effect 0: `random_effects = \"zero\"`.")
   )
 }
@@ -107,7 +105,7 @@ check_population_mean <- function(family, s) {
 # Derivative in log phi of the coefficients of Var(y | mu) = v0 + v1 mu + v2 mu^2, scale included.
 variance_log_phi <- function(fit) {
   slope <- family_tools(fit$family)$variance_log_phi
-  if (dispersion_kind(fit$family) == "shape") {
+  if (has_shape(fit$family)) {
     return(variance_coefficients(fit$family, fit$phi, slope))
   }
   fit$phi * variance_coefficients(fit$family, fit$phi)
@@ -122,10 +120,9 @@ variance_log_phi <- function(fit) {
 #' @noRd
 check_marginal_family <- function(family) {
   if (!has_shape(family)) return(family)
-  counts <- startsWith(family$family, "nbinom")
   abort("family", "The variance of a marginal model must be a known function of the mean.",
     given = family_label(family),
-    hint = if (counts) {
+    hint = if (counts_events(family)) {
       counts_hint
     } else {
       "Use quasibinomial(): gee() estimates the dispersion as a scale."
@@ -136,3 +133,6 @@ check_marginal_family <- function(family) {
 counts_hint <- "For counts use poisson(): gee() estimates the overdispersion as a scale."
 
 has_shape <- function(family) dispersion_kind(family) == "shape"
+
+# Is the variance of a response phi times a function of its mean?
+scales_variance <- function(family) dispersion_kind(family) == "scale"

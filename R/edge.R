@@ -1,18 +1,5 @@
-# Links that restrict the mean, such as the log of a probability: starts inside the range, and
-# likelihoods that are largest at its edge.
-
-restricts_mean <- function(family) {
-  if (family$family == "binomial") return(family$link == "log")
-  family_tools(family)$mean_range[1L] == 0 && family$link %in% c("identity", "inverse", "1/mu^2")
-}
-
-# Where does a link end, or for sqrt turn around? `NULL`: nowhere.
-link_edge <- function(family) {
-  if (family$link == "sqrt" || restricts_mean(family)) 0
-}
-
-# The predictor of a row is inside the range where it has this sign.
-inside_sign <- function(family) if (family$link == "log") -1 else 1
+# Links that restrict the mean, such as the log of a probability (see family-links.R): starts inside
+# the range, and likelihoods that are largest at its edge.
 
 # Large random effects may leave no mode inside the range: smaller ones are tried before giving up.
 # Where the coefficients are at the edge themselves no effects have one, so that they are moved
@@ -82,7 +69,7 @@ inside_edge <- function(edge, family, fitted) {
   if (!isTRUE(edge$at_edge > 0L)) return(fitted)
   fitted <- tryCatch(fitted, margmix_error_no_likelihood = function(e) NULL)
   if (isTRUE(fitted$fit$value > edge$value + 1e-6)) return(fitted)
-  mean <- if (family$link == "log") 1 else 0
+  mean <- edge_mean(family)
   abort("edge", paste0(
     "The likelihood is largest where the mean of a row is ", mean, ", at the edge of the ",
     family$link, " link."
@@ -90,7 +77,7 @@ inside_edge <- function(edge, family, fitted) {
   given = paste(
     "without random effects the mean is", mean, "in", edge$at_edge, "of", edge$rows, "rows"
   ),
-  hint = if (family$family == "binomial") {
+  hint = if (has_trials(family)) {
     c(
       "Use the logit link, and marginal_standardization() for risk ratios.",
       "Or gee(family = poisson()) with risk_ratios(), which has no edge."

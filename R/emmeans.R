@@ -95,7 +95,7 @@ emm_basis.margmix_glmm <- function(object, trms, xlev, grid, vcov. = "default", 
     ),
     misc = c(link_labels(object$family), list(
       initMesg = emmeans_words(object, covariance),
-      postGridHook = if (object$family$link != "identity") without_sigma
+      postGridHook = if (!has_identity_link(object$family)) without_sigma
     ))
   )
 }
@@ -140,7 +140,6 @@ emmeans_words <- function(fit, covariance) {
 }
 
 link_labels <- function(family) {
-  if (family$link == "identity") return(list())
-  label <- switch(family$family, binomial = "prob", poisson = "rate", "response")
-  list(tran = family$link, inv.lbl = label)
+  if (has_identity_link(family)) return(list())
+  list(tran = family$link, inv.lbl = family_tools(family)$noun %||% "response")
 }

@@ -78,8 +78,6 @@ engine_lmm <- function(design, theta, log_phi = NaN, REML = FALSE, control = glm
 # psi of a fit, as the engine takes it.
 fit_psi <- function(fit) c(fit$beta, fit$theta, if (has_phi(fit$family)) log(fit$phi))
 
-has_phi <- function(family) family_tools(family)$has_dispersion
-
 #' Per-cluster scores, and information in beta, at the fit
 #' @return A list: `scores` (m x P); `information` (p x p x m), if asked for.
 #' @noRd

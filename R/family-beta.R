@@ -22,6 +22,7 @@ family_tools_beta <- function(family) {
     discrete = FALSE,
     mean_range = c(0, 1),
     separation = "none",
+    ratio = if (identical(family$link, "logit")) "odds",
     response = beta_response,
     variance = function(mu, phi, trials = 1) mu * (1 - mu) / (1 + phi),
     variance_log_phi = function(mu, phi) -mu * (1 - mu) * phi / (1 + phi)^2,
@@ -65,6 +66,8 @@ family_tools_betabinomial <- function(family) {
     trials = TRUE,
     mean_range = c(0, 1),
     separation = "both",
+    ratio = if (identical(family$link, "logit")) "odds",
+    counterpart = "binomial",
     response = betabinomial_response,
     variance = function(mu, phi, trials = 1) mu * (1 - mu) * (phi + trials) / (phi + 1),
     variance_log_phi = function(mu, phi) 0 * mu, # of one trial

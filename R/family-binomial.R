@@ -12,6 +12,14 @@ family_tools_binomial <- function(family) {
     # With a log link the predictor of a success is bounded by 0, so only failures can run away;
     # with the identity nothing can.
     separation = switch(family$link, log = "zero", identity = "none", "both"),
+    ratio = switch(family$link, logit = "odds", log = "risk"),
+    noun = "prob",
+    latent = switch(family$link,
+      logit = c(`pi^2 / 3` = pi^2 / 3), probit = c(`1` = 1), cloglog = c(`pi^2 / 6` = pi^2 / 6)
+    ),
+    quasi = function(y, mu) {
+      ifelse(y > 0, y * log(mu), 0) + ifelse(y < 1, (1 - y) * log1p(-mu), 0)
+    },
     response = binomial_response,
     simulate = function(mu, trials = 1, phi = 1, weights = 1) {
       trials <- rep_len(trials, length(mu))

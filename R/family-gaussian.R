@@ -4,7 +4,11 @@ family_tools_gaussian <- function(family) {
   list(
     links = c("identity", "log"),
     has_dispersion = TRUE,
-    dispersion = list(kind = "scale", words = "residual variance phi"),
+    dispersion = list(kind = "scale", words = "residual variance phi", residual = TRUE),
+    linear = identical(family$link, "identity"),
+    ratio = if (identical(family$link, "log")) "rate",
+    latent = if (identical(family$link, "identity")) "residual",
+    quasi = function(y, mu) -(y - mu)^2 / 2,
     discrete = FALSE,
     mean_range = c(-Inf, Inf),
     variance = function(mu, phi, trials = 1) rep(1, length(mu)),

@@ -46,8 +46,36 @@ family_label <- function(family) {
   paste0(given$family, "(", given$link, variance, ")")
 }
 
+# Name and link of a marginal model, whichever quasi family was given.
+plain_label <- function(family) paste0(family$family, "(", family$link, ")")
+
 # Is a response y successes out of a number of trials?
 has_trials <- function(family) isTRUE(family_tools(family)$trials)
+
+# Is each response a single 0/1?
+is_binary <- function(family, design) has_trials(family) && max(design$trials) <= 1
+
+# Is a response a number of events without an upper end?
+counts_events <- function(family) family_tools(family)$discrete && !has_trials(family)
+
+# Is the integral over normal random effects known, since the response is normal about the predictor
+# itself?
+is_linear <- function(family) isTRUE(family_tools(family)$linear)
+
+# Is there a dispersion to estimate?
+has_phi <- function(family) family_tools(family)$has_dispersion
+
+# The size of a response about its mean, where the predictor has the same units; otherwise 1.
+predictor_unit <- function(family, log_phi) if (is_linear(family)) exp(log_phi / 2) else 1
+
+# "odds", "rate" or "risk", which exponentiated coefficients are ratios of; or `NULL`.
+ratio_kind <- function(family) family_tools(family)$ratio
+
+# Do both have the same mean, and variances that differ by a dispersion at most?
+have_same_mean <- function(a, b) {
+  plain <- family_tools(a)$counterpart %||% a$family
+  plain == b$family && a$link == b$link
+}
 
 # What the mean of a response is: the "probability" of a success, a "proportion", or a "mean".
 mean_kind <- function(family) {
@@ -81,7 +109,8 @@ supported_families <- function(marginal = FALSE) {
 #' * `links`: names of the supported links; `marginal_links`: of those that only gee() has;
 #' * `has_dispersion`: is there a dispersion parameter phi to estimate?
 #' * `dispersion`, if so: a list of `kind` (`"scale"`: phi multiplies the variance function and is
-#'   divided by prior weights; `"shape"`: neither), `words` that say what phi is, and, where the
+#'   divided by prior weights; `"shape"`: neither), `words` that say what phi is, `residual`: is it
+#'   a residual variance? and, where the
 #'   likelihood may rise in log phi without end, its `limit` and the words for it, `at_limit`;
 #' * `start_phi(y, mu, trials, weights)`, if so: a rough value to start from;
 #' * `discrete`: has the response a discrete distribution? `trials`: is it y out of n trials?
@@ -90,6 +119,13 @@ supported_families <- function(marginal = FALSE) {
 #'   a dispersion of kind `"shape"` also `variance_log_phi(mu, phi)`, its derivative in log phi;
 #' * `separation`: the rows that can push the fixed effects to infinity: `"both"` ends of the
 #'   response, only its `"zero"`, or `"none"`;
+#' * `linear`: is it normal about the predictor itself?
+#' * `ratio`: `"odds"`, `"rate"` or `"risk"`, which exponentiated coefficients are ratios of;
+#'   `noun`: what other packages call a mean of it; `counterpart`: the name of the family with the
+#'   same mean and no dispersion;
+#' * `latent`: the variance of the response's own distribution on the scale of the predictor: a
+#'   number, named by its words, `"residual"` (phi) or `"lognormal"` (it depends on the mean);
+#' * `quasi(y, mu)`: the integral of (y - t) / V(t) up to mu, of families that gee() takes;
 #' * `response(y, weights, weights_type, rows)`: checks the response and returns `y`, `trials` and
 #'   `weights` as the design stores them (see [build_design()]); `rows` are labels for messages;
 #' * `simulate(mu, trials, phi, weights)`: one draw of `y` per row, from R's random number stream;

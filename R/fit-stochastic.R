@@ -28,7 +28,7 @@ maximise_stochastic <- function(problem, x, modes = NULL) {
 suits_stochastic <- function(problem) {
   plan <- problem$design$plan
   family <- problem$family
-  known <- family$family %in% c("binomial", "poisson") || is_lmm(family)
+  known <- !has_phi(family) || is_linear(family)
   known && !is.null(plan) && (plan$flops > 2e6 || !plan$exact)
 }
 
@@ -84,12 +84,12 @@ stochastic_start <- function(problem, psi, probes, near = NULL) {
   p <- ncol(design$X)
   diagonal <- p + which(design$theta_row == design$theta_col)
   scale <- column_rms(design$Z)[design$theta_row[diagonal - p] + 1L]
-  unit <- if (is_lmm(problem$family)) exp(psi[length(psi)] / 2) else 1
+  unit <- if (is_linear(problem$family)) exp(psi[length(psi)] / 2) else 1
   modes <- NULL
   # A step leaves less than 1e-3 of the decrement, or a tenth: the average information of a linear
   # model is within a per cent of the Hessian, that of another one within a quarter. The Hessian is
   # wanted near enough to the optimum for one step with the exact gradient.
-  near <- near %||% if (is_lmm(problem$family)) 1 else if (design$plan$exact) 1e-3 else 0.03
+  near <- near %||% if (is_linear(problem$family)) 1 else if (design$plan$exact) 1e-3 else 0.03
   for (step in 1:25) {
     now <- stochastic_step(problem, psi, modes, probes, 1e-3, TRUE)
     direction <- if (!is.null(now)) newton_direction(now$gradient, now$information)
@@ -113,7 +113,7 @@ stochastic_newton <- function(problem, found, probes) {
   out <- groups_stochastic_hessian_(
     problem$design, engine_family(problem$family, problem$design), found$psi,
     as.list(found$modes), probes, 1e-7, 0.05 * difference_steps(problem$design, found$psi),
-    is_lmm(problem$family), problem$control$threads
+    is_linear(problem$family), problem$control$threads
   )
   if (out$status != "ok") return(NULL)
   direction <- newton_direction(out$gradient, out$hessian)

@@ -26,7 +26,7 @@ fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL
   x <- feasible_start(problem, x, if (is.null(start)) start_glm$level)
   if (!is.null(start)) problem$start <- x
   fitted <- inside_edge(edge, family, {
-    fitted <- if (is_lmm(family)) fit_lmm(problem, x, REML) else fit_quadrature(problem, x, nAGQ)
+    fitted <- if (is_linear(family)) fit_lmm(problem, x, REML) else fit_quadrature(problem, x, nAGQ)
     if (is.null(fitted$reml)) fitted$fit <- settle_boundary(problem, fitted, start_glm)
     if (!REML || !is.null(fitted$reml)) fitted <- beyond_zero(problem, fitted)
     fitted
@@ -42,20 +42,8 @@ fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL
   ))
 }
 
-is_lmm <- function(family) family$family == "gaussian" && family$link == "identity"
-
 fit_start_glm <- function(design, family) {
-  w <- design$weights
-  total <- sum(w * design$trials)
-  mean <- sum(w * design$y) / total
-  if (has_trials(family)) mean <- (sum(w * design$y) + 0.5) / (total + 1)
-  if (family_tools(family)$discrete && !has_trials(family)) mean <- mean + 0.5 / total
-  level <- if (family$link == "log" && family$family != "binomial") {
-    # The offset counts: rate = responses / exposure.
-    log(max(mean, 1e-8)) - log(sum(w * exp(design$offset)) / sum(w))
-  } else {
-    family$linkfun(mean) - if (family$link == "log") max(design$offset) else mean(design$offset)
-  }
+  level <- start_predictor(design, family)
   c(engine_glm_start(design, family, level), level = level)
 }
 
@@ -74,7 +62,7 @@ start_values <- function(problem, start_glm, start) {
     log(max(start_phi(design$y, mu, design$trials, design$weights), 1e-300))
   }
   # With an identity link the predictor has the units of the response.
-  if (is_lmm(problem$family)) theta <- theta * exp(log_phi / 2)
+  if (is_linear(problem$family)) theta <- theta * exp(log_phi / 2)
   psi <- c(start_glm$beta, theta, log_phi)
   if (inherits(start, "margmix_glmm")) start <- unclass(start)[c("beta", "theta", "phi")]
   if (!is.null(start)) psi <- user_start(psi, start, p, length(theta))
@@ -130,7 +118,7 @@ fit_quadrature <- function(problem, x, nAGQ) {
 }
 
 rule_record <- function(problem, K, auto = FALSE, error = NA_real_) {
-  method <- if (is_lmm(problem$family)) "exact" else if (all(K == 1L)) "Laplace" else "AGHQ"
+  method <- if (is_linear(problem$family)) "exact" else if (all(K == 1L)) "Laplace" else "AGHQ"
   if (is_bridge(problem$family)) method <- "trapezoid"
   list(
     method = method, K = K, nodes = rule_nodes(problem$design, K), auto = auto,

@@ -51,22 +51,11 @@ fit_gee_design <- function(design, family, correlation = cor_independence(), sca
   )
 }
 
-# Predictor of the model with one mean for all rows.
-start_level <- function(design, family) {
-  w <- design$weights
-  total <- sum(w * design$trials)
-  mean <- sum(w * design$y) / total
-  if (family$family == "binomial") mean <- (sum(w * design$y) + 0.5) / (total + 1)
-  if (family$family == "poisson") mean <- mean + 0.5 / total
-  if (family$link == "log") mean <- max(mean, 1e-8)
-  family$linkfun(mean)
-}
-
 # The dispersion that Firth's adjustment is multiplied by, NaN for phi. That of a binomial or
 # Poisson likelihood is 1; the estimate of it goes to 0 just where the adjustment is to keep
 # estimates finite.
 bias_adjustment <- function(family, scale) {
-  scale %||% if (family$family %in% c("binomial", "poisson")) 1 else NaN
+  scale %||% if (has_phi(family)) NaN else 1
 }
 
 gee_start_values <- function(design, start_glm, start) {
@@ -118,7 +107,7 @@ correlation_boundary <- function(fit, correlation) {
 # Only single 0/1 responses have the bounds. What is found belongs to the summary: the coefficients
 # and robust standard errors do not rest on it.
 frechet_count <- function(design, family, correlation, fit) {
-  binary <- family$family == "binomial" && all(design$trials == 1)
+  binary <- has_trials(family) && all(design$trials == 1)
   if (!binary || !any(fit$alpha_engine != 0) || fit$status != "ok") return(NULL)
   engine_frechet(design, family, correlation, fit$beta, fit$alpha_engine)
 }

@@ -21,7 +21,7 @@ report_gee <- function(fit, design, family, correlation, control) {
   }
   report_moved(fit, correlation, control)
   note_two_step(fit)
-  if (family$link == "identity") warn_edge(fit, design, family)
+  if (has_identity_link(family)) warn_edge(fit, design, family)
   note_no_pairs(fit)
   note_boundary(fit, correlation, control)
 }

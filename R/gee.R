@@ -141,7 +141,7 @@ check_gee_settings <- function(scale, bias_reduce, control) {
 # Half the gradient of log|B| is Firth's adjustment for canonical links, and near it for others that
 # keep means inside; risks themselves would be driven to 0 and 1 by it.
 check_bias_link <- function(family) {
-  if (family$family != "binomial" || family$link != "identity") return(invisible())
+  if (!models_risks(family)) return(invisible())
   abort("argument", "`bias_reduce` must come with a link that keeps means between 0 and 1.",
     given = family_label(family)
   )
@@ -193,7 +193,7 @@ marginal_response <- function(frame, family) {
   withCallingHandlers(read(), margmix_warning_noninteger = function(w) {
     if (is.null(family$given)) {
       warn("noninteger", sub("\n  Hint: .*", "", conditionMessage(w)),
-        hint = if (family$family %in% c("binomial", "poisson")) {
+        hint = if (!has_phi(family)) {
           paste0("If only mean and variance are meant, use quasi", family$family, "().")
         }
       )

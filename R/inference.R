@@ -160,7 +160,7 @@ default_df <- function(fit, covariance) {
   }
   working <- covariance$working %||% working_model(fit)
   if (is.list(working)) return("kenward-roger")
-  if (working == "large" && is_lmm(fit$family)) "satterthwaite" else "between-within"
+  if (working == "large" && is_linear(fit$family)) "satterthwaite" else "between-within"
 }
 
 #' What the degrees of freedom of any hypothesis follow from

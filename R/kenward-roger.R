@@ -50,13 +50,10 @@ residual_df <- function(fit) max(sum(row_sizes(fit$design)) - length(fit$beta), 
 
 # X beta + offset + Z b at the modes; that of a linear model does not matter.
 mode_predictor <- function(fit) {
-  if (is_lmm(fit$family)) return(numeric(nrow(fit$design$X)))
+  if (is_linear(fit$family)) return(numeric(nrow(fit$design$X)))
   rows <- fitted_rows(fit, "eb")
   add_effects(drop(rows$X %*% fit$beta) + rows$offset, mode_effects(fit), rows, fit$design)
 }
-
-# Is the variance of a response phi times a function of its mean?
-scales_variance <- function(family) family$family %in% c("gaussian", "Gamma", "inverse.gaussian")
 
 sigma_entries <- function(fit) {
   tcrossprod(fit$Lambda)[cbind(fit$design$theta_row, fit$design$theta_col) + 1L]
@@ -93,7 +90,7 @@ restricted_vcov <- function(fit) {
 # in a nonlinear model the estimates of beta move with them, however many clusters there are. In a
 # linear one it is zero in expectation, and a restricted fit has no such part.
 shared_variance <- function(fit) {
-  if (is_lmm(fit$family) || isTRUE(fit$REML)) return(0)
+  if (is_linear(fit$family) || isTRUE(fit$REML)) return(0)
   beta <- seq_along(fit$beta)
   free <- !is.na(diag(fit$vcov_full))
   J <- scaled_inverse(fit$vcov_full[free, free])[beta, beta, drop = FALSE]

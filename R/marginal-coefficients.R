@@ -157,27 +157,27 @@ implied_regression <- function(fit) {
 # Closed forms, or NULL.
 closed_regression <- function(fit, s, constant) {
   beta <- fit$beta
-  identity <- diag(1, length(beta))
-  closed <- function(gamma, d_beta, d_s) {
-    s_theta <- random_sd_gradient(fit$design$Z[1L, , drop = FALSE], s, fit)
-    list(gamma = gamma, jacobian = cbind(d_beta, d_s %*% s_theta), method = "closed form")
-  }
-  link <- fit$family$link
-  if (link == "identity") return(closed(beta, identity, 0 * beta))
-  if (!constant) return(NULL)
+  known <- attenuation(fit, s)
   intercept <- as.numeric(names(beta) == "(Intercept)")
-  if (link == "log" && any(intercept > 0)) {
-    return(closed(beta + intercept * s^2 / 2, identity, intercept * s))
-  }
-  if (is_bridge(fit$family) && all(fit$design$offset == 0)) {
-    phi <- bridge_phi(s)
-    return(closed(phi * beta, phi * identity, -beta * 3 * s / pi^2 * phi^3))
-  }
-  if (link == "probit" && all(fit$design$offset == 0)) {
-    factor <- 1 / sqrt(1 + s^2)
-    return(closed(factor * beta, factor * identity, -beta * s * factor^3))
-  }
-  NULL
+  if (is.null(known) || !constant && !has_identity_link(fit$family)) return(NULL)
+  if (known$intercept && !any(intercept > 0)) return(NULL)
+  if (!known$offset && any(fit$design$offset != 0)) return(NULL)
+  s_theta <- random_sd_gradient(fit$design$Z[1L, , drop = FALSE], s, fit)
+  d_s <- known$d_factor * beta + known$d_shift * intercept
+  list(
+    gamma = known$factor * beta + known$shift * intercept,
+    jacobian = cbind(diag(known$factor, length(beta)), d_s %*% s_theta), method = "closed form"
+  )
+}
+
+# As [normal_attenuation()].
+attenuation <- function(fit, s) {
+  if (!is_bridge(fit$family)) return(normal_attenuation(fit$family$link, s))
+  phi <- bridge_phi(s)
+  list(
+    factor = phi, d_factor = -3 * s / pi^2 * phi^3, shift = 0, d_shift = 0, offset = FALSE,
+    intercept = FALSE
+  )
 }
 
 projected_regression <- function(fit, s) {
@@ -201,7 +201,7 @@ projected_regression <- function(fit, s) {
 
 # What each row's own random part does to its predictor, where that has a closed form.
 per_row_effect <- function(fit, s) {
-  effect <- switch(fit$family$link, log = s^2 / 2, probit = 1 / sqrt(1 + s^2))
+  effect <- row_attenuation(fit$family$link, s)
   if (is.null(effect)) return(NULL)
   caller_order(effect, fit$design)
 }
@@ -235,17 +235,13 @@ print.margmix_marginal_coefficients <- function(x, digits = max(3L, getOption("d
 
 method_words <- function(x) {
   if (x$method == "closed form") {
-    how <- switch(x$link,
-      identity = "gamma = beta", log = "slopes coincide, intercept + s^2 / 2",
-      probit = "gamma = beta / sqrt(1 + s^2)", "gamma = phi x beta (bridge distribution)"
-    )
-    return(paste0("in closed form: ", how, sd_words(x$s)))
+    return(paste0("in closed form: ", attenuation_words(x$link), sd_words(x$s)))
   }
   c(
     paste0("by projection of the population means on the formula", sd_words(x$s)),
     if (length(x$per_row)) {
       paste0(
-        if (x$link == "log") "shift s^2 / 2 of a row: " else "factor 1 / sqrt(1 + s^2) of a row: ",
+        row_attenuation_words(x$link),
         paste(unique(format(range(x$per_row), digits = 3L)), collapse = " to ")
       )
     }

@@ -113,7 +113,7 @@ cluster_rows <- function(fit, cluster) {
   take <- seq(design$start[i] + 1L, design$start[i + 1L])
   at <- if (is.null(design$order)) take else design$order[take]
   take <- take[order(at)]
-  precision <- if (dispersion_kind(fit$family) == "scale") cdf_weights(design) else 1
+  precision <- if (scales_variance(fit$family)) cdf_weights(design) else 1
   list(
     X = design$X[take, , drop = FALSE], Z = design$Z[take, , drop = FALSE],
     offset = design$offset[take], labels = attr(fit$frame$frame, "row.names")[sort(at)],

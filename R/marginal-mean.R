@@ -81,33 +81,10 @@ quadratic_rows <- function(n, V, jacobian) {
   out
 }
 
-#' Variance between clusters of the mean of a row
-#'
-#' Var(linkinv(eta + s t)), t standard normal: in closed form where the mean is unbounded, by the
-#' trapezoidal rule where it is a probability.
-#'
-#' @param eta,s,mean Predictor, standard deviation of the random part, and population mean.
-#' @noRd
+# Variance between clusters of the mean of a row, Var(linkinv(eta + s t)).
 between_variance <- function(eta, s, mean, family) {
   if (is_bridge(family)) return(engine_between_variance(eta, s, family)$value)
-  switch(family$link,
-    identity = s^2,
-    log = mean^2 * expm1(s^2),
-    sqrt = 4 * eta^2 * s^2 + 2 * s^4,
-    {
-      rule <- normal_trapezoid()
-      out <- numeric(length(eta))
-      for (k in seq_along(rule$t)) {
-        out <- out + rule$weight[k] * (family$linkinv(eta + s * rule$t[k]) - mean)^2
-      }
-      out
-    }
-  )
-}
-
-normal_trapezoid <- function(step = 0.1) {
-  t <- seq(-8.5, 8.5, by = step)
-  list(t = t, weight = stats::dnorm(t) / sum(stats::dnorm(t)))
+  normal_between_variance(eta, s, mean, family)
 }
 
 #' Marginal distribution function of responses
@@ -126,11 +103,11 @@ marginal_cdf <- function(object, eta, s) {
   design <- object$design
   family <- object$family
   cdf <- function(mu) conditional_cdf(object, mu)
-  if (family$family == "gaussian" && family$link == "identity") {
+  if (is_linear(family)) {
     p <- stats::pnorm(design$y, eta, sqrt(object$phi / cdf_weights(design) + s^2))
     return(list(lower = p, upper = p))
   }
-  if (family$family == "binomial" && max(design$trials) <= 1) {
+  if (is_binary(family, design)) {
     return(cdf(engine_population_mean(eta, s, family)$mean))
   }
   if (is_bridge(family)) {
@@ -163,7 +140,7 @@ transition <- function(object, eta, s) {
   # moved off the ends of the range, where links are infinite
   discrete <- family_tools(family)$discrete
   mu <- if (discrete) (design$y + 0.5) / (size + has_trials(family)) else design$y
-  if (family$link == "log") mu <- pmax(mu, 1e-10)
+  if (has_log_link(family)) mu <- pmax(mu, 1e-10)
   x <- family$linkfun(mu)
   variance <- family_tools(family)$variance(mu, object$phi, size)
   sd <- sqrt(variance_scale(object) * variance / size) / abs(family$mu.eta(x))

@@ -35,7 +35,7 @@ get_predict.margmix_glmm <- function(model, newdata, type = "response", random_e
 }
 
 note_modes <- function(fit, type) {
-  if (type == "link" || fit$family$link == "identity") return(invisible())
+  if (type == "link" || has_identity_link(fit$family)) return(invisible())
   note("modes",
     "These are means of the clusters in the data, at the modes of their random effects.",
     hint = c(

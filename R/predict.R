@@ -144,7 +144,7 @@ is_zero_form <- function(re.form) {
 }
 
 note_zero_effect <- function(family) {
-  if (family$link == "identity") return(invisible())
+  if (has_identity_link(family)) return(invisible())
   note("zero_effect",
     "These are values at random effect 0, not means of the population.",
     hint = "random_effects = \"integrate\" gives the means of the population."

@@ -96,19 +96,7 @@ quasi_likelihood <- function(fit) {
   mu <- fit$family$linkinv(eta)
   y <- design$y / design$trials
   w <- design$weights * design$trials
-  sum(w * quasi_rows(fit$family, y, mu))
-}
-
-# The integral of (y - t) / V(t) up to mu.
-quasi_rows <- function(family, y, mu) {
-  switch(family$family,
-    gaussian = -(y - mu)^2 / 2,
-    poisson = ifelse(y > 0, y * log(mu), 0) - mu,
-    binomial = ifelse(y > 0, y * log(mu), 0) + ifelse(y < 1, (1 - y) * log1p(-mu), 0),
-    Gamma = -y / mu - log(mu),
-    inverse.gaussian = -y / (2 * mu^2) + 1 / mu,
-    -family$dev.resids(y, mu, rep(1, length(y))) / 2
-  )
+  sum(w * family_tools(fit$family)$quasi(y, mu))
 }
 
 check_qic_fits <- function(fits, labels) {

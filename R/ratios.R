@@ -121,29 +121,16 @@ risk_ratios.margmix_gee <- function(object, vcov = "KC", df = "default", level =
   coefficient_ratios(object, "risk", vcov, df, level, intercept)
 }
 
-# The family and link whose exponentiated coefficients have the name.
-ratio_links <- list(
-  odds = list(
-    family = c("binomial", "betabinomial", "beta"), link = "logit",
-    words = "binomial, betabinomial or beta"
-  ),
+# The link and the families whose exponentiated coefficients have the name, in words.
+ratio_words_of <- list(
+  odds = list(link = "logit", families = "binomial, betabinomial or beta"),
   rate = list(
-    family = c("poisson", "nbinom2", "nbinom1", "Gamma", "inverse.gaussian", "gaussian"),
-    link = "log", words = "poisson, nbinom2, nbinom1, Gamma, inverse.gaussian or gaussian"
+    link = "log", families = "poisson, nbinom2, nbinom1, Gamma, inverse.gaussian or gaussian"
   ),
   risk = list(
-    family = "binomial", link = "log",
-    words = "binomial (by gee() also poisson, if all responses are 0 or 1)"
+    link = "log", families = "binomial (by gee() also poisson, if all responses are 0 or 1)"
   )
 )
-
-# "odds", "rate" or "risk", or nothing.
-ratio_kinds <- function(family) {
-  fits <- vapply(ratio_links, function(needed) {
-    family$family %in% needed$family && family$link == needed$link
-  }, NA)
-  names(ratio_links)[fits]
-}
 
 coefficient_ratios <- function(fit, ratio, vcov, df, level, intercept) {
   check_ratio(fit, ratio)
@@ -164,13 +151,13 @@ coefficient_ratios <- function(fit, ratio, vcov, df, level, intercept) {
 }
 
 check_ratio <- function(fit, ratio) {
-  given <- ratio_kinds(fit$family)
+  given <- ratio_kind(fit$family)
   if (is_modified_poisson(fit)) given <- c(given, "risk")
   if (ratio %in% given) return(invisible())
-  needed <- ratio_links[[ratio]]
+  needed <- ratio_words_of[[ratio]]
   abort("link",
     paste0("For ", ratio, " ratios the link must be ", needed$link, " and the family ",
-      needed$words, "."
+      needed$families, "."
     ),
     given = family_label(fit$family),
     hint = if (length(given)) {
@@ -183,8 +170,8 @@ check_ratio <- function(fit, ratio) {
 
 # Robust Poisson regression of a 0/1 response, whose rates are risks (Zou and Donner 2013).
 is_modified_poisson <- function(fit) {
-  poisson_log <- fit$family$family == "poisson" && fit$family$link == "log"
-  !is_mixed(fit) && poisson_log && all(fit$design$y %in% 0:1)
+  rates <- counts_events(fit$family) && identical(ratio_kind(fit$family), "rate")
+  !is_mixed(fit) && rates && all(fit$design$y %in% 0:1)
 }
 
 # Exponentiated coefficients of a positive response are ratios of means, not of rates; those of a

@@ -72,7 +72,7 @@ scaled_inverse <- function(V) {
 # it.
 restricted_version <- function(fit, curvature) {
   if (!length(fit$beta)) return(fit)
-  if (is_lmm(fit$family)) return(refit_at(fit, fit$rule$K, REML = TRUE))
+  if (is_linear(fit$family)) return(refit_at(fit, fit$rule$K, REML = TRUE))
   problem <- list(
     design = fit$design, family = fit$family, control = fit$control,
     map = parameter_map(fit$design, fit$family, fit$start_glm)

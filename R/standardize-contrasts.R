@@ -23,7 +23,7 @@ chosen_contrasts <- function(contrast, family) {
   kind <- mean_kind(family)
   if (is.null(contrast)) {
     if (kind == "probability") return(known)
-    return(if (family$link == "identity") known[1L] else known[1:2])
+    return(if (has_identity_link(family)) known[1L] else known[1:2])
   }
   contrast <- unique(vapply(contrast, one_of, "", choices = known, name = "contrast"))
   if ("odds_ratio" %in% contrast && kind == "mean") {

@@ -97,9 +97,8 @@ vcov.summary.margmix_gee <- function(object, ...) {
 coef.summary.margmix_gee <- function(object, ...) as.matrix(object$coefficients)
 
 marginal_heading <- function(fit) {
-  risks <- fit$family$family == "binomial" && fit$family$link == "identity"
   paste0(
-    if (risks) "Risk differences" else "Coefficients", ", averaged over the population (marginal)"
+    if (models_risks(fit$family)) "Risk differences" else "Coefficients", ", averaged over the population (marginal)"
   )
 }
 

@@ -112,22 +112,15 @@ random_parts <- function(fit, rows) {
 # Of the response's own distribution. Under a log link log(1 + V(lambda) / lambda^2), the variance
 # of the logarithm of a lognormal variable with mean lambda and variance V(lambda).
 distribution_part <- function(fit, rows) {
-  family <- fit$family$family
-  link <- fit$family$link
-  constant <- switch(paste(family, link),
-    `binomial logit` = c(`pi^2 / 3` = pi^2 / 3), `binomial probit` = c(`1` = 1),
-    `binomial cloglog` = c(`pi^2 / 6` = pi^2 / 6), `poisson sqrt` = c(`1/4` = 0.25)
+  latent <- family_tools(fit$family)$latent
+  if (is.numeric(latent)) {
+    return(list(part = quantity(fit, latent[[1L]]), words = names(latent)))
+  }
+  switch(latent %||% "unknown",
+    residual = list(part = quantity(fit, fit$phi, log_phi = fit$phi), words = "residual variance"),
+    lognormal = list(part = lognormal_part(fit, rows), words = "log(1 + variance / mean^2)"),
+    list(part = quantity(fit, NA_real_), words = "not defined for this family and link")
   )
-  if (!is.null(constant)) {
-    return(list(part = quantity(fit, constant[[1L]]), words = names(constant)))
-  }
-  if (paste(family, link) == "gaussian identity") {
-    return(list(part = quantity(fit, fit$phi, log_phi = fit$phi), words = "residual variance"))
-  }
-  if (link == "log" && !family %in% c("binomial", "gaussian")) {
-    return(list(part = lognormal_part(fit, rows), words = "log(1 + variance / mean^2)"))
-  }
-  list(part = quantity(fit, NA_real_), words = "not defined for this family and link")
 }
 
 lognormal_part <- function(fit, rows) {

@@ -4,7 +4,7 @@
 fit_heading <- function(fit, error = fit$rule$error) {
   criterion <- if (!isTRUE(fit$REML)) {
     "maximum likelihood"
-  } else if (is_lmm(fit$family)) {
+  } else if (is_linear(fit$family)) {
     "restricted maximum likelihood (REML)"
   } else {
     "restricted maximum likelihood (Cox-Reid adjusted)"

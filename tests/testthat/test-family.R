@@ -48,3 +48,37 @@ test_that("deviance residuals are those of glm()", {
   expect_equal(family_tools(poisson())$deviance(3, 2), poisson()$dev.resids(3, 2, 1))
   expect_equal(family_tools(gaussian())$deviance(3, 2, weights = 2), 2)
 })
+
+test_that("a family says what it is by properties", {
+  says <- function(of, families) vapply(families, of, NA)
+  all <- list(
+    gaussian(), gaussian("log"), binomial(), binomial("log"), poisson(), nbinom1(), beta_family(),
+    betabinomial(), Gamma("log"), inverse.gaussian()
+  )
+  expect_identical(says(is_linear, all), seq_along(all) == 1L)
+  expect_identical(says(counts_events, all), seq_along(all) %in% 5:6)
+  expect_identical(says(has_trials, all), seq_along(all) %in% c(3, 4, 8))
+  expect_identical(says(restricts_mean, all), seq_along(all) %in% c(4, 10))
+  expect_identical(says(scales_variance, all), seq_along(all) %in% c(1, 2, 9, 10))
+  expect_identical(lapply(all, ratio_kind), list(
+    NULL, "rate", "odds", "risk", "rate", "rate", "odds", "odds", "rate", NULL
+  ))
+  expect_true(have_same_mean(nbinom1(), poisson()) && have_same_mean(betabinomial(), binomial()))
+  expect_false(have_same_mean(nbinom1("sqrt"), poisson()))
+  expect_false(have_same_mean(beta_family(), binomial()))
+  expect_identical(predictor_unit(gaussian(), log(4)), 2)
+  expect_identical(predictor_unit(gaussian("log"), log(4)), 1)
+})
+
+test_that("variances on the scale of the predictor are those of the latent distributions", {
+  variance <- function(density, from = -40, to = 40) {
+    m <- integrate(function(x) x * density(x), from, to, rel.tol = 1e-10)$value
+    integrate(function(x) (x - m)^2 * density(x), from, to, rel.tol = 1e-10)$value
+  }
+  latent <- function(link) family_tools(binomial(link))$latent[[1L]]
+  expect_equal(latent("logit"), variance(dlogis), tolerance = 1e-8)
+  expect_equal(latent("probit"), variance(dnorm), tolerance = 1e-8)
+  # cloglog: an extreme-value distribution
+  expect_equal(latent("cloglog"), variance(function(x) exp(x - exp(x))), tolerance = 1e-8)
+  expect_null(family_tools(binomial("log"))$latent)
+})
