@@ -18,7 +18,25 @@ glmm_case <- function(work, m, random, family, K, targets) {
   )
 }
 
-list(
+# The fit with its summary: by the default tests, and by those of a model-based covariance with
+# between-within t, which need nothing after the fit.
+summary_case <- function(case) {
+  fit <- case$fits$margmix
+  tested <- function(...) function(data) summary(fit(data), ...)
+  list(
+    work = paste0(case$work, "; fit and summary()"), data = case$data,
+    fits = list(
+      `margmix, between-within` = tested(vcov = "model", df = "between-within"),
+      `margmix, default tests` = tested()
+    ),
+    targets = c(`margmix, default tests` = 1.1), at_most = TRUE, runs = 15L, peer_runs = 15L,
+    read = function(summary, package) {
+      replace(read_fit(summary$fit, package), "detail", sub(",.*", "", summary$words))
+    }
+  )
+}
+
+cases <- list(
   P1 = glmm_case(
     "logit, (1 | id), 10,000 x 10, K = 25", 10000L, "1", binomial(), 25L,
     c(GLMMadaptive = 200, lme4 = 1000)
@@ -37,3 +55,6 @@ list(
     "Poisson, (t | id), 2,000 x 10, Laplace", 2000L, "t", poisson(), 1L, c(glmmTMB = 40, lme4 = NA)
   )
 )
+
+summaries <- lapply(cases[c("P1", "P2", "P3")], summary_case)
+c(cases, stats::setNames(summaries, paste0(names(summaries), "-summary")))

@@ -14,7 +14,7 @@ list(
       fixed <- paste(colnames(X), collapse = " + ")
       formula <- as.formula(paste("y ~", fixed, "+ (x1 | id)"))
       list(
-        fit = glmm(formula, d, REML = TRUE),
+        fit = margmix::glmm(formula, d, REML = TRUE),
         peer = if (requireNamespace("pbkrtest", quietly = TRUE)) lme4::lmer(formula, d)
       )
     },
