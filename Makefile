@@ -14,7 +14,7 @@ WITH_LIBRARY = R_LIBS="$(LIBRARY)$${R_LIBS:+:$$R_LIBS}"
   simulate-standardization simulate-endogeneity simulate-restricted simulate-glmm format clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 27
 
 setup: ## install everything that any target needs (FOR=demo|test|lint|check|bench for less)
 	@tools/setup.sh $(or $(FOR),check)

@@ -17,23 +17,9 @@ step() {
   echo "lint: $name: $word"
 }
 
-# Versions of clang-format disagree; the one that .clang-format names decides.
-format() {
-  local wanted
-  wanted=$(sed -n 's/.*clang-format \([0-9]*\).*/\1/p' .clang-format)
-  clang-format --version 2>/dev/null | grep -q "version $wanted\." ||
-    { echo "needs clang-format $wanted"; return 77; }
-  local file bad=0
-  for file in $(tools/cxx-files.sh); do
-    clang-format --dry-run -Werror "$file" 2>/dev/null || { echo "$file: run make format"; bad=1; }
-  done
-  return $bad
-}
-
-r_style() { Rscript tools/lint.R; }
-
-step "style of R" r_style
-step "style of C++" format
+step "style of R" Rscript tools/lint.R
+step "style of C++" tools/check-format.sh
+step "files that CONTRIBUTING.md names" tools/check-contributing.sh
 step "order of engine includes" tools/check-engine.sh includes
 step "engine words" tools/check-engine.sh words
 step "OpenMP in one place" tools/check-engine.sh openmp
