@@ -37,7 +37,7 @@ engine-test: ## stand-alone C++ tests under address and undefined-behaviour sani
 	@tools/setup.sh demo
 	@$(MAKE) --no-print-directory -C tests/engine
 
-lint: ## style of R and C++, order of engine includes, current docs
+lint: ## style of R and C++, spelling, order of engine includes, current docs
 	@tools/setup.sh lint
 	@tools/install.sh
 	@$(WITH_LIBRARY) tools/lint.sh

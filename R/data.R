@@ -200,20 +200,20 @@
 #' coef(fit)
 "ohio"
 
-#' Respiratory illness trial in two centers
+#' Respiratory illness trial in two centres
 #'
 #' A randomised trial of an active treatment against placebo for respiratory illness: status of 111
 #' patients at baseline and at four visits.
 #'
-#' **`id` is not unique**: both centers number their patients from 1. As the cluster variable it
+#' **`id` is not unique**: both centres number their patients from 1. As the cluster variable it
 #' would merge two patients into one; use `patient`, which is unique. Levels of the factors are
 #' ordered so that the first one is the reference of the published analyses.
 #'
 #' @format A data frame with 444 rows (111 patients by 4 visits) and 9 columns:
 #' \describe{
-#'   \item{patient}{factor with 111 levels, center and number: `1-1` to `2-55`.}
+#'   \item{patient}{factor with 111 levels, centre and number: `1-1` to `2-55`.}
 #'   \item{center}{factor: `1` (56 patients, the reference) or `2` (55 patients).}
-#'   \item{id}{number of the patient within the center.}
+#'   \item{id}{number of the patient within the centre.}
 #'   \item{treat}{factor: `P` (placebo, the reference) or `A` (active treatment).}
 #'   \item{sex}{factor: `M` (male, the reference) or `F` (female).}
 #'   \item{age}{age in years at baseline.}

@@ -47,7 +47,7 @@
 #'   neighbouring visits, as SAS does. `control = gee_control(alpha_method = "geepack")` gives
 #'   the numbers of \pkg{geepack}.
 #' * **Clusters of `geeglm()`** are runs of equal ids: rows must be sorted, and in its example with
-#'   the respiratory trial patient 1 of both centers is two patients because other patients lie
+#'   the respiratory trial patient 1 of both centres is two patients because other patients lie
 #'   between them. `gee()` goes by the value of `id`, in any order of the rows, and notes that rows
 #'   of an id lie apart. Write `id = interaction(center, id)`.
 #' * **Standard errors of [gee()]** are bias-corrected, with t intervals, unless told otherwise;
