@@ -88,7 +88,7 @@ restricted_vcov <- function(fit) {
 
 # What estimating the variances adds to the variance of beta by the observed information, V - J^-1:
 # in a nonlinear model the estimates of beta move with them, however many clusters there are. In a
-# linear one it is zero in expectation, and a restricted fit has no such part.
+# linear one the correction counts it, and a restricted fit has no such part.
 shared_variance <- function(fit) {
   if (is_linear(fit$family) || isTRUE(fit$REML)) return(0)
   beta <- seq_along(fit$beta)
