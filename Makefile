@@ -10,8 +10,9 @@ export LANGUAGE := en
 LIBRARY := $(CURDIR)/.build/library
 WITH_LIBRARY = R_LIBS="$(LIBRARY)$${R_LIBS:+:$$R_LIBS}"
 
-.PHONY: help setup demo test check engine-test lint docs clients fuzz bench simulate-gee \
-  simulate-standardization simulate-endogeneity simulate-restricted simulate-glmm format clean
+.PHONY: help setup demo test check engine-test sanitize-threads lint docs clients fuzz \
+  bench simulate-gee simulate-standardization simulate-endogeneity simulate-restricted \
+  simulate-glmm format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 27
@@ -33,9 +34,13 @@ check: ## R CMD build and R CMD check --as-cran
 	@tools/setup.sh check
 	@tools/check.sh
 
-engine-test: ## stand-alone C++ tests under address and undefined-behaviour sanitizers
+engine-test: ## C++ tests under address and undefined-behaviour sanitizers (FILTER=name, CXX=clang++)
 	@tools/setup.sh demo
 	@$(MAKE) --no-print-directory -C tests/engine
+
+sanitize-threads: ## C++ tests of several threads under clang's thread sanitizer
+	@tools/setup.sh threads
+	@$(MAKE) --no-print-directory -C tests/engine CXX=clang++ SANITIZE=thread
 
 lint: ## style of R and C++, spelling, order of engine includes, current docs
 	@tools/setup.sh lint

@@ -1,5 +1,5 @@
 # The R packages that a purpose needs, as DESCRIPTION states them.
-#   Rscript tools/setup.R missing|dependencies|install demo|test|lint|check|bench
+#   Rscript tools/setup.R missing|dependencies|install PURPOSE   (see tools/setup.sh)
 # missing prints those not installed or too old, dependencies prints what these need in turn and is
 # not installed, install takes the missing ones from the configured CRAN mirror.
 
@@ -21,7 +21,7 @@ needs <- function(purpose) {
   suggests <- field("Suggests")
   for_vignettes <- package_name(suggests) %in% field("Config/Needs/vignettes")
   more <- switch(purpose,
-    demo = character(),
+    demo = , threads = character(),
     test = suggests[!for_vignettes],
     lint = field("Config/Needs/lint"),
     check = c(suggests, field("Config/Needs/lint")),

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Installs what one purpose needs, and nothing when all is there.
-#   tools/setup.sh demo|test|lint|check|bench
+#   tools/setup.sh demo|test|lint|check|bench|threads
 # Debian and Ubuntu: R, tools and R packages as distribution binaries, the configured CRAN mirror
 # for what is left. Other systems: R and tools must be there; R packages come from the mirror.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-purpose=${1:?usage: tools/setup.sh demo|test|lint|check|bench}
+purpose=${1:?usage: tools/setup.sh demo|test|lint|check|bench|threads}
 
 have() { command -v "$1" >/dev/null 2>&1; }
 say() { echo "setup: $*" >&2; }
@@ -37,11 +37,14 @@ tools_for() {
   case $purpose in lint | check) echo clang-format:clang-format ;; esac
   case $purpose in check)
     echo pandoc:pandoc qpdf:qpdf tidy:tidy pdflatex:texlive-latex-base ;;
+  threads) echo clang++:clang ;;
   esac
 }
 
 # LaTeX styles and fonts of R's manual, which no command shows
 latex_extras="texlive-latex-recommended texlive-fonts-recommended"
+# OpenMP and sanitizers of clang
+clang_extras="libomp-dev libclang-rt-dev"
 
 install_tools() {
   local pair packages=()
@@ -51,6 +54,7 @@ install_tools() {
   [ ${#packages[@]} -gt 0 ] || return 0
   may_use_apt || { without_apt "${packages[@]}"; return; }
   case " ${packages[*]} " in *" texlive-latex-base "*) packages+=($latex_extras) ;; esac
+  case " ${packages[*]} " in *" clang "*) packages+=($clang_extras) ;; esac
   apt_install ca-certificates "${packages[@]}"
 }
 
