@@ -7,7 +7,7 @@ evaluate_bridge <- function(design, family, psi, K, deriv, control, scores, info
   out <- bridge_objective_(
     design, engine_family(family, design), as.double(psi), as.integer(K), ask, control$threads
   )
-  out$modes <- t(out$modes)
+  out$modes <- t(out$modes[[1L]])
   if (scores) out$scores <- t(out$scores)
   out
 }

@@ -39,8 +39,8 @@ nested_evaluate <- function(design, family, psi, K, deriv, modes, control, infor
     nested_parts(design), engine_family(family, design), as.double(psi),
     rep_len(as.integer(K), 2L), nested_modes(design, modes), ask, control$threads
   )
-  out$modes <- list(t(out$top), t(out$leaf))
-  out[setdiff(names(out), c("top", "leaf"))]
+  out$modes <- lapply(out$modes, t)
+  out
 }
 
 engine_nested_better_modes <- function(design, family, psi, control) {

@@ -44,9 +44,9 @@ engine_evaluate <- function(design, family, psi, K, deriv = 0L, modes = NULL,
   )
   out <- glmm_objective_(
     design, engine_family(family, design), as.double(psi), as.integer(K),
-    engine_modes(design, modes), ask, control$threads
+    list(engine_modes(design, modes)), ask, control$threads
   )
-  out$modes <- t(out$modes)
+  out$modes <- t(out$modes[[1L]])
   if (scores) out$scores <- t(out$scores)
   out
 }

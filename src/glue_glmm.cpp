@@ -9,15 +9,15 @@ using namespace margmix;
 
 // [[Rcpp::export]]
 Rcpp::List glmm_objective_(const Rcpp::List& design, const Rcpp::List& family,
-                           const Rcpp::NumericVector& psi, int K, const Rcpp::NumericMatrix& modes,
+                           const Rcpp::NumericVector& psi, int K, const Rcpp::List& modes,
                            const Rcpp::List& ask, int threads) {
   const Design d = glue::design(design);
   const auto f = glue::family(family);
   if (psi.size() != parameter_count(d, *f)) Rcpp::stop("internal: `psi` has the wrong length");
   const ObjectiveRequest request = glue::objective_request(ask);
-  const ObjectiveResult r = objective(
-      d, *f, product_rule(K, d.q()), VectorMap(psi.begin(), psi.size()),
-      MatrixMap(modes.begin(), modes.nrow(), modes.ncol()), request, glue::context(threads));
+  const ObjectiveResult r =
+      product_objective(d, *f, product_rule(K, d.q()), VectorMap(psi.begin(), psi.size()),
+                        glue::modes(modes), request, glue::context(threads));
   glue::stop_if_interrupted(r.status);
   return glue::objective_list(r);
 }

@@ -15,10 +15,6 @@ NestedDesign nested_design(const Rcpp::List& list) {
           glue::integers(nested, "leaf_columns"), glue::integers(nested, "top_columns")};
 }
 
-NestedModes nested_modes(const NestedDesign& design, const Rcpp::List& modes) {
-  return {design, MatrixXd(glue::matrix(modes, "top")), MatrixXd(glue::matrix(modes, "leaf"))};
-}
-
 NestedRule rule_of(const NestedDesign& design, const Rcpp::IntegerVector& K) {
   if (K.size() != 2) Rcpp::stop("internal: `K` must have two elements");
   return nested_rule(K[0], K[1], design.qa, design.qb);
@@ -47,15 +43,10 @@ Rcpp::List nested_objective_(const Rcpp::List& design, const Rcpp::List& family,
   const NestedDesign d = nested_design(design);
   const auto f = glue::family(family);
   const ObjectiveRequest request = glue::objective_request(ask);
-  const NestedResult r = nested_objective(d, *f, rule_of(d, K), parameters(d, *f, psi),
-                                          nested_modes(d, modes), request, glue::context(threads));
+  const ObjectiveResult r = nested_objective(d, *f, rule_of(d, K), parameters(d, *f, psi),
+                                          glue::modes(modes), request, glue::context(threads));
   glue::stop_if_interrupted(r.status);
-  return Rcpp::List::create(
-      Rcpp::_["value"] = r.value, Rcpp::_["gradient"] = glue::vector(r.gradient),
-      Rcpp::_["hessian"] = glue::matrix(r.hessian), Rcpp::_["top"] = glue::matrix(r.top),
-      Rcpp::_["leaf"] = glue::matrix(r.leaf), Rcpp::_["scores"] = glue::matrix(r.scores),
-      Rcpp::_["information"] = glue::matrix(r.information),
-      Rcpp::_["values"] = glue::vector(r.values), Rcpp::_["status"] = glue::name(r.status));
+  return glue::objective_list(r);
 }
 
 // [[Rcpp::export]]
@@ -74,7 +65,7 @@ Rcpp::List nested_posterior_(const Rcpp::List& design, const Rcpp::List& family,
   const NestedDesign d = nested_design(design);
   const auto f = glue::family(family);
   const NestedPosterior r =
-      nested_posterior(d, *f, rule_of(d, K), parameters(d, *f, psi), nested_modes(d, modes), median,
+      nested_posterior(d, *f, rule_of(d, K), parameters(d, *f, psi), glue::modes(modes), median,
                        glue::context(threads));
   glue::stop_if_interrupted(r.status);
   return Rcpp::List::create(Rcpp::_["top"] = level(r.top), Rcpp::_["leaf"] = level(r.leaf));
@@ -87,7 +78,7 @@ Rcpp::NumericVector nested_prediction_variance_(const Rcpp::List& design, const 
                                                 const Rcpp::NumericMatrix& V, int threads) {
   const NestedDesign d = nested_design(design);
   const auto f = glue::family(family);
-  const NestedPredictionVariance variance(d, *f, parameters(d, *f, psi), nested_modes(d, modes),
+  const NestedPredictionVariance variance(d, *f, parameters(d, *f, psi), glue::modes(modes),
                                           MatrixXd(MatrixMap(V.begin(), V.nrow(), V.ncol())),
                                           glue::context(threads));
   return glue::vector(variance({glue::matrix(rows, "X"), glue::matrix(rows, "Z"),
@@ -104,7 +95,7 @@ Rcpp::NumericMatrix nested_combination_covariance_(const Rcpp::List& design,
   const NestedDesign d = nested_design(design);
   const auto f = glue::family(family);
   return glue::matrix(nested_combination_covariance(
-      d, *f, parameters(d, *f, psi), nested_modes(d, modes),
+      d, *f, parameters(d, *f, psi), glue::modes(modes),
       MatrixMap(top.begin(), top.nrow(), top.ncol()),
       MatrixMap(leaf.begin(), leaf.nrow(), leaf.ncol()), glue::context(threads)));
 }

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "check.hpp"
+#include "family/gamma_functions.hpp"
 #include "toy.hpp"
 
 using namespace margmix;

@@ -1,7 +1,9 @@
 // Mixed models: mode, likelihood, its derivatives, posterior. The template instances are slow to
 // compile, hence one file.
 #include "check.hpp"
+#include "glmm/mode.hpp"
 #include "glmm/posterior.hpp"
+#include "objective/objective.hpp"
 #include "toy.hpp"
 
 using namespace margmix;
@@ -29,8 +31,8 @@ struct Model {
   ObjectiveResult operator()(const VectorXd& at, int K, int order, bool each = false,
                              const RunContext& context = kOneThread) const {
     const Design design = data.design();
-    return objective(design, *family, product_rule(K, design.q()), at, MatrixXd(),
-                     {order, each, each && order == 2}, context);
+    return product_objective(design, *family, product_rule(K, design.q()), at, {},
+                             {order, each, each && order == 2}, context);
   }
 };
 
@@ -188,7 +190,7 @@ void threads_and_interruption() {
   CHECK(a.value == b.value);
   CHECK(a.gradient == b.gradient);
   CHECK(a.hessian == b.hessian);
-  CHECK(a.modes == b.modes);
+  CHECK(a.modes[0] == b.modes[0]);
   RunContext stopped;
   int asked = 0;
   stopped.interrupted = [&] { return ++asked > 2; };
@@ -244,7 +246,7 @@ void tangents() {
   for (Index i = 0; i < 3; ++i)
     for (Index r = 0; r < 2; ++r) {
       const VectorXd want = toy::gradient(
-          [&](const VectorXd& x) { return model(x, 1, 0).modes(r, i); }, model.psi, 1e-3);
+          [&](const VectorXd& x) { return model(x, 1, 0).modes[0](r, i); }, model.psi, 1e-3);
       const MatrixMap got(du.col(i).data(), 2, model.psi.size());
       CHECK_NEAR((got.row(r).transpose() - want).cwiseAbs().maxCoeff(), 0.0, 1e-9);
     }

@@ -5,6 +5,7 @@
 #include "marginal/corrected_influence.hpp"
 #include "marginal/moments.hpp"
 #include "marginal/projection.hpp"
+#include "objective/objective.hpp"
 #include "toy.hpp"
 
 using namespace margmix;

@@ -1,7 +1,7 @@
 // Two nested levels: likelihood against brute force, derivatives against differences, the limits
 // in which one level is left, posterior moments.
 #include "check.hpp"
-#include "glmm/nested_objective.hpp"
+#include "objective/objective.hpp"
 #include "toy.hpp"
 
 using namespace margmix;
@@ -44,16 +44,16 @@ struct Model {
   NestedDesign design() const {
     return {data.design(), map(level), map(leaf_columns), map(top_columns)};
   }
-  NestedResult operator()(const VectorXd& at, int Ka, int Kb, int order, bool each = false,
-                          const RunContext& context = kOneThread) const {
+  ObjectiveResult operator()(const VectorXd& at, int Ka, int Kb, int order, bool each = false,
+                             const RunContext& context = kOneThread) const {
     const NestedDesign d = design();
-    return nested_objective(d, *family, nested_rule(Ka, Kb, d.qa, d.qb), at, NestedModes(d, {}, {}),
+    return nested_objective(d, *family, nested_rule(Ka, Kb, d.qa, d.qb), at, {},
                             {order, each, each && order == 2}, context);
   }
   ObjectiveResult flat(const toy::Data& d, const VectorXd& at, int K, int order) const {
     const Design design = d.design();
-    return objective(design, *family, product_rule(K, design.q()), at, MatrixXd(),
-                     {order, false, false}, kOneThread);
+    return product_objective(design, *family, product_rule(K, design.q()), at, {},
+                             {order, false, false}, kOneThread);
   }
 };
 
@@ -114,7 +114,7 @@ void derivatives() {
                                          {{"binomial", "probit"}, 2, 2, 2, 2},
                                          {{"gaussian", "log"}, 1, 1, 3, 4}}) {
     const Model model(c.spec, c.qa, c.qb);
-    const NestedResult r = model(model.psi, c.Ka, c.Kb, 2, true);
+    const ObjectiveResult r = model(model.psi, c.Ka, c.Kb, 2, true);
     CHECK(r.status == Status::ok);
     const VectorXd g = toy::gradient(
         [&](const VectorXd& x) { return model(x, c.Ka, c.Kb, 0).value; }, model.psi, 1e-3);
@@ -148,7 +148,7 @@ void one_level() {
         for (Index i = 0; i < 10; ++i) single.start[i] = 3 * i;
       }
       for (int K : {1, 7, 15}) {
-        const NestedResult nested = model(psi, K, K, 2);
+        const ObjectiveResult nested = model(psi, K, K, 2);
         const ObjectiveResult flat = model.flat(single, kept, K, 2);
         CHECK_NEAR(nested.value, flat.value, 1e-12);
         CHECK_NEAR(nested.gradient[top ? 3 : 2], 0.0, 1e-12);
@@ -163,12 +163,12 @@ void threads() {
   const Model model({"binomial", "logit"}, 1, 1, 300);
   RunContext three;
   three.threads = 3;
-  const NestedResult a = model(model.psi, 3, 5, 2), b = model(model.psi, 3, 5, 2, false, three);
+  const ObjectiveResult a = model(model.psi, 3, 5, 2), b = model(model.psi, 3, 5, 2, false, three);
   CHECK(a.value == b.value);
   CHECK(a.gradient == b.gradient);
   CHECK(a.hessian == b.hessian);
-  CHECK(a.top == b.top);
-  CHECK(a.leaf == b.leaf);
+  CHECK(a.modes[0] == b.modes[0]);
+  CHECK(a.modes[1] == b.modes[1]);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Views of the data: fixed part, random terms, clusters. Nothing is copied.
 #pragma once
 
+#include <vector>
+
 #include "core/types.hpp"
 #include "family/family.hpp"
 
@@ -33,6 +35,13 @@ struct Design {
     return L;
   }
 };
+
+inline Index parameter_count(const Design& design, const Family& family) {
+  return design.p() + design.n_theta() + (family.has_dispersion() ? 1 : 0);
+}
+
+// Modes of the spherical random effects u by factor, the coarser first: q_k x levels each.
+using Modes = std::vector<MatrixXd>;
 
 // psi = (beta, theta, log phi): one vector cut into its parts.
 struct Parameters {

@@ -1,16 +1,10 @@
 // The working correlations by name. A new one is one class and one line here.
 #pragma once
 
-#include <stdexcept>
+#include <memory>
 #include <string>
 
-#include "gee/ar1.hpp"
-#include "gee/banded.hpp"
-#include "gee/decay.hpp"
-#include "gee/exchangeable.hpp"
-#include "gee/independence.hpp"
-#include "gee/nested.hpp"
-#include "gee/patterned.hpp"
+#include "gee/correlation.hpp"
 
 namespace margmix {
 
@@ -20,22 +14,6 @@ struct CorrelationSpec {
   MatrixXd R;   // fixed: by visit
 };
 
-inline std::unique_ptr<Correlation> make_correlation(const CorrelationSpec& spec,
-                                                     const Layout& layout) {
-  if (spec.type == "independence") return std::make_unique<Independence>();
-  if (spec.type == "exchangeable") return std::make_unique<Exchangeable>(layout);
-  if (spec.type == "ar1") return std::make_unique<AR1>(layout);
-  if (spec.type == "nested") return std::make_unique<NestedExchangeable>(layout);
-  if (spec.type == "decay") return std::make_unique<ExponentialDecay>(layout);
-  if (spec.type == "mdependent")
-    return std::make_unique<MDependent>(layout, std::min<Index>(spec.lag, layout.largest_lag()));
-  if (spec.type == "toeplitz") return std::make_unique<Toeplitz>(layout);
-  if (spec.type == "unstructured") {
-    const int all = std::numeric_limits<int>::max();
-    return std::make_unique<Unstructured>(layout, spec.lag > 0 ? spec.lag : all);
-  }
-  if (spec.type == "fixed") return std::make_unique<Fixed>(layout, spec.R);
-  throw std::invalid_argument("the engine has no working correlation " + spec.type);
-}
+std::unique_ptr<Correlation> make_correlation(const CorrelationSpec& spec, const Layout& layout);
 
 }  // namespace margmix

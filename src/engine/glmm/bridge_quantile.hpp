@@ -14,13 +14,7 @@ namespace margmix {
 
 class BridgeDistribution {
  public:
-  explicit BridgeDistribution(double sigma) {
-    const double x = 3 * sigma * sigma / (kPi * kPi), root = std::sqrt(1 + x);
-    phi_ = 1 / root;
-    rest_ = x / (root * (root + 1));
-    d_phi_ = -3 * sigma / (kPi * kPi) * phi_ * phi_ * phi_;
-    d2_phi_ = -3 / (kPi * kPi) * phi_ * phi_ * phi_ * (1 - 3 * x * phi_ * phi_);
-  }
+  explicit BridgeDistribution(double sigma);
 
   double phi() const { return phi_; }
   double d_phi() const { return d_phi_; }  // d phi / d sigma
@@ -30,45 +24,16 @@ class BridgeDistribution {
   struct Value {
     double b, d1, d2;
   };
-  Value at(double u) const {
-    if (rest_ == 0) return {0, 0, 0};
-    const double p = 0.5 * std::erfc(std::fabs(u) / std::sqrt(2.0)), q = 1 - p;
-    const double v = kPi * phi_ * p, w = kPi * rest_ + v;
-    const double sin_v = std::sin(v), sin_w = std::sin(w);
-    const double A = std::log(sin_v / sin_w);
-    const double A1 = p / sin_v * std::cos(v) + q * std::cos(w) / sin_w;
-    const double A2 = q * q / (sin_w * sin_w) - p * p / (sin_v * sin_v);
-    const double b = A / phi_, b1 = (kPi * A1 - b) / phi_;
-    const double b2 = (kPi * kPi * A2 - 2 * b1) / phi_;
-    const double sign = u < 0 ? 1.0 : -1.0;
-    return {sign * b, sign * b1 * d_phi_, sign * (b2 * d_phi_ * d_phi_ + b1 * d2_phi_)};
-  }
+  Value at(double u) const;
 
   // log f(b), up to a constant.
-  double log_density_value(double b) const {
-    const double a = std::fabs(phi_ * b), edge = std::sin(0.5 * kPi * rest_);
-    if (a > 300) return -a + std::log(2.0);
-    const double half = std::sinh(0.5 * a);
-    return -std::log(half * half + edge * edge);
-  }
+  double log_density_value(double b) const;
 
   // First and second derivative of log f in b, and that of the first in sigma.
   struct Slope {
     double d1, d2, d1_sigma;
   };
-  Slope log_density(double b) const {
-    const double a = phi_ * b;
-    if (std::fabs(a) > 300) {
-      const double sign = b > 0 ? 1.0 : -1.0;
-      return {-sign * phi_, 0, -sign * d_phi_};
-    }
-    const double half = std::sinh(0.5 * a), edge = std::sin(0.5 * kPi * rest_);
-    const double D = 2 * half * half + 2 * edge * edge;  // cosh a + cos(phi pi)
-    const double N = std::sinh(a), C = std::cosh(a);
-    const double d_ratio = (b * C * D - N * (b * N - kPi * std::sin(kPi * rest_))) / (D * D);
-    return {-phi_ * N / D, phi_ * phi_ * (2 * half * half - 2 * edge * edge * C) / (D * D),
-            -(N / D + phi_ * d_ratio) * d_phi_};
-  }
+  Slope log_density(double b) const;
 
  private:
   static constexpr double kPi = 3.14159265358979323846;

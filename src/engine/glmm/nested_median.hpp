@@ -8,8 +8,8 @@
 
 #include <deque>
 
-#include "glmm/nested_objective.hpp"
-#include "glmm/posterior.hpp"
+#include "glmm/coordinate_posterior.hpp"
+#include "glmm/nested.hpp"
 
 namespace margmix {
 

@@ -7,24 +7,8 @@ namespace margmix {
 
 // Log-density, up to a constant of the cluster, of b_c at mean + sd t for each t: points x
 // clusters. `mean` and `sd` are those of the posterior of b_c. NaN where sd is 0.
-inline MatrixXd posterior_log_density(const Design& design, Family& family, const VectorXd& psi,
-                                      Index coordinate, int K, const VectorMap& mean,
-                                      const VectorMap& sd, const VectorMap& t,
-                                      const RunContext& context) {
-  const Parameters parameters(design, psi.data(), family.has_dispersion());
-  if (family.has_dispersion()) family.set_log_dispersion(parameters.log_phi);
-  const Index q = design.q(), m = design.clusters();
-  const ProductRule inner = product_rule(q == 1 ? 1 : K, std::max<Index>(1, q - 1));
-  MatrixXd out = MatrixXd::Constant(t.size(), m, kNaN);
-  for_each_block(cluster_blocks(m), context, [&](int, const Block& block) {
-    for (Index i = block.first; i < block.last; ++i) {
-      CoordinatePosterior density(design, family, parameters, i, coordinate, inner);
-      if (density.scale() == 0 || !(sd[i] > 0)) continue;
-      for (Index k = 0; k < t.size(); ++k)
-        out(k, i) = density((mean[i] + sd[i] * t[k]) / density.scale());
-    }
-  });
-  return out;
-}
+MatrixXd posterior_log_density(const Design& design, Family& family, const VectorXd& psi,
+                               Index coordinate, int K, const VectorMap& mean, const VectorMap& sd,
+                               const VectorMap& t, const RunContext& context);
 
 }  // namespace margmix

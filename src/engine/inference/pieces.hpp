@@ -25,14 +25,7 @@ struct WhitenedCluster {
 class ClusterPieces {
  public:
   // scores: p x m; information: p * p x m.
-  ClusterPieces(const MatrixMap& scores, const MatrixMap& information)
-      : scores_(scores), information_(information), p_(scores.rows()), m_(scores.cols()) {
-    MatrixXd B = MatrixXd::Zero(p_, p_);
-    for (Index i = 0; i < m_; ++i) B += B_i(i);
-    cholesky_.compute(symmetric(B));
-    definite_ = cholesky_.info() == Eigen::Success;
-    if (definite_) L_ = cholesky_.matrixL();
-  }
+  ClusterPieces(const MatrixMap& scores, const MatrixMap& information);
 
   bool definite() const { return definite_; }
   Index p() const { return p_; }
@@ -53,14 +46,7 @@ class ClusterPieces {
   // L^-1 B_i L^-T, with the eigenvalues below zero that an observed B_i may have.
   MatrixXd S(Index i) const { return whiten(whiten(symmetric(B_i(i))).transpose()); }
 
-  WhitenedCluster operator()(Index i) const {
-    if (p_ == 0) return {MatrixXd(0, 0), VectorXd(0), MatrixXd(0, 0), VectorXd(0)};
-    const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(S(i));
-    WhitenedCluster c{eigen.eigenvectors(), eigen.eigenvalues().cwiseMax(0.0), {}, {}};
-    c.S.noalias() = c.Q * c.l.asDiagonal() * c.Q.transpose();
-    c.v = v(i);
-    return c;
-  }
+  WhitenedCluster operator()(Index i) const;
 
  private:
   static MatrixXd symmetric(const MatrixXd& A) { return 0.5 * (A + A.transpose()); }

@@ -1,8 +1,6 @@
 // Gauss-Hermite rules for the standard normal density, one-dimensional and product.
 #pragma once
 
-#include <cmath>
-#include <stdexcept>
 #include <vector>
 
 #include "core/types.hpp"
@@ -19,41 +17,11 @@ struct HermiteValue {
   double value, derivative, christoffel;
 };
 
-inline HermiteValue hermite(int K, double z) {
-  double previous = 0, current = 1, sum = 0;
-  for (int j = 0; j < K; ++j) {
-    sum += current * current;
-    const double next = (z * current - std::sqrt(double(j)) * previous) / std::sqrt(double(j + 1));
-    previous = current;
-    current = next;
-  }
-  return {current, std::sqrt(double(K)) * previous, sum};
-}
+HermiteValue hermite(int K, double z);
 
 // Golub & Welsch (1969): nodes are the eigenvalues of the Jacobi matrix, here polished by Newton
 // steps; the weights are inverse Christoffel numbers, so that the smallest keep their digits.
-inline HermiteRule gauss_hermite(int K) {
-  if (K < 1 || K > 300) throw std::invalid_argument("a Gauss-Hermite rule has 1 to 300 nodes");
-  MatrixXd jacobi = MatrixXd::Zero(K, K);
-  for (int j = 1; j < K; ++j) jacobi(j, j - 1) = jacobi(j - 1, j) = std::sqrt(double(j));
-  const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(jacobi, Eigen::EigenvaluesOnly);
-  HermiteRule rule{eigen.eigenvalues(), VectorXd(K)};
-  for (int k = 0; k < K; ++k) {
-    double z = 2 * k + 1 == K ? 0.0 : rule.z[k];
-    for (int i = 0; i < 3 && z != 0; ++i) {
-      const HermiteValue h = hermite(K, z);
-      z -= h.value / h.derivative;
-    }
-    rule.z[k] = z;
-    rule.log_omega[k] = -std::log(hermite(K, z).christoffel);
-  }
-  // The rule is symmetric to the last bit.
-  for (int k = 0; k < K / 2; ++k) {
-    rule.z[k] = -rule.z[K - 1 - k];
-    rule.log_omega[k] = rule.log_omega[K - 1 - k];
-  }
-  return rule;
-}
+HermiteRule gauss_hermite(int K);
 
 // Product rule in q dimensions, last index fastest. Corner nodes are left out when they are further
 // out than the last node of an axis and of weight below e^-46 (1e-20): what they add is no more
@@ -69,42 +37,6 @@ struct ProductRule {
   Index size() const { return z.cols(); }
 };
 
-inline ProductRule product_rule(int K, Index q, double least_log_omega = -46.0) {
-  ProductRule rule;
-  rule.K = K;
-  rule.line = gauss_hermite(K);
-  std::vector<int> kept;
-  bool starts_run = true;
-  std::vector<double> weights;
-  std::vector<int> at(q, 0);
-  const double ball = rule.line.z[K - 1] * rule.line.z[K - 1] * (1 + 1e-12);
-  for (bool more = true; more;) {
-    double log_omega = 0, radius = 0;
-    for (Index r = 0; r < q; ++r) {
-      log_omega += rule.line.log_omega[at[r]];
-      radius += rule.line.z[at[r]] * rule.line.z[at[r]];
-    }
-    if (log_omega > least_log_omega || radius <= ball) {
-      if (starts_run) rule.runs.push_back(0);
-      ++rule.runs.back();
-      starts_run = false;
-      kept.insert(kept.end(), at.begin(), at.end());
-      weights.push_back(log_omega);
-    }
-    Index r = q - 1;
-    while (r >= 0 && ++at[r] == K) at[r--] = 0;
-    starts_run = starts_run || r < q - 1;
-    more = r >= 0;
-  }
-  const Index N = weights.size();
-  rule.index = Eigen::Map<Eigen::MatrixXi>(kept.data(), q, N);
-  rule.z.resize(q, N);
-  rule.log_weight.resize(N);
-  for (Index k = 0; k < N; ++k) {
-    for (Index r = 0; r < q; ++r) rule.z(r, k) = rule.line.z[rule.index(r, k)];
-    rule.log_weight[k] = weights[k] + 0.5 * rule.z.col(k).squaredNorm();
-  }
-  return rule;
-}
+ProductRule product_rule(int K, Index q, double least_log_omega = -46.0);
 
 }  // namespace margmix

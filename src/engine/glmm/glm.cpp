@@ -1,0 +1,79 @@
+#include "glmm/glm.hpp"
+
+namespace margmix {
+
+double GlmObjective::operator()(const VectorXd& beta, VectorXd* gradient, MatrixXd* information,
+                                double* largest_eta, bool clip_W) const {
+  const Index n = design_.X.rows(), p = design_.p();
+  double value = 0, largest = 0;
+  if (gradient) gradient->setZero(p);
+  if (information) information->setZero(p, p);
+  VectorXd eta(kChunk), g(kChunk), W(kChunk);
+  MatrixXd WX;
+  for (Index first = 0; first < n; first += kChunk) {
+    const Index count = std::min(kChunk, n - first);
+    const auto X = design_.X.middleRows(first, count);
+    eta.head(count) = design_.offset.segment(first, count);
+    eta.head(count).noalias() += X * beta;
+    largest = std::max(largest, eta.head(count).cwiseAbs().maxCoeff());
+    value +=
+        family_.rows(design_.response.part(first, count), eta.data(), gradient ? g.data() : nullptr,
+                     information ? W.data() : nullptr, nullptr, nullptr);
+    if (gradient) gradient->noalias() += X.transpose() * g.head(count);
+    if (!information) continue;
+    if (clip_W) W = W.cwiseMax(0.0);
+    WX.noalias() = W.head(count).asDiagonal() * X;
+    information->noalias() += X.transpose() * WX;
+  }
+  if (largest_eta) *largest_eta = largest;
+  return std::isfinite(value) ? value : -kInf;
+}
+
+VectorXd constant_start(const Design& design, double level) {
+  const MatrixXd XX = design.X.transpose() * design.X;
+  const VectorXd column_sums = design.X.colwise().sum();
+  return XX.ldlt().solve(column_sums * level);
+}
+
+GlmFit fit_glm(const Design& design, const Family& family, VectorXd beta) {
+  const GlmObjective objective(design, family);
+  GlmFit fit;
+  VectorXd gradient;
+  double value = objective(beta, &gradient, &fit.information, &fit.largest_eta);
+  for (fit.iterations = 0; fit.iterations < 60 && std::isfinite(value); ++fit.iterations) {
+    Eigen::LLT<MatrixXd> cholesky(fit.information);
+    fit.definite = cholesky.info() == Eigen::Success;
+    if (!fit.definite) {
+      objective(beta, &gradient, &fit.information, nullptr, true);
+      fit.information.diagonal() *= 1 + 1e-8;
+      cholesky.compute(fit.information);
+      if (cholesky.info() != Eigen::Success) break;
+    }
+    const VectorXd step = cholesky.solve(gradient);
+    const double decrement = gradient.dot(step);
+    if (fit.definite && decrement < 1e-9) {
+      fit.converged = true;
+      break;
+    }
+    // The first trial is nearly always accepted, so it comes with its derivatives.
+    double t = 1;
+    double trial = objective(beta + step, &gradient, &fit.information, &fit.largest_eta);
+    const double least = value - 1e-12 * std::fabs(value);
+    if (!(trial >= least)) {
+      for (int halvings = 1; halvings < 60 && !(trial >= least); ++halvings) {
+        t *= 0.5;
+        trial = objective(beta + t * step, nullptr, nullptr, nullptr);
+      }
+      if (!(trial >= least)) t = 0;
+      trial = objective(beta + t * step, &gradient, &fit.information, &fit.largest_eta);
+      if (t == 0) break;
+    }
+    beta += t * step;
+    value = trial;
+  }
+  fit.beta = beta;
+  fit.value = value + family.constant(design.response);
+  return fit;
+}
+
+}  // namespace margmix

@@ -1,0 +1,71 @@
+// The one loop over clusters, and the column of the Hessian in the dispersion.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "objective/objective.hpp"
+#include "parallel/blocks.hpp"
+
+namespace margmix {
+
+// Room for what is asked of `clusters` clusters with p coefficients and P parameters.
+inline ObjectiveResult empty_result(Index clusters, Index p, Index P, const ObjectiveRequest& ask) {
+  ObjectiveResult out;
+  out.values.setConstant(clusters, kNaN);
+  if (ask.scores) out.scores = MatrixXd::Zero(P, clusters);
+  if (ask.information) out.information.resize(p * p, clusters);
+  return out;
+}
+
+// `make(out)` gives the kernel of a thread, with
+//   evaluate(i, order) -> Status, value(), add_gradient(double*), add_hessian(MatrixXd&),
+//   beta_hessian(), keep_modes(i).
+template <class MakeKernel>
+void accumulate(Index p, Index P, double constant, const ObjectiveRequest& ask,
+                const RunContext& context, MakeKernel make, ObjectiveResult& out) {
+  const auto blocks = cluster_blocks(out.values.size());
+  std::vector<Totals> totals(blocks.size());
+  const bool finished = for_each_block(blocks, context, [&](int b, const Block& block) {
+    Totals& sum = totals[b];
+    if (ask.order >= 1) sum.gradient = VectorXd::Zero(P);
+    if (ask.order >= 2) sum.hessian = MatrixXd::Zero(P, P);
+    auto kernel = make(out);
+    for (Index i = block.first; i < block.last; ++i) {
+      const Status status = kernel.evaluate(i, ask.order);
+      sum.status = worst(sum.status, status);
+      sum.value += out.values[i] = kernel.value();
+      if (status != Status::ok) continue;
+      kernel.keep_modes(i);
+      if (ask.scores) {
+        kernel.add_gradient(out.scores.col(i).data());
+        sum.gradient += out.scores.col(i);
+      } else if (ask.order >= 1) {
+        kernel.add_gradient(sum.gradient.data());
+      }
+      if (ask.order >= 2) kernel.add_hessian(sum.hessian);
+      if (ask.information)
+        Eigen::Map<MatrixXd>(out.information.col(i).data(), p, p) = -kernel.beta_hessian();
+    }
+  });
+  out.collect(totals, constant, P, ask.order, finished);
+}
+
+// The column of the Hessian in log phi: a central difference, error O(h^4), of the exact gradient.
+template <class GradientAt>
+void fill_dispersion_column(const VectorXd& psi, GradientAt gradient_at, MatrixXd& hessian) {
+  constexpr double h = 1e-4;
+  const Index last = psi.size() - 1;
+  VectorXd column = VectorXd::Zero(psi.size());
+  for (const auto& [step, weight] : {std::pair{h, 8.0}, {-h, -8.0}, {2 * h, -1.0}, {-2 * h, 1.0}}) {
+    VectorXd at = psi;
+    at[last] += step;
+    column += weight / (12 * h) * gradient_at(at);
+  }
+  hessian.col(last) = column;
+  hessian.row(last) = column.transpose();
+}
+
+}  // namespace margmix
