@@ -1,6 +1,6 @@
 // Operations and memory grow with the rows of a cluster, and no faster, where a working correlation
-// promises it. This file alone is compiled to count the blocks of code it runs (Makefile), and the
-// kernels are all in headers; memory is counted by hooks of the sanitizer. No clock is read.
+// promises it. The unit with all correlations is compiled to count the blocks of code it runs
+// (Makefile); memory is counted by hooks of the sanitizer. No clock is read.
 #include "check.hpp"
 #include "gee/registry.hpp"
 #include "operations.hpp"
