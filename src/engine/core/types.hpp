@@ -1,7 +1,7 @@
 // Shared types of the engine. No R, no globals, no I/O.
 #pragma once
 
-#include <Eigen/Dense>
+#include <Eigen/Core>
 #include <limits>
 
 namespace margmix {

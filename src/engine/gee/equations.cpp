@@ -1,5 +1,7 @@
 #include "gee/equations.hpp"
 
+#include <Eigen/LU>
+
 namespace margmix {
 
 namespace {

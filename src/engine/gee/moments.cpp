@@ -1,5 +1,7 @@
 #include "gee/moments.hpp"
 
+#include "linalg/decompositions.hpp"
+
 namespace margmix {
 
 namespace {
@@ -40,8 +42,7 @@ bool moment_variance(const Equations& equations, const Correlation& R, const Vec
   if (!equations.residuals(beta, R, rule, false, at)) return false;
   if (!equations.pieces(at, R, phi, scores, information)) return false;
   const VectorXd total = information.rowwise().sum();
-  const Eigen::LLT<MatrixXd> cholesky(MatrixMap(total.data(), p, p));
-  const MatrixXd bread = cholesky.solve(MatrixXd::Identity(p, p));
+  const MatrixXd bread = Cholesky(MatrixMap(total.data(), p, p)).inverse();
   if (!sums_derivative(equations, R, beta, bread, rule, slopes)) return false;
   const MatrixXd moved = slopes * (bread * scores);  // (1 + sums) x clusters
 

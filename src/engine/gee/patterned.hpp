@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "gee/patterns.hpp"
+#include "linalg/decompositions.hpp"
 
 namespace margmix {
 
@@ -31,9 +32,8 @@ class Patterned : public Correlation {
     for (Index k = 0; k < patterns_.count(); ++k) {
       MatrixXd R = matrix(patterns_.visits(k), t * alpha);
       R.diagonal().array() -= smallest;
-      if (Eigen::LLT<MatrixXd>(R).info() == Eigen::Success) continue;
-      const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(R, Eigen::EigenvaluesOnly);
-      const double least = eigen.eigenvalues()[0] + smallest;
+      if (Cholesky(R).definite()) continue;
+      const double least = symmetric_eigenvalues(R)[0] + smallest;
       t *= std::min(1.0, (1 - smallest) / (1 - least));
     }
     return t * alpha;
@@ -130,10 +130,10 @@ class Patterned : public Correlation {
 
   Factor factor(Index pattern) const {
     const auto& visits = patterns_.visits(pattern);
-    const Eigen::LLT<MatrixXd> cholesky(matrix(visits, alpha_));
-    if (cholesky.info() != Eigen::Success)
+    const Cholesky cholesky(matrix(visits, alpha_));
+    if (!cholesky.definite())
       throw std::invalid_argument("a working correlation must be positive definite");
-    Factor f{cholesky.matrixL(), MatrixXd()};
+    Factor f{cholesky.L(), MatrixXd()};
     const Index n = f.L.rows();
     if (n <= kInverse) {
       f.inverse = f.L.triangularView<Eigen::Lower>().solve(MatrixXd::Identity(n, n));

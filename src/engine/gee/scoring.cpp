@@ -177,9 +177,8 @@ GeeStatus Scoring::scoring_step(VectorXd& step) {
 
 bool Scoring::factorise() {
   cholesky_.compute(sums_.information);
-  if (cholesky_.info() != Eigen::Success) return false;
-  if (options_.bias_reduce)
-    hat_ = cholesky_.solve(MatrixXd::Identity(sums_.score.size(), sums_.score.size()));
+  if (!cholesky_.definite()) return false;
+  if (options_.bias_reduce) hat_ = cholesky_.inverse();
   return true;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gee/fit.hpp"
+#include "linalg/decompositions.hpp"
 
 namespace margmix {
 
@@ -46,7 +47,7 @@ class Scoring {
   GeeFit fit_;
   Residuals at_;
   EquationSums sums_;
-  Eigen::LLT<MatrixXd> cholesky_;
+  Cholesky cholesky_;
   MatrixXd hat_;  // inverse information
   bool hold_ = false;
   double accepted_ = kInf, relaxation_ = 1, start_pearson_ = kNaN, frozen_ = kNaN;

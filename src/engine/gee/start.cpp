@@ -1,6 +1,7 @@
 #include "gee/start.hpp"
 
 #include "gee/independence.hpp"
+#include "linalg/decompositions.hpp"
 
 namespace margmix {
 
@@ -53,18 +54,18 @@ class GlmScoring {
   double half_log_determinant() {
     equations_.sums(at_, R_, nullptr, sums_);
     cholesky_.compute(sums_.information);
-    if (cholesky_.info() != Eigen::Success) return -kInf;
-    return cholesky_.matrixLLT().diagonal().array().log().sum();
+    if (!cholesky_.definite()) return -kInf;
+    return cholesky_.log_det() / 2;
   }
 
   bool scoring_step(VectorXd& step) {
     equations_.sums(at_, R_, nullptr, sums_);
     cholesky_.compute(sums_.information);
-    start_.definite = cholesky_.info() == Eigen::Success;
+    start_.definite = cholesky_.definite();
     if (!start_.definite) return false;
     if (adjustment_ > 0) {
       const Index p = data_.p();
-      const MatrixXd hat = cholesky_.solve(MatrixXd::Identity(p, p));
+      const MatrixXd hat = cholesky_.inverse();
       equations_.sums(at_, R_, &hat, sums_);
       sums_.score += adjustment_ * sums_.adjustment;
     }
@@ -81,7 +82,7 @@ class GlmScoring {
   GlmStart start_;
   Residuals at_;
   EquationSums sums_;
-  Eigen::LLT<MatrixXd> cholesky_;
+  Cholesky cholesky_;
 };
 
 }  // namespace
@@ -93,7 +94,7 @@ GlmStart start_gee(const MarginalData& data, const MarginalFamily& family, const
 
 VectorXd constant_beta(const MarginalData& data, double level) {
   const MatrixXd XX = data.X.transpose() * data.X;
-  return XX.ldlt().solve(data.X.transpose() * (level - data.offset.array()).matrix());
+  return solve_symmetric(XX, data.X.transpose() * (level - data.offset.array()).matrix());
 }
 
 }  // namespace margmix

@@ -1,5 +1,7 @@
 #include "glmm/glm.hpp"
 
+#include "linalg/decompositions.hpp"
+
 namespace margmix {
 
 double GlmObjective::operator()(const VectorXd& beta, VectorXd* gradient, MatrixXd* information,
@@ -32,7 +34,7 @@ double GlmObjective::operator()(const VectorXd& beta, VectorXd* gradient, Matrix
 VectorXd constant_start(const Design& design, double level) {
   const MatrixXd XX = design.X.transpose() * design.X;
   const VectorXd column_sums = design.X.colwise().sum();
-  return XX.ldlt().solve(column_sums * level);
+  return solve_symmetric(XX, column_sums * level);
 }
 
 GlmFit fit_glm(const Design& design, const Family& family, VectorXd beta) {
@@ -41,13 +43,13 @@ GlmFit fit_glm(const Design& design, const Family& family, VectorXd beta) {
   VectorXd gradient;
   double value = objective(beta, &gradient, &fit.information, &fit.largest_eta);
   for (fit.iterations = 0; fit.iterations < 60 && std::isfinite(value); ++fit.iterations) {
-    Eigen::LLT<MatrixXd> cholesky(fit.information);
-    fit.definite = cholesky.info() == Eigen::Success;
+    Cholesky cholesky(fit.information);
+    fit.definite = cholesky.definite();
     if (!fit.definite) {
       objective(beta, &gradient, &fit.information, nullptr, true);
       fit.information.diagonal() *= 1 + 1e-8;
       cholesky.compute(fit.information);
-      if (cholesky.info() != Eigen::Success) break;
+      if (!cholesky.definite()) break;
     }
     const VectorXd step = cholesky.solve(gradient);
     const double decrement = gradient.dot(step);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "linalg/decompositions.hpp"
 #include "parallel/blocks.hpp"
 
 namespace margmix {
@@ -28,9 +29,9 @@ LmmObjective::Solves LmmObjective::solve(Index i, const MatrixXd& Lambda, Matrix
   s.G = Z.transpose() * WZ;
   MatrixXd A = Lambda.transpose() * s.G * Lambda;
   A.diagonal().array() += 1;
-  const Eigen::LLT<MatrixXd> cholesky(A);
-  s.A_inverse = cholesky.solve(MatrixXd::Identity(q, q));
-  s.log_det = 2 * cholesky.matrixL().nestedExpression().diagonal().array().log().sum();
+  const Cholesky cholesky(A);
+  s.A_inverse = cholesky.inverse();
+  s.log_det = cholesky.log_det();
   s.ZWD = Z.transpose() * WD;
   s.C = s.A_inverse * (Lambda.transpose() * s.ZWD);
   return s;
@@ -59,12 +60,12 @@ LmmResult LmmObjective::operator()(const double* theta, double log_phi,
   for (const Cross& c : cross)
     if (finished) M += c.M, log_det += c.log_det;
   out.B = M.topLeftCorner(p, p);
-  const Eigen::LLT<MatrixXd> B(out.B);
-  if (!finished || (p > 0 && B.info() != Eigen::Success)) {
+  const Cholesky B(out.B);
+  if (!finished || (p > 0 && !B.definite())) {
     out.status = finished ? Status::not_finite : Status::interrupted;
     return out;
   }
-  out.beta = B.solve(M.col(p).head(p));
+  out.beta = B.solve(VectorXd(M.col(p).head(p)));
   const double rss = M(p, p) - out.beta.dot(M.col(p).head(p));
   double rows = 0, log_weights = 0;
   for (Index j = 0; j < design_.X.rows(); ++j) {
@@ -76,7 +77,7 @@ LmmResult LmmObjective::operator()(const double* theta, double log_phi,
   const double N = reml_ ? rows - p : rows;
   const bool profiled = std::isnan(log_phi);
   out.phi = profiled ? rss / N : std::exp(log_phi);
-  const double log_det_B = reml_ ? 2 * B.matrixLLT().diagonal().array().log().sum() : 0.0;
+  const double log_det_B = reml_ ? B.log_det() : 0.0;
   out.value = -0.5 * (log_det + log_det_B + N * (kLog2Pi + std::log(out.phi)) + rss / out.phi -
                       log_weights);
   if (!(rss > 0)) out.status = Status::not_finite;
@@ -84,7 +85,7 @@ LmmResult LmmObjective::operator()(const double* theta, double log_phi,
   // d value / d Lambda: with u = A^-1 Lambda'Z'W r and E = Z'W (D - Z Lambda C),
   //   log|A|: 2 G Lambda A^-1;   rss: -2 (Z'W (r - Z Lambda u)) u';   log|B|: -2 E_x B^-1 C_x'
   std::vector<MatrixXd> adjoint(blocks.size());
-  const MatrixXd B_inverse = B.solve(MatrixXd::Identity(p, p));
+  const MatrixXd B_inverse = B.inverse();
   VectorXd coefficients(p + 1);
   coefficients << -out.beta, 1.0;
   finished = for_each_block(blocks, context, [&](int b, const Block& block) {

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "design/design.hpp"
+#include "linalg/small_cholesky.hpp"
 
 namespace margmix {
 
@@ -90,11 +91,11 @@ Status Mode<Q>::find(const Rows& rows, const Family& family, const VectorQ<Q>& s
   bool last = false;
   for (iterations = 1; iterations <= kMostIterations; ++iterations) {
     A = penalised_information<Q>(V, W, n);
-    Eigen::LLT<SquareQ<Q>> cholesky(A);
-    const bool definite = cholesky.info() == Eigen::Success;
+    SmallCholesky<SquareQ<Q>> cholesky(A);
+    const bool definite = cholesky.definite();
     if (last) {
       if (!definite) return Status::no_mode;
-      P = cholesky.matrixL().solve(SquareQ<Q>::Identity(V.cols(), V.cols())).transpose();
+      P = cholesky.inverse_factor();
       log_det_P = P.diagonal().array().log().sum();
       return Status::ok;
     }

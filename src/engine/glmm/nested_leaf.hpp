@@ -9,6 +9,7 @@
 
 #include "glmm/nested_model.hpp"
 #include "glmm/stages.hpp"
+#include "linalg/small_cholesky.hpp"
 #include "linalg/triangular.hpp"
 
 namespace margmix {
@@ -117,9 +118,9 @@ bool Leaf<QB, QA>::factor(bool clip, SquareA& schur) {
   A = symtri(A);
   model_.bb(A).diagonal().array() += 1.0;
   const SquareQ<QB> A_bb = model_.bb(A);
-  const Eigen::LLT<SquareQ<QB>> cholesky(A_bb);
-  if (cholesky.info() != Eigen::Success) return false;
-  P_b_ = cholesky.matrixL().solve(SquareQ<QB>::Identity(model_.qb(), model_.qb())).transpose();
+  const SmallCholesky<SquareQ<QB>> cholesky(A_bb);
+  if (!cholesky.definite()) return false;
+  P_b_ = cholesky.inverse_factor();
   E_.noalias() = P_b_.transpose() * model_.ba(A);
   schur += model_.aa(A) - E_.transpose() * E_;
   return true;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "glmm/nested_leaf.hpp"
+#include "linalg/small_cholesky.hpp"
 
 namespace margmix {
 
@@ -34,7 +35,7 @@ struct NestedMode {
   void newton_step();  // the step, its largest change of eta, and the Newton decrement
   double move(double t);
 
-  Eigen::LLT<SquareA> cholesky_;
+  SmallCholesky<SquareA> cholesky_;
   VectorA u_old_, d_;
   double longest_ = 0, decrement_ = 0;
 };
@@ -63,7 +64,7 @@ bool NestedMode<QB, QA>::factor(bool clip) {
   for (Index i = 0; i < count; ++i)
     if (!leaves[i].factor(clip, schur)) return false;
   cholesky_.compute(schur);
-  return cholesky_.info() == Eigen::Success;
+  return cholesky_.definite();
 }
 
 template <int QB, int QA>
@@ -102,7 +103,7 @@ Status NestedMode<QB, QA>::find() {
     const bool definite = factor(false);
     if (last) {
       if (!definite) return Status::no_mode;
-      P = cholesky_.matrixL().solve(SquareA::Identity(u.size(), u.size())).transpose();
+      P = cholesky_.inverse_factor();
       log_det_P = P.diagonal().array().log().sum();
       for (Index i = 0; i < count; ++i) leaves[i].finish_mode(P);
       return Status::ok;

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "linalg/decompositions.hpp"
+
 namespace margmix {
 
 namespace {
@@ -80,14 +82,14 @@ SparseLmm sparse_lmm(const GroupedDesign& design, const SparsePlan& plan, const 
   }
   M.noalias() -= VwD.transpose() * pieces.C;
   out.B = 0.5 * (M.topLeftCorner(p, p) + M.topLeftCorner(p, p).transpose());
-  const Eigen::LLT<MatrixXd> B(out.B);
-  if (p > 0 && B.info() != Eigen::Success) return out;
-  out.beta = B.solve(M.col(p).head(p));
+  const Cholesky B(out.B);
+  if (p > 0 && !B.definite()) return out;
+  out.beta = B.solve(VectorXd(M.col(p).head(p)));
   const double rss = M(p, p) - out.beta.dot(M.col(p).head(p));
   const double N = reml ? rows - p : rows;
   const bool profiled = std::isnan(log_phi);
   out.phi = profiled ? rss / N : std::exp(log_phi);
-  const double log_det_B = reml ? 2 * B.matrixLLT().diagonal().array().log().sum() : 0.0;
+  const double log_det_B = reml ? B.log_det() : 0.0;
   out.value = -0.5 * (system.log_det() + log_det_B + N * (kLog2Pi + std::log(out.phi)) +
                       rss / out.phi - log_weights);
   out.u = pieces.C.col(p) - pieces.C.leftCols(p) * out.beta;
@@ -97,7 +99,7 @@ SparseLmm sparse_lmm(const GroupedDesign& design, const SparsePlan& plan, const 
   VectorXd fitted = VectorXd::Zero(n);
   system.add_V(out.u, fitted);
   pieces.e = pieces.w.cwiseProduct(pieces.D.col(p) - pieces.D.leftCols(p) * out.beta - fitted);
-  pieces.B_inverse = B.solve(MatrixXd::Identity(p, p));
+  pieces.B_inverse = B.inverse();
   system.invert();
   const MatrixXd adjoint = adjoint_of_Lambda(system, pieces, out.u, out.phi, reml);
   out.gradient = VectorXd::Zero(design.n_theta() + (profiled ? 0 : 1));

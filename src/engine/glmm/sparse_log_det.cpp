@@ -3,6 +3,8 @@
 #include <cmath>
 #include <vector>
 
+#include "linalg/decompositions.hpp"
+
 namespace margmix {
 
 namespace {
@@ -108,8 +110,8 @@ LogDet estimate_log_det(const SparseSystem& system, const MatrixMap& probes) {
   VectorXd v = probes.col(0);
   for (int turn = 0; turn < 2; ++turn) {
     const Lanczos lanczos = run_lanczos(M, v).front();
-    const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(lanczos.T);
-    v = (lanczos.Q * eigen.eigenvectors().col(0)).normalized();
+    const SymmetricEigen eigen = symmetric_eigen(lanczos.T);
+    v = (lanczos.Q * eigen.vectors.col(0)).normalized();
   }
   const VectorXd Mv = M(v);
   const double lambda = v.dot(Mv);
@@ -119,9 +121,9 @@ LogDet estimate_log_det(const SparseSystem& system, const MatrixMap& probes) {
   const std::vector<Lanczos> runs = run_lanczos(M, starts);
   for (Index k = 0; k < m; ++k) {
     const VectorXd z = starts.col(k);
-    const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(runs[k].T);
-    const VectorXd weight = eigen.eigenvectors().row(0).transpose().cwiseAbs2();
-    const VectorXd log_values = eigen.eigenvalues().cwiseMax(1e-300).array().log();
+    const SymmetricEigen eigen = symmetric_eigen(runs[k].T);
+    const VectorXd weight = eigen.vectors.row(0).transpose().cwiseAbs2();
+    const VectorXd log_values = eigen.values.cwiseMax(1e-300).array().log();
     const VectorXd Ez = z - M(z);
     estimates[k] = z.squaredNorm() * weight.dot(log_values) + z.dot(Ez) + 0.5 * Ez.squaredNorm();
   }

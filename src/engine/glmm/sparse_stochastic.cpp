@@ -1,6 +1,7 @@
 #include "glmm/sparse_stochastic.hpp"
 
 #include "glmm/sparse_scores.hpp"
+#include "linalg/decompositions.hpp"
 
 namespace margmix {
 
@@ -69,9 +70,9 @@ MatrixXd average_information(const MatrixXd& M, Index p) {
   MatrixXd out = MatrixXd::Zero(M.cols(), M.cols());
   out.topLeftCorner(p, p) = M.topLeftCorner(p, p);
   out.bottomRightCorner(v, v) =
-      0.5 * (M.bottomRightCorner(v, v) -
-             M.bottomLeftCorner(v, p) *
-                 M.topLeftCorner(p, p).ldlt().solve(MatrixXd(M.topRightCorner(p, v))));
+      0.5 *
+      (M.bottomRightCorner(v, v) -
+       M.bottomLeftCorner(v, p) * solve_symmetric(M.topLeftCorner(p, p), M.topRightCorner(p, v)));
   return out;
 }
 

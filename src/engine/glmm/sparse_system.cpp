@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "linalg/decompositions.hpp"
+
 namespace margmix {
 
 SparseSystem::SparseSystem(const GroupedDesign& design, const SparsePlan& plan)
@@ -64,10 +66,10 @@ bool SparseSystem::assemble(const double* W) {
       for (Index a = first; a < last; ++a) C_[a] = B_[a] * inverse[0];
       continue;
     }
-    const Eigen::LLT<MatrixXd> cholesky(A11);
-    if (cholesky.info() != Eigen::Success) return false;
-    log_det11_ += 2 * cholesky.matrixLLT().diagonal().array().log().sum();
-    Eigen::Map<MatrixXd>(inverse, q1, q1) = cholesky.solve(MatrixXd::Identity(q1, q1));
+    const Cholesky cholesky(A11);
+    if (!cholesky.definite()) return false;
+    log_det11_ += cholesky.log_det();
+    Eigen::Map<MatrixXd>(inverse, q1, q1) = cholesky.inverse();
     Eigen::Map<MatrixXd>(C_.data() + q1 * plan_.near_start[s], q1, count(s)).noalias() =
         Eigen::Map<MatrixXd>(inverse, q1, q1) * MatrixMap(B(s), q1, count(s));
   }

@@ -1,14 +1,16 @@
 #include "inference/hotelling.hpp"
 
+#include "linalg/decompositions.hpp"
+
 namespace margmix {
 
 double ApproximateHotelling::eta() const {
   const Index q = K_.cols(), n_parts = static_cast<Index>(parts_.size());
   const MatrixXd Omega = mean_covariance();
-  const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(Omega);
-  if (!Omega.allFinite() || eigen.eigenvalues()[0] <= 1e-12 * eigen.eigenvalues()[q - 1])
-    return kNaN;
-  const MatrixXd K = K_ * eigen.operatorInverseSqrt();
+  const SymmetricEigen eigen = symmetric_eigen(Omega);
+  if (!Omega.allFinite() || eigen.values[0] <= 1e-12 * eigen.values[q - 1]) return kNaN;
+  const MatrixXd K = K_ * (eigen.vectors * eigen.values.cwiseInverse().cwiseSqrt().asDiagonal() *
+                           eigen.vectors.transpose());
   // W = sum vec(M_k) vec(M_k)', M_k = L^-1 B_k H_k
   MatrixXd W = MatrixXd::Zero(K.size(), K.size());
   double total = 0;

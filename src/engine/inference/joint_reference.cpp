@@ -1,6 +1,9 @@
 #include "inference/joint_reference.hpp"
 
+#include <Eigen/QR>
 #include <boost/math/special_functions/gamma.hpp>
+
+#include "linalg/decompositions.hpp"
 
 namespace margmix {
 
@@ -60,9 +63,9 @@ std::vector<MatrixXd> JointReference::covariances(const MatrixXd& v, const Matri
 }
 
 double JointReference::tail_of(double x, const MatrixXd& D, const VectorXd& n, const VectorXd& c) {
-  const Eigen::LLT<MatrixXd> cholesky(D);
-  if (cholesky.info() != Eigen::Success || !(cholesky.rcond() > kSingular)) return kNaN;
-  const VectorXd o = cholesky.matrixL().solve(n / n.norm()), d = cholesky.matrixL().solve(c);
+  const Cholesky cholesky(D);
+  if (!cholesky.definite() || !(cholesky.rcond() > kSingular)) return kNaN;
+  const VectorXd o = cholesky.solve_L(n / n.norm()), d = cholesky.solve_L(c);
   const double aa = o.squaredNorm(), ab = o.dot(d);
   const double discriminant = ab * ab - aa * (d.squaredNorm() - x);
   if (!(discriminant >= 0)) return std::isnan(discriminant) ? kNaN : 1;

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "linalg/decompositions.hpp"
+
 namespace margmix {
 
 namespace {
@@ -12,9 +14,9 @@ bool inverse(const MatrixXd& A, MatrixXd& out) {
   if (!size.allFinite() || (size.array() <= 0).any()) return false;
   const VectorXd unit = size.cwiseInverse();
   const MatrixXd scaled = unit.asDiagonal() * A * unit.asDiagonal();
-  const Eigen::LLT<MatrixXd> cholesky(scaled);
-  if (cholesky.info() != Eigen::Success || cholesky.rcond() < 1e-13) return false;
-  out = cholesky.solve(MatrixXd::Identity(A.rows(), A.cols()));
+  const Cholesky cholesky(scaled);
+  if (!cholesky.definite() || cholesky.rcond() < 1e-13) return false;
+  out = cholesky.inverse();
   out = (unit.asDiagonal() * out * unit.asDiagonal()).eval();
   return true;
 }
@@ -23,24 +25,22 @@ bool inverse(const MatrixXd& A, MatrixXd& out) {
 // beta.
 class Relative {
  public:
-  explicit Relative(const MatrixXd& Phi) : L_(Phi.llt().matrixL()) {}
+  explicit Relative(const MatrixXd& Phi) : L_(Cholesky(Phi).L()) {}
 
-  Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(const MatrixXd& R) const {
+  SymmetricEigen eigen(const MatrixXd& R) const {
     const auto lower = L_.triangularView<Eigen::Lower>();
     const MatrixXd half = lower.solve(R);
     const MatrixXd S = lower.solve(half.transpose());
-    return Eigen::SelfAdjointEigenSolver<MatrixXd>(0.5 * (S + S.transpose()));
+    return symmetric_eigen(0.5 * (S + S.transpose()));
   }
-  double largest(const MatrixXd& R) const {
-    return R.rows() ? eigen(R).eigenvalues().maxCoeff() : 0.0;
-  }
+  double largest(const MatrixXd& R) const { return R.rows() ? eigen(R).values.maxCoeff() : 0.0; }
   // The part of R that adds to Phi in every direction. An observed W allows eigenvalues below zero.
   MatrixXd positive_part(const MatrixXd& R) const {
     if (R.rows() == 0) return R;
     const auto found = eigen(R);
-    if (found.eigenvalues()[0] >= 0) return R;
-    const MatrixXd U = L_ * found.eigenvectors();
-    return U * found.eigenvalues().cwiseMax(0.0).asDiagonal() * U.transpose();
+    if (found.values[0] >= 0) return R;
+    const MatrixXd U = L_ * found.vectors;
+    return U * found.values.cwiseMax(0.0).asDiagonal() * U.transpose();
   }
 
  private:
@@ -123,10 +123,10 @@ KenwardRogerReference::KenwardRogerReference(const MatrixXd& Phi, const MatrixXd
 FReference KenwardRogerReference::operator()(const MatrixXd& C) const {
   const double q = static_cast<double>(C.rows());
   const MatrixXd variance = C * Phi_ * C.transpose();
-  const Eigen::LLT<MatrixXd> cholesky(variance);
-  if (cholesky.info() != Eigen::Success) return {};
+  const Cholesky cholesky(variance);
+  if (!cholesky.definite()) return {};
   std::vector<MatrixXd> U;  // (C Phi C')^-1 C D_a C': a similarity class, whatever the rows of C
-  for (const MatrixXd& D : D_) U.push_back(cholesky.solve(C * D * C.transpose()));
+  for (const MatrixXd& D : D_) U.push_back(cholesky.solve(MatrixXd(C * D * C.transpose())));
   double A1 = 0, A2 = 0;
   for (std::size_t a = 0; a < U.size(); ++a)
     for (std::size_t b = 0; b < U.size(); ++b) {

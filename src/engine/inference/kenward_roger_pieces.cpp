@@ -1,5 +1,7 @@
 #include "inference/kenward_roger_pieces.hpp"
 
+#include "linalg/decompositions.hpp"
+
 namespace margmix {
 
 namespace {
@@ -8,9 +10,9 @@ namespace {
 bool posterior_factor(const MatrixXd& L, const MatrixXd& C, MatrixXd& out) {
   MatrixXd A = L.transpose() * C * L;
   A.diagonal().array() += 1;
-  const Eigen::LLT<MatrixXd> cholesky(A);
-  if (cholesky.info() != Eigen::Success) return false;
-  out = cholesky.matrixL().solve(L.transpose());
+  const Cholesky cholesky(A);
+  if (!cholesky.definite()) return false;
+  out = cholesky.solve_L(L.transpose());
   out = (out.transpose() * out).eval();
   return true;
 }

@@ -7,14 +7,14 @@ ClusterPieces::ClusterPieces(const MatrixMap& scores, const MatrixMap& informati
   MatrixXd B = MatrixXd::Zero(p_, p_);
   for (Index i = 0; i < m_; ++i) B += B_i(i);
   cholesky_.compute(symmetric(B));
-  definite_ = cholesky_.info() == Eigen::Success;
-  if (definite_) L_ = cholesky_.matrixL();
+  definite_ = cholesky_.definite();
+  if (definite_) L_ = cholesky_.L();
 }
 
 WhitenedCluster ClusterPieces::operator()(Index i) const {
   if (p_ == 0) return {MatrixXd(0, 0), VectorXd(0), MatrixXd(0, 0), VectorXd(0)};
-  const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(S(i));
-  WhitenedCluster c{eigen.eigenvectors(), eigen.eigenvalues().cwiseMax(0.0), {}, {}};
+  const SymmetricEigen eigen = symmetric_eigen(S(i));
+  WhitenedCluster c{eigen.vectors, eigen.values.cwiseMax(0.0), {}, {}};
   c.S.noalias() = c.Q * c.l.asDiagonal() * c.Q.transpose();
   c.v = v(i);
   return c;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "core/types.hpp"
+#include "linalg/decompositions.hpp"
 
 namespace margmix {
 
@@ -39,7 +40,7 @@ class ClusterPieces {
   MatrixXd to_beta(const MatrixXd& A) const {  // L^-T A: B^-1 u = L^-T v
     return L_.transpose().triangularView<Eigen::Upper>().solve(A);
   }
-  MatrixXd B_inverse() const { return cholesky_.solve(MatrixXd::Identity(p_, p_)); }
+  MatrixXd B_inverse() const { return cholesky_.inverse(); }
 
   VectorXd v(Index i) const { return whiten(scores_.col(i)); }
 
@@ -53,7 +54,7 @@ class ClusterPieces {
 
   MatrixMap scores_, information_;
   Index p_, m_;
-  Eigen::LLT<MatrixXd> cholesky_;
+  Cholesky cholesky_;
   MatrixXd L_;
   bool definite_ = false;
 };

@@ -1,5 +1,7 @@
 #include "linalg/dense_kernels.hpp"
 
+#include <Eigen/Cholesky>
+
 namespace margmix {
 
 namespace baseline {

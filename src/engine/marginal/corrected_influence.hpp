@@ -4,6 +4,7 @@
 #pragma once
 
 #include "inference/correction.hpp"
+#include "linalg/decompositions.hpp"
 
 namespace margmix {
 
@@ -32,7 +33,7 @@ inline MatrixXd power_series(const MatrixXd& S, double power, double norm) {
 inline bool semidefinite(const MatrixXd& S) {
   MatrixXd shifted = S;
   shifted.diagonal().array() += 1e-14;
-  return Eigen::LLT<MatrixXd>(shifted).info() == Eigen::Success;
+  return Cholesky(shifted).definite();
 }
 
 }  // namespace influence_detail

@@ -1,5 +1,9 @@
 #include "marginal/projection.hpp"
 
+#include <Eigen/LU>
+
+#include "linalg/decompositions.hpp"
+
 namespace margmix {
 
 Projection MarginalProjection::run(const VectorXd& start) {
@@ -50,7 +54,7 @@ VectorXd MarginalProjection::scoring_step(const VectorXd& gamma) {
     F += X.transpose() * score;
     add_transposed_multiply(X, weight.asDiagonal() * X, I);
   }
-  const VectorXd step = I.ldlt().solve(F);
+  const VectorXd step = solve_symmetric(I, F);
   decrement_ = F.dot(step);
   return step;
 }

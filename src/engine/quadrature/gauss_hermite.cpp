@@ -3,6 +3,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "linalg/decompositions.hpp"
+
 namespace margmix {
 
 HermiteValue hermite(int K, double z) {
@@ -20,8 +22,7 @@ HermiteRule gauss_hermite(int K) {
   if (K < 1 || K > 300) throw std::invalid_argument("a Gauss-Hermite rule has 1 to 300 nodes");
   MatrixXd jacobi = MatrixXd::Zero(K, K);
   for (int j = 1; j < K; ++j) jacobi(j, j - 1) = jacobi(j - 1, j) = std::sqrt(double(j));
-  const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(jacobi, Eigen::EigenvaluesOnly);
-  HermiteRule rule{eigen.eigenvalues(), VectorXd(K)};
+  HermiteRule rule{symmetric_eigenvalues(jacobi), VectorXd(K)};
   for (int k = 0; k < K; ++k) {
     double z = 2 * k + 1 == K ? 0.0 : rule.z[k];
     for (int i = 0; i < 3 && z != 0; ++i) {

@@ -1,0 +1,40 @@
+#include "linalg/decompositions.hpp"
+
+#include <Eigen/Eigenvalues>
+
+namespace margmix {
+
+void Cholesky::compute(const MatrixXd& A) { llt_.compute(A); }
+
+double Cholesky::log_det() const { return 2 * llt_.matrixLLT().diagonal().array().log().sum(); }
+
+double Cholesky::rcond() const { return llt_.rcond(); }
+
+MatrixXd Cholesky::L() const { return llt_.matrixL(); }
+
+MatrixXd Cholesky::solve(const MatrixXd& B) const { return llt_.solve(B); }
+
+VectorXd Cholesky::solve(const VectorXd& b) const { return llt_.solve(b); }
+
+MatrixXd Cholesky::solve_L(const MatrixXd& B) const { return llt_.matrixL().solve(B); }
+
+MatrixXd Cholesky::inverse() const {
+  return llt_.solve(MatrixXd::Identity(llt_.rows(), llt_.cols()));
+}
+
+SymmetricEigen symmetric_eigen(const MatrixXd& A) {
+  const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(A);
+  return {eigen.eigenvalues(), eigen.eigenvectors()};
+}
+
+VectorXd symmetric_eigenvalues(const MatrixXd& A) {
+  return Eigen::SelfAdjointEigenSolver<MatrixXd>(A, Eigen::EigenvaluesOnly).eigenvalues();
+}
+
+MatrixXd solve_symmetric(const MatrixXd& A, const MatrixXd& B, double* rcond) {
+  const Eigen::LDLT<MatrixXd> ldlt(A);
+  if (rcond) *rcond = ldlt.info() == Eigen::Success ? ldlt.rcond() : 0.0;
+  return ldlt.solve(B);
+}
+
+}  // namespace margmix
