@@ -15,7 +15,7 @@ sources() { find "$1" \( -name '*.cpp' -o -name '*.h' -o -name '*.hpp' \) | LC_A
 check_includes() {
   grep -nE '^ *# *include *"' $(sources $engine) /dev/null | awk -F: '
     BEGIN {
-      n = split("core:0 parallel:1 family:2 quadrature:2 linalg:2 design:3 inference:4 " \
+      n = split("core:0 parallel:1 family:2 linalg:2 quadrature:3 design:3 inference:4 " \
                 "glmm:5 gee:5 marginal:6 objective:6", pairs, " ")
       for (i = 1; i <= n; i++) { split(pairs[i], p, ":"); rank[p[1]] = p[2] }
     }
