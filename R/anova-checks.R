@@ -215,8 +215,8 @@ glm_loglik <- function(fit, large, y) {
   family <- large$family
   beta <- fit_start_glm(design, family)$beta
   log_phi <- if (has_phi(family)) {
-    mu <- family$linkinv(design$offset + drop(design$X %*% beta))
-    log(mean(design$weights * (design$y - mu)^2))
+    mu <- family$linkinv(row_offset(design) + drop(design$X %*% beta))
+    log(mean(row_weights(design) * (design$y - mu)^2))
   }
   engine_evaluate(design, family, c(beta, 0 * large$theta, log_phi), 1L)$value
 }

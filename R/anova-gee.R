@@ -154,7 +154,7 @@ check_same_responses <- function(fits) {
     cluster <- rep.int(seq_along(design$levels), diff(design$start))
     cluster <- caller_order(cluster, design)
     list(
-      rows = lapply(design[c("y", "trials", "weights", "offset")], caller_order, design),
+      rows = lapply(response_rows(design), caller_order, design),
       cluster = match(cluster, unique(cluster))
     )
   }

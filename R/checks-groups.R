@@ -11,7 +11,7 @@
 #' @section Errors: `not_identified`.
 #' @noRd
 check_identified_groups <- function(design, family, used) {
-  single <- design$weights_type == "prior" || max(design$weights) <= 1
+  single <- design$weights_type == "prior" || max(row_weights(design)) <= 1
   rows <- which(used)
   bernoulli <- single && is_binary(family, design)
   if (bernoulli) check_shared_levels(design, rows)
@@ -61,7 +61,7 @@ groups_gram <- function(design, rows, dispersion) {
   at <- seq_along(pairs)
   gram <- outer(at, at, Vectorize(entry))
   if (!dispersion) return(gram)
-  weight <- design$weights[rows]
+  weight <- row_weights(design)[rows]
   cross <- vapply(pairs, function(a) {
     sum(Z[, a[1L]] * Z[, a[2L]] / weight) * (1 + (a[1L] != a[2L]))
   }, 0)

@@ -132,11 +132,11 @@ mean_over_sd <- function(X, rows) {
 #' @section Errors: `not_identified`.
 #' @noRd
 check_identified <- function(design, family) {
-  used <- design$weights > 0 & design$trials > 0
+  used <- used_rows(design)
   if (is_multilevel(design)) return(check_identified_groups(design, family, used))
   largest <- max(cluster_sums(as.numeric(used), design$start))
   # A frequency above 1 stands for several rows.
-  single <- design$weights_type == "prior" || max(design$weights) <= 1
+  single <- design$weights_type == "prior" || max(row_weights(design)) <= 1
   if (largest <= 1 && single && is_binary(family, design)) {
     refuse_unidentified(design, "one 0/1 response per cluster",
       "A random effect shows only where 0/1 responses share it; with one row each use glm()."
@@ -244,7 +244,7 @@ cluster_sums <- function(x, start) {
 covariance_gram <- function(design, rows, dispersion) {
   cluster <- findInterval(rows - 1L, design$start)
   Z <- orthogonal_blocks(design$Z[rows, , drop = FALSE], design$random)
-  weight <- design$weights[rows]
+  weight <- row_weights(design)[rows]
   q <- ncol(Z)
   products <- function(r, w) { # column r of Z_i'W^-1 Z_i, clusters in rows
     lapply(seq_len(q), function(c) drop(rowsum(Z[, r] * Z[, c] / w, cluster, reorder = FALSE)))

@@ -174,7 +174,7 @@ check_same_rows <- function(mixed, marginal) {
 row_parts <- function(fit) {
   take <- function(x) caller_order(x, fit$design)
   c(
-    lapply(fit$design[c("y", "trials", "weights", "offset")], take),
+    lapply(response_rows(fit$design), take),
     list(covariates = unname(take(fit$design$X)[, order(colnames(fit$design$X)), drop = FALSE]))
   )
 }

@@ -14,7 +14,7 @@
 #' @return An object of class `margmix_design`, a list:
 #' * `X` (n x p) of full column rank, `Z` (n x q), the columns of all random terms side by side;
 #' * `y` (number of successes for binomial families), `trials` (1 for others), `weights`,
-#'   `offset`: n doubles;
+#'   `offset`: n doubles, which a fit stores compactly: read them as [row_weights()] does;
 #' * `start`: m + 1 offsets; cluster i, independent of the others, has the rows `start[i] + 1` to
 #'   `start[i + 1]`;
 #' * `order`: row of the frame for each sorted row, or `NULL` if the frame was sorted;

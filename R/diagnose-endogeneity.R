@@ -100,7 +100,7 @@ diagnose_endogeneity <- function(fit, cluster_size = TRUE, level = 0.95, group =
 #' @noRd
 mundlak_columns <- function(design, cluster_size, k = 1L) {
   X <- design$X
-  used <- as.numeric(design$weights > 0 & design$trials > 0)
+  used <- as.numeric(used_rows(design))
   level <- row_levels(design, k)
   rows <- match(level, unique(level))
   sums <- function(x) drop(rowsum(x, rows))

@@ -76,7 +76,7 @@ check_can_overdisperse <- function(fit) {
       given = paste0(family$family, ", whose dispersion is estimated: ", signif(fit$phi, 3L))
     )
   }
-  if (has_trials(family) && max(fit$design$trials) <= 1) {
+  if (has_trials(family) && max(row_trials(fit$design)) <= 1) {
     abort("overdispersion", "Single 0/1 responses cannot show overdispersion.",
       given = "one trial in each row",
       hint = "Group the rows that share covariates as cbind(success, failure)."
@@ -96,9 +96,10 @@ pearson_statistic <- function(fit, y) {
     beta = fit$beta, Lambda = fit$Lambda, modes = found$modes
   ))
   mu <- fit$family$linkinv(eta)
-  variance <- variance_scale(fit) * family_tools(fit$family)$variance(mu, fit$phi, design$trials)
-  used <- design$trials > 0 & design$weights > 0
-  sum((design$weights * design$trials * (y / design$trials - mu)^2 / variance)[used])
+  trials <- row_trials(design)
+  variance <- variance_scale(fit) * family_tools(fit$family)$variance(mu, fit$phi, trials)
+  squares <- row_weights(design) * trials * (y / trials - mu)^2 / variance
+  sum(squares[used_rows(design)])
 }
 
 #' @rdname diagnose_overdispersion

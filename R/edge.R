@@ -25,7 +25,7 @@ feasible_start <- function(problem, x, level = NULL) {
 constant_coefficients <- function(problem, level) {
   X <- problem$design$X
   beta <- qr.coef(qr(X), rep(level, nrow(X)))
-  eta <- drop(X %*% beta) + problem$design$offset
+  eta <- drop(X %*% beta) + row_offset(problem$design)
   if (!all(is.finite(beta)) || any(eta * inside_sign(problem$family) <= 0)) return(NULL)
   at <- seq_along(beta)
   backsolve(problem$map[at, at, drop = FALSE], beta)
@@ -51,13 +51,13 @@ edge_glm <- function(problem, start_glm) {
   found <- tryCatch(
     stats::constrOptim(start, function(x) min(objective$value(whole(x)), 1e300),
       function(x) objective$gradient(whole(x))[at], ui = sign * design$X %*% problem$map[at, at],
-      ci = -sign * design$offset, outer.eps = 1e-9, control = list(reltol = 1e-12)
+      ci = -sign * row_offset(design), outer.eps = 1e-9, control = list(reltol = 1e-12)
     ),
     error = function(e) NULL
   )
   if (is.null(found) || !is.finite(found$value)) return(NULL)
   beta <- drop(problem$map[at, at, drop = FALSE] %*% found$par)
-  eta <- drop(design$X %*% beta) + design$offset
+  eta <- drop(design$X %*% beta) + row_offset(design)
   list(
     beta = beta, value = -found$value, at_edge = sum(abs(eta) < 1e-4), rows = nrow(design$X)
   )

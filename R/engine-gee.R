@@ -9,7 +9,7 @@
 #' @noRd
 engine_gee_start <- function(design, family, level, adjustment, control) {
   start <- gee_start_(design, engine_family(family, design), level, adjustment, control$threads)
-  start$max_abs_eta <- max(abs(drop(design$X %*% start$beta) + design$offset))
+  start$max_abs_eta <- max(abs(drop(design$X %*% start$beta) + row_offset(design)))
   start
 }
 

@@ -34,8 +34,8 @@ has_population_mean <- function(family) !family$link %in% c("inverse", "1/mu^2")
 
 # Mean of all responses, moved off the ends of its range.
 start_mean <- function(design, family) {
-  w <- design$weights
-  total <- sum(w * design$trials)
+  w <- row_weights(design)
+  total <- sum(w * row_trials(design))
   if (has_trials(family)) return((sum(w * design$y) + 0.5) / (total + 1))
   mean <- sum(w * design$y) / total
   if (family_tools(family)$discrete) mean + 0.5 / total else mean
@@ -45,11 +45,11 @@ start_mean <- function(design, family) {
 #' @noRd
 start_predictor <- function(design, family) {
   mean <- start_mean(design, family)
-  if (!has_log_link(family)) return(family$linkfun(mean) - mean(design$offset))
-  if (restricts_mean(family)) return(family$linkfun(mean) - max(design$offset))
+  if (!has_log_link(family)) return(family$linkfun(mean) - mean(row_offset(design)))
+  if (restricts_mean(family)) return(family$linkfun(mean) - max(row_offset(design)))
   # The offset counts: rate = responses / exposure.
-  w <- design$weights
-  log(max(mean, 1e-8)) - log(sum(w * exp(design$offset)) / sum(w))
+  w <- row_weights(design)
+  log(max(mean, 1e-8)) - log(sum(w * exp(row_offset(design))) / sum(w))
 }
 
 #' The same where the offset is not looked at

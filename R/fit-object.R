@@ -20,7 +20,7 @@ new_fit <- function(class, estimate, call, family, frame, design, notes, warning
     ),
     estimate,
     list(
-      design = design, frame = frame, notes = notes, warnings = warnings,
+      design = compact_rows(design), frame = frame, notes = notes, warnings = warnings,
       na.action = frame$na.action, contrasts = design$contrasts, xlevels = design$xlevels,
       memory = new.env(parent = emptyenv())
     )

@@ -57,9 +57,9 @@ start_values <- function(problem, start_glm, start) {
   unit <- eta_unit(design, problem$family, start_glm)
   theta <- (if (unit == 1) 0.7 else 0.3 * unit) * (design$theta_row == design$theta_col) / scale
   log_phi <- if (has_phi(problem$family)) {
-    mu <- problem$family$linkinv(drop(design$X %*% start_glm$beta) + design$offset)
+    mu <- problem$family$linkinv(drop(design$X %*% start_glm$beta) + row_offset(design))
     start_phi <- family_tools(problem$family)$start_phi
-    log(max(start_phi(design$y, mu, design$trials, design$weights), 1e-300))
+    log(max(start_phi(design$y, mu, row_trials(design), row_weights(design)), 1e-300))
   }
   # With an identity link the predictor has the units of the response.
   if (is_linear(problem$family)) theta <- theta * exp(log_phi / 2)

@@ -101,18 +101,18 @@ residuals.margmix_glmm <- function(object,
 mean_residual <- function(object, rows, type, random_effects) {
   design <- object$design
   family <- object$family
+  trials <- row_trials(design)
   mu <- predict_rows(object, rows, "response", random_effects)$fit
   y <- mean_response(design)
   switch(type,
     response = y - mu,
     pearson = (y - mu) * sqrt(
-      design$weights * design$trials /
-        family_tools(family)$variance(mu, object$phi, design$trials)
+      row_weights(design) * trials / family_tools(family)$variance(mu, object$phi, trials)
     ),
     working = (y - mu) / family$mu.eta(family$linkfun(mu)),
     deviance = {
       d <- family_tools(family)$deviance(
-        design$y, mu, design$trials, design$weights, object$phi
+        design$y, mu, trials, row_weights(design), object$phi
       )
       sign(y - mu) * sqrt(pmax(d, 0))
     }
@@ -121,13 +121,14 @@ mean_residual <- function(object, rows, type, random_effects) {
 
 # The response on the scale of the mean; without trials it is 0, as in glm().
 mean_response <- function(design) {
-  y <- design$y / design$trials
-  if (min(design$trials) == 0) y[design$trials == 0] <- 0
+  trials <- row_trials(design)
+  y <- design$y / trials
+  if (min(trials) == 0) y[trials == 0] <- 0
   y
 }
 
 quantile_residual <- function(object, rows, random_effects, seed) {
-  trials <- object$design$trials
+  trials <- row_trials(object$design)
   if (any(trials != round(trials))) {
     abort("trials", "Numbers of trials must be whole for quantile residuals.",
       given = format(trials[trials != round(trials)][1L])

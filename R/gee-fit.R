@@ -73,8 +73,8 @@ gee_start_values <- function(design, start_glm, start) {
 
 # Are Pearson residuals more than rounding? They are not where every row is fitted exactly.
 has_residuals <- function(fit, design, family) {
-  y <- design$y / design$trials
-  w <- design$weights * design$trials
+  y <- design$y / row_trials(design)
+  w <- row_weights(design) * row_trials(design)
   mu <- family$linkinv(start_level(design, family))
   isTRUE(fit$phi > 1e-20 * sum(w * y^2) / (length(y) * family$variance(mu)))
 }
@@ -107,7 +107,7 @@ correlation_boundary <- function(fit, correlation) {
 # Only single 0/1 responses have the bounds. What is found belongs to the summary: the coefficients
 # and robust standard errors do not rest on it.
 frechet_count <- function(design, family, correlation, fit) {
-  binary <- has_trials(family) && all(design$trials == 1)
+  binary <- has_trials(family) && all(row_trials(design) == 1)
   if (!binary || !any(fit$alpha_engine != 0) || fit$status != "ok") return(NULL)
   engine_frechet(design, family, correlation, fit$beta, fit$alpha_engine)
 }

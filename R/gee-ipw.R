@@ -105,7 +105,7 @@ with_ipw <- function(design, frame, correlation, bias_reduce) {
     )
   }
   if (kind == "cluster") design$cluster_weight <- first / mean(first)
-  if (kind == "row") design$weights <- design$weights * w / mean(w)
+  if (kind == "row") design$weights <- row_weights(design) * w / mean(w)
   design$ipw <- list(kind = kind, weights = w)
   design
 }
@@ -139,8 +139,8 @@ schedule_design <- function(call, env, frame, expressions, design, family, corre
   n <- nrow(full$frame)
   observed <- function(x, otherwise) replace(rep(otherwise, n), seen, caller_order(x, design))
   response <- list(
-    y = observed(design$y, NA_real_), trials = observed(design$trials, 1),
-    weights = observed(design$weights, 1)
+    y = observed(design$y, NA_real_), trials = observed(row_trials(design), 1),
+    weights = observed(row_weights(design), 1)
   )
   out <- build_gee_design(full, family, design$contrasts, correlation, response)
   check_schedule(out, design)
@@ -211,7 +211,7 @@ fit_schedule <- function(first, design, full, family) {
   correlation <- cor_fixed((R + t(R)) / 2)
   missed <- full$score_weight == 0
   filled <- full
-  mu <- family$linkinv(full$offset + drop(full$X %*% first$beta))
+  mu <- family$linkinv(row_offset(full) + drop(full$X %*% first$beta))
   filled$y[missed] <- mu[missed]
   control <- first$control
   control$separation <- "none"
@@ -219,7 +219,7 @@ fit_schedule <- function(first, design, full, family) {
     control = control
   )
   first[c("beta", "convergence")] <- second[c("beta", "convergence")]
-  first$schedule <- list(design = full, correlation = correlation)
+  first$schedule <- list(design = compact_rows(full), correlation = correlation)
   first
 }
 

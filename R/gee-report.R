@@ -84,7 +84,7 @@ note_two_step <- function(fit) {
 # variance vanishes with them.
 warn_edge <- function(fit, design, family) {
   range <- family_tools(family)$mean_range
-  mu <- design$offset + drop(design$X %*% fit$beta)
+  mu <- row_offset(design) + drop(design$X %*% fit$beta)
   edge <- pmin(mu - range[1L], range[2L] - mu) < 1e-6 * min(mean(mu), 1)
   if (!any(edge)) return(invisible())
   warn("edge", "Means at the end of their range have no standard error that holds.",

@@ -262,8 +262,8 @@ between_df <- function(design, size = row_sizes(design),
 
 # Observations that a row stands for; 0 if it has no weight.
 row_sizes <- function(design) {
-  size <- design$trials * (design$weights > 0)
-  if (design$weights_type == "frequency") size <- size * design$weights
+  size <- row_trials(design) * (row_weights(design) > 0)
+  if (design$weights_type == "frequency") size <- size * row_weights(design)
   size
 }
 

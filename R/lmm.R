@@ -42,7 +42,7 @@ maximise_lmm <- function(design, REML, theta, control, start_given = FALSE) {
 # Returns the design of the residuals from a first `beta`, and the `rounding` of a residual
 # variance: of the response itself, and of the sums of squares that are left.
 centre_response <- function(design, theta, control) {
-  y <- design$y - design$offset
+  y <- design$y - row_offset(design)
   beta <- engine_lmm(design, theta, NaN, FALSE, control)$beta
   if (length(beta) != ncol(design$X) || !all(is.finite(beta))) beta <- numeric(ncol(design$X))
   design$y <- y - drop(design$X %*% beta)

@@ -161,7 +161,7 @@ closed_regression <- function(fit, s, constant) {
   intercept <- as.numeric(names(beta) == "(Intercept)")
   if (is.null(known) || !constant && !has_identity_link(fit$family)) return(NULL)
   if (known$intercept && !any(intercept > 0)) return(NULL)
-  if (!known$offset && any(fit$design$offset != 0)) return(NULL)
+  if (!known$offset && any(row_offset(fit$design) != 0)) return(NULL)
   s_theta <- random_sd_gradient(fit$design$Z[1L, , drop = FALSE], s, fit)
   d_s <- known$d_factor * beta + known$d_shift * intercept
   list(
@@ -182,11 +182,13 @@ attenuation <- function(fit, s) {
 
 projected_regression <- function(fit, s) {
   design <- fit$design
-  m <- engine_population_mean(fixed_predictor(fit, design), s, fit$family)
   rows <- list(
-    X = design$X, offset = design$offset, weight = design$weights * design$trials,
-    mean = m$mean, d_eta = m$d_eta, d_theta = m$d_s * random_sd_gradient(design$Z, s, fit)
+    X = design$X, offset = row_offset(design), weight = row_weights(design) * row_trials(design)
   )
+  m <- engine_population_mean(fixed_predictor(fit, rows), s, fit$family)
+  rows <- c(rows, list(
+    mean = m$mean, d_eta = m$d_eta, d_theta = m$d_s * random_sd_gradient(design$Z, s, fit)
+  ))
   found <- engine_projection(rows, fit$family, fit$phi, fit$beta / sqrt(1 + mean(s)^2 / 3))
   if (!found$converged || !all(is.finite(found$gamma))) {
     abort("projection", "The marginal regression that the means imply must have a solution.",

@@ -113,12 +113,13 @@ cluster_rows <- function(fit, cluster) {
   take <- seq(design$start[i] + 1L, design$start[i + 1L])
   at <- if (is.null(design$order)) take else design$order[take]
   take <- take[order(at)]
+  trials <- row_trials(design)
   precision <- if (scales_variance(fit$family)) cdf_weights(design) else 1
   list(
     X = design$X[take, , drop = FALSE], Z = design$Z[take, , drop = FALSE],
-    offset = design$offset[take], labels = attr(fit$frame$frame, "row.names")[sort(at)],
-    trials = design$trials[take],
-    size = design$trials[take] * rep_len(precision, nrow(design$X))[take],
+    offset = row_offset(design)[take], labels = attr(fit$frame$frame, "row.names")[sort(at)],
+    trials = trials[take],
+    size = trials[take] * rep_len(precision, nrow(design$X))[take],
     levels = if (is_multilevel(design)) {
       do.call(cbind, lapply(seq_along(design$groups), function(k) row_levels(design, k)[take]))
     },

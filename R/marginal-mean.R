@@ -112,7 +112,7 @@ marginal_cdf <- function(object, eta, s) {
   }
   if (is_bridge(family)) {
     abort("residuals", "Marginal quantile residuals of a bridge fit must be of single trials.",
-      given = paste("up to", max(design$trials), "trials"),
+      given = paste("up to", max(row_trials(design)), "trials"),
       hint = "Use random_effects = \"eb\", or a row for each trial."
     )
   }
@@ -136,7 +136,7 @@ marginal_cdf <- function(object, eta, s) {
 transition <- function(object, eta, s) {
   design <- object$design
   family <- object$family
-  size <- if (has_trials(family)) pmax(design$trials, 1) else 1
+  size <- if (has_trials(family)) pmax(row_trials(design), 1) else 1
   # moved off the ends of the range, where links are infinite
   discrete <- family_tools(family)$discrete
   mu <- if (discrete) (design$y + 0.5) / (size + has_trials(family)) else design$y
@@ -154,10 +154,10 @@ conditional_cdf <- function(object, mu) {
   design <- object$design
   range <- family_tools(object$family)$mean_range
   mu <- pmin(pmax(mu, range[1L]), range[2L])
-  family_tools(object$family)$cdf(design$y, mu, design$trials, object$phi, cdf_weights(design))
+  family_tools(object$family)$cdf(design$y, mu, row_trials(design), object$phi, cdf_weights(design))
 }
 
 # Frequency weights count rows; they do not change the distribution of one.
 cdf_weights <- function(design) {
-  if (design$weights_type == "frequency") 1 else design$weights
+  if (design$weights_type == "frequency") 1 else row_weights(design)
 }

@@ -94,8 +94,8 @@ deviance.margmix_glmm <- function(object, ...) -2 * object$logLik
 #' @export
 nobs.margmix_glmm <- function(object, ...) {
   design <- object$design
-  used <- design$weights > 0 & design$trials > 0
-  if (design$weights_type == "frequency") sum(design$weights[used]) else sum(used)
+  used <- used_rows(design)
+  if (design$weights_type == "frequency") sum(row_weights(design)[used]) else sum(used)
 }
 
 #' @rdname glmm-methods
@@ -131,7 +131,7 @@ random_bars <- function(parsed) {
 #' @export
 weights.margmix_fit <- function(object, ...) {
   design <- object$design
-  weights <- design$weights * design$trials
+  weights <- row_weights(design) * row_trials(design)
   # by row they have been multiplied into the prior weights
   ipw <- if (identical(design$ipw$kind, "row")) design$ipw$weights
   if (!is.null(ipw)) weights <- weights * mean(ipw) / ipw
@@ -252,7 +252,7 @@ component <- function(fit, name = NULL) {
 stored <- function(name) function(fit) fit[[name]]
 of_design <- function(name) function(fit) fit$design[[name]]
 of_frame <- function(name) function(fit) fit$frame[[name]]
-by_row <- function(name) function(fit) caller_order(fit$design[[name]], fit$design)
+by_row <- function(values) function(fit) caller_order(values(fit$design), fit$design)
 
 fit_components <- list(
   beta = stored("beta"), theta = stored("theta"), Lambda = stored("Lambda"),
@@ -262,8 +262,9 @@ fit_components <- list(
   rule = stored("rule"), convergence = stored("convergence"), boundary = stored("boundary"),
   separation = stored("separation"), notes = stored("notes"), warnings = stored("warnings"),
   control = stored("control"),
-  X = by_row("X"), Z = by_row("Z"), y = by_row("y"), trials = by_row("trials"),
-  weights = by_row("weights"), offset = by_row("offset"),
+  X = by_row(function(design) design$X), Z = by_row(function(design) design$Z),
+  y = by_row(function(design) design$y), trials = by_row(row_trials),
+  weights = by_row(row_weights), offset = by_row(row_offset),
   cluster = function(fit) cluster_factor(fit$design), levels = of_design("levels"),
   groups = function(fit) group_factors_of(fit$design), structure = of_design("structure"),
   cluster_sizes = function(fit) cluster_sizes(fit$design), group = of_design("group"),

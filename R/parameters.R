@@ -19,7 +19,7 @@ parameter_map <- function(design, family, start_glm) {
 # Change of the predictor that counts as one: a reciprocal mean may be of any size.
 eta_unit <- function(design, family, start_glm) {
   if (!restricts_mean(family) || !has_phi(family)) return(1)
-  eta <- drop(design$X %*% start_glm$beta) + design$offset
+  eta <- drop(design$X %*% start_glm$beta) + row_offset(design)
   size <- sqrt(mean(eta^2))
   if (is.finite(size) && size > 0) size else 1
 }

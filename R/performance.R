@@ -8,7 +8,7 @@ r2.margmix_glmm <- function(model, ...) performance::r2_nakagawa(model, ...)
 # 1 - sum (y - mu)^2 / sum (y - mean y)^2 (Zheng 2000); its default does not know of trials.
 #' @exportS3Method performance::r2
 r2.margmix_gee <- function(model, ...) {
-  if (all(model$design$trials == 1)) return(NextMethod())
+  if (all(row_trials(model$design) == 1)) return(NextMethod())
   refuse_client("r2()", "of a marginal model does not know of rows of several trials",
     "Expand them to 0/1 rows; qic() compares fits as they are."
   )

@@ -96,13 +96,13 @@ cluster_means <- function(fit, type) {
   }
   b <- as.matrix(ranef(fit, type = type, condVar = FALSE)[[1L]])
   cluster <- rep.int(seq_along(design$levels), diff(design$start))
-  eta <- design$offset + drop(design$X %*% fit$beta)
+  eta <- row_offset(design) + drop(design$X %*% fit$beta)
   random <- rowSums(design$Z * b[cluster, , drop = FALSE])
-  size <- design$trials * design$weights
+  size <- row_trials(design) * row_weights(design)
   total <- cluster_sums(size, design$start)
   mean_of <- function(x) cluster_sums(x, design$start) / total
   out <- data.frame(
-    level = design$levels, observed = mean_of(design$weights * design$y),
+    level = design$levels, observed = mean_of(row_weights(design) * design$y),
     predicted = mean_of(size * fit$family$linkinv(eta + random)),
     at_zero = mean_of(size * fit$family$linkinv(eta)), size = total
   )

@@ -50,7 +50,7 @@ predict.margmix_gee <- function(object, newdata = NULL, type = c("link", "respon
 # As fitted_rows() and new_rows() for mixed models.
 marginal_rows <- function(object, newdata, na.action) {
   if (is.null(newdata)) {
-    rows <- object$design[c("X", "offset")]
+    rows <- list(X = object$design$X, offset = row_offset(object$design))
     rows$labels <- attr(object$frame$frame, "row.names")
     rows$na.action <- object$frame$na.action
     return(c(rows, list(sorted = TRUE)))
@@ -101,10 +101,10 @@ residuals.margmix_gee <- function(object, type = c("pearson", "response", "worki
   y <- mean_response(design)
   residual <- switch(type,
     response = y - mu,
-    pearson = (y - mu) * sqrt(design$weights * design$trials / family$variance(mu)),
+    pearson = (y - mu) * sqrt(row_weights(design) * row_trials(design) / family$variance(mu)),
     working = (y - mu) / family$mu.eta(eta),
     deviance = {
-      d <- family_tools(family)$deviance(design$y, mu, design$trials, design$weights)
+      d <- family_tools(family)$deviance(design$y, mu, row_trials(design), row_weights(design))
       sign(y - mu) * sqrt(pmax(d, 0))
     }
   )

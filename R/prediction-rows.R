@@ -12,7 +12,7 @@
 #' @noRd
 fitted_rows <- function(object, random_effects) {
   design <- object$design
-  rows <- design[c("X", "Z", "offset", "group")]
+  rows <- c(design[c("X", "Z", "group")], list(offset = row_offset(design)))
   if (random_effects == "eb") {
     rows$cluster <- row_clusters(design)
   }

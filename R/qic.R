@@ -92,10 +92,10 @@ with_independence <- function(fit) {
 #' @noRd
 quasi_likelihood <- function(fit) {
   design <- fit$design
-  eta <- design$offset + drop(design$X %*% fit$beta)
+  eta <- row_offset(design) + drop(design$X %*% fit$beta)
   mu <- fit$family$linkinv(eta)
-  y <- design$y / design$trials
-  w <- design$weights * design$trials
+  y <- design$y / row_trials(design)
+  w <- row_weights(design) * row_trials(design)
   sum(w * family_tools(fit$family)$quasi(y, mu))
 }
 

@@ -146,7 +146,7 @@ near_edge <- function(design, family, estimate) {
 
 predictor_at_modes <- function(design, estimate) {
   u <- if (is_multilevel(design)) estimate$modes else list(estimate$modes)
-  eta <- drop(design$X %*% estimate$beta) + design$offset
+  eta <- drop(design$X %*% estimate$beta) + row_offset(design)
   for (k in seq_along(design$groups)) {
     columns <- design$groups[[k]]$columns
     b <- tcrossprod(u[[k]], estimate$Lambda[columns, columns, drop = FALSE])

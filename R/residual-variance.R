@@ -25,7 +25,7 @@ check_constant_clusters <- function(design, family) {
 
 # With rows that share a level at all; the first rows usually show that they are not.
 is_constant_in_levels <- function(design, k) {
-  used <- which(design$weights > 0 & design$trials > 0)
+  used <- which(used_rows(design))
   for (take in unique(pmin(c(5000L, length(used)), length(used)))) {
     rows <- used[seq_len(take)]
     level <- row_levels(design, k)[rows]

@@ -53,10 +53,10 @@ proves_no_separation <- function(design, family, start) {
     furthest <- family$linkinv(c(-1, 1) * start$max_abs_eta)
     if (isTRUE(min(furthest[1L], 1 - furthest[2L]) > enough)) return(TRUE)
   }
-  mu <- family$linkinv(drop(design$X %*% start$beta) + design$offset)
+  mu <- family$linkinv(drop(design$X %*% start$beta) + row_offset(design))
   loss <- min(1, mu[design$y <= 0])
   if (both) {
-    loss <- min(loss, 1 - mu[design$y >= design$trials])
+    loss <- min(loss, 1 - mu[design$y >= row_trials(design)])
   }
   isTRUE(loss > enough)
 }
@@ -104,9 +104,9 @@ separating_direction <- function(design, kind) {
 #' @noRd
 separation_rows <- function(design, kind) {
   X <- design$X
-  used <- design$weights > 0 & design$trials > 0
+  used <- used_rows(design)
   success <- design$y > 0
-  failure <- if (kind == "both") design$y < design$trials else !success
+  failure <- if (kind == "both") design$y < row_trials(design) else !success
   row <- distinct_rows(X)
   first <- match(seq_len(max(row)), row)
   has <- function(state) tabulate(row[used & state], max(row)) > 0
@@ -190,9 +190,10 @@ check_level_separation <- function(design, k) {
   # One level with both is enough, and the first rows usually show it.
   for (take in unique(pmin(c(5000L, length(design$y)), length(design$y)))) {
     rows <- seq_len(take)
-    used <- as.numeric(design$weights[rows] > 0)
+    used <- as.numeric(row_weights(design)[rows] > 0)
     level <- row_levels(design, k)[rows]
-    sums <- rowsum(cbind(design$y[rows], design$trials[rows]) * used, level, reorder = FALSE)
+    trials <- row_trials(design)[rows]
+    sums <- rowsum(cbind(design$y[rows], trials) * used, level, reorder = FALSE)
     none <- sums[, 1L] <= 0
     all <- sums[, 1L] >= sums[, 2L]
     if (!all(none | all)) return(invisible())

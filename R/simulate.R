@@ -77,7 +77,7 @@ simulation_plan <- function(object, newdata, trials) {
   design <- object$design
   if (is.null(newdata)) {
     plan <- fitted_rows(object, "eb")
-    plan$trials <- design$trials
+    plan$trials <- row_trials(design)
     plan$weights <- cdf_weights(design)
   } else {
     plan <- new_rows(object, newdata, "eb", stats::na.pass)

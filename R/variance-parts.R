@@ -42,7 +42,7 @@ share_row <- function(a, b, V, level) {
 moment_rows <- function(fit, newdata) {
   design <- fit$design
   if (is.null(newdata)) {
-    rows <- design[c("X", "Z", "offset")]
+    rows <- c(design[c("X", "Z")], list(offset = row_offset(design)))
     rows$w <- row_sizes(design)
   } else {
     new <- design_newdata(fit, newdata, "Z", stats::na.omit)

@@ -157,10 +157,9 @@ without_cluster <- function(design, i) {
   sizes <- diff(design$start)
   gone <- seq(design$start[i] + 1L, design$start[i + 1L])
   design$X <- design$X[-gone, , drop = FALSE]
-  by_row <- c("y", "trials", "weights", "offset", "time", "wave", "inner", "score_weight")
-  present <- intersect(by_row, names(design))
-  present <- present[lengths(design[present]) > 0L]
-  design[present] <- lapply(design[present], function(x) x[-gone])
+  visits <- design[intersect(c("time", "wave", "inner", "score_weight"), names(design))]
+  by_row <- c(response_rows(design), visits[lengths(visits) > 0L])
+  design[names(by_row)] <- lapply(by_row, function(x) x[-gone])
   if (length(design$cluster_weight)) design$cluster_weight <- design$cluster_weight[-i]
   design$start <- as.integer(c(0L, cumsum(sizes[-i])))
   design$levels <- design$levels[-i]

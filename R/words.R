@@ -85,7 +85,7 @@ size_words <- function(fit) {
   middle <- format(stats::median(sizes))
   rows <- nrow(fit$design$X)
   unweighted <- fit$frame$n_unweighted %||% 0L
-  none <- sum(!(fit$design$weights > 0 & fit$design$trials > 0)) + unweighted
+  none <- sum(!used_rows(fit$design)) + unweighted
   dropped <- fit$frame$n_dropped - unweighted
   lost <- max(0L, fit$frame$n_ids - length(sizes))
   clusters <- if (is_multilevel(fit$design)) {

@@ -20,6 +20,15 @@ inline const double* doubles(const Rcpp::List& list, const char* name, R_xlen_t 
   return REAL(x);
 }
 
+// A value for each row; the list may have one for all. R frees the copy when the call returns.
+inline const double* by_row(const Rcpp::List& list, const char* name, R_xlen_t n) {
+  SEXP x = list[name];
+  if (TYPEOF(x) != REALSXP || Rf_xlength(x) != 1) return doubles(list, name, n);
+  double* copies = reinterpret_cast<double*>(R_alloc(n, sizeof(double)));
+  std::fill(copies, copies + n, REAL(x)[0]);
+  return copies;
+}
+
 inline margmix::IntegerMap integers(const Rcpp::List& list, const char* name) {
   SEXP x = list[name];
   if (TYPEOF(x) != INTSXP) Rcpp::stop("internal: `%s` must be integer", name);
@@ -43,12 +52,12 @@ inline margmix::Design design(const Rcpp::List& list) {
   margmix::Rows rows;
   rows.n = n;
   rows.y = doubles(list, "y", n);
-  rows.size = unless_one(doubles(list, "trials", n), n);
-  rows.weight = unless_one(doubles(list, "weights", n), n);
+  rows.size = unless_one(by_row(list, "trials", n), n);
+  rows.weight = unless_one(by_row(list, "weights", n), n);
   return {X,
           Z,
           rows,
-          margmix::VectorMap(doubles(list, "offset", n), n),
+          margmix::VectorMap(by_row(list, "offset", n), n),
           integers(list, "start"),
           integers(list, "theta_row"),
           integers(list, "theta_col")};

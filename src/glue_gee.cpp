@@ -27,13 +27,13 @@ MarginalData marginal_data(const Rcpp::List& design) {
   Rows rows;
   rows.n = n;
   rows.y = glue::doubles(design, "y", n);
-  rows.size = glue::unless_one(glue::doubles(design, "trials", n), n);
-  rows.weight = glue::unless_one(glue::doubles(design, "weights", n), n);
+  rows.size = glue::unless_one(glue::by_row(design, "trials", n), n);
+  rows.weight = glue::unless_one(glue::by_row(design, "weights", n), n);
   const Layout layout{glue::integers(design, "start"), optional_doubles(design, "time", n),
                       optional_integers(design, "wave"), optional_integers(design, "inner")};
   return {X,
           rows,
-          VectorMap(glue::doubles(design, "offset", n), n),
+          VectorMap(glue::by_row(design, "offset", n), n),
           layout,
           optional_doubles(design, "cluster_weight", layout.clusters()),
           optional_doubles(design, "score_weight", n)};

@@ -124,8 +124,8 @@ log_probabilities <- function(link, eta) {
 # log f(y | eta) with weights and constants; eta has a row for each of the `rows` of the design.
 brute_log_density <- function(design, family, rows, eta, phi = 1) {
   y <- design$y[rows]
-  size <- design$trials[rows]
-  w <- design$weights[rows]
+  size <- row_trials(design)[rows]
+  w <- row_weights(design)[rows]
   if (family$family == "gaussian") {
     frequency <- design$weights_type == "frequency"
     mu <- if (family$link == "log") exp(eta) else eta
@@ -151,7 +151,7 @@ brute_log_density <- function(design, family, rows, eta, phi = 1) {
 # By R's distribution functions in their own parametrisations.
 brute_dispersion_density <- function(design, family, rows, eta, phi) {
   y <- design$y[rows]
-  w <- design$weights[rows]
+  w <- row_weights(design)[rows]
   frequency <- design$weights_type == "frequency"
   inside <- switch(family$link, identity = , inverse = , "1/mu^2" = eta > 0, eta > -Inf)
   mu <- switch(family$link,
@@ -165,8 +165,8 @@ brute_dispersion_density <- function(design, family, rows, eta, phi) {
     nbinom1 = dnbinom(y, size = mu / phi, prob = 1 / (1 + phi), log = TRUE),
     Gamma = dgamma(y, shape = 1 / scale, rate = 1 / (scale * mu), log = TRUE),
     beta = dbeta(y, mu * phi, (1 - mu) * phi, log = TRUE),
-    betabinomial = lchoose(design$trials[rows], y) - lbeta(mu * phi, (1 - mu) * phi) +
-      lbeta(mu * phi + y, (1 - mu) * phi + design$trials[rows] - y),
+    betabinomial = lchoose(row_trials(design)[rows], y) - lbeta(mu * phi, (1 - mu) * phi) +
+      lbeta(mu * phi + y, (1 - mu) * phi + row_trials(design)[rows] - y),
     inverse.gaussian = 0.5 * (-log(2 * pi * scale * y^3) - (y - mu)^2 / (scale * y * mu^2))
   )
   # where mu is 0 or 1 to machine precision; far out, where the normal density is 0

@@ -5,9 +5,9 @@ gee_equations <- function(fit) {
   lapply(seq_along(design$levels), function(i) {
     rows <- seq(design$start[i] + 1L, design$start[i + 1L])
     n <- length(rows)
-    eta <- drop(design$X[rows, , drop = FALSE] %*% fit$beta) + design$offset[rows]
+    eta <- drop(design$X[rows, , drop = FALSE] %*% fit$beta) + row_offset(design)[rows]
     mu <- family$linkinv(eta)
-    w <- design$weights[rows] * design$trials[rows]
+    w <- row_weights(design)[rows] * row_trials(design)[rows]
     lag <- abs(outer(seq_len(n), seq_len(n), "-"))
     R <- switch(fit$correlation$type,
       independence = diag(n), exchangeable = fit$alpha + (1 - fit$alpha) * diag(n),
@@ -16,7 +16,7 @@ gee_equations <- function(fit) {
     root <- diag(sqrt(family$variance(mu) / w), n)
     list(
       D = family$mu.eta(eta) * unname(design$X[rows, , drop = FALSE]),
-      V = fit$phi * root %*% R %*% root, e = design$y[rows] / design$trials[rows] - mu
+      V = fit$phi * root %*% R %*% root, e = design$y[rows] / row_trials(design)[rows] - mu
     )
   })
 }

@@ -60,7 +60,7 @@ binomial_clusters <- function(fit, psi) {
     rows <- (design$start[i] + 1L):design$start[i + 1L]
     log_lik <- vapply(t, function(u) {
       mu <- fit$family$linkinv(eta[rows] + psi[p + 1L] * u)
-      sum(dbinom(design$y[rows], design$trials[rows], mu, log = TRUE))
+      sum(dbinom(design$y[rows], row_trials(design)[rows], mu, log = TRUE))
     }, 0)
     log(sum(exp(log_lik) * dnorm(t)) * (t[2L] - t[1L]))
   }, 0)

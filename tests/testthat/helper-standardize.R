@@ -72,8 +72,8 @@ one_cluster_loglik <- function(fit, i, psi) {
   p <- ncol(design$X)
   t <- seq(-9, 9, by = 1 / 32)
   rows <- (design$start[i] + 1L):design$start[i + 1L]
-  eta <- drop(design$X[rows, , drop = FALSE] %*% psi[seq_len(p)]) + design$offset[rows]
+  eta <- drop(design$X[rows, , drop = FALSE] %*% psi[seq_len(p)]) + row_offset(design)[rows]
   mu <- fit$family$linkinv(outer(eta, psi[p + 1L] * t, "+"))
-  density <- stats::dbinom(design$y[rows], design$trials[rows], mu, log = TRUE)
+  density <- stats::dbinom(design$y[rows], row_trials(design)[rows], mu, log = TRUE)
   log(sum(exp(colSums(matrix(density, length(rows)))) * stats::dnorm(t)) / 32)
 }

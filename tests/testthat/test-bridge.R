@@ -108,7 +108,7 @@ test_that("a cluster of many trials has a narrow range", {
     sum(brute_log_density(design, binomial(), rows, eta[rows] + b)) + log(bridge_density(b, 0.8))
   }
   mode <- optimize(h, c(-6, 6), maximum = TRUE, tol = 1e-10)
-  W <- design$weights[rows] * design$trials[rows] * dlogis(eta[rows] + mode$maximum)
+  W <- row_weights(design)[rows] * row_trials(design)[rows] * dlogis(eta[rows] + mode$maximum)
   laplace <- mode$objective + log(2 * pi / sum(W)) / 2
   one <- design
   for (name in c("y", "trials", "weights", "offset")) one[[name]] <- design[[name]][rows]

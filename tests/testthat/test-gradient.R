@@ -105,7 +105,8 @@ test_that("the scores with nodes held fixed agree with the gradient as K grows",
     rows <- seq(d$start[i] + 1L, d$start[i + 1L])
     joint <- brute_joint(model, family, i, u)
     weight <- exp(joint - log_sum(joint))
-    residual <- d$weights[rows] * (d$y[rows] - exp(parts$eta0[rows] + parts$V[rows, ] %*% t(u)))
+    mu <- exp(parts$eta0[rows] + parts$V[rows, ] %*% t(u))
+    residual <- row_weights(d)[rows] * (d$y[rows] - mu)
     drop(crossprod(d$X[rows, , drop = FALSE], residual %*% weight))
   }, numeric(2)))
   scores <- toy_engine(model, family, 61L, 1L, scores = TRUE)$scores[, 1:2]

@@ -13,7 +13,7 @@ test_that("covariances of conditional means are the integrals, for every link", 
     fit <- link_fit(name)
     d <- fit$design
     take <- 1:4
-    brute <- brute_moments(fit, d$X[take, ], d$Z[take, ], d$offset[take])
+    brute <- brute_moments(fit, d$X[take, ], d$Z[take, ], row_offset(d)[take])
     V <- marginal_covariance(fit, newdata = data.frame(x = d$X[take, "x"]))
     # sqrt and log integrands grow: their tails leave the grid last
     expect_equal(unclass(attr(V, "between")), brute$between, tolerance = 1e-10,

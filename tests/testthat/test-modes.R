@@ -28,7 +28,7 @@ test_that("the count of such clusters is that of a grid", {
     for (sd in c(0.5, 1.5)) {
       psi <- c(beta, sd)
       used <- sd * drop(toy_engine(list(design = design, psi = psi), family, 1L)$modes)
-      grid <- heights(beta + design$offset[1:4], sd, design$y[1:4])
+      grid <- heights(beta + row_offset(design)[1:4], sd, design$y[1:4])
       best <- max(grid$h)
       at_mode <- approx(sd * grid$u, grid$h, used[1L])$y
       expected <- if (best > at_mode + 1e-3) 3L else 0L

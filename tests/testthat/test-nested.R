@@ -343,7 +343,7 @@ test_that("standard errors of predictions: d'V d + variance of u", {
     rows <- which(design$groups[[1L]]$index == level[1L] - 1L)
     leaves <- unique(design$groups[[2L]]$index[rows])
     h <- function(u) {
-      eta <- design$offset[rows] + drop(design$X[rows, ] %*% fit$beta)
+      eta <- row_offset(design)[rows] + drop(design$X[rows, ] %*% fit$beta)
       sd <- unname(diag(fit$Lambda))
       eta <- eta + sd[design$groups[[1L]]$columns] * u[1L] +
         sd[design$groups[[2L]]$columns] * u[1L + match(design$groups[[2L]]$index[rows], leaves)]

@@ -27,7 +27,7 @@ test_that("rows of the data come back as they were", {
     expect_equal(new$X, fit$design$X[back[rows], , drop = FALSE], ignore_attr = TRUE)
     expect_identical(colnames(new$X), colnames(fit$design$X))
     expect_equal(new$Z, fit$design$Z[back[rows], , drop = FALSE], ignore_attr = TRUE)
-    expect_equal(new$offset, fit$design$offset[back[rows]])
+    expect_equal(new$offset, row_offset(fit$design)[back[rows]])
     expect_identical(fit$design$levels[new$cluster], rich_data()$ch[rows])
     expect_identical(new$new_label, rep(NA_character_, length(rows)))
   }

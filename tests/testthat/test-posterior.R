@@ -103,7 +103,7 @@ test_that("the posterior of a Gaussian response is normal and known", {
     rows <- seq(d$start[i] + 1L, d$start[i + 1L])
     Z <- d$Z[rows, ]
     prior <- tcrossprod(parts$Lambda)
-    V <- Z %*% prior %*% t(Z) + diag(parts$phi / d$weights[rows])
+    V <- Z %*% prior %*% t(Z) + diag(parts$phi / row_weights(d)[rows])
     gain <- prior %*% t(Z) %*% solve(V)
     mean <- drop(gain %*% (d$y[rows] - parts$eta0[rows]))
     expect_equal(unname(found$mean[i, ]), mean, tolerance = 1e-10)

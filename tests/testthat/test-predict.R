@@ -35,8 +35,8 @@ test_modes <- function(fit, psi, clusters) {
     u <- numeric(q)
     for (step in 1:30) {
       mu <- fit$family$linkinv(eta0[rows] + drop(V %*% u))
-      w <- d$weights[rows] * d$trials[rows]
-      gradient <- crossprod(V, d$weights[rows] * d$y[rows] - w * mu) / phi - u
+      w <- row_weights(d)[rows] * row_trials(d)[rows]
+      gradient <- crossprod(V, row_weights(d)[rows] * d$y[rows] - w * mu) / phi - u
       A <- crossprod(V, w * fit$family$variance(mu) * V) / phi + diag(q)
       u <- u + drop(solve(A, gradient))
     }
@@ -205,7 +205,7 @@ test_that("the standard error of a known cluster is that of beta, theta and u to
     se <- sqrt(diag(J %*% V %*% t(J)) + given_psi)
     at <- if (is.null(d$order)) rows else d$order[rows]
     found <- predict(fit, se.fit = TRUE)
-    expect_equal(unname(found$fit[at]), eta_at(psi) + d$offset[rows], tolerance = 1e-6)
+    expect_equal(unname(found$fit[at]), eta_at(psi) + row_offset(d)[rows], tolerance = 1e-6)
     expect_equal(unname(found$se.fit[at]), se, tolerance = 1e-5)
     mean <- predict(fit, type = "response", se.fit = TRUE)
     expect_equal(mean$se.fit, abs(fit$family$mu.eta(found$fit)) * found$se.fit, ignore_attr = TRUE)

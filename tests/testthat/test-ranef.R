@@ -34,7 +34,7 @@ test_that("mean, variance and median are those of the posterior, by brute force"
     log_lik <- dnorm(u, log = TRUE)
     for (j in rows) {
       mu <- plogis(eta[j] + fit$theta * u)
-      log_lik <- log_lik + dbinom(design$y[j], design$trials[j], mu, log = TRUE)
+      log_lik <- log_lik + dbinom(design$y[j], row_trials(design)[j], mu, log = TRUE)
     }
     w <- exp(log_lik - max(log_lik))
     w <- w / sum(w)

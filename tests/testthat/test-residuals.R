@@ -79,11 +79,11 @@ test_that("a row without trials has no weight", {
 test_that("the marginal distribution function is that of the model", {
   exact <- function(fit, row, y) {
     d <- fit$design
-    eta <- d$offset[row] + sum(d$X[row, ] * fit$beta)
+    eta <- row_offset(d)[row] + sum(d$X[row, ] * fit$beta)
     s <- sqrt(sum((d$Z[row, ] %*% fit$Lambda)^2))
     cdf <- function(t) {
       mu <- fit$family$linkinv(eta + s * t)
-      p <- if (fit$family$family == "poisson") ppois(y, mu) else pbinom(y, d$trials[row], mu)
+      p <- if (fit$family$family == "poisson") ppois(y, mu) else pbinom(y, row_trials(d)[row], mu)
       p * dnorm(t)
     }
     cuts <- seq(-9, 9, by = 0.25)

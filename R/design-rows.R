@@ -1,0 +1,38 @@
+# Values by row of a design. A fit stores those that are the same in every row once, so they are
+# read through these functions.
+
+#' Trials, weights and offset of the rows of a design
+#'
+#' @param design A design, with n values of each of `trials`, `weights`, `offset`, or one for all.
+#' @return n doubles; `used_rows()`: n logicals, has the row a weight and trials?
+#' @noRd
+row_trials <- function(design) row_values(design, "trials")
+row_weights <- function(design) row_values(design, "weights")
+row_offset <- function(design) row_values(design, "offset")
+used_rows <- function(design) row_weights(design) > 0 & row_trials(design) > 0
+
+row_values <- function(design, name) {
+  x <- design[[name]]
+  n <- length(design$y)
+  if (length(x) == 1L) rep.int(x, n) else x
+}
+
+#' What the response of the rows is
+#' @return A list of `y`, `trials`, `weights`, `offset`: n doubles each.
+#' @noRd
+response_rows <- function(design) {
+  list(
+    y = design$y, trials = row_trials(design), weights = row_weights(design),
+    offset = row_offset(design)
+  )
+}
+
+#' The design as a fit stores it: values that are the same in every row once
+#' @noRd
+compact_rows <- function(design) {
+  for (name in c("trials", "weights", "offset")) {
+    x <- design[[name]]
+    if (all(x == x[1L])) design[[name]] <- x[1L]
+  }
+  design
+}
