@@ -162,9 +162,9 @@ unidentified_hint <- function(design, family, used, dispersion, largest) {
       some_of(code(combined)), "is a combination of the rest of its random term: leave it out."
     ))
   }
-  far <- far_columns(design)
+  far <- far_columns(design$Z)
   if (length(far) && is_identified(centre_columns(design, far), used, dispersion)) {
-    return(centre_hint(design, far))
+    return(centre_hint(column_names(design), far))
   }
   constant <- constant_columns(design)
   if (!length(constant)) {
@@ -194,10 +194,10 @@ constant_columns <- function(design) {
   column_names(design)[same]
 }
 
-# Columns of Z that are far from zero compared with their spread: mean over sd, by position. Their
+# Columns that are far from zero compared with their spread: mean over sd, by position. In Z a
 # random slope is then hard to tell from a random intercept.
-far_columns <- function(design, least = 100) {
-  ratio <- mean_over_sd(design$Z, nrow(design$Z))
+far_columns <- function(Z, least = 100) {
+  ratio <- mean_over_sd(Z, nrow(Z))
   far <- which(ratio > least)
   stats::setNames(ratio[far], far)
 }
@@ -209,11 +209,13 @@ centre_columns <- function(design, far) {
   design
 }
 
-centre_hint <- function(design, far) {
-  names <- column_names(design)[as.integer(names(far))]
+# `far` are some of the columns with these names; one may be in several random terms.
+centre_hint <- function(names, far) {
+  names <- names[as.integer(names(far))]
+  far <- far[!duplicated(names)]
   paste0(
-    "Centre ", some_of(code(names)), ", which is far from zero (mean over sd ",
-    some_of(signif(far, 2L)), "): subtract a value near its mean."
+    "Centre ", some_of(code(unique(names))), ", far from zero (mean over sd ",
+    some_of(signif(far, 2L)), "): subtract a value near the mean."
   )
 }
 

@@ -42,7 +42,7 @@ term_sd <- function(design, estimate, term) {
 # A random intercept is that at 0 of the covariates. Where this is far from the data its sd is many
 # times that of the predictor anywhere in them.
 note_uncentred <- function(design, estimate) {
-  far <- far_columns(design, 20)
+  far <- far_columns(design$Z, 20)
   for (term in design$random) {
     at <- intersect(term$columns, as.integer(names(far)))
     intercept <- term$columns[term$names == "(Intercept)"]
@@ -53,7 +53,7 @@ note_uncentred <- function(design, estimate) {
     note("uncentred", paste0(
       "The random intercept is that at ", names, " = 0, far from the data: its sd is ",
       signif(sd, 3L), "."
-    ), hint = centre_hint(design, far[as.character(at)]))
+    ), hint = centre_hint(column_names(design), far[as.character(at)]))
   }
 }
 
@@ -96,14 +96,10 @@ report_no_maximum <- function(problem, estimate) {
   }
   near <- near_edge(design, family, estimate)
   if (near == 0L) {
-    far <- far_columns(design)
     warn("convergence", "The fit has not converged: its estimates are not a maximum.",
       given = words,
-      hint = if (length(far)) {
-        centre_hint(design, far)
-      } else {
+      hint = far_hint(design) %||%
         "Rescaling won't help; simplify the random terms, or give other `start` values."
-      }
     )
     return(invisible())
   }
@@ -117,6 +113,16 @@ report_no_maximum <- function(problem, estimate) {
   ),
   hint = "The likelihood has kinks there. Try a link without a limit, or simpler random terms."
   )
+}
+
+# Covariates to centre: with a random slope; or those of X that are nearly dependent, as powers of a
+# time far from zero are.
+far_hint <- function(design) {
+  far <- far_columns(design$Z)
+  if (length(far)) return(centre_hint(column_names(design), far))
+  far <- far_columns(design$X)
+  if (!length(far) || has_full_rank(crossprod(design$X), 1e-10)) return(NULL)
+  centre_hint(colnames(design$X), far)
 }
 
 # With a log-concave likelihood the variance at a mode is at most that of the prior. Where a mode

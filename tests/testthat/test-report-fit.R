@@ -168,3 +168,26 @@ test_that("a search that fails where covariates are far from zero says which to 
   d$minute <- as.numeric(d$minute - mean(d$minute))
   expect_warning(glmm(z ~ centred + (minute | g), d, REML = TRUE), NA)
 })
+
+test_that("a fit that does not converge for dates far from zero says: centre them", {
+  d <- transform(lme4::sleepstudy, Date = as.Date("2020-01-01") + Days)
+  d$day <- as.numeric(d$Date)
+  hint <- function(fit) {
+    condition <- tryCatch(suppressMessages(fit), margmix_warning_convergence = identity)
+    expect_s3_class(condition, "margmix_warning_convergence")
+    sub(".*Hint: ", "", conditionMessage(condition))
+  }
+  expect_match(
+    hint(glmm(Reaction ~ Date + (Date | Subject), d, REML = TRUE)), "^Centre `Date`, far"
+  )
+  # which may be in several random terms
+  expect_match(centre_hint(c("x", "t", "t"), c("2" = 300, "3" = 300)), "^Centre `t`, .* sd 300\\)")
+  # in fixed effects that are nearly dependent
+  expect_match(
+    hint(glmm(Reaction ~ day + I(day^2) + (1 | Subject), d, REML = TRUE)),
+    "^Centre `day`, `I\\(day\\^2\\)`, far"
+  )
+  # centred, the same models converge
+  d$Date <- d$Date - as.Date("2020-01-05")
+  expect_true(glmm(Reaction ~ Date + (Date | Subject), d, REML = TRUE)$convergence$converged)
+})
