@@ -64,7 +64,6 @@ class GlmScoring {
     start_.definite = cholesky_.definite();
     if (!start_.definite) return false;
     if (adjustment_ > 0) {
-      const Index p = data_.p();
       const MatrixXd hat = cholesky_.inverse();
       equations_.sums(at_, R_, &hat, sums_);
       sums_.score += adjustment_ * sums_.adjustment;

@@ -16,7 +16,7 @@ auto LmmObjective::D_rows(Index i) const {  // [X y] of cluster i
 }
 
 LmmObjective::Solves LmmObjective::solve(Index i, const MatrixXd& Lambda, MatrixXd& WD) const {
-  const Index first = design_.first(i), n = design_.size(i), q = design_.q();
+  const Index first = design_.first(i), n = design_.size(i);
   const auto Z = design_.Z.middleRows(first, n);
   Solves s;
   MatrixXd WZ = Z;
