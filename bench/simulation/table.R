@@ -114,7 +114,7 @@ table_text <- function(results) {
       "One cluster with 38% of all rows; 5% events; five visits with AR(1) dependence (latent .6)",
       "and an AR(1) or unstructured working correlation. ICC .05 but for the visits. Moved: the",
       "estimated correlations were no correlation matrix, or nearly singular, and were moved",
-      "towards 0, with a warning."
+      "towards 0, or replaced by those of independent rows' residuals, with a warning."
     ), "",
     markdown_table(stress_table(results))
   )
