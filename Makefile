@@ -10,7 +10,7 @@ export LANGUAGE := en
 LIBRARY := $(CURDIR)/.build/library
 WITH_LIBRARY = R_LIBS="$(LIBRARY)$${R_LIBS:+:$$R_LIBS}"
 
-.PHONY: help setup demo test check engine-test sanitize-threads lint docs clients fuzz \
+.PHONY: help setup demo test check engine-test sanitize-threads coverage lint docs clients fuzz \
   bench simulate-gee simulate-standardization simulate-endogeneity simulate-restricted \
   simulate-glmm format clean
 
@@ -41,6 +41,10 @@ engine-test: ## C++ tests under address and undefined-behaviour sanitizers (FILT
 sanitize-threads: ## C++ tests of several threads under clang's thread sanitizer
 	@tools/setup.sh threads
 	@$(MAKE) --no-print-directory -C tests/engine CXX=clang++ SANITIZE=thread
+
+coverage: ## lines of R and C++ that the tests of the package run (FILTER=name for some of them)
+	@tools/setup.sh coverage
+	@Rscript tools/coverage.R $(FILTER)
 
 lint: ## style of R and C++, spelling, order of engine includes, current docs
 	@tools/setup.sh lint

@@ -23,6 +23,7 @@ needs <- function(purpose) {
   more <- switch(purpose,
     demo = , threads = character(),
     test = suggests[!for_vignettes],
+    coverage = c(suggests[!for_vignettes], field("Config/Needs/coverage")),
     lint = field("Config/Needs/lint"),
     check = c(suggests, field("Config/Needs/lint")),
     bench = field("Config/Needs/bench"),

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Installs what one purpose needs, and nothing when all is there.
-#   tools/setup.sh demo|test|lint|check|bench|threads
+#   tools/setup.sh demo|test|lint|check|bench|coverage|threads
 # Debian and Ubuntu: R, tools and R packages as distribution binaries, the configured CRAN mirror
 # for what is left. Other systems: R and tools must be there; R packages come from the mirror.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-purpose=${1:?usage: tools/setup.sh demo|test|lint|check|bench|threads}
+purpose=${1:?usage: tools/setup.sh demo|test|lint|check|bench|coverage|threads}
 
 have() { command -v "$1" >/dev/null 2>&1; }
 say() { echo "setup: $*" >&2; }
