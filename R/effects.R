@@ -1,4 +1,4 @@
-# A method for package effects, registered when it is loaded: its own has normal intervals.
+# Methods for package effects, registered when it is loaded: its own has normal intervals.
 
 #' @exportS3Method effects::Effect
 Effect.margmix_fit <- function(focal.predictors, mod, ...) {
@@ -11,4 +11,13 @@ Effect.margmix_fit <- function(focal.predictors, mod, ...) {
   out$lower[] <- out$fit - half
   out$upper[] <- out$fit + half
   out
+}
+
+# It refuses families whose variance has a further parameter; of the family it needs the link.
+#' @exportS3Method effects::effSources
+effSources.margmix_fit <- function(mod) {
+  family <- mod$family
+  if (length(formals(family$variance)) < 2L) return(NULL)
+  quasi <- if (family_tools(family)$mean_range[2L] == 1) "binomial" else "poisson"
+  list(family = do.call(paste0("quasi", quasi), list(family$link), envir = asNamespace("stats")))
 }

@@ -21,10 +21,10 @@
 #'   random effects: [marginal_standardization()] integrates them out.
 #' @section marginaleffects: For a mixed model give `type = "integrate"` for effects in the
 #'   population, or `"zero"`; `random_effects =` does the same, with a warning of that package.
-#'   Without, a note says that the means are at the modes of the random effects. Standard errors
-#'   count the coefficients only; `marginal_standardization(covariates = "fixed")` counts the
-#'   estimation of the variances, too. Intervals are normal: `df = TRUE` takes the smallest number
-#'   of degrees of freedom of the coefficients.
+#'   Without, a note says that the means are at the modes of the random effects, which its standard
+#'   errors hold fixed. Those of `"integrate"` count the estimation of the variances, as those of
+#'   `predict()` do. Intervals are normal: `df = TRUE` takes the smallest number of degrees of
+#'   freedom of the coefficients.
 #' @section DHARMa: `DHARMa::simulateResiduals()` warns that it does not know the class, and is
 #'   right: responses come from `simulate()` with new random effects, and the fitted values are the
 #'   means of the population. A fit of [gee()] has nothing to simulate from and is refused.
@@ -37,18 +37,20 @@
 #'   `compare_performance()` (a fit of this package first), `check_convergence()`,
 #'   `check_singularity()` and `check_overdispersion()` work. What is not true of clusters is
 #'   refused: a bootstrap of rows, `performance::test_performance()` (use `anova()`) and
-#'   `check_outliers()` (use `cooks.distance()`). `performance::performance_rse()` divides by those
-#'   degrees of freedom; the residual standard deviation is `sigma()`.
+#'   `check_outliers()` (use `cooks.distance()`), `performance_rse()` (use `sigma()`), and
+#'   `report::report()`.
 #' @section One number of degrees of freedom: A function that takes one number for all
 #'   coefficients gets the smallest of those concerned (\pkg{multcomp}: rounded down; \pkg{mice}: of
 #'   `glance()`, as the degrees of freedom of the complete data). `df.residual()` of a fit of
 #'   [gee()] is that number; of a mixed model it counts rows, as elsewhere. `mitools::MIcombine()`
-#'   and `survey::regTermTest()` have to be told: `df.complete =` and `df =`, as in `tidy(fit)` and
-#'   `anova(fit)`.
+#'   and `survey::regTermTest()` ask no fit for any and have to be told: `df.complete =` and `df =`,
+#'   as in `tidy(fit)` and `anova(fit)`.
 #' @section Other packages: `ggeffects::ggpredict()` of a mixed model is at random effect 0,
 #'   whichever cluster its print names; `random_effects = "integrate"` gives means of the
 #'   population. \pkg{MuMIn} takes mixed models, with their random terms in every model; [gee()] has
-#'   no likelihood for it. \pkg{stargazer} knows no other classes than its own:
+#'   no likelihood for it. Its averages are those of the maxima that [glmm()] finds; `lme4::glmer()`
+#'   by default stops 3e-4 below that of a Poisson model of `epilepsy` by Laplace, which changes the
+#'   fourth digit. \pkg{stargazer} knows no other classes than its own:
 #'   `stargazer(lmtest::coeftest(fit))` is a way in. \pkg{clubSandwich}, \pkg{pbkrtest} and the
 #'   covariances of \pkg{sandwich} for independent rows are refused.
 #' @eval clients_section()

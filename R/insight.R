@@ -69,6 +69,12 @@ get_varcov.margmix_fit <- function(x, vcov = NULL, vcov_args = NULL, ...) {
 #' @noRd
 #' @exportS3Method insight::get_df
 get_df.margmix_fit <- function(x, type = "residual", ...) {
+  if (identical(type, "residual") && is_frame_of(parent.frame(), "performance")) {
+    refuse_client("Package performance", "divides by one number of residual degrees of freedom", c(
+      "sigma(fit) is the residual standard deviation, and residuals(fit, \"quantile\") show more.",
+      "performance::model_performance(fit) has the root mean square of the residuals."
+    ))
+  }
   if (identical(type, "model")) {
     return(if (is_mixed(x)) length(parameter_names(x)) else length(x$beta))
   }

@@ -34,6 +34,37 @@ get_predict.margmix_glmm <- function(model, newdata, type = "response", random_e
   withCallingHandlers(NextMethod(type = type, random_effects = effects), margmix_note = quiet)
 }
 
+# Means that integrate the random effects depend on their variances, too: the delta method of that
+# package, which takes parameters, changes them and takes their covariance by these three, is then
+# to differentiate in theta as well.
+
+#' @exportS3Method marginaleffects::get_coef
+get_coef.margmix_glmm <- function(model, random_effects = NULL, ...) {
+  asking <- parent.frame()
+  derivative <- exists("model_perturbed", asking, inherits = FALSE)
+  integrated <- derivative && "integrate" %in% c(asking$type, random_effects)
+  c(model$coefficients, if (integrated) model$theta)
+}
+
+#' @exportS3Method marginaleffects::set_coef
+set_coef.margmix_glmm <- function(model, coefs, ...) {
+  at <- names(model$coefficients)
+  model$coefficients[] <- coefs[at]
+  theta <- coefs[setdiff(names(coefs), at)]
+  if (length(theta)) model$Lambda <- lambda_matrix(model$design, theta)
+  model
+}
+
+#' @exportS3Method marginaleffects::get_vcov
+get_vcov.margmix_glmm <- function(model, vcov = NULL, type = NULL, random_effects = NULL, ...) {
+  V <- NextMethod()
+  if (!is.matrix(V) || !"integrate" %in% c(type, random_effects)) return(V)
+  beta <- names(model$beta)
+  model$vcov_full <- with_beta(model, list(vcov = V[beta, beta, drop = FALSE]))
+  keep <- c(beta, names(model$theta))
+  usable_vcov(model)[keep, keep]
+}
+
 note_modes <- function(fit, type) {
   if (type == "link" || has_identity_link(fit$family)) return(invisible())
   note("modes",

@@ -38,7 +38,9 @@ clients_section <- function(clients = read_clients("inst/clients.csv")) {
     "@section Which answers are ours:",
     "What these functions give for estimates, standard errors, degrees of freedom, p values, 95%",
     "intervals and predictions is compared with the package's own by its tests. Where nothing is",
-    "said a function does not give the number; a refusal is an error that says what to use.",
+    "said a function does not give the number; a refusal is an error that says what to use. Where",
+    "a function gives numbers of its own and asks nothing by which the fit could give others, they",
+    "are named as not ours, with the reason.",
     "\\tabular{llll}{",
     "  \\strong{Function} \\tab \\strong{glmm()} \\tab \\strong{gee()} \\tab \\strong{Note} \\cr",
     unlist(rows),
@@ -65,7 +67,13 @@ client_words <- function(rows) {
   words <- apply(rows[names(labels)], 1L, function(cells) {
     refused <- grep("^refused", cells, value = TRUE)
     if (length(refused)) return("refused")
-    paste(labels[cells == "equal"], collapse = ", ")
+    other <- startsWith(cells, "no hook")
+    if (all(other)) return("fails")
+    words <- paste(labels[cells == "equal"], collapse = ", ")
+    if (!any(other)) return(words)
+    paste(c(if (nzchar(words)) words, paste0("not ours: ", toString(labels[other]))),
+      collapse = "; "
+    )
   })
   others <- words != words[1L]
   paste(c(words[[1L]], sprintf("%s: %s", sub("^glmm ", "", rows$model[others]), words[others])),

@@ -40,7 +40,11 @@ clients_easystats <- function() {
     }, note = "AIC or QIC"),
     client("performance", "test_performance(fit, ...)", function(fit) {
       performance::test_performance(fit, fit)
-    })
+    }),
+    client("performance", "performance_rse(fit)", function(fit) {
+      list(estimate = performance::performance_rse(fit))
+    }, function(fit) list(estimate = stats::sigma(fit))),
+    client("report", "report(fit)", function(fit) from("report", "report")(fit))
   )
 }
 

@@ -40,6 +40,12 @@ clients_imputation <- function() {
       list(estimate = coef(pooled), std.error = sqrt(diag(vcov(pooled))))
     }, function(fit) {
       pooled_by_hand(two_fits(fit), min(own_answers(fit)$df))
-    }, note = "give df.complete: otherwise it is infinite")
+    }, note = "give df.complete: otherwise it is infinite"),
+    client("mitools", "MIcombine(fits)", function(fit) {
+      pooled <- from("mitools", "MIcombine")(two_fits(fit))
+      list(estimate = coef(pooled), std.error = sqrt(diag(vcov(pooled))), df = pooled$df)
+    }, function(fit) {
+      pooled_by_hand(two_fits(fit), min(own_answers(fit)$df))
+    }, no_hook = "it asks for no df of the complete data and takes infinite ones")
   )
 }

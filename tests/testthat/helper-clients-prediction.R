@@ -71,7 +71,35 @@ clients_prediction <- function() {
       found <- shown(fit)
       list(prediction = found$fit, interval = c(found$lower, found$upper))
     }, function(fit) means_over(fit, droplevels(shown(fit)[covariates_of(fit)])),
-    models = c("glmm binomial", "glmm Poisson", "gee"),
-    note = "looks for the data in the global environment")
+    models = c("glmm binomial", "glmm Poisson", "glmm negative binomial", "gee"),
+    note = "looks for the data in the global environment"),
+    client("emmeans", "emmeans(fit, ~x)", function(fit) {
+      found <- as.data.frame(summary(estimated_means(fit)))
+      list(estimate = found$emmean, std.error = found$SE, df = found$df)
+    }, function(fit) linear_estimates(fit, estimated_means(fit)@linfct)),
+    client("emmeans", "pairs(emmeans(fit, ~x))", function(fit) {
+      found <- as.data.frame(summary(pairs(estimated_means(fit)), adjust = "none"))
+      list(
+        estimate = found$estimate, std.error = found$SE, df = found$df, p.value = found$p.value
+      )
+    }, function(fit) linear_estimates(fit, pairs(estimated_means(fit))@linfct))
+  )
+}
+
+# Of the predictor, over a grid of all covariates.
+estimated_means <- function(fit) {
+  from("emmeans", "emmeans")(
+    fit, stats::reformulate(covariates_of(fit)), data = stats::model.frame(fit), cov.reduce = range
+  )
+}
+
+# Estimates C beta by hand, with the degrees of freedom of each row.
+linear_estimates <- function(fit, C) {
+  covariance <- margmix:::chosen_vcov(fit, margmix:::default_vcov(fit))
+  estimate <- drop(C %*% coef(fit))
+  se <- sqrt(diag(C %*% covariance$vcov %*% t(C)))
+  df <- margmix:::hypothesis_df(margmix:::chosen_df(fit, "default", covariance), C)
+  list(
+    estimate = estimate, std.error = se, df = df, p.value = 2 * stats::pt(-abs(estimate / se), df)
   )
 }

@@ -23,6 +23,23 @@ clients_tables <- function() {
       list(
         estimate = found@coef[own], std.error = found@se[own], p.value = found@pvalues[own]
       )
-    }, note = "standard deviations are rows, too")
+    }, note = "standard deviations are rows, too"),
+    client("sjPlot", "get_model_data(fit, type = \"est\")", function(fit) {
+      table <- from("sjPlot", "get_model_data")(fit, type = "est", transform = NULL)
+      list(
+        estimate = table$estimate, std.error = table$std.error, p.value = table$p.value,
+        interval = c(table$conf.low, table$conf.high)
+      )
+    }, function(fit) {
+      table <- summary(fit)$coefficients[-1L, ]
+      list(
+        estimate = table$estimate, std.error = table$std.error, p.value = table$p.value,
+        interval = c(table$conf.low, table$conf.high)
+      )
+    }, note = "as plot_model(fit) and tab_model(fit) show them"),
+    client("stargazer", "stargazer(fit)", function(fit) {
+      text <- utils::capture.output(from("stargazer", "stargazer")(fit, type = "text"))
+      stop(toString(text))
+    }, no_hook = "it knows no other classes than its own; stargazer(lmtest::coeftest(fit))")
   )
 }

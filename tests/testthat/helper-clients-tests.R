@@ -78,6 +78,21 @@ clients_tests <- function() {
       }, terms, df)
       list(p.value = unlist(p))
     }, own_terms, note = "give df, as in anova(fit): otherwise it counts rows"),
+    client("survey", "regTermTest(fit, ~x)", function(fit) {
+      terms <- attr(stats::terms(fit), "term.labels")
+      list(p.value = vapply(terms, function(term) {
+        drop(from("survey", "regTermTest")(fit, stats::reformulate(term))$p)
+      }, 0))
+    }, own_terms, no_hook = "it takes rows less coefficients for the df of other classes"),
+    client("car", "vif(fit)", function(fit) list(estimate = car::vif(fit)), function(fit) {
+      slopes <- vcov(fit)[-1L, -1L]
+      list(estimate = diag(solve(stats::cov2cor(slopes))))
+    }, models = c("glmm Poisson", "glmm Gaussian slopes", "glmm negative binomial")),
+    client("metafor", "rma.mv(coef(fit), vcov(fit))", function(fit) {
+      each <- diag(length(coef(fit)))
+      found <- from("metafor", "rma.mv")(coef(fit), vcov(fit), mods = each, intercept = FALSE)
+      list(estimate = found$b, std.error = found$se)
+    }, note = "z tests, or t tests with dfs = of tidy(fit)"),
     client("pbkrtest", "KRmodcomp(fit, smaller)", function(fit) pbkrtest::KRmodcomp(fit, fit)),
     client("pbkrtest", "PBmodcomp(fit, smaller)", function(fit) pbkrtest::PBmodcomp(fit, fit))
   )
