@@ -93,4 +93,7 @@ code <- function(x) paste0("`", x, "`")
 
 #' Text of an expression on one line
 #' @noRd
-expression_text <- function(expr) paste(deparse(expr, width.cutoff = 500L), collapse = " ")
+expression_text <- function(expr) {
+  if (is.name(expr)) return(as.character(expr))
+  paste(deparse(expr, width.cutoff = 500L), collapse = " ")
+}

@@ -1,7 +1,8 @@
 # The random part: Z, and the pattern of Lambda, the Cholesky factor of the random-effects
 # covariance.
 
-random_design <- function(frame, covariates, contrasts, rows) {
+# `factors` are from grouping_factors().
+random_design <- function(frame, factors, covariates, contrasts, rows) {
   blocks <- lapply(frame$terms_random, part_matrix, covariates, contrasts)
   random <- list()
   position <- 0L
@@ -17,7 +18,7 @@ random_design <- function(frame, covariates, contrasts, rows) {
     )
     position <- position + length(names)
   }
-  for (factor in grouping_factors(frame$parsed$random)) check_repeated_columns(random[factor$terms])
+  for (factor in factors) check_repeated_columns(random[factor$terms])
   Z <- if (length(blocks) == 1L) blocks[[1L]]$X else do.call(cbind, lapply(blocks, `[[`, "X"))
   check_finite_columns(Z, rows)
   c(list(Z = Z, random = random), lambda_pattern(random), list(

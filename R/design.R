@@ -39,7 +39,8 @@
 #' @noRd
 build_design <- function(frame, family, contrasts = NULL, weights_type = "prior") {
   rows <- attr(frame$frame, "row.names")
-  cluster <- group_index(frame$frame, grouping_factors(frame$parsed$random))
+  factors <- grouping_factors(frame$parsed$random)
+  cluster <- group_index(frame$frame, factors)
   response <- family_tools(family)$response(
     frame$frame[[1L]], prior_weights(frame$frame), weights_type, rows
   )
@@ -49,7 +50,7 @@ build_design <- function(frame, family, contrasts = NULL, weights_type = "prior"
   check_contrasts(contrasts, sorted)
   sorted_rows <- function() take_rows(rows, cluster$order)
   fixed <- fixed_design(frame$terms_fixed, sorted, contrasts, sorted_rows)
-  random <- random_design(frame, sorted, contrasts, sorted_rows)
+  random <- random_design(frame, factors, sorted, contrasts, sorted_rows)
   design <- structure(c(
     fixed[c("X", "aliased", "assign")], random, lapply(response, take_rows, cluster$order), cluster,
     list(terms = frame$terms_fixed), fixed[c("xlevels", "contrasts")],

@@ -48,7 +48,8 @@ build_frame <- function(call, env, parsed, rows = NULL) {
       given = paste("0 rows after `subset` and", n_dropped, "dropped by `na.action`")
     )
   }
-  home <- frame_home(formula_env, parsed, rows, written_call(call, env, "fit"), names(data))
+  written <- written_call(call, env, "fit")
+  home <- frame_home(formula_env, parsed, rows, written, names(data))
   parsed <- move_formulas(parsed, home)
   attr(attr(frame, "terms"), ".Environment") <- home
   fixed <- part_terms(parsed$fixed, frame)
@@ -59,7 +60,7 @@ build_frame <- function(call, env, parsed, rows = NULL) {
     na.action = attr(frame, "na.action"), n_ids = attr(frame, "ids"),
     n_total = nrow(frame) + n_dropped, n_dropped = n_dropped,
     offset_call = call[["offset"]],
-    data_name = substr(expression_text(written_call(call, env, "fit")[["data"]]), 1L, 60L),
+    data_name = substr(expression_text(written[["data"]]), 1L, 60L),
     data_columns = names(data)
   )
 }
