@@ -2,8 +2,8 @@
 # files of which they run least.
 #   Rscript tools/coverage.R [filter]
 #
-# The optimiser merges some lines; without it Eigen takes hours. A line of a header counts as run
-# if it was in any unit that includes it.
+# Compiled with -O1, since Eigen is slow without, which merges some lines. A line of a header counts
+# as run if it was in any unit that includes it.
 
 options(
   covr.flags = c(CXX17FLAGS = "-O1 -g0 --coverage", LDFLAGS = "--coverage"),
