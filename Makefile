@@ -11,8 +11,8 @@ LIBRARY := $(CURDIR)/.build/library
 WITH_LIBRARY = R_LIBS="$(LIBRARY)$${R_LIBS:+:$$R_LIBS}"
 
 .PHONY: help setup demo test check engine-test sanitize-threads coverage lint docs clients fuzz \
-  bench simulate-gee simulate-standardization simulate-endogeneity simulate-restricted \
-  simulate-glmm format clean
+  accuracy bench simulate-gee simulate-standardization simulate-endogeneity \
+  simulate-restricted simulate-glmm format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 27
@@ -64,6 +64,11 @@ fuzz: ## fit 500 hard simulated data sets: each ends at a maximum or names why n
 	@tools/setup.sh demo
 	@tools/install.sh
 	@$(WITH_LIBRARY) Rscript tests/fuzz/run.R $(COUNT)
+
+accuracy: ## hold the printed bound of the integration error to the integral, on 500 hard data sets
+	@tools/setup.sh demo
+	@tools/install.sh
+	@$(WITH_LIBRARY) nice Rscript tests/fuzz/accuracy.R $(COUNT)
 
 bench: ## compare speed and log-likelihood with peers
 	@tools/setup.sh bench

@@ -73,8 +73,8 @@ family_log_concave_ <- function(family) {
     .Call(`_margmix_family_log_concave_`, family)
 }
 
-glmm_better_modes_ <- function(design, family, psi, threads) {
-    .Call(`_margmix_glmm_better_modes_`, design, family, psi, threads)
+glmm_other_modes_ <- function(design, family, psi, K, threads) {
+    .Call(`_margmix_glmm_other_modes_`, design, family, psi, K, threads)
 }
 
 groups_plan_ <- function(design, budget) {
@@ -185,8 +185,8 @@ nested_objective_ <- function(design, family, psi, K, modes, ask, threads) {
     .Call(`_margmix_nested_objective_`, design, family, psi, K, modes, ask, threads)
 }
 
-nested_better_modes_ <- function(design, family, psi, threads) {
-    .Call(`_margmix_nested_better_modes_`, design, family, psi, threads)
+nested_other_modes_ <- function(design, family, psi, K, threads) {
+    .Call(`_margmix_nested_other_modes_`, design, family, psi, K, threads)
 }
 
 nested_posterior_ <- function(design, family, psi, K, modes, median, threads) {

@@ -43,9 +43,10 @@ nested_evaluate <- function(design, family, psi, K, deriv, modes, control, infor
   out
 }
 
-engine_nested_better_modes <- function(design, family, psi, control) {
-  nested_better_modes_(
-    nested_parts(design), engine_family(family, design), as.double(psi), control$threads
+engine_nested_other_modes <- function(design, family, psi, K, control) {
+  nested_other_modes_(
+    nested_parts(design), engine_family(family, design), as.double(psi),
+    rep_len(as.integer(K), 2L), control$threads
   )
 }
 

@@ -99,12 +99,14 @@ posterior_nodes <- function(fit) {
   max(fit$rule$K, c(51L, 25L, 11L, 7L)[min(q, 4L)])
 }
 
-#' Number of clusters whose integrand has a better mode than the one the rule is centred at
+#' Modes of the integrands besides those that the rule of K nodes is centred at
+#' @return A list: `better`, the number of clusters with a higher one; `missed`, what the rule lacks
+#'   of the log-likelihood, or has too much, since it sees the others badly.
 #' @noRd
-engine_better_modes <- function(design, family, psi, control) {
-  if (is_two_level(design)) return(engine_nested_better_modes(design, family, psi, control))
-  if (is_multilevel(design)) return(0L)
-  glmm_better_modes_(design, engine_family(family, design), psi, control$threads)
+engine_other_modes <- function(design, family, psi, K, control) {
+  if (is_two_level(design)) return(engine_nested_other_modes(design, family, psi, K, control))
+  if (is_multilevel(design)) return(list(better = 0L, missed = 0))
+  glmm_other_modes_(design, engine_family(family, design), psi, K, control$threads)
 }
 
 #' Posterior of the random effects b = Lambda u at the fitted parameters

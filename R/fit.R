@@ -35,7 +35,7 @@ fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL
   estimate <- finish_fit(problem, fitted)
   if (is_bridge(family)) estimate$modes <- bridge_modes(problem, estimate)
   report_fit(problem, estimate, separation)
-  report_modes(problem, estimate)
+  estimate$rule <- report_modes(problem, estimate)
   c(estimate, list(
     REML = REML, nAGQ = nAGQ, start_glm = start_glm[c("beta", "converged", "max_abs_eta", "value")],
     separation = separation, control = control

@@ -204,7 +204,7 @@ random_matrix <- function(fit) {
 #'   the covariance of the random effects), `"phi"` (dispersion; sigma^2 if Gaussian), `"modes"`
 #'   (m x q, spherical modes u; b = Lambda u), `"vcov_full"`, `"logLik"`, `"REML"`.
 #' * How they were found: `"rule"` (list: `nAGQ`, as asked; `K`, nodes per random effect;
-#'   `method`; `nodes`, K^q; `auto`; `error`, estimated error of the log-likelihood),
+#'   `method`; `nodes`, K^q; `auto`; `error`, bound for the error of the log-likelihood),
 #'   `"convergence"` (list: `converged`, `criterion` g'H^-1 g, `iterations`, `evaluations`,
 #'   `message`, `pd`), `"boundary"`, `"separation"`, `"notes"`, `"warnings"`, `"control"`.
 #' * Data: `"X"` (n x p), `"Z"` (n x q), `"y"` (successes for binomial responses), `"trials"`,

@@ -41,7 +41,7 @@ refine_nested_rule <- function(problem, x, coarse) {
   history <- numeric()
   repeat {
     before <- K
-    errors <- nested_rule_errors(problem, K, coarse)
+    errors <- nested_rule_errors(problem, K, coarse)["left", ]
     history <- c(sum(errors), history)
     K <- refine(K, errors, 100 * control$auto_tolerance)
     if (identical(K, before) || is_slow(problem, history)) break
@@ -49,35 +49,33 @@ refine_nested_rule <- function(problem, x, coarse) {
   fit <- coarse
   repeat {
     fit <- maximise_K(problem, K, x, fit)
-    errors <- nested_rule_errors(problem, K, fit)
+    found <- nested_rule_errors(problem, K, fit)
+    errors <- found["left", ]
     history <- c(sum(errors), history)
     wanted <- refine(K, errors, control$auto_tolerance)
     done <- sum(errors) <= control$auto_tolerance || identical(wanted, K)
     if (done || is_slow(problem, history)) break
     K <- wanted
   }
-  error <- sum(errors)
-  if (error > control$auto_tolerance) note_quadrature(problem, K, error)
-  list(fit = fit, K = K, error = error)
+  bound <- sum(found["bound", ])
+  if (sum(errors) > control$auto_tolerance) note_quadrature(problem, K, bound)
+  list(fit = fit, K = K, error = bound)
 }
 
-# |change of the log-likelihood| from K to 2K + 1 at one level, for both levels; where the finer
-# rule would be too large, the coarser one stands in for it, which overstates the error.
+# The errors of both levels, each with the other held: rows `left`, which refinement must bring
+# down, and `bound`.
 nested_rule_errors <- function(problem, K, fit) {
   psi <- drop(problem$map %*% fit$x)
-  value <- function(K) {
-    engine_evaluate(problem$design, problem$family, psi, K, 0L, fit$modes, problem$control)$value
-  }
-  here <- value(K)
   vapply(seq_along(K), function(level) {
-    other <- replace(K, level, 2L * K[level] + 1L)
-    too_large <- rule_nodes(problem$design, other) > 12 * problem$control$max_nodes
-    if (too_large || max(other) > 300L) {
-      other <- replace(K, level, max(1L, (K[level] - 1L) %/% 2L))
+    value <- function(k) {
+      engine_evaluate(
+        problem$design, problem$family, psi, replace(K, level, k), 0L, fit$modes, problem$control
+      )$value
     }
-    error <- abs(value(other) - here)
-    if (is.finite(error)) error else Inf
-  }, 0)
+    nodes <- function(k) if (k > 300L) Inf else rule_nodes(problem$design, replace(K, level, k))
+    error <- refinement_error(value, K[level], nodes, problem)
+    c(left = error$change + error$more, bound = error$bound)
+  }, c(left = 0, bound = 0))
 }
 
 #' Nodes of a rule: per cluster, or with nested levels per row

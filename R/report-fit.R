@@ -162,14 +162,29 @@ predictor_at_modes <- function(design, estimate) {
   eta
 }
 
-# Where the integrand is not log-concave it may have several modes, and the rule sees only one.
+# Where the integrand is not log-concave it may have several modes, and the rule sees only one well.
+# Returns the rule, with what it misses of the others in the bound of its error.
 report_modes <- function(problem, estimate) {
+  rule <- estimate$rule
   psi <- c(estimate$beta, estimate$theta, if (has_phi(problem$family)) log(estimate$phi))
-  count <- engine_better_modes(problem$design, problem$family, psi, problem$control)
-  if (!count) return(invisible())
-  clusters <- length(problem$design$groups[[1L]]$levels)
-  warn("modes", "The integrand of some clusters has a higher mode than the rule is centred at.",
-    given = paste(count, "of", clusters, "clusters"),
-    hint = "Their integrals may be too small; compare with another link.", count = count
-  )
+  other <- engine_other_modes(problem$design, problem$family, psi, rule$K, problem$control)
+  if (other$better) {
+    clusters <- length(problem$design$groups[[1L]]$levels)
+    warn("modes", "The integrand of some clusters has a higher mode than the rule is centred at.",
+      given = paste(other$better, "of", clusters, "clusters"),
+      hint = "Their integrals may be too small; compare with another link.", count = other$better
+    )
+  }
+  rule$error <- rule$error + 2 * other$missed
+  if (rule$auto && other$missed > problem$control$auto_tolerance) {
+    note_other_modes(rule, 2 * other$missed)
+  }
+  rule
+}
+
+note_other_modes <- function(rule, error) {
+  note("quadrature", paste0(
+    "Integrands have other modes, of which the rule sees little: the log-likelihood may be off by ",
+    "up to about ", signif(error, 2L), "."
+  ), given = nodes_words(rule$K), hint = "Compare with another link.", K = rule$K, error = error)
 }

@@ -53,8 +53,11 @@
 #' one by more than a quarter, a note says so. Rows that rest on fewer than 10 degrees of freedom
 #' are listed; fewer than 4 give a warning.
 #'
-#' The estimated integration error is the log-likelihood at the estimates with 2K + 1 nodes minus
-#' that with the K nodes used.
+#' The error of the log-likelihood that is printed is a bound from refining the rule at the
+#' estimates: twice the change from K nodes to 2K + 1 and, where the link has an edge or integrands
+#' may have several modes, also what the change to 4K + 3 nodes lets expect of finer ones; and what
+#' is lost at other modes than the one that the rule is centred at. See *Integration* in [glmm()]
+#' for how often it holds.
 #'
 #' @param object A fit of [glmm()].
 #' @param vcov Covariance matrix of the coefficients: `"default"`, `"KR"`, `"model"`, `"robust"`,
@@ -67,8 +70,8 @@
 #' @param ... Not used.
 #' @return A list of class `summary.margmix_glmm`: `coefficients` (data frame: `estimate`,
 #'   `std.error`, `df`, `statistic`, `p.value`, `conf.low`, `conf.high`), `vcov`, `varcor`, `words`
-#'   (which covariance and degrees of freedom), `error` (estimated integration error), `se_ratio`
-#'   (robust over model-based), `remarks`, and `fit`.
+#'   (which covariance and degrees of freedom), `error` (bound for the integration error),
+#'   `se_ratio` (robust over model-based), `remarks`, and `fit`.
 #' @section Conditions: errors `margmix_error_argument`, `margmix_error_vcov`,
 #'   `margmix_error_df`; warnings `margmix_warning_few_clusters`, `margmix_warning_leverage`.
 #' @references
@@ -161,10 +164,11 @@ convergence_words <- function(convergence, tolerance) {
 
 # Integration error -----------------------------------------------------------------------------
 
-#' Estimated error of the log-likelihood from numerical integration
+#' Bound for the error of the log-likelihood from numerical integration
 #'
-#' @return The log-likelihood with 2K + 1 nodes minus that with K; as stored if the fit knows it;
-#'   0 for an exact likelihood; `NA` if the finer rule would need more than `budget` node-rows.
+#' @return That of [refinement_error()], of both levels together where they are nested, and what is
+#'   missed at other modes; as stored if the fit knows it; 0 for an exact likelihood; `NA` if the
+#'   finer rule would need more than `budget` node-rows.
 #' @noRd
 integration_error <- function(fit, budget = 2e9) {
   rule <- fit$rule
@@ -173,7 +177,11 @@ integration_error <- function(fit, budget = 2e9) {
   if (is_multilevel(fit$design) && !is_two_level(fit$design)) return(NA_real_)
   K <- 2 * rule$K + 1
   if (max(K) > 300 || rule_nodes(fit$design, K) * nrow(fit$design$X) > budget) return(NA_real_)
-  engine_loglik_at(fit, K) - fit$logLik
+  nodes <- function(k) if (max(k) > 300) Inf else rule_nodes(fit$design, k)
+  value <- function(k) engine_loglik_at(fit, as.integer(k))
+  other <- engine_other_modes(fit$design, fit$family, fit_psi(fit), rule$K, fit$control)
+  refinement_error(value, rule$K, nodes, unclass(fit)[c("design", "family", "control")])$bound +
+    2 * other$missed
 }
 
 # Robust against model-based --------------------------------------------------------------------

@@ -28,7 +28,7 @@ has_text <- function(x) {
 #' The integration rule in words
 #'
 #' @param rule As stored on a fit.
-#' @param error Estimated error of the log-likelihood; `NA` if not known.
+#' @param error Bound for the error of the log-likelihood; `NA` if not known.
 #' @noRd
 rule_words <- function(rule, error = rule$error) {
   if (identical(rule$method, "exact")) return("exact likelihood (no numerical integration)")
@@ -63,8 +63,11 @@ nodes_words <- function(K) {
   if (all(K == 1)) "Laplace approximation" else paste("K =", format_nodes(K), "nodes")
 }
 
+# A bound: one digit, rounded up.
 format_error <- function(error) {
-  if (abs(error) < 1e-8) "below 1e-8" else format(signif(abs(error), 1L))
+  if (!is.finite(error)) return("not bounded")
+  unit <- 10^floor(log10(max(error, 1e-8)))
+  paste("at most", format(signif(ceiling(max(error, 1e-8) / unit - 1e-9) * unit, 1L)))
 }
 
 format_logLik <- function(fit) {

@@ -289,17 +289,18 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// glmm_better_modes_
-int glmm_better_modes_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int threads);
-RcppExport SEXP _margmix_glmm_better_modes_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP threadsSEXP) {
+// glmm_other_modes_
+Rcpp::List glmm_other_modes_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int K, int threads);
+RcppExport SEXP _margmix_glmm_other_modes_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
+    Rcpp::traits::input_parameter< int >::type K(KSEXP);
     Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(glmm_better_modes_(design, family, psi, threads));
+    rcpp_result_gen = Rcpp::wrap(glmm_other_modes_(design, family, psi, K, threads));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -686,17 +687,18 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// nested_better_modes_
-int nested_better_modes_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int threads);
-RcppExport SEXP _margmix_nested_better_modes_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP threadsSEXP) {
+// nested_other_modes_
+Rcpp::List nested_other_modes_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::IntegerVector& K, int threads);
+RcppExport SEXP _margmix_nested_other_modes_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::IntegerVector& >::type K(KSEXP);
     Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(nested_better_modes_(design, family, psi, threads));
+    rcpp_result_gen = Rcpp::wrap(nested_other_modes_(design, family, psi, K, threads));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -790,7 +792,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_glmm_posterior_", (DL_FUNC) &_margmix_glmm_posterior_, 7},
     {"_margmix_glmm_prediction_variance_", (DL_FUNC) &_margmix_glmm_prediction_variance_, 8},
     {"_margmix_family_log_concave_", (DL_FUNC) &_margmix_family_log_concave_, 1},
-    {"_margmix_glmm_better_modes_", (DL_FUNC) &_margmix_glmm_better_modes_, 4},
+    {"_margmix_glmm_other_modes_", (DL_FUNC) &_margmix_glmm_other_modes_, 5},
     {"_margmix_groups_plan_", (DL_FUNC) &_margmix_groups_plan_, 2},
     {"_margmix_groups_laplace_", (DL_FUNC) &_margmix_groups_laplace_, 6},
     {"_margmix_groups_posterior_", (DL_FUNC) &_margmix_groups_posterior_, 7},
@@ -818,7 +820,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_between_variance_", (DL_FUNC) &_margmix_between_variance_, 3},
     {"_margmix_between_covariance_", (DL_FUNC) &_margmix_between_covariance_, 3},
     {"_margmix_nested_objective_", (DL_FUNC) &_margmix_nested_objective_, 7},
-    {"_margmix_nested_better_modes_", (DL_FUNC) &_margmix_nested_better_modes_, 4},
+    {"_margmix_nested_other_modes_", (DL_FUNC) &_margmix_nested_other_modes_, 5},
     {"_margmix_nested_posterior_", (DL_FUNC) &_margmix_nested_posterior_, 7},
     {"_margmix_nested_prediction_variance_", (DL_FUNC) &_margmix_nested_prediction_variance_, 7},
     {"_margmix_nested_combination_covariance_", (DL_FUNC) &_margmix_nested_combination_covariance_, 7},

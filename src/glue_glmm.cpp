@@ -88,9 +88,9 @@ Rcpp::NumericVector glmm_prediction_variance_(const Rcpp::List& design, const Rc
 bool family_log_concave_(const Rcpp::List& family) { return glue::family(family)->log_concave(); }
 
 // [[Rcpp::export]]
-int glmm_better_modes_(const Rcpp::List& design, const Rcpp::List& family,
-                       const Rcpp::NumericVector& psi, int threads) {
+Rcpp::List glmm_other_modes_(const Rcpp::List& design, const Rcpp::List& family,
+                             const Rcpp::NumericVector& psi, int K, int threads) {
   const Design d = glue::design(design);
-  return static_cast<int>(clusters_with_better_modes(
-      d, *glue::family(family), VectorMap(psi.begin(), psi.size()), glue::context(threads)));
+  return glue::other_modes(other_modes(d, *glue::family(family), product_rule(K, d.q()),
+                                       VectorMap(psi.begin(), psi.size()), glue::context(threads)));
 }

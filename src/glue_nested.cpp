@@ -50,12 +50,13 @@ Rcpp::List nested_objective_(const Rcpp::List& design, const Rcpp::List& family,
 }
 
 // [[Rcpp::export]]
-int nested_better_modes_(const Rcpp::List& design, const Rcpp::List& family,
-                         const Rcpp::NumericVector& psi, int threads) {
+Rcpp::List nested_other_modes_(const Rcpp::List& design, const Rcpp::List& family,
+                               const Rcpp::NumericVector& psi, const Rcpp::IntegerVector& K,
+                               int threads) {
   const NestedDesign d = nested_design(design);
   const auto f = glue::family(family);
-  return static_cast<int>(
-      nested_better_modes(d, *f, parameters(d, *f, psi), glue::context(threads)));
+  return glue::other_modes(
+      nested_other_modes(d, *f, rule_of(d, K), parameters(d, *f, psi), glue::context(threads)));
 }
 
 // [[Rcpp::export]]

@@ -3,6 +3,7 @@
 
 #include "glue.h"
 
+#include "glmm/other_modes.hpp"
 #include "objective/objective.hpp"
 
 namespace glue {
@@ -33,6 +34,11 @@ inline Rcpp::List objective_list(const margmix::ObjectiveResult& r) {
       Rcpp::_["hessian"] = matrix(r.hessian), Rcpp::_["modes"] = matrices(r.modes),
       Rcpp::_["scores"] = matrix(r.scores), Rcpp::_["information"] = matrix(r.information),
       Rcpp::_["values"] = vector(r.values), Rcpp::_["status"] = name(r.status));
+}
+
+inline Rcpp::List other_modes(const margmix::OtherModes& r) {
+  return Rcpp::List::create(Rcpp::_["better"] = static_cast<int>(r.better),
+                            Rcpp::_["missed"] = r.missed);
 }
 
 }  // namespace glue

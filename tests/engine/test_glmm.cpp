@@ -2,6 +2,7 @@
 // compile, hence one file.
 #include "check.hpp"
 #include "glmm/mode.hpp"
+#include "glmm/other_modes.hpp"
 #include "glmm/posterior.hpp"
 #include "objective/objective.hpp"
 #include "toy.hpp"
@@ -94,22 +95,26 @@ void mode() {
   CHECK(model(model.psi, 5, 2).value == -kInf);
 }
 
+// The log-likelihood with one random effect by the trapezoidal rule on (-12, 12).
+double trapezoid(const Model& model, const Design& d) {
+  constexpr double h = 0.02;
+  double want = model.family->constant(d.response);
+  for (Index i = 0; i < d.clusters(); ++i) {
+    double sum = 0;
+    for (double u = -12; u <= 12; u += h)
+      sum += h * std::exp(cluster_density(model, d, i, VectorXd::Constant(1, u)) - 0.5 * u * u);
+    want += std::log(sum) - 0.5 * std::log(2 * 3.14159265358979323846);
+  }
+  return want;
+}
+
 void likelihood() {
-  // The trapezoidal rule on (-12, 12)
   for (const FamilySpec& spec : {FamilySpec{"binomial", "logit"}, FamilySpec{"poisson", "log"},
                                  FamilySpec{"gaussian", "identity"}}) {
     Model model(spec, 1);
     const double value = model(model.psi, 61, 0).value;
     const Design d = model.data.design();
-    double want = model.family->constant(d.response);
-    for (Index i = 0; i < d.clusters(); ++i) {
-      const double h = 0.02;
-      double sum = 0;
-      for (double u = -12; u <= 12; u += h)
-        sum += h * std::exp(cluster_density(model, d, i, VectorXd::Constant(1, u)) - 0.5 * u * u);
-      want += std::log(sum) - 0.5 * std::log(2 * 3.14159265358979323846);
-    }
-    CHECK_NEAR(value, want, 1e-10);
+    CHECK_NEAR(value, trapezoid(model, d), 1e-10);
   }
 }
 
@@ -253,20 +258,31 @@ void tangents() {
 }
 
 void several_modes() {
-  // mu = eta^2 with eta = -0.3 + 2u: the search ends on the near side of zero, the better mode of
-  // a count of 9 is on the other.
+  // mu = eta^2 with eta = -0.3 + 2u: counts of 9 have a mode on each side of zero. The search ends
+  // at the one nearer to u = 0, which is the higher.
   Model model({"poisson", "sqrt"}, 1, 2);
   model.data.weighted = false;
   model.data.X.setOnes();
+  model.data.Z.setOnes();
   model.psi << -0.15, -0.15, 2.0;
   model.data.offset.setZero();
   model.data.y.setConstant(9);
   const Design d = model.data.design();
-  CHECK(clusters_with_better_modes(d, *model.family, model.psi, kOneThread) <= 2);
+  const ProductRule rule = product_rule(7, 1);
+  const OtherModes found = other_modes(d, *model.family, rule, model.psi, kOneThread);
+  CHECK(found.better == 0);
+  const double gap = trapezoid(model, d) - model(model.psi, 7, 0).value;
+  CHECK(gap > 0.1);
+  CHECK_NEAR(found.missed, gap, 0.01 * gap);
+  // With an offset in one row the far side is the better one, which is found only from there.
+  model.data.offset[0] = model.data.offset[d.first(1)] = 1.5;
+  const Design shifted = model.data.design();
+  CHECK(other_modes(shifted, *model.family, rule, model.psi, kOneThread).better == 2);
   model.psi << 1.5, 1.5, 0.5;
-  CHECK(clusters_with_better_modes(d, *model.family, model.psi, kOneThread) == 0);
+  const OtherModes none = other_modes(d, *model.family, rule, model.psi, kOneThread);
+  CHECK(none.better == 0 && none.missed < 1e-8);
   const Model logit({"binomial", "logit"}, 1);
-  CHECK(clusters_with_better_modes(logit.data.design(), *logit.family, logit.psi, kOneThread) == 0);
+  CHECK(other_modes(logit.data.design(), *logit.family, rule, logit.psi, kOneThread).missed == 0);
 }
 
 }  // namespace

@@ -27,13 +27,12 @@ fuzz_difficulties <- c(
 #' The data set of a number
 #' @return A list: `data`, `formula`, `family`, and the names `family_name`, `structure`,
 #'   `difficulty`.
-fuzz_case <- function(number) {
+fuzz_case <- function(number, families = fuzz_families(), structures = fuzz_structures) {
   set.seed(1000 + number)
-  families <- fuzz_families()
   # Stepped through, so that every difficulty meets every family and structure.
   family_name <- names(families)[1 + number %% length(families)]
   difficulty <- fuzz_difficulties[1 + (number %/% length(families)) %% length(fuzz_difficulties)]
-  structure <- names(fuzz_structures)[1 + (number + number %/% 7L) %% length(fuzz_structures)]
+  structure <- names(structures)[1 + (number + number %/% 7L) %% length(structures)]
   family <- families[[family_name]]
   size <- fuzz_size(difficulty)
   d <- expand.grid(row = seq_len(size$rows), b = seq_len(size$leaves), a = seq_len(size$clusters))
@@ -78,7 +77,8 @@ fuzz_size <- function(difficulty) {
 
 fuzz_level <- function(family, difficulty) {
   level <- switch(paste0(family$family, "-", family$link),
-    "binomial-log" = -2.5, "poisson-sqrt" = 3, "poisson-identity" = 6, "Gamma-inverse" = 2, 0.2
+    "binomial-log" = -2.5, "poisson-sqrt" = 3, "poisson-identity" = 6, "Gamma-inverse" = 2,
+    "inverse.gaussian-1/mu^2" = 2, 0.2
   )
   if (difficulty != "rare events") return(level)
   switch(paste0(family$family, "-", family$link),
@@ -88,7 +88,7 @@ fuzz_level <- function(family, difficulty) {
   )
 }
 
-fuzz_small <- c("log", "identity", "sqrt", "inverse") # links with small effects
+fuzz_small <- c("log", "identity", "sqrt", "inverse", "1/mu^2") # links with small effects
 
 fuzz_slope <- function(family) if (family$link %in% fuzz_small) 0.1 else 0.4
 
@@ -111,7 +111,7 @@ fuzz_response <- function(family, eta) {
   n <- length(eta)
   if (family$link == "log") eta <- pmin(eta, if (family$family == "binomial") -0.02 else 8)
   if (family$family == "poisson" && family$link == "identity") eta <- pmax(eta, 0.02)
-  if (family$link == "inverse") eta <- pmax(eta, 0.1)
+  if (family$link %in% c("inverse", "1/mu^2")) eta <- pmax(eta, 0.1)
   mu <- family$linkinv(eta)
   switch(family$family,
     binomial = rbinom(n, 1L, mu), poisson = rpois(n, mu), gaussian = rnorm(n, mu, 0.5),

@@ -1,14 +1,14 @@
 #include "glmm/nested_modes.hpp"
 
 #include "glmm/nested_dispatch.hpp"
-#include "parallel/blocks.hpp"
+#include "glmm/peaks.hpp"
 
 namespace margmix {
 
 namespace {
 
-// The search starts 1.5 and 3 along each axis; given u_a the leaves are independent, so the axes of
-// all leaves of a cluster are tried at once.
+// Is there a higher joint mode than the one that is found from u = 0? Given u_a the leaves are
+// independent, so the axes of all leaves of a cluster are tried at once.
 template <int QB, int QA>
 bool has_better_mode(const NestedDesign& design, NestedCluster<QB, QA>& cluster, Index i,
                      Modes& start) {
@@ -17,13 +17,13 @@ bool has_better_mode(const NestedDesign& design, NestedCluster<QB, QA>& cluster,
     return ok ? cluster.mode().height() : -kInf;
   };
   const double origin = height();
-  auto better = [&] { return height() > origin + 1e-6 * (1 + std::fabs(origin)); };
+  auto better = [&] { return is_higher(height(), origin); };
   auto at_leaves = [&](Index r, double shift) {
     for (Index l = design.first_leaf[i]; l < design.first_leaf[i + 1]; ++l)
       start[1](r, design.leaf_level[l]) = shift;
   };
   bool found = false;
-  for (double shift : {-3.0, -1.5, 1.5, 3.0}) {
+  for (double shift : kModeStarts) {
     for (Index r = 0; r < design.qa && !found; ++r) {
       start[0](r, i) = shift;
       found = better();
@@ -38,26 +38,47 @@ bool has_better_mode(const NestedDesign& design, NestedCluster<QB, QA>& cluster,
   return found;
 }
 
+// Given u_a at the joint mode, the integral over the u_b of each leaf is that of one level.
+template <int QB, int QA>
+double missed_by_leaves(const NestedDesign& design, const Family& family,
+                        NestedCluster<QB, QA>& cluster, const ProductRule& rule, Index i) {
+  double missed = 0;
+  Mode<Dynamic> alone;
+  for (Index l = 0; l < design.leaves_of(i); ++l) {
+    const auto& leaf = cluster.mode().leaves[l];
+    const Index n = leaf.mode.n;
+    alone.reserve(n, design.qb);
+    alone.n = n;
+    alone.V = leaf.mode.V.topLeftCorner(n, design.qb);
+    alone.eta0 =
+        leaf.mode.eta0.head(n) + leaf.mode.V.topRows(n).rightCols(design.qa) * cluster.mode().u;
+    Peaks peaks(family, leaf.rows, alone);
+    const VectorXd at = leaf.mode.u.head(design.qb);
+    if (peaks.search(at)) missed += peaks.missed(rule);
+  }
+  return missed;
+}
+
 }  // namespace
 
-Index nested_better_modes(const NestedDesign& design, Family& family, const VectorXd& psi,
-                          const RunContext& context) {
-  if (family.log_concave()) return 0;
+OtherModes nested_other_modes(const NestedDesign& design, Family& family, const NestedRule& rule,
+                              const VectorXd& psi, const RunContext& context) {
+  if (family.log_concave()) return {};
   if (family.has_dispersion()) family.set_log_dispersion(psi[psi.size() - 1]);
   const NestedRule laplace = nested_rule(1, 1, design.qa, design.qb);
-  const auto blocks = cluster_blocks(design.clusters());
-  std::vector<Index> found(blocks.size(), 0);
+  OtherModes out;
   dispatch_nested(design, [&](auto QB, auto QA) {
-    for_each_block(blocks, context, [&](int b, const Block& block) {
+    out = sum_other_modes(design.clusters(), context, [&](const Block& block, OtherModes& found) {
       NestedCluster<decltype(QB)::value, decltype(QA)::value> cluster(design, family, laplace, psi);
       Modes start = zero_modes(design);
-      for (Index i = block.first; i < block.last; ++i)
-        found[b] += has_better_mode(design, cluster, i, start);
+      for (Index i = block.first; i < block.last; ++i) {
+        found.better += has_better_mode(design, cluster, i, start);
+        if (cluster.evaluate(i, start[0], start[1], 0) == Status::ok)
+          found.missed += missed_by_leaves(design, family, cluster, rule.leaf, i);
+      }
     });
   });
-  Index total = 0;
-  for (Index count : found) total += count;
-  return total;
+  return out;
 }
 
 }  // namespace margmix

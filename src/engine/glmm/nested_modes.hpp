@@ -1,13 +1,12 @@
-// Clusters with two nested levels whose integrand has a higher mode than the one that is found from
-// u = 0, as clusters_with_better_modes() for one level.
+// Other modes of integrands with two nested levels, as other_modes() for one level.
 #pragma once
 
-#include "core/run_context.hpp"
 #include "glmm/nested_design.hpp"
+#include "glmm/other_modes.hpp"
 
 namespace margmix {
 
-Index nested_better_modes(const NestedDesign& design, Family& family, const VectorXd& psi,
-                          const RunContext& context);
+OtherModes nested_other_modes(const NestedDesign& design, Family& family, const NestedRule& rule,
+                              const VectorXd& psi, const RunContext& context);
 
 }  // namespace margmix

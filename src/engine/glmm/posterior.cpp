@@ -82,36 +82,6 @@ MatrixXd mode_tangents(const Design& design, Family& family, const VectorXd& psi
   return out;
 }
 
-Index clusters_with_better_modes(const Design& design, Family& family, const VectorXd& psi,
-                                 const RunContext& context) {
-  if (family.log_concave()) return 0;
-  const Parameters parameters(design, psi.data(), family.has_dispersion());
-  family.set_log_dispersion(parameters.log_phi);
-  const ProductRule laplace = product_rule(1, design.q());
-  const auto blocks = cluster_blocks(design.clusters());
-  std::vector<Index> found(blocks.size(), 0);
-  for_each_block(blocks, context, [&](int b, const Block& block) {
-    Cluster<Dynamic> cluster(design, family, laplace, parameters);
-    const VectorXd origin = VectorXd::Zero(design.q());
-    auto height = [&](Index i, const VectorXd& start) {
-      const bool ok = cluster.evaluate(i, start, 0) == Status::ok;
-      const auto& mode = cluster.mode();
-      return ok ? mode.rows_value - 0.5 * mode.u.squaredNorm() : -kInf;
-    };
-    for (Index i = block.first; i < block.last; ++i) {
-      const double h = height(i, origin);
-      double best = h;
-      for (Index r = 0; r < design.q(); ++r)
-        for (double shift : {-3.0, -1.5, 1.5, 3.0})
-          best = std::max(best, height(i, shift * VectorXd::Unit(design.q(), r)));
-      found[b] += best > h + 1e-6 * (1 + std::fabs(h));
-    }
-  });
-  Index total = 0;
-  for (Index count : found) total += count;
-  return total;
-}
-
 VectorXd prediction_variance(const Design& design, const MatrixXd& Lambda, const MatrixMap& X,
                              const MatrixMap& Z, const IntegerMap& cluster, const MatrixMap& V,
                              const MatrixMap& modes, const MatrixMap& tangents,

@@ -24,11 +24,6 @@ Posterior posterior(const Design& design, Family& family, const ProductRule& rul
 MatrixXd mode_tangents(const Design& design, Family& family, const VectorXd& psi,
                        const MatrixXd& modes, const RunContext& context);
 
-// Clusters in which the search for the mode from other starts, 1.5 and 3 along each axis, ends at a
-// clearly better one than the search from u = 0 that the likelihood uses.
-Index clusters_with_better_modes(const Design& design, Family& family, const VectorXd& psi,
-                                 const RunContext& context);
-
 // Variance of eta-hat - eta for rows x, z of known clusters (index from 0; negative: a new cluster,
 // at u = 0), from the joint covariance of psi and u: with d = d eta(u~(psi)) / d psi,
 //   d'V d + z'Lambda A^-1 Lambda'z      (V: covariance of psi)
