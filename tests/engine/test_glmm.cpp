@@ -1,5 +1,6 @@
-// Mixed models: mode, likelihood, its derivatives, posterior. The template instances are slow to
-// compile, hence one file.
+// Mixed models: mode, likelihood, its derivatives, posterior; slow to compile, hence one file.
+#include <Eigen/LU>
+
 #include "check.hpp"
 #include "glmm/mode.hpp"
 #include "glmm/other_modes.hpp"
