@@ -1,15 +1,20 @@
 # Which fits can be compared, and what the smaller one leaves out.
 
-is_mixed <- function(fit) inherits(fit, "margmix_glmm")
-
 #' What a comparison needs to know of a fit, in the caller's row order
 #'
 #' @param fit A fit of `glmm()`, `glm()` or `lm()`.
 #' @return `comparison_data()`: a list of `y`, `trials`, `weights`, `offset`. `comparison_X()`,
 #'   `comparison_Z()`: the estimated columns of X, and Z (n x q).
 #' @noRd
-comparison_data <- function(fit) {
-  if (is_mixed(fit)) return(component(fit, c("y", "trials", "weights", "offset")))
+comparison_data <- function(fit) UseMethod("comparison_data")
+
+#' @export
+comparison_data.margmix_glmm <- function(fit) {
+  component(fit, c("y", "trials", "weights", "offset"))
+}
+
+#' @export
+comparison_data.default <- function(fit) {
   frame <- stats::model.frame(fit)
   rows <- attr(frame, "row.names")
   read <- family_tools(as_family(stats::family(fit)))$response
@@ -18,14 +23,23 @@ comparison_data <- function(fit) {
   data[c("y", "trials", "weights", "offset")]
 }
 
-comparison_X <- function(fit) {
-  X <- stats::model.matrix(fit)
-  if (is_mixed(fit)) X else X[, !is.na(stats::coef(fit)), drop = FALSE]
+comparison_X <- function(fit) UseMethod("comparison_X")
+
+#' @export
+comparison_X.margmix_glmm <- function(fit) stats::model.matrix(fit)
+
+#' @export
+comparison_X.default <- function(fit) {
+  stats::model.matrix(fit)[, !is.na(stats::coef(fit)), drop = FALSE]
 }
 
-comparison_Z <- function(fit) {
-  if (is_mixed(fit)) component(fit, "Z") else matrix(0, stats::nobs(fit), 0L)
-}
+comparison_Z <- function(fit) UseMethod("comparison_Z")
+
+#' @export
+comparison_Z.margmix_glmm <- function(fit) component(fit, "Z")
+
+#' @export
+comparison_Z.default <- function(fit) matrix(0, stats::nobs(fit), 0L)
 
 #' @section Errors: `anova_family`, `anova_rows`.
 #' @noRd
@@ -38,9 +52,8 @@ check_comparable <- function(fits) {
       given = some_of(unique(label)), hint = "Compare them by AIC()."
     )
   }
-  bridge <- vapply(fits, function(fit) is_mixed(fit) && is_bridge(fit$family), NA)
-  random <- vapply(fits, is_mixed, NA)
-  if (any(bridge) && !all(bridge[random])) {
+  mixed <- Filter(is_mixed, fits)
+  if (length(unique(lapply(mixed, function(fit) random_distribution(fit$design)))) > 1L) {
     abort("anova_random_distribution",
       "Fits that are compared must have one distribution of the random effects.",
       given = "normal and bridge", hint = "They are not nested: compare them by AIC()."
@@ -66,7 +79,7 @@ check_comparable <- function(fits) {
 
 # Log-likelihoods of very large designs are estimates with a Monte Carlo error.
 check_estimated <- function(fits) {
-  sd <- vapply(fits, function(fit) if (is_mixed(fit)) fit$rule$mc_sd %||% 0 else 0, 0)
+  sd <- vapply(fits, function(fit) fit$rule$mc_sd %||% 0, 0)
   if (all(sd == 0)) return(invisible())
   if (any(sd == 0)) {
     abort("anova_estimated", "Estimated and exact log-likelihoods must not be compared.",
@@ -132,29 +145,41 @@ is_spanned <- function(A, B) {
   all(colSums(rest^2) <= 1e-12 * colSums(A^2))
 }
 
+# Does each factor group the rows as one of the larger model does? A glm() has none.
 same_clusters <- function(small, large) {
-  if (!is_mixed(small) || !is_mixed(large)) return(TRUE)
-  partitions <- function(fit) {
-    lapply(seq_along(fit$design$groups), function(k) {
-      level <- caller_order(row_levels(fit$design, k), fit$design)
-      match(level, unique(level))
-    })
-  }
-  all(partitions(small) %in% partitions(large))
+  !length(comparison_groups(large)) || all(comparison_groups(small) %in% comparison_groups(large))
+}
+
+# The level of each row, from 1 in order of appearance, by grouping factor.
+comparison_groups <- function(fit) UseMethod("comparison_groups")
+
+#' @export
+comparison_groups.default <- function(fit) list()
+
+#' @export
+comparison_groups.margmix_glmm <- function(fit) {
+  lapply(seq_along(fit$design$groups), function(k) {
+    level <- caller_order(row_levels(fit$design, k), fit$design)
+    match(level, unique(level))
+  })
 }
 
 # Only columns that both have by name can be judged.
 same_correlations <- function(small, large) {
-  if (!is_mixed(small)) return(TRUE)
-  pairs <- function(fit) {
-    found <- lapply(random_blocks(fit$design), function(block) {
-      if (length(block$names) > 1L) utils::combn(sort(block$names), 2L, paste, collapse = "\r")
-    })
-    unlist(found)
-  }
-  known <- colnames(large$design$Z)
-  if (!all(colnames(small$design$Z) %in% known)) return(TRUE)
-  all(pairs(small) %in% pairs(large))
+  if (!all(colnames(comparison_Z(small)) %in% colnames(comparison_Z(large)))) return(TRUE)
+  all(correlated_pairs(small) %in% correlated_pairs(large))
+}
+
+correlated_pairs <- function(fit) UseMethod("correlated_pairs")
+
+#' @export
+correlated_pairs.default <- function(fit) character()
+
+#' @export
+correlated_pairs.margmix_glmm <- function(fit) {
+  unlist(lapply(random_blocks(fit$design), function(block) {
+    if (length(block$names) > 1L) utils::combn(sort(block$names), 2L, paste, collapse = "\r")
+  }))
 }
 
 # Simulation ------------------------------------------------------------------------------------
@@ -185,29 +210,41 @@ simulated_statistics <- function(small, large, nsim, seed) {
 # Successes or values, in the caller's order, as the design stores them.
 simulated_response <- function(small, large) {
   data <- comparison_data(large)
-  mu <- if (is_mixed(small)) {
-    plan <- fitted_rows(small, "eb")
-    sizes <- vapply(small$design$groups, function(group) length(group$levels), 1L)
-    b <- random_effects_draws(small, sizes, FALSE)
-    eta <- plan$offset + drop(plan$X %*% small$beta)
-    small$family$linkinv(caller_order(add_effects(eta, b, plan, small$design), small$design))
-  } else {
-    unname(stats::fitted(small))
-  }
-  phi <- if (is_mixed(small)) small$phi else mean(data$weights * (data$y - mu)^2)
+  drawn <- drawn_means(small, data)
   weights <- if (large$design$weights_type == "frequency") 1 else data$weights
-  family_tools(large$family)$simulate(mu, data$trials, phi, weights)
+  family_tools(large$family)$simulate(drawn$mu, data$trials, drawn$phi, weights)
+}
+
+# Means with new random effects, in the caller's order, and the dispersion.
+drawn_means <- function(fit, data) UseMethod("drawn_means")
+
+#' @export
+drawn_means.margmix_glmm <- function(fit, data) {
+  plan <- fitted_rows(fit, "eb")
+  sizes <- vapply(fit$design$groups, function(group) length(group$levels), 1L)
+  b <- random_effects_draws(fit, sizes, FALSE)
+  eta <- add_effects(plan$offset + drop(plan$X %*% fit$beta), b, plan, fit$design)
+  list(mu = fit$family$linkinv(caller_order(eta, fit$design)), phi = fit$phi)
+}
+
+#' @export
+drawn_means.default <- function(fit, data) {
+  mu <- unname(stats::fitted(fit))
+  list(mu = mu, phi = mean(data$weights * (data$y - mu)^2))
 }
 
 # Maximum of the log-likelihood of one of the two models for a response in the caller's order.
-loglik_for <- function(fit, large, y) {
-  if (!is_mixed(fit)) return(glm_loglik(fit, large, y))
+loglik_for <- function(fit, large, y) UseMethod("loglik_for")
+
+#' @export
+loglik_for.margmix_glmm <- function(fit, large, y) {
   fit$design$y <- as.numeric(take_rows(y, fit$design$order))
   refit_at(fit, fit$rule$K)$logLik
 }
 
 # A model without random effects is the larger one with other fixed effects and Lambda = 0.
-glm_loglik <- function(fit, large, y) {
+#' @export
+loglik_for.default <- function(fit, large, y) {
   design <- large$design
   design$y <- as.numeric(take_rows(y, design$order))
   X <- comparison_X(fit)

@@ -78,15 +78,18 @@ anova.margmix_glmm <- function(object, ..., nsim = 0, seed = NULL, vcov = "defau
     labels <- c(fit_labels(list(substitute(object))), labels)
   }
   if (!length(others)) return(anova_terms(object, vcov, df))
-  is_fit <- vapply(others, function(x) is_mixed(x) || inherits(x, "lm"), NA)
-  if (!all(is_fit)) {
-    what <- names(others)[!is_fit] %||% rep("", sum(!is_fit))
-    kind <- vapply(others[!is_fit], function(x) class(x)[1L], "")
-    abort("argument", "anova() must be given fits of glmm(), glm() or lm() to compare.",
-      given = some_of(trimws(paste(ifelse(what == "", "", code(what)), kind)))
-    )
-  }
+  check_compared_fits(others)
   compare_fits(c(list(object), unname(others)), short_labels(labels), nsim, seed)
+}
+
+check_compared_fits <- function(others) {
+  is_fit <- vapply(others, function(x) is_mixed(x) || inherits(x, "lm"), NA)
+  if (all(is_fit)) return(invisible())
+  what <- names(others)[!is_fit] %||% rep("", sum(!is_fit))
+  kind <- vapply(others[!is_fit], function(x) class(x)[1L], "")
+  abort("argument", "anova() must be given fits of glmm(), glm() or lm() to compare.",
+    given = some_of(trimws(paste(ifelse(what == "", "", code(what)), kind)))
+  )
 }
 
 # The names that fits were given, or the text of their expressions.
@@ -162,7 +165,7 @@ common_basis <- function(fits, names) {
   }
   own <- lapply(fits[mixed], level_nodes)
   common <- common_nodes(fits[mixed], own)
-  integrated <- vapply(fits[mixed], function(fit) !identical(fit$rule$method, "exact"), NA)
+  integrated <- vapply(fits[mixed], function(fit) has_nodes(way_of_fit(fit)), NA)
   refit <- integrated & !mapply(identical, own, common)
   which_fit <- which(mixed)[refit]
   fits[which_fit] <- Map(refit_at, fits[which_fit], common[refit])
@@ -190,10 +193,8 @@ level_nodes <- function(fit) {
 #' @return As `own`.
 #' @noRd
 common_nodes <- function(fits, own) {
-  only_laplace <- vapply(fits, function(fit) {
-    is_multilevel(fit$design) && !is_two_level(fit$design)
-  }, NA)
-  if (any(only_laplace)) return(lapply(own, function(K) replace(K, TRUE, 1L)))
+  has_rules <- vapply(fits, function(fit) supports(fit$design, "quadrature"), NA)
+  if (!all(has_rules)) return(lapply(own, function(K) replace(K, TRUE, 1L)))
   labels <- unique(unlist(lapply(own, names)))
   finest <- vapply(labels, function(label) {
     max(vapply(own, function(K) if (label %in% names(K)) K[[label]] else 1L, 1L))

@@ -6,21 +6,24 @@
 #' limit without end. Not looked for with crossed factors: no other rule than Laplace is there to
 #' confirm what that finds so far out.
 #'
-#' @param fitted From [fit_quadrature()] or [fit_lmm()], settled at a zero variance.
+#' @param fitted From [integrate_and_fit()] or [fit_lmm()], settled at a zero variance.
 #' @return `fitted`, or the higher maximum in the same form.
 #' @section Conditions: warning `second_maximum`: the likelihood is higher far out, without a
 #'   maximum that a fine rule confirms.
 #' @noRd
 beyond_zero <- function(problem, fitted) {
-  if (is_multilevel(problem$design) && !is_two_level(problem$design)) return(fitted)
+  if (!supports(problem$design, "quadrature")) return(fitted)
   x <- far_start(problem, fitted)
   if (is.null(x)) return(fitted)
   # what goes wrong far out says nothing of the maximum at zero
-  other <- tryCatch(search_from(problem, fitted, x), margmix_error = function(e) NULL)
+  other <- tryCatch(
+    search_from(problem$way, problem, fitted, x),
+    margmix_error = function(e) NULL
+  )
   if (is.null(other)) return(fitted)
   gain <- maximum_of(other) - maximum_of(fitted)
   if (gain < max(problem$control$auto_tolerance, other$rule$error)) return(fitted)
-  if (is_proper_maximum(problem, other)) return(with_rule_of(problem, other, fitted))
+  if (is_proper(problem$way, problem, other)) return(with_rule_of(problem, other, fitted))
   report_second_maximum(problem, fitted, other)
   fitted
 }
@@ -37,9 +40,9 @@ far_start <- function(problem, fitted, near = 1) {
   zero <- zero_columns(design, x[theta])
   if (!length(zero)) return(NULL)
   diagonal <- theta[design$theta_row == design$theta_col & design$theta_col %in% zero]
-  size <- 5 * if (is_linear(problem$family)) exp(x[length(x)] / 2) else 1
-  if (!is_multilevel(design)) problem$design <- sample_clusters(design, part = 0)$design %||% design
-  objective <- objective_at(problem, far_rule(problem), NULL, 2L)
+  size <- 5 * predictor_unit(problem$family, x[length(x)])
+  problem$design <- some_clusters(design)
+  objective <- objective_at(problem, far_nodes(problem$way, design), NULL, 2L)
   best <- list(x = NULL, value = objective$value(x) + near)
   for (entries in unique(c(list(diagonal), as.list(diagonal)))) {
     start <- feasible_start(problem, replace(x, entries, size))
@@ -50,26 +53,22 @@ far_start <- function(problem, fitted, near = 1) {
   best$x
 }
 
-# Nodes that show the outlines of the likelihood of large effects.
-far_rule <- function(problem) {
-  if (is_linear(problem$family)) return(1L)
-  if (is_bridge(problem$family)) return(31L)
-  if (is_two_level(problem$design)) return(c(9L, 9L))
-  c(15L, 9L, 5L, 3L)[min(ncol(problem$design$Z), 4L)]
+# The maximum uphill from x, by a rule that is fine enough there.
+search_from <- function(way, problem, fitted, x) UseMethod("search_from")
+
+#' @export
+search_from.margmix_exact <- function(way, problem, fitted, x) {
+  other <- fit_lmm(problem, x, !is.null(fitted$reml))
+  if (is.null(other$reml)) other$fit <- settle_zeros(problem, 1L, other$fit)
+  other
 }
 
-# The maximum uphill from x, by a rule that is fine enough there.
-search_from <- function(problem, fitted, x) {
-  if (is_linear(problem$family)) {
-    other <- fit_lmm(problem, x, !is.null(fitted$reml))
-    if (is.null(other$reml)) other$fit <- settle_zeros(problem, 1L, other$fit)
-    return(other)
-  }
-  coarse <- maximise(problem, far_rule(problem), x, NULL, final = FALSE)
+#' @export
+search_from.default <- function(way, problem, fitted, x) {
+  coarse <- maximise(problem, far_nodes(way, problem$design), x, NULL, final = FALSE)
   if (coarse$value < fitted$fit$value - 0.3) return(NULL)
-  refine <- if (is_two_level(problem$design)) refine_nested_rule else refine_rule
   refined <- withCallingHandlers(
-    refine(problem, x, coarse),
+    refine(way, problem, x, coarse),
     margmix_note_quadrature = function(n) invokeRestart("muffleMessage")
   )
   list(
@@ -79,8 +78,13 @@ search_from <- function(problem, fitted, x) {
 }
 
 # Not the way to a limit at infinite variance, nor what the error of a rule makes of it.
-is_proper_maximum <- function(problem, other) {
-  if (other$rule$method == "exact") return(TRUE)
+is_proper <- function(way, problem, other) UseMethod("is_proper")
+
+#' @export
+is_proper.margmix_exact <- function(way, problem, other) TRUE
+
+#' @export
+is_proper.default <- function(way, problem, other) {
   fit <- other$fit
   psi <- drop(problem$map %*% fit$x)
   theta <- split_parameters(problem$design, problem$family, psi)$theta
@@ -94,7 +98,7 @@ is_proper_maximum <- function(problem, other) {
 
 # With the points that were asked for, if that maximum is the higher one by them too.
 with_rule_of <- function(problem, other, fitted) {
-  if (fitted$rule$auto || fitted$rule$method == "exact") return(other)
+  if (fitted$rule$auto || !has_nodes(problem$way)) return(other)
   fit <- maximise_K(problem, fitted$rule$K, other$fit$x, other$fit)
   fit <- settle_zeros(problem, fitted$rule$K, fit)
   if (fit$value > fitted$fit$value) list(fit = fit, rule = fitted$rule) else fitted

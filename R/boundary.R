@@ -51,7 +51,7 @@ snap_to_zero <- function(problem, K, fit) {
 # The model without random effects is among those that are searched. Where it is better, the search
 # has ended at a lower maximum, as with Poisson counts and an outlier, and goes on from there.
 not_below_glm <- function(problem, K, fit, start_glm) {
-  x <- if (!is_bridge(problem$family)) better_without(problem, fit, start_glm)
+  x <- if (supports(problem$design, "normal")) better_without(problem, fit, start_glm)
   if (is.null(x)) return(fit)
   other <- maximise_K(problem, K, x)
   if (other$value > fit$value) other else fit
@@ -61,7 +61,7 @@ not_below_glm <- function(problem, K, fit, start_glm) {
 # the start GLM; with one, it is looked for where it may be better.
 better_without <- function(problem, fit, start_glm) {
   design <- problem$design
-  if (isFALSE(design$plan$exact)) return(NULL)
+  if (!supports(design, "factor")) return(NULL)
   p <- ncol(design$X)
   last <- if (has_phi(problem$family)) fit$x[length(fit$x)]
   x <- backsolve(problem$map, c(start_glm$beta, numeric(length(design$theta_col)), last))

@@ -1,7 +1,5 @@
 # A random intercept with the bridge distribution for the logit link (Wang and Louis 2003): both
-# the conditional and the marginal model are logistic. The family carries the choice.
-
-is_bridge <- function(family) identical(family$random, "bridge")
+# the conditional and the marginal model are logistic.
 
 #' @section Errors: `random_distribution`, `nAGQ`.
 #' @noRd
@@ -14,8 +12,8 @@ check_random_distribution <- function(family, random_distribution, nAGQ) {
       given = deparse(random_distribution)[1L]
     )
   }
-  if (random_distribution == "normal") return(family)
-  if (family$family != "binomial" || family$link != "logit") {
+  if (random_distribution == "normal") return(invisible())
+  if (plain_label(family) != "binomial(logit)") {
     abort("random_distribution", "The bridge distribution must come with binomial(\"logit\").",
       given = family_label(family),
       hint = "With a probit link normal random effects bridge; with a log link any do."
@@ -26,15 +24,18 @@ check_random_distribution <- function(family, random_distribution, nAGQ) {
       given = paste0(nAGQ), hint = "The Laplace approximation is not made for it."
     )
   }
-  family$random <- "bridge"
-  family
 }
 
 #' @section Errors: `random_distribution`.
 #' @noRd
-check_bridge_design <- function(design, family) {
-  if (!is_bridge(family)) return(invisible())
-  one <- !is_multilevel(design) && ncol(design$Z) == 1L && all(design$Z == 1)
+check_bridge_design <- function(design) UseMethod("check_bridge_design")
+
+#' @export
+check_bridge_design.default <- function(design) invisible()
+
+#' @export
+check_bridge_design.margmix_bridge <- function(design) {
+  one <- length(design$groups) == 1L && ncol(design$Z) == 1L && all(design$Z == 1)
   if (one) return(invisible())
   abort("random_distribution", "The bridge distribution must be that of one random intercept.",
     given = paste0(
@@ -63,7 +64,14 @@ bridge_draw <- function(fit, draws) {
   draws
 }
 
-bridge_words <- function(fit) {
+# The line of a printed fit that names a distribution other than the normal one.
+distribution_words <- function(design, fit) UseMethod("distribution_words")
+
+#' @export
+distribution_words.default <- function(design, fit) NULL
+
+#' @export
+distribution_words.margmix_bridge <- function(design, fit) {
   paste0(
     "Random:  bridge distribution for the logit link: marginal = ",
     sprintf("%.4f", bridge_phi(fit$theta[[1L]])), " x conditional coefficients"

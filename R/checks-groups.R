@@ -7,12 +7,12 @@
 #' E_b C'), C the cross-product of their rows of Z. Rows without weight do not count, and a part of
 #' the rows may prove it.
 #'
-#' @param used For each row: has it a weight?
 #' @section Errors: `not_identified`.
 #' @noRd
-check_identified_groups <- function(design, family, used) {
+#' @export
+check_identified.margmix_several_factors <- function(design, family) {
   single <- design$weights_type == "prior" || max(row_weights(design)) <= 1
-  rows <- which(used)
+  rows <- which(used_rows(design))
   bernoulli <- single && is_binary(family, design)
   if (bernoulli) check_shared_levels(design, rows)
   dispersion <- single && has_phi(family)

@@ -131,9 +131,11 @@ mean_over_sd <- function(X, rows) {
 #'
 #' @section Errors: `not_identified`.
 #' @noRd
-check_identified <- function(design, family) {
+check_identified <- function(design, family) UseMethod("check_identified")
+
+#' @export
+check_identified.default <- function(design, family) {
   used <- used_rows(design)
-  if (is_multilevel(design)) return(check_identified_groups(design, family, used))
   largest <- max(cluster_sums(as.numeric(used), design$start))
   # A frequency above 1 stands for several rows.
   single <- design$weights_type == "prior" || max(row_weights(design)) <= 1

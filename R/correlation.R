@@ -75,15 +75,15 @@ NULL
 
 #' @rdname correlations
 #' @export
-cor_independence <- function() new_correlation("independence", "independence")
+cor_independence <- function() new_correlation("independence")
 
 #' @rdname correlations
 #' @export
-cor_exchangeable <- function() new_correlation("exchangeable", "exchangeable")
+cor_exchangeable <- function() new_correlation("exchangeable")
 
 #' @rdname correlations
 #' @export
-cor_ar1 <- function() new_correlation("ar1", "AR(1)", needs = "time")
+cor_ar1 <- function() new_correlation("ar1")
 
 #' @rdname correlations
 #' @export
@@ -97,20 +97,18 @@ cor_mdependent <- function(m = 1, stationary = TRUE) {
   m <- min(m, .Machine$integer.max)
   label <- paste0(format(m, scientific = FALSE), "-dependent")
   if (stationary) {
-    return(new_correlation("mdependent", label, needs = "lag", lag = as.integer(m)))
+    return(new_correlation("mdependent", label, lag = as.integer(m)))
   }
-  new_correlation(
-    "unstructured", paste("non-stationary", label), needs = "visit", lag = as.integer(m)
-  )
+  new_correlation("unstructured", paste("non-stationary", label), lag = as.integer(m))
 }
 
 #' @rdname correlations
 #' @export
-cor_toeplitz <- function() new_correlation("toeplitz", "Toeplitz", needs = "lag")
+cor_toeplitz <- function() new_correlation("toeplitz")
 
 #' @rdname correlations
 #' @export
-cor_unstructured <- function() new_correlation("unstructured", "unstructured", needs = "visit")
+cor_unstructured <- function() new_correlation("unstructured")
 
 #' @rdname correlations
 #' @export
@@ -129,7 +127,7 @@ cor_fixed <- function(R) {
     )
   }
   storage.mode(R) <- "double"
-  new_correlation("fixed", "fixed", needs = "visit", R = R)
+  new_correlation("fixed", R = R)
 }
 
 # A square matrix of numbers, none missing?
@@ -149,19 +147,17 @@ visit_names <- function(R) {
 
 #' @rdname correlations
 #' @export
-cor_nested <- function() new_correlation("nested", "nested exchangeable", needs = "inner")
+cor_nested <- function() new_correlation("nested")
 
 #' @rdname correlations
 #' @export
-cor_decay <- function() {
-  new_correlation("decay", "exponential decay", needs = "time", repeats = TRUE)
-}
+cor_decay <- function() new_correlation("decay")
 
-# `needs`: what of the rows the engine must know: "time" (distances), "lag" (whole lags), "visit"
-# (which visit it is), "inner". `repeats`: may a time appear twice in a cluster?
-new_correlation <- function(type, label, needs = character(), repeats = FALSE, ...) {
+# With what else the type needs: `lag`, the largest one; the matrix `R`.
+new_correlation <- function(type, label = fact$label, ...) {
+  fact <- correlation_types[[type]]
   structure(
-    list(type = type, label = label, needs = needs, repeats = repeats, ...),
+    list(type = type, label = label, needs = fact$needs, repeats = fact$repeats, ...),
     class = "margmix_correlation"
   )
 }
@@ -175,18 +171,13 @@ print.margmix_correlation <- function(x, ...) {
   invisible(x)
 }
 
-# Names and spellings, in lower case without punctuation.
+# What makes the correlation of each spelling.
 correlation_names <- function() {
-  list(
-    independence = cor_independence, independent = cor_independence, ind = cor_independence,
-    exchangeable = cor_exchangeable, ex = cor_exchangeable, cs = cor_exchangeable,
-    compoundsymmetry = cor_exchangeable,
-    ar1 = cor_ar1, ar = cor_ar1, arm = cor_ar1,
-    mdependent = cor_mdependent, statmdep = cor_mdependent,
-    nonstatmdep = function() cor_mdependent(stationary = FALSE),
-    toeplitz = cor_toeplitz, unstructured = cor_unstructured, un = cor_unstructured,
-    nested = cor_nested, nestedexchangeable = cor_nested,
-    decay = cor_decay, exponentialdecay = cor_decay
+  spellings <- lapply(correlation_types, `[[`, "spellings")
+  makers <- lapply(paste0("cor_", names(spellings)), get, envir = topenv(), mode = "function")
+  c(
+    stats::setNames(rep(makers, lengths(spellings)), unlist(spellings)),
+    nonstatmdep = function() cor_mdependent(stationary = FALSE)
   )
 }
 
@@ -211,7 +202,7 @@ as_correlation <- function(corstr) {
   abort("corstr", "`corstr` must name a working correlation, or be one, such as cor_mdependent(2).",
     given = if (is.character(corstr)) some_of(dQuote(corstr, FALSE)) else class(corstr)[1L],
     hint = if (matrix_like) "Write cor_fixed(R) for a matrix of your own." else paste0(
-      "Names: independence, exchangeable, ar1, mdependent, toeplitz, unstructured, nested, decay."
+      "Names: ", paste(setdiff(names(correlation_types), "fixed"), collapse = ", "), "."
     )
   )
 }
@@ -219,20 +210,10 @@ as_correlation <- function(corstr) {
 # Of a working correlation that is moved into its range.
 least_eigenvalue <- 1e-3
 
-# Are its parameters entries of a matrix, each estimated by itself?
-is_matrix_type <- function(correlation) {
-  correlation$type %in% c("unstructured", "toeplitz", "mdependent")
-}
-
 #' Names of the correlation parameters
 #' @noRd
 correlation_labels <- function(correlation, design, fit) {
-  switch(correlation$type,
-    exchangeable = "alpha", ar1 = "rho",
-    mdependent = sprintf("lag %d", seq_along(fit$alpha)), toeplitz = sprintf("lag %d", fit$lags),
-    nested = c("within inner", "between inner"), decay = c("alpha", "decay"),
-    unstructured = pair_labels(design), character()
-  )
+  correlation_fact(correlation, "names")(design, fit)
 }
 
 # (1, 2), (1, 3), (2, 3), ...: the order of the engine.

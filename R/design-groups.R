@@ -104,20 +104,11 @@ label_columns <- function(design) {
     design$groups[[k]]$columns <- columns
     design$groups[[k]]$names <- colnames(design$Z)[columns]
   }
-  if (is_multilevel(design)) {
+  if (length(design$groups) > 1L) {
     labels <- group_labels(design)[column_groups(design)]
     colnames(design$Z) <- paste0(colnames(design$Z), "|", labels)
   }
   design
-}
-
-is_multilevel <- function(design) length(design$groups) > 1L
-
-#' Level of each row, from 1, of grouping factor `k`
-#' @noRd
-row_levels <- function(design, k = 1L) {
-  if (is_multilevel(design)) return(design$groups[[k]]$index + 1L)
-  rep.int(seq_along(design$levels), diff(design$start))
 }
 
 # The grouping factor of each column of Z.

@@ -11,7 +11,8 @@
 #' @param contrasts A named list of contrasts, as in [stats::model.matrix()], for fixed and random
 #'   terms.
 #' @param weights_type `"prior"` or `"frequency"` (a weight counts equal rows).
-#' @return An object of class `margmix_design`, a list:
+#' @param distribution Of the random effects, `"normal"` or `"bridge"`.
+#' @return An object of class `margmix_design`, and of those that [random_part()] chooses; a list:
 #' * `X` (n x p) of full column rank, `Z` (n x q), the columns of all random terms side by side;
 #' * `y` (number of successes for binomial families), `trials` (1 for others), `weights`,
 #'   `offset`: n doubles, which a fit stores compactly: read them as [row_weights()] does;
@@ -37,7 +38,8 @@
 #' @section Errors: those of the response, weights and offset; `group`, `few_clusters`,
 #'   `not_identified`, `one_level`, `random_terms`, `not_finite`. Warning: `rank`.
 #' @noRd
-build_design <- function(frame, family, contrasts = NULL, weights_type = "prior") {
+build_design <- function(frame, family, contrasts = NULL, weights_type = "prior",
+                         distribution = "normal") {
   rows <- attr(frame$frame, "row.names")
   factors <- grouping_factors(frame$parsed$random)
   cluster <- group_index(frame$frame, factors)
@@ -51,15 +53,28 @@ build_design <- function(frame, family, contrasts = NULL, weights_type = "prior"
   sorted_rows <- function() take_rows(rows, cluster$order)
   fixed <- fixed_design(frame$terms_fixed, sorted, contrasts, sorted_rows)
   random <- random_design(frame, factors, sorted, contrasts, sorted_rows)
-  design <- structure(c(
+  design <- random_part(label_columns(c(
     fixed[c("X", "aliased", "assign")], random, lapply(response, take_rows, cluster$order), cluster,
     list(terms = frame$terms_fixed), fixed[c("xlevels", "contrasts")],
     list(weights_type = weights_type)
-  ), class = "margmix_design")
-  design <- label_columns(design)
+  )), distribution)
   check_identified(design, family)
-  if (is_multilevel(design)) design$plan <- engine_plan(design)
-  design
+  check_bridge_design(design)
+  with_plan(design)
+}
+
+#' The design with its order of elimination, by which [random_part()] knows what is too large
+#' @param budget Most multiplications of a factorisation.
+#' @noRd
+with_plan <- function(design, budget = 4e9) UseMethod("with_plan")
+
+#' @export
+with_plan.default <- function(design, budget = 4e9) design
+
+#' @export
+with_plan.margmix_several_factors <- function(design, budget = 4e9) {
+  design$plan <- engine_plan(design, budget)
+  random_part(design)
 }
 
 take_rows <- function(x, order) {

@@ -10,7 +10,8 @@
 #'
 #' @return p numbers.
 #' @noRd
-groups_df <- function(design) {
+#' @export
+between_within_df.margmix_several_factors <- function(design) {
   size <- row_sizes(design)
   N <- sum(size)
   levels <- vapply(seq_along(design$groups), function(k) {

@@ -97,7 +97,7 @@ near_boundary <- function(fit) {
   size <- sd * column_rms(fit$design$Z)
   names <- column_names(fit$design)
   groups <- group_labels(fit$design)[column_groups(fit$design)]
-  scale <- if (is_linear(fit$family)) sqrt(fit$phi) else 1
+  scale <- predictor_unit(fit$family, log(fit$phi))
   small <- sd > 0 & size < 1e-3 * scale
   R <- suppressWarnings(stats::cov2cor(Sigma))
   zero <- length(fit$boundary) > 0L

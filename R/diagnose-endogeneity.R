@@ -130,8 +130,13 @@ mundlak_columns <- function(design, cluster_size, k = 1L) {
 }
 
 # Levels of a factor less the columns of X that are constant in them.
-factor_df <- function(design, k) {
-  if (!is_multilevel(design)) return(between_df(design))
+factor_df <- function(design, k) UseMethod("factor_df")
+
+#' @export
+factor_df.default <- function(design, k) between_df(design)
+
+#' @export
+factor_df.margmix_several_factors <- function(design, k) {
   size <- row_sizes(design)
   group <- design$groups[[k]]
   max(sum(level_sums(size, group) > 0) - sum(level_share(design, size, group) == 1), 1)

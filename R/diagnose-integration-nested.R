@@ -1,11 +1,18 @@
 # Integration with several grouping factors: a finer rule where there is one, else importance
 # sampling.
 
-groups_integration <- function(fit, tolerance, draws, seed) {
-  check_draws(draws)
-  finer <- if (is_two_level(fit$design)) finer_nested_rule(fit)
-  if (is.null(finer)) return(importance_integration(fit, tolerance, draws, seed))
-  nested_integration(fit, finer, tolerance)
+#' @export
+check_integration.margmix_level_quadrature <- function(way, fit, settings) {
+  check_draws(settings$draws)
+  finer <- finer_nested_rule(fit)
+  if (is.null(finer)) return(importance_integration(fit, settings))
+  nested_integration(fit, finer, settings$tolerance)
+}
+
+#' @export
+check_integration.margmix_laplace <- function(way, fit, settings) {
+  check_draws(settings$draws)
+  importance_integration(fit, settings)
 }
 
 #' A finer rule for two nested levels

@@ -86,15 +86,25 @@ diagnose_integration <- function(fit, tolerance = 0.01, points = 256L, replicate
   check_dots(..., known = names(formals(diagnose_integration)))
   check_glmm(fit)
   check_normal(fit, "This diagnostic of the integration")
-  if (fit$rule$method == "exact") return(exact_integration(fit))
-  if (is_multilevel(fit$design)) return(groups_integration(fit, tolerance, draws, seed))
+  check_integration(way_of_fit(fit), fit, list(
+    tolerance = tolerance, points = points, replicates = replicates, seed = seed, draws = draws
+  ))
+}
+
+#' @param settings The other arguments of [diagnose_integration()].
+#' @noRd
+check_integration <- function(way, fit, settings) UseMethod("check_integration")
+
+#' @export
+check_integration.margmix_quadrature <- function(way, fit, settings) {
+  tolerance <- settings$tolerance
   finer <- finer_rule(fit)
   at_fit <- engine_cluster_values(fit, fit$rule$K)
   at_finer <- engine_cluster_values(fit, finer)
   change <- rule_change(fit, engine_evaluate(
     fit$design, fit$family, fit_psi(fit), finer, 2L, fit$modes, fit$control
   ))
-  importance <- importance_estimate(fit, points, replicates, seed)
+  importance <- importance_estimate(fit, settings$points, settings$replicates, settings$seed)
   error <- abs(sum(at_finer$quadrature) - sum(at_fit$quadrature))
   gap <- abs(sum(at_finer$quadrature) + at_finer$constant - importance$logLik)
   problems <- c(
@@ -113,11 +123,12 @@ diagnose_integration <- function(fit, tolerance = 0.01, points = 256L, replicate
     K = fit$rule$K, finer = finer, error = error, table = integration_table(fit, finer),
     importance = importance, clusters = clusters[order(-abs(clusters$difference)), ],
     estimates = change, fires = length(problems) > 0L, problems = problems, tolerance = tolerance,
-    seed = seed, group = fit$design$group, exact = FALSE
+    seed = settings$seed, group = fit$design$group, exact = FALSE
   ), class = "margmix_integration")
 }
 
-exact_integration <- function(fit) {
+#' @export
+check_integration.margmix_exact <- function(way, fit, settings) {
   structure(list(
     K = 1L, finer = 1L, error = 0, exact = TRUE, fires = FALSE, problems = character(),
     table = data.frame(K = 1L, logLik = fit$logLik, difference = 0),

@@ -1,14 +1,9 @@
 # What the diagnostics share.
 
-check_glmm <- function(fit, name = "fit") {
-  if (inherits(fit, "margmix_glmm")) return(invisible())
-  abort("argument", paste0(code(name), " must be a fit of glmm()."), given = class(fit)[1L])
-}
-
 #' @section Errors: `random_distribution`.
 #' @noRd
 check_normal <- function(fit, what) {
-  if (!is_bridge(fit$family)) return(invisible())
+  if (supports(fit$design, "normal")) return(invisible())
   abort("random_distribution", paste0(what, " is for normal random effects."), given = "\"bridge\"")
 }
 

@@ -39,7 +39,7 @@ constant_coefficients <- function(problem, level) {
 #' @noRd
 edge_glm <- function(problem, start_glm) {
   if (!restricts_mean(problem$family) || start_glm$converged) return(NULL)
-  if (isFALSE(problem$design$plan$exact)) return(NULL)
+  if (!supports(problem$design, "factor")) return(NULL)
   start <- constant_coefficients(problem, start_glm$level)
   if (is.null(start)) return(NULL)
   design <- problem$design

@@ -132,11 +132,7 @@ emmeans_df <- function(k, dfargs) {
 
 emmeans_words <- function(fit, covariance) {
   c(
-    if (is_mixed(fit)) {
-      paste0("Conditional: at random effect 0 of ", some_of(code(group_labels(fit$design))), ".")
-    } else {
-      "Marginal: averaged over the population."
-    },
+    predictor_heading(fit),
     paste0("SE: ", covariance_words(fit, covariance), ".")
   )
 }

@@ -1,14 +1,14 @@
 # Calls of the engine for a random intercept of the bridge distribution: shapes only.
 
-evaluate_bridge <- function(design, family, psi, K, deriv, control, scores, information) {
-  ask <- list(
-    order = as.integer(deriv), scores = scores, information = information, known_phi = FALSE
-  )
+# The integral needs no mode to start from.
+#' @export
+evaluate.margmix_bridge <- function(design, family, psi, K, modes, ask, control) {
+  ask$known_phi <- FALSE
   out <- bridge_objective_(
-    design, engine_family(family, design), as.double(psi), as.integer(K), ask, control$threads
+    design, engine_family(family, design), psi, as.integer(K), ask, control$threads
   )
   out$modes <- t(out$modes[[1L]])
-  if (scores) out$scores <- t(out$scores)
+  if (ask$scores) out$scores <- t(out$scores)
   out
 }
 
@@ -22,6 +22,11 @@ engine_bridge_posterior <- function(design, family, psi, K, median = FALSE,
     design, engine_family(family, design), as.double(psi), as.integer(max(K, 101L)), median,
     control$threads
   )
+}
+
+#' @export
+posterior_moments.margmix_bridge <- function(design, fit, K, median) {
+  engine_bridge_posterior(design, fit$family, fit_psi(fit), K, median, fit$control)
 }
 
 #' Random intercepts at normal scores u: b = F^-1(Phi(u))
@@ -39,16 +44,18 @@ engine_bridge_density <- function(fit, points) {
 }
 
 # The joint covariance of psi and b, on the scale u = b / sigma that the engine's function takes.
-bridge_eb_variance <- function(fit, V, rows) {
+#' @export
+prediction_variance.margmix_bridge <- function(design, fit, rows, V) {
+  rows$cluster <- drop(rows$cluster)
   posterior <- engine_bridge_posterior(
-    fit$design, fit$family, fit_psi(fit), fit$rule$K, FALSE, fit$control
+    design, fit$family, fit_psi(fit), fit$rule$K, FALSE, fit$control
   )
   sigma <- fit$theta[[1L]]
   tangents <- posterior$tangents
   P <- nrow(tangents)
   tangents[P, ] <- tangents[P, ] - fit$modes[, 1L]
   if (sigma != 0) tangents <- tangents / sigma
-  bridge_prediction_variance_(fit$design, sigma, t(fit$modes), tangents,
+  bridge_prediction_variance_(design, sigma, t(fit$modes), tangents,
     posterior$mode_variance, rows, V
   )
 }

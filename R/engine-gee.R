@@ -30,7 +30,7 @@ engine_gee_fit <- function(design, family, correlation, beta, scale, bias_reduce
                            control) {
   options <- gee_options(design, scale, bias_reduce, control)
   options$adjustment <- adjustment
-  reproduce <- is_matrix_type(correlation) && !options$own_variances
+  reproduce <- correlation_fact(correlation, "matrix") && !options$own_variances
   options$smallest_eigenvalue <- if (reproduce) 1e-8 else least_eigenvalue
   gee_fit_(design, engine_family(family, design), correlation, as.double(beta), options)
 }

@@ -1,17 +1,9 @@
 # Calls of the engine for designs with several grouping factors.
 
-#' Log-likelihood with several grouping factors
-#'
-#' @inheritParams engine_evaluate
-#' @param K 1 for Laplace, whatever the structure; numbers above 1 need nested factors.
-#' @return As [engine_evaluate()]; `modes` is a list with a matrix (levels x effects) for each
-#'   factor.
-#' @noRd
-evaluate_groups <- function(design, family, psi, K, deriv, modes, control, information,
-                            only_beta = FALSE) {
-  if (is_two_level(design)) {
-    return(nested_evaluate(design, family, psi, K, deriv, modes, control, information, only_beta))
-  }
+# By the Laplace approximation, whatever K. `modes` is a list with a matrix (levels x effects) for
+# each factor.
+#' @export
+evaluate.margmix_sparse <- function(design, family, psi, K, modes, ask, control) {
   check_factorable(design, "an exact likelihood.")
   laplace <- function(psi, order, modes) {
     groups_laplace_(
@@ -19,13 +11,14 @@ evaluate_groups <- function(design, family, psi, K, deriv, modes, control, infor
       control$threads
     )
   }
-  out <- laplace(psi, min(deriv, 1L), modes)
-  if (deriv > 1L && out$status == "ok") {
+  out <- laplace(psi, min(ask$order, 1L), modes)
+  if (ask$order > 1L && out$status == "ok") {
     gradient <- function(psi) laplace(psi, 1L, out$modes)$gradient
-    entries <- if (only_beta) seq_len(ncol(design$X)) else seq_along(psi)
+    entries <- if (ask$known_phi) seq_len(ncol(design$X)) else seq_along(psi)
     out$hessian <- difference_hessian(gradient, psi, difference_steps(design, psi), entries)
   }
-  if (information) out$information <- information_groups(laplace, design, psi, out$modes)
+  if (ask$information) out$information <- information_groups(laplace, design, psi, out$modes)
+  if (ask$scores) out$scores <- t(out$scores)
   out
 }
 
@@ -68,45 +61,45 @@ difference_hessian <- function(gradient, psi, steps, entries = seq_along(psi)) {
 #'
 #' @param budget Most multiplications of a factorisation.
 #' @noRd
-engine_plan <- function(design, budget = 4e9) groups_plan_(design, budget)
+engine_plan <- function(design, budget) groups_plan_(design, budget)
 
 # What needs a factorisation: exact values, variances of random effects, REML.
 check_factorable <- function(design, what) {
-  plan <- design$plan
-  if (!isFALSE(plan$exact)) return(invisible())
+  if (supports(design, "factor")) return(invisible())
   must <- paste("The crossed factors must leave a matrix that can be factored for", what)
   abort("too_large", must,
     given = paste0(
-      "about ", signif(plan$flops, 2L), " multiplications or more for ", groups_words(design)
+      "about ", signif(design$plan$flops, 2L), " multiplications or more for ", groups_words(design)
     ),
     hint = "Maximum likelihood with a logit, probit, cloglog, Poisson or linear model needs none."
   )
 }
 
-#' @inherit engine_lmm
-#' @noRd
-lmm_groups <- function(design, theta, log_phi, REML) {
+#' @export
+engine_lmm.margmix_several_factors <- function(design, theta, log_phi = NaN, REML = FALSE,
+                                               control = glmm_control()) {
   check_factorable(design, "an exact likelihood.")
   groups_lmm_(
     design, as.double(theta), log_phi, design$weights_type == "frequency", REML, TRUE
   )
 }
 
-# Variances of predictors; `cluster` has a column per factor, `NA` for a new level.
-groups_eb_variance <- function(fit, X, Z, cluster, V) {
-  if (is_two_level(fit$design)) return(nested_eb_variance(fit, X, Z, cluster, V))
-  cluster <- replace(cluster - 1L, is.na(cluster), -1L)
-  storage.mode(cluster) <- "integer"
-  posterior_groups(fit, list(X = X, Z = Z, cluster = cluster), V)
+#' @export
+engine_other_modes.margmix_sparse <- function(design, family, psi, K, control) {
+  list(better = 0L, missed = 0)
 }
 
-# Conditional variances at the modes: for each factor q_k x q_k x levels.
-groups_mode_variance <- function(fit) {
-  if (is_two_level(fit$design)) return(nested_mode_variance(fit))
+#' @export
+prediction_variance.margmix_sparse <- function(design, fit, rows, V) {
+  posterior_groups(fit, rows, V)
+}
+
+#' @export
+mode_variance.margmix_sparse <- function(design, fit) {
   Map(function(variance, group) {
     q <- length(group$columns)
     array(variance, c(q, q, length(group$levels)))
-  }, posterior_groups(fit), fit$design$groups)
+  }, posterior_groups(fit), design$groups)
 }
 
 posterior_groups <- function(fit, rows = NULL, V = matrix(0, 0L, 0L)) {
@@ -117,13 +110,10 @@ posterior_groups <- function(fit, rows = NULL, V = matrix(0, 0L, 0L)) {
   )$variance
 }
 
-#' Posterior of the random effects with several grouping factors
-#' @section Errors: `posterior`: with crossed factors there is only the mode.
-#' @noRd
-groups_posterior <- function(fit, median = FALSE) {
-  if (is_two_level(fit$design)) return(nested_posterior(fit, median))
+#' @export
+posterior.margmix_sparse <- function(design, fit, median) {
   abort("posterior", "`type` must be \"mode\" with several grouping factors.",
-    given = some_of(code(group_labels(fit$design))),
+    given = some_of(code(group_labels(design))),
     hint = "Means and medians of crossed random effects have no rule of integration."
   )
 }

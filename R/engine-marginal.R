@@ -1,10 +1,11 @@
 # Calls of the engine for marginal regressions and second moments that a mixed model implies.
 
-# What these kernels need to know of a family.
-marginal_family <- function(family) {
+# What these kernels need to know of a family and the distribution of the random effects, from
+# population_law().
+marginal_family <- function(law) {
   list(
-    family = family$family, link = family$link, weights_type = "prior",
-    bridge = is_bridge(family)
+    family = law$family, link = law$link, weights_type = "prior",
+    bridge = inherits(law, "margmix_bridge_law")
   )
 }
 
@@ -16,9 +17,9 @@ marginal_family <- function(family) {
 #' @return A list: `gamma` (p), `jacobian` (p x (p + t), in beta and theta), `converged`,
 #'   `iterations`.
 #' @noRd
-engine_projection <- function(rows, family, phi, start) {
+engine_projection <- function(rows, law, phi, start) {
   marginal_projection_(
-    rows, marginal_family(family), variance_coefficients(family, phi), as.double(start)
+    rows, marginal_family(law), variance_coefficients(law, phi), as.double(start)
   )
 }
 
@@ -26,15 +27,15 @@ engine_projection <- function(rows, family, phi, start) {
 #' @param s Standard deviation of the random part of the predictor.
 #' @return A list: `value`, `d_eta`, `d_s`.
 #' @noRd
-engine_between_variance <- function(eta, s, family) {
-  between_variance_(as.double(eta), as.double(rep_len(s, length(eta))), marginal_family(family))
+engine_between_variance <- function(eta, s, law) {
+  between_variance_(as.double(eta), as.double(rep_len(s, length(eta))), marginal_family(law))
 }
 
 #' Covariances of the conditional means of rows
 #' @param S Covariance matrix of the random parts of the predictors.
 #' @noRd
-engine_between_covariance <- function(eta, S, family) {
-  between_covariance_(as.double(eta), S, marginal_family(family))
+engine_between_covariance <- function(eta, S, law) {
+  between_covariance_(as.double(eta), S, marginal_family(law))
 }
 
 #' Coefficients of the variance function, v0 + v1 mu + v2 mu^2

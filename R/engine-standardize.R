@@ -10,13 +10,13 @@
 #'   s)), `d_beta` (p x G), `d_theta` (n_theta x G), `cluster_weight`, `cluster_mean` (m x G).
 #' @section Errors: `population_mean`.
 #' @noRd
-engine_standardize <- function(rows, beta, Lambda, theta_row, theta_col, family) {
-  check_population_mean(family, Lambda)
+engine_standardize <- function(rows, beta, Lambda, theta_row, theta_col, law) {
+  check_population_mean(law, Lambda)
   parameters <- list(
     beta = as.double(beta), Lambda = Lambda, theta_row = as.integer(theta_row),
     theta_col = as.integer(theta_col)
   )
-  standardize_(rows, parameters, marginal_family(family))
+  standardize_(rows, parameters, marginal_family(law))
 }
 
 #' Corrected scores, and degrees of freedom of estimates d'u

@@ -1,4 +1,6 @@
-# The only file that calls compiled code. It converts shapes; the numerics are in src/engine.
+# The calls of compiled code, here and in engine-*.R. They convert shapes; the numerics are in
+# src/engine. What differs between random parts are methods (random.R has the kinds); the default
+# ones are for one factor with normal effects.
 
 # What the engine needs to know of a family.
 engine_family <- function(family, design) {
@@ -31,23 +33,29 @@ engine_modes <- function(design, modes) {
 engine_evaluate <- function(design, family, psi, K, deriv = 0L, modes = NULL,
                             control = glmm_control(), scores = FALSE, information = FALSE,
                             only_beta = FALSE) {
-  if (is_multilevel(design)) {
-    out <- evaluate_groups(design, family, psi, K, deriv, modes, control, information, only_beta)
-    if (scores) out$scores <- t(out$scores)
-    return(out)
-  }
-  if (is_bridge(family)) {
-    return(evaluate_bridge(design, family, psi, K, deriv, control, scores, information))
-  }
-  ask <- list(
+  ask <- asked(deriv, scores, information, only_beta)
+  evaluate(design, family, as.double(psi), K, modes, ask, control)
+}
+
+# What of the objective is wanted, as the engine takes it.
+asked <- function(deriv, scores = FALSE, information = FALSE, only_beta = FALSE) {
+  list(
     order = as.integer(deriv), scores = scores, information = information, known_phi = only_beta
   )
+}
+
+#' @param ask A list: `order` (`deriv`), `scores`, `information`, `known_phi` (`only_beta`).
+#' @noRd
+evaluate <- function(design, family, psi, K, modes, ask, control) UseMethod("evaluate")
+
+#' @export
+evaluate.default <- function(design, family, psi, K, modes, ask, control) {
   out <- glmm_objective_(
-    design, engine_family(family, design), as.double(psi), as.integer(K),
-    list(engine_modes(design, modes)), ask, control$threads
+    design, engine_family(family, design), psi, as.integer(K), list(engine_modes(design, modes)),
+    ask, control$threads
   )
   out$modes <- t(out$modes[[1L]])
-  if (scores) out$scores <- t(out$scores)
+  if (ask$scores) out$scores <- t(out$scores)
   out
 }
 
@@ -69,7 +77,12 @@ engine_glm_start <- function(design, family, level) {
 #'   phi = 1), `phi`, `status`.
 #' @noRd
 engine_lmm <- function(design, theta, log_phi = NaN, REML = FALSE, control = glmm_control()) {
-  if (is_multilevel(design)) return(lmm_groups(design, theta, log_phi, REML))
+  UseMethod("engine_lmm")
+}
+
+#' @export
+engine_lmm.default <- function(design, theta, log_phi = NaN, REML = FALSE,
+                               control = glmm_control()) {
   lmm_objective_(
     design, as.double(theta), log_phi, design$weights_type == "frequency", REML, control$threads
   )
@@ -103,18 +116,24 @@ posterior_nodes <- function(fit) {
 #' @return A list: `better`, the number of clusters with a higher one; `missed`, what the rule lacks
 #'   of the log-likelihood, or has too much, since it sees the others badly.
 #' @noRd
-engine_other_modes <- function(design, family, psi, K, control) {
-  if (is_two_level(design)) return(engine_nested_other_modes(design, family, psi, K, control))
-  if (is_multilevel(design)) return(list(better = 0L, missed = 0))
+engine_other_modes <- function(design, family, psi, K, control) UseMethod("engine_other_modes")
+
+#' @export
+engine_other_modes.default <- function(design, family, psi, K, control) {
   glmm_other_modes_(design, engine_family(family, design), psi, K, control$threads)
 }
 
 #' Posterior of the random effects b = Lambda u at the fitted parameters
-#' @return A list: `mode`, `mean`, `median` (m x q), `var` (q x q x m); with several grouping
-#'   factors a list of such lists.
+#' @return For each factor a list: `mode`, `mean`, `median` (levels x effects), `var` (effects x
+#'   effects x levels).
+#' @section Errors: `posterior`, where there is only the mode, or no median of vectors.
 #' @noRd
-engine_posterior <- function(fit, median = FALSE) {
-  if (is_multilevel(fit$design)) return(groups_posterior(fit, median))
+engine_posterior <- function(fit, median = FALSE) posterior(fit$design, fit, median)
+
+posterior <- function(design, fit, median) UseMethod("posterior")
+
+#' @export
+posterior.default <- function(design, fit, median) {
   out <- posterior_call(fit, posterior_nodes(fit), median)
   q <- ncol(fit$design$Z)
   named <- function(x) {
@@ -122,60 +141,96 @@ engine_posterior <- function(fit, median = FALSE) {
     dimnames(x) <- list(fit$design$levels, colnames(fit$design$Z))
     x
   }
-  list(
+  list(list(
     mode = named(out$mode), mean = named(out$mean), median = if (median) named(out$median),
     var = array(out$variance, c(q, q, ncol(out$variance)))
-  )
+  ))
 }
 
-posterior_call <- function(fit, K, median = FALSE) {
-  if (is_bridge(fit$family)) {
-    return(engine_bridge_posterior(fit$design, fit$family, fit_psi(fit), K, median, fit$control))
-  }
+# Moments by a rule of K nodes; 1 gives those of the normal approximation at the mode.
+posterior_call <- function(fit, K, median = FALSE) posterior_moments(fit$design, fit, K, median)
+
+posterior_moments <- function(design, fit, K, median) UseMethod("posterior_moments")
+
+#' @export
+posterior_moments.default <- function(design, fit, K, median) {
   glmm_posterior_(
-    fit$design, engine_family(fit$family, fit$design), fit_psi(fit), as.integer(K), t(fit$modes),
-    median, fit$control$threads
+    design, engine_family(fit$family, design), fit_psi(fit), as.integer(K), t(fit$modes), median,
+    fit$control$threads
   )
 }
 
-#' Conditional variance Lambda A^-1 Lambda' at the modes, q x q x m
+#' Conditional variance Lambda A^-1 Lambda' at the modes
+#' @return For each factor q_k x q_k x levels.
 #' @noRd
-engine_mode_variance <- function(fit) {
-  if (is_multilevel(fit$design)) return(groups_mode_variance(fit))
-  q <- ncol(fit$design$Z)
-  array(posterior_call(fit, 1L)$mode_variance, c(q, q, nrow(fit$modes)))
+engine_mode_variance <- function(fit) mode_variance(fit$design, fit)
+
+mode_variance <- function(design, fit) UseMethod("mode_variance")
+
+#' @export
+mode_variance.default <- function(design, fit) {
+  q <- ncol(design$Z)
+  list(array(posterior_call(fit, 1L)$mode_variance, c(q, q, nrow(fit$modes))))
 }
 
 #' Variance of a predicted eta, from the joint covariance of beta, theta, phi and u
 #'
 #' @param X,Z Rows of the design, n x p and n x q.
-#' @param cluster Position of the cluster in `fit$design$levels`; `NA` is a new cluster, whose
+#' @param cluster A column for each factor: positions among its levels; `NA` is a new one, whose
 #'   variance is x'Vx + z'Lambda Lambda'z.
 #' @return n variances.
 #' @noRd
 engine_eb_variance <- function(fit, X, Z, cluster) {
   V <- fit$vcov_full
   if (!all(is.na(V))) V[is.na(V)] <- 0 # parameters at the boundary count as known
-  if (is_multilevel(fit$design)) return(groups_eb_variance(fit, X, Z, cluster, V))
-  cluster <- as.integer(cluster) - 1L
-  rows <- list(X = X, Z = Z, cluster = replace(cluster, is.na(cluster), -1L))
-  if (is_bridge(fit$family)) return(bridge_eb_variance(fit, V, rows))
+  cluster <- replace(cluster - 1L, is.na(cluster), -1L)
+  storage.mode(cluster) <- "integer"
+  prediction_variance(fit$design, fit, list(X = X, Z = Z, cluster = cluster), V)
+}
+
+# `cluster` of the rows counts from 0, and is -1 for a new level.
+prediction_variance <- function(design, fit, rows, V) UseMethod("prediction_variance")
+
+#' @export
+prediction_variance.default <- function(design, fit, rows, V) {
+  rows$cluster <- drop(rows$cluster)
   glmm_prediction_variance_(
-    fit$design, engine_family(fit$family, fit$design), fit_psi(fit), t(fit$modes),
+    design, engine_family(fit$family, design), fit_psi(fit), t(fit$modes),
     posterior_call(fit, 1L)$mode_variance, rows, V, fit$control$threads
   )
 }
 
+#' Covariance of linear combinations of the random effects at their modes
+#' @param coefficients For each factor an array, effects x levels x T.
+#' @return T x T.
+#' @noRd
+engine_combinations <- function(fit, coefficients) {
+  combination_covariance(fit$design, fit, coefficients)
+}
+
+combination_covariance <- function(design, fit, coefficients) UseMethod("combination_covariance")
+
+#' @export
+combination_covariance.default <- function(design, fit, coefficients) {
+  S <- engine_mode_variance(fit)[[1L]]
+  size <- dim(coefficients[[1L]])
+  out <- matrix(0, size[3L], size[3L])
+  for (i in seq_len(size[2L])) {
+    g <- matrix(coefficients[[1L]][, i, ], ncol = size[3L])
+    out <- out + crossprod(g, S[, , i] %*% g)
+  }
+  out
+}
+
 #' Population mean of rows: the integral of linkinv(eta + s t) over t ~ N(0, 1)
 #' @param s Standard deviation of the random part of the predictor.
+#' @param law From [population_law()], or a family.
 #' @section Errors: `population_mean`.
 #' @return A list: `mean`, and its derivatives `d_eta` and `d_s`.
 #' @noRd
-engine_population_mean <- function(eta, s, family) {
-  check_population_mean(family, s)
-  population_mean_(
-    as.double(eta), as.double(rep_len(s, length(eta))), marginal_family(family)
-  )
+engine_population_mean <- function(eta, s, law) {
+  check_population_mean(law, s)
+  population_mean_(as.double(eta), as.double(rep_len(s, length(eta))), marginal_family(law))
 }
 
 #' Log-likelihood at the fitted parameters under another rule

@@ -11,10 +11,10 @@ family_tools_binomial <- function(family) {
     variance = function(mu, phi, trials = 1) mu * (1 - mu),
     # With a log link the predictor of a success is bounded by 0, so only failures can run away;
     # with the identity nothing can.
-    separation = switch(family$link, log = "zero", identity = "none", "both"),
-    ratio = switch(family$link, logit = "odds", log = "risk"),
+    separation = c(log = "zero", identity = "none", "both"),
+    ratio = c(logit = "odds", log = "risk"),
     noun = "prob",
-    latent = switch(family$link,
+    latent = list(
       logit = c(`pi^2 / 3` = pi^2 / 3), probit = c(`1` = 1), cloglog = c(`pi^2 / 6` = pi^2 / 6)
     ),
     quasi = function(y, mu) {

@@ -8,10 +8,10 @@ family_tools_poisson <- function(family) {
     mean_range = c(0, Inf),
     variance = function(mu, phi, trials = 1) mu,
     # A mean of 0 lies at a finite predictor unless the link is log.
-    separation = if (identical(family$link, "log")) "zero" else "none",
-    ratio = if (identical(family$link, "log")) "rate",
+    separation = c(log = "zero"),
+    ratio = c(log = "rate"),
     noun = "rate",
-    latent = switch(family$link, log = "lognormal", sqrt = c(`1/4` = 0.25)),
+    latent = list(log = "lognormal", sqrt = c(`1/4` = 0.25)),
     quasi = function(y, mu) ifelse(y > 0, y * log(mu), 0) - mu,
     response = poisson_response,
     simulate = function(mu, trials = 1, phi = 1, weights = 1) {

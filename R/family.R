@@ -60,16 +60,30 @@ counts_events <- function(family) family_tools(family)$discrete && !has_trials(f
 
 # Is the integral over normal random effects known, since the response is normal about the predictor
 # itself?
-is_linear <- function(family) isTRUE(family_tools(family)$linear)
+is_linear <- function(family) isTRUE(fact_of_link(family, "linear"))
+
+# Is the average information near the Hessian, as stochastic gradients need?
+has_average_information <- function(family) is_linear(family) || !has_phi(family)
+
+#' A fact that depends on the link: the element of that name, or the one without a name
+#' @noRd
+fact_of_link <- function(family, fact) {
+  facts <- family_tools(family)[[fact]]
+  at <- match(c(family$link, ""), names(facts) %||% character(length(facts)))
+  if (!all(is.na(at))) facts[[at[!is.na(at)][1L]]]
+}
 
 # Is there a dispersion to estimate?
 has_phi <- function(family) family_tools(family)$has_dispersion
+
+# Rows that can push the fixed effects to infinity, "both", "zero" or "none".
+separation_kind <- function(family) fact_of_link(family, "separation") %||% "none"
 
 # The size of a response about its mean, where the predictor has the same units; otherwise 1.
 predictor_unit <- function(family, log_phi) if (is_linear(family)) exp(log_phi / 2) else 1
 
 # "odds", "rate" or "risk", which exponentiated coefficients are ratios of; or `NULL`.
-ratio_kind <- function(family) family_tools(family)$ratio
+ratio_kind <- function(family) fact_of_link(family, "ratio")
 
 # Do both have the same mean, and variances that differ by a dispersion at most?
 have_same_mean <- function(a, b) {
@@ -117,14 +131,8 @@ supported_families <- function(marginal = FALSE) {
 #' * `mean_range`: what the mean can be;
 #' * `variance(mu, phi, trials)`: the variance function, of a proportion for binomial families; for
 #'   a dispersion of kind `"shape"` also `variance_log_phi(mu, phi)`, its derivative in log phi;
-#' * `separation`: the rows that can push the fixed effects to infinity: `"both"` ends of the
-#'   response, only its `"zero"`, or `"none"`;
-#' * `linear`: is it normal about the predictor itself?
-#' * `ratio`: `"odds"`, `"rate"` or `"risk"`, which exponentiated coefficients are ratios of;
-#'   `noun`: what other packages call a mean of it; `counterpart`: the name of the family with the
+#' * `noun`: what other packages call a mean of it; `counterpart`: the name of the family with the
 #'   same mean and no dispersion;
-#' * `latent`: the variance of the response's own distribution on the scale of the predictor: a
-#'   number, named by its words, `"residual"` (phi) or `"lognormal"` (it depends on the mean);
 #' * `quasi(y, mu)`: the integral of (y - t) / V(t) up to mu, of families that gee() takes;
 #' * `response(y, weights, weights_type, rows)`: checks the response and returns `y`, `trials` and
 #'   `weights` as the design stores them (see [build_design()]); `rows` are labels for messages;
@@ -132,6 +140,15 @@ supported_families <- function(marginal = FALSE) {
 #' * `cdf(y, mu, trials, phi, weights)`: `lower` = P(Y < y) and `upper` = P(Y <= y); equal if Y is
 #'   continuous;
 #' * `deviance(y, mu, trials, weights, phi)`: squared deviance residuals.
+#'
+#' And, by the name of a link (without a name: for the others), see [fact_of_link()]:
+#' * `separation`: the rows that can push the fixed effects to infinity: `"both"` ends of the
+#'   response, only its `"zero"`, or `"none"`, as where nothing is said;
+#' * `linear`: is it normal about the predictor itself? `mixed_cdf(y, eta, s, phi, weights)`: its
+#'   `cdf()` with normal random effects of standard deviation s, in closed form;
+#' * `ratio`: `"odds"`, `"rate"` or `"risk"`, which exponentiated coefficients are ratios of;
+#' * `latent`: the variance of the response's own distribution on the scale of the predictor: a
+#'   number, named by its words, `"residual"` (phi) or `"lognormal"` (it depends on the mean).
 #'
 #' `mu` is the mean of one trial for binomial families. `weights` are prior weights: precisions
 #' where the dispersion is a scale. With frequency weights, which count rows, `simulate()` and

@@ -28,8 +28,8 @@ maximise_stochastic <- function(problem, x, modes = NULL) {
 suits_stochastic <- function(problem) {
   plan <- problem$design$plan
   family <- problem$family
-  known <- !has_phi(family) || is_linear(family)
-  known && !is.null(plan) && (plan$flops > 2e6 || !plan$exact)
+  large <- !is.null(plan) && (plan$flops > 2e6 || !supports(problem$design, "factor"))
+  large && has_average_information(family)
 }
 
 # Signs from a seed of their own; the user's generator is left as it was.
@@ -62,11 +62,17 @@ sampled_start <- function(problem, psi, probes) {
 #'
 #' All levels stay in the design, with or without rows. The choice is that of [sample_clusters()].
 #' @noRd
-sample_levels <- function(design) {
+sample_levels <- function(design) UseMethod("sample_levels")
+
+#' @export
+sample_levels.default <- function(design) NULL
+
+#' @export
+sample_levels.margmix_crossed <- function(design) {
   start <- design$plan$run_start
   m <- length(start) - 1L
   part <- max(0.1, 500 / m)
-  if (part > 0.25 || design$structure != "general") return(NULL)
+  if (part > 0.25) return(NULL)
   chosen <- spread_choice(m, part)
   rows <- sequence(diff(start)[chosen], start[chosen] + 1L)
   design <- keep_rows(design, rows)
@@ -79,17 +85,25 @@ sample_levels <- function(design) {
   design
 }
 
+near_enough <- function(way, design) UseMethod("near_enough")
+
+#' @export
+near_enough.default <- function(way, design) if (supports(design, "factor")) 1e-3 else 0.03
+
+#' @export
+near_enough.margmix_exact <- function(way, design) 1
+
 stochastic_start <- function(problem, psi, probes, near = NULL) {
   design <- problem$design
   p <- ncol(design$X)
   diagonal <- p + which(design$theta_row == design$theta_col)
   scale <- column_rms(design$Z)[design$theta_row[diagonal - p] + 1L]
-  unit <- if (is_linear(problem$family)) exp(psi[length(psi)] / 2) else 1
+  unit <- predictor_unit(problem$family, psi[length(psi)])
   modes <- NULL
   # A step leaves less than 1e-3 of the decrement, or a tenth: the average information of a linear
   # model is within a per cent of the Hessian, that of another one within a quarter. The Hessian is
   # wanted near enough to the optimum for one step with the exact gradient.
-  near <- near %||% if (is_linear(problem$family)) 1 else if (design$plan$exact) 1e-3 else 0.03
+  near <- near %||% near_enough(problem$way, design)
   for (step in 1:25) {
     now <- stochastic_step(problem, psi, modes, probes, 1e-3, TRUE)
     direction <- if (!is.null(now)) newton_direction(now$gradient, now$information)
@@ -163,7 +177,7 @@ exact_finish <- function(problem, found) {
 #' log-likelihood is estimated by Lanczos quadrature, with eight more, and comes with its Monte
 #' Carlo sd (`rule$mc_sd`).
 #'
-#' @return As [fit_quadrature()].
+#' @return As [integrate_and_fit()].
 #' @section Errors: `too_large`, if the family is not one of those the stochastic gradient is for,
 #'   or the search does not settle inside.
 #' @noRd

@@ -14,26 +14,26 @@ fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL
   check_constant_clusters(design, family)
   start_glm <- fit_start_glm(design, family)
   separation <- check_separation(design, family, start_glm, control$separation)
+  way <- way_of_integration(design, family, REML)
   problem <- list(
-    design = design, family = family, map = parameter_map(design, family, start_glm),
-    control = control
+    design = design, family = family, way = way, map = parameter_map(design, family, start_glm),
+    control = rule_control(way, control)
   )
-  # The points of its rule move in steps; with a fine rule no step can be seen.
-  if (is_bridge(family)) problem$control$auto_tolerance <- min(control$auto_tolerance, 1e-8)
   edge <- if (!separation$separated) edge_glm(problem, start_glm)
   if (!is.null(edge)) start_glm[c("beta", "value")] <- edge[c("beta", "value")]
   x <- start_values(problem, start_glm, start)
   x <- feasible_start(problem, x, if (is.null(start)) start_glm$level)
   if (!is.null(start)) problem$start <- x
   fitted <- inside_edge(edge, family, {
-    fitted <- if (is_linear(family)) fit_lmm(problem, x, REML) else fit_quadrature(problem, x, nAGQ)
+    check_rule(way, design, nAGQ)
+    fitted <- integrate_and_fit(way, problem, x, nAGQ, REML)
     if (is.null(fitted$reml)) fitted$fit <- settle_boundary(problem, fitted, start_glm)
     if (!REML || !is.null(fitted$reml)) fitted <- beyond_zero(problem, fitted)
     fitted
   })
   if (REML && is.null(fitted$reml)) fitted <- fit_restricted(problem, fitted, start_glm)
   estimate <- finish_fit(problem, fitted)
-  if (is_bridge(family)) estimate$modes <- bridge_modes(problem, estimate)
+  estimate$modes <- final_modes(design, problem, estimate)
   report_fit(problem, estimate, separation)
   estimate$rule <- report_modes(problem, estimate)
   c(estimate, list(
@@ -61,11 +61,8 @@ start_values <- function(problem, start_glm, start) {
     start_phi <- family_tools(problem$family)$start_phi
     log(max(start_phi(design$y, mu, row_trials(design), row_weights(design)), 1e-300))
   }
-  # With an identity link the predictor has the units of the response.
-  if (is_linear(problem$family)) theta <- theta * exp(log_phi / 2)
-  psi <- c(start_glm$beta, theta, log_phi)
-  if (inherits(start, "margmix_glmm")) start <- unclass(start)[c("beta", "theta", "phi")]
-  if (!is.null(start)) psi <- user_start(psi, start, p, length(theta))
+  psi <- c(start_glm$beta, theta * predictor_unit(problem$family, log_phi), log_phi)
+  if (!is.null(start)) psi <- user_start(psi, start_list(start), p, length(theta))
   backsolve(M, psi)
 }
 
@@ -100,11 +97,9 @@ user_start <- function(psi, start, p, n_theta) {
 # A coarse rule first, then the one that is wanted from there: the Laplace optimum would cost no
 # less and is a poor start where clusters are sparse. Where there are many clusters, some of them
 # are enough for that.
-fit_quadrature <- function(problem, x, nAGQ) {
-  check_nAGQ_levels(problem$design, nAGQ)
-  if (is_multilevel(problem$design)) return(fit_groups(problem, x, nAGQ))
-  few <- if (is_bridge(problem$family)) 15L else 5L
-  K <- if (is.numeric(nAGQ) && nAGQ <= 7L) nAGQ else few
+#' @export
+integrate_and_fit.margmix_quadrature <- function(way, problem, x, nAGQ, REML) {
+  K <- if (is.numeric(nAGQ) && nAGQ <= 7L) nAGQ else coarse_nodes(problem$way)
   coarse <- sample_start(problem, K, x)
   if (is.null(coarse)) {
     coarse <- if (identical(K, nAGQ)) list(x = x) else maximise(problem, K, x, NULL, final = FALSE)
@@ -117,17 +112,7 @@ fit_quadrature <- function(problem, x, nAGQ) {
   list(fit = refined$fit, rule = rule)
 }
 
-rule_record <- function(problem, K, auto = FALSE, error = NA_real_) {
-  method <- if (is_linear(problem$family)) "exact" else if (all(K == 1L)) "Laplace" else "AGHQ"
-  if (is_bridge(problem$family)) method <- "trapezoid"
-  list(
-    method = method, K = K, nodes = rule_nodes(problem$design, K), auto = auto,
-    error = if (method == "exact") 0 else error
-  )
-}
-
 fit_lmm <- function(problem, x, REML) {
-  if (!REML && isFALSE(problem$design$plan$exact)) return(fit_iterative(problem, x))
   fit <- if (!REML && suits_stochastic(problem)) maximise_stochastic(problem, x)
   if (!is.null(fit)) return(list(fit = fit, rule = rule_record(problem, 1L), reml = NULL))
   design <- problem$design
@@ -156,9 +141,9 @@ fit_lmm <- function(problem, x, REML) {
 
 # Signs of the columns of Lambda, carried over to the modes.
 flip_modes <- function(design, modes, signs) {
-  flip <- function(u, signs) u * rep(signs, each = nrow(u))
-  if (!is_multilevel(design)) return(flip(modes, signs))
-  Map(function(u, group) flip(u, signs[group$columns]), modes, design$groups)
+  from_factors(design, Map(function(u, group) {
+    u * rep(signs[group$columns], each = nrow(u))
+  }, by_factor(design, modes), design$groups))
 }
 
 # The maximum of the likelihood with clean zeros, and not below that without random effects.

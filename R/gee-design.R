@@ -220,16 +220,12 @@ note_row_order <- function(visits, cluster, correlation) {
 # few: times measured to the second are as many as the rows.
 check_size <- function(visits, cluster, correlation) {
   largest <- max(diff(cluster$start))
-  pairs <- correlation$type == "unstructured"
-  many <- if (pairs) length(visits$levels %||% seq_len(largest)) else largest
-  most <- switch(correlation$type, unstructured = 500L, toeplitz = 5000L, Inf)
-  if (many <= most) return(invisible())
-  abort("waves", if (pairs) {
-    "An unstructured correlation, one for each pair of visits, is for at most 500 visits."
-  } else {
-    "A Toeplitz correlation, which is factorised as a matrix, is for at most 5,000 rows of an id."
-  },
-    given = paste(format(many, big.mark = ","), if (pairs) "visits" else "rows of an id"),
+  count <- correlation_fact(correlation, "count")
+  many <- count(length(visits$levels %||% seq_len(largest)), largest)
+  if (many <= correlation_fact(correlation, "most")) return(invisible())
+  words <- correlation_fact(correlation, "too_many")
+  abort("waves", words[["must"]],
+    given = paste(format(many, big.mark = ","), words[["what"]]),
     hint = "cor_ar1() and cor_decay() take any number of visits, and real times."
   )
 }

@@ -81,27 +81,15 @@ has_residuals <- function(fit, design, family) {
 
 # Parameters that no pair of rows has anything to say of: they play no part in the fit.
 no_pairs <- function(fit, correlation, design) {
-  empty <- fit$pairs[seq_along(fit$alpha)] == 0
-  if (correlation$type == "decay") {
-    return(c(alpha = empty[1L], decay = empty[1L] || fit$alpha[["alpha"]] == 0))
-  }
-  if (correlation$type == "unstructured" && !is.null(correlation$lag)) {
-    empty <- empty & pair_gaps(design) <= correlation$lag
-  }
-  empty
+  correlation_fact(correlation, "empty")(fit, design, correlation)
 }
 
 #' Correlations that ended at an end of their range
 #' @return Their names.
 #' @noRd
 correlation_boundary <- function(fit, correlation) {
-  alpha <- fit$alpha
-  at_end <- switch(correlation$type,
-    ar1 = fit$only_positive && alpha %in% 0,
-    decay = c(alpha[[1L]] == 0, alpha[[2L]] == 0 || alpha[[2L]] > 1 - 1e-8),
-    fit$bounded & alpha == 0
-  )
-  names(alpha)[at_end %in% TRUE]
+  at_end <- correlation_fact(correlation, "at_end")(fit)
+  names(fit$alpha)[at_end %in% TRUE]
 }
 
 # Only single 0/1 responses have the bounds. What is found belongs to the summary: the coefficients

@@ -97,8 +97,9 @@ with_ipw <- function(design, frame, correlation, bias_reduce) {
   w <- as.double(w)
   first <- w[design$start[-length(design$start)] + 1L]
   constant <- all(abs(w - rep.int(first, diff(design$start))) <= 1e-8 * w)
-  kind <- if (constant) "cluster" else if (correlation$type == "independence") "row" else "schedule"
-  if (kind == "schedule" && !correlation$type %in% visit_correlations) {
+  independent <- identical(correlation, cor_independence())
+  kind <- if (constant) "cluster" else if (independent) "row" else "schedule"
+  if (kind == "schedule" && !correlation_fact(correlation, "of_visits")) {
     abort("ipw", "Weights by row must come with a working correlation of visits.",
       given = paste("working correlation", correlation$label),
       hint = "Use corstr = \"independence\", or one weight for each id."
@@ -123,8 +124,6 @@ ipw_note <- function(design) {
 }
 
 # The full schedule -----------------------------------------------------------------------------
-
-visit_correlations <- c("exchangeable", "ar1", "mdependent", "toeplitz", "unstructured", "fixed")
 
 #' The design of all visits, observed or not
 #'
@@ -232,7 +231,7 @@ schedule_correlation <- function(first, design, full) {
     if (is.null(rownames(R))) row <- seq_len(max(diff(full$start)))
     return(unname(R[row, row]))
   }
-  if (first$correlation$type %in% c("exchangeable", "ar1")) {
+  if (correlation_fact(first$correlation, "any_schedule")) {
     return(engine_gee_correlation(full, first$correlation, first$alpha_engine))
   }
   complete <- which(diff(design$start) == max(diff(full$start)))

@@ -34,7 +34,7 @@ report_gee <- function(fit, design, family, correlation, control) {
 #' @noRd
 report_moved <- function(fit, correlation, control) {
   if (!fit$clamped) return(invisible())
-  several <- is_matrix_type(correlation)
+  several <- correlation_fact(correlation, "matrix")
   default <- !several || control$alpha_method == "default"
   raise <- if (default) warn else abort
   raise("correlation", paste(
@@ -46,25 +46,11 @@ report_moved <- function(fit, correlation, control) {
       if (!default) paste0(", alpha_method = \"", control$alpha_method, "\"")
     ),
     hint = c(
-      if (default) paste0(moved_to(correlation), "; SEs stay robust to this."),
+      if (default) paste0(correlation_fact(correlation, "moved")(), "; SEs stay robust to this."),
       "A simpler working correlation may describe the data better.",
       if (!default) "alpha_method = \"default\" of gee_control() goes on with others."
     )
   )
-}
-
-moved_to <- function(correlation) {
-  if (is_matrix_type(correlation)) {
-    return(paste(
-      "They are replaced by those of independent rows' residuals, each with the variances of its",
-      "own visits"
-    ))
-  }
-  if (correlation$type == "ar1") {
-    paste("The correlation of rows a median gap apart is at most", 1 - least_eigenvalue, "in size")
-  } else {
-    paste("They were moved towards 0 until no eigenvalue is below", least_eigenvalue)
-  }
 }
 
 # A warning has said it where the correlations form no matrix.
@@ -105,26 +91,7 @@ note_no_pairs <- function(fit) {
 }
 
 note_boundary <- function(fit, correlation, control) {
-  if (!length(fit$boundary)) return(invisible())
-  if (correlation$type == "ar1") {
-    return(note("boundary", paste(
-      "The correlation of rows next to each other was negative, which rho^|dt| can't be with these",
-      "waves: rho is set to 0; SEs stay robust to this."
-    ), hint = "Waves that count visits (1, 2, ...) allow a negative rho."))
-  }
-  if (identical(fit$boundary, "decay")) {
-    return(note("boundary", if (fit$alpha[["decay"]] > 0.5) {
-      "The correlation does not decay with time: it is the same for all rows (decay = 1)."
-    } else {
-      "Only rows of the same period are correlated (decay = 0)."
-    }))
-  }
-  note("boundary", paste(
-    "Estimated within-cluster correlation was negative and is set to 0 (few or unequal",
-    "clusters); SEs stay robust to this."
-  ), hint = if (correlation$type != "decay" && control$alpha_bound) {
-    "gee_control(alpha_bound = FALSE) lifts the bound."
-  })
+  if (length(fit$boundary)) correlation_fact(correlation, "boundary")(fit, control)
 }
 
 #' Check that the correlations rest on more pairs than there are coefficients
@@ -137,7 +104,7 @@ check_pairs <- function(fit, design, correlation, control) {
   strict <- control$alpha_method == "sas"
   if (!strict && control$alpha_method != "default") return(invisible())
   few <- which(fit$pairs > 0 & fit$pairs <= ncol(design$X))
-  if (correlation$type == "decay") few <- intersect(few, 1L)
+  few <- few[few <= correlation_fact(correlation, "own_pairs")]
   if (!length(few)) return(invisible())
   labels <- names(fit$alpha)
   raise <- if (strict) abort else warn

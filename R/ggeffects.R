@@ -9,8 +9,7 @@
 #' @noRd
 predicted_for_ggeffects <- function(fit, data, random_effects) {
   refuse_in_ggeffects()
-  arguments <- list(fit, data)
-  if (is_mixed(fit)) arguments$random_effects <- random_effects %||% "zero"
+  arguments <- with_effects(fit, list(fit, data), random_effects %||% "zero")
   level <- asked_of_ggeffects("ci.lvl", "ci_level")
   limits <- if (length(level) == 1L && !is.na(level)) mean_limits(fit, arguments, level)
   structure(unname(do.call(stats::predict, c(arguments, list(type = "response")))),

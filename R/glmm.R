@@ -123,9 +123,8 @@ glmm <- function(formula, data, family = gaussian(), weights, offset, subset, na
     family <- as_family(family, env)
     check_settings(REML, control)
     nAGQ <- check_nAGQ(nAGQ)
-    family <- check_random_distribution(family, random_distribution, nAGQ)
-    design <- build_design(frame, family, contrasts, control$weights_type)
-    check_bridge_design(design, family)
+    check_random_distribution(family, random_distribution, nAGQ)
+    design <- build_design(frame, family, contrasts, control$weights_type, random_distribution)
     fit_design(design, family, nAGQ, isTRUE(REML), start, control)
   })
   new_fit(

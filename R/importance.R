@@ -43,9 +43,9 @@ block_sizes <- function(total, block) {
 #' Is the rule of a fit with several grouping factors good enough?
 #' @inherit diagnose_integration return
 #' @noRd
-importance_integration <- function(fit, tolerance, draws, seed) {
-  found <- importance_loglik(fit, as.integer(draws), seed)
-  problems <- importance_problems(found, tolerance, fit)
+importance_integration <- function(fit, settings) {
+  found <- importance_loglik(fit, as.integer(settings$draws), settings$seed)
+  problems <- importance_problems(found, settings$tolerance, fit)
   structure(list(
     K = fit$rule$K, error = abs(found$error), logLik = fit$logLik, difference = found$error,
     importance = list(
@@ -53,7 +53,8 @@ importance_integration <- function(fit, tolerance, draws, seed) {
       draws = found$draws
     ),
     log_weights = found$log_weights, rule = nodes_words(fit$rule$K),
-    problems = problems, fires = length(problems) > 0L, tolerance = tolerance, seed = seed,
+    problems = problems, fires = length(problems) > 0L, tolerance = settings$tolerance,
+    seed = settings$seed,
     group = group_labels(fit$design), exact = FALSE
   ), class = c("margmix_integration_groups", "margmix_integration"))
 }
@@ -76,7 +77,7 @@ importance_problems <- function(found, tolerance, fit) {
   if (abs(found$error) <= max(tolerance, 3 * found$mc_error)) return(character())
   paste0(
     "the log-likelihood is off by about ", signif(found$error, 2L), ": ",
-    if (is_two_level(fit$design)) {
+    if (supports(fit$design, "quadrature")) {
       integration_advice(fit)
     } else {
       "compare models by it with care; what they have in common cancels"

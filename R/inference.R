@@ -61,20 +61,14 @@ check_level <- function(level) {
 
 # Covariance ------------------------------------------------------------------------------------
 
-vcov_words <- c(
-  KR = "Kenward-Roger, restricted likelihood", model = "model-based",
-  robust = "cluster-robust (sandwich)",
-  KC = "cluster-robust, KC bias-corrected", MD = "cluster-robust, MD bias-corrected",
-  FG = "cluster-robust, FG bias-corrected", FW = "cluster-robust, FW bias-corrected",
-  DF = "cluster-robust times K / (K - p)", MBN = "cluster-robust, MBN bias-corrected",
-  jackknife = "one-step jackknife of clusters",
-  `jackknife-full` = "jackknife of clusters, fully iterated", given = "from the given matrix"
-)
-
 # The first is the default.
-vcov_types <- function(fit) if (is_mixed(fit)) glmm_vcov_types else gee_vcov_types
+vcov_types <- function(fit) UseMethod("vcov_types")
 
-glmm_vcov_types <- c("default", "KR", "model", "robust", "KC")
+#' @export
+vcov_types.margmix_glmm <- function(fit) glmm_vcov_types
+
+#' @export
+vcov_types.margmix_gee <- function(fit) gee_vcov_types
 
 default_vcov <- function(fit) vcov_types(fit)[1L]
 
@@ -145,39 +139,63 @@ df_words <- c(
   `pan-wall` = "Pan-Wall ", `fay-graubard` = "Fay-Graubard "
 )
 
-df_rules <- function(fit) {
-  if (is_mixed(fit)) names(df_words) else setdiff(names(df_words), "kenward-roger")
-}
+df_rules <- function(fit) UseMethod("df_rules")
+
+#' @export
+df_rules.margmix_glmm <- function(fit) names(df_words)
+
+#' @export
+df_rules.margmix_gee <- function(fit) setdiff(names(df_words), "kenward-roger")
 
 # Satterthwaite with KC; Kenward and Roger with a model-based matrix, where there is a working
 # model; between-within where there is none; otherwise K - p_b.
-default_df <- function(fit, covariance) {
+default_df <- function(fit, covariance) UseMethod("default_df")
+
+#' @export
+default_df.margmix_gee <- function(fit, covariance) {
+  covariance_fact(covariance$type, "df") %||% "K-pb"
+}
+
+#' @export
+default_df.margmix_glmm <- function(fit, covariance) {
   type <- covariance$type
-  if (type == "KC") return("satterthwaite")
-  if (inherits(fit, "margmix_gee")) return("K-pb")
-  if (!type %in% c("KR", "model")) {
-    return(if (is_multilevel(fit$design)) "between-within" else "K-pb")
-  }
+  own <- covariance_fact(type, "df")
+  if (!is.null(own)) return(own)
+  if (!is_modelled(type)) return(robust_df_rule(fit$design))
   working <- covariance$working %||% working_model(fit)
   if (is.list(working)) return("kenward-roger")
-  if (working == "large" && is_linear(fit$family)) "satterthwaite" else "between-within"
+  if (working == "linear_large") "satterthwaite" else "between-within"
 }
+
+robust_df_rule <- function(design) UseMethod("robust_df_rule")
+
+#' @export
+robust_df_rule.default <- function(design) "K-pb"
+
+#' @export
+robust_df_rule.margmix_several_factors <- function(design) "between-within"
 
 #' What the degrees of freedom of any hypothesis follow from
 #' @return A list: `working` or `robust`, as in [chosen_df()].
 #' @noRd
-reference_model <- function(fit, rule, covariance) {
+reference_model <- function(fit, rule, covariance) UseMethod("reference_model")
+
+#' @export
+reference_model.margmix_gee <- function(fit, rule, covariance) {
   type <- covariance$type
-  modelled <- !inherits(fit, "margmix_gee") && type %in% c("KR", "model")
-  if (!modelled && rule == "kenward-roger") {
+  if (rule == "kenward-roger") {
     abort("df", "`df = \"kenward-roger\"` must come with `vcov` \"KR\" or \"model\" of glmm().",
       given = paste("vcov", dQuote(type, FALSE))
     )
   }
-  if (!modelled) {
-    if (is_mixed(fit)) check_independent_clusters(fit$design, "KC")
-    return(list(robust = function(C) contrast_df(fit, C, type)))
-  }
+  check_independent_clusters(fit$design, "KC")
+  list(robust = function(C) contrast_df(fit, C, type))
+}
+
+#' @export
+reference_model.margmix_glmm <- function(fit, rule, covariance) {
+  # that of the clusters alone, as of a marginal model
+  if (!is_modelled(covariance$type)) return(reference_model.margmix_gee(fit, rule, covariance))
   working <- covariance$working
   if (is.null(working)) {
     working <- if (rule == "satterthwaite") model_satterthwaite(fit) else working_model(fit)
@@ -246,8 +264,10 @@ given_df <- function(fit, df) {
 #' generalized linear mixed model in analyzing binary outcome in small sample cluster-randomized
 #' trials. *BMC Medical Research Methodology* **15**, 38.
 #' @noRd
-between_within_df <- function(design) {
-  if (is_multilevel(design)) return(groups_df(design))
+between_within_df <- function(design) UseMethod("between_within_df")
+
+#' @export
+between_within_df.default <- function(design) {
   size <- row_sizes(design)
   share <- between_share(design, size)
   constant <- share == 1
@@ -322,14 +342,14 @@ inference_words <- function(fit, covariance, degrees) {
 covariance_words <- function(fit, covariance) {
   reason <- if (!is.null(covariance$reason)) default_reasons[[covariance$reason]] else ""
   paste0(
-    vcov_words[[covariance$type]], if (nzchar(reason)) paste0(" (", reason, ")"), ", ",
+    covariance_fact(covariance$type, "words"), if (nzchar(reason)) paste0(" (", reason, ")"), ", ",
     cluster_words(fit$design)
   )
 }
 
 # How much there is to learn from: independent clusters, or levels of crossed factors.
 cluster_words <- function(design) {
-  if (identical(design$structure, "general")) return(groups_words(design))
+  if (!supports(design, "clusters")) return(groups_words(design))
   paste(length(design$levels), "clusters")
 }
 

@@ -59,7 +59,7 @@ cooks.distance.margmix_fit <- function(model, ...) {
 }
 
 cluster_influence <- function(fit) {
-  if (identical(fit$design$structure, "general")) {
+  if (!supports(fit$design, "clusters")) {
     abort("crossed_clusters", "Influence of clusters needs independent clusters.",
       given = paste("crossed factors", some_of(code(group_labels(fit$design)))),
       hint = "update(fit, subset = ) leaves rows out."

@@ -75,9 +75,7 @@ get_df.margmix_fit <- function(x, type = "residual", ...) {
       "performance::model_performance(fit) has the root mean square of the residuals."
     ))
   }
-  if (identical(type, "model")) {
-    return(if (is_mixed(x)) length(parameter_names(x)) else length(x$beta))
-  }
+  if (identical(type, "model")) return(parameter_count(x))
   rule <- rule_of_type(type)
   if (identical(rule, Inf)) return(Inf)
   df <- client_df(x, client_covariance(x), rule)
@@ -121,10 +119,8 @@ get_predicted.margmix_fit <- function(x, data = NULL, predict = "expectation", c
   }
   type <- predicted_type(predict %||% list(...)$type)
   settings <- list(x, newdata = data %||% list(...)$newdata, se.fit = TRUE)
-  if (is_mixed(x)) {
-    none <- isFALSE(include_random) || anyNA(include_random)
-    settings$random_effects <- random_effects %||% if (none) "zero" else "eb"
-  }
+  none <- isFALSE(include_random) || anyNA(include_random)
+  settings <- with_effects(x, settings, random_effects %||% if (none) "zero" else "eb")
   link <- do.call(stats::predict, c(settings, type = "link"))
   out <- do.call(stats::predict, c(settings, type = type))
   half <- stats::qt((1 + (ci %||% NA_real_)) / 2, smallest_df(x)) * link$se.fit

@@ -66,11 +66,7 @@
 intraclass_correlation <- function(object, newdata = NULL, level = 0.95, ...) {
   check_dots(..., known = names(formals(intraclass_correlation)))
   check_level(level)
-  if (!inherits(object, "margmix_glmm")) {
-    abort("argument", "`object` must be a fit of glmm().", given = class(object)[1L],
-      hint = if (inherits(object, "margmix_gee")) "gee() has a working correlation instead."
-    )
-  }
+  check_glmm(object, "object", hint = "gee() has a working correlation instead.")
   rows <- moment_rows(object, newdata)
   parts <- latent_parts(object, rows)
   response <- response_parts(object, rows)

@@ -1,7 +1,7 @@
 # Joint Wald tests of C beta = 0 with few clusters, for marginal models.
 
 # The covariances whose parts are the clusters' corrected scores, and nothing else.
-drawn_vcov_types <- c("robust", "KC", "MD", "FG", "FW")
+drawn_vcov_types <- covariances_for("drawn")
 
 #' @return `NULL` to draw where clusters are few; 0; or a number of draws.
 #' @section Errors: `argument`.

@@ -10,15 +10,17 @@
 #' @return A list: `Phi` (p x p, the covariance of beta at known variances), `P`, `Omega`,
 #'   `correction`, `change` as from [engine_kenward_roger()], and `most`, the largest degrees of
 #'   freedom: the residual ones. Or a word that says why there is none: `"bridge"` (random effects
-#'   are not normal), `"large"` (too many crossed levels), `"singular"` (the data can't tell the
-#'   variances), `"no_fit"`.
+#'   are not normal), `"large"` or, if linear, `"linear_large"` (too many crossed levels),
+#'   `"singular"` (the data can't tell the variances), `"no_fit"`.
 #' @noRd
 working_model <- function(fit) remember(fit, "working_model", working_model_at(fit))
 
 working_model_at <- function(fit) {
   design <- fit$design
-  if (is_bridge(fit$family)) return("bridge")
-  if (isFALSE(design$plan$exact) || border_size(design) > largest_border) return("large")
+  if (!supports(design, "normal")) return("bridge")
+  if (!supports(design, "factor") || border_size(design) > largest_border) {
+    return(if (is_linear(fit$family)) "linear_large" else "large")
+  }
   if (!ncol(design$X) || anyNA(diag(fit$vcov_full)[seq_along(fit$beta)])) return("no_fit")
   W <- engine_row_weights(fit, mode_predictor(fit))
   pieces <- engine_kenward_roger_pieces(design, W, fit$Lambda, fit$control)
@@ -36,11 +38,7 @@ working_model_at <- function(fit) {
 border_size <- function(design) {
   q <- lengths(lapply(design$groups, `[[`, "columns"))
   levels <- lengths(lapply(design$groups, `[[`, "levels"))
-  most <- vapply(seq_along(q), function(k) {
-    if (!identical(design$structure, "nested")) return(levels[k])
-    cluster <- rep.int(seq_along(design$levels), diff(design$start))
-    max(tabulate(cluster[!duplicated(row_levels(design, k))]))
-  }, 1L)
+  most <- vapply(seq_along(q), function(k) levels_together(design, k), 1L)
   sum((q * most)[-which.max(levels)])
 }
 
@@ -48,9 +46,8 @@ largest_border <- 500 # takes about a second
 
 residual_df <- function(fit) max(sum(row_sizes(fit$design)) - length(fit$beta), 1)
 
-# X beta + offset + Z b at the modes; that of a linear model does not matter.
+# X beta + offset + Z b at the modes.
 mode_predictor <- function(fit) {
-  if (is_linear(fit$family)) return(numeric(nrow(fit$design$X)))
   rows <- fitted_rows(fit, "eb")
   add_effects(drop(rows$X %*% fit$beta) + rows$offset, mode_effects(fit), rows, fit$design)
 }
@@ -90,7 +87,16 @@ restricted_vcov <- function(fit) {
 # in a nonlinear model the estimates of beta move with them, however many clusters there are. In a
 # linear one the correction counts it, and a restricted fit has no such part.
 shared_variance <- function(fit) {
-  if (is_linear(fit$family) || isTRUE(fit$REML)) return(0)
+  if (isTRUE(fit$REML)) 0 else variance_of_weights(way_of_fit(fit), fit)
+}
+
+variance_of_weights <- function(way, fit) UseMethod("variance_of_weights")
+
+#' @export
+variance_of_weights.margmix_exact <- function(way, fit) 0
+
+#' @export
+variance_of_weights.default <- function(way, fit) {
   beta <- seq_along(fit$beta)
   free <- !is.na(diag(fit$vcov_full))
   J <- scaled_inverse(fit$vcov_full[free, free])[beta, beta, drop = FALSE]
@@ -104,9 +110,12 @@ check_working_model <- function(x) {
   )
 }
 
+too_many_crossed <- paste(
+  "crossed factors with more than", largest_border, "levels beside the largest"
+)
 no_working_model <- c(
   bridge = "random effects with a bridge distribution",
-  large = paste("crossed factors with more than", largest_border, "levels beside the largest"),
+  large = too_many_crossed, linear_large = too_many_crossed,
   singular = "data that can't tell the variances from the fixed effects",
   no_fit = "a fit without a covariance of its coefficients"
 )
@@ -137,6 +146,7 @@ default_covariance <- function(fit) {
 # Why the default is not that of Kenward and Roger, for the line that names it.
 default_reasons <- c(
   near = "small-sample correction below 1%", bridge = "", large = "too large for Kenward-Roger",
+  linear_large = "too large for Kenward-Roger",
   singular = "no Kenward-Roger: the data can't tell the variances", no_fit = "",
   restricted = "no restricted estimate"
 )

@@ -67,13 +67,13 @@ marginal_coefficients <- function(object, ...) UseMethod("marginal_coefficients"
 
 #' @rdname marginal_coefficients
 #' @export
-marginal_coefficients.default <- function(object, ...) {
-  if (inherits(object, "margmix_gee")) {
-    abort("marginal_already", "The coefficients of gee() are marginal already.",
-      hint = "Use coef() or summary()."
-    )
-  }
-  abort("argument", "`object` must be a fit of glmm().", given = class(object)[1L])
+marginal_coefficients.default <- function(object, ...) check_glmm(object, "object")
+
+#' @export
+marginal_coefficients.margmix_gee <- function(object, ...) {
+  abort("marginal_already", "The coefficients of gee() are marginal already.",
+    hint = "Use coef() or summary()."
+  )
 }
 
 #' @rdname marginal_coefficients
@@ -82,7 +82,7 @@ marginal_coefficients.margmix_glmm <- function(object, vcov = "default", df = "d
                                                level = 0.95, ...) {
   check_dots(..., known = names(formals(marginal_coefficients.margmix_glmm)))
   check_level(level)
-  type <- one_of(vcov, c("default", "KR", "model", "robust"), "vcov")
+  type <- one_of(vcov, c("default", covariances_for("slopes")), "vcov")
   implied <- implied_regression(object)
   chosen <- chosen_vcov(object, type)
   V <- beta_theta_vcov(object, chosen)
@@ -157,7 +157,7 @@ implied_regression <- function(fit) {
 # Closed forms, or NULL.
 closed_regression <- function(fit, s, constant) {
   beta <- fit$beta
-  known <- attenuation(fit, s)
+  known <- attenuation(population_law(fit), s)
   intercept <- as.numeric(names(beta) == "(Intercept)")
   if (is.null(known) || !constant && !has_identity_link(fit$family)) return(NULL)
   if (known$intercept && !any(intercept > 0)) return(NULL)
@@ -171,8 +171,13 @@ closed_regression <- function(fit, s, constant) {
 }
 
 # As [normal_attenuation()].
-attenuation <- function(fit, s) {
-  if (!is_bridge(fit$family)) return(normal_attenuation(fit$family$link, s))
+attenuation <- function(law, s) UseMethod("attenuation")
+
+#' @export
+attenuation.default <- function(law, s) normal_attenuation(law$link, s)
+
+#' @export
+attenuation.margmix_bridge_law <- function(law, s) {
   phi <- bridge_phi(s)
   list(
     factor = phi, d_factor = -3 * s / pi^2 * phi^3, shift = 0, d_shift = 0, offset = FALSE,
@@ -182,14 +187,15 @@ attenuation <- function(fit, s) {
 
 projected_regression <- function(fit, s) {
   design <- fit$design
+  law <- population_law(fit)
   rows <- list(
     X = design$X, offset = row_offset(design), weight = row_weights(design) * row_trials(design)
   )
-  m <- engine_population_mean(fixed_predictor(fit, rows), s, fit$family)
+  m <- engine_population_mean(fixed_predictor(fit, rows), s, law)
   rows <- c(rows, list(
     mean = m$mean, d_eta = m$d_eta, d_theta = m$d_s * random_sd_gradient(design$Z, s, fit)
   ))
-  found <- engine_projection(rows, fit$family, fit$phi, fit$beta / sqrt(1 + mean(s)^2 / 3))
+  found <- engine_projection(rows, law, fit$phi, fit$beta / sqrt(1 + mean(s)^2 / 3))
   if (!found$converged || !all(is.finite(found$gamma))) {
     abort("projection", "The marginal regression that the means imply must have a solution.",
       given = paste0("none after ", count_of(found$iterations, "iteration"), " with ",

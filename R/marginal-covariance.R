@@ -48,9 +48,7 @@
 #' @export
 marginal_covariance <- function(object, cluster = 1L, newdata = NULL, trials = 1, ...) {
   check_dots(..., known = names(formals(marginal_covariance)))
-  if (!inherits(object, "margmix_glmm")) {
-    abort("argument", "`object` must be a fit of glmm().", given = class(object)[1L])
-  }
+  check_glmm(object, "object")
   rows <- if (is.null(newdata)) {
     cluster_rows(object, cluster)
   } else {
@@ -64,8 +62,9 @@ marginal_covariance <- function(object, cluster = 1L, newdata = NULL, trials = 1
   }
   eta <- fixed_predictor(object, rows)
   S <- random_covariance(object, rows)
-  between <- engine_between_covariance(eta, S, object$family)
-  m <- engine_population_mean(eta, sqrt(diag(S)), object$family)$mean
+  law <- population_law(object)
+  between <- engine_between_covariance(eta, S, law)
+  m <- engine_population_mean(eta, sqrt(diag(S)), law)$mean
   V <- between
   diag(V) <- diag(V) +
     within_variance(object, m, diag(between)) * trials_factor(object, rows$trials) / rows$size
@@ -80,7 +79,6 @@ marginal_covariance <- function(object, cluster = 1L, newdata = NULL, trials = 1
 # Covariances of the random parts: rows share the random effects of the groups they have in common.
 random_covariance <- function(fit, rows) {
   ZL <- rows$Z %*% fit$Lambda
-  if (is.null(rows$levels)) return(tcrossprod(ZL))
   S <- 0
   for (k in seq_along(fit$design$groups)) {
     same <- outer(rows$levels[, k], rows$levels[, k], `==`)
@@ -120,19 +118,17 @@ cluster_rows <- function(fit, cluster) {
     offset = row_offset(design)[take], labels = attr(fit$frame$frame, "row.names")[sort(at)],
     trials = trials[take],
     size = trials[take] * rep_len(precision, nrow(design$X))[take],
-    levels = if (is_multilevel(design)) {
-      do.call(cbind, lapply(seq_along(design$groups), function(k) row_levels(design, k)[take]))
-    },
-    from = if (identical(design$structure, "general")) {
-      "all rows (crossed factors)"
-    } else {
+    levels = row_clusters(design)[take, , drop = FALSE],
+    from = if (supports(design, "clusters")) {
       paste0(code(design$group), " ", design$levels[i])
+    } else {
+      "all rows (crossed factors)"
     }
   )
 }
 
 covariance_newdata <- function(fit, newdata, trials) {
-  if (is_multilevel(fit$design)) {
+  if (length(group_labels(fit$design)) > 1L) {
     abort("argument", "`newdata` must come with one grouping factor.",
       given = some_of(code(group_labels(fit$design))),
       hint = "Give `cluster`: its rows say which groups they share."
@@ -142,6 +138,7 @@ covariance_newdata <- function(fit, newdata, trials) {
   trials <- newdata_trials(trials, nrow(rows$X))
   list(
     X = rows$X, Z = rows$Z, offset = rows$offset, labels = attr(newdata, "row.names"),
+    levels = matrix(1L, nrow(rows$X)),
     trials = trials, size = trials, from = paste0("a cluster of ", code(fit$design$group))
   )
 }

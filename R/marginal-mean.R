@@ -15,7 +15,7 @@
 #' @noRd
 population_mean <- function(object, rows, variance = FALSE) {
   s <- random_sd(rows$Z, object$Lambda)
-  m <- engine_population_mean(fixed_predictor(object, rows), s, object$family)
+  m <- engine_population_mean(fixed_predictor(object, rows), s, population_law(object))
   if (!variance) return(list(mean = m$mean))
   V <- usable_vcov(object)
   keep <- seq_len(ncol(rows$X) + length(object$design$theta_row))
@@ -82,9 +82,14 @@ quadratic_rows <- function(n, V, jacobian) {
 }
 
 # Variance between clusters of the mean of a row, Var(linkinv(eta + s t)).
-between_variance <- function(eta, s, mean, family) {
-  if (is_bridge(family)) return(engine_between_variance(eta, s, family)$value)
-  normal_between_variance(eta, s, mean, family)
+between_variance <- function(eta, s, mean, law) UseMethod("between_variance", law)
+
+#' @export
+between_variance.default <- function(eta, s, mean, law) normal_between_variance(eta, s, mean, law)
+
+#' @export
+between_variance.margmix_bridge_law <- function(eta, s, mean, law) {
+  engine_between_variance(eta, s, law)$value
 }
 
 #' Marginal distribution function of responses
@@ -103,14 +108,12 @@ marginal_cdf <- function(object, eta, s) {
   design <- object$design
   family <- object$family
   cdf <- function(mu) conditional_cdf(object, mu)
-  if (is_linear(family)) {
-    p <- stats::pnorm(design$y, eta, sqrt(object$phi / cdf_weights(design) + s^2))
-    return(list(lower = p, upper = p))
-  }
+  mixed_cdf <- fact_of_link(family, "mixed_cdf")
+  if (!is.null(mixed_cdf)) return(mixed_cdf(design$y, eta, s, object$phi, cdf_weights(design)))
   if (is_binary(family, design)) {
-    return(cdf(engine_population_mean(eta, s, family)$mean))
+    return(cdf(engine_population_mean(eta, s, population_law(object))$mean))
   }
-  if (is_bridge(family)) {
+  if (!supports(design, "normal")) {
     abort("residuals", "Marginal quantile residuals of a bridge fit must be of single trials.",
       given = paste("up to", max(row_trials(design)), "trials"),
       hint = "Use random_effects = \"eb\", or a row for each trial."

@@ -234,7 +234,7 @@ component <- function(fit, name = NULL) {
   if (!inherits(fit, "margmix_fit")) {
     abort("argument", "`fit` must be a fit of this package.", given = class(fit)[1L])
   }
-  components <- if (inherits(fit, "margmix_gee")) gee_components() else fit_components
+  components <- components_of(fit)
   known <- names(components)
   if (is.null(name)) return(known)
   unknown <- setdiff(name, known)

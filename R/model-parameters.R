@@ -7,7 +7,7 @@
 model_parameters.margmix_fit <- function(model, ci = 0.95, ci_method = df_method,
                                          df_method = NULL, bootstrap = FALSE, standardize = NULL,
                                          effects = "fixed", vcov = NULL, vcov_args = NULL, ...) {
-  if (!is_mixed(model) && !effects %in% c("fixed", "all")) refuse_random()
+  check_has_effects(model, effects)
   if (isTRUE(bootstrap)) refuse_bootstrap(model)
   if (identical(standardize, "refit")) refuse_standardize()
   rule <- interval_rule(model, ci_method)
@@ -37,7 +37,7 @@ model_parameters.margmix_glmm <- function(model, ci = 0.95, effects = "all", sta
 # What `ci_method` of these packages stands for; they would fall back to Wald limits.
 interval_rule <- function(fit, ci_method) {
   if (identical(ci_method, "profile")) {
-    if (!is_mixed(fit)) refuse_likelihood("profile intervals")
+    check_has_likelihood(fit, "profile intervals")
     return(list(df = "default", profile = TRUE))
   }
   if (isTRUE(ci_method %in% c("boot", "uniroot", "likelihood", "quantile", "bcai", "hdi"))) {
@@ -84,11 +84,7 @@ bootstrap_model.margmix_fit <- function(model, ...) refuse_bootstrap(model)
 
 refuse_bootstrap <- function(model) {
   refuse_client("The bootstrap of package parameters", "draws rows, not whole clusters",
-    if (is_mixed(model)) {
-      "Refit responses drawn from the model: refit(fit, simulate(fit)[[1]])."
-    } else {
-      "vcov = \"jackknife-full\" leaves out one cluster after the other."
-    }
+    bootstrap_hint(model)
   )
 }
 

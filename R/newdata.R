@@ -8,8 +8,8 @@
 #'   not be there; `FALSE` for neither.
 #' @param na.action What to do with missing values: `na.pass` keeps such rows, as `NA`.
 #' @return A list, in the row order of `newdata`: `X` (estimated columns only), `Z`, `offset`,
-#'   `cluster` (position in `fit$design$levels`, `NA` for a new cluster), `new_label` (label of a
-#'   new cluster, otherwise `NA`; both with a column for each of several grouping factors), and
+#'   `cluster` (position among the levels of the fit, `NA` for a new one), `new_label` (label of a
+#'   new one, otherwise `NA`; both matrices with a column for each grouping factor), and
 #'   `na.action`.
 #' @section Errors: `newdata` (a variable is missing or of another type), `new_factor_level`,
 #'   `offset`.
@@ -52,14 +52,13 @@ frame_design <- function(fit, frame, random) {
   )
 }
 
-# The clusters of new rows, by value: vectors, or matrices with a column for each grouping factor.
+# The clusters of new rows, by value: matrices with a column for each grouping factor.
 new_clusters <- function(frame, random, design) {
   found <- lapply(design$groups, function(group) {
     match_clusters(frame, random[[group$terms[1L]]]$group, group$levels)
   })
   cluster <- lapply(found, `[[`, "cluster")
   label <- lapply(found, function(x) ifelse(is.na(x$cluster), x$label, NA_character_))
-  if (!is_multilevel(design)) return(list(cluster = cluster[[1L]], new_label = label[[1L]]))
   list(cluster = do.call(cbind, cluster), new_label = do.call(cbind, label))
 }
 

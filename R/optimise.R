@@ -19,8 +19,8 @@ objective_at <- function(problem, K, modes, order) {
   at <- function(x, wanted) {
     if (!identical(x, last$x) || last$order < wanted) {
       psi <- drop(problem$map %*% x)
-      result <- engine_evaluate(
-        problem$design, problem$family, psi, K, wanted, modes, problem$control
+      result <- evaluate(
+        problem$design, problem$family, psi, K, modes, asked(wanted), problem$control
       )
       ok <- result$status == "ok" && is.finite(result$value) && all(is.finite(result$gradient))
       if (ok) modes <<- result$modes
@@ -42,9 +42,13 @@ objective_at <- function(problem, K, modes, order) {
       now <- at(x, order)
       if (now$ok) -now$result$value else Inf
     },
-    gradient = function(x) -drop(crossprod(problem$map, at(x, 1L)$result$gradient)),
+    gradient = function(x) {
+      now <- at(x, 1L)
+      -drop(crossprod(problem$map, now$result$gradient))
+    },
     hessian = function(x) {
-      -crossprod(problem$map, at(x, 2L)$result$hessian %*% problem$map)
+      now <- at(x, 2L)
+      -crossprod(problem$map, now$result$hessian %*% problem$map)
     },
     at = at, evaluations = function() evaluations,
     # the best point so far, visited again from its own modes
@@ -145,7 +149,8 @@ abort_not_finite <- function(problem, K, x = NULL) {
 # with the model of the Hessian, then with the exact one, which is needed at the end anyway.
 newton_steps <- function(objective, x, hessian, tolerance) {
   for (step in 1:6) {
-    direction <- newton_direction(objective$gradient(x), hessian(x))
+    H <- hessian(x) # the exact one comes with the gradient
+    direction <- newton_direction(objective$gradient(x), H)
     if (is.null(direction) || direction$decrement < tolerance) break
     value <- objective$value(x)
     trial <- x - direction$step

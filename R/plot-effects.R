@@ -47,7 +47,8 @@ effect_curves <- function(effects, along, at, clusters) {
   random <- rows$Z %*% t(b)
   list(
     x = new$x, clusters = matrix(linkinv(eta + random), length(eta)), zero = linkinv(eta),
-    population = engine_population_mean(eta, random_sd(rows$Z, fit$Lambda), fit$family)$mean,
+    population = engine_population_mean(eta, random_sd(rows$Z, fit$Lambda),
+      population_law(fit))$mean,
     gee = if (!is.null(effects$gee)) {
       linkinv(fixed_predictor(effects$gee, design_newdata(effects$gee, new$data, FALSE)))
     },
@@ -67,8 +68,7 @@ typical_effects <- function(fit, clusters) {
     return(u %*% t(fit$Lambda))
   }
   u <- stats::qnorm((seq_len(clusters) - 0.5) / clusters)
-  if (is_bridge(fit$family)) u <- bridge_draw(fit, u)
-  matrix(u * fit$Lambda[1L])
+  matrix(effects_of_draws(fit$design, fit, u) * fit$Lambda[1L])
 }
 
 # Rows along one covariate, the others at their mean, first level or at the values given.

@@ -89,7 +89,7 @@ plot.margmix_glmm <- function(x, ...) plot_shrinkage(x, ...)
 #' @noRd
 cluster_means <- function(fit, type) {
   design <- fit$design
-  if (is_multilevel(design)) {
+  if (length(group_labels(design)) > 1L) {
     abort("several_groups", "`plot_shrinkage()` needs a model with one grouping factor.",
       given = some_of(code(group_labels(design))), hint = "plot(ranef(fit)) shows each factor."
     )

@@ -113,9 +113,9 @@ predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "respo
     new_rows(object, newdata, random_effects, na.action)
   }
   if (!is.null(rows$new_label)) {
-    labels <- as.matrix(rows$new_label)
-    for (k in seq_len(ncol(labels))) {
-      report_new_clusters(labels[, k], group_labels(object$design)[k], type, allow.new.levels)
+    groups <- group_labels(object$design)
+    for (k in seq_along(groups)) {
+      report_new_clusters(rows$new_label[, k], groups[k], type, allow.new.levels)
     }
   }
   if (se.fit) object$vcov_full <- with_beta(object, default_covariance(object))
@@ -218,17 +218,7 @@ predict_cluster <- function(object, rows, type, variance) {
   v <- if (variance) cluster_variance(object, rows)
   out <- on_scale(eta, v, type, object$family)
   if (type == "link" || !anyNA(rows$cluster)) return(out)
-  if (is_multilevel(object$design)) return(predict_new_levels(object, rows, out, eta, v))
-  new <- which(is.na(rows$cluster))
-  new_only <- take_prediction_rows(rows, new)
-  m <- population_mean(object, new_only, variance)
-  out$fit[new] <- m$mean
-  if (variance) {
-    s <- random_sd(new_only$Z, object$Lambda)
-    between <- between_variance(eta[new], s, m$mean, object$family)
-    out$variance[new] <- m$variance + between
-  }
-  out
+  predict_new_levels(object$design, object, rows, out, eta, v)
 }
 
 cluster_variance <- function(object, rows) {
@@ -247,7 +237,7 @@ random_predictor <- function(object, rows) {
 #' @param rows A list with `Z` and `cluster`; an `NA` of the latter adds nothing.
 #' @noRd
 add_effects <- function(eta, effects, rows, design) {
-  cluster <- as.matrix(rows$cluster)
+  cluster <- rows$cluster
   for (k in seq_along(effects)) {
     columns <- design$groups[[k]]$columns
     part <- numeric(length(eta))
@@ -260,30 +250,46 @@ add_effects <- function(eta, effects, rows, design) {
   eta
 }
 
-#' Means of rows with new levels of some of several grouping factors
+#' Means of rows with new levels, whose effects are integrated out
 #'
-#' The effects of known levels are at their modes, those of new levels are integrated out. The
-#' variance is that of the mean given the new levels' effects plus their variance between levels.
+#' Of several grouping factors the effects of known levels are at their modes; the variance is that
+#' of the mean given the new levels' effects plus their variance between levels.
 #'
 #' @param out,eta,v Predictions, predictors and their variances with new effects at 0; `v` includes
 #'   the variance of the new effects.
 #' @noRd
-predict_new_levels <- function(object, rows, out, eta, v) {
+predict_new_levels <- function(design, object, rows, out, eta, v) UseMethod("predict_new_levels")
+
+#' @export
+predict_new_levels.default <- function(design, object, rows, out, eta, v) {
+  new <- which(is.na(rows$cluster))
+  new_only <- take_prediction_rows(rows, new)
+  m <- population_mean(object, new_only, !is.null(v))
+  out$fit[new] <- m$mean
+  if (is.null(v)) return(out)
+  s <- random_sd(new_only$Z, object$Lambda)
+  out$variance[new] <- m$variance +
+    between_variance(eta[new], s, m$mean, population_law(object))
+  out
+}
+
+#' @export
+predict_new_levels.margmix_several_factors <- function(design, object, rows, out, eta, v) {
   new <- which(rowSums(is.na(rows$cluster)) > 0)
   Z <- rows$Z[new, , drop = FALSE]
-  for (k in seq_along(object$design$groups)) {
-    Z[!is.na(rows$cluster[new, k]), object$design$groups[[k]]$columns] <- 0
+  for (k in seq_along(design$groups)) {
+    Z[!is.na(rows$cluster[new, k]), design$groups[[k]]$columns] <- 0
   }
   s <- random_sd(Z, object$Lambda)
-  m <- engine_population_mean(eta[new], s, object$family)
+  law <- population_law(object)
+  m <- engine_population_mean(eta[new], s, law)
   out$fit[new] <- m$mean
   if (is.null(v)) return(out)
   theta <- length(object$beta) + seq_along(object$theta)
   s_theta <- random_sd_gradient(Z, s, object)
   V <- usable_vcov(object)[theta, theta, drop = FALSE]
   out$variance[new] <- m$d_eta^2 * pmax(v[new] - s^2, 0) +
-    m$d_s^2 * rowSums((s_theta %*% V) * s_theta) +
-    between_variance(eta[new], s, m$mean, object$family)
+    m$d_s^2 * rowSums((s_theta %*% V) * s_theta) + between_variance(eta[new], s, m$mean, law)
   out
 }
 

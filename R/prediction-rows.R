@@ -4,7 +4,7 @@
 #'
 #' `fitted_rows()`: those of the fit, sorted as in the design; `new_rows()`: those of new data.
 #'
-#' With several grouping factors `cluster` and `new_label` are matrices with a column for each.
+#' `cluster` and `new_label` are matrices with a column for each grouping factor.
 #'
 #' @return A list: `X`, `Z`, `offset`, `cluster`, `new_label` (see [design_newdata()]; the last
 #'   three only as far as `random_effects` needs them), `labels`, `na.action`, `group`, and
@@ -59,7 +59,7 @@ known_rows <- function(object, rows) {
   if (!is.null(rows$Z)) known <- known & !is.na(rowSums(rows$Z))
   if (!is.null(rows$new_label)) {
     missing <- is.na(rows$cluster) & is.na(rows$new_label)
-    known <- known & !(if (is.matrix(missing)) rowSums(missing) > 0 else missing)
+    known <- known & rowSums(missing) == 0
   }
   known
 }
@@ -73,10 +73,4 @@ take_prediction_rows <- function(rows, take) {
     }
   }
   rows
-}
-
-# The level of each row of a fit: a vector, or a matrix with a column for each grouping factor.
-row_clusters <- function(design) {
-  if (!is_multilevel(design)) return(row_levels(design))
-  vapply(design$groups, function(group) group$index + 1L, integer(nrow(design$X)))
 }

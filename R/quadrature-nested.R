@@ -4,7 +4,7 @@
 #'
 #' @param x Start on the optimiser's scale.
 #' @param nAGQ `"auto"`, one number, or one for each level from the coarsest.
-#' @return As [fit_quadrature()].
+#' @return As [integrate_and_fit()].
 #' @noRd
 fit_nested <- function(problem, x, nAGQ) {
   if (is.numeric(nAGQ)) {
@@ -78,20 +78,11 @@ nested_rule_errors <- function(problem, K, fit) {
   }, c(left = 0, bound = 0))
 }
 
-#' Nodes of a rule: per cluster, or with nested levels per row
-#' @param K Nodes per dimension, one number or one for each level.
-#' @noRd
-rule_nodes <- function(design, K) {
-  if (!is_two_level(design)) return(max(K)^ncol(design$Z))
-  prod(rep_len(K, 2L)^lengths(lapply(design$groups, `[[`, "columns")))
-}
-
 #' Is `nAGQ` of the right length for the design?
 #' @section Errors: `nAGQ`.
 #' @noRd
-check_nAGQ_levels <- function(design, nAGQ) {
-  wanted <- if (is_two_level(design)) 2L else 1L
-  if (length(nAGQ) %in% c(1L, wanted)) return(invisible())
+check_rule_count <- function(design, nAGQ) {
+  if (length(nAGQ) %in% c(1L, rule_count(design))) return(invisible())
   abort("nAGQ", "`nAGQ` must be one number, or one for each of two nested grouping factors.",
     given = paste0(length(nAGQ), " numbers for ", some_of(code(group_labels(design)))),
     hint = "The order is from the coarsest to the finest, c(15, 9) for (1 | a/b)."

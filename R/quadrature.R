@@ -118,12 +118,7 @@ note_quadrature <- function(problem, K, error) {
     "The integration rule stopped ", if (edge) "short of its tolerance" else "at its node budget",
     ": the log-likelihood may be off by up to about ", signif(error, 2L), "."
   ),
-  given = if (is_two_level(design)) {
-    paste0(format_nodes(K), " nodes, ", rule_nodes(design, K), " per row")
-  } else {
-    q <- ncol(design$Z)
-    paste0(K, " nodes in each of ", q, " dimensions, ", K^q, " per cluster")
-  },
+  given = size_of_rule_words(design, K),
   hint = if (edge) {
     paste0("Integrands end at the edge of the ", problem$family$link, " link: little is gained.")
   } else {

@@ -48,13 +48,9 @@ ranef.margmix_glmm <- function(object, type = c("mode", "mean", "median"), condV
   check_dots(..., known = names(formals(ranef.margmix_glmm)))
   type <- one_of(type, c("mode", "mean", "median"), "type")
   posterior <- if (type != "mode") engine_posterior(object, median = type == "median")
-  value <- if (type == "mode") mode_effects(object) else by_factor(object, posterior, type)
+  value <- if (type == "mode") mode_effects(object) else lapply(posterior, `[[`, type)
   variance <- if (condVar) {
-    if (type == "mode") {
-      by_factor(object, engine_mode_variance(object))
-    } else {
-      by_factor(object, posterior, "var")
-    }
+    if (type == "mode") engine_mode_variance(object) else lapply(posterior, `[[`, "var")
   }
   groups <- object$design$groups
   effects <- lapply(seq_along(groups), function(k) {
@@ -64,19 +60,13 @@ ranef.margmix_glmm <- function(object, type = c("mode", "mean", "median"), condV
   structure(effects, type = type, class = "ranef.margmix_glmm")
 }
 
-# What the engine returns for one factor, or for each of several: always a list by factor.
-by_factor <- function(fit, x, name = NULL) {
-  if (!is_multilevel(fit$design)) return(list(if (is.null(name)) x else x[[name]]))
-  if (is.null(name)) x else lapply(x, `[[`, name)
-}
-
 #' Random effects b = Lambda u at their modes
 #' @return A list with a matrix (levels x effects) for each grouping factor.
 #' @noRd
 mode_effects <- function(fit) {
   Map(function(u, group) {
     u %*% t(fit$Lambda[group$columns, group$columns, drop = FALSE])
-  }, by_factor(fit, fit$modes), fit$design$groups)
+  }, by_factor(fit$design, fit$modes), fit$design$groups)
 }
 
 random_frame <- function(value, variance, group) {

@@ -49,9 +49,7 @@
 #' rank_clusters(fit)
 #' @export
 rank_clusters <- function(object, effect = NULL, group = NULL, tail = 0.1, level = 0.95, ...) {
-  if (!inherits(object, "margmix_glmm")) {
-    abort("argument", "`object` must be a fit of glmm().", given = class(object)[1L])
-  }
+  check_glmm(object, "object")
   check_dots(..., known = names(formals(rank_clusters)))
   check_level(level)
   check_tail(tail)
@@ -84,8 +82,8 @@ check_tail <- function(tail) {
 #' @noRd
 effect_posterior <- function(object, k, j) {
   group <- object$design$groups[[k]]
-  crossed <- identical(object$design$structure, "general") || length(object$design$groups) > 2L
-  effects <- ranef(object, type = if (crossed) "mode" else "mean")[[k]]
+  moments <- supports(object$design, "moments")
+  effects <- ranef(object, type = if (moments) "mean" else "mode")[[k]]
   if (all(object$Lambda[group$columns[j], ] == 0)) {
     abort("no_variance", "The variance of the effect must be positive: all clusters are alike.",
       given = paste0(code(group$names[j]), " by ", code(group$label))
@@ -94,30 +92,45 @@ effect_posterior <- function(object, k, j) {
   mean <- effects[[j]]
   sd <- sqrt(attr(effects, "postVar")[j, j, ])
   t <- seq(-9, 9, by = 0.05)
-  posterior <- if (is_bridge(object$family)) {
-    bridge_effect_density(object, t)
-  } else if (is_multilevel(object$design)) {
-    list(log_density = matrix(stats::dnorm(t, log = TRUE), length(t), length(mean)))
-  } else {
-    list(log_density = engine_posterior_density(object, group$columns[j], mean, sd, t))
-  }
+  posterior <- effect_density(object$design, object, group$columns[j], mean, sd, t)
   log_density <- posterior$log_density
   density <- exp(log_density - rep(apply(log_density, 2L, max), each = length(t)))
   list(
     t = t, centre = posterior$centre %||% mean, unit = posterior$unit %||% sd,
     density = density / rep(colSums(density) * 0.05, each = length(t)),
-    effect = posterior$effect %||% identity, mean = mean, exact = !is_multilevel(object$design)
+    effect = posterior$effect %||% identity, mean = mean, exact = posterior$exact
   )
+}
+
+#' Its log-density at the points t, by which the density of each cluster is known
+#' @param column The effect's column of Z.
+#' @param mean,sd Of the posterior of each cluster; `t` is in these units.
+#' @return A list: `log_density` (grid x m), `exact`; where the grid is another one also `centre`,
+#'   `unit` and `effect`.
+#' @noRd
+effect_density <- function(design, fit, column, mean, sd, t) UseMethod("effect_density")
+
+#' @export
+effect_density.default <- function(design, fit, column, mean, sd, t) {
+  list(log_density = engine_posterior_density(fit, column, mean, sd, t), exact = TRUE)
+}
+
+#' @export
+effect_density.margmix_several_factors <- function(design, fit, column, mean, sd, t) {
+  normal <- stats::dnorm(t, log = TRUE)
+  list(log_density = matrix(normal, length(t), length(mean)), exact = FALSE)
 }
 
 # Over the normal score u: the density of b has a narrow peak at 0 and long tails if the variance is
 # small, that of u is smooth.
-bridge_effect_density <- function(object, t) {
-  posterior <- engine_bridge_density(object, length(t))
+#' @export
+effect_density.margmix_bridge <- function(design, fit, column, mean, sd, t) {
+  posterior <- engine_bridge_density(fit, length(t))
   list(
+    exact = TRUE,
     centre = (posterior$low + posterior$high) / 2,
     unit = (posterior$high - posterior$low) / (2 * max(t)), log_density = posterior$log_density,
-    effect = function(u) engine_bridge_quantile(u, object$theta[[1L]])
+    effect = function(u) engine_bridge_quantile(u, fit$theta[[1L]])
   )
 }
 

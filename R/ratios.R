@@ -139,20 +139,13 @@ coefficient_ratios <- function(fit, ratio, vcov, df, level, intercept) {
   inference <- coef_inference(fit, vcov, df, level, rows)
   words <- ratio_words(fit, ratio)
   ratio_table(fit, inference, heading = c(
-    if (is_mixed(fit)) {
-      paste0("Conditional ", words, " (for a given ",
-        paste(group_labels(fit$design), collapse = ", "), ": random effects held fixed)"
-      )
-    } else {
-      paste("Marginal", words, "(population-averaged)")
-    },
+    ratio_heading(fit, words),
     paste0(format_level(level), " limits. ", inference$words)
   ))
 }
 
 check_ratio <- function(fit, ratio) {
-  given <- ratio_kind(fit$family)
-  if (is_modified_poisson(fit)) given <- c(given, "risk")
+  given <- ratios_of_fit(fit)
   if (ratio %in% given) return(invisible())
   needed <- ratio_words_of[[ratio]]
   abort("link",
@@ -168,10 +161,18 @@ check_ratio <- function(fit, ratio) {
   )
 }
 
-# Robust Poisson regression of a 0/1 response, whose rates are risks (Zou and Donner 2013).
-is_modified_poisson <- function(fit) {
-  rates <- counts_events(fit$family) && identical(ratio_kind(fit$family), "rate")
-  !is_mixed(fit) && rates && all(fit$design$y %in% 0:1)
+# "odds", "rate" or "risk", or none.
+ratios_of_fit <- function(fit) UseMethod("ratios_of_fit")
+
+#' @export
+ratios_of_fit.margmix_glmm <- function(fit) ratio_kind(fit$family)
+
+# Robust Poisson regression of a 0/1 response has rates that are risks (Zou and Donner 2013).
+#' @export
+ratios_of_fit.margmix_gee <- function(fit) {
+  kind <- ratio_kind(fit$family)
+  risks <- identical(kind, "rate") && counts_events(fit$family) && all(fit$design$y %in% 0:1)
+  c(kind, if (risks) "risk")
 }
 
 # Exponentiated coefficients of a positive response are ratios of means, not of rates; those of a

@@ -128,10 +128,20 @@ far_hint <- function(design) {
 # With a log-concave likelihood the variance at a mode is at most that of the prior. Where a mode
 # splits in two it is infinite, and so is the Laplace approximation.
 has_no_clear_mode <- function(problem, estimate) {
-  design <- problem$design
-  if (!is_multilevel(design) || is_log_concave(problem$family)) return(FALSE)
+  if (is_log_concave(problem$family)) return(FALSE)
+  lacks_clear_mode(problem$design, problem, estimate)
+}
+
+lacks_clear_mode <- function(design, problem, estimate) UseMethod("lacks_clear_mode")
+
+# A rule of more nodes than one sees what the mode does not.
+#' @export
+lacks_clear_mode.default <- function(design, problem, estimate) FALSE
+
+#' @export
+lacks_clear_mode.margmix_several_factors <- function(design, problem, estimate) {
   variance <- tryCatch(
-    groups_mode_variance(c(estimate, list(
+    engine_mode_variance(c(estimate, list(
       design = design, family = problem$family, control = problem$control
     ))),
     margmix_error = function(e) NULL
@@ -151,7 +161,7 @@ near_edge <- function(design, family, estimate) {
 }
 
 predictor_at_modes <- function(design, estimate) {
-  u <- if (is_multilevel(design)) estimate$modes else list(estimate$modes)
+  u <- by_factor(design, estimate$modes)
   eta <- drop(design$X %*% estimate$beta) + row_offset(design)
   for (k in seq_along(design$groups)) {
     columns <- design$groups[[k]]$columns

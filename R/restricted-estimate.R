@@ -3,7 +3,7 @@
 
 #' The restricted fit, from the maximum of the likelihood
 #'
-#' @param fitted From [fit_quadrature()], at its maximum.
+#' @param fitted From [integrate_and_fit()], at its maximum.
 #' @param goal How far to go, see [restricted_problem()].
 #' @param curvature Is the covariance of the variance parameters wanted?
 #' @return As `fitted`, at the restricted estimate, with `reml`: `value` and `curvature` (gradient
@@ -71,8 +71,18 @@ scaled_inverse <- function(V) {
 # The same model by the restricted likelihood, at the rule of the fit; as far as tests of beta need
 # it.
 restricted_version <- function(fit, curvature) {
-  if (!length(fit$beta)) return(fit)
-  if (is_linear(fit$family)) return(refit_at(fit, fit$rule$K, REML = TRUE))
+  if (length(fit$beta)) maximum_restricted(way_of_fit(fit), fit, curvature) else fit
+}
+
+maximum_restricted <- function(way, fit, curvature) UseMethod("maximum_restricted")
+
+#' @export
+maximum_restricted.margmix_exact <- function(way, fit, curvature) {
+  refit_at(fit, fit$rule$K, REML = TRUE)
+}
+
+#' @export
+maximum_restricted.default <- function(way, fit, curvature) {
   problem <- list(
     design = fit$design, family = fit$family, control = fit$control,
     map = parameter_map(fit$design, fit$family, fit$start_glm)

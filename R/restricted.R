@@ -21,7 +21,7 @@
 #' @noRd
 restricted_problem <- function(design, family, K, control, start_glm, phi,
                                goal = 1e-6 * control$tolerance) {
-  unit <- if (is_linear(family)) sqrt(phi) else eta_unit(design, family, start_glm)
+  unit <- predictor_unit(family, log(phi)) * eta_unit(design, family, start_glm)
   list(
     design = design, family = family, control = control, K = K, goal = goal, p = ncol(design$X),
     unit = c(unit / theta_rms(design), if (has_phi(family)) 1)

@@ -40,6 +40,15 @@ sample_clusters <- function(design, least = 500L, part = 0.15) {
   list(design = small, share = length(rows) / nrow(design$X))
 }
 
+# Of one factor with many levels some can tell.
+some_clusters <- function(design) UseMethod("some_clusters")
+
+#' @export
+some_clusters.default <- function(design) sample_clusters(design, part = 0)$design %||% design
+
+#' @export
+some_clusters.margmix_several_factors <- function(design) design
+
 # Every so many-th of m would follow a pattern in their order, such as alternating arms; the
 # multiples of the golden ratio modulo 1 are spread evenly over any of them.
 spread_choice <- function(m, part) which((seq_len(m) * 0.6180339887498949) %% 1 < part)

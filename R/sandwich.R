@@ -65,8 +65,3 @@ contrast_df <- function(fit, C = diag(length(fit$beta)), type = "KC") {
   if (!is.matrix(C)) C <- t(C)
   engine_sandwich(cluster_pieces(fit), satterthwaite_type(type), t(C), "satterthwaite")$df
 }
-
-# Matrices that are no sum of squared scores take the degrees of freedom of one that is.
-satterthwaite_type <- function(type) {
-  switch(type, model = , given = "KC", MBN = "robust", `jackknife-full` = "MD", type)
-}

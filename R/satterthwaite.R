@@ -19,7 +19,7 @@ model_satterthwaite <- function(fit) {
   A[known, ] <- 0
   A[, known] <- 0
   working <- working_model(fit)
-  if (identical(working, "large") && is_linear(fit$family)) return(large_satterthwaite(fit, A))
+  if (identical(working, "linear_large")) return(large_satterthwaite(fit, A))
   if (is.list(working)) {
     J <- sigma_gradient(fit)
     working$Omega <- J %*% A[seq_len(ncol(J)), seq_len(ncol(J))] %*% t(J)

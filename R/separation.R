@@ -25,7 +25,7 @@
 check_separation <- function(design, family, glm_start = NULL,
                              action = c("warn", "error", "none")) {
   action <- match.arg(action)
-  kind <- family_tools(family)$separation
+  kind <- separation_kind(family)
   skip <- action == "none" || kind == "none" || !ncol(design$X)
   if (skip || proves_no_separation(design, family, glm_start)) return(separation_found())
   direction <- separating_direction(design, kind)
@@ -46,7 +46,7 @@ separation_found <- function(separated = FALSE, terms = character(), direction =
 proves_no_separation <- function(design, family, start) {
   if (!isTRUE(start$converged) || !isTRUE(start$info_pd) || anyNA(start$beta)) return(FALSE)
   if (length(start$beta) != ncol(design$X)) return(FALSE)
-  both <- family_tools(family)$separation == "both"
+  both <- separation_kind(family) == "both"
   enough <- max(1e-6, 100 * (start$decrement %||% 0))
   # The links of probabilities increase, so that the largest |eta| bounds every loss.
   if (both && !is.null(start$max_abs_eta)) {
@@ -182,7 +182,7 @@ tighten <- function(A, target, rows, lambda) {
 #' @section Errors: `variance_separation`.
 #' @noRd
 check_cluster_separation <- function(design, family) {
-  if (family_tools(family)$separation != "both") return(invisible())
+  if (separation_kind(family) != "both") return(invisible())
   for (k in intercept_groups(design)) check_level_separation(design, k)
 }
 

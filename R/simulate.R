@@ -85,11 +85,10 @@ simulation_plan <- function(object, newdata, trials) {
     plan$weights <- 1
   }
   check_whole_trials(plan$trials, object$frame$frame[[1L]])
-  plan$cluster <- as.matrix(plan$cluster)
   plan$n_clusters <- vapply(design$groups, function(group) length(group$levels), 1L)
   for (k in seq_along(design$groups)) {
     if (is.null(plan$new_label)) next
-    label <- as.matrix(plan$new_label)[, k]
+    label <- plan$new_label[, k]
     new <- unique(label[!is.na(label)])
     if (!length(new)) next
     added <- is.na(plan$cluster[, k])
@@ -144,11 +143,11 @@ simulate_response <- function(object, plan, conditional) {
 # By grouping factor, levels x effects: at their modes, or new; levels beyond those of the fit are
 # always new.
 random_effects_draws <- function(object, n_clusters, conditional) {
-  modes <- by_factor(object, object$modes)
+  modes <- by_factor(object$design, object$modes)
   Map(function(group, u, m) {
     old <- if (conditional) nrow(u) else 0L
     drawn <- matrix(stats::rnorm((m - old) * ncol(u)), m - old, ncol(u), byrow = TRUE)
-    if (is_bridge(object$family)) drawn <- bridge_draw(object, drawn)
+    drawn <- effects_of_draws(object$design, object, drawn)
     u <- if (conditional) rbind(u, drawn) else drawn
     u %*% t(object$Lambda[group$columns, group$columns, drop = FALSE])
   }, object$design$groups, modes, n_clusters)

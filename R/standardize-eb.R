@@ -45,13 +45,12 @@ eb_means <- function(fit, target, settings, cells, weight) {
 
 # Positions among the levels of the fit, rows x factors.
 effect_levels <- function(fit, target) {
-  if (!is_multilevel(fit$design)) return(as.matrix(target$known[target$cluster]))
   if (target$sorted) row_clusters(fit$design) else target$effects
 }
 
 check_eb <- function(fit, target) {
   group <- group_labels(fit$design)
-  if (is_multilevel(fit$design) && !is_two_level(fit$design)) {
+  if (!supports(fit$design, "quadrature")) {
     abort("argument", "random_effects = \"eb\" must have one grouping factor, or two nested ones.",
       given = some_of(code(group)),
       hint = paste(
@@ -60,7 +59,7 @@ check_eb <- function(fit, target) {
       )
     )
   }
-  if (is_bridge(fit$family)) {
+  if (!supports(fit$design, "normal")) {
     abort("argument", "random_effects = \"eb\" must have normal random effects.",
       given = "a bridge distribution"
     )
@@ -89,18 +88,10 @@ eb_posterior <- function(fit, designs, cells, cluster, weight, total) {
     inside <- cells$group %in% index$cell[t]
     effect_sums(inside * weight * fit$family$mu.eta(eta) / total[t], rows$Z, cluster, fit$design)
   })
-  by_factor <- lapply(seq_along(fit$design$groups), function(k) {
+  engine_combinations(fit, lapply(seq_along(fit$design$groups), function(k) {
     parts <- lapply(gradients, `[[`, k)
     array(unlist(parts), c(dim(parts[[1L]]), length(parts)))
-  })
-  if (is_multilevel(fit$design)) return(engine_nested_combinations(fit, by_factor))
-  S <- engine_mode_variance(fit)
-  out <- matrix(0, nrow(index), nrow(index))
-  for (i in seq_along(fit$design$levels)) {
-    g <- matrix(by_factor[[1L]][, i, ], ncol = nrow(index))
-    out <- out + crossprod(g, S[, , i] %*% g)
-  }
-  out
+  }))
 }
 
 # Sums of w z over the rows of each level: for each factor a matrix, effects x levels.

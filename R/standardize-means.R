@@ -100,7 +100,8 @@ standardized_means <- function(fit, target, settings, cells, weight, random_effe
     rows <- counterfactual_design(fit, target, setting, used)
     if (!integrate) return(standardize_marginal(rows, shared, beta, fit$family))
     engine_standardize(
-      c(rows, shared), beta, fit$Lambda, fit$design$theta_row, fit$design$theta_col, fit$family
+      c(rows, shared), beta, fit$Lambda, fit$design$theta_row, fit$design$theta_col,
+      population_law(fit)
     )
   })
   collect_means(sums, cells$index, length(beta), length(fit$design$theta_row))

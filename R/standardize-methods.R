@@ -79,11 +79,9 @@ model_words <- function(x) {
 }
 
 standardization_se_words <- function(x) {
-  corrected <- c(MD = "cluster-robust, MD bias-corrected", FG = "cluster-robust, FG bias-corrected")
-  words <- c(vcov_words, corrected)
-  words <- words[!duplicated(names(words))]
   paste0(
-    words[[x$vcov]], if (!is.null(x$clusters)) paste0(", ", x$clusters, " clusters"), "; ",
+    covariance_fact(x$vcov, "words"),
+    if (!is.null(x$clusters)) paste0(", ", x$clusters, " clusters"), "; ",
     if (x$options$covariates == "sampled") "covariates sampled" else "for these covariate values"
   )
 }

@@ -11,12 +11,12 @@
 #' * `raw(name)`: a variable as it is in the data, or `NULL`;
 #' * `n`, `weight` (n), `cluster` (n positions in `levels`, or `NULL`), `levels`, and `known`: the
 #'   position of each of the clusters among those of the fit, `NA` if it is new; `effects`: of new
-#'   data with several grouping factors, see [target_effects()];
+#'   data, see [target_effects()];
 #' * `random`: what [frame_design()] is to be asked for; `sorted`: are these the rows of the fit?
 #' @noRd
 fit_target <- function(fit) {
   design <- fit$design
-  random <- if (inherits(fit, "margmix_glmm")) "Z" else FALSE
+  random <- random_needed(fit)
   frame <- sorted_frame(fit)
   size <- row_sizes(design)
   data <- NULL
@@ -35,7 +35,7 @@ fit_target <- function(fit) {
 }
 
 new_target <- function(fit, newdata, settings) {
-  random <- if (inherits(fit, "margmix_glmm")) "Z" else FALSE
+  random <- random_needed(fit)
   newdata <- as_newdata(newdata)
   # The exposure is set, so it need not be there.
   for (name in setdiff(settings$exposure, names(newdata))) {
@@ -59,15 +59,13 @@ new_target <- function(fit, newdata, settings) {
 # The clusters of new data, or NULL if it has none.
 target_clusters <- function(fit, newdata) {
   design <- fit$design
-  if (identical(design$structure, "general")) return(NULL)
+  if (!supports(design, "clusters")) return(NULL)
   matched <- match_target(newdata, str2lang(design$group), design$levels)
   levels <- unique(matched$label)
   if (is.null(matched) || anyNA(levels)) return(NULL)
-  c(
-    list(
-      cluster = match(matched$label, levels), levels = levels, known = match(levels, design$levels)
-    ),
-    if (is_multilevel(design)) list(effects = target_effects(fit, newdata))
+  list(
+    cluster = match(matched$label, levels), levels = levels, known = match(levels, design$levels),
+    effects = target_effects(fit, newdata)
   )
 }
 
@@ -82,7 +80,8 @@ match_target <- function(newdata, group, levels) {
   match_clusters(values, group, levels)
 }
 
-# Positions among the levels of each of several grouping factors, rows x factors; `NA` if unknown.
+# Positions among the levels of each grouping factor, rows x factors; `NA` if unknown. A marginal
+# model has none.
 target_effects <- function(fit, newdata) {
   random <- fit$frame$parsed$random
   do.call(cbind, lapply(fit$design$groups, function(group) {
@@ -192,7 +191,7 @@ check_estimable <- function(fit, frame, setting, used) {
   design <- fit$design
   aliased <- design$aliased
   if (!any(aliased)) return(invisible())
-  random <- if (inherits(fit, "margmix_glmm")) "Z" else FALSE
+  random <- random_needed(fit)
   fitted <- match_levels(sorted_frame(fit), known_levels(design, random))
   at_fit <- part_matrix(design$terms, fitted, design$contrasts)$X
   rule <- qr.coef(qr(at_fit[, !aliased, drop = FALSE]), at_fit[, aliased, drop = FALSE])

@@ -23,7 +23,7 @@ standardization_variance <- function(fit, type, means, map, target, random_effec
   J <- means$jacobian
   E <- if (!is.null(target$cluster)) means$between / sqrt(pmax(1 - means$share, 0))
   given <- is.matrix(type) || inherits(type, "Matrix")
-  if (!given) type <- one_of(type, c("KC", "MD", "FG", "robust", "model"), "vcov")
+  if (!given) type <- one_of(type, covariances_for("means"), "vcov")
   pieces <- if (!given && type != "model") joint_pieces(fit)
   V <- if (given) {
     given_joint_vcov(fit, as.matrix(type), random_effects)
@@ -54,8 +54,7 @@ model_variance <- function(fit, type, V, means, E, map) {
   J <- means$jacobian
   fixed <- J %*% V %*% t(J)
   if (!is.null(means$posterior)) fixed <- fixed + means$posterior
-  crossed <- identical(fit$design$structure, "general")
-  df <- if (crossed) min(groups_df(fit$design)) else between_df(fit$design)
+  df <- least_df(fit$design)
   means <- rep(df, nrow(J))
   list(
     type = type, fixed = fixed, sampled = if (!is.null(E)) fixed + crossprod(E),
@@ -63,17 +62,36 @@ model_variance <- function(fit, type, V, means, E, map) {
   )
 }
 
+# Degrees of freedom between the clusters, or of crossed factors the fewest of any column.
+least_df <- function(design) UseMethod("least_df")
+
+#' @export
+least_df.default <- function(design) between_df(design)
+
+#' @export
+least_df.margmix_crossed <- function(design) min(between_within_df(design))
+
 # Model-based covariance of the first P of (beta, theta, log phi).
-joint_vcov <- function(fit, pieces, P) {
-  if (inherits(fit, "margmix_glmm")) {
-    return(usable_vcov(fit)[seq_len(P), seq_len(P), drop = FALSE])
-  }
+joint_vcov <- function(fit, pieces, P) UseMethod("joint_vcov")
+
+#' @export
+joint_vcov.margmix_glmm <- function(fit, pieces, P) {
+  usable_vcov(fit)[seq_len(P), seq_len(P), drop = FALSE]
+}
+
+#' @export
+joint_vcov.margmix_gee <- function(fit, pieces, P) {
   B <- rowSums((pieces %||% cluster_pieces(fit))$information, dims = 2L)
   tryCatch(chol2inv(chol(B)), error = function(e) B * NA_real_)
 }
 
-joint_pieces <- function(fit) {
-  if (!inherits(fit, "margmix_glmm")) return(cluster_pieces(fit))
+joint_pieces <- function(fit) UseMethod("joint_pieces")
+
+#' @export
+joint_pieces.margmix_gee <- function(fit) cluster_pieces(fit)
+
+#' @export
+joint_pieces.margmix_glmm <- function(fit) {
   pieces <- engine_scores(fit, information = TRUE)
   beta <- seq_along(fit$beta)
   list(

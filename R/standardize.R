@@ -170,9 +170,9 @@ standardization_options <- function(fit, contrast, estimand, average, random_eff
   check_level(level)
   check_standardization_df(df)
   random_effects <- one_of(random_effects, c("integrate", "zero", "eb"), "random_effects")
-  if (inherits(fit, "margmix_gee")) random_effects <- "integrate"
+  random_effects <- standardized_effects(fit, random_effects)
   eb <- random_effects == "eb"
-  crossed <- identical(fit$design$structure, "general")
+  crossed <- !supports(fit$design, "clusters")
   given <- !is.null(newdata) || eb || crossed
   covariates <- covariates %||% if (given) "fixed" else "sampled"
   covariates <- one_of(covariates, c("sampled", "fixed"), "covariates")
@@ -229,7 +229,7 @@ new_standardization <- function(fit, tables, means, variance, target, settings, 
       by = names(subgroups$table), sets = cells$sets, options = options, vcov = variance$type,
       model = class(fit)[1L], family = fit$family,
       group = group_labels(fit$design),
-      clusters = if (!identical(fit$design$structure, "general")) length(fit$design$levels),
+      clusters = if (supports(fit$design, "clusters")) length(fit$design$levels),
       rows = target$n, target = if (target$sorted) "fit" else "new",
       notes = notes
     )

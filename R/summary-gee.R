@@ -98,7 +98,8 @@ coef.summary.margmix_gee <- function(object, ...) as.matrix(object$coefficients)
 
 marginal_heading <- function(fit) {
   paste0(
-    if (models_risks(fit$family)) "Risk differences" else "Coefficients", ", averaged over the population (marginal)"
+    if (models_risks(fit$family)) "Risk differences" else "Coefficients",
+    ", averaged over the population (marginal)"
   )
 }
 

@@ -95,7 +95,7 @@ summary.margmix_glmm <- function(object, vcov = "default", df = "default", level
   inference <- coef_inference(object, vcov, df, level)
   ratio <- robust_ratio(object)
   remarks <- c(fit_remarks(object), inference$notes)
-  if (inference$type %in% c("model", "KR")) remarks <- c(remarks, se_note(ratio))
+  if (is_modelled(inference$type)) remarks <- c(remarks, se_note(ratio))
   structure(list(
     coefficients = inference$table, vcov = inference$vcov, type = inference$type,
     level = level, words = inference$words, varcor = VarCorr(object),
@@ -115,7 +115,7 @@ print.summary.margmix_glmm <- function(x, digits = max(3L, getOption("digits") -
   cat(coefficient_heading(), ":\n", sep = "")
   print_coefficients(x$coefficients, digits)
   cat(x$words, "\n", sep = "")
-  if (x$type %in% c("model", "KR")) {
+  if (is_modelled(x$type)) {
     cat("It assumes the model for the response and the random effects.\n")
   }
   cat(convergence_words(fit$convergence, fit$control$tolerance), "\n", sep = "")
@@ -172,9 +172,8 @@ convergence_words <- function(convergence, tolerance) {
 #' @noRd
 integration_error <- function(fit, budget = 2e9) {
   rule <- fit$rule
-  if (identical(rule$method, "exact")) return(0)
   if (length(rule$error) == 1L && !is.na(rule$error)) return(rule$error)
-  if (is_multilevel(fit$design) && !is_two_level(fit$design)) return(NA_real_)
+  if (!supports(fit$design, "quadrature")) return(NA_real_)
   K <- 2 * rule$K + 1
   if (max(K) > 300 || rule_nodes(fit$design, K) * nrow(fit$design$X) > budget) return(NA_real_)
   nodes <- function(k) if (max(k) > 300) Inf else rule_nodes(fit$design, k)
@@ -188,8 +187,7 @@ integration_error <- function(fit, budget = 2e9) {
 
 # Ratio of the plain robust to the model-based standard error of each coefficient.
 robust_ratio <- function(fit) {
-  crossed <- identical(fit$design$structure, "general") || isFALSE(fit$design$plan$exact)
-  if (crossed) return(0 * fit$beta + 1)
+  if (!supports(fit$design, "clusters")) return(0 * fit$beta + 1)
   se <- function(type) sqrt(diag(beta_vcov(fit, type)$vcov))
   se("robust") / se("model")
 }

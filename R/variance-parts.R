@@ -56,7 +56,7 @@ moment_rows <- function(fit, newdata) {
   rows$w <- rows$w / rows$N
   rows$eta <- fixed_predictor(fit, rows)
   rows$s <- random_sd(rows$Z, fit$Lambda)
-  rows$m <- engine_population_mean(rows$eta, rows$s, fit$family)
+  rows$m <- engine_population_mean(rows$eta, rows$s, population_law(fit))
   rows
 }
 
@@ -112,7 +112,7 @@ random_parts <- function(fit, rows) {
 # Of the response's own distribution. Under a log link log(1 + V(lambda) / lambda^2), the variance
 # of the logarithm of a lognormal variable with mean lambda and variance V(lambda).
 distribution_part <- function(fit, rows) {
-  latent <- family_tools(fit$family)$latent
+  latent <- fact_of_link(fit$family, "latent")
   if (is.numeric(latent)) {
     return(list(part = quantity(fit, latent[[1L]]), words = names(latent)))
   }
@@ -145,7 +145,7 @@ lognormal_part <- function(fit, rows) {
 #' @return A list of quantities: `between`, `total`.
 #' @noRd
 response_parts <- function(fit, rows) {
-  B <- engine_between_variance(rows$eta, rows$s, fit$family)
+  B <- engine_between_variance(rows$eta, rows$s, population_law(fit))
   m <- rows$m
   between <- row_average(fit, rows, B$value, B$d_eta, B$d_s)
   v <- variance_coefficients(fit$family, fit$phi)

@@ -1,10 +1,5 @@
 # Covariance matrices of marginal models.
 
-# The first is the default.
-gee_vcov_types <- c(
-  "KC", "robust", "model", "DF", "MD", "FG", "FW", "MBN", "jackknife", "jackknife-full"
-)
-
 #' Covariance matrix of the coefficients of a marginal model
 #'
 #' @description
@@ -85,7 +80,7 @@ vcov.margmix_gee <- function(object, type = "KC", complete = TRUE, ...) {
 beta_vcov.margmix_gee <- function(fit, type) {
   pieces <- cluster_pieces(fit)
   names <- names(fit$beta)
-  if (type %in% c("DF", "MBN", "jackknife", "jackknife-full")) check_more_clusters(fit, type)
+  if (covariance_fact(type, "more_clusters")) check_more_clusters(fit, type)
   if (type == "model") {
     bread <- engine_corrected_scores(pieces, "robust")$bread
     return(list(vcov = named_square(bread, names)))

@@ -161,7 +161,7 @@ named_square <- function(V, names) {
 # Rows and columns of NA for aliased coefficients.
 # A sandwich sums the scores of independent clusters.
 check_independent_clusters <- function(design, type) {
-  if (!identical(design$structure, "general")) return(invisible())
+  if (supports(design, "clusters")) return(invisible())
   abort("crossed_clusters", "A cluster-robust covariance must have independent clusters.",
     given = paste0(
       "vcov type \"", type, "\" with crossed factors ", some_of(code(group_labels(design)))

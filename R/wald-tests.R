@@ -42,9 +42,10 @@ wald_tests <- function(hypotheses, vcov, df, draws) {
 wald_inference <- function(fit, vcov, df, draws) {
   covariance <- chosen_vcov(fit, vcov)
   type <- covariance$type
-  default <- identical(df, "default") && type == "KC"
+  default <- identical(df, "default") &&
+    identical(covariance_fact(type, "df"), "satterthwaite")
   corrected <- default ||
-    identical(df, "satterthwaite") && !type %in% c("given", "model", "KR")
+    identical(df, "satterthwaite") && type != "given" && !is_modelled(type)
   pieces <- if (corrected || isTRUE(draws$count > 0)) cluster_pieces(fit)
   list(
     covariance = covariance, corrected = corrected,

@@ -15,7 +15,7 @@ fit_heading <- function(fit, error = fit$rule$error) {
     paste("Formula:", formula),
     if (has_text(fit$frame$data_name)) paste("Data:   ", fit$frame$data_name),
     paste0("Family:  ", family_label(fit$family)),
-    if (is_bridge(fit$family)) bridge_words(fit),
+    distribution_words(fit$design, fit),
     paste("Rule:   ", rule_words(fit$rule, error))
   )
 }
@@ -83,26 +83,12 @@ coefficient_heading <- function() "Coefficients, conditional on the cluster (sub
 
 # Rows, clusters and their sizes, dropped rows.
 size_words <- function(fit) {
-  sizes <- diff(fit$design$start)
-  spread <- unique(c(min(sizes), stats::median(sizes), max(sizes)))
-  middle <- format(stats::median(sizes))
   rows <- nrow(fit$design$X)
   unweighted <- fit$frame$n_unweighted %||% 0L
   none <- sum(!used_rows(fit$design)) + unweighted
   dropped <- fit$frame$n_dropped - unweighted
-  lost <- max(0L, fit$frame$n_ids - length(sizes))
-  clusters <- if (is_multilevel(fit$design)) {
-    groups_words(fit$design)
-  } else {
-    paste0(
-      count_of(length(sizes), "cluster"), " of ", code(fit$design$group),
-      if (length(spread) == 1L) {
-        paste0(" (", spread, " in each)")
-      } else {
-        paste0(" (min ", min(sizes), ", median ", middle, ", max ", max(sizes), ")")
-      }
-    )
-  }
+  lost <- max(0L, fit$frame$n_ids - length(fit$design$levels))
+  clusters <- groups_words(fit$design)
   paste0(
     count_of(rows, "row"), " in ", clusters,
     if (none > 0L) paste0("; ", count_of(none, "row"), " without weight"),
@@ -111,8 +97,26 @@ size_words <- function(fit) {
   )
 }
 
-# The number of levels of each grouping factor, such as "24 plates, ...", and how they lie.
-groups_words <- function(design) {
+# The clusters and their sizes; of several grouping factors the number of levels of each, such as
+# "24 plates, ...", and how they lie.
+groups_words <- function(design) UseMethod("groups_words")
+
+#' @export
+groups_words.default <- function(design) {
+  sizes <- diff(design$start)
+  spread <- c(min = min(sizes), median = stats::median(sizes), max = max(sizes))
+  paste0(
+    count_of(length(sizes), "cluster"), " of ", code(design$group), " (",
+    if (length(unique(spread)) == 1L) {
+      paste(spread[1L], "in each")
+    } else {
+      paste(names(spread), vapply(spread, format, ""), collapse = ", ")
+    }, ")"
+  )
+}
+
+#' @export
+groups_words.margmix_several_factors <- function(design) {
   sizes <- vapply(design$groups, function(group) length(group$levels), 1L)
   each <- paste(format(sizes, big.mark = ",", trim = TRUE), "of", code(group_labels(design)))
   if (design$structure == "nested") {

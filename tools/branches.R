@@ -1,7 +1,8 @@
 # Counts the lines of R/ that ask what kind of thing they have before them: which structure of the
 # random effects, which distribution, which family by name, which working correlation, glmm or gee,
 # which way of integration. Such a question belongs to a constructor (which answers it once), a
-# dispatch (a method for each kind) or a text for printing. Quits with status 1 above the limit.
+# dispatch (a method for each kind) or a text for printing. Quits with status 1 above the limit, and
+# where another file than family-*.R compares the name of a family or a link.
 #   Rscript tools/branches.R [-v]      (-v: every line)
 #
 # A question hides behind any name: a predicate whose body is one of these questions counts at each
@@ -14,12 +15,12 @@ limit <- 50L
 # The classes that a dispatch is on; a test for one of them is a question.
 kinds <- paste0(
   "margmix_(glmm|gee|one_factor|two_levels|several_factors|sparse|nested_sparse|crossed|too_large|",
-  "bridge|normal|exact|trapezoid|quadrature|level_quadrature|laplace|stochastic)"
+  "bridge|bridge_law|exact|trapezoid|quadrature|level_quadrature|laplace|stochastic)"
 )
 compared <- "(==|!=|%in%)"
 questions <- c(
   structure = "[$]structure\\b|plan[$]exact|length\\([a-z$_]*groups\\) *(==|!=|>|<)",
-  distribution = "[$](random|distribution)\\b *(==|!=)|identical\\([a-z$_]*[$](random|distribution),",
+  distribution = "(random|distribution) *(==|!=) *\"|identical\\([a-z$_]*(random|distribution),",
   class = paste0("inherits\\([^\"]*\"", kinds, "\"|class\\([a-z$_]*\\)[^#]*\"", kinds, "\""),
   family = paste0(
     "(family[$](family|link)|\\blink) *", compared, " *(c\\()?\"|",
@@ -55,16 +56,20 @@ read_house <- function(folder = "R") {
   }))
 }
 
+# Predicates with a method for each kind.
+dispatched_predicates <- function(house) {
+  unique(house$owner[grepl("^(is|has)_", house$owner) & grepl("UseMethod", house$text)])
+}
+
 # Predicates behind which a question hides, and those behind which these hide.
 hidden_predicates <- function(house, asked) {
-  found <- character()
+  found <- dispatched_predicates(house)
   repeat {
-    calls <- grepl(paste0("\\b(", paste(c("is_mixed", found), collapse = "|"), ")\\("), house$text)
-    hits <- house[asked | calls, ]
-    hits <- hits[!grepl("^(family-|response)", hits$file), ]
+    hits <- house[asked | calls_of(found, house), ]
+    hits <- hits[!grepl("^(family[.-]|response)", hits$file), ]
     size <- table(house$owner[nzchar(trimws(house$text))])
     new <- unique(hits$owner[
-      grepl("^(is|has|can|needs|uses|suits)_", hits$owner) & size[hits$owner] <= 5L
+      grepl("^(is|has|can|needs|uses|suits)_[a-z_]*$", hits$owner) & size[hits$owner] <= 5L
     ])
     new <- setdiff(new, found)
     if (!length(new)) return(found)
@@ -72,14 +77,25 @@ hidden_predicates <- function(house, asked) {
   }
 }
 
+# Which lines call a predicate, or hand it on?
+calls_of <- function(predicates, house) {
+  if (!length(predicates)) return(logical(nrow(house)))
+  grepl(paste0("\\b(", paste(predicates, collapse = "|"), ")\\b"), house$text)
+}
+
 role_of <- function(hit) {
-  constructor <- "^(new_|build_|as_|cor_|random_part|way_of_)"
+  constructor <- paste0(
+    "^(new_|build_|as_|cor_|random_part|several_factors|label_columns|way_of_|working_model_at|",
+    "marginal_family)"
+  )
   printed <- paste0(
     "(_words|_words_of|_note|_heading|_hint|_labels?)$|^print|^(report|note|check|refuse)_"
   )
-  ifelse(grepl("^(family-|response)", hit$file) | grepl(constructor, hit$owner), "constructor",
-    ifelse(grepl("UseMethod", hit$text), "dispatch",
-      ifelse(grepl(printed, hit$owner), "text", "other")
+  owner <- sub("[.](margmix_[a-z_]*|default)$", "", hit$owner)
+  method <- owner != hit$owner & grepl("<- function", hit$text)
+  ifelse(grepl("^(family[.-]|response)", hit$file) | grepl(constructor, owner), "constructor",
+    ifelse(grepl("UseMethod", hit$text) | method | grepl("_fact$", owner), "dispatch",
+      ifelse(grepl(printed, owner), "text", "other")
     )
   )
 }
@@ -87,7 +103,7 @@ role_of <- function(hit) {
 house <- read_house()
 asked <- Reduce(`|`, lapply(questions, grepl, house$text, perl = TRUE))
 predicates <- hidden_predicates(house, asked)
-called <- grepl(paste0("\\b(", paste(predicates, collapse = "|"), ")\\b"), house$text)
+called <- calls_of(predicates, house)
 hits <- house[(asked | called) & nzchar(trimws(house$text)), ]
 hits$role <- role_of(hits)
 by_file <- table(hits$file, factor(hits$role, c("constructor", "dispatch", "text", "other")))
@@ -99,4 +115,10 @@ cat("Predicates that hide a question: ", paste(predicates, collapse = ", "), "\n
 cat(sum(grepl("\\bsupports\\(", house$text)), "lines ask what a kind supports\n")
 cat(nrow(hits), " lines branch (", paste(colSums(by_file), colnames(by_file), collapse = ", "),
   "), at most ", limit, " may\n", sep = "")
-quit(status = as.integer(nrow(hits) > limit))
+named <- house[grepl(questions[["family"]], house$text, perl = TRUE), ]
+named <- named[!grepl("^(family[.-]|response)", named$file), ]
+if (nrow(named)) {
+  cat("Only family-*.R ask for the name of a family or a link, but ")
+  cat(sprintf("%s:%d: %s", named$file, named$line, trimws(named$text)), sep = "\n")
+}
+quit(status = as.integer(nrow(hits) > limit || nrow(named) > 0L))

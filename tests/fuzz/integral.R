@@ -5,7 +5,7 @@
 #'   dimensions nor a finer rule that can be afforded.
 true_loglik <- function(fit, space) {
   q <- ncol(fit$design$Z)
-  nested <- margmix:::is_multilevel(fit$design)
+  nested <- length(fit$design$groups) > 1L
   if (q == 1L) return(list(value = line_loglik(fit, space), by = "integral"))
   if (q == 2L && !nested) return(list(value = plane_loglik(fit, space), by = "integral"))
   if (q == 2L) {

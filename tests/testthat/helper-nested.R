@@ -23,7 +23,7 @@ toy_nested <- function(family, qa = 1L, qb = 1L, m = 3L, leaves = 2L, rows = 3L,
     list(label = "a:b", levels = as.character(seq_len(m * leaves)), columns = columns[[2L]],
       index = rep(seq_len(m * leaves) - 1L, each = rows))
   )
-  model$design <- design
+  model$design <- random_part(design)
   model
 }
 

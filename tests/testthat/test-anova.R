@@ -64,9 +64,9 @@ test_that("simulated statistics follow the mixture", {
 test_that("the likelihood of a model without random effects is that of glm()", {
   fit <- glmm(cbind(r, n - r) ~ seed + (1 | plate), seeds, binomial(), nAGQ = 5)
   none <- glm(cbind(r, n - r) ~ seed, binomial(), seeds)
-  expect_equal(glm_loglik(none, fit, seeds$r), as.numeric(logLik(none)))
+  expect_equal(loglik_for(none, fit, seeds$r), as.numeric(logLik(none)))
   flat <- lm(y ~ x, gaussian_data())
-  expect_equal(glm_loglik(flat, result_fit("lmm"), gaussian_data()$y), as.numeric(logLik(flat)))
+  expect_equal(loglik_for(flat, result_fit("lmm"), gaussian_data()$y), as.numeric(logLik(flat)))
 })
 
 test_that("fits are brought to the finest rule among them", {

@@ -29,14 +29,14 @@ brute_bridge <- function(design, psi, of = function(b) 1) {
   }, numeric(2L))
 }
 
-bridge_family <- check_random_distribution(binomial(), "bridge", "auto")
 bridge_toy <- function(sigma, ...) {
   model <- toy_model(binomial(), 1L, ...)
+  model$design <- random_part(model$design, "bridge")
   model$psi[length(model$psi)] <- sigma
   model
 }
 at_bridge <- function(model, K, deriv = 0L, psi = model$psi, ...) {
-  engine_evaluate(model$design, bridge_family, psi, K, deriv, ...)
+  engine_evaluate(model$design, binomial(), psi, K, deriv, ...)
 }
 
 bridge_fits <- new.env()
@@ -116,7 +116,7 @@ test_that("a cluster of many trials has a narrow range", {
   one$Z <- design$Z[rows, , drop = FALSE]
   one$start <- c(0L, 4L)
   one$levels <- "2"
-  expect_equal(engine_evaluate(one, bridge_family, model$psi, 63)$value, laplace, tolerance = 1e-6)
+  expect_equal(engine_evaluate(one, binomial(), model$psi, 63)$value, laplace, tolerance = 1e-6)
 })
 
 test_that("gradient and Hessian agree with Richardson differences", {
@@ -198,7 +198,7 @@ test_that("the population mean is logistic with phi times the coefficients", {
   grid <- bridge_grid(sigma, 400)
   eta <- c(-3, 0.4, 2)
   m <- vapply(eta, function(e) sum(grid$w * plogis(e + grid$b)), 0)
-  expect_equal(engine_population_mean(eta, sigma, fit$family)$mean, m, tolerance = 1e-9)
+  expect_equal(engine_population_mean(eta, sigma, population_law(fit))$mean, m, tolerance = 1e-9)
   expect_equal(m, plogis(bridge_phi(sigma) * eta), tolerance = 1e-9)
   gamma <- marginal_coefficients(fit)
   expect_equal(coef(gamma), bridge_phi(sigma) * coef(fit), tolerance = 1e-14)
@@ -266,17 +266,18 @@ test_that("standard errors of predictions follow the derivative of the mode", {
 test_that("second moments of the means are the integrals", {
   skip_if_not_installed("numDeriv")
   fit <- bridge_fit("toenail")
+  law <- population_law(fit)
   for (sigma in c(0.2, 1.5, fit$theta[[1L]])) {
     grid <- bridge_grid(sigma, 400)
     eta <- c(-2, 0.3, 1)
     mu <- plogis(outer(eta, grid$b, "+"))
     m <- drop(mu %*% grid$w)
     expected <- (mu - m) %*% (grid$w * t(mu - m))
-    found <- engine_between_covariance(eta, matrix(sigma^2, 3, 3), fit$family)
+    found <- engine_between_covariance(eta, matrix(sigma^2, 3, 3), law)
     expect_equal(found, expected, tolerance = 1e-8)
-    B <- engine_between_variance(eta, sigma, fit$family)
+    B <- engine_between_variance(eta, sigma, law)
     expect_equal(B$value, diag(expected), tolerance = 1e-8)
-    d <- numDeriv::jacobian(function(s) engine_between_variance(eta, s, fit$family)$value, sigma)
+    d <- numDeriv::jacobian(function(s) engine_between_variance(eta, s, law)$value, sigma)
     expect_equal(B$d_s, drop(d), tolerance = 1e-7)
   }
 })

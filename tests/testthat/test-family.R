@@ -75,10 +75,10 @@ test_that("variances on the scale of the predictor are those of the latent distr
     m <- integrate(function(x) x * density(x), from, to, rel.tol = 1e-10)$value
     integrate(function(x) (x - m)^2 * density(x), from, to, rel.tol = 1e-10)$value
   }
-  latent <- function(link) family_tools(binomial(link))$latent[[1L]]
+  latent <- function(link) fact_of_link(binomial(link), "latent")[[1L]]
   expect_equal(latent("logit"), variance(dlogis), tolerance = 1e-8)
   expect_equal(latent("probit"), variance(dnorm), tolerance = 1e-8)
   # cloglog: an extreme-value distribution
   expect_equal(latent("cloglog"), variance(function(x) exp(x - exp(x))), tolerance = 1e-8)
-  expect_null(family_tools(binomial("log"))$latent)
+  expect_null(fact_of_link(binomial("log"), "latent"))
 })

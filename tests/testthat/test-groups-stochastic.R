@@ -79,7 +79,7 @@ test_that("designs too large for a factorisation are fitted iteratively", {
     d <- large_groups(family)
     exact <- glmm(y ~ x + (1 | s) + (1 | d), d, family)
     design <- exact$design
-    design$plan <- engine_plan(design, budget = 1e4)
+    design <- with_plan(design, budget = 1e4)
     expect_false(design$plan$exact)
     iterative <- fit_design(design, family)
     expect_true(iterative$convergence$converged)
@@ -138,7 +138,7 @@ test_that("what needs a factorisation says so", {
   d <- large_groups(gaussian())
   fit <- glmm(y ~ x + (1 | s) + (1 | d), d)
   large <- fit
-  large$design$plan <- engine_plan(fit$design, budget = 1e4)
+  large$design <- with_plan(fit$design, budget = 1e4)
   large$rule$mc_sd <- 0.01
   expect_error(ranef(large), class = "margmix_error_too_large")
   expect_error(anova(large, glmm(y ~ 1 + (1 | s) + (1 | d), d)),

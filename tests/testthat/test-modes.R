@@ -90,6 +90,7 @@ test_that("what the rule misses at the other modes is the difference from the in
   design$start <- c(0L, 12L)
   design$theta_row <- design$theta_col <- 0:1
   design$structure <- "nested"
+  design <- random_part(design)
   nested <- engine_other_modes(design, family, c(-0.4, 0, 1.5), c(7L, 7L), glmm_control())
   expect_equal(nested$missed, missed(-0.4, 1.5, 7L), tolerance = 1e-8)
 })

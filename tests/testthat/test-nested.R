@@ -63,7 +63,7 @@ single_level <- function(model, top) {
   design$start <- c(which(!duplicated(group$index)) - 1L, length(group$index))
   design$theta_row <- design$theta_col <- 0L
   design$groups <- NULL
-  list(design = design, psi = model$psi[-(if (top) 4L else 3L)])
+  list(design = random_part(design), psi = model$psi[-(if (top) 4L else 3L)])
 }
 
 test_that("without variance at one level it is the model of the other level", {

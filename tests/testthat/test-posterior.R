@@ -37,7 +37,7 @@ test_that("mean, SD and median of a random intercept", {
   for (name in c(smooth_families, "binomial-cauchit", "gaussian-log")) {
     family <- all_families()[[name]]
     model <- toy_model(family, 1L, m = 3L, sd = 0.7, seed = 31)
-    found <- engine_posterior(fit_at(model, family, 61L), median = TRUE)
+    found <- engine_posterior(fit_at(model, family, 61L), median = TRUE)[[1L]]
     for (i in 1:3) {
       exact <- brute_posterior(model, family, i, brute_grid(1L))
       expect_lt(abs(found$mean[i] - exact$mean), 1e-6, label = paste("mean", name))
@@ -54,7 +54,7 @@ test_that("mean and SD of two correlated random effects", {
   for (name in smooth_families) {
     family <- all_families()[[name]]
     model <- toy_model(family, 2L, m = 3L, sd = 0.7, seed = 32)
-    found <- engine_posterior(fit_at(model, family, 25L))
+    found <- engine_posterior(fit_at(model, family, 25L))[[1L]]
     for (i in 1:3) {
       exact <- brute_posterior(model, family, i, brute_grid(2L))
       expect_lt(max(abs(found$mean[i, ] - exact$mean)), 1e-6, label = name)
@@ -73,7 +73,7 @@ test_that("medians of two correlated random effects", {
   swapped$design$Z <- model$design$Z[, 2:1]
   swap <- t(chol(tcrossprod(Lambda)[2:1, 2:1]))
   swapped$psi[3:5] <- swap[lower.tri(swap, diag = TRUE)]
-  found <- engine_posterior(fit_at(model, family, 25L), median = TRUE)$median
+  found <- engine_posterior(fit_at(model, family, 25L), median = TRUE)[[1L]]$median
   line <- seq(-9, 9, by = 1 / 12)
   mass <- function(model, i, from, to) {
     panels <- legendre_panels(40L)
@@ -96,7 +96,7 @@ test_that("medians of two correlated random effects", {
 test_that("the posterior of a Gaussian response is normal and known", {
   model <- toy_model(gaussian(), 2L, m = 3L, seed = 34)
   fit <- fit_at(model, gaussian(), 5L)
-  found <- engine_posterior(fit, median = TRUE)
+  found <- engine_posterior(fit, median = TRUE)[[1L]]
   parts <- brute_parts(model, gaussian())
   d <- model$design
   for (i in 1:3) {
@@ -110,7 +110,7 @@ test_that("the posterior of a Gaussian response is normal and known", {
     expect_equal(unname(found$mode[i, ]), mean, tolerance = 1e-10)
     expect_equal(unname(found$median[i, ]), mean, tolerance = 1e-8)
     expect_equal(unname(found$var[, , i]), prior - gain %*% Z %*% prior, tolerance = 1e-10)
-    expect_equal(engine_mode_variance(fit)[, , i], prior - gain %*% Z %*% prior,
+    expect_equal(engine_mode_variance(fit)[[1L]][, , i], prior - gain %*% Z %*% prior,
       tolerance = 1e-10
     )
   }
@@ -122,7 +122,7 @@ test_that("conditional variances at the mode are inverse curvatures", {
     family <- all_families()[[name]]
     model <- toy_model(family, 2L, m = 2L, sd = 0.6, seed = 35)
     fit <- fit_at(model, family, 1L)
-    found <- engine_mode_variance(fit)
+    found <- engine_mode_variance(fit)[[1L]]
     for (i in 1:2) {
       h <- function(t) brute_joint(model, family, i, t(fit$modes[i, ] + t - 1))
       curvature <- -numDeriv::hessian(h, c(1, 1))
@@ -135,7 +135,7 @@ test_that("conditional variances at the mode are inverse curvatures", {
 test_that("a random effect without variance is zero", {
   model <- toy_model(binomial(), 2L, m = 3L, seed = 36)
   model$psi[3:5] <- c(0.8, 0, 0)
-  found <- engine_posterior(fit_at(model, binomial(), 15L), median = TRUE)
+  found <- engine_posterior(fit_at(model, binomial(), 15L), median = TRUE)[[1L]]
   expect_identical(unname(found$mean[, 2]), numeric(3))
   expect_identical(unname(found$median[, 2]), numeric(3))
   expect_identical(found$var[2, 2, ], numeric(3))

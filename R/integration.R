@@ -1,0 +1,204 @@
+# Ways of integration: how the random effects are integrated out of a likelihood. Chosen once for a
+# fit; what differs between them are methods.
+
+#' The way of integration of a model
+#'
+#' `margmix_exact` (a linear model), `margmix_quadrature` (a product rule over the effects of one
+#' factor), `margmix_trapezoid` (a bridge distribution), `margmix_level_quadrature` (two nested
+#' factors, each with its rule), `margmix_laplace` (sparse factors); `margmix_stochastic` where
+#' maximum likelihood has no factor.
+#'
+#' @noRd
+way_of_integration <- function(design, family, REML = FALSE) {
+  linear <- is_linear(family)
+  structure(list(), class = c(
+    if (!supports(design, "factor") && !(REML && linear)) "margmix_stochastic",
+    if (linear) "margmix_exact", rule_class(design)
+  ))
+}
+
+way_of_fit <- function(fit) way_of_integration(fit$design, fit$family, isTRUE(fit$REML))
+
+rule_class <- function(design) UseMethod("rule_class")
+
+#' @export
+rule_class.default <- function(design) "margmix_quadrature"
+
+#' @export
+rule_class.margmix_bridge <- function(design) c("margmix_trapezoid", "margmix_quadrature")
+
+#' @export
+rule_class.margmix_two_levels <- function(design) "margmix_level_quadrature"
+
+#' @export
+rule_class.margmix_sparse <- function(design) "margmix_laplace"
+
+# Fitting ------------------------------------------------------------------------------------------
+
+#' Maximise the likelihood, or of a linear model the restricted one
+#'
+#' @param x Start on the optimiser's scale.
+#' @return A list: `fit`, from [maximise()]; `rule`, from [rule_record()]; `reml` where the
+#'   restricted likelihood was maximised.
+#' @noRd
+integrate_and_fit <- function(way, problem, x, nAGQ, REML) UseMethod("integrate_and_fit")
+
+#' @export
+integrate_and_fit.margmix_stochastic <- function(way, problem, x, nAGQ, REML) {
+  fit_iterative(problem, x)
+}
+
+#' @export
+integrate_and_fit.margmix_exact <- function(way, problem, x, nAGQ, REML) fit_lmm(problem, x, REML)
+
+#' @export
+integrate_and_fit.margmix_level_quadrature <- function(way, problem, x, nAGQ, REML) {
+  fit_nested(problem, x, nAGQ)
+}
+
+#' @export
+integrate_and_fit.margmix_laplace <- function(way, problem, x, nAGQ, REML) {
+  fit_sparse(problem, x)
+}
+
+# Is it a rule for the design?
+check_rule <- function(way, design, nAGQ) UseMethod("check_rule")
+
+#' @export
+check_rule.default <- function(way, design, nAGQ) check_rule_count(design, nAGQ)
+
+#' @export
+check_rule.margmix_exact <- function(way, design, nAGQ) invisible()
+
+#' @export
+check_rule.margmix_laplace <- function(way, design, nAGQ) {
+  check_rule_count(design, nAGQ)
+  check_crossed_rule(nAGQ)
+}
+
+# Settings of the search: with a fine rule no step can be seen.
+rule_control <- function(way, control) UseMethod("rule_control")
+
+#' @export
+rule_control.default <- function(way, control) control
+
+# The points of this rule move in steps.
+#' @export
+rule_control.margmix_trapezoid <- function(way, control) {
+  control$auto_tolerance <- min(control$auto_tolerance, 1e-8)
+  control
+}
+
+# Nodes of a rule that shows where to begin.
+coarse_nodes <- function(way) UseMethod("coarse_nodes")
+
+#' @export
+coarse_nodes.default <- function(way) 5L
+
+#' @export
+coarse_nodes.margmix_trapezoid <- function(way) 15L
+
+# Nodes that show the outlines of the likelihood of large effects.
+far_nodes <- function(way, design) UseMethod("far_nodes")
+
+#' @export
+far_nodes.margmix_exact <- function(way, design) 1L
+
+#' @export
+far_nodes.margmix_trapezoid <- function(way, design) 31L
+
+#' @export
+far_nodes.margmix_quadrature <- function(way, design) {
+  c(15L, 9L, 5L, 3L)[min(ncol(design$Z), 4L)]
+}
+
+#' @export
+far_nodes.margmix_level_quadrature <- function(way, design) c(9L, 9L)
+
+#' Refine a rule until the log-likelihood stays
+#' @noRd
+refine <- function(way, problem, x, coarse) UseMethod("refine")
+
+#' @export
+refine.margmix_quadrature <- function(way, problem, x, coarse) refine_rule(problem, x, coarse)
+
+#' @export
+refine.margmix_level_quadrature <- function(way, problem, x, coarse) {
+  refine_nested_rule(problem, x, coarse)
+}
+
+# What a fit records -------------------------------------------------------------------------------
+
+rule_method <- function(way, K) UseMethod("rule_method")
+
+#' @export
+rule_method.default <- function(way, K) if (all(K == 1L)) "Laplace" else "AGHQ"
+
+#' @export
+rule_method.margmix_exact <- function(way, K) "exact"
+
+#' @export
+rule_method.margmix_trapezoid <- function(way, K) "trapezoid"
+
+rule_record <- function(problem, K, auto = FALSE, error = NA_real_) {
+  list(
+    method = rule_method(problem$way, K), K = K, nodes = rule_nodes(problem$design, K), auto = auto,
+    error = error_of_rule(problem$way, error)
+  )
+}
+
+# The estimated error of a log-likelihood.
+error_of_rule <- function(way, error) UseMethod("error_of_rule")
+
+#' @export
+error_of_rule.default <- function(way, error) error
+
+#' @export
+error_of_rule.margmix_exact <- function(way, error) 0
+
+# Can a fit be repeated with another number of nodes?
+has_nodes <- function(way) UseMethod("has_nodes")
+
+#' @export
+has_nodes.default <- function(way) TRUE
+
+#' @export
+has_nodes.margmix_exact <- function(way) FALSE
+
+# Nodes -------------------------------------------------------------------------------------------
+
+#' Nodes of a rule: per cluster, or with nested levels per row
+#' @param K Nodes per dimension, one number or one for each level.
+#' @noRd
+rule_nodes <- function(design, K) UseMethod("rule_nodes")
+
+#' @export
+rule_nodes.default <- function(design, K) max(K)^ncol(design$Z)
+
+#' @export
+rule_nodes.margmix_two_levels <- function(design, K) {
+  prod(rep_len(K, 2L)^lengths(lapply(design$groups, `[[`, "columns")))
+}
+
+# How many rules there are, each with a number of nodes.
+rule_count <- function(design) UseMethod("rule_count")
+
+#' @export
+rule_count.default <- function(design) 1L
+
+#' @export
+rule_count.margmix_two_levels <- function(design) 2L
+
+# "7 nodes in each of 2 dimensions, 49 per cluster"
+size_of_rule_words <- function(design, K) UseMethod("size_of_rule_words")
+
+#' @export
+size_of_rule_words.default <- function(design, K) {
+  q <- ncol(design$Z)
+  paste0(K, " nodes in each of ", q, " dimensions, ", K^q, " per cluster")
+}
+
+#' @export
+size_of_rule_words.margmix_two_levels <- function(design, K) {
+  paste0(format_nodes(K), " nodes, ", rule_nodes(design, K), " per row")
+}

@@ -1,0 +1,163 @@
+# The random part of a design: how its grouping factors lie, and the distribution of their effects.
+# Its class is chosen once, by random_part(); what differs between kinds are methods on the design.
+
+#' Choose the class of a design by its random part
+#'
+#' One factor with normal effects needs no class of its own: it is what the default methods are for.
+#' * `margmix_bridge`: one random intercept with a bridge distribution;
+#' * `margmix_several_factors`: and one of
+#'     * `margmix_two_levels`: two factors, one nested in the other, integrated level by level;
+#'     * `margmix_sparse`: more nested ones, or crossed ones (`margmix_crossed`), by the Laplace
+#'       approximation with a sparse factor; `margmix_too_large` where there is no such factor.
+#'
+#' `margmix_nested` are nested ones of either kind.
+#'
+#' @param design A list with `structure` and `groups`, see [build_design()], and `plan` of the
+#'   sparse ones.
+#' @param distribution `"normal"` or `"bridge"`.
+#' @return `design`, with the class.
+#' @noRd
+random_part <- function(design, distribution = random_distribution(design)) {
+  kind <- if (length(design$groups) > 1L) several_factors(design)
+  class(design) <- c(if (distribution == "bridge") "margmix_bridge", kind, "margmix_design")
+  design
+}
+
+# Most special first.
+several_factors <- function(design) {
+  nested <- design$structure == "nested"
+  c(
+    if (isFALSE(design$plan$exact)) "margmix_too_large",
+    if (!nested) "margmix_crossed",
+    if (nested && length(design$groups) == 2L) "margmix_two_levels" else "margmix_sparse",
+    if (nested) "margmix_nested",
+    "margmix_several_factors"
+  )
+}
+
+#' The distribution of the random effects, `"normal"` or `"bridge"`
+#' @noRd
+random_distribution <- function(design) UseMethod("random_distribution")
+
+#' @export
+random_distribution.default <- function(design) "normal"
+
+#' @export
+random_distribution.margmix_bridge <- function(design) "bridge"
+
+# What kinds can do --------------------------------------------------------------------------------
+
+#' Does a random part support something?
+#'
+#' @param what `"clusters"`: is it made of independent ones, which sandwiches and samples need?
+#'   `"quadrature"`: are there rules of more than one node? `"factor"`: can its matrix be factored,
+#'   for exact likelihoods and conditional variances? `"moments"`: has the posterior means and
+#'   medians? `"normal"`: are the random effects normal?
+#' @noRd
+supports <- function(design, what) what %in% abilities(design)
+
+abilities <- function(design) UseMethod("abilities")
+
+#' @export
+abilities.default <- function(design) c("clusters", "quadrature", "factor", "moments", "normal")
+
+#' @export
+abilities.margmix_bridge <- function(design) c("clusters", "quadrature", "factor", "moments")
+
+#' @export
+abilities.margmix_sparse <- function(design) c("clusters", "factor", "normal")
+
+#' @export
+abilities.margmix_crossed <- function(design) c("factor", "normal")
+
+#' @export
+abilities.margmix_too_large <- function(design) "normal"
+
+# A list by factor ---------------------------------------------------------------------------------
+
+#' What the engine returns for one factor, or for each of several: always a list by factor
+#'
+#' @param x For one factor the thing itself, such as a matrix of modes; otherwise a list of them.
+#' @noRd
+by_factor <- function(design, x) UseMethod("by_factor")
+
+#' @export
+by_factor.default <- function(design, x) list(x)
+
+#' @export
+by_factor.margmix_several_factors <- function(design, x) x
+
+# The other way round: as fits store it.
+from_factors <- function(design, x) UseMethod("from_factors")
+
+#' @export
+from_factors.default <- function(design, x) x[[1L]]
+
+#' @export
+from_factors.margmix_several_factors <- function(design, x) x
+
+#' Level of each row, from 1, of grouping factor `k`
+#' @noRd
+row_levels <- function(design, k = 1L) UseMethod("row_levels")
+
+#' @export
+row_levels.default <- function(design, k = 1L) {
+  rep.int(seq_along(design$levels), diff(design$start))
+}
+
+#' @export
+row_levels.margmix_several_factors <- function(design, k = 1L) design$groups[[k]]$index + 1L
+
+# The level of each row of a fit, a column for each grouping factor.
+row_clusters <- function(design) {
+  vapply(seq_along(design$groups), function(k) row_levels(design, k), integer(nrow(design$X)))
+}
+
+# Most levels of factor k that one independent cluster holds.
+levels_together <- function(design, k) UseMethod("levels_together")
+
+#' @export
+levels_together.default <- function(design, k) length(design$groups[[k]]$levels)
+
+#' @export
+levels_together.margmix_nested <- function(design, k) {
+  cluster <- rep.int(seq_along(design$levels), diff(design$start))
+  max(tabulate(cluster[!duplicated(row_levels(design, k))]))
+}
+
+# Effects ------------------------------------------------------------------------------------------
+
+#' New random effects on the scale u = Lambda^-1 b, from standard normal draws
+#' @noRd
+effects_of_draws <- function(design, fit, draws) UseMethod("effects_of_draws")
+
+#' @export
+effects_of_draws.default <- function(design, fit, draws) draws
+
+#' @export
+effects_of_draws.margmix_bridge <- function(design, fit, draws) bridge_draw(fit, draws)
+
+# The modes that a fit stores.
+final_modes <- function(design, problem, estimate) UseMethod("final_modes")
+
+#' @export
+final_modes.default <- function(design, problem, estimate) estimate$modes
+
+#' @export
+final_modes.margmix_bridge <- function(design, problem, estimate) bridge_modes(problem, estimate)
+
+#' The family of a fit with the distribution of its random effects, which population means take
+#'
+#' A family alone is that with normal ones.
+#' @noRd
+population_law <- function(fit) with_distribution(fit$design, fit$family)
+
+with_distribution <- function(design, family) UseMethod("with_distribution")
+
+#' @export
+with_distribution.default <- function(design, family) family
+
+#' @export
+with_distribution.margmix_bridge <- function(design, family) {
+  structure(family, class = c("margmix_bridge_law", class(family)))
+}
