@@ -18,8 +18,8 @@
 #'
 #' @section Integration: A Gaussian response with identity link is exact. Otherwise `nAGQ = "auto"`
 #'   refines the rule until the log-likelihood at the optimum moves by less than 1e-4 (see
-#'   [glmm_control()]), and the summary says which rule was used and a bound for its error: it held in
-#'   497 of 500 hard simulated data sets (`tests/fuzz/accuracy.md` of the source).
+#'   [glmm_control()]), and the summary says which rule was used and a bound for its error: it held
+#'   in 497 of 500 hard simulated data sets (`tests/fuzz/accuracy.md` of the source).
 #'   `nAGQ = 1` is Laplace; other numbers are the points per dimension. `K = 25` gives about eight
 #'   digits of the log-likelihood where the link is logit, probit, cloglog or (Poisson) log and the
 #'   random effect's sd is at most about 2. Where a link restricts the mean (binomial log, Poisson

@@ -44,7 +44,7 @@ Rcpp::List nested_objective_(const Rcpp::List& design, const Rcpp::List& family,
   const auto f = glue::family(family);
   const ObjectiveRequest request = glue::objective_request(ask);
   const ObjectiveResult r = nested_objective(d, *f, rule_of(d, K), parameters(d, *f, psi),
-                                          glue::modes(modes), request, glue::context(threads));
+                                             glue::modes(modes), request, glue::context(threads));
   glue::stop_if_interrupted(r.status);
   return glue::objective_list(r);
 }
@@ -65,9 +65,8 @@ Rcpp::List nested_posterior_(const Rcpp::List& design, const Rcpp::List& family,
                              const Rcpp::List& modes, bool median, int threads) {
   const NestedDesign d = nested_design(design);
   const auto f = glue::family(family);
-  const NestedPosterior r =
-      nested_posterior(d, *f, rule_of(d, K), parameters(d, *f, psi), glue::modes(modes), median,
-                       glue::context(threads));
+  const NestedPosterior r = nested_posterior(d, *f, rule_of(d, K), parameters(d, *f, psi),
+                                             glue::modes(modes), median, glue::context(threads));
   glue::stop_if_interrupted(r.status);
   return Rcpp::List::create(Rcpp::_["top"] = level(r.top), Rcpp::_["leaf"] = level(r.leaf));
 }

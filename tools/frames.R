@@ -1,5 +1,6 @@
 # How many R functions are between a call of glmm() and the node loop of the engine: the frames on
-# the stack when the engine is asked for the objective of a random intercept. Prints the deepest path.
+# the stack when the engine is asked for the objective of a random intercept. Prints the deepest
+# path.
 #   R_LIBS=.build/library Rscript tools/frames.R
 
 deepest <- character()

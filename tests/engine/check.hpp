@@ -1,6 +1,7 @@
 // Checks for the stand-alone tests of the engine: they count, report and go on.
 #pragma once
 
+#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
