@@ -12,7 +12,7 @@ WITH_LIBRARY = R_LIBS="$(LIBRARY)$${R_LIBS:+:$$R_LIBS}"
 
 .PHONY: help setup demo test check engine-test sanitize-threads coverage lint docs clients fuzz \
   accuracy bench simulate-gee simulate-standardization simulate-endogeneity \
-  simulate-restricted simulate-glmm format clean
+  simulate-ipw simulate-restricted simulate-glmm format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 27
@@ -98,6 +98,11 @@ simulate-endogeneity: ## how often diagnose_endogeneity() fires, and what it est
 	@tools/setup.sh demo
 	@tools/install.sh
 	@$(WITH_LIBRARY) nice Rscript bench/simulation/endogeneity.R
+
+simulate-ipw: ## gee() with weights for visits that are missing at random (20 minutes)
+	@tools/setup.sh demo
+	@tools/install.sh
+	@$(WITH_LIBRARY) nice Rscript bench/simulation/ipw.R
 
 simulate-restricted: ## standard deviations between few clusters, ML and restricted (2 minutes)
 	@tools/setup.sh demo

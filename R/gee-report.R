@@ -45,11 +45,19 @@ report_moved <- function(fit, correlation, control) {
       "working correlation ", correlation$label,
       if (!default) paste0(", alpha_method = \"", control$alpha_method, "\"")
     ),
-    hint = c(
-      if (default) paste0(correlation_fact(correlation, "moved")(), "; SEs stay robust to this."),
-      "A simpler working correlation may describe the data better.",
-      if (!default) "alpha_method = \"default\" of gee_control() goes on with others."
-    )
+    hint = if (default) {
+      c(
+        paste0(
+          correlation_fact(correlation, "moved")(), "; SEs are robust to this in many clusters."
+        ),
+        "With fewer than 40 clusters intervals can be too narrow: use a simpler correlation."
+      )
+    } else {
+      c(
+        "A simpler working correlation may describe the data better.",
+        "alpha_method = \"default\" of gee_control() goes on with others."
+      )
+    }
   )
 }
 
