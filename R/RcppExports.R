@@ -205,3 +205,7 @@ posterior_log_density_ <- function(design, family, psi, coordinate, K, mean, sd,
     .Call(`_margmix_posterior_log_density_`, design, family, psi, coordinate, K, mean, sd, t, threads)
 }
 
+equal_rows_ <- function(columns, n) {
+    .Call(`_margmix_equal_rows_`, columns, n)
+}
+

@@ -22,6 +22,10 @@
 #' @param auto_tolerance With `nAGQ = "auto"`, the change of the log-likelihood from K to 2K + 1
 #'   nodes that is small enough.
 #' @param max_nodes Most nodes per cluster, K^q, that `nAGQ = "auto"` uses.
+#' @param collapse Are rows that share covariates, levels and offset fitted as one, where that
+#'   changes no result (binomial, Poisson; negative and beta binomial also with equal responses)?
+#'   `"auto"`: from 10,000 rows on, where a sample says that at most half of them are distinct. The
+#'   log-likelihood is that of the single rows. `TRUE` or `FALSE`: always or never.
 #' @param ... Not used; anything here is an error.
 #' @return A list of class `glmm_control`.
 #' @examples
@@ -31,7 +35,7 @@ glmm_control <- function(threads = getOption("margmix.threads", 1L), verbose = F
                          separation = c("warn", "error", "none"),
                          weights_type = c("prior", "frequency"), tolerance = 1e-10,
                          max_iterations = 150L, auto_tolerance = 1e-4, max_nodes = 10000L,
-                         ...) {
+                         collapse = "auto", ...) {
   check_dots(..., known = names(formals(glmm_control)))
   positive <- function(x, name) {
     ok <- is.numeric(x) && length(x) == 1L && is.finite(x) && x > 0
@@ -47,8 +51,13 @@ glmm_control <- function(threads = getOption("margmix.threads", 1L), verbose = F
     tolerance = positive(tolerance, "tolerance"),
     max_iterations = as.integer(positive(max_iterations, "max_iterations")),
     auto_tolerance = positive(auto_tolerance, "auto_tolerance"),
-    max_nodes = positive(max_nodes, "max_nodes")
+    max_nodes = positive(max_nodes, "max_nodes"), collapse = control_collapse(collapse)
   ), class = "glmm_control")
+}
+
+control_collapse <- function(given) {
+  if (isTRUE(given) || isFALSE(given) || identical(given, "auto")) return(given)
+  abort("control", "`collapse` must be \"auto\", TRUE or FALSE.", given = deparse(given)[1L])
 }
 
 control_choice <- function(given, choices, name) {

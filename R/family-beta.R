@@ -68,6 +68,7 @@ family_tools_betabinomial <- function(family) {
     ratio = c(logit = "odds"),
     counterpart = "binomial",
     response = betabinomial_response,
+    pool = pool_equal_responses,
     variance = function(mu, phi, trials = 1) mu * (1 - mu) * (phi + trials) / (phi + 1),
     variance_log_phi = function(mu, phi) 0 * mu, # of one trial
     start_phi = betabinomial_start,

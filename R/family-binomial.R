@@ -21,6 +21,7 @@ family_tools_binomial <- function(family) {
       ifelse(y > 0, y * log(mu), 0) + ifelse(y < 1, (1 - y) * log1p(-mu), 0)
     },
     response = binomial_response,
+    pool = pool_binomial,
     simulate = function(mu, trials = 1, phi = 1, weights = 1) {
       trials <- rep_len(trials, length(mu))
       if (any(trials != round(trials))) {

@@ -127,6 +127,7 @@ negative_binomial_tools <- function(family, size, variance, variance_log_phi, st
     latent = list(log = "lognormal"),
     counterpart = "poisson",
     response = poisson_response,
+    pool = pool_equal_responses,
     variance = variance,
     variance_log_phi = variance_log_phi,
     start_phi = start_phi,

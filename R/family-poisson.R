@@ -14,6 +14,7 @@ family_tools_poisson <- function(family) {
     latent = list(log = "lognormal", sqrt = c(`1/4` = 0.25)),
     quasi = function(y, mu) ifelse(y > 0, y * log(mu), 0) - mu,
     response = poisson_response,
+    pool = if (has_log_link(family)) pool_poisson_log else pool_poisson,
     simulate = function(mu, trials = 1, phi = 1, weights = 1) {
       as.numeric(stats::rpois(length(mu), mu))
     },

@@ -38,6 +38,7 @@ fit_fields <- list(
     rule = "list", # from rule_record()
     vcov_full = "double", # of psi; NA for parameters at the boundary
     modes = "modes", # of u: m x q; of several grouping factors a list of such matrices
+    patterns = "integer?", # distinct rows, where equal ones were fitted as one
     REML = "logical",
     nAGQ = "nAGQ" # as asked
   ),

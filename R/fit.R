@@ -9,6 +9,15 @@
 #' @noRd
 fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL,
                        control = glmm_control()) {
+  distinct <- pool_rows(design, family, control$collapse)
+  estimate <- fit_rows(distinct$design, family, nAGQ, REML, start, control)
+  estimate$logLik <- estimate$logLik + distinct$constant
+  estimate$start_glm$value <- estimate$start_glm$value + distinct$constant
+  estimate["patterns"] <- list(distinct$patterns)
+  estimate
+}
+
+fit_rows <- function(design, family, nAGQ, REML, start, control) {
   check_scale(design)
   check_cluster_separation(design, family)
   check_constant_clusters(design, family)

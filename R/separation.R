@@ -107,7 +107,7 @@ separation_rows <- function(design, kind) {
   used <- used_rows(design)
   success <- design$y > 0
   failure <- if (kind == "both") design$y < row_trials(design) else !success
-  row <- distinct_rows(X)
+  row <- engine_equal_rows(list(X), nrow(X))
   first <- match(seq_len(max(row)), row)
   has <- function(state) tabulate(row[used & state], max(row)) > 0
   has_success <- has(success)
@@ -117,19 +117,6 @@ separation_rows <- function(design, kind) {
   up <- has_success
   down <- has_failure | fixed
   rbind(X[first[up], , drop = FALSE], -X[first[down], , drop = FALSE])
-}
-
-# A code of the distinct rows of a matrix, by exact value and column by column: quicker than
-# unique().
-distinct_rows <- function(X) {
-  code <- rep(1, nrow(X))
-  for (j in seq_len(ncol(X))) {
-    distinct <- unique(X[, j])
-    if (length(distinct) == 1L) next
-    code <- (code - 1) * length(distinct) + match(X[, j], distinct)
-    code <- match(code, unique(code))
-  }
-  as.integer(code)
 }
 
 #' Project A'1 on the cone of the d with A d >= 0

@@ -90,7 +90,8 @@ size_words <- function(fit) {
   lost <- max(0L, fit$frame$n_ids - length(fit$design$levels))
   clusters <- groups_words(fit$design)
   paste0(
-    count_of(rows, "row"), " in ", clusters,
+    count_of(rows, "row"), if (length(fit$patterns)) paste0(" (", fit$patterns, " distinct)"),
+    " in ", clusters,
     if (none > 0L) paste0("; ", count_of(none, "row"), " without weight"),
     if (dropped > 0L) paste0("; ", count_of(dropped, "row"), " dropped by na.action"),
     if (lost > 0L) paste0("; nothing left of ", count_of(lost, "cluster"))

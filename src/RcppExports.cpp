@@ -772,6 +772,18 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// equal_rows_
+Rcpp::IntegerVector equal_rows_(const Rcpp::List& columns, double n);
+RcppExport SEXP _margmix_equal_rows_(SEXP columnsSEXP, SEXP nSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type columns(columnsSEXP);
+    Rcpp::traits::input_parameter< double >::type n(nSEXP);
+    rcpp_result_gen = Rcpp::wrap(equal_rows_(columns, n));
+    return rcpp_result_gen;
+END_RCPP
+}
 
 static const R_CallMethodDef CallEntries[] = {
     {"_margmix_bridge_objective_", (DL_FUNC) &_margmix_bridge_objective_, 6},
@@ -825,6 +837,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_nested_prediction_variance_", (DL_FUNC) &_margmix_nested_prediction_variance_, 7},
     {"_margmix_nested_combination_covariance_", (DL_FUNC) &_margmix_nested_combination_covariance_, 7},
     {"_margmix_posterior_log_density_", (DL_FUNC) &_margmix_posterior_log_density_, 9},
+    {"_margmix_equal_rows_", (DL_FUNC) &_margmix_equal_rows_, 2},
     {NULL, NULL, 0}
 };
 

@@ -161,8 +161,8 @@ test_that("the answer is that of the linear programme", {
 
 test_that("distinct rows are coded by exact value", {
   X <- cbind(c(1, 1, 2, 1), c(0.1 + 0.2, 0.3, 0.3, 0.3))
-  expect_identical(distinct_rows(X), c(1L, 2L, 3L, 2L))
-  expect_identical(distinct_rows(matrix(0, 3, 0)), c(1L, 1L, 1L))
+  expect_identical(engine_equal_rows(list(X), 4L), c(1L, 2L, 3L, 2L))
+  expect_identical(engine_equal_rows(list(matrix(0, 3, 0)), 3L), c(1L, 1L, 1L))
 })
 
 test_that("clusters that are all 0 or all 1 send the variance to infinity", {

@@ -8,7 +8,7 @@ namespace margmix {
 inline double poisson_constant(const Rows& r) {
   double sum = 0;
   for (Index j = 0; j < r.n; ++j)
-    if (r.w(j) != 0 && r.y[j] > 1) sum -= r.w(j) * std::lgamma(r.y[j] + 1);
+    if (r.w(j) != 0 && r.y[j] != 0 && r.y[j] != 1) sum -= r.w(j) * std::lgamma(r.y[j] + 1);
   return sum;
 }
 
