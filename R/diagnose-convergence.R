@@ -134,19 +134,6 @@ print.margmix_convergence <- function(x, digits = 3L, ...) {
   invisible(x)
 }
 
-#' @rdname diagnose_convergence
-#' @export
-plot.margmix_convergence <- function(x, ...) {
-  values <- x$eigenvalues
-  graphics::plot(seq_along(values), values,
-    log = "y", pch = 19, xlab = "Direction of the parameters", xaxt = "n",
-    ylab = "Eigenvalue of the scaled information", ylim = range(values, 1e-6), ...
-  )
-  graphics::axis(1L, seq_along(values))
-  graphics::abline(h = 1e-6, lty = 2L, col = "grey40")
-  invisible(x)
-}
-
 # check_convergence() of package performance is a generic in its earlier versions; later ones ask
 # package insight.
 #' @exportS3Method performance::check_convergence

@@ -240,34 +240,3 @@ endogeneity_words <- function(x) {
     }
   )
 }
-
-#' @rdname diagnose_endogeneity
-#' @export
-plot.margmix_endogeneity <- function(x, ...) {
-  table <- x$table[!is.na(x$table$within), , drop = FALSE]
-  if (!nrow(table)) {
-    abort("endogeneity", "There must be a covariate with an effect within clusters to plot.")
-  }
-  larger <- x$fit
-  half <- stats::qt((1 + x$level) / 2, x$joint$df[2L])
-  se <- vapply(rownames(table), function(name) {
-    c_within <- names(larger$beta) == name
-    c_between <- c_within | names(larger$beta) == paste0("mean of ", name)
-    V <- larger$vcov_full[seq_along(c_within), seq_along(c_within)]
-    sqrt(c(sum(V[c_within, c_within]), sum(V[c_between, c_between])))
-  }, numeric(2L))
-  k <- nrow(table)
-  estimate <- rbind(table$within, table$between)
-  at <- rbind(seq_len(k) - 0.1, seq_len(k) + 0.1)
-  old <- graphics::par(mar = c(4, 8, 2, 1))
-  on.exit(graphics::par(old))
-  range <- range(estimate - half * se, estimate + half * se, 0)
-  graphics::plot(estimate, at, xlim = range, ylim = c(0.5, k + 0.5), pch = c(19, 1), yaxt = "n",
-    xlab = "Effect (scale of the predictor)", ylab = "", ...
-  )
-  graphics::segments(estimate - half * se, at, estimate + half * se, at)
-  graphics::abline(v = 0, col = "grey60", lty = 2L)
-  graphics::axis(2L, seq_len(k), rownames(table), las = 1L)
-  graphics::legend("topright", c("within clusters", "between clusters"), pch = c(19, 1), bty = "n")
-  invisible(x)
-}

@@ -269,17 +269,3 @@ print.margmix_integration <- function(x, digits = 4L, ...) {
   print_problems(x$problems, "No problem found.")
   invisible(x)
 }
-
-#' @rdname diagnose_integration
-#' @export
-plot.margmix_integration <- function(x, ...) {
-  table <- x$table
-  nested <- is.character(table$K)
-  graphics::plot(if (nested) seq_along(table$K) else table$K, table$logLik,
-    type = "b", pch = 19, xlab = "Nodes per random effect", ylab = "Log-likelihood",
-    xaxt = if (nested) "n" else "s", ...
-  )
-  if (nested) graphics::axis(1L, seq_along(table$K), table$K)
-  if (!is.null(x$importance)) graphics::abline(h = x$importance$logLik, lty = 2L, col = "grey40")
-  invisible(x)
-}

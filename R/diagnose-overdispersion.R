@@ -122,17 +122,6 @@ print.margmix_overdispersion <- function(x, digits = 3L, ...) {
   invisible(x)
 }
 
-#' @rdname diagnose_overdispersion
-#' @export
-plot.margmix_overdispersion <- function(x, ...) {
-  graphics::hist(x$simulated,
-    xlim = range(x$simulated, x$statistic, na.rm = TRUE), main = "", col = "grey85",
-    border = "white", xlab = "Pearson statistic: simulated, and observed (line)", ...
-  )
-  graphics::abline(v = x$statistic, lwd = 2)
-  invisible(x)
-}
-
 #' @exportS3Method performance::check_overdispersion
 check_overdispersion.margmix_glmm <- function(x, ...) {
   found <- diagnose_overdispersion(x, ...)

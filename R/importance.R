@@ -103,21 +103,3 @@ print.margmix_integration_groups <- function(x, digits = 4L, ...) {
   print_problems(x$problems, "No problem found.")
   invisible(x)
 }
-
-#' @export
-plot.margmix_integration_groups <- function(x, ...) {
-  top <- max(x$log_weights)
-  count <- seq_along(x$log_weights)
-  w <- exp(x$log_weights - top)
-  mean <- cumsum(w) / count
-  error <- sqrt(pmax(cumsum(w^2) / count - mean^2, 0) / count) / mean
-  estimate <- top + log(mean)
-  shown <- count >= min(20, length(count))
-  band <- cbind(estimate - 2 * error, estimate + 2 * error)[shown, , drop = FALSE]
-  graphics::plot(count[shown], estimate[shown],
-    type = "l", ylim = range(band, x$logLik), xlab = "Draws", ylab = "Log-likelihood", ...
-  )
-  graphics::matlines(count[shown], band, lty = 3L, col = "grey40")
-  graphics::abline(h = x$logLik, lty = 2L)
-  invisible(x)
-}

@@ -173,14 +173,7 @@ simulate.margmix_gee <- function(object, nsim = 1, seed = NULL, ...) {
 }
 
 #' @export
-plot.margmix_gee <- function(x, ...) {
-  abort("argument", "There is no single picture of a marginal model.",
-    hint = paste(
-      "Plot marginal_standardization(), compare_effects() with a fit of glmm(),",
-      "or cooks.distance()."
-    )
-  )
-}
+plot.margmix_gee <- function(x, ...) refuse_gee_picture()
 
 # The parts of component().
 gee_components <- function() {

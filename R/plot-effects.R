@@ -5,59 +5,137 @@
 #'   first factor.
 #' @param at A named list with values of other covariates.
 #' @param clusters Number of curves of single clusters.
-#' @param xlab,ylab Labels of the axes.
+#' @param xlab,ylab,main Labels of the axes, title.
 #' @export
 plot.margmix_effects <- function(x, along = NULL, at = list(), clusters = 50L, xlab = NULL,
-                                 ylab = NULL, ...) {
-  curves <- effect_curves(x, along, at, clusters)
-  graphics::plot(range(curves$x), range(curves$clusters, curves$population, curves$gee),
-    type = "n", xlab = xlab %||% curves$along, ylab = ylab %||% curves$label,
-    xaxt = curves$xaxt, ...
-  )
-  if (curves$xaxt == "n") graphics::axis(1L, curves$x, curves$labels)
-  graphics::matlines(curves$x, curves$clusters, lty = 1L, lwd = 0.6, col = "grey70")
-  graphics::lines(curves$x, curves$zero, lty = 2L, lwd = 1.5, col = "grey30")
-  graphics::lines(curves$x, curves$population, lwd = 3)
-  red <- "#c8442f"
-  if (!is.null(curves$gee)) graphics::lines(curves$x, curves$gee, lty = 3L, lwd = 3, col = red)
-  graphics::legend("top",
-    horiz = TRUE, inset = c(0, -0.12), xpd = NA, bty = "n", cex = 0.8,
-    legend = c(
-      paste("a", x$glmm$design$group), "random effect 0", "population (glmm)",
-      if (!is.null(curves$gee)) "population (gee)"
-    ),
-    lty = c(1L, 2L, 1L, 3L)[seq_len(3L + !is.null(curves$gee))], lwd = c(0.6, 1.5, 3, 3),
-    col = c("grey70", "grey30", "black", red)
-  )
-  invisible(curves)
+                                 ylab = NULL, main = NULL, ...) {
+  drawn <- plot_data(x, along = along, at = at, clusters = clusters)
+  plot(drawn, xlab = xlab, ylab = ylab, main = main, ...)
 }
 
-#' Curves of clusters and of the population
-#'
-#' @return A list: `x` (positions), `clusters` (a column for each), `zero`, `population`, `gee` (or
-#'   `NULL`), `along`, `labels`, `label`, `xaxt`.
-#' @noRd
-effect_curves <- function(effects, along, at, clusters) {
-  fit <- effects$glmm
+#' @rdname plot_data
+#' @param along,at,clusters Of [compare_effects()]: see there.
+#' @export
+plot_data.margmix_effects <- function(x, along = NULL, at = list(), clusters = 50L, ...) {
+  check_dots(..., known = names(formals(plot_data.margmix_effects)))
+  fit <- x$glmm
   new <- typical_rows(fit, along, at)
-  rows <- design_newdata(fit, new$data, "Z", stats::na.pass)
-  eta <- fixed_predictor(fit, rows)
-  b <- typical_effects(fit, clusters)
-  linkinv <- fit$family$linkinv
-  random <- rows$Z %*% t(b)
-  list(
-    x = new$x, clusters = matrix(linkinv(eta + random), length(eta)), zero = linkinv(eta),
-    population = engine_population_mean(eta, random_sd(rows$Z, fit$Lambda),
-      population_law(fit))$mean,
-    gee = if (!is.null(effects$gee)) {
-      linkinv(fixed_predictor(effects$gee, design_newdata(effects$gee, new$data, FALSE)))
-    },
-    along = new$along, labels = new$labels, xaxt = if (is.null(new$labels)) "s" else "n",
-    label = switch(mean_kind(fit$family),
-      probability = "Probability", proportion = "Mean proportion", mean = "Mean"
-    )
+  names <- c(
+    cluster = paste("each", some_of(fit$design$group)), zero = "random effect 0",
+    population = "population (glmm)", gee = "population (gee)"
+  )
+  positions <- data.frame(x = new$x, label = new$labels %||% NA_character_)
+  curve <- function(name, values, cluster = NA_integer_) {
+    data.frame(curve = names[[name]], cluster = cluster, positions, values)
+  }
+  mean_of <- function(effects) mean_with_limits(fit, new$data, x$level, random_effects = effects)
+  data <- rbind(
+    cluster_curves(fit, new, clusters, curve),
+    curve("zero", mean_of("zero")), curve("population", mean_of("integrate")),
+    if (!is.null(x$gee)) curve("gee", mean_with_limits(x$gee, new$data, x$level))
+  )
+  data$curve <- factor(data$curve, names)
+  picture("curves", data,
+    xlab = new$along, ylab = capital(mean_words_of(fit$family)), main = NULL, level = x$level
   )
 }
+
+# The curves of clusters have no limits: they stand for the distribution.
+cluster_curves <- function(fit, new, clusters, curve) {
+  rows <- design_newdata(fit, new$data, "Z", stats::na.pass)
+  b <- typical_effects(fit, clusters)
+  eta <- fixed_predictor(fit, rows) + rows$Z %*% t(b)
+  do.call(rbind, lapply(seq_len(clusters), function(k) {
+    mean <- fit$family$linkinv(eta[, k])
+    curve("cluster", data.frame(estimate = mean, conf.low = NA_real_, conf.high = NA_real_), k)
+  }))
+}
+
+#' Means of rows with limits, from the scale of the predictor
+#'
+#' @param ... Arguments of `predict()`: what the random effects are.
+#' @noRd
+mean_with_limits <- function(fit, newdata, level, ...) {
+  eta <- stats::predict(fit, newdata, type = "link", se.fit = TRUE, ...)
+  half <- stats::qt((1 + level) / 2, smallest_df(fit)) * eta$se.fit
+  ends <- lapply(list(eta$fit - half, eta$fit + half), fit$family$linkinv)
+  data.frame(
+    estimate = fit$family$linkinv(eta$fit), conf.low = pmin(ends[[1L]], ends[[2L]]),
+    conf.high = pmax(ends[[1L]], ends[[2L]]), row.names = NULL
+  )
+}
+
+mean_words_of <- function(family) {
+  switch(mean_kind(family),
+    probability = "probability", proportion = "mean proportion", mean = "mean"
+  )
+}
+
+capital <- function(text) paste0(toupper(substr(text, 1L, 1L)), substring(text, 2L))
+
+# Drawing -----------------------------------------------------------------------------------------
+
+# How each curve is drawn, in the order of its levels.
+curve_style <- data.frame(
+  colour = c(ink[["grey"]], ink[["vermilion"]], ink[["black"]], ink[["blue"]]),
+  type = c(1L, 2L, 1L, 4L), width = c(0.5, 2, 3, 3), shape = c(NA, 1L, 19L, 17L),
+  shift = c(0, -0.05, 0, 0.05)
+)
+
+#' @rdname plot_data
+#' @param ylab Label of the vertical axis.
+#' @export
+plot.margmix_curves_picture <- function(x, xlab = NULL, ylab = NULL, main = NULL, ...) {
+  words <- picture_words(x, list(xlab = xlab, ylab = ylab, main = main))
+  labels <- shown_labels(x)
+  shown <- range(x$estimate, x$conf.low, x$conf.high, na.rm = TRUE, finite = TRUE)
+  there <- which(table(x$curve) > 0)
+  plan <- legend_plan(levels(x$curve)[there])
+  legend_plot(x$x, shown, words, plan,
+    xaxt = if (is.null(labels)) "s" else "n",
+    xlim = range(x$x) + if (is.null(labels)) 0 else c(-0.3, 0.3), ...
+  )
+  if (!is.null(labels)) graphics::axis(1L, seq_along(labels), labels)
+  for (k in seq_len(nlevels(x$curve))) {
+    part <- x[as.integer(x$curve) == k, ]
+    if (is.null(labels)) draw_curve(part, curve_style[k, ]) else draw_levels(part, curve_style[k, ])
+  }
+  inner_legend(plan,
+    col = curve_style$colour[there], lty = curve_style$type[there],
+    lwd = pmax(curve_style$width[there], 1),
+    pch = if (is.null(labels)) NA else curve_style$shape[there]
+  )
+  invisible(x)
+}
+
+draw_curve <- function(part, style) {
+  banded <- part[!is.na(part$conf.low), ]
+  if (nrow(banded)) {
+    graphics::polygon(c(banded$x, rev(banded$x)), c(banded$conf.low, rev(banded$conf.high)),
+      border = NA, col = grDevices::adjustcolor(style$colour, 0.15)
+    )
+  }
+  for (curve in split(part, factor(part$cluster, exclude = NULL))) {
+    graphics::lines(curve$x, curve$estimate,
+      col = style$colour, lty = style$type, lwd = style$width
+    )
+  }
+}
+
+# At the levels of a factor: points with intervals, side by side; clusters stay lines.
+draw_levels <- function(part, style) {
+  if (all(is.na(part$conf.low))) return(draw_curve(part, style))
+  x <- part$x + style$shift
+  graphics::segments(x, part$conf.low, x, part$conf.high, col = style$colour, lwd = style$width)
+  graphics::points(x, part$estimate, col = style$colour, pch = style$shape, cex = 1.3)
+}
+
+# The labels of a factor on the horizontal axis, in order; NULL for numbers.
+shown_labels <- function(x) {
+  if (!anyNA(x$label)) x$label[match(seq_len(max(x$x)), x$x)]
+}
+
+# Rows to draw -------------------------------------------------------------------------------------
 
 # Random effects that stand for the population: quantiles of one, draws from the normal
 # distribution (with a seed) of several.

@@ -228,26 +228,3 @@ print.margmix_ranks <- function(x, rows = 20L, ...) {
   if (m > rows) cat("...", m - 2L * half, "clusters between are not shown\n")
   invisible(x)
 }
-
-#' @rdname rank_clusters
-#' @param labels Draw the labels of the clusters? By default if there are at most 40.
-#' @param xlab Label of the axis.
-#' @details `plot()` draws a caterpillar plot in the order of rank: posterior means with their
-#'   intervals at the height of the expected rank, filled where the cluster belongs to one of the
-#'   ends with probability above one half. Shrinkage shows as ranks that stay in the middle: the
-#'   less the data say about the order, the narrower the band of heights.
-#' @export
-plot.margmix_ranks <- function(x, labels = NULL, xlab = attr(x, "effect"), ...) {
-  m <- nrow(x)
-  labels <- labels %||% (m <= 40L)
-  graphics::plot(x$estimate, x$rank,
-    xlim = range(x$lower, x$upper, 0), ylim = c(1, m), type = "n", xlab = xlab,
-    ylab = "Expected rank", main = paste("Clusters of", attr(x, "group")), ...
-  )
-  graphics::abline(v = 0, col = "grey60", lty = 2L)
-  graphics::segments(x$lower, x$rank, x$upper, col = "grey60")
-  sure <- x$p_low > 0.5 | x$p_high > 0.5
-  graphics::points(x$estimate, x$rank, pch = ifelse(sure, 19L, 1L), cex = point_size(m))
-  if (labels) graphics::text(x$upper, x$rank, x$cluster, pos = 4L, cex = 0.6, xpd = NA)
-  invisible(x)
-}

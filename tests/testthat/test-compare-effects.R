@@ -61,15 +61,25 @@ test_that("the table has the effects of the models, as ratios where there are an
   expect_null(plain$gee)
 })
 
+# Mean over the curves of clusters, and one of the other curves, by position.
+drawn_curves <- function(...) {
+  drawn <- plot_data(...)
+  of <- function(k) drawn$estimate[as.integer(drawn$curve) == k]
+  list(
+    x = unique(drawn$x), labels = unique(drawn$label), zero = of(2L), population = of(3L),
+    clusters = rowMeans(matrix(of(1L), length(unique(drawn$x))))
+  )
+}
+
 test_that("the average of the grey curves is the population's", {
-  curves <- effect_curves(effects_of("toenail"), NULL, list(), 4000L)
-  expect_equal(rowMeans(curves$clusters), curves$population, tolerance = 1e-3)
+  curves <- drawn_curves(effects_of("toenail"), clusters = 4000L)
+  expect_equal(curves$clusters, curves$population, tolerance = 1e-3)
   expect_identical(range(curves$x), range(toenail$scheduled))
   bridge <- suppressMessages(update(result_fit("toenail"), random_distribution = "bridge",
     nAGQ = "auto"
   ))
-  curves <- effect_curves(compare_effects(bridge), "treatment", list(scheduled = 1), 4000L)
-  expect_equal(rowMeans(curves$clusters), curves$population, tolerance = 1e-3)
+  curves <- drawn_curves(compare_effects(bridge), "treatment", list(scheduled = 1), 4000L)
+  expect_equal(curves$clusters, curves$population, tolerance = 1e-3)
   expect_identical(curves$labels, levels(toenail$treatment))
   expect_equal(curves$zero[2L], predict(bridge,
     data.frame(treatment = "terbinafine", scheduled = 1), type = "response",
@@ -79,8 +89,8 @@ test_that("the average of the grey curves is the population's", {
 
 test_that("random slopes and transformed covariates can be drawn", {
   fit <- glmm(seizures ~ treatment + log(base) + (period | subject), epilepsy, poisson(), nAGQ = 1)
-  curves <- effect_curves(compare_effects(fit), "base", list(treatment = "progabide"), 2000L)
-  expect_equal(rowMeans(curves$clusters), curves$population, tolerance = 0.05)
+  curves <- drawn_curves(compare_effects(fit), "base", list(treatment = "progabide"), 2000L)
+  expect_equal(curves$clusters, curves$population, tolerance = 0.05)
   file <- tempfile(fileext = ".pdf")
   grDevices::pdf(file)
   on.exit({
@@ -88,7 +98,7 @@ test_that("random slopes and transformed covariates can be drawn", {
     unlink(file)
   })
   expect_warning(drawn <- plot(effects_of("toenail"), main = "Toenail"), NA)
-  expect_length(drawn$gee, 101L)
+  expect_identical(sum(drawn$curve == "population (gee)"), 101L)
   expect_warning(plot(compare_effects(fit), along = "treatment"), NA)
 })
 

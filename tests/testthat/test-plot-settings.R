@@ -16,7 +16,7 @@ test_that("margins, panels and sizes are the same after each picture", {
   fit <- result_fit("respiratory")
   slopes <- result_fit("independent")
   pictures <- list(
-    function() plot(marginal_standardization(fit, "treat")),
+    function() plot(marginal_standardization(fit, "treat")), function() plot(odds_ratios(fit)),
     function() plot(nlme::ranef(slopes)), function() plot(slopes),
     function() plot(compare_effects(fit)), function() plot(rank_clusters(fit)),
     function() plot(diagnose_endogeneity(slopes))

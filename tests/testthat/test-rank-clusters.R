@@ -95,7 +95,7 @@ test_that("printed and drawn", {
   expect_snapshot(print(rank_clusters(result_fit("toenail")), rows = 4))
   grDevices::pdf(NULL)
   on.exit(grDevices::dev.off())
-  expect_identical(plot(ranks), ranks)
+  expect_identical(plot(ranks)$rank, ranks$rank)
   expect_error(plot(rank_clusters(result_fit("toenail")), labels = FALSE), NA)
 })
 
