@@ -51,9 +51,9 @@ bridge_phi <- function(sigma) 1 / sqrt(1 + 3 * sigma^2 / pi^2)
 # Modes on the scale u = b / sigma, as those of normal random effects.
 bridge_modes <- function(problem, estimate) {
   sigma <- estimate$theta[[1L]]
-  posterior <- engine_bridge_posterior(problem$design, problem$family,
-    c(estimate$beta, sigma), max(estimate$rule$K), FALSE, problem$control
-  )
+  posterior <- engine_moments(problem$design, problem$family,
+    c(estimate$beta, sigma), max(estimate$rule$K), NULL, FALSE, problem$control
+  )[[1L]]
   matrix(posterior$mode / if (sigma == 0) 1 else sigma)
 }
 

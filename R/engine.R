@@ -12,10 +12,6 @@ is_log_concave <- function(family) {
   family_log_concave_(list(family = family$family, link = family$link, weights_type = "prior"))
 }
 
-engine_modes <- function(design, modes) {
-  if (is.null(modes)) matrix(0, ncol(design$Z), length(design$levels)) else t(modes)
-}
-
 #' Log-likelihood of a mixed model and its derivatives
 #'
 #' @param design A `margmix_design`.
@@ -33,30 +29,11 @@ engine_modes <- function(design, modes) {
 engine_evaluate <- function(design, family, psi, K, deriv = 0L, modes = NULL,
                             control = glmm_control(), scores = FALSE, information = FALSE,
                             only_beta = FALSE) {
-  ask <- asked(deriv, scores, information, only_beta)
-  evaluate(design, family, as.double(psi), K, modes, ask, control)
-}
-
-# What of the objective is wanted, as the engine takes it.
-asked <- function(deriv, scores = FALSE, information = FALSE, only_beta = FALSE) {
-  list(
+  check_factorable(design, "an exact likelihood.")
+  ask <- list(
     order = as.integer(deriv), scores = scores, information = information, known_phi = only_beta
   )
-}
-
-#' @param ask A list: `order` (`deriv`), `scores`, `information`, `known_phi` (`only_beta`).
-#' @noRd
-evaluate <- function(design, family, psi, K, modes, ask, control) UseMethod("evaluate")
-
-#' @export
-evaluate.default <- function(design, family, psi, K, modes, ask, control) {
-  out <- glmm_objective_(
-    design, engine_family(family, design), psi, as.integer(K), list(engine_modes(design, modes)),
-    ask, control$threads
-  )
-  out$modes <- t(out$modes[[1L]])
-  if (ask$scores) out$scores <- t(out$scores)
-  out
+  objective_evaluate_(design, family, as.double(psi), K, modes, ask, control$threads)
 }
 
 #' Generalized linear model without random effects
@@ -77,12 +54,7 @@ engine_glm_start <- function(design, family, level) {
 #'   phi = 1), `phi`, `status`.
 #' @noRd
 engine_lmm <- function(design, theta, log_phi = NaN, REML = FALSE, control = glmm_control()) {
-  UseMethod("engine_lmm")
-}
-
-#' @export
-engine_lmm.default <- function(design, theta, log_phi = NaN, REML = FALSE,
-                               control = glmm_control()) {
+  check_factorable(design, "an exact likelihood.")
   lmm_objective_(
     design, as.double(theta), log_phi, design$weights_type == "frequency", REML, control$threads
   )
@@ -116,11 +88,8 @@ posterior_nodes <- function(fit) {
 #' @return A list: `better`, the number of clusters with a higher one; `missed`, what the rule lacks
 #'   of the log-likelihood, or has too much, since it sees the others badly.
 #' @noRd
-engine_other_modes <- function(design, family, psi, K, control) UseMethod("engine_other_modes")
-
-#' @export
-engine_other_modes.default <- function(design, family, psi, K, control) {
-  glmm_other_modes_(design, engine_family(family, design), psi, K, control$threads)
+engine_other_modes <- function(design, family, psi, K, control) {
+  objective_other_modes_(design, family, as.double(psi), K, control$threads)
 }
 
 #' Posterior of the random effects b = Lambda u at the fitted parameters
@@ -134,7 +103,7 @@ posterior <- function(design, fit, median) UseMethod("posterior")
 
 #' @export
 posterior.default <- function(design, fit, median) {
-  out <- posterior_call(fit, posterior_nodes(fit), median)
+  out <- posterior_call(fit, posterior_nodes(fit), median)[[1L]]
   q <- ncol(fit$design$Z)
   named <- function(x) {
     x <- t(x)
@@ -147,30 +116,25 @@ posterior.default <- function(design, fit, median) {
   ))
 }
 
-# Moments by a rule of K nodes; 1 gives those of the normal approximation at the mode.
-posterior_call <- function(fit, K, median = FALSE) posterior_moments(fit$design, fit, K, median)
+# Moments by a rule of K nodes, a list by factor; 1 gives those of the normal approximation at the
+# mode.
+posterior_call <- function(fit, K, median = FALSE) {
+  engine_moments(fit$design, fit$family, fit_psi(fit), K, fit$modes, median, fit$control)
+}
 
-posterior_moments <- function(design, fit, K, median) UseMethod("posterior_moments")
-
-#' @export
-posterior_moments.default <- function(design, fit, K, median) {
-  glmm_posterior_(
-    design, engine_family(fit$family, design), fit_psi(fit), as.integer(K), t(fit$modes), median,
-    fit$control$threads
-  )
+engine_moments <- function(design, family, psi, K, modes, median, control) {
+  objective_posterior_(design, family, as.double(psi), K, modes, median, control$threads)
 }
 
 #' Conditional variance Lambda A^-1 Lambda' at the modes
 #' @return For each factor q_k x q_k x levels.
 #' @noRd
-engine_mode_variance <- function(fit) mode_variance(fit$design, fit)
-
-mode_variance <- function(design, fit) UseMethod("mode_variance")
-
-#' @export
-mode_variance.default <- function(design, fit) {
-  q <- ncol(design$Z)
-  list(array(posterior_call(fit, 1L)$mode_variance, c(q, q, nrow(fit$modes))))
+engine_mode_variance <- function(fit) {
+  check_factorable(fit$design, "conditional variances.")
+  lapply(posterior_call(fit, 1L), function(level) {
+    q <- sqrt(nrow(level$mode_variance))
+    array(level$mode_variance, c(q, q, ncol(level$mode_variance)))
+  })
 }
 
 #' Variance of a predicted eta, from the joint covariance of beta, theta, phi and u
@@ -185,18 +149,10 @@ engine_eb_variance <- function(fit, X, Z, cluster) {
   if (!all(is.na(V))) V[is.na(V)] <- 0 # parameters at the boundary count as known
   cluster <- replace(cluster - 1L, is.na(cluster), -1L)
   storage.mode(cluster) <- "integer"
-  prediction_variance(fit$design, fit, list(X = X, Z = Z, cluster = cluster), V)
-}
-
-# `cluster` of the rows counts from 0, and is -1 for a new level.
-prediction_variance <- function(design, fit, rows, V) UseMethod("prediction_variance")
-
-#' @export
-prediction_variance.default <- function(design, fit, rows, V) {
-  rows$cluster <- drop(rows$cluster)
-  glmm_prediction_variance_(
-    design, engine_family(fit$family, design), fit_psi(fit), t(fit$modes),
-    posterior_call(fit, 1L)$mode_variance, rows, V, fit$control$threads
+  check_factorable(fit$design, "conditional variances.")
+  objective_prediction_variance_(
+    fit$design, fit$family, fit_psi(fit), fit$modes, list(X = X, Z = Z, cluster = cluster), V,
+    fit$control$threads
   )
 }
 

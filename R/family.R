@@ -102,9 +102,10 @@ refuse_family <- function(given, hint = NULL, marginal = FALSE) {
   abort("family", paste0("`family` must be one of ", known, "."), given, hint)
 }
 
-find_family_tools <- function(name) {
-  get0(paste0("family_tools_", name), envir = topenv(), mode = "function", inherits = FALSE)
-}
+find_family_tools <- function(name) package_home[[paste0("family_tools_", name)]]
+
+# Where the functions of the package are.
+package_home <- environment()
 
 supported_families <- function(marginal = FALSE) {
   found <- sub("^family_tools_", "", ls(topenv(), pattern = "^family_tools_"))

@@ -61,7 +61,10 @@ fit_fields <- list(
 #' @noRd
 check_fit <- function(fit) {
   types <- c(fit_fields$shared, fit_fields[[class(fit)[1L]]])
-  typed <- vapply(names(types), function(name) is_of_type(fit[[name]], types[[name]]), NA)
+  fields <- unclass(fit)[names(types)]
+  absent <- endsWith(types, "?") & vapply(fields, is.null, NA)
+  typed <- absent | mapply(is_of_type, fields, sub("?", "", types, fixed = TRUE))
+  names(typed) <- names(types)
   sized <- if (all(typed)) sizes_of_fields(fit) else logical()
   wrong <- c(names(typed)[!typed], setdiff(names(fit), names(types)), names(sized)[!sized])
   if (!length(wrong)) return(fit)
@@ -78,7 +81,6 @@ sizes_of_fields <- function(fit) {
 }
 
 is_of_type <- function(x, type) {
-  if (endsWith(type, "?")) return(is.null(x) || is_of_type(x, sub("?", "", type, fixed = TRUE)))
   switch(type,
     double = is.double(x), character = is.character(x), logical = is.logical(x),
     integer = is.integer(x), list = is.list(x), call = is.call(x), environment = is.environment(x),

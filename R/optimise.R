@@ -19,8 +19,8 @@ objective_at <- function(problem, K, modes, order) {
   at <- function(x, wanted) {
     if (!identical(x, last$x) || last$order < wanted) {
       psi <- drop(problem$map %*% x)
-      result <- evaluate(
-        problem$design, problem$family, psi, K, modes, asked(wanted), problem$control
+      result <- engine_evaluate(
+        problem$design, problem$family, psi, K, wanted, modes, problem$control
       )
       ok <- result$status == "ok" && is.finite(result$value) && all(is.finite(result$gradient))
       if (ok) modes <<- result$modes

@@ -10,38 +10,6 @@ Rcpp::Rostream<true>&  Rcpp::Rcout = Rcpp::Rcpp_cout_get();
 Rcpp::Rostream<false>& Rcpp::Rcerr = Rcpp::Rcpp_cerr_get();
 #endif
 
-// bridge_objective_
-Rcpp::List bridge_objective_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int K, const Rcpp::List& ask, int threads);
-RcppExport SEXP _margmix_bridge_objective_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP askSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< int >::type K(KSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(bridge_objective_(design, family, psi, K, ask, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
-// bridge_posterior_
-Rcpp::List bridge_posterior_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int K, bool median, int threads);
-RcppExport SEXP _margmix_bridge_posterior_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP medianSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< int >::type K(KSEXP);
-    Rcpp::traits::input_parameter< bool >::type median(medianSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(bridge_posterior_(design, family, psi, K, median, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
 // bridge_score_density_
 Rcpp::List bridge_score_density_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int points, int threads);
 RcppExport SEXP _margmix_bridge_score_density_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP pointsSEXP, SEXP threadsSEXP) {
@@ -66,23 +34,6 @@ BEGIN_RCPP
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type u(uSEXP);
     Rcpp::traits::input_parameter< double >::type sigma(sigmaSEXP);
     rcpp_result_gen = Rcpp::wrap(bridge_quantile_(u, sigma));
-    return rcpp_result_gen;
-END_RCPP
-}
-// bridge_prediction_variance_
-Rcpp::NumericVector bridge_prediction_variance_(const Rcpp::List& design, double sigma, const Rcpp::NumericMatrix& modes, const Rcpp::NumericMatrix& tangents, const Rcpp::NumericMatrix& mode_variance, const Rcpp::List& rows, const Rcpp::NumericMatrix& V);
-RcppExport SEXP _margmix_bridge_prediction_variance_(SEXP designSEXP, SEXP sigmaSEXP, SEXP modesSEXP, SEXP tangentsSEXP, SEXP mode_varianceSEXP, SEXP rowsSEXP, SEXP VSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< double >::type sigma(sigmaSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type modes(modesSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type tangents(tangentsSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type mode_variance(mode_varianceSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type rows(rowsSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type V(VSEXP);
-    rcpp_result_gen = Rcpp::wrap(bridge_prediction_variance_(design, sigma, modes, tangents, mode_variance, rows, V));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -197,23 +148,6 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// glmm_objective_
-Rcpp::List glmm_objective_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int K, const Rcpp::List& modes, const Rcpp::List& ask, int threads);
-RcppExport SEXP _margmix_glmm_objective_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP askSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< int >::type K(KSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type modes(modesSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(glmm_objective_(design, family, psi, K, modes, ask, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
 // glm_start_
 Rcpp::List glm_start_(const Rcpp::List& design, const Rcpp::List& family, double level);
 RcppExport SEXP _margmix_glm_start_(SEXP designSEXP, SEXP familySEXP, SEXP levelSEXP) {
@@ -243,41 +177,6 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// glmm_posterior_
-Rcpp::List glmm_posterior_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int K, const Rcpp::NumericMatrix& modes, bool median, int threads);
-RcppExport SEXP _margmix_glmm_posterior_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP medianSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< int >::type K(KSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type modes(modesSEXP);
-    Rcpp::traits::input_parameter< bool >::type median(medianSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(glmm_posterior_(design, family, psi, K, modes, median, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
-// glmm_prediction_variance_
-Rcpp::NumericVector glmm_prediction_variance_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::NumericMatrix& modes, const Rcpp::NumericMatrix& mode_variance, const Rcpp::List& rows, const Rcpp::NumericMatrix& V, int threads);
-RcppExport SEXP _margmix_glmm_prediction_variance_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP mode_varianceSEXP, SEXP rowsSEXP, SEXP VSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type modes(modesSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type mode_variance(mode_varianceSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type rows(rowsSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type V(VSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(glmm_prediction_variance_(design, family, psi, modes, mode_variance, rows, V, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
 // family_log_concave_
 bool family_log_concave_(const Rcpp::List& family);
 RcppExport SEXP _margmix_family_log_concave_(SEXP familySEXP) {
@@ -286,21 +185,6 @@ BEGIN_RCPP
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
     rcpp_result_gen = Rcpp::wrap(family_log_concave_(family));
-    return rcpp_result_gen;
-END_RCPP
-}
-// glmm_other_modes_
-Rcpp::List glmm_other_modes_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int K, int threads);
-RcppExport SEXP _margmix_glmm_other_modes_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< int >::type K(KSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(glmm_other_modes_(design, family, psi, K, threads));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -313,39 +197,6 @@ BEGIN_RCPP
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< double >::type budget(budgetSEXP);
     rcpp_result_gen = Rcpp::wrap(groups_plan_(design, budget));
-    return rcpp_result_gen;
-END_RCPP
-}
-// groups_laplace_
-Rcpp::List groups_laplace_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::List& modes, int order, int threads);
-RcppExport SEXP _margmix_groups_laplace_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP orderSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type modes(modesSEXP);
-    Rcpp::traits::input_parameter< int >::type order(orderSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(groups_laplace_(design, family, psi, modes, order, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
-// groups_posterior_
-Rcpp::List groups_posterior_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::List& modes, Rcpp::Nullable<Rcpp::List> rows, const Rcpp::NumericMatrix& V, int threads);
-RcppExport SEXP _margmix_groups_posterior_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP rowsSEXP, SEXP VSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type modes(modesSEXP);
-    Rcpp::traits::input_parameter< Rcpp::Nullable<Rcpp::List> >::type rows(rowsSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type V(VSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(groups_posterior_(design, family, psi, modes, rows, V, threads));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -415,22 +266,6 @@ BEGIN_RCPP
     Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type probes(probesSEXP);
     Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
     rcpp_result_gen = Rcpp::wrap(groups_estimate_(design, family, psi, modes, probes, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
-// groups_lmm_
-Rcpp::List groups_lmm_(const Rcpp::List& design, const Rcpp::NumericVector& theta, double log_phi, bool frequency, bool reml, bool gradient);
-RcppExport SEXP _margmix_groups_lmm_(SEXP designSEXP, SEXP thetaSEXP, SEXP log_phiSEXP, SEXP frequencySEXP, SEXP remlSEXP, SEXP gradientSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type theta(thetaSEXP);
-    Rcpp::traits::input_parameter< double >::type log_phi(log_phiSEXP);
-    Rcpp::traits::input_parameter< bool >::type frequency(frequencySEXP);
-    Rcpp::traits::input_parameter< bool >::type reml(remlSEXP);
-    Rcpp::traits::input_parameter< bool >::type gradient(gradientSEXP);
-    rcpp_result_gen = Rcpp::wrap(groups_lmm_(design, theta, log_phi, frequency, reml, gradient));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -670,74 +505,74 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// nested_objective_
-Rcpp::List nested_objective_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::IntegerVector& K, const Rcpp::List& modes, const Rcpp::List& ask, int threads);
-RcppExport SEXP _margmix_nested_objective_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP askSEXP, SEXP threadsSEXP) {
+// objective_evaluate_
+Rcpp::List objective_evaluate_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const std::vector<int>& K, const Rcpp::RObject& modes, const Rcpp::List& ask, int threads);
+RcppExport SEXP _margmix_objective_evaluate_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP askSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::IntegerVector& >::type K(KSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type modes(modesSEXP);
+    Rcpp::traits::input_parameter< const std::vector<int>& >::type K(KSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::RObject& >::type modes(modesSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
     Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(nested_objective_(design, family, psi, K, modes, ask, threads));
+    rcpp_result_gen = Rcpp::wrap(objective_evaluate_(design, family, psi, K, modes, ask, threads));
     return rcpp_result_gen;
 END_RCPP
 }
-// nested_other_modes_
-Rcpp::List nested_other_modes_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::IntegerVector& K, int threads);
-RcppExport SEXP _margmix_nested_other_modes_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP threadsSEXP) {
+// objective_other_modes_
+Rcpp::List objective_other_modes_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const std::vector<int>& K, int threads);
+RcppExport SEXP _margmix_objective_other_modes_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::IntegerVector& >::type K(KSEXP);
+    Rcpp::traits::input_parameter< const std::vector<int>& >::type K(KSEXP);
     Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(nested_other_modes_(design, family, psi, K, threads));
+    rcpp_result_gen = Rcpp::wrap(objective_other_modes_(design, family, psi, K, threads));
     return rcpp_result_gen;
 END_RCPP
 }
-// nested_posterior_
-Rcpp::List nested_posterior_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::IntegerVector& K, const Rcpp::List& modes, bool median, int threads);
-RcppExport SEXP _margmix_nested_posterior_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP medianSEXP, SEXP threadsSEXP) {
+// objective_posterior_
+Rcpp::List objective_posterior_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const std::vector<int>& K, const Rcpp::RObject& modes, bool median, int threads);
+RcppExport SEXP _margmix_objective_posterior_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP medianSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::IntegerVector& >::type K(KSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type modes(modesSEXP);
+    Rcpp::traits::input_parameter< const std::vector<int>& >::type K(KSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::RObject& >::type modes(modesSEXP);
     Rcpp::traits::input_parameter< bool >::type median(medianSEXP);
     Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(nested_posterior_(design, family, psi, K, modes, median, threads));
+    rcpp_result_gen = Rcpp::wrap(objective_posterior_(design, family, psi, K, modes, median, threads));
     return rcpp_result_gen;
 END_RCPP
 }
-// nested_prediction_variance_
-Rcpp::NumericVector nested_prediction_variance_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::List& modes, const Rcpp::List& rows, const Rcpp::NumericMatrix& V, int threads);
-RcppExport SEXP _margmix_nested_prediction_variance_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP rowsSEXP, SEXP VSEXP, SEXP threadsSEXP) {
+// objective_prediction_variance_
+Rcpp::NumericVector objective_prediction_variance_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::RObject& modes, const Rcpp::List& rows, const Rcpp::NumericMatrix& V, int threads);
+RcppExport SEXP _margmix_objective_prediction_variance_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP rowsSEXP, SEXP VSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type modes(modesSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::RObject& >::type modes(modesSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type rows(rowsSEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type V(VSEXP);
     Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(nested_prediction_variance_(design, family, psi, modes, rows, V, threads));
+    rcpp_result_gen = Rcpp::wrap(objective_prediction_variance_(design, family, psi, modes, rows, V, threads));
     return rcpp_result_gen;
 END_RCPP
 }
 // nested_combination_covariance_
-Rcpp::NumericMatrix nested_combination_covariance_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::List& modes, const Rcpp::NumericMatrix& top, const Rcpp::NumericMatrix& leaf, int threads);
+Rcpp::NumericMatrix nested_combination_covariance_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::RObject& modes, const Rcpp::NumericMatrix& top, const Rcpp::NumericMatrix& leaf, int threads);
 RcppExport SEXP _margmix_nested_combination_covariance_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP topSEXP, SEXP leafSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
@@ -745,7 +580,7 @@ BEGIN_RCPP
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type modes(modesSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::RObject& >::type modes(modesSEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type top(topSEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type leaf(leafSEXP);
     Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
@@ -786,11 +621,8 @@ END_RCPP
 }
 
 static const R_CallMethodDef CallEntries[] = {
-    {"_margmix_bridge_objective_", (DL_FUNC) &_margmix_bridge_objective_, 6},
-    {"_margmix_bridge_posterior_", (DL_FUNC) &_margmix_bridge_posterior_, 6},
     {"_margmix_bridge_score_density_", (DL_FUNC) &_margmix_bridge_score_density_, 5},
     {"_margmix_bridge_quantile_", (DL_FUNC) &_margmix_bridge_quantile_, 2},
-    {"_margmix_bridge_prediction_variance_", (DL_FUNC) &_margmix_bridge_prediction_variance_, 7},
     {"_margmix_cluster_values_", (DL_FUNC) &_margmix_cluster_values_, 8},
     {"_margmix_gee_start_", (DL_FUNC) &_margmix_gee_start_, 5},
     {"_margmix_gee_fit_", (DL_FUNC) &_margmix_gee_fit_, 5},
@@ -798,21 +630,14 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_gee_correlation_", (DL_FUNC) &_margmix_gee_correlation_, 4},
     {"_margmix_gee_frechet_", (DL_FUNC) &_margmix_gee_frechet_, 5},
     {"_margmix_gee_moment_variance_", (DL_FUNC) &_margmix_gee_moment_variance_, 7},
-    {"_margmix_glmm_objective_", (DL_FUNC) &_margmix_glmm_objective_, 7},
     {"_margmix_glm_start_", (DL_FUNC) &_margmix_glm_start_, 3},
     {"_margmix_lmm_objective_", (DL_FUNC) &_margmix_lmm_objective_, 6},
-    {"_margmix_glmm_posterior_", (DL_FUNC) &_margmix_glmm_posterior_, 7},
-    {"_margmix_glmm_prediction_variance_", (DL_FUNC) &_margmix_glmm_prediction_variance_, 8},
     {"_margmix_family_log_concave_", (DL_FUNC) &_margmix_family_log_concave_, 1},
-    {"_margmix_glmm_other_modes_", (DL_FUNC) &_margmix_glmm_other_modes_, 5},
     {"_margmix_groups_plan_", (DL_FUNC) &_margmix_groups_plan_, 2},
-    {"_margmix_groups_laplace_", (DL_FUNC) &_margmix_groups_laplace_, 6},
-    {"_margmix_groups_posterior_", (DL_FUNC) &_margmix_groups_posterior_, 7},
     {"_margmix_groups_stochastic_", (DL_FUNC) &_margmix_groups_stochastic_, 8},
     {"_margmix_groups_stochastic_hessian_", (DL_FUNC) &_margmix_groups_stochastic_hessian_, 9},
     {"_margmix_groups_importance_", (DL_FUNC) &_margmix_groups_importance_, 6},
     {"_margmix_groups_estimate_", (DL_FUNC) &_margmix_groups_estimate_, 6},
-    {"_margmix_groups_lmm_", (DL_FUNC) &_margmix_groups_lmm_, 6},
     {"_margmix_weak_reference_", (DL_FUNC) &_margmix_weak_reference_, 1},
     {"_margmix_weak_value_", (DL_FUNC) &_margmix_weak_value_, 1},
     {"_margmix_sandwich_", (DL_FUNC) &_margmix_sandwich_, 3},
@@ -831,10 +656,10 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_marginal_projection_", (DL_FUNC) &_margmix_marginal_projection_, 4},
     {"_margmix_between_variance_", (DL_FUNC) &_margmix_between_variance_, 3},
     {"_margmix_between_covariance_", (DL_FUNC) &_margmix_between_covariance_, 3},
-    {"_margmix_nested_objective_", (DL_FUNC) &_margmix_nested_objective_, 7},
-    {"_margmix_nested_other_modes_", (DL_FUNC) &_margmix_nested_other_modes_, 5},
-    {"_margmix_nested_posterior_", (DL_FUNC) &_margmix_nested_posterior_, 7},
-    {"_margmix_nested_prediction_variance_", (DL_FUNC) &_margmix_nested_prediction_variance_, 7},
+    {"_margmix_objective_evaluate_", (DL_FUNC) &_margmix_objective_evaluate_, 7},
+    {"_margmix_objective_other_modes_", (DL_FUNC) &_margmix_objective_other_modes_, 5},
+    {"_margmix_objective_posterior_", (DL_FUNC) &_margmix_objective_posterior_, 7},
+    {"_margmix_objective_prediction_variance_", (DL_FUNC) &_margmix_objective_prediction_variance_, 7},
     {"_margmix_nested_combination_covariance_", (DL_FUNC) &_margmix_nested_combination_covariance_, 7},
     {"_margmix_posterior_log_density_", (DL_FUNC) &_margmix_posterior_log_density_, 9},
     {"_margmix_equal_rows_", (DL_FUNC) &_margmix_equal_rows_, 2},

@@ -74,6 +74,12 @@ inline std::unique_ptr<margmix::Family> family(const Rcpp::List& list) {
   return margmix::make_family(spec(list));
 }
 
+// A family object of R; what the weights are is a property of the design.
+inline margmix::FamilySpec spec(const Rcpp::List& family, const Rcpp::List& design) {
+  return {Rcpp::as<std::string>(family["family"]), Rcpp::as<std::string>(family["link"]),
+          Rcpp::as<std::string>(design["weights_type"]) == "frequency", false};
+}
+
 inline void check_interrupt(void*) { R_CheckUserInterrupt(); }
 
 // A process made by fork() has a copy of OpenMP's list of threads, but not the threads: it would

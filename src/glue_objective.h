@@ -3,7 +3,6 @@
 
 #include "glue.h"
 
-#include "glmm/other_modes.hpp"
 #include "objective/objective.hpp"
 
 namespace glue {
@@ -12,18 +11,21 @@ inline margmix::ObjectiveRequest objective_request(const Rcpp::List& ask) {
   return {ask["order"], ask["scores"], ask["information"], ask["known_phi"]};
 }
 
-inline Rcpp::List matrices(const margmix::Modes& modes) {
+// Modes as R has them, levels x effects: the matrix of one factor, or a list of those of several.
+inline SEXP from_modes(const margmix::Modes& modes) {
   Rcpp::List out(modes.size());
-  for (std::size_t k = 0; k < modes.size(); ++k) out[k] = matrix(modes[k]);
-  return out;
+  for (std::size_t k = 0; k < modes.size(); ++k) out[k] = matrix(modes[k].transpose());
+  return modes.size() == 1 ? SEXP(out[0]) : SEXP(out);
 }
 
-// A list of matrices, one for each factor; none: the search starts at zeros.
-inline margmix::Modes modes(const Rcpp::List& list) {
+// None, NULL or an empty list: the search starts at zeros.
+inline margmix::Modes modes(const Rcpp::RObject& x) {
   margmix::Modes out;
+  if (x.isNULL()) return out;
+  const Rcpp::List list = Rf_isMatrix(x) ? Rcpp::List::create(x) : Rcpp::List(x);
   for (R_xlen_t k = 0; k < list.size(); ++k) {
-    const Rcpp::NumericMatrix x = list[k];
-    out.emplace_back(margmix::MatrixMap(x.begin(), x.nrow(), x.ncol()));
+    const Rcpp::NumericMatrix u = list[k];
+    out.emplace_back(margmix::MatrixMap(u.begin(), u.nrow(), u.ncol()).transpose());
   }
   return out;
 }
@@ -31,14 +33,10 @@ inline margmix::Modes modes(const Rcpp::List& list) {
 inline Rcpp::List objective_list(const margmix::ObjectiveResult& r) {
   return Rcpp::List::create(
       Rcpp::_["value"] = r.value, Rcpp::_["gradient"] = vector(r.gradient),
-      Rcpp::_["hessian"] = matrix(r.hessian), Rcpp::_["modes"] = matrices(r.modes),
-      Rcpp::_["scores"] = matrix(r.scores), Rcpp::_["information"] = matrix(r.information),
-      Rcpp::_["values"] = vector(r.values), Rcpp::_["status"] = name(r.status));
-}
-
-inline Rcpp::List other_modes(const margmix::OtherModes& r) {
-  return Rcpp::List::create(Rcpp::_["better"] = static_cast<int>(r.better),
-                            Rcpp::_["missed"] = r.missed);
+      Rcpp::_["hessian"] = matrix(r.hessian), Rcpp::_["modes"] = from_modes(r.modes),
+      Rcpp::_["scores"] = matrix(r.scores.transpose()),
+      Rcpp::_["information"] = matrix(r.information), Rcpp::_["values"] = vector(r.values),
+      Rcpp::_["status"] = name(r.status));
 }
 
 }  // namespace glue

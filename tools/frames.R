@@ -18,7 +18,7 @@ record <- function(original) {
 }
 
 space <- asNamespace("margmix")
-name <- "glmm_objective_"
+name <- "objective_evaluate_"
 unlockBinding(name, space)
 assign(name, record(get(name, space)), envir = space)
 

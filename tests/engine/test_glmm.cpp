@@ -16,25 +16,25 @@ const RunContext kOneThread;
 
 struct Model {
   toy::Data data;
+  FamilySpec spec;
   std::unique_ptr<Family> family;
   VectorXd psi;
 
-  Model(FamilySpec spec, Index q, Index m = 4, unsigned seed = 7, Index n_i = 4, Index p = 2)
-      : data(m, n_i, p, q, seed), family(make_family(spec)) {
+  Model(FamilySpec from, Index q, Index m = 4, unsigned seed = 7, Index n_i = 4, Index p = 2)
+      : data(m, n_i, p, q, seed), spec(from), family(make_family(spec)) {
     if (spec.family == "binomial") data.sized = true;
     data.weighted = true;
     if (spec.family == "gaussian") data.y = 0.5 * data.y + data.offset;
     const Index t = q * (q + 1) / 2;
     psi = VectorXd::Constant(p + t + (family->has_dispersion() ? 1 : 0), 0.15);
     for (Index k = 0; k < t; ++k) psi[p + k] = data.theta_row[k] == data.theta_col[k] ? 0.7 : 0.2;
-    if (family->has_dispersion()) psi[p + t] = -0.5;
+    if (family->has_dispersion()) family->set_log_dispersion(psi[p + t] = -0.5);
   }
 
   ObjectiveResult operator()(const VectorXd& at, int K, int order, bool each = false,
                              const RunContext& context = kOneThread) const {
-    const Design design = data.design();
-    return product_objective(design, *family, product_rule(K, design.q()), at, {},
-                             {order, each, each && order == 2}, context);
+    return product_objective(data.design(), spec)
+        ->evaluate(at, {K}, {}, {order, each, each && order == 2}, context);
   }
 };
 

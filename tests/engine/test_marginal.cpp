@@ -20,18 +20,19 @@ void bridge_derivatives() {
   data.weighted = true;
   const Design d = data.design();
   const auto logit = make_family({"binomial", "logit"});
+  const auto objective = bridge_objective(d, {"binomial", "logit"});
   for (const double sigma : {0.1, 1.0, 3.0}) {
     VectorXd psi(3);
     psi << 0.2, -0.4, sigma;
     auto value = [&](const VectorXd& x) {
-      return bridge_objective(d, *logit, 101, x, {0, false, false}, kOneThread).value;
+      return objective->evaluate(x, {101}, {}, {0, false, false}, kOneThread).value;
     };
-    const ObjectiveResult r = bridge_objective(d, *logit, 101, psi, {2, true, true}, kOneThread);
+    const ObjectiveResult r = objective->evaluate(psi, {101}, {}, {2, true, true}, kOneThread);
     CHECK(r.status == Status::ok);
     CHECK_NEAR((toy::gradient(value, psi, 1e-3) - r.gradient).cwiseAbs().maxCoeff(), 0.0, 1e-6);
     CHECK_NEAR((r.scores.rowwise().sum() - r.gradient).cwiseAbs().maxCoeff(), 0.0, 1e-11);
     const RunContext two{2};
-    CHECK(bridge_objective(d, *logit, 101, psi, {2, true, true}, two).value == r.value);
+    CHECK(objective->evaluate(psi, {101}, {}, {2, true, true}, two).value == r.value);
     const auto posterior = bridge_posterior(d, *logit, 101, psi, true, kOneThread);
     CHECK(posterior.variance.minCoeff() > 0 && posterior.mode_variance.minCoeff() > 0);
   }

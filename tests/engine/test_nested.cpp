@@ -13,13 +13,14 @@ const RunContext kOneThread;
 // m clusters of `leaves` leaves of `rows` rows; columns of Z: first those of the cluster.
 struct Model {
   toy::Data data;
+  FamilySpec spec;
   std::unique_ptr<Family> family;
   Eigen::VectorXi level, top_columns, leaf_columns;
   VectorXd psi;
 
-  Model(FamilySpec spec, Index qa, Index qb, Index m = 3, Index leaves = 3, Index rows = 3,
+  Model(FamilySpec from, Index qa, Index qb, Index m = 3, Index leaves = 3, Index rows = 3,
         unsigned seed = 5)
-      : data(m, leaves * rows, 2, qa + qb, seed), family(make_family(spec)) {
+      : data(m, leaves * rows, 2, qa + qb, seed), spec(from), family(make_family(spec)) {
     if (spec.family == "binomial") data.sized = true;
     data.weighted = true;
     if (spec.family == "gaussian") data.y = 0.5 * data.y + data.offset;
@@ -46,14 +47,12 @@ struct Model {
   }
   ObjectiveResult operator()(const VectorXd& at, int Ka, int Kb, int order, bool each = false,
                              const RunContext& context = kOneThread) const {
-    const NestedDesign d = design();
-    return nested_objective(d, *family, nested_rule(Ka, Kb, d.qa, d.qb), at, {},
-                            {order, each, each && order == 2}, context);
+    return nested_objective(design(), spec)
+        ->evaluate(at, {Ka, Kb}, {}, {order, each, each && order == 2}, context);
   }
   ObjectiveResult flat(const toy::Data& d, const VectorXd& at, int K, int order) const {
-    const Design design = d.design();
-    return product_objective(design, *family, product_rule(K, design.q()), at, {},
-                             {order, false, false}, kOneThread);
+    return product_objective(d.design(), spec)
+        ->evaluate(at, {K}, {}, {order, false, false}, kOneThread);
   }
 };
 

@@ -170,6 +170,19 @@ void laplace_value_and_gradient() {
   }
 }
 
+// Without random effects A = I.
+void no_factorisation_at_zero() {
+  const Model model({"poisson", "log"});
+  const GroupedDesign design = model.design();
+  const SparsePlan plan = make_plan(design, 1e9);
+  VectorXd psi = model.psi;
+  psi.segment(2, design.n_theta()).setZero();
+  const SparseLaplace r =
+      sparse_laplace(design, plan, *model.family, psi, VectorXd(), 0, kOneThread);
+  CHECK(r.status == Status::ok);
+  CHECK(r.factorisations == 0);
+}
+
 void linear_model() {
   const Model model({"gaussian", "identity"});
   const GroupedDesign design = model.design();
@@ -269,6 +282,7 @@ void variances() {
 int main() {
   system_of_three_factors();
   laplace_value_and_gradient();
+  no_factorisation_at_zero();
   linear_model();
   stochastic();
   variances();

@@ -252,7 +252,9 @@ test_that("standard errors of predictions follow the derivative of the mode", {
   skip_if_not_installed("numDeriv")
   fit <- bridge_fit("infection")
   mode <- function(psi) {
-    drop(engine_bridge_posterior(fit$design, fit$family, psi, 101)$mode)
+    drop(
+      engine_moments(fit$design, fit$family, psi, 101, NULL, FALSE, fit$control)[[1L]]$mode
+    )
   }
   J <- numDeriv::jacobian(mode, fit_psi(fit))
   variance <- attr(ranef(fit)[[1L]], "postVar")[1L, 1L, ]

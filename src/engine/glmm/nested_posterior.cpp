@@ -141,15 +141,15 @@ NestedPredictionVariance::NestedPredictionVariance(const NestedDesign& design, F
   });
 }
 
-VectorXd NestedPredictionVariance::operator()(const NestedRows& rows) const {
+VectorXd NestedPredictionVariance::operator()(const PredictionRows& rows) const {
   VectorXd out(rows.X.rows());
   for (Index j = 0; j < out.size(); ++j) out[j] = row(rows, j);
   return out;
 }
 
-double NestedPredictionVariance::row(const NestedRows& rows, Index j) const {
+double NestedPredictionVariance::row(const PredictionRows& rows, Index j) const {
   const Index qa = design_.qa, qb = design_.qb, q = qa + qb;
-  const Index top = rows.top[j], leaf = rows.leaf[j];
+  const Index top = rows.levels(j, 0), leaf = rows.levels(j, 1);
   VectorXd z(q), d = VectorXd::Zero(V_.rows());
   for (Index r = 0; r < q; ++r) z[r] = rows.Z(j, design_.column[r]);
   d.head(design_.flat.p()) = rows.X.row(j);

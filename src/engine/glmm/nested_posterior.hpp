@@ -4,21 +4,18 @@
 
 #include "core/run_context.hpp"
 #include "glmm/nested_design.hpp"
+#include "glmm/posterior.hpp"
 
 namespace margmix {
 
 struct NestedPosterior {
   // One level: q x levels; variances q * q x levels. `mode_variance` is that of the normal
   // approximation at the mode, Lambda A^-1 Lambda'.
-  struct Level {
-    MatrixXd mode, mean, median, variance, mode_variance;
-
-    Level(Index q, Index levels)
-        : mode(MatrixXd::Constant(q, levels, kNaN)),
-          mean(mode),
-          median(mode),
-          variance(MatrixXd::Constant(q * q, levels, kNaN)),
-          mode_variance(variance) {}
+  struct Level : LevelPosterior {
+    Level(Index q, Index levels) {
+      mode = mean = median = MatrixXd::Constant(q, levels, kNaN);
+      variance = mode_variance = MatrixXd::Constant(q * q, levels, kNaN);
+    }
     static void put(MatrixXd& to, Index i, const MatrixXd& S) {
       to.col(i) = Eigen::Map<const VectorXd>(S.data(), S.size());
     }
@@ -43,12 +40,6 @@ MatrixXd nested_combination_covariance(const NestedDesign& design, Family& famil
                                        const MatrixMap& top, const MatrixMap& leaf,
                                        const RunContext& context);
 
-// Rows to predict; levels from 0, negative: a new one.
-struct NestedRows {
-  MatrixMap X, Z;
-  IntegerMap top, leaf;
-};
-
 // Variance of eta-hat - eta of rows, from the joint covariance of psi and u as
 // prediction_variance(): new levels have their prior variance and u = 0.
 class NestedPredictionVariance {
@@ -56,10 +47,10 @@ class NestedPredictionVariance {
   NestedPredictionVariance(const NestedDesign& design, Family& family, const VectorXd& psi,
                            const Modes& modes, const MatrixXd& V, const RunContext& context);
 
-  VectorXd operator()(const NestedRows& rows) const;
+  VectorXd operator()(const PredictionRows& rows) const;
 
  private:
-  double row(const NestedRows& rows, Index j) const;
+  double row(const PredictionRows& rows, Index j) const;
 
   // Adds the derivative of z'Lambda u to d; returns its variance given psi. u is that of leaf `at`.
   double add(const VectorXd& z, Index top, Index leaf, Index at, VectorXd& d) const;

@@ -82,18 +82,17 @@ MatrixXd mode_tangents(const Design& design, Family& family, const VectorXd& psi
   return out;
 }
 
-VectorXd prediction_variance(const Design& design, const MatrixXd& Lambda, const MatrixMap& X,
-                             const MatrixMap& Z, const IntegerMap& cluster, const MatrixMap& V,
-                             const MatrixMap& modes, const MatrixMap& tangents,
-                             const MatrixMap& mode_variance) {
-  const Index p = design.p(), q = design.q(), t = design.n_theta(), n = X.rows(), P = V.rows();
+VectorXd prediction_variance(const Design& design, const MatrixXd& Lambda,
+                             const PredictionRows& rows, const MatrixXd& V, const MatrixXd& modes,
+                             const MatrixXd& tangents, const MatrixXd& mode_variance) {
+  const Index p = design.p(), q = design.q(), t = design.n_theta(), n = rows.X.rows(), P = V.rows();
   VectorXd out(n), d(P);
   const MatrixXd prior = Lambda * Lambda.transpose();
   for (Index j = 0; j < n; ++j) {
-    const VectorXd z = Z.row(j);
+    const VectorXd z = rows.Z.row(j);
     d.setZero();
-    d.head(p) = X.row(j);
-    const Index i = cluster[j];
+    d.head(p) = rows.X.row(j);
+    const Index i = rows.levels(j, 0);
     if (i < 0) {
       out[j] = d.dot(V * d) + z.dot(prior * z);
       continue;

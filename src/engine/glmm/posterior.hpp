@@ -8,10 +8,26 @@
 
 namespace margmix {
 
-struct Posterior {
-  MatrixXd mode, mean, median;  // q x clusters, scale of b
-  MatrixXd mode_variance;       // q * q x clusters: Lambda A^-1 Lambda'
-  MatrixXd variance;            // q * q x clusters: posterior covariance
+// The distribution of the random effects b = Lambda u of one factor given the responses, at fixed
+// parameters: q x levels, and variances q * q x levels. `mode_variance` is that of the normal
+// approximation at the mode, Lambda A^-1 Lambda'. Empty is what has no rule.
+struct LevelPosterior {
+  MatrixXd mode, mean, median, variance, mode_variance;
+};
+
+struct PosteriorResult {
+  std::vector<LevelPosterior> levels;  // by factor
+  Status status = Status::ok;
+};
+
+// Rows to predict; levels (n x factors) from 0, negative: a new one.
+struct PredictionRows {
+  MatrixMap X, Z;
+  Eigen::Map<const Eigen::MatrixXi> levels;
+};
+
+// Of one factor: NaN where a cluster has no mode.
+struct Posterior : LevelPosterior {
   Status status = Status::ok;
 };
 
@@ -24,12 +40,11 @@ Posterior posterior(const Design& design, Family& family, const ProductRule& rul
 MatrixXd mode_tangents(const Design& design, Family& family, const VectorXd& psi,
                        const MatrixXd& modes, const RunContext& context);
 
-// Variance of eta-hat - eta for rows x, z of known clusters (index from 0; negative: a new cluster,
-// at u = 0), from the joint covariance of psi and u: with d = d eta(u~(psi)) / d psi,
+// Variance of eta-hat - eta for rows x, z of known clusters, and of new ones at u = 0, from the
+// joint covariance of psi and u: with d = d eta(u~(psi)) / d psi,
 //   d'V d + z'Lambda A^-1 Lambda'z      (V: covariance of psi)
-VectorXd prediction_variance(const Design& design, const MatrixXd& Lambda, const MatrixMap& X,
-                             const MatrixMap& Z, const IntegerMap& cluster, const MatrixMap& V,
-                             const MatrixMap& modes, const MatrixMap& tangents,
-                             const MatrixMap& mode_variance);
+VectorXd prediction_variance(const Design& design, const MatrixXd& Lambda,
+                             const PredictionRows& rows, const MatrixXd& V, const MatrixXd& modes,
+                             const MatrixXd& tangents, const MatrixXd& mode_variance);
 
 }  // namespace margmix

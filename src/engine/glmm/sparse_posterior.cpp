@@ -19,21 +19,20 @@ std::vector<MatrixXd> sparse_mode_variance(const SparseMode& mode, const MatrixX
 }
 
 VectorXd sparse_prediction_variance(const SparseMode& mode, const Family& family,
-                                    const MatrixXd& Lambda, const MatrixMap& X, const MatrixMap& Z,
-                                    const Eigen::Map<const Eigen::MatrixXi>& levels,
-                                    const MatrixMap& V) {
+                                    const MatrixXd& Lambda, const PredictionRows& rows,
+                                    const MatrixXd& V) {
   const SparseSystem& system = mode.system();
   const GroupedDesign& design = system.design();
   const SparsePlan& plan = system.plan();
-  const Index p = design.p(), n = X.rows(), G = static_cast<Index>(design.groups.size());
+  const Index p = design.p(), n = rows.X.rows(), G = static_cast<Index>(design.groups.size());
   const MatrixXd tangents = sparse_mode_tangents(mode, family);
   std::vector<int> run_of(design.groups[plan.big].levels);
   for (Index s = 0; s < plan.runs(); ++s) run_of[plan.run_level[s]] = static_cast<int>(s);
   VectorXd out(n), d(V.rows()), v1(plan.q1());
   for (Index j = 0; j < n; ++j) {
-    const VectorXd z = Z.row(j), v = Lambda.transpose() * z;
+    const VectorXd z = rows.Z.row(j), v = Lambda.transpose() * z;
     d.setZero();
-    d.head(p) = X.row(j);
+    d.head(p) = rows.X.row(j);
     std::vector<int> at;
     std::vector<double> values;
     Index run = -1;
@@ -41,7 +40,7 @@ VectorXd sparse_prediction_variance(const SparseMode& mode, const Family& family
     VectorXd u = VectorXd::Zero(design.q());  // modes of the row's effects by column of Z
     for (Index k = 0; k < G; ++k) {
       const Group& group = design.groups[k];
-      const int level = levels(j, k);
+      const int level = rows.levels(j, k);
       for (Index c = 0; c < group.q(); ++c) {
         const int column = group.columns[c];
         if (level < 0) {

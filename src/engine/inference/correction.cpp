@@ -18,6 +18,8 @@ MatrixXd spectral_correction(const WhitenedCluster& c, double power) {
   return c.Q * inflate.asDiagonal() * c.Q.transpose();
 }
 
+namespace {
+
 MatrixXd fay_graubard_correction(const ClusterPieces& pieces, const WhitenedCluster& c) {
   const MatrixXd LS = pieces.L() * c.S;
   const MatrixXd L_inverse = pieces.whiten(MatrixXd::Identity(pieces.p(), pieces.p()));
@@ -25,6 +27,8 @@ MatrixXd fay_graubard_correction(const ClusterPieces& pieces, const WhitenedClus
   const VectorXd a = (1 - h.array().min(0.75)).rsqrt();
   return L_inverse * a.asDiagonal() * pieces.L();
 }
+
+}  // namespace
 
 MatrixXd correction(Correction type, const ClusterPieces& pieces, const WhitenedCluster& c) {
   switch (type) {

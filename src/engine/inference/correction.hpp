@@ -26,8 +26,6 @@ Corrections corrections_of(const std::string& type);
 // Where l = 1 the cluster alone determines a direction: its score there is 0 and stays 0.
 MatrixXd spectral_correction(const WhitenedCluster& c, double power);
 
-MatrixXd fay_graubard_correction(const ClusterPieces& pieces, const WhitenedCluster& c);
-
 MatrixXd correction(Correction type, const ClusterPieces& pieces, const WhitenedCluster& c);
 
 // Corrected scores in the coordinates of beta (p x m), and the leverage of each cluster.

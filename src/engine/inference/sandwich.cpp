@@ -5,6 +5,23 @@
 
 namespace margmix {
 
+namespace {
+
+double factor(const SandwichRequest& ask, double m, double p) {
+  if (ask.type == "DF") return m / (m - p);
+  if (ask.type == "jackknife") return (m - p) / m;
+  if (ask.type == "MBN") return (ask.rows - 1) / (ask.rows - p) * m / (m - 1);
+  return 1;
+}
+
+// What MBN adds to kappa V, in whitened coordinates, where B is I. meat includes kappa.
+MatrixXd morel_bokossa_neerchal(const MatrixXd& meat, double m, double p) {
+  const double delta = m > 3 * p ? p / (m - p) : 0.5, xi = std::max(1.0, meat.trace() / p);
+  return MatrixXd::Identity(meat.rows(), meat.rows()) * (delta * xi);
+}
+
+}  // namespace
+
 Sandwich sandwich(const ClusterPieces& pieces, const SandwichRequest& ask) {
   const Index p = pieces.p(), m = pieces.clusters(), k = ask.contrasts.cols();
   Sandwich out{MatrixXd::Constant(p, p, kNaN), VectorXd::Zero(m), VectorXd::Constant(k, kNaN)};
@@ -28,11 +45,10 @@ Sandwich sandwich(const ClusterPieces& pieces, const SandwichRequest& ask) {
     }
     if (ask.rule == DfRule::satterthwaite) satterthwaite.add(c.S, A);
   }
-  meat *= sandwich_detail::factor(ask, static_cast<double>(m), static_cast<double>(p)) /
+  meat *= factor(ask, static_cast<double>(m), static_cast<double>(p)) /
           static_cast<double>(parts.size());
   if (ask.type == "MBN")
-    meat += sandwich_detail::morel_bokossa_neerchal(meat, static_cast<double>(m),
-                                                    static_cast<double>(p));
+    meat += morel_bokossa_neerchal(meat, static_cast<double>(m), static_cast<double>(p));
   out.vcov = pieces.to_beta(pieces.to_beta(meat).transpose());
   for (Index j = 0; j < p; ++j)
     if (lost_rows[j]) out.vcov.row(j).setConstant(kNaN), out.vcov.col(j).setConstant(kNaN);

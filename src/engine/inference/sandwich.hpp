@@ -32,23 +32,6 @@ struct SandwichRequest {
   double rows = 0;  // for MBN
 };
 
-namespace sandwich_detail {
-
-inline double factor(const SandwichRequest& ask, double m, double p) {
-  if (ask.type == "DF") return m / (m - p);
-  if (ask.type == "jackknife") return (m - p) / m;
-  if (ask.type == "MBN") return (ask.rows - 1) / (ask.rows - p) * m / (m - 1);
-  return 1;
-}
-
-// What MBN adds to kappa V, in whitened coordinates, where B is I. meat includes kappa.
-inline MatrixXd morel_bokossa_neerchal(const MatrixXd& meat, double m, double p) {
-  const double delta = m > 3 * p ? p / (m - p) : 0.5, xi = std::max(1.0, meat.trace() / p);
-  return MatrixXd::Identity(meat.rows(), meat.rows()) * (delta * xi);
-}
-
-}  // namespace sandwich_detail
-
 Sandwich sandwich(const ClusterPieces& pieces, const SandwichRequest& ask);
 
 }  // namespace margmix

@@ -53,6 +53,11 @@ void accumulate(Index p, Index P, double constant, const ObjectiveRequest& ask,
   out.collect(totals, constant, P, ask.order, finished);
 }
 
+inline bool wants_dispersion_column(const ObjectiveRequest& ask, const Family& family,
+                                    const ObjectiveResult& found) {
+  return ask.order >= 2 && !ask.known_phi && family.has_dispersion() && found.status == Status::ok;
+}
+
 // The column of the Hessian in log phi: a central difference, error O(h^4), of the exact gradient.
 template <class GradientAt>
 void fill_dispersion_column(const VectorXd& psi, GradientAt gradient_at, MatrixXd& hessian) {

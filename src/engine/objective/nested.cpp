@@ -1,4 +1,6 @@
 #include "glmm/nested_dispatch.hpp"
+#include "glmm/nested_modes.hpp"
+#include "glmm/nested_posterior.hpp"
 #include "objective/accumulate.hpp"
 
 namespace margmix {
@@ -28,31 +30,69 @@ class NestedKernel {
   Modes& modes_;
 };
 
-}  // namespace
+class NestedObjective final : public Objective {
+ public:
+  NestedObjective(const NestedDesign& design, const FamilySpec& spec)
+      : Objective(design.flat, spec), design_(design) {}
 
-ObjectiveResult nested_objective(const NestedDesign& design, Family& family, const NestedRule& rule,
-                                 const VectorXd& psi, const Modes& modes,
-                                 const ObjectiveRequest& ask, const RunContext& context) {
-  const Index P = parameter_count(design.flat, family), p = design.flat.p();
-  if (family.has_dispersion()) family.set_log_dispersion(psi[P - 1]);
-  ObjectiveResult out = empty_result(design.clusters(), p, P, ask);
-  const Modes zero = zero_modes(design);
+  ObjectiveResult evaluate(const VectorXd& psi, const std::vector<int>& K, const Modes& modes,
+                           const ObjectiveRequest& ask, const RunContext& context) override {
+    return at(psi, rule(K), modes, ask, context);
+  }
+
+  OtherModes other_modes(const VectorXd& psi, const std::vector<int>& K,
+                         const RunContext& context) override {
+    return nested_other_modes(design_, *family_, rule(K), psi, context);
+  }
+
+  PosteriorResult posterior(const VectorXd& psi, const std::vector<int>& K, const Modes& modes,
+                            bool median, const RunContext& context) override {
+    const NestedPosterior p =
+        nested_posterior(design_, *family_, rule(K), psi, modes, median, context);
+    return {{p.top, p.leaf}, p.status};
+  }
+
+  Status prediction_variance(const VectorXd& psi, const Modes& modes, const PredictionRows& rows,
+                             const MatrixXd& V, const RunContext& context, VectorXd& out) override {
+    out = NestedPredictionVariance(design_, *family_, psi, modes, V, context)(rows);
+    return Status::ok;
+  }
+
+ private:
+  NestedRule rule(const std::vector<int>& K) const {
+    return nested_rule(K.front(), K.back(), design_.qa, design_.qb);
+  }
+  ObjectiveResult at(const VectorXd& psi, const NestedRule& rule, const Modes& modes,
+                     const ObjectiveRequest& ask, const RunContext& context);
+
+  const NestedDesign design_;
+};
+
+ObjectiveResult NestedObjective::at(const VectorXd& psi, const NestedRule& rule, const Modes& modes,
+                                    const ObjectiveRequest& ask, const RunContext& context) {
+  const Index p = design_.flat.p();
+  if (family_->has_dispersion()) family_->set_log_dispersion(psi[psi.size() - 1]);
+  ObjectiveResult out = empty_result(design_.clusters(), p, psi.size(), ask);
+  const Modes zero = zero_modes(design_);
   out.modes = modes.empty() ? zero : modes;
-  dispatch_nested(design, [&](auto QB, auto QA) {
+  dispatch_nested(design_, [&](auto QB, auto QA) {
     using Kernel = NestedKernel<decltype(QB)::value, decltype(QA)::value>;
     auto make = [&](ObjectiveResult& result) {
-      return Kernel(design, family, rule, psi, zero, result.modes);
+      return Kernel(design_, *family_, rule, psi, zero, result.modes);
     };
-    accumulate(p, P, family.constant(design.flat.response), ask, context, make, out);
+    accumulate(p, psi.size(), family_->constant(design_.flat.response), ask, context, make, out);
   });
-  if (ask.order < 2 || !family.has_dispersion() || ask.known_phi || out.status != Status::ok)
-    return out;
-  auto gradient_at = [&](const VectorXd& at) {
-    return nested_objective(design, family, rule, at, out.modes, {1}, context).gradient;
-  };
-  fill_dispersion_column(psi, gradient_at, out.hessian);
-  family.set_log_dispersion(psi[P - 1]);
+  if (wants_dispersion_column(ask, *family_, out))
+    fill_dispersion_column(
+        psi, [&](const VectorXd& x) { return at(x, rule, out.modes, {1}, context).gradient; },
+        out.hessian);
   return out;
+}
+
+}  // namespace
+
+std::unique_ptr<Objective> nested_objective(const NestedDesign& design, const FamilySpec& spec) {
+  return std::make_unique<NestedObjective>(design, spec);
 }
 
 }  // namespace margmix

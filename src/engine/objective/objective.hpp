@@ -2,12 +2,16 @@
 // what is asked for, what is answered, and the implementations by structure.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "core/run_context.hpp"
 #include "design/design.hpp"
+#include "design/groups.hpp"
+#include "family/registry.hpp"
 #include "glmm/nested_design.hpp"
-#include "quadrature/gauss_hermite.hpp"
+#include "glmm/other_modes.hpp"
+#include "glmm/posterior.hpp"
 
 namespace margmix {
 
@@ -51,21 +55,53 @@ struct ObjectiveResult : Totals {
   VectorXd values;       // log-likelihood of each cluster, without the constant
 };
 
-// Parameters psi = (beta, theta, log phi). `modes` are starting values.
+// The log-likelihood of a model, whatever its random part. psi = (beta, theta, log phi); K: nodes
+// per dimension, for each factor that is integrated by itself; `modes`: starting values.
+class Objective {
+ public:
+  virtual ~Objective() = default;
+
+  virtual ObjectiveResult evaluate(const VectorXd& psi, const std::vector<int>& K,
+                                   const Modes& modes, const ObjectiveRequest& ask,
+                                   const RunContext& context) = 0;
+
+  // Modes besides those that the rule is centred at; none where the integrand has one, or no rule.
+  virtual OtherModes other_modes(const VectorXd&, const std::vector<int>& /* K */,
+                                 const RunContext&) {
+    return {};
+  }
+
+  virtual PosteriorResult posterior(const VectorXd& psi, const std::vector<int>& K,
+                                    const Modes& modes, bool median, const RunContext& context) = 0;
+
+  // Variance of eta-hat - eta of rows; V: covariance of psi.
+  virtual Status prediction_variance(const VectorXd& psi, const Modes& modes,
+                                     const PredictionRows& rows, const MatrixXd& V,
+                                     const RunContext& context, VectorXd& out) = 0;
+
+  Index parameters() const { return parameters_; }
+
+ protected:
+  Objective(const Design& design, const FamilySpec& spec)
+      : family_(make_family(spec)), parameters_(parameter_count(design, *family_)) {}
+
+  std::unique_ptr<Family> family_;
+
+ private:
+  Index parameters_;
+};
 
 // One factor: the adaptive product rule (nodes K^q).
-ObjectiveResult product_objective(const Design& design, Family& family, const ProductRule& rule,
-                                  const VectorXd& psi, const Modes& modes,
-                                  const ObjectiveRequest& ask, const RunContext& context);
+std::unique_ptr<Objective> product_objective(const Design& design, const FamilySpec& spec);
 
 // Two nested factors, with a rule for each.
-ObjectiveResult nested_objective(const NestedDesign& design, Family& family, const NestedRule& rule,
-                                 const VectorXd& psi, const Modes& modes,
-                                 const ObjectiveRequest& ask, const RunContext& context);
+std::unique_ptr<Objective> nested_objective(const NestedDesign& design, const FamilySpec& spec);
+
+// Several factors of any structure: the Laplace approximation, whatever K.
+std::unique_ptr<Objective> sparse_objective(const GroupedDesign& design, SparsePlan plan,
+                                            const FamilySpec& spec);
 
 // A random intercept of the bridge distribution, by the trapezoid rule; psi = (beta, sigma).
-ObjectiveResult bridge_objective(const Design& design, const Family& family, int K,
-                                 const VectorXd& psi, const ObjectiveRequest& ask,
-                                 const RunContext& context);
+std::unique_ptr<Objective> bridge_objective(const Design& design, const FamilySpec& spec);
 
 }  // namespace margmix

@@ -1,4 +1,5 @@
 #include "glmm/dispatch.hpp"
+#include "glmm/posterior.hpp"
 #include "objective/accumulate.hpp"
 
 namespace margmix {
@@ -34,32 +35,72 @@ class ProductKernel {
   MatrixXd& modes_;
 };
 
-}  // namespace
+class ProductObjective final : public Objective {
+ public:
+  ProductObjective(const Design& design, const FamilySpec& spec)
+      : Objective(design, spec), design_(design) {}
 
-ObjectiveResult product_objective(const Design& design, Family& family, const ProductRule& rule,
-                                  const VectorXd& psi, const Modes& modes,
-                                  const ObjectiveRequest& ask, const RunContext& context) {
-  const Parameters parameters(design, psi.data(), family.has_dispersion());
-  const Index P = parameter_count(design, family);
-  family.set_log_dispersion(parameters.log_phi);
-  ObjectiveResult out = empty_result(design.clusters(), design.p(), P, ask);
+  ObjectiveResult evaluate(const VectorXd& psi, const std::vector<int>& K, const Modes& modes,
+                           const ObjectiveRequest& ask, const RunContext& context) override {
+    return at(psi, product_rule(K.at(0), design_.q()), modes, ask, context);
+  }
+
+  OtherModes other_modes(const VectorXd& psi, const std::vector<int>& K,
+                         const RunContext& context) override {
+    return margmix::other_modes(design_, *family_, product_rule(K.at(0), design_.q()), psi,
+                                context);
+  }
+
+  PosteriorResult posterior(const VectorXd& psi, const std::vector<int>& K, const Modes& modes,
+                            bool median, const RunContext& context) override {
+    const Posterior p = margmix::posterior(design_, *family_, product_rule(K.at(0), design_.q()),
+                                           psi, modes.at(0), median, context);
+    return {{p}, p.status};
+  }
+
+  Status prediction_variance(const VectorXd& psi, const Modes& modes, const PredictionRows& rows,
+                             const MatrixXd& V, const RunContext& context, VectorXd& out) override {
+    const MatrixXd variance = posterior(psi, {1}, modes, false, context).levels[0].mode_variance;
+    const MatrixXd tangents = mode_tangents(design_, *family_, psi, modes.at(0), context);
+    out = margmix::prediction_variance(design_, design_.Lambda(psi.data() + design_.p()), rows, V,
+                                       modes.at(0), tangents, variance);
+    return Status::ok;
+  }
+
+ private:
+  ObjectiveResult at(const VectorXd& psi, const ProductRule& rule, const Modes& modes,
+                     const ObjectiveRequest& ask, const RunContext& context);
+
+  const Design design_;
+};
+
+ObjectiveResult ProductObjective::at(const VectorXd& psi, const ProductRule& rule,
+                                     const Modes& modes, const ObjectiveRequest& ask,
+                                     const RunContext& context) {
+  const Parameters parameters(design_, psi.data(), family_->has_dispersion());
+  family_->set_log_dispersion(parameters.log_phi);
+  ObjectiveResult out = empty_result(design_.clusters(), design_.p(), psi.size(), ask);
   out.modes = modes;
-  if (out.modes.empty()) out.modes = {MatrixXd::Zero(design.q(), design.clusters())};
-  dispatch_q(design.q(), [&](auto q) {
+  if (out.modes.empty()) out.modes = {MatrixXd::Zero(design_.q(), design_.clusters())};
+  dispatch_q(design_.q(), [&](auto q) {
     using Kernel = ProductKernel<decltype(q)::value>;
     auto make = [&](ObjectiveResult& result) {
-      return Kernel(design, family, rule, parameters, result.modes[0]);
+      return Kernel(design_, *family_, rule, parameters, result.modes[0]);
     };
-    accumulate(design.p(), P, family.constant(design.response), ask, context, make, out);
+    accumulate(design_.p(), psi.size(), family_->constant(design_.response), ask, context, make,
+               out);
   });
-  if (ask.order < 2 || !family.has_dispersion() || ask.known_phi || out.status != Status::ok)
-    return out;
-  auto gradient_at = [&](const VectorXd& at) {
-    return product_objective(design, family, rule, at, out.modes, {1}, context).gradient;
-  };
-  fill_dispersion_column(psi, gradient_at, out.hessian);
-  family.set_log_dispersion(parameters.log_phi);
+  if (wants_dispersion_column(ask, *family_, out))
+    fill_dispersion_column(
+        psi, [&](const VectorXd& x) { return at(x, rule, out.modes, {1}, context).gradient; },
+        out.hessian);
   return out;
+}
+
+}  // namespace
+
+std::unique_ptr<Objective> product_objective(const Design& design, const FamilySpec& spec) {
+  return std::make_unique<ProductObjective>(design, spec);
 }
 
 }  // namespace margmix

@@ -7,6 +7,14 @@
 
 namespace margmix {
 
+namespace {
+
+// Orthonormal Hermite polynomials (probabilists') at z up to degree K: last value, its derivative
+// and the sum of squares of the lower ones (the inverse Christoffel number).
+struct HermiteValue {
+  double value, derivative, christoffel;
+};
+
 HermiteValue hermite(int K, double z) {
   double previous = 0, current = 1, sum = 0;
   for (int j = 0; j < K; ++j) {
@@ -17,6 +25,8 @@ HermiteValue hermite(int K, double z) {
   }
   return {current, std::sqrt(double(K)) * previous, sum};
 }
+
+}  // namespace
 
 HermiteRule gauss_hermite(int K) {
   if (K < 1 || K > 300) throw std::invalid_argument("a Gauss-Hermite rule has 1 to 300 nodes");

@@ -11,14 +11,6 @@ struct HermiteRule {
   VectorXd z, log_omega;  // nodes in increasing order; sum of omega is 1
 };
 
-// Orthonormal Hermite polynomials (probabilists') at z up to degree K: last value, its derivative
-// and the sum of squares of the lower ones (the inverse Christoffel number).
-struct HermiteValue {
-  double value, derivative, christoffel;
-};
-
-HermiteValue hermite(int K, double z);
-
 // Golub & Welsch (1969): nodes are the eigenvalues of the Jacobi matrix, here polished by Newton
 // steps; the weights are inverse Christoffel numbers, so that the smallest keep their digits.
 HermiteRule gauss_hermite(int K);
