@@ -12,7 +12,7 @@ column_arguments <- c("weights", "offset", "subset", "id", "waves", "inner", "ip
 columns_in_dots <- function(call, env) {
   passed <- intersect(dots_arguments(call), column_arguments)
   if (!length(passed)) return(call)
-  columns <- names(model_data(call, env))
+  columns <- data_columns(model_data(call, env))
   for (name in passed) {
     expr <- dots_expression(call[[name]], env)
     variables <- all.vars(expr)

@@ -218,7 +218,8 @@ group_factors <- function(group) {
 expand_dot <- function(parsed, data) {
   if (!"." %in% all.vars(parsed$fixed[[3L]])) return(parsed)
   groups <- c(unlist(lapply(parsed$random, function(term) all.vars(term$group))), parsed$rows)
-  columns <- setdiff(if (is.data.frame(data)) names(data), c(all.vars(parsed$fixed[[2L]]), groups))
+  known <- c(all.vars(parsed$fixed[[2L]]), groups, if (is_counted(data)) ".count")
+  columns <- setdiff(if (is.data.frame(data)) names(data), known)
   if (!length(columns)) {
     only <- if (is.data.frame(data)) "no column besides the response and the groups"
     abort("formula", "A dot in the formula must stand for columns of `data`.",

@@ -20,13 +20,15 @@
 #' * `n_ids`: values of `(id)` before `na.action`, if rows were dropped;
 #' * `n_total`, `n_dropped`: rows after `subset`, and those that `na.action` dropped;
 #' * `offset_call`: the expression of the `offset` argument, or `NULL`;
-#' * `data_name`, `data_columns`: text of the `data` argument, and the names in it.
+#' * `data_name`, `data_columns`: text of the `data` argument, and the names in it;
+#' * `counted`: are the rows counted ones (see [counted_data()])? `(weights)` then has the counts.
 #' @section Errors: `data_family`, `data` (not there, or no data frame), `frame` (a
 #'   variable is missing or unfit), `weights`,
 #'   `response_term`, `no_rows`, `missing_values` (with `na.fail`, or left by `na.pass`).
 #' @noRd
 build_frame <- function(call, env, parsed, rows = NULL) {
-  data <- model_data(call, env)
+  data <- counted_data(model_data(call, env), call, parsed)
+  if (is_counted(data)) call$weights <- quote(.count)
   parsed <- expand_dot(parsed, data)
   formula_env <- environment(parsed$frame)
   arguments <- lapply(
@@ -42,7 +44,7 @@ build_frame <- function(call, env, parsed, rows = NULL) {
   frame <- evaluate_frame(parsed$frame, data, arguments, chosen_na_action(call, data, env))
   check_response_side(frame)
   check_no_missing(frame)
-  n_dropped <- length(attr(frame, "na.action"))
+  n_dropped <- count_dropped(attr(frame, "na.action"), data, arguments$subset)
   if (!nrow(frame)) {
     abort("no_rows", "At least one row must be left to fit.",
       given = paste("0 rows after `subset` and", n_dropped, "dropped by `na.action`")
@@ -58,11 +60,18 @@ build_frame <- function(call, env, parsed, rows = NULL) {
     frame = drop_unused_levels(frame, c(list(fixed), random)), parsed = parsed,
     terms_fixed = fixed, terms_random = random,
     na.action = attr(frame, "na.action"), n_ids = attr(frame, "ids"),
-    n_total = nrow(frame) + n_dropped, n_dropped = n_dropped,
+    n_total = nrow(frame) + length(attr(frame, "na.action")), n_dropped = n_dropped,
     offset_call = call[["offset"]],
     data_name = substr(expression_text(written[["data"]]), 1L, 60L),
-    data_columns = names(data)
+    data_columns = names(data), counted = is_counted(data)
   )
+}
+
+# Rows that na.action dropped, of which a counted one stands for many.
+count_dropped <- function(dropped, data, subset) {
+  if (!is_counted(data)) return(length(dropped))
+  count <- if (is.null(subset)) data$.count else data$.count[subset]
+  sum(count[dropped])
 }
 
 # Evaluation ------------------------------------------------------------------------------------
@@ -84,7 +93,7 @@ model_data <- function(call, env) {
       given = paste("an object of class", class(data)[1L])
     )
   }
-  data
+  if (is.data.frame(data)) plain_columns(data) else data
 }
 
 # As in lm(), but a name that neither the data nor the formula's environment has is looked up where

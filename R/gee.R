@@ -88,6 +88,7 @@ gee <- function(formula, data, id, waves = NULL, inner = NULL, family = gaussian
     check_gee_settings(scale, bias_reduce, control)
     if (bias_reduce) check_bias_link(family)
     frame <- build_frame(columns, env, parsed, expressions)
+    check_single_rows(frame, "gee()")
     frame$id_label <- paste(vapply(expressions$id, short_text, ""), collapse = ":")
     response <- marginal_response(frame, family)
     frame <- drop_unweighted(frame, response)

@@ -70,7 +70,9 @@
 #'   nested, `(1 | a/b)`, or crossed, `(1 | a) + (1 | b)`. `offset()` terms may be included. The
 #'   response may not stand on the right side, where [stats::lm()] drops it with a warning.
 #' @param data A data frame (tibble, data.table), list or environment; variables that are not in it
-#'   are taken from the environment of the formula. Rows of a cluster need not be adjacent.
+#'   are taken from the environment of the formula. Rows of a cluster need not be adjacent. Or a
+#'   table in a database, such as `dplyr::tbl(con, "visits")`: the database counts the rows of each
+#'   kind (GROUP BY) and only these arrive. Or [patterns()] of several sites.
 #' @param family [stats::binomial()] with logit, probit, cloglog, cauchit or log link,
 #'   [stats::poisson()], [nbinom2()] or [nbinom1()] with log, sqrt or identity link,
 #'   [stats::gaussian()] with identity or log link, [stats::Gamma()] with log, inverse or identity
@@ -124,6 +126,7 @@ glmm <- function(formula, data, family = gaussian(), weights, offset, subset, na
     check_settings(REML, control)
     nAGQ <- check_nAGQ(nAGQ)
     check_random_distribution(family, random_distribution, nAGQ)
+    if (frame$counted) control$weights_type <- "frequency"
     design <- build_design(frame, family, contrasts, control$weights_type, random_distribution)
     fit_design(design, family, nAGQ, isTRUE(REML), start, control)
   })

@@ -26,7 +26,7 @@ design_newdata <- function(fit, newdata, random = TRUE, na.action = stats::na.pa
 #' The model frame of new data: every variable evaluated as at the fit, factors with its levels
 #' @noRd
 newdata_frame <- function(fit, newdata, random) {
-  newdata <- as_newdata(newdata)
+  newdata <- plain_columns(as_newdata(newdata))
   whole <- newdata_terms(fit, random)
   check_newdata(whole, newdata, fit$frame)
   frame <- tryCatch(

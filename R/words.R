@@ -83,14 +83,16 @@ coefficient_heading <- function() "Coefficients, conditional on the cluster (sub
 
 # Rows, clusters and their sizes, dropped rows.
 size_words <- function(fit) {
-  rows <- nrow(fit$design$X)
+  counted <- isTRUE(fit$frame$counted)
+  rows <- if (counted) stats::nobs(fit) else nrow(fit$design$X)
+  distinct <- fit$patterns %||% if (counted) nrow(fit$design$X)
   unweighted <- fit$frame$n_unweighted %||% 0L
   none <- sum(!used_rows(fit$design)) + unweighted
   dropped <- fit$frame$n_dropped - unweighted
   lost <- max(0L, fit$frame$n_ids - length(fit$design$levels))
   clusters <- groups_words(fit$design)
   paste0(
-    count_of(rows, "row"), if (length(fit$patterns)) paste0(" (", fit$patterns, " distinct)"),
+    count_of(rows, "row"), if (length(distinct)) paste0(" (", distinct, " distinct)"),
     " in ", clusters,
     if (none > 0L) paste0("; ", count_of(none, "row"), " without weight"),
     if (dropped > 0L) paste0("; ", count_of(dropped, "row"), " dropped by na.action"),
