@@ -12,7 +12,7 @@ WITH_LIBRARY = R_LIBS="$(LIBRARY)$${R_LIBS:+:$$R_LIBS}"
 
 .PHONY: help setup demo test check engine-test sanitize-threads coverage lint docs clients fuzz \
   accuracy bench simulate-gee simulate-standardization simulate-endogeneity \
-  simulate-ipw simulate-restricted simulate-glmm format clean
+  simulate-ipw simulate-restricted simulate-glmm simulate-estimands format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 27
@@ -108,6 +108,11 @@ simulate-restricted: ## standard deviations between few clusters, ML and restric
 	@tools/setup.sh demo
 	@tools/install.sh
 	@$(WITH_LIBRARY) nice Rscript bench/simulation/restricted.R $(COUNT)
+
+simulate-estimands: ## two averages in trials with informative cluster sizes (COUNT=1000: an hour)
+	@tools/setup.sh demo
+	@tools/install.sh
+	@$(WITH_LIBRARY) nice Rscript bench/simulation/estimands.R $(COUNT)
 
 format: ## format the C++ sources
 	@tools/setup.sh lint

@@ -7,6 +7,7 @@
 #' @param glmm,gee,means,slopes Where the type may be asked for, and in which place of the list that
 #'   messages give: of a fit of [glmm()], of [gee()], [marginal_standardization()] and
 #'   [marginal_coefficients()]. The first is the default.
+#' @param assigned The same, of means whose exposure was assigned (`randomized`, `propensity`).
 #' @param drawn Is it a sum over the clusters' corrected scores and nothing else, so that its joint
 #'   test can be drawn? Its place in the list.
 #' @param modelled Does it rest on the whole model, distributions included?
@@ -15,11 +16,12 @@
 #'   scores itself.
 #' @param more_clusters Must there be more clusters than coefficients?
 #' @noRd
-covariance_type <- function(words, glmm = NA, gee = NA, means = NA, slopes = NA, drawn = NA,
-                            modelled = FALSE, df = NULL, as = NULL, more_clusters = FALSE) {
+covariance_type <- function(words, glmm = NA, gee = NA, means = NA, slopes = NA, assigned = NA,
+                            drawn = NA, modelled = FALSE, df = NULL, as = NULL,
+                            more_clusters = FALSE) {
   list(
-    words = words, glmm = glmm, gee = gee, means = means, slopes = slopes, drawn = drawn,
-    modelled = modelled, df = df, as = as, more_clusters = more_clusters
+    words = words, glmm = glmm, gee = gee, means = means, slopes = slopes, assigned = assigned,
+    drawn = drawn, modelled = modelled, df = df, as = as, more_clusters = more_clusters
   )
 }
 
@@ -31,10 +33,10 @@ covariance_types <- list(
     glmm = 2, gee = 3, means = 5, slopes = 2, modelled = TRUE, as = "KC"
   ),
   robust = covariance_type("cluster-robust (sandwich)",
-    glmm = 3, gee = 2, means = 4, slopes = 3, drawn = 1
+    glmm = 3, gee = 2, means = 4, slopes = 3, assigned = 4, drawn = 1
   ),
   KC = covariance_type("cluster-robust, KC bias-corrected",
-    glmm = 4, gee = 1, means = 1, drawn = 2, df = "satterthwaite"
+    glmm = 4, gee = 1, means = 1, assigned = 1, drawn = 2, df = "satterthwaite"
   ),
   MD = covariance_type("cluster-robust, MD bias-corrected", gee = 5, means = 2, drawn = 3),
   FG = covariance_type("cluster-robust, FG bias-corrected", gee = 6, means = 3, drawn = 4),
@@ -43,9 +45,11 @@ covariance_types <- list(
   MBN = covariance_type("cluster-robust, MBN bias-corrected",
     gee = 8, as = "robust", more_clusters = TRUE
   ),
-  jackknife = covariance_type("one-step jackknife of clusters", gee = 9, more_clusters = TRUE),
+  jackknife = covariance_type("one-step jackknife of clusters",
+    gee = 9, assigned = 2, more_clusters = TRUE
+  ),
   `jackknife-full` = covariance_type("jackknife of clusters, fully iterated",
-    gee = 10, as = "MD", more_clusters = TRUE
+    gee = 10, assigned = 3, as = "MD", more_clusters = TRUE
   ),
   # a matrix of the user
   given = covariance_type("from the given matrix", as = "KC")

@@ -91,20 +91,15 @@ refuse_without_clusters <- function(what) {
 #' @noRd
 standardized_means <- function(fit, target, settings, cells, weight, random_effects) {
   if (random_effects == "eb") return(eb_means(fit, target, settings, cells, weight))
-  integrate <- random_effects == "integrate" && !is.null(fit$Lambda)
-  beta <- fit$coefficients[!fit$design$aliased]
+  if (random_effects == "zero") fit$Lambda <- NULL
   shared <- shared_part(target, cells, weight)
   used <- !is.na(cells$group) & weight > 0
   sums <- lapply(seq_along(settings$labels), function(k) {
     setting <- lapply(unclass(settings$values)[settings$exposure], `[`, k)
     rows <- counterfactual_design(fit, target, setting, used)
-    if (!integrate) return(standardize_marginal(rows, shared, beta, fit$family))
-    engine_standardize(
-      c(rows, shared), beta, fit$Lambda, fit$design$theta_row, fit$design$theta_col,
-      population_law(fit)
-    )
+    setting_sums(fit, rows, shared)
   })
-  collect_means(sums, cells$index, length(beta), length(fit$design$theta_row))
+  collect_means(sums, cells$index, length(fit$beta), length(fit$design$theta_row))
 }
 
 # What the settings have in common.
@@ -114,6 +109,16 @@ shared_part <- function(target, cells, weight) {
     group = replace(cells$group, is.na(cells$group), 0L) - 1L, groups = cells$count,
     cluster = (target$cluster %||% rep(1L, target$n)) - 1L,
     clusters = max(length(target$levels), 1L)
+  )
+}
+
+# Means of the model summed over rows, with random effects integrated out.
+setting_sums <- function(fit, rows, shared) {
+  beta <- fit$coefficients[!fit$design$aliased]
+  if (is.null(fit$Lambda)) return(standardize_marginal(rows, shared, beta, fit$family))
+  engine_standardize(
+    c(rows, shared), beta, fit$Lambda, fit$design$theta_row, fit$design$theta_col,
+    population_law(fit)
   )
 }
 

@@ -56,6 +56,7 @@ standardization_heading <- function(x) {
   c(
     paste0("Marginal standardization over ", estimand, ", exposure ", some_of(code(x$exposure))),
     paste0("Model:   ", model_words(x)),
+    paste0("Basis:   ", x$basis),
     paste0("Rows:    ", count_of(x$rows, "row"), if (x$target == "new") " of new data",
       if (x$options$weighted) ", weighted as given", if (x$options$average == "cluster") {
         ", every cluster counts alike"
@@ -96,8 +97,9 @@ standardization_df_words <- function(x) {
   if (all(known == Inf, na.rm = TRUE)) return("normal")
   rule <- c(contrasts = "", means = "")
   if (!is.numeric(x$options$df) && !x$vcov %in% c("model", "given")) {
-    rule[] <- "Satterthwaite "
+    rule[] <- if (is.null(x$assigned)) "Satterthwaite " else "Welch "
     if (x$options$covariates == "sampled") rule[["means"]] <- "Welch "
+    if (startsWith(x$vcov, "jackknife")) rule[] <- ""
   }
   paste0(
     "t with ", rule[["contrasts"]], "df ", range_of(x$contrasts$df), " (contrasts), ",
@@ -157,6 +159,11 @@ vcov.margmix_standardization <- function(object, what = c("contrasts", "means"),
   if (covariates == object$options$covariates) return(V)
   if (covariates == "sampled") {
     abort("argument", "The result must have been computed with covariates = \"sampled\".",
+      given = "covariates = \"fixed\""
+    )
+  }
+  if (!is.null(object$assigned)) {
+    abort("argument", "Means of an assigned exposure have a covariance for sampled clusters only.",
       given = "covariates = \"fixed\""
     )
   }

@@ -8,8 +8,19 @@ standardization_notes <- function(fit, tables, variance, settings, options) {
   c(
     few_clusters_notes(list(df = df, given = is.numeric(options$df))),
     leverage_notes(fit, variance), separation_notes(fit), no_error_notes(tables, variance),
-    range_notes(fit, tables), extrapolation_notes(settings)
+    range_notes(fit, tables), extrapolation_notes(settings),
+    cluster_average_notes(fit, variance, options)
   )
+}
+
+# With the model alone, clusters of all sizes have the same effect, given their covariates.
+cluster_average_notes <- function(fit, variance, options) {
+  if (options$average != "cluster" || !is.null(variance$assigned)) return(NULL)
+  if (length(unique(diff(fit$design$start))) == 1L) return(NULL)
+  c(cluster_average = paste(
+    "Every cluster counts alike for the covariates only. If effects vary with the size of clusters",
+    "beyond what the model says,\nuse `randomized`, or gee() with weights of 1 / size."
+  ))
 }
 
 # The model alone says what the means are at values of a numeric exposure beyond those observed.

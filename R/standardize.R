@@ -57,6 +57,27 @@
 #'   of a cluster bootstrap, and those of a mixed model for given covariates (model-based) 100 to
 #'   101% of those of a parametric bootstrap. Script and tables are in `bench/simulation` of the
 #'   source.
+#' @section Randomized and observational exposures: The means above are those of the model, and
+#'   right if it is. In particular, a model without the size of the clusters gives clusters of all sizes
+#'   the same effect, whatever `average` says. With `randomized` the rows that had a setting correct
+#'   the model: with w the weight of a row, m(a) its mean under setting a, A its own setting and p_a
+#'   the probability of a,
+#'
+#'   mu_a = sum w \{m(a) + 1\{A = a\} (y - m(a)) / p_a\} / sum w,
+#'
+#'   which is consistent for its average, of individuals or of clusters, with any model (Li et al.
+#'   2025). The shares of clusters estimate the probabilities (of individuals, where the exposure
+#'   varies within clusters), unless they are given. `propensity` is for exposures that were not
+#'   randomized: p is the mean of a model of the exposure, and mu_a is right if one of both models
+#'   is (augmented inverse probability weighting), and nothing that was not measured matters. Its rows
+#'   must be those of `fit`.
+#'
+#'   Standard errors count the estimation of the model, of shares and propensity. `vcov = "KC"` sums
+#'   products of the influence of a cluster and of the change without it; `"robust"` squares the
+#'   influence, `"jackknife"` the change, by one Newton step, and `"jackknife-full"` fits again
+#'   without each cluster. Degrees of freedom are Welch's, where clusters of one arm have
+#'   (sum n^2)^2 / sum n^4 - 1; a jackknife has clusters minus arms. [test_informative_size()]
+#'   compares both averages.
 #' @section Random effects: `"integrate"` is the population. `"zero"` is a cluster whose random
 #'   effects are zero, which is not the population mean; `"eb"` the observed clusters at the modes
 #'   of their random effects, with a standard error that counts the uncertainty of parameters and
@@ -85,9 +106,15 @@
 #' @param covariates `"sampled"` or `"fixed"`. The default is `"sampled"`, and `"fixed"` for
 #'   `newdata`.
 #' @param vcov `"KC"` (the default), `"MD"`, `"FG"`, `"robust"`, `"model"`, or a covariance matrix
-#'   (for a mixed model of beta and theta, as `vcov(fit, full = TRUE)`).
+#'   (for a mixed model of beta and theta, as `vcov(fit, full = TRUE)`). With `randomized` or
+#'   `propensity`: `"KC"`, `"jackknife"`, `"jackknife-full"` or `"robust"`.
 #' @param df `"default"`, or a number for all (`Inf` for normal intervals).
 #' @param level Confidence level.
+#' @param randomized `NULL` for the means of the model; `TRUE` if the exposure was randomized, to
+#'   clusters if it is constant in each of them, otherwise to individuals (`"clusters"` and
+#'   `"individuals"` insist on one); or the probability of each setting.
+#' @param propensity `NULL`, or a fit of [gee()] or [glmm()] to the exposure, for one with two
+#'   settings that was not randomized.
 #' @param ... Not used; anything here is an error.
 #' @return An object of class `margmix_standardization`: see [print.margmix_standardization()] for
 #'   its methods. Its parts are the data frames `means` and `contrasts`, with estimate, standard
@@ -95,6 +122,7 @@
 #'   `vcov_contrasts`; `jacobian`, derivatives of the means in beta and theta.
 #' @section Errors: `margmix_error_exposure`, `_values`, `_reference`, `_estimand`, `_by`,
 #'   `_subgroup`, `_contrast`, `_weights`, `_newdata`, `_vcov`, `_df`,
+#'   `_randomized`, `_propensity`, `_jackknife` (a cluster that the model can't be fitted without),
 #'   `_data_changed`, `_not_estimable`, `_crossed_clusters`, `_population_mean` (a link without one,
 #'   such as `"inverse"`). Warnings:
 #'   `margmix_warning_few_clusters`, `_leverage`, `_separation`. Note `margmix_note_extrapolation`:
@@ -102,6 +130,13 @@
 #' @references
 #' Kauermann, G. and Carroll, R. J. (2001). A note on the efficiency of sandwich covariance matrix
 #' estimation. *Journal of the American Statistical Association* **96**, 1387-1396.
+#'
+#' Li, F., Tong, J., Fang, X., Cheng, C., Kahan, B. C. and Wang, B. (2025). Model-robust
+#' standardization in cluster-randomized trials. *Statistics in Medicine* **44**, e70270.
+#'
+#' Robins, J. M., Rotnitzky, A. and Zhao, L. P. (1994). Estimation of regression coefficients when
+#' some regressors are not always observed. *Journal of the American Statistical Association*
+#' **89**, 846-866.
 #'
 #' Bell, R. M. and McCaffrey, D. F. (2002). Bias reduction in standard errors for linear regression
 #' with multi-stage samples. *Survey Methodology* **28**, 169-181.
@@ -116,12 +151,13 @@ marginal_standardization <- function(fit, exposure = NULL, values = NULL, contra
                                      average = c("individual", "cluster"),
                                      random_effects = c("integrate", "zero", "eb"),
                                      covariates = NULL, vcov = NULL, df = "default",
-                                     level = 0.95, ...) {
+                                     level = 0.95, randomized = NULL, propensity = NULL, ...) {
   check_dots(..., known = names(formals(marginal_standardization)), elsewhere = margins_arguments)
   exposure <- quoted(exposure, "exposure", substitute(exposure))
   by <- quoted(by, "by", substitute(by))
   options <- standardization_options(
-    fit, contrast, estimand, average, random_effects, covariates, vcov, df, level, newdata
+    fit, contrast, estimand, average, random_effects, covariates, vcov, df, level, newdata,
+    assigned = !is.null(randomized) || !is.null(propensity)
   )
   options$weighted <- !is.null(weights)
   target <- fit_target(fit)
@@ -134,12 +170,15 @@ marginal_standardization <- function(fit, exposure = NULL, values = NULL, contra
   subgroups <- target_subgroups(target, by, settings$exposure)
   cells <- standardization_cells(settings, options$estimand, target, subgroups, weight)
   if (options$average == "cluster") weight <- equal_clusters(weight, cells$group, target)
-  means <- standardized_means(fit, target, settings, cells, weight, options$random_effects)
+  basis <- standardization_basis(fit, randomized, propensity, settings, target, options)
+  means <- basis_means(basis, fit, target, settings, cells, weight, options$random_effects)
   maps <- contrast_maps(options$contrast, means, cells, settings)
-  variance <- standardization_variance(
-    fit, options$vcov, means, maps$map, target, options$random_effects
+  variance <- basis_variance(
+    basis, fit, options$vcov, means, maps$map, target, settings, cells, weight,
+    options$random_effects
   )
   tables <- standardization_tables(means, maps, variance, settings, cells, subgroups, options)
+  tables$basis <- basis_words(basis, settings)
   new_standardization(fit, tables, means, variance, target, settings, cells, subgroups, options)
 }
 
@@ -161,7 +200,7 @@ quoted <- function(value, argument, expr) {
 }
 
 standardization_options <- function(fit, contrast, estimand, average, random_effects, covariates,
-                                    vcov, df, level, newdata) {
+                                    vcov, df, level, newdata, assigned = FALSE) {
   if (!inherits(fit, "margmix_fit")) {
     abort("fit", "`fit` must be a fit of glmm() or gee().",
       given = paste("an object of class", class(fit)[1L])
@@ -176,9 +215,9 @@ standardization_options <- function(fit, contrast, estimand, average, random_eff
   given <- !is.null(newdata) || eb || crossed
   covariates <- covariates %||% if (given) "fixed" else "sampled"
   covariates <- one_of(covariates, c("sampled", "fixed"), "covariates")
-  vcov <- vcov %||% if (eb || crossed) "model" else "KC"
+  vcov <- vcov %||% if (eb || crossed && !assigned) "model" else "KC"
   average <- one_of(average, c("individual", "cluster"), "average")
-  if (crossed) check_crossed(fit, covariates, vcov, average)
+  if (crossed && !assigned) check_crossed(fit, covariates, vcov, average)
   if (eb) check_eb_variance(covariates, vcov)
   list(
     contrast = chosen_contrasts(contrast, fit$family),
@@ -224,7 +263,7 @@ new_standardization <- function(fit, tables, means, variance, target, settings, 
   structure(c(
     tables,
     list(
-      jacobian = means$jacobian, exposure = settings$exposure,
+      jacobian = means$jacobian, assigned = variance$assigned, exposure = settings$exposure,
       levels = settings$labels, reference = settings$labels[settings$reference],
       by = names(subgroups$table), sets = cells$sets, options = options, vcov = variance$type,
       model = class(fit)[1L], family = fit$family,

@@ -125,26 +125,29 @@ jackknife_vcov <- function(fit) {
 #' @noRd
 jackknife_beta <- function(fit) {
   m <- length(fit$design$levels)
-  out <- vapply(seq_len(m), function(i) {
-    design <- without_cluster(fit$design, i)
-    refitted <- tryCatch(
-      quietly(fit_gee_design(design, fit$family, fit$correlation, fit$scale, fit$bias_reduce,
-        control = fit$control
-      )),
-      margmix_error = identity
-    )
-    if (inherits(refitted, "error") || !refitted$convergence$converged) {
-      abort("jackknife", "The model must be fitted without each of the clusters.",
-        given = c(
-          paste0("without ", code(fit$design$group), " ", fit$design$levels[i], ":"),
-          if (inherits(refitted, "error")) conditionMessage(refitted) else "no convergence"
-        ),
-        hint = "Use type \"jackknife\", the one-step version.", cluster = fit$design$levels[i]
-      )
-    }
-    refitted$beta
-  }, numeric(length(fit$beta)))
+  out <- vapply(seq_len(m), function(i) gee_without(fit, i)$beta, numeric(length(fit$beta)))
   matrix(out, m, byrow = TRUE, dimnames = list(fit$design$levels, names(fit$beta)))
+}
+
+# The fit to all clusters but one.
+gee_without <- function(fit, i) {
+  design <- without_cluster(fit$design, i)
+  refitted <- tryCatch(
+    quietly(fit_gee_design(design, fit$family, fit$correlation, fit$scale, fit$bias_reduce,
+      control = fit$control
+    )),
+    margmix_error = identity
+  )
+  if (inherits(refitted, "error")) refuse_jackknife(fit, i, conditionMessage(refitted))
+  if (!refitted$convergence$converged) refuse_jackknife(fit, i, "no convergence")
+  refitted
+}
+
+refuse_jackknife <- function(fit, i, why) {
+  abort("jackknife", "The model must be fitted without each of the clusters.",
+    given = c(paste0("without ", code(fit$design$group), " ", fit$design$levels[i], ":"), why),
+    hint = "Use type \"jackknife\", the one-step version.", cluster = fit$design$levels[i]
+  )
 }
 
 # The design of the rows of all other clusters.
@@ -152,6 +155,7 @@ without_cluster <- function(design, i) {
   sizes <- diff(design$start)
   gone <- seq(design$start[i] + 1L, design$start[i + 1L])
   design$X <- design$X[-gone, , drop = FALSE]
+  if (!is.null(design$Z)) design$Z <- design$Z[-gone, , drop = FALSE]
   visits <- design[intersect(c("time", "wave", "inner", "score_weight"), names(design))]
   by_row <- c(response_rows(design), visits[lengths(visits) > 0L])
   design[names(by_row)] <- lapply(by_row, function(x) x[-gone])
