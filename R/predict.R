@@ -58,6 +58,10 @@
 #' @param re.form `NULL`, `NA` or `~ 0`: another way to choose `"eb"` or `"zero"`.
 #' @param se.fit Are standard errors wanted?
 #' @param allow.new.levels May `newdata` have clusters that were not in the fit?
+#' @param observed Responses of clusters that were not in the fit: a data frame with response,
+#'   covariates and grouping variable. Rows of `newdata` in these clusters are predicted as those of
+#'   a known cluster are, at the mode of the random effects given these responses and the fitted
+#'   parameters. Responses in `newdata` are never used.
 #' @param na.action What to do with rows of `newdata` that have missing values: by default they are
 #'   predicted as `NA`.
 #' @param ... Not used; other arguments are an error.
@@ -73,6 +77,8 @@
 #'   depends on all rows, is computed from `newdata`.
 #' * Errors `margmix_error_newdata`, `margmix_error_new_factor_level`, `margmix_error_offset`:
 #'   `newdata` does not fit the model.
+#' * Error `margmix_error_observed`: responses of known clusters, of another form than at the fit,
+#'   or of a model with several grouping factors.
 #' * Error `margmix_error_re_form`: another `re.form`.
 #' @references
 #' Booth, J. G. and Hobert, J. P. (1998). Standard errors of prediction in generalized linear mixed
@@ -88,6 +94,10 @@
 #' new <- data.frame(clinic = c(3, 9), treatment = "drug")
 #' predict(fit, new, type = "response", se.fit = TRUE)
 #'
+#' # the same for further rows of a new clinic with one result of its own
+#' first <- data.frame(clinic = 9, treatment = "control", success = 6, n = 9)
+#' predict(fit, new[2, ], type = "response", observed = first, se.fit = TRUE)
+#'
 #' # success probability in the population, and in a clinic at random effect 0
 #' arms <- data.frame(treatment = c("control", "drug"))
 #' predict(fit, arms, type = "response", random_effects = "integrate")
@@ -95,7 +105,8 @@
 #' @export
 predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "response"),
                          random_effects = c("eb", "zero", "integrate"), re.form, se.fit = FALSE,
-                         allow.new.levels = TRUE, na.action = stats::na.pass, ...) {
+                         allow.new.levels = TRUE, na.action = stats::na.pass, observed = NULL,
+                         ...) {
   check_dots(..., known = names(formals(predict.margmix_glmm)))
   type <- one_of(type, c("link", "response"), "type")
   if (missing(re.form)) {
@@ -112,14 +123,25 @@ predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "respo
   } else {
     new_rows(object, newdata, random_effects, na.action)
   }
+  extended <- if (!is.null(observed)) observed_clusters(object, observed, newdata, random_effects)
   if (!is.null(rows$new_label)) {
     groups <- group_labels(object$design)
+    unused <- if (is.null(observed)) response_words(object, newdata)
     for (k in seq_along(groups)) {
-      report_new_clusters(rows$new_label[, k], groups[k], type, allow.new.levels)
+      new <- setdiff(rows$new_label[, k], extended$design$levels)
+      new <- replace(rows$new_label[, k], !rows$new_label[, k] %in% new, NA)
+      report_new_clusters(new, groups[k], type, allow.new.levels, unused)
     }
   }
-  if (se.fit) object$vcov_full <- with_beta(object, default_covariance(object))
-  predicted <- predict_rows(object, rows, type, random_effects, se.fit)
+  if (se.fit) {
+    object$vcov_full <- with_beta(object, default_covariance(object))
+    if (!is.null(extended)) extended$vcov_full <- object$vcov_full
+  }
+  predicted <- if (is.null(extended)) {
+    predict_rows(object, rows, type, random_effects, se.fit)
+  } else {
+    predict_observed(object, extended, rows, type, se.fit)
+  }
   restore <- function(x) name_rows(x, rows, object)
   if (!se.fit) return(restore(predicted$fit))
   list(fit = restore(predicted$fit), se.fit = restore(sqrt(predicted$variance)))
@@ -151,7 +173,24 @@ note_zero_effect <- function(family) {
   )
 }
 
-report_new_clusters <- function(new_label, group, type, allowed) {
+observed_clusters <- function(object, observed, newdata, random_effects) {
+  if (is.null(newdata) || random_effects != "eb") {
+    abort("observed", "`observed` is for predictions of new clusters at their random effects.",
+      given = if (is.null(newdata)) "no `newdata`" else paste0("random_effects = \"",
+        random_effects, "\"")
+    )
+  }
+  with_new_clusters(object, observed)
+}
+
+# Responses in new data are not used; say so where they might be meant to be.
+response_words <- function(object, newdata) {
+  needed <- all.vars(object$frame$parsed$fixed[[2L]])
+  if (!length(needed) || !all(needed %in% names(newdata))) return(NULL)
+  "Responses in `newdata` are not used; `observed` takes responses of new clusters."
+}
+
+report_new_clusters <- function(new_label, group, type, allowed, hint = NULL) {
   new <- new_label[!is.na(new_label)]
   if (!length(new)) return(invisible())
   labels <- unique(new)
@@ -168,7 +207,7 @@ report_new_clusters <- function(new_label, group, type, allowed) {
       length(new), ngettext(length(new), " row", " rows"), " in ", length(labels), " new ",
       ngettext(length(labels), "cluster", "clusters"), " of ", code(group), ": ",
       some_of(labels)
-    ),
+    ), hint = hint,
     levels = labels
   )
 }

@@ -28,6 +28,8 @@
 #'
 #' @param object A fit of [glmm()].
 #' @param type `"mode"`, `"mean"` or `"median"`.
+#' @param newdata `NULL`, or rows of clusters that were not in the fit, with their responses: their
+#'   random effects at the fitted parameters (one grouping factor).
 #' @param condVar `TRUE` to add the conditional variances.
 #' @param ... Not used; for `plot()`, passed to [graphics::plot.default()].
 #' @return `ranef()`: a list of class `ranef.margmix_glmm`, named by the grouping factors, with a
@@ -44,9 +46,11 @@
 #' as.data.frame(ranef(fit, type = "mean"))
 #' plot(ranef(fit))
 #' @export
-ranef.margmix_glmm <- function(object, type = c("mode", "mean", "median"), condVar = TRUE, ...) {
+ranef.margmix_glmm <- function(object, type = c("mode", "mean", "median"), condVar = TRUE,
+                               newdata = NULL, ...) {
   check_dots(..., known = names(formals(ranef.margmix_glmm)))
   type <- one_of(type, c("mode", "mean", "median"), "type")
+  if (!is.null(newdata)) object <- with_new_clusters(object, newdata)
   posterior <- if (type != "mode") engine_posterior(object, median = type == "median")
   value <- if (type == "mode") mode_effects(object) else lapply(posterior, `[[`, type)
   variance <- if (condVar) {

@@ -1,0 +1,139 @@
+# Clusters that were not in the fit, from responses of their own, at the fitted parameters.
+
+#' The fit with clusters that have responses of their own in place of those of the fit
+#'
+#' Parameters, their covariance and the rule stay; the design is that of the new rows, and the modes
+#' are theirs. So every method for the random effects of a fit serves new clusters, too.
+#'
+#' @param observed A data frame with response, covariates and grouping variable.
+#' @section Errors: `observed`, `missing_values`, those of new data and of the response.
+#' @noRd
+with_new_clusters <- function(fit, observed) {
+  check_one_factor(fit$design)
+  observed <- as_newdata(observed)
+  if (!nrow(observed)) abort("observed", "`observed` must have rows.", given = "0 rows")
+  check_group_given(fit, observed)
+  response <- new_response(fit, observed)
+  rows <- design_newdata(fit, observed, na.action = stats::na.fail)
+  label <- drop(rows$new_label)
+  check_new_labels(fit, label, drop(rows$cluster))
+  levels <- unique(label)
+  order <- order(match(label, levels))
+  design <- fit$design
+  response$offset <- rows$offset
+  new <- c(rows[c("X", "Z")], response)
+  design[names(new)] <- lapply(new, take_rows, order)
+  design$start <- as.integer(c(0L, cumsum(tabulate(match(label, levels)))))
+  design$levels <- design$groups[[1L]]$levels <- levels
+  design["order"] <- list(NULL)
+  found <- engine_evaluate(
+    design, fit$family, fit_psi(fit), fit$rule$K, control = fit$control
+  )
+  if (found$status != "ok") {
+    abort("observed", "The responses of new clusters must have a likelihood in the fitted model.",
+      given = some_of(levels)
+    )
+  }
+  fit$design <- design
+  fit$modes <- found$modes
+  fit
+}
+
+check_one_factor <- function(design) UseMethod("check_one_factor")
+
+#' @export
+check_one_factor.default <- function(design) invisible()
+
+#' @export
+check_one_factor.margmix_several_factors <- function(design) {
+  abort("observed", "Responses of new clusters are for models with one grouping factor.",
+    given = some_of(code(group_labels(design)))
+  )
+}
+
+check_new_labels <- function(fit, label, known) {
+  old <- unique(fit$design$levels[known[!is.na(known)]])
+  if (!length(old)) return(invisible())
+  abort("observed", "Responses can be given for clusters that were not in the fit only.",
+    given = paste(code(fit$design$group), some_of(old)),
+    hint = "The responses of these clusters are part of the fit."
+  )
+}
+
+# Response and weights of new rows, as the fit takes them.
+new_response <- function(fit, observed) {
+  lhs <- fit$frame$parsed$fixed[[2L]]
+  env <- environment(fit$frame$parsed$fixed)
+  absent <- setdiff(all.vars(lhs), names(observed))
+  absent <- absent[absent %in% fit$frame$data_columns]
+  if (length(absent)) {
+    abort("observed", "`observed` must have the response of its rows.",
+      given = paste("no", some_of(code(absent))), variables = absent
+    )
+  }
+  y <- new_values(fit, lhs, observed, env, "the response")
+  y <- with_old_levels(y, fit$frame$frame[[1L]])
+  weights <- if (!is.null(fit$call$weights)) {
+    as.numeric(new_values(fit, fit$call$weights, observed, env, "`weights`"))
+  }
+  family_tools(fit$family)$response(
+    y, weights, fit$design$weights_type, attr(observed, "row.names")
+  )
+}
+
+# A factor, by value: its levels in another order would be other events.
+with_old_levels <- function(y, old) {
+  if (!is.factor(old)) return(y)
+  unknown <- setdiff(as.character(y), levels(old))
+  if (length(unknown)) {
+    abort("observed", "The response of new clusters must have the levels that it had at the fit.",
+      given = some_of(unknown), hint = paste0("Levels: ", some_of(levels(old)), ".")
+    )
+  }
+  factor(as.character(y), levels(old))
+}
+
+new_values <- function(fit, expr, observed, env, what) {
+  x <- tryCatch(eval(expr, observed, env), error = function(e) e)
+  if (inherits(x, "error") || NROW(x) != nrow(observed)) {
+    abort("observed", paste("`observed` must have", what, "of its rows."),
+      given = if (inherits(x, "error")) conditionMessage(x) else shape_text(x)
+    )
+  }
+  old <- fit$frame$frame[[1L]]
+  if (what == "the response" && NCOL(x) != NCOL(old)) {
+    abort("observed", "The response of new clusters must be of the form that it had at the fit.",
+      given = paste0(shape_text(x), "; at the fit: ", shape_text(old))
+    )
+  }
+  missing <- is.na(if (is.matrix(x)) rowSums(x) else x)
+  if (any(missing)) {
+    abort("missing_values", "There must be no missing value in `observed`.",
+      given = some_rows(attr(observed, "row.names")[missing])
+    )
+  }
+  x
+}
+
+#' Predictions of rows, some of them of new clusters with responses of their own
+#' @return As [predict_rows()].
+#' @noRd
+predict_observed <- function(object, extended, rows, type, variance) {
+  at <- match(drop(rows$new_label), extended$design$levels)
+  own <- !is.na(at)
+  mine <- take_prediction_rows(rows, own)
+  mine$cluster <- matrix(at[own])
+  mine["new_label"] <- list(NULL)
+  rest <- take_prediction_rows(rows, !own)
+  rest$new_label <- rows$new_label[!own, , drop = FALSE]
+  a <- predict_rows(extended, mine, type, "eb", variance)
+  b <- predict_rows(object, rest, type, "eb", variance)
+  both <- function(name) {
+    if (is.null(a[[name]])) return(NULL)
+    out <- numeric(length(own))
+    out[own] <- a[[name]]
+    out[!own] <- b[[name]]
+    out
+  }
+  list(fit = both("fit"), variance = if (variance) both("variance"))
+}
