@@ -53,6 +53,14 @@ groups_plan_ <- function(design, budget) {
     .Call(`_margmix_groups_plan_`, design, budget)
 }
 
+relation_facts_ <- function(relation, rho) {
+    .Call(`_margmix_relation_facts_`, relation, rho)
+}
+
+relation_draws_ <- function(relation, rho, normals) {
+    .Call(`_margmix_relation_draws_`, relation, rho, normals)
+}
+
 groups_stochastic_ <- function(design, family, psi, modes, probes, tolerance, information, threads) {
     .Call(`_margmix_groups_stochastic_`, design, family, psi, modes, probes, tolerance, information, threads)
 }

@@ -64,7 +64,9 @@ better_without <- function(problem, fit, start_glm) {
   if (!supports(design, "factor")) return(NULL)
   p <- ncol(design$X)
   last <- if (has_phi(problem$family)) fit$x[length(fit$x)]
-  x <- backsolve(problem$map, c(start_glm$beta, numeric(length(design$theta_col)), last))
+  x <- backsolve(problem$map, c(
+    start_glm$beta, numeric(length(design$theta_col)), rho_start(design), last
+  ))
   if (is.null(last)) return(if (isTRUE(start_glm$value > fit$value + 1e-6)) x)
   near <- objective_at(problem, 1L, NULL, 0L)$value(x) < -fit$value + 2
   if (!isTRUE(near)) return(NULL)

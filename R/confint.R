@@ -14,7 +14,8 @@
 #' * `"Wald"`: estimate -/+ t SE for coefficients, with the covariance matrix and degrees of
 #'   freedom of [summary.margmix_glmm()]; standard deviations (and sigma) are taken on the log
 #'   scale, with the normal distribution and the model-based covariance. A standard deviation of 0
-#'   has the lower limit 0 and no upper limit (`NA`).
+#'   has the lower limit 0 and no upper limit (`NA`). Parameters of [related_levels] are taken on
+#'   their unbounded scale.
 #' * `"profile"`: all values whose profile log-likelihood is within qchisq(level, 1) / 2 of the
 #'   maximum. Every point of the profile is a maximum over all other parameters, found with exact
 #'   derivatives at the rule of the fit. The lower limit of a standard deviation is 0 if the
@@ -35,7 +36,8 @@
 #'   [summary.margmix_glmm()].
 #' @param x Intervals.
 #' @return A matrix of class `margmix_confint` with the lower and the upper limit in columns and
-#'   the rows: coefficients (aliased ones `NA`), `sd_<effect>|<group>`, `sigma`. Its attribute
+#'   the rows: coefficients (aliased ones `NA`), `sd_<effect>|<group>`, of [related_levels]
+#'   `correlation_`, `rate_` or `alpha_<group>`, `sigma`. Its attribute
 #'   `heading` says how they were computed.
 #' @section Conditions: errors `margmix_error_parm`, `margmix_error_argument` and those of
 #'   [summary.margmix_glmm()]; warning `margmix_warning_profile`: the profile found a higher
@@ -135,6 +137,11 @@ deviation_limits <- function(fit, level) {
     if (name %in% c("sigma", "phi")) {
       return(exp((quantity$estimate + c(-1, 1) * half * se) * sigma_power(fit$family)))
     }
+    reading <- reading_named(fit$design, name)
+    if (!is.null(reading)) {
+      if (se == 0) return(c(NA_real_, NA_real_))
+      return(reading(quantity$estimate + c(-1, 1) * half * se))
+    }
     if (quantity$estimate == 0) return(c(0, NA))
     if (se == 0) return(c(NA_real_, NA_real_))
     quantity$estimate * exp(c(-1, 1) * half * se / quantity$estimate)
@@ -172,7 +179,9 @@ profile_table <- function(fit, rows, level, likelihood) {
     quantity <- quantities[[row]]
     if (is.null(quantity)) return(c(NA_real_, NA_real_))
     limits <- profile_limits(fit, quantity, level, likelihood, V, scale)
-    if (row %in% c("sigma", "phi")) exp(limits * sigma_power(fit$family)) else limits
+    if (row %in% c("sigma", "phi")) return(exp(limits * sigma_power(fit$family)))
+    reading <- reading_named(fit$design, row)
+    if (is.null(reading)) limits else reading(limits)
   })
   do.call(rbind, limits)
 }

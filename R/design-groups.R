@@ -10,13 +10,16 @@
 #' @noRd
 grouping_factors <- function(random) {
   keys <- vapply(random, function(term) {
-    paste(sort(group_columns(term$group), method = "radix"), collapse = ":")
+    columns <- paste(sort(group_columns(term$group), method = "radix"), collapse = ":")
+    if (is.null(term$relation)) columns else term$label
   }, "")
-  lapply(unique(keys), function(key) {
+  factors <- lapply(unique(keys), function(key) {
     terms <- which(keys == key)
-    group <- random[[terms[1L]]]$group
-    list(group = group, label = expression_text(group), terms = terms)
+    term <- random[[terms[1L]]]
+    list(group = term$group, label = term$group_label, terms = terms)
   })
+  labels <- make.unique(vapply(factors, `[[`, "", "label"))
+  Map(replace, factors, "label", labels)
 }
 
 #' Index the rows of a model frame by its grouping factors

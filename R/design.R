@@ -42,7 +42,7 @@ build_design <- function(frame, family, contrasts = NULL, weights_type = "prior"
                          distribution = "normal") {
   rows <- attr(frame$frame, "row.names")
   factors <- grouping_factors(frame$parsed$random)
-  cluster <- group_index(frame$frame, factors)
+  cluster <- frame_groups(frame, factors)
   response <- family_tools(family)$response(
     frame$frame[[1L]], prior_weights(frame$frame), weights_type, rows
   )
@@ -61,6 +61,12 @@ build_design <- function(frame, family, contrasts = NULL, weights_type = "prior"
   check_identified(design, family)
   check_bridge_design(design)
   with_plan(design)
+}
+
+frame_groups <- function(frame, factors) {
+  random <- frame$parsed$random
+  if (!has_relations(random)) return(group_index(frame$frame, factors))
+  related_index(frame$frame, factors, random, environment(frame$parsed$formula))
 }
 
 #' The design with its order of elimination, by which [random_part()] knows what is too large

@@ -45,7 +45,7 @@ edge_glm <- function(problem, start_glm) {
   design <- problem$design
   at <- seq_along(start)
   last <- if (has_phi(problem$family)) 0
-  whole <- function(x) c(x, numeric(length(design$theta_col)), last)
+  whole <- function(x) c(x, numeric(length(design$theta_col)), rho_start(design), last)
   objective <- objective_at(problem, 1L, NULL, 1L)
   sign <- inside_sign(problem$family)
   found <- tryCatch(

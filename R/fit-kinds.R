@@ -47,7 +47,9 @@ start_list <- function(start) UseMethod("start_list")
 start_list.default <- function(start) start
 
 #' @export
-start_list.margmix_glmm <- function(start) unclass(start)[c("beta", "theta", "phi")]
+start_list.margmix_glmm <- function(start) {
+  unclass(start)[c("beta", "theta", if (length(start$rho)) "rho", "phi")]
+}
 
 parameter_count <- function(fit) UseMethod("parameter_count")
 

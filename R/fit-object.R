@@ -3,7 +3,7 @@
 #' The fields of a fit
 #'
 #' Each with the type it must have, and what it is beside it. p coefficients are estimated, of t +
-#' p (+ 1) parameters psi = (beta, theta, log phi) with n rows. [component()] is the door for users.
+#' p (+ 1) parameters psi = (beta, theta, rho, log phi) with n rows. [component()] is the door for users.
 #'
 #' @format A list: `shared`, `margmix_glmm`, `margmix_gee`; each a character vector of types, named
 #'   by the fields. A field whose type ends in `?` may be `NULL` or absent.
@@ -33,6 +33,7 @@ fit_fields <- list(
   ),
   margmix_glmm = c(
     theta = "double", # t free entries of Lambda, by column
+    rho = "double?", # parameters of relations between levels
     Lambda = "double", # q x q lower triangular: b = Lambda u
     logLik = "double", # restricted with REML
     rule = "list", # from rule_record()

@@ -29,7 +29,7 @@ suits_stochastic <- function(problem) {
   plan <- problem$design$plan
   family <- problem$family
   large <- !is.null(plan) && (plan$flops > 2e6 || !supports(problem$design, "factor"))
-  large && has_average_information(family)
+  large && has_average_information(family) && supports(problem$design, "unrelated")
 }
 
 # Signs from a seed of their own; the user's generator is left as it was.

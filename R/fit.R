@@ -70,14 +70,15 @@ start_values <- function(problem, start_glm, start) {
     start_phi <- family_tools(problem$family)$start_phi
     log(max(start_phi(design$y, mu, row_trials(design), row_weights(design)), 1e-300))
   }
-  psi <- c(start_glm$beta, theta * predictor_unit(problem$family, log_phi), log_phi)
-  if (!is.null(start)) psi <- user_start(psi, start_list(start), p, length(theta))
+  rho <- rho_start(design)
+  psi <- c(start_glm$beta, theta * predictor_unit(problem$family, log_phi), rho, log_phi)
+  if (!is.null(start)) psi <- user_start(psi, start_list(start), p, length(theta), length(rho))
   backsolve(M, psi)
 }
 
-user_start <- function(psi, start, p, n_theta) {
-  known <- c("beta", "theta", "phi")
-  lengths <- c(beta = p, theta = n_theta, phi = 1L)
+user_start <- function(psi, start, p, n_theta, n_rho = 0L) {
+  lengths <- c(beta = p, theta = n_theta, rho = if (n_rho) n_rho, phi = 1L)
+  known <- names(lengths)
   bad <- !is.list(start) || is.null(names(start)) || !all(names(start) %in% known)
   if (!bad) {
     given <- lengths(start)
@@ -91,15 +92,22 @@ user_start <- function(psi, start, p, n_theta) {
       } else {
         class(start)[1L]
       },
-      hint = paste0("beta has ", p, " and theta has ", n_theta, " finite values here.")
+      hint = paste0(
+        "beta has ", p, if (n_rho) paste0(", rho ", n_rho), " and theta has ", n_theta,
+        " finite values here."
+      )
     )
   }
   if (isTRUE(start$phi <= 0)) {
     abort("start", "`phi` of `start` must be positive.", given = paste("phi =", format(start$phi)))
   }
-  if (!is.null(start$beta)) psi[seq_len(p)] <- start$beta
-  if (!is.null(start$theta)) psi[p + seq_len(n_theta)] <- start$theta
-  if (!is.null(start$phi) && length(psi) > p + n_theta) psi[p + n_theta + 1L] <- log(start$phi)
+  end <- p + n_theta + n_rho
+  if (!is.null(start$phi)) start$phi <- if (length(psi) > end) log(start$phi)
+  at <- list(
+    beta = seq_len(p), theta = p + seq_len(n_theta), rho = p + n_theta + seq_len(n_rho),
+    phi = end + 1L
+  )
+  for (name in intersect(names(at), names(start))) psi[at[[name]]] <- start[[name]]
   psi
 }
 
@@ -125,13 +133,14 @@ fit_lmm <- function(problem, x, REML) {
   fit <- if (!REML && suits_stochastic(problem)) maximise_stochastic(problem, x)
   if (!is.null(fit)) return(list(fit = fit, rule = rule_record(problem, 1L), reml = NULL))
   design <- problem$design
-  p <- ncol(design$X)
   psi <- drop(problem$map %*% x)
+  parts <- split_parameters(design, problem$family, psi)
   profile <- maximise_lmm(
-    design, REML, psi[p + seq_along(design$theta_row)] * exp(-psi[length(psi)] / 2),
-    problem$control, !is.null(problem$start)
+    design, REML, c(parts$theta * exp(-psi[length(psi)] / 2), parts$rho), problem$control,
+    !is.null(problem$start)
   )
-  psi <- c(profile$beta, profile$theta * sqrt(profile$phi), log(profile$phi))
+  scale <- profile_power(design)
+  psi <- c(profile$beta, profile$theta * sqrt(profile$phi)^scale, log(profile$phi))
   # ML: the profile is a start for the same steps as any other model. REML: it is the fit.
   x <- backsolve(problem$map, psi)
   fit <- if (REML) {
@@ -173,16 +182,19 @@ finish_fit <- function(problem, fitted) {
   parts$theta <- parts$theta * signs[design$theta_col + 1L]
   Lambda <- lambda_matrix(design, parts$theta)
   fixed_at_zero <- design$theta_col %in% zero_columns(design, parts$theta)
-  active <- !c(logical(ncol(design$X)), fixed_at_zero, if (has_phi(problem$family)) {
-    at_dispersion_limit(list(family = problem$family, phi = parts$phi))
-  })
+  active <- !c(
+    logical(ncol(design$X)), fixed_at_zero, unidentified_rho(design, Lambda),
+    if (has_phi(problem$family)) {
+      at_dispersion_limit(list(family = problem$family, phi = parts$phi))
+    }
+  )
   curvature <- fitted$reml$curvature %||% fit$result[c("gradient", "hessian")]
   curvature$gradient <- flip * curvature$gradient
   curvature$hessian <- flip * t(flip * curvature$hessian)
   names <- psi_names(design, problem$family)
   covariance <- invert_information(problem$map, curvature, active, names)
   list(
-    beta = parts$beta, theta = parts$theta, phi = parts$phi, Lambda = Lambda,
+    beta = parts$beta, theta = parts$theta, rho = parts$rho, phi = parts$phi, Lambda = Lambda,
     logLik = if (is.null(fitted$reml)) fit$value else fitted$reml$value,
     rule = fitted$rule, vcov_full = covariance$vcov,
     modes = flip_modes(design, fit$modes, signs),

@@ -7,7 +7,8 @@
 #' Split a mixed model formula
 #'
 #' @param formula A two-sided formula with at least one random term: `(1 | g)`, `(x | g)`, `(x ||
-#'   g)`, `(1 | a:b)`, `(1 | a / b)` (short for `(1 | a) + (1 | a:b)`).
+#'   g)`, `(1 | a:b)`, `(1 | a / b)` (short for `(1 | a) + (1 | a:b)`), or with related levels, see
+#'   [related_terms()].
 #' @param env The environment of `formula` if it is text or an unevaluated call.
 #' @return A list: `formula`, as given; `fixed`, the formula without bars, with its environment
 #'   and its `offset()` terms; `random`, a list of `list(lhs, group, group_label, correlated,
@@ -91,7 +92,7 @@ structure_names <- c(
 
 has_bar <- function(expr) {
   if (is_bar(expr)) return(TRUE)
-  if (is_call_to(expr, structure_names)) {
+  if (is_call_to(expr, c(structure_names, names(relation_arguments)))) {
     return(any(vapply(as.list(expr)[-1L], has_bar, NA)))
   }
   is_call_to(expr, formula_operators) && any(vapply(as.list(expr)[-1L], has_bar, NA))
@@ -123,6 +124,8 @@ summands <- function(expr) {
 split_part <- function(expr, sign) {
   if (sign == "-") {
     refuse_bar(expr, "subtracted")
+  } else if (is_relation(expr)) {
+    return(list(fixed = NULL, bars = list(expr)))
   } else if (is_call_to(expr, "(")) {
     if (is_bar(expr[[2L]])) return(list(fixed = NULL, bars = list(expr[[2L]])))
     inner <- split_bars(expr[[2L]])
@@ -145,7 +148,7 @@ refuse_bar <- function(expr, where) {
   abort("formula", "A random term must stand in parentheses and be added: y ~ x + (1 | cluster).",
     given = paste0(expression_text(expr), " (a bar ", where, ")"),
     hint = if (is_call_to(expr, structure_names)) {
-      "Covariance structures other than (x | g) and (x || g) are not available."
+      "Covariance structures: (x | g), (x || g), and those of help page related_levels."
     }
   )
 }
@@ -154,6 +157,7 @@ refuse_bar <- function(expr, where) {
 
 # The terms of one bar: several when its group is nested, a / b.
 random_terms <- function(bar, env) {
+  if (!is_bar(bar)) return(related_terms(bar, env))
   lhs <- bar[[2L]]
   forbidden <- has_bar(lhs) || "." %in% all.vars(bar) || "offset" %in% all.names(lhs)
   if (forbidden) {

@@ -210,7 +210,9 @@ frame_home <- function(home, parsed, rows, call, columns) {
   arguments <- as.list(call)[-1L]
   arguments$formula <- NULL
   by_row <- names(arguments) %in% column_arguments
-  expressions <- c(list(parsed$frame), unlist(rows), arguments[by_row])
+  expressions <- c(
+    list(parsed$frame), relation_expressions(parsed), unlist(rows), arguments[by_row]
+  )
   kept_home(home, expressions, arguments[!by_row], columns)
 }
 

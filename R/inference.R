@@ -107,8 +107,8 @@ given_vcov <- function(fit, V) {
 #' K clusters, p coefficients, p_b of them of columns that are constant in every cluster.
 #'
 #' @param df Numbers; or `"kenward-roger"`; `"satterthwaite"` (under the working model),
-#'   `"between-within"`, `"K-pb"`, `"K-p"`, `"pan-wall"`, `"fay-graubard"` (estimated from the
-#'   scores); or `"default"`, see [default_df()].
+#'   `"between-within"`, `"normal"` (Inf), `"K-pb"`, `"K-p"`, `"pan-wall"`, `"fay-graubard"`
+#'   (estimated from the scores); or `"default"`, see [default_df()].
 #' @return A list: `df`, p numbers; `rule`, a word for the heading; `given`, whether the user gave
 #'   them; and what the degrees of freedom of other hypotheses follow from, for [hypothesis_df()]:
 #'   `working` (from [working_model()]) or `robust`, a function of contrasts. With neither a
@@ -125,6 +125,7 @@ chosen_df <- function(fit, df, covariance) {
   } else {
     df <- switch(rule,
       `between-within` = between_within_df(fit$design),
+      normal = rep(Inf, length(fit$beta)),
       `K-pb` = rep(between_df(fit$design), length(fit$beta)),
       `K-p` = rep(max(length(fit$design$levels) - length(fit$beta), 1), length(fit$beta)),
       empirical_df(fit, covariance$type, rule)
@@ -135,7 +136,7 @@ chosen_df <- function(fit, df, covariance) {
 
 df_words <- c(
   `kenward-roger` = "Kenward-Roger ", satterthwaite = "Satterthwaite ",
-  `between-within` = "between-within ", `K-pb` = "K - p_b ", `K-p` = "K - p ",
+  `between-within` = "between-within ", normal = "", `K-pb` = "K - p_b ", `K-p` = "K - p ",
   `pan-wall` = "Pan-Wall ", `fay-graubard` = "Fay-Graubard "
 )
 
@@ -164,7 +165,7 @@ default_df.margmix_glmm <- function(fit, covariance) {
   if (!is_modelled(type)) return(robust_df_rule(fit$design))
   working <- covariance$working %||% working_model(fit)
   if (is.list(working)) return("kenward-roger")
-  if (working == "linear_large") "satterthwaite" else "between-within"
+  switch(working, linear_large = "satterthwaite", related = "normal", "between-within")
 }
 
 robust_df_rule <- function(design) UseMethod("robust_df_rule")

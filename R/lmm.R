@@ -2,12 +2,12 @@
 
 #' Maximise the profiled likelihood of a linear mixed model
 #'
-#' @param theta Start, relative to sigma; `start_given`: is it the user's?
-#' @return A list: `theta` (relative to sigma), `phi`, `beta`, `B`, `value`, `iterations`,
+#' @param theta Start, relative to sigma, and rho; `start_given`: is it the user's?
+#' @return A list: `theta` (relative to sigma, and rho), `phi`, `beta`, `B`, `value`, `iterations`,
 #'   `evaluations`, `message`.
 #' @noRd
 maximise_lmm <- function(design, REML, theta, control, start_given = FALSE) {
-  scale <- column_rms(design$Z)[design$theta_row + 1L]
+  scale <- profile_scale(design)
   centred <- centre_response(design, theta, control)
   design <- centred$design
   evaluations <- 0L
@@ -38,6 +38,16 @@ maximise_lmm <- function(design, REML, theta, control, start_given = FALSE) {
   )
 }
 
+# The profile's parameters are (theta / sigma, rho): the power of sigma that each is divided by.
+profile_power <- function(design) {
+  rep(c(1, 0), c(length(design$theta_row), length(rho_names(design))))
+}
+
+# The size of the change of each that moves the predictor by about one.
+profile_scale <- function(design) {
+  c(column_rms(design$Z)[design$theta_row + 1L], rep(1, length(rho_names(design))))
+}
+
 # The residual sum of squares is a difference of sums of squares: a large mean is taken off first.
 # Returns the design of the residuals from a first `beta`, and the `rounding` of a residual
 # variance: of the response itself, and of the sums of squares that are left.
@@ -59,7 +69,7 @@ polish_reml <- function(design, x, scale, at, control) {
   for (step in 1:3) {
     now <- at(x)
     derivatives <- reml_derivatives(design, x / scale, now$phi, control)
-    active <- c(x != 0, TRUE)
+    active <- c(x != 0 | profile_power(design) == 0, TRUE)
     direction <- newton_direction(
       -derivatives$gradient[active], -derivatives$hessian[active, active, drop = FALSE]
     )
@@ -67,15 +77,16 @@ polish_reml <- function(design, x, scale, at, control) {
     change <- numeric(length(x) + 1L)
     change[active] <- direction$step
     # from (theta, log phi) back to theta relative to sigma
-    theta <- x / scale * sqrt(now$phi) - change[free]
-    trial <- theta * scale / sqrt(now$phi * exp(-change[length(change)]))
+    power <- profile_power(design)
+    theta <- x / scale * sqrt(now$phi)^power - change[free]
+    trial <- theta * scale / sqrt(now$phi * exp(-change[length(change)]))^power
     if (!(at(trial)$value >= now$value - 1e-9 * abs(now$value))) break
     x <- trial
   }
   x
 }
 
-#' Hessian of the REML criterion in (theta, log phi), theta on the absolute scale
+#' Hessian of the REML criterion in (theta, rho, log phi), theta on the absolute scale
 #'
 #' Central differences of the exact gradient in (theta / sigma, log phi). At a stationary point the
 #' change of parameters needs the Jacobian only.
@@ -89,12 +100,15 @@ reml_derivatives <- function(design, theta_relative, phi, control) {
   gradient <- function(x) {
     engine_lmm(design, x[seq_len(t)], x[t + 1L], TRUE, control)$gradient
   }
-  step <- c(1e-4 / column_rms(design$Z)[design$theta_row + 1L], 1e-4)
+  step <- 1e-4 / c(profile_scale(design), 1)
   H <- vapply(seq_along(x), function(k) {
     e <- replace(numeric(t + 1L), k, step[k])
     (8 * (gradient(x + e) - gradient(x - e)) - (gradient(x + 2 * e) - gradient(x - 2 * e))) /
       (12 * step[k])
   }, numeric(t + 1L))
-  J <- rbind(cbind(diag(1 / sqrt(phi), t), -theta_relative / 2), c(rep(0, t), 1))
+  power <- profile_power(design)
+  J <- rbind(
+    cbind(diag(1 / sqrt(phi)^power, t), -theta_relative / 2 * power), c(rep(0, t), 1)
+  )
   list(hessian = crossprod(J, ((H + t(H)) / 2) %*% J), gradient = drop(crossprod(J, gradient(x))))
 }

@@ -143,6 +143,7 @@ coefficient_table <- function(fit, table, implied, V) {
 #' @noRd
 implied_regression <- function(fit) {
   design <- fit$design
+  design$Z <- fit$design$Z <- marginal_Z(fit)
   s <- random_sd(design$Z, fit$Lambda)
   range <- range(s)
   constant <- range[2L] - range[1L] <= 1e-12 * range[2L]

@@ -49,6 +49,7 @@
 marginal_covariance <- function(object, cluster = 1L, newdata = NULL, trials = 1, ...) {
   check_dots(..., known = names(formals(marginal_covariance)))
   check_glmm(object, "object")
+  check_unrelated(object$design, "Marginal covariances are")
   rows <- if (is.null(newdata)) {
     cluster_rows(object, cluster)
   } else {

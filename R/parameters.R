@@ -2,14 +2,14 @@
 # units of the covariates. X itself is never copied or changed.
 #   beta  = R^-1 x, R'R the mean information of a row in the start GLM: x moves eta by about x
 #   theta = x / rms(Z) by the row of Lambda, times the size of eta where it has units
-#   log phi = x
+#   rho, log phi = x
 
 parameter_map <- function(design, family, start_glm) {
   p <- ncol(design$X)
   rms <- column_rms(design$Z)
   theta_scale <- eta_unit(design, family, start_glm) / rms[design$theta_row + 1L]
   n_theta <- length(theta_scale)
-  P <- p + n_theta + has_phi(family)
+  P <- p + n_theta + length(rho_names(design)) + has_phi(family)
   M <- diag(P)
   if (p > 0L) M[seq_len(p), seq_len(p)] <- beta_scale(design, start_glm)
   M[cbind(p + seq_len(n_theta), p + seq_len(n_theta))] <- theta_scale
@@ -37,7 +37,7 @@ beta_scale <- function(design, start_glm) {
   diag(1 / column_rms(design$X), ncol(design$X))
 }
 
-# Labels of psi: coefficients, theta_<group>.<row>.<column>, log_phi.
+# Labels of psi: coefficients, theta_<group>.<row>.<column>, rho_<group>, log_phi.
 psi_names <- function(design, family) {
   columns <- column_names(design)
   row <- columns[design$theta_row + 1L]
@@ -45,7 +45,7 @@ psi_names <- function(design, family) {
   entry <- ifelse(row == col, row, paste(row, col, sep = "."))
   group <- group_labels(design)[column_groups(design)[design$theta_row + 1L]]
   c(
-    colnames(design$X), paste0("theta_", group, ".", entry),
+    colnames(design$X), paste0("theta_", group, ".", entry), rho_names(design),
     if (has_phi(family)) "log_phi"
   )
 }
@@ -73,8 +73,9 @@ split_parameters <- function(design, family, psi) {
   p <- ncol(design$X)
   t <- length(design$theta_row)
   names(psi) <- psi_names(design, family)
+  r <- length(rho_names(design))
   list(
-    beta = psi[seq_len(p)], theta = psi[p + seq_len(t)],
-    phi = if (has_phi(family)) exp(psi[[p + t + 1L]]) else 1
+    beta = psi[seq_len(p)], theta = psi[p + seq_len(t)], rho = psi[p + t + seq_len(r)],
+    phi = if (has_phi(family)) exp(psi[[p + t + r + 1L]]) else 1
   )
 }

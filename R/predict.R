@@ -121,6 +121,7 @@ predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "respo
   rows <- if (is.null(newdata)) {
     fitted_rows(object, random_effects)
   } else {
+    if (random_effects == "eb") object <- with_new_times(object$design, object, newdata)
     new_rows(object, newdata, random_effects, na.action)
   }
   extended <- if (!is.null(observed)) observed_clusters(object, observed, newdata, random_effects)

@@ -13,9 +13,8 @@
 fitted_rows <- function(object, random_effects) {
   design <- object$design
   rows <- c(design[c("X", "Z", "group")], list(offset = row_offset(design)))
-  if (random_effects == "eb") {
-    rows$cluster <- row_clusters(design)
-  }
+  if (random_effects == "eb") rows$cluster <- row_clusters(design)
+  if (random_effects == "integrate") rows$Z <- marginal_Z(object)
   rows$labels <- attr(object$frame$frame, "row.names")
   rows$na.action <- object$frame$na.action
   c(rows, list(sorted = TRUE))
@@ -24,8 +23,13 @@ fitted_rows <- function(object, random_effects) {
 new_rows <- function(object, newdata, random_effects, na.action) {
   newdata <- as_newdata(newdata)
   if (random_effects == "eb") check_group_given(object, newdata)
-  needed <- switch(random_effects, eb = TRUE, integrate = "Z", zero = FALSE)
+  integrate <- if (levels_matter(object$design)) TRUE else "Z"
+  needed <- switch(random_effects, eb = TRUE, integrate = integrate, zero = FALSE)
   rows <- design_newdata(object, newdata, needed, na.action)
+  if (random_effects == "integrate") {
+    rows$Z <- marginal_Z(object, rows$Z, rows$cluster)
+    rows[c("cluster", "new_label")] <- NULL
+  }
   labels <- attr(newdata, "row.names")
   rows$labels <- if (length(rows$na.action)) labels[-rows$na.action] else labels
   c(rows, list(group = object$design$group, sorted = FALSE))

@@ -96,7 +96,8 @@ profile_quantities <- function(fit) {
       make = function(psi) slice_row(psi, entries)
     )
   })
-  out <- c(lapply(seq_len(p), entry), deviations, if (has_phi(fit$family)) {
+  related <- lapply(p + length(fit$theta) + seq_along(fit$rho), entry)
+  out <- c(lapply(seq_len(p), entry), deviations, related, if (has_phi(fit$family)) {
     list(entry(length(psi)))
   })
   stats::setNames(out, c(names(fit$beta), deviation_names(fit)))
@@ -106,7 +107,7 @@ profile_quantities <- function(fit) {
 deviation_names <- function(fit) {
   groups <- group_labels(fit$design)[column_groups(fit$design)]
   c(
-    paste0("sd_", column_names(fit$design), "|", groups),
+    paste0("sd_", column_names(fit$design), "|", groups), reading_names(fit$design),
     if (has_phi(fit$family)) dispersion_name(fit$family)
   )
 }

@@ -9,6 +9,8 @@
 #'     * `margmix_two_levels`: two factors, one nested in the other, integrated level by level;
 #'     * `margmix_sparse`: more nested ones, or crossed ones (`margmix_crossed`), by the Laplace
 #'       approximation with a sparse factor; `margmix_too_large` where there is no such factor.
+#'       `margmix_related`, which are treated as crossed: levels of a factor are related, also
+#'       where there is only one.
 #'
 #' `margmix_nested` are nested ones of either kind.
 #'
@@ -18,7 +20,8 @@
 #' @return `design`, with the class.
 #' @noRd
 random_part <- function(design, distribution = random_distribution(design)) {
-  kind <- if (length(design$groups) > 1L) several_factors(design)
+  several <- length(design$groups) > 1L || length(relations(design))
+  kind <- if (several) several_factors(design)
   class(design) <- c(if (distribution == "bridge") "margmix_bridge", kind, "margmix_design")
   design
 }
@@ -28,6 +31,7 @@ several_factors <- function(design) {
   nested <- design$structure == "nested"
   c(
     if (isFALSE(design$plan$exact)) "margmix_too_large",
+    if (length(relations(design))) "margmix_related",
     if (!nested) "margmix_crossed",
     if (nested && length(design$groups) == 2L) "margmix_two_levels" else "margmix_sparse",
     if (nested) "margmix_nested",
@@ -52,26 +56,36 @@ random_distribution.margmix_bridge <- function(design) "bridge"
 #' @param what `"clusters"`: is it made of independent ones, which sandwiches and samples need?
 #'   `"quadrature"`: are there rules of more than one node? `"factor"`: can its matrix be factored,
 #'   for exact likelihoods and conditional variances? `"moments"`: has the posterior means and
-#'   medians? `"normal"`: are the random effects normal?
+#'   medians? `"normal"`: are the random effects normal? `"unrelated"`: are levels independent of
+#'   each other?
 #' @noRd
 supports <- function(design, what) what %in% abilities(design)
 
 abilities <- function(design) UseMethod("abilities")
 
 #' @export
-abilities.default <- function(design) c("clusters", "quadrature", "factor", "moments", "normal")
+abilities.default <- function(design) {
+  c("clusters", "quadrature", "factor", "moments", "normal", "unrelated")
+}
 
 #' @export
-abilities.margmix_bridge <- function(design) c("clusters", "quadrature", "factor", "moments")
+abilities.margmix_bridge <- function(design) {
+  c("clusters", "quadrature", "factor", "moments", "unrelated")
+}
 
 #' @export
-abilities.margmix_sparse <- function(design) c("clusters", "factor", "normal")
+abilities.margmix_sparse <- function(design) c("clusters", "factor", "normal", "unrelated")
 
 #' @export
-abilities.margmix_crossed <- function(design) c("factor", "normal")
+abilities.margmix_crossed <- function(design) c("factor", "normal", "unrelated")
 
 #' @export
-abilities.margmix_too_large <- function(design) "normal"
+abilities.margmix_too_large <- function(design) c("normal", "unrelated")
+
+#' @export
+abilities.margmix_related <- function(design) {
+  c(if (length(design$levels) > 1L) "clusters", "factor", "normal")
+}
 
 # A list by factor ---------------------------------------------------------------------------------
 

@@ -176,7 +176,7 @@ predictor_at_modes <- function(design, estimate) {
 # Returns the rule, with what it misses of the others in the bound of its error.
 report_modes <- function(problem, estimate) {
   rule <- estimate$rule
-  psi <- c(estimate$beta, estimate$theta, if (has_phi(problem$family)) log(estimate$phi))
+  psi <- fit_psi(c(estimate, problem["family"]))
   other <- engine_other_modes(problem$design, problem$family, psi, rule$K, problem$control)
   if (other$better) {
     clusters <- length(problem$design$groups[[1L]]$levels)

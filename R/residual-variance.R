@@ -34,10 +34,12 @@ is_constant_in_levels <- function(design, k) {
   anyDuplicated(level) > 0L
 }
 
-# Grouping factors with a random intercept.
+# Grouping factors of independent levels with a random intercept.
 intercept_groups <- function(design) {
   constant <- vapply(seq_len(ncol(design$Z)), function(j) all(design$Z[, j] == 1), NA)
-  which(vapply(design$groups, function(group) any(constant[group$columns]), NA))
+  which(vapply(design$groups, function(group) {
+    is.null(group$relation) && any(constant[group$columns])
+  }, NA))
 }
 
 #' Refuse a dispersion that has run into a residual variance of zero

@@ -36,8 +36,10 @@ abort_restricted <- function(problem) {
 search_active <- function(problem, psi, modes) {
   design <- problem$design
   p <- problem$p
-  zero <- zero_columns(design, psi[p + seq_along(design$theta_col)])
-  active <- c(!design$theta_col %in% zero, if (has_phi(problem$family)) {
+  theta <- psi[p + seq_along(design$theta_col)]
+  zero <- zero_columns(design, theta)
+  rho <- !unidentified_rho(design, lambda_matrix(design, theta))
+  active <- c(!design$theta_col %in% zero, rho, if (has_phi(problem$family)) {
     !at_dispersion_limit(list(family = problem$family, phi = exp(psi[length(psi)])))
   })
   found <- restricted_search(problem, psi, modes, active)

@@ -2,9 +2,9 @@
 #
 #   l_A(v) = l(beta_v, v) - log|J(v)| / 2 + p / 2 log(2 pi),   J = -d2 l / dbeta dbeta' at beta_v
 #
-# with v = (theta, log phi), beta_v the maximum over beta at v, and l the log-likelihood of the rule
-# of the fit. With a linear model it is REML exactly. It is maximised from the maximum of l: with
-# the tangent B = dbeta_v / dv = J^-1 l_bv,
+# with v = (theta, rho, log phi), beta_v the maximum over beta at v, and l the log-likelihood of the
+# rule of the fit. With a linear model it is REML exactly. It is maximised from the maximum of l:
+# with the tangent B = dbeta_v / dv = J^-1 l_bv,
 #
 #   score        l_v + B'l_b - d log|J| / 2        along (B, I)
 #   information  -(l_vv + l_vb B) + C,   C = Hessian of log|J| / 2 along the curve beta_v
@@ -24,7 +24,7 @@ restricted_problem <- function(design, family, K, control, start_glm, phi,
   unit <- predictor_unit(family, log(phi)) * eta_unit(design, family, start_glm)
   list(
     design = design, family = family, control = control, K = K, goal = goal, p = ncol(design$X),
-    unit = c(unit / theta_rms(design), if (has_phi(family)) 1)
+    unit = c(unit / theta_rms(design), rep(1, length(rho_names(design)) + has_phi(family)))
   )
 }
 

@@ -144,13 +144,17 @@ simulate_response <- function(object, plan, conditional) {
 # always new.
 random_effects_draws <- function(object, n_clusters, conditional) {
   modes <- by_factor(object$design, object$modes)
-  Map(function(group, u, m) {
+  Map(function(group, u, m, k) {
     old <- if (conditional) nrow(u) else 0L
     drawn <- matrix(stats::rnorm((m - old) * ncol(u)), m - old, ncol(u), byrow = TRUE)
     drawn <- effects_of_draws(object$design, object, drawn)
+    if (!conditional) {
+      rho <- rho_of(object$design, object$rho, k)
+      drawn <- related_draws(group$relation, rho, drawn)
+    }
     u <- if (conditional) rbind(u, drawn) else drawn
     u %*% t(object$Lambda[group$columns, group$columns, drop = FALSE])
-  }, object$design$groups, modes, n_clusters)
+  }, object$design$groups, modes, n_clusters, seq_along(modes))
 }
 
 warn_mean_range <- function(object, draws) {

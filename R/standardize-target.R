@@ -171,7 +171,11 @@ counterfactual_design <- function(fit, target, setting, used) {
     frame[[name]] <- counterfactual_column(fit, target, name, setting)
   }
   rows <- frame_design(fit, frame, target$random)
-  if (is.null(rows$Z)) rows$Z <- matrix(0, target$n, 0L)
+  rows$Z <- if (is.null(rows$Z)) {
+    matrix(0, target$n, 0L)
+  } else {
+    marginal_Z(fit, rows$Z, if (levels_matter(fit$design)) effect_levels(fit, target))
+  }
   if (!is.finite(sum(rows$X)) || !is.finite(sum(rows$Z)) || !is.finite(sum(rows$offset))) {
     abort("values", "The covariates of the model must be finite at every setting.",
       given = setting_words(setting)

@@ -25,7 +25,8 @@
 #' @param ... Not used.
 #' @return `VarCorr()`: a list of class `VarCorr.margmix_glmm` with one covariance matrix for each
 #'   correlated group of effects, which has the attributes `stddev` and `correlation`; attribute
-#'   `sc` of the list is sigma (`NA` if there is none).
+#'   `sc` of the list is sigma (`NA` if there is none), and `relations` says how the levels of a
+#'   group are related, where they are ([related_levels]).
 #'
 #'   `as.data.frame()`: a row for each variance (`var2` is `NA`) and covariance, and the residual
 #'   variance, with the columns `grp`, `var1`, `var2`, `vcov` and `sdcor` (standard deviation or
@@ -45,7 +46,7 @@ VarCorr.margmix_glmm <- function(x, sigma = 1, ...) {
   })
   has_sigma <- is_residual_scale(x$family)
   structure(out, sc = if (has_sigma) sqrt(x$phi) else NA_real_, useSc = has_sigma,
-    class = "VarCorr.margmix_glmm"
+    relations = all_relation_words(x), class = "VarCorr.margmix_glmm"
   )
 }
 
@@ -113,6 +114,8 @@ print.VarCorr.margmix_glmm <- function(x, digits = max(3L, getOption("digits") -
   if (length(unknown)) one_of(unknown[1L], c("Std.Dev.", "Variance"), "comp")
   cat("Random effects:\n")
   print(format_varcorr(x, digits, comp), quote = FALSE, right = FALSE, row.names = FALSE)
+  relations <- attr(x, "relations")
+  if (length(relations)) cat(paste0(names(relations), ": ", relations), sep = "\n")
   invisible(x)
 }
 

@@ -5,7 +5,7 @@
 
 quantity <- function(fit, value, beta = 0, theta = 0, log_phi = 0) {
   gradient <- c(
-    rep_len(beta, length(fit$beta)), rep_len(theta, length(fit$theta)),
+    rep_len(beta, length(fit$beta)), rep_len(theta, length(fit$theta)), 0 * fit$rho,
     if (has_phi(fit$family)) log_phi
   )
   list(value = value, gradient = unname(gradient))
@@ -42,11 +42,13 @@ share_row <- function(a, b, V, level) {
 moment_rows <- function(fit, newdata) {
   design <- fit$design
   if (is.null(newdata)) {
-    rows <- c(design[c("X", "Z")], list(offset = row_offset(design)))
+    rows <- list(X = design$X, Z = marginal_Z(fit), offset = row_offset(design))
     rows$w <- row_sizes(design)
   } else {
-    new <- design_newdata(fit, newdata, "Z", stats::na.omit)
+    matter <- levels_matter(design)
+    new <- design_newdata(fit, newdata, if (matter) TRUE else "Z", stats::na.omit)
     rows <- new[c("X", "Z", "offset")]
+    rows$Z <- marginal_Z(fit, rows$Z, new$cluster)
     rows$w <- rep(1, nrow(rows$X))
     if (!nrow(rows$X)) {
       abort("newdata", "`newdata` must have a row without missing values.")

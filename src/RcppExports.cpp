@@ -200,6 +200,31 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// relation_facts_
+Rcpp::List relation_facts_(const Rcpp::List& relation, const Rcpp::NumericVector& rho);
+RcppExport SEXP _margmix_relation_facts_(SEXP relationSEXP, SEXP rhoSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type relation(relationSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type rho(rhoSEXP);
+    rcpp_result_gen = Rcpp::wrap(relation_facts_(relation, rho));
+    return rcpp_result_gen;
+END_RCPP
+}
+// relation_draws_
+Rcpp::NumericMatrix relation_draws_(const Rcpp::List& relation, const Rcpp::NumericVector& rho, const Rcpp::NumericMatrix& normals);
+RcppExport SEXP _margmix_relation_draws_(SEXP relationSEXP, SEXP rhoSEXP, SEXP normalsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type relation(relationSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type rho(rhoSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type normals(normalsSEXP);
+    rcpp_result_gen = Rcpp::wrap(relation_draws_(relation, rho, normals));
+    return rcpp_result_gen;
+END_RCPP
+}
 // groups_stochastic_
 Rcpp::List groups_stochastic_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::List& modes, const Rcpp::NumericMatrix& probes, double tolerance, bool information, int threads);
 RcppExport SEXP _margmix_groups_stochastic_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP probesSEXP, SEXP toleranceSEXP, SEXP informationSEXP, SEXP threadsSEXP) {
@@ -634,6 +659,8 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_lmm_objective_", (DL_FUNC) &_margmix_lmm_objective_, 6},
     {"_margmix_family_log_concave_", (DL_FUNC) &_margmix_family_log_concave_, 1},
     {"_margmix_groups_plan_", (DL_FUNC) &_margmix_groups_plan_, 2},
+    {"_margmix_relation_facts_", (DL_FUNC) &_margmix_relation_facts_, 2},
+    {"_margmix_relation_draws_", (DL_FUNC) &_margmix_relation_draws_, 3},
     {"_margmix_groups_stochastic_", (DL_FUNC) &_margmix_groups_stochastic_, 8},
     {"_margmix_groups_stochastic_hessian_", (DL_FUNC) &_margmix_groups_stochastic_hessian_, 9},
     {"_margmix_groups_importance_", (DL_FUNC) &_margmix_groups_importance_, 6},

@@ -22,12 +22,13 @@ Rcpp::List glm_start_(const Rcpp::List& design, const Rcpp::List& family, double
 // [[Rcpp::export]]
 Rcpp::List lmm_objective_(const Rcpp::List& design, const Rcpp::NumericVector& theta,
                           double log_phi, bool frequency, bool reml, int threads) {
-  const Design d = glue::design(design);
-  if (theta.size() != d.n_theta()) Rcpp::stop("internal: `theta` has the wrong length");
+  const bool several = Rf_inherits(design, "margmix_several_factors");
+  const GroupedDesign d =
+      several ? glue::grouped_design(design) : GroupedDesign{glue::design(design), {}};
+  if (theta.size() != d.n_theta() + d.n_rho) Rcpp::stop("internal: `theta` has the wrong length");
   const LmmResult r =
-      Rf_inherits(design, "margmix_several_factors")
-          ? sparse_lmm(glue::grouped_design(design), glue::plan(design["plan"]), theta.begin(),
-                       log_phi, frequency, reml, true)
+      several
+          ? sparse_lmm(d, glue::plan(design["plan"]), theta.begin(), log_phi, frequency, reml, true)
           : LmmObjective(d, frequency, reml)(theta.begin(), log_phi, glue::context(threads));
   glue::stop_if_interrupted(r.status);
   return Rcpp::List::create(

@@ -32,6 +32,9 @@ Rcpp::List from_plan(const SparsePlan& p) {
   out["A22_start"] = integers(p.A22.start);
   out["A22_row"] = integers(p.A22.row);
   out["pair"] = integers(p.pair);
+  Rcpp::List Q_below(p.Q_below.size());
+  for (std::size_t k = 0; k < p.Q_below.size(); ++k) Q_below[k] = integers(p.Q_below[k]);
+  out["Q_below"] = Q_below;
   out["head"] = static_cast<int>(p.cholesky.head);
   out["L_start"] = integers(p.cholesky.L.start);
   out["L_row"] = integers(p.cholesky.L.row);
@@ -65,6 +68,30 @@ VectorXd start_from(const SparseSystem& system, const Rcpp::List& modes) {
 // [[Rcpp::export]]
 Rcpp::List groups_plan_(const Rcpp::List& design, double budget) {
   return from_plan(make_plan(glue::grouped_design(design), budget));
+}
+
+// What follows from the precision of related levels at rho alone: is it definite, log|Q| and the
+// diagonal of its inverse.
+// [[Rcpp::export]]
+Rcpp::List relation_facts_(const Rcpp::List& relation, const Rcpp::NumericVector& rho) {
+  const auto levels = glue::relation(relation);
+  if (rho.size() != levels->n_rho()) Rcpp::stop("internal: `rho` has the wrong length");
+  const Precision Q = levels->at(rho.begin());
+  const PrecisionFacts facts = precision_facts(levels->pattern(), Q.diagonal, Q.below);
+  return Rcpp::List::create(Rcpp::_["definite"] = facts.definite,
+                            Rcpp::_["log_det"] = facts.log_det.sum(),
+                            Rcpp::_["variance"] = glue::vector(facts.variance));
+}
+
+// Draws with the covariance of related levels, by column of independent ones.
+// [[Rcpp::export]]
+Rcpp::NumericMatrix relation_draws_(const Rcpp::List& relation, const Rcpp::NumericVector& rho,
+                                    const Rcpp::NumericMatrix& normals) {
+  const auto levels = glue::relation(relation);
+  if (rho.size() != levels->n_rho() || normals.nrow() != levels->size())
+    Rcpp::stop("internal: draws of other levels");
+  return glue::matrix(related_draws(levels->pattern(), levels->at(rho.begin()),
+                                    MatrixMap(normals.begin(), normals.nrow(), normals.ncol())));
 }
 
 // [[Rcpp::export]]

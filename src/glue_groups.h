@@ -7,7 +7,35 @@
 
 namespace glue {
 
-// A design whose list has `groups`: index of each row, columns of Z (from 1) and levels by factor.
+inline margmix::VectorXd copied(const Rcpp::List& list, const char* name) {
+  const Rcpp::NumericVector x = list[name];
+  return margmix::VectorMap(x.begin(), x.size());
+}
+
+inline margmix::Pattern pattern(const Rcpp::List& list) {
+  return {Rcpp::as<std::vector<int>>(list["start"]), Rcpp::as<std::vector<int>>(list["row"])};
+}
+
+// A relation between levels: `kind`, and what it needs; NULL for independent levels.
+inline std::shared_ptr<const margmix::Levels> relation(SEXP x) {
+  using margmix::Autoregression;
+  if (Rf_isNull(x)) return nullptr;
+  const Rcpp::List list(x);
+  const std::string kind = list["kind"];
+  if (kind == "precision")
+    return std::make_shared<margmix::KnownPrecision>(
+        pattern(list), margmix::Precision{copied(list, "diagonal"), copied(list, "below"),
+                                          copied(list, "log_det")});
+  if (kind == "car")
+    return std::make_shared<margmix::ConditionalAutoregression>(pattern(list),
+                                                                copied(list, "below"));
+  return std::make_shared<Autoregression>(
+      kind == "ar1" ? Autoregression::Kind::ar1 : Autoregression::Kind::ou,
+      Rcpp::as<std::vector<double>>(list["gap"]));
+}
+
+// A design whose list has `groups`: index of each row, columns of Z (from 1), levels and perhaps
+// their relation by factor.
 inline margmix::GroupedDesign grouped_design(const Rcpp::List& list) {
   margmix::GroupedDesign d{design(list), {}};
   const Rcpp::List groups = list["groups"];
@@ -16,6 +44,13 @@ inline margmix::GroupedDesign grouped_design(const Rcpp::List& list) {
     margmix::Group g{integers(group, "index"), {}, Rf_xlength(group["levels"])};
     for (int c : Rcpp::as<std::vector<int>>(group["columns"])) g.columns.push_back(c - 1);
     if (g.index.size() != d.X.rows()) Rcpp::stop("internal: `index` has the wrong length");
+    if (group.containsElementNamed("relation")) g.relation = relation(group["relation"]);
+    if (g.relation) {
+      if (g.relation->size() != g.levels) Rcpp::stop("internal: a relation of other levels");
+      d.n_rho += g.relation->n_rho();
+      if (group.containsElementNamed("cluster"))
+        g.cluster = Rcpp::as<std::vector<int>>(group["cluster"]);
+    }
     d.groups.push_back(std::move(g));
   }
   return d;
@@ -41,6 +76,11 @@ inline margmix::SparsePlan plan(const Rcpp::List& list) {
     p.places.push_back(Rcpp::as<std::vector<int>>(places[k]));
   p.A22 = {ints("A22_start"), ints("A22_row")};
   p.pair = ints("pair");
+  if (list.containsElementNamed("Q_below")) {  // fits of older versions have none
+    const Rcpp::List Q_below = list["Q_below"];
+    for (R_xlen_t k = 0; k < Q_below.size(); ++k)
+      p.Q_below.push_back(Rcpp::as<std::vector<int>>(Q_below[k]));
+  }
   p.cholesky.size = p.size2();
   p.cholesky.head = Rcpp::as<int>(list["head"]);
   p.cholesky.L = {ints("L_start"), ints("L_row")};

@@ -59,7 +59,7 @@ Rcpp::List objective_evaluate_(const Rcpp::List& design, const Rcpp::List& famil
                                 ->evaluate(vector(psi), K, glue::modes(modes),
                                            glue::objective_request(ask), glue::context(threads));
   glue::stop_if_interrupted(r.status);
-  return glue::objective_list(r);
+  return glue::objective_list(r, design);
 }
 
 // [[Rcpp::export]]

@@ -11,11 +11,13 @@ inline margmix::ObjectiveRequest objective_request(const Rcpp::List& ask) {
   return {ask["order"], ask["scores"], ask["information"], ask["known_phi"]};
 }
 
-// Modes as R has them, levels x effects: the matrix of one factor, or a list of those of several.
-inline SEXP from_modes(const margmix::Modes& modes) {
+// Modes as R has them, levels x effects: the matrix of one factor, or a list of those of several,
+// or of one with related levels.
+inline SEXP from_modes(const margmix::Modes& modes, const Rcpp::List& design) {
   Rcpp::List out(modes.size());
   for (std::size_t k = 0; k < modes.size(); ++k) out[k] = matrix(modes[k].transpose());
-  return modes.size() == 1 ? SEXP(out[0]) : SEXP(out);
+  const bool several = Rf_inherits(design, "margmix_several_factors");
+  return modes.size() == 1 && !several ? SEXP(out[0]) : SEXP(out);
 }
 
 // None, NULL or an empty list: the search starts at zeros.
@@ -30,10 +32,10 @@ inline margmix::Modes modes(const Rcpp::RObject& x) {
   return out;
 }
 
-inline Rcpp::List objective_list(const margmix::ObjectiveResult& r) {
+inline Rcpp::List objective_list(const margmix::ObjectiveResult& r, const Rcpp::List& design) {
   return Rcpp::List::create(
       Rcpp::_["value"] = r.value, Rcpp::_["gradient"] = vector(r.gradient),
-      Rcpp::_["hessian"] = matrix(r.hessian), Rcpp::_["modes"] = from_modes(r.modes),
+      Rcpp::_["hessian"] = matrix(r.hessian), Rcpp::_["modes"] = from_modes(r.modes, design),
       Rcpp::_["scores"] = matrix(r.scores.transpose()),
       Rcpp::_["information"] = matrix(r.information), Rcpp::_["values"] = vector(r.values),
       Rcpp::_["status"] = name(r.status));

@@ -16,6 +16,7 @@ struct Design {
   VectorMap offset;                 // n
   IntegerMap start;                 // clusters + 1
   IntegerMap theta_row, theta_col;  // free entries of the lower-triangular Lambda (q x q)
+  Index n_rho = 0;                  // parameters of relations between levels
 
   Index clusters() const { return start.size() - 1; }
   Index first(Index i) const { return start[i]; }
@@ -37,21 +38,23 @@ struct Design {
 };
 
 inline Index parameter_count(const Design& design, const Family& family) {
-  return design.p() + design.n_theta() + (family.has_dispersion() ? 1 : 0);
+  return design.p() + design.n_theta() + design.n_rho + (family.has_dispersion() ? 1 : 0);
 }
 
 // Modes of the spherical random effects u by factor, the coarser first: q_k x levels each.
 using Modes = std::vector<MatrixXd>;
 
-// psi = (beta, theta, log phi): one vector cut into its parts.
+// psi = (beta, theta, rho, log phi): one vector cut into its parts.
 struct Parameters {
-  VectorXd beta;
+  VectorXd beta, rho;
   MatrixXd Lambda;
   double log_phi = 0;
 
   Parameters(const Design& design, const double* psi, bool dispersion)
-      : beta(VectorMap(psi, design.p())), Lambda(design.Lambda(psi + design.p())) {
-    if (dispersion) log_phi = psi[design.p() + design.n_theta()];
+      : beta(VectorMap(psi, design.p())),
+        rho(VectorMap(psi + design.p() + design.n_theta(), design.n_rho)),
+        Lambda(design.Lambda(psi + design.p())) {
+    if (dispersion) log_phi = psi[design.p() + design.n_theta() + design.n_rho];
   }
 };
 

@@ -8,9 +8,21 @@ namespace margmix {
 
 namespace {
 
-void find_runs(const Group& group, SparsePlan& plan) {
+void find_runs(const GroupedDesign& design, SparsePlan& plan) {
+  const Index n = design.X.rows();
+  if (plan.big < 0) {
+    for (Index j = 0; j < n; ++j) {
+      bool same = j > 0;
+      for (const Group& group : design.groups) same = same && group.index[j] == group.index[j - 1];
+      if (same) continue;
+      plan.run_start.push_back(static_cast<int>(j));
+      plan.run_level.push_back(-1);
+    }
+    plan.run_start.push_back(static_cast<int>(n));
+    return;
+  }
+  const Group& group = design.groups[plan.big];
   std::vector<char> seen(group.levels, 0);
-  const Index n = group.index.size();
   for (Index j = 0; j < n; ++j) {
     if (j > 0 && group.index[j] == group.index[j - 1]) continue;
     const int level = group.index[j];
@@ -73,29 +85,6 @@ Pattern schur_pattern(const SparsePlan& plan, Index size2) {
   return S;
 }
 
-Pattern permuted(const Pattern& S, const std::vector<int>& to) {
-  const Index n = S.size();
-  Pattern out;
-  out.start.assign(n + 1, 0);
-  out.row.resize(S.row.size());
-  for (int pass = 0; pass < 2; ++pass) {
-    std::vector<int> next(out.start.begin(), out.start.end());
-    for (Index j = 0; j < n; ++j)
-      for (int k = S.start[j]; k < S.start[j + 1]; ++k) {
-        const int a = std::min(to[j], to[S.row[k]]), b = std::max(to[j], to[S.row[k]]);
-        if (pass == 0)
-          ++out.start[a + 1];
-        else
-          out.row[next[a]++] = b;
-      }
-    if (pass == 0)
-      for (Index j = 0; j < n; ++j) out.start[j + 1] += out.start[j];
-  }
-  for (Index j = 0; j < n; ++j)
-    std::sort(out.row.begin() + out.start[j], out.row.begin() + out.start[j + 1]);
-  return out;
-}
-
 void relabel(SparsePlan& plan, const std::vector<int>& to) {
   for (int& at : plan.position) at = to[at];
   for (int& at : plan.near) at = to[at];
@@ -117,19 +106,61 @@ void sort_neighbours(SparsePlan& plan, Index size2) {
   }
 }
 
-// Where the products of two columns of block 2 in a row are added up.
-void find_pairs(SparsePlan& plan, Index size2) {
+// Pairs of positions in block 2 besides those of rows: visit(k, a, b) for each entry of the Q of a
+// related factor k and each effect, in that order, and then for the effects of one level.
+template <class Visit>
+void visit_related(const GroupedDesign& design, const SparsePlan& plan, Visit visit) {
+  for (std::size_t k = 0; k < design.groups.size(); ++k) {
+    const Group& group = design.groups[k];
+    if (!group.relation) continue;
+    const Pattern& Q = group.relation->pattern();
+    const int* at = plan.places[k].data();
+    const Index q = group.q();
+    for (Index j = 0; j < Q.size(); ++j)
+      for (int e = Q.start[j]; e < Q.start[j + 1]; ++e)
+        for (Index c = 0; c < q; ++c) visit(k, at[j * q + c], at[Q.row[e] * q + c], true);
+    for (Index j = 0; j < Q.size(); ++j)
+      for (Index c = 0; c < q; ++c)
+        for (Index d = 0; d < c; ++d) visit(k, at[j * q + c], at[j * q + d], false);
+  }
+}
+
+// S with the entries of related levels.
+Pattern with_related(const GroupedDesign& design, const SparsePlan& plan, const Pattern& S) {
+  std::vector<std::vector<int>> below(S.size());
+  visit_related(design, plan, [&](std::size_t, int a, int b, bool) {
+    below[std::min(a, b)].push_back(std::max(a, b));
+  });
+  Pattern out;
+  out.start.assign(1, 0);
+  for (Index j = 0; j < S.size(); ++j) {
+    auto& rows = below[j];
+    rows.insert(rows.end(), S.row.begin() + S.start[j], S.row.begin() + S.start[j + 1]);
+    std::sort(rows.begin(), rows.end());
+    rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+    out.row.insert(out.row.end(), rows.begin(), rows.end());
+    out.start.push_back(static_cast<int>(out.row.size()));
+  }
+  return out;
+}
+
+// Where the products of two columns of block 2 in a row are added up, and the entries of Q.
+void find_pairs(const GroupedDesign& design, SparsePlan& plan, Index size2) {
   const Index q2 = plan.q2(), n = plan.run_start.back(), pairs = q2 * (q2 - 1) / 2;
   plan.A22.start.assign(size2 + 1, 0);
-  if (pairs == 0) return;
+  plan.Q_below.resize(design.groups.size());
+  if (pairs == 0 && !design.related()) return;
+  const auto key_of = [&](std::int64_t x, std::int64_t y) {
+    return std::min(x, y) * size2 + std::max(x, y);
+  };
   std::vector<std::int64_t> key(n * pairs);
   for (Index j = 0, k = 0; j < n; ++j)
     for (Index a = 0; a < q2; ++a)
-      for (Index b = 0; b < a; ++b, ++k) {
-        const std::int64_t x = plan.position[j * q2 + a], y = plan.position[j * q2 + b];
-        key[k] = std::min(x, y) * size2 + std::max(x, y);
-      }
+      for (Index b = 0; b < a; ++b, ++k)
+        key[k] = key_of(plan.position[j * q2 + a], plan.position[j * q2 + b]);
   std::vector<std::int64_t> distinct(key);
+  visit_related(design, plan,
+                [&](std::size_t, int a, int b, bool) { distinct.push_back(key_of(a, b)); });
   std::sort(distinct.begin(), distinct.end());
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
   for (std::int64_t d : distinct) {
@@ -137,10 +168,15 @@ void find_pairs(SparsePlan& plan, Index size2) {
     plan.A22.row.push_back(static_cast<int>(d % size2));
   }
   for (Index j = 0; j < size2; ++j) plan.A22.start[j + 1] += plan.A22.start[j];
+  const auto place = [&](std::int64_t x) {
+    return static_cast<int>(std::lower_bound(distinct.begin(), distinct.end(), x) -
+                            distinct.begin());
+  };
   plan.pair.resize(key.size());
-  for (std::size_t k = 0; k < key.size(); ++k)
-    plan.pair[k] = static_cast<int>(std::lower_bound(distinct.begin(), distinct.end(), key[k]) -
-                                    distinct.begin());
+  for (std::size_t k = 0; k < key.size(); ++k) plan.pair[k] = place(key[k]);
+  visit_related(design, plan, [&](std::size_t k, int a, int b, bool of_Q) {
+    if (of_Q) plan.Q_below[k].push_back(place(key_of(a, b)));
+  });
 }
 
 }  // namespace
@@ -149,8 +185,9 @@ SparsePlan make_plan(const GroupedDesign& design, double budget) {
   SparsePlan plan;
   for (std::size_t k = 1; k < design.groups.size(); ++k)
     if (design.groups[k].levels > design.groups[plan.big].levels) plan.big = static_cast<int>(k);
-  find_runs(design.groups[plan.big], plan);
-  plan.columns1 = design.groups[plan.big].columns;
+  if (design.related()) plan.big = -1;
+  find_runs(design, plan);
+  if (plan.big >= 0) plan.columns1 = design.groups[plan.big].columns;
   plan.places.resize(design.groups.size());
   Index size2 = 0;
   std::vector<std::pair<int, int>> where;  // for each column of block 2: factor and effect
@@ -184,7 +221,8 @@ SparsePlan make_plan(const GroupedDesign& design, double budget) {
   plan.flops = size2 * density * density / 6;
   plan.exact = plan.flops <= budget / 10 && pairs < 1e9;
   if (plan.exact) {
-    const Pattern S = schur_pattern(plan, size2);
+    Pattern S = schur_pattern(plan, size2);
+    if (design.related()) S = with_related(design, plan, S);
     const bool full = S.row.size() > 0.3 * size2 * (size2 - 1) / 2;
     if (!full) {
       const std::vector<int> to = minimum_degree(S);
@@ -198,7 +236,7 @@ SparsePlan make_plan(const GroupedDesign& design, double budget) {
   }
   sort_neighbours(plan, size2);
   transpose_neighbours(plan, size2);
-  find_pairs(plan, size2);
+  find_pairs(design, plan, size2);
   return plan;
 }
 

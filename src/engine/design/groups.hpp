@@ -2,10 +2,12 @@
 // their random effects are eliminated.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "design/design.hpp"
 #include "linalg/sparse_cholesky.hpp"
+#include "random/levels.hpp"
 
 namespace margmix {
 
@@ -13,18 +15,29 @@ struct Group {
   IntegerMap index;          // n, level of each row, from 0
   std::vector<int> columns;  // of Z
   Index levels = 0;
+  std::shared_ptr<const Levels> relation = {};  // null: independent levels
+  std::vector<int> cluster = {};                // of each related level; empty: all in the first
   Index q() const { return static_cast<Index>(columns.size()); }
 };
 
 struct GroupedDesign : Design {
   std::vector<Group> groups;
+  bool related() const {
+    for (const Group& group : groups)
+      if (group.relation) return true;
+    return false;
+  }
 };
 
 // The order of elimination. Block 1 are the effects of the factor with most levels, whose rows must
 // be contiguous ("runs", in the order of the rows): q1 for each run. Block 2 are those of all other
 // factors; S is its Schur complement. Positions in block 2 are in the order of elimination.
+//
+// Where levels are related, all effects are in block 2, block 1 is empty (q1 = 0, S = A) and runs
+// are rows of the same levels: eliminating a factor whose levels meet many levels of a series or a
+// tree first would destroy their sparsity.
 struct SparsePlan {
-  int big = 0;                          // the factor of block 1
+  int big = 0;                          // the factor of block 1, or -1
   std::vector<int> columns1, columns2;  // columns of Z in blocks 1 and 2
   std::vector<int> run_start, run_level;
   std::vector<int> near_start, near;  // positions of block 2 that the rows of a run touch
@@ -34,6 +47,8 @@ struct SparsePlan {
       places;             // for each factor but `big`: level * q + effect -> position
   Pattern A22;            // entries below the diagonal of block 2 of A itself
   std::vector<int> pair;  // n x q2 (q2 - 1) / 2: where a row's products go in A22
+  // For each related factor, entry of the pattern of Q * q + effect -> where it goes in A22.
+  std::vector<std::vector<int>> Q_below;
   CholeskyPlan cholesky;  // of S
   bool exact = true;      // is a factorisation affordable?
   double flops = 0;       // multiplications of one, or a guess if it is not

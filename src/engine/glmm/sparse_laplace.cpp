@@ -11,6 +11,7 @@ SparseMode::SparseMode(const GroupedDesign& design, const SparsePlan& plan, cons
                        const Parameters& psi)
     : design_(design), family_(family), system_(design, plan) {
   system_.set_Lambda(psi.Lambda);
+  system_.set_rho(psi.rho);
   eta0_ = design.offset;
   eta0_.noalias() += design.X * psi.beta;
   g_.resize(eta0_.size());
@@ -21,7 +22,7 @@ double SparseMode::evaluate() {
   eta_ = eta0_;
   system_.add_V(u_, eta_);
   rows_value_ = family_.rows(design_.response, eta_.data(), g_.data(), W_.data(), nullptr, nullptr);
-  return rows_value_ - 0.5 * u_.squaredNorm();
+  return rows_value_ - 0.5 * system_.precision().quadratic(u_);
 }
 
 // Damped Newton as in mode.hpp. Far from the mode a direction need not be exact, near it each step
@@ -50,15 +51,15 @@ Status SparseMode::find(const VectorXd& start, const RunContext& context, double
       tolerance = 1e-2;  // the weights do not depend on u: this step only checks the one before
     }
     if (last) return definite ? Status::ok : Status::no_mode;
-    const VectorXd f = system_.Vt(g_) - u_;
+    const VectorXd f = system_.Vt(g_) - system_.precision().times(u_);
     VectorXd d;
-    if (definite) d = system_.solve_iteratively(f, tolerance, &definite);
+    if (definite) d = system_.newton_step(f, tolerance, &definite);
     cg_iterations_ += system_.iterations();
     if (!definite) {
       const VectorXd clipped = W_.cwiseMax(0.0);
       system_.assemble(clipped.data());
       assembled.resize(0);
-      d = system_.solve_iteratively(f, tolerance, nullptr);
+      d = system_.newton_step(f, tolerance, nullptr);
     }
     const double decrement = f.dot(d);
     const VectorXd u_old = u_;
@@ -113,8 +114,9 @@ SparseLaplace sparse_laplace(const GroupedDesign& design, const SparsePlan& plan
     out.status = Status::no_mode;
     return out;
   }
-  out.value = mode.rows_value() + family.constant(design.response) - 0.5 * mode.u().squaredNorm() -
-              0.5 * system.log_det();
+  const SparsePrecision& Q = system.precision();
+  out.value = mode.rows_value() + family.constant(design.response) - 0.5 * Q.quadratic(mode.u()) -
+              0.5 * (system.log_det() - Q.log_det());
   if (order < 1) return out;
   system.invert();
   out.scores = laplace_scores(
@@ -124,13 +126,13 @@ SparseLaplace sparse_laplace(const GroupedDesign& design, const SparsePlan& plan
   return out;
 }
 
-// The mode solves V'g = u: du = A^-1 (dV'g + V'(dg at fixed u)).
+// The mode solves V'g = Q u: du = A^-1 (dV'g + V'(dg at fixed u) - dQ u).
 MatrixXd sparse_mode_tangents(const SparseMode& mode, const Family& family) {
   const SparseSystem& system = mode.system();
   const GroupedDesign& design = system.design();
   const SparsePlan& plan = system.plan();
   const Index n = design.X.rows(), p = design.p(), t = design.n_theta();
-  const Index P = p + t + (family.has_dispersion() ? 1 : 0);
+  const Index P = parameter_count(design, family);
   MatrixXd out(system.size(), P);
   for (Index k = 0; k < p; ++k)
     out.col(k) = system.solve(-system.Vt(mode.W().cwiseProduct(design.X.col(k))));
@@ -145,7 +147,9 @@ MatrixXd sparse_mode_tangents(const SparseMode& mode, const Family& family) {
       }
     out.col(p + k) = system.solve(f - system.Vt(mode.W().cwiseProduct(shift)));
   }
-  if (P > p + t) {
+  for (Index r = 0; r < design.n_rho; ++r)
+    out.col(p + t + r) = -system.solve(system.precision().derivative_times(r, mode.u()));
+  if (family.has_dispersion()) {
     VectorXd g_phi(n);
     family.rows_dispersion(design.response, mode.eta().data(), g_phi.data(), nullptr);
     out.col(P - 1) = system.solve(system.Vt(g_phi));

@@ -9,6 +9,11 @@
 //
 //   (g - t + W o V lambda)'(X dbeta + dV u) - lambda'dV'g - tr(A^-1 V'W dV),
 //
+// Where the precision of u is Q(rho) (SparsePrecision), u'u is u'Qu, V'g = Qu, A = Q + V'WV, log|Q|
+// / 2 is added, and with dQ the change of Q the gradient in rho is
+//
+//   tr(Q^-1 dQ) / 2 - tr(A^-1 dQ) / 2 - u'dQ u / 2 + lambda'dQ u,
+//
 // so that its cost does not depend on the number of coefficients.
 #pragma once
 

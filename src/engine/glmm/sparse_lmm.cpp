@@ -49,6 +49,29 @@ MatrixXd adjoint_of_Lambda(const SparseSystem& system, const Pieces& pieces, con
   return out;
 }
 
+// d value / d rho: tr(Q^-1 dQ) / 2 - tr(A^-1 dQ) / 2 - u'dQ u / (2 phi), and under REML minus
+// tr(B^-1 C_x'dQ C_x) / 2, since dB = C_x'dQ C_x.
+VectorXd gradient_of_rho(const SparseSystem& system, const Pieces& pieces, const VectorXd& u,
+                         double phi, bool reml) {
+  const Index p = system.design().p(), n_rho = system.design().n_rho;
+  MatrixXd C, C_B;
+  if (reml) {
+    C = pieces.C.leftCols(p);
+    C_B = C * pieces.B_inverse;
+  }
+  VectorXd out(n_rho);
+  for (Index r = 0; r < n_rho; ++r)
+    out[r] = system.precision()
+                 .derivative_sums(r,
+                                  [&](Index i, Index j) {
+                                    double x = system.inverse(i, j) + u[i] * u[j] / phi;
+                                    if (reml) x += C_B.row(i).dot(C.row(j));
+                                    return -0.5 * x;
+                                  })
+                 .sum();
+  return out;
+}
+
 }  // namespace
 
 SparseLmm sparse_lmm(const GroupedDesign& design, const SparsePlan& plan, const double* theta,
@@ -58,6 +81,7 @@ SparseLmm sparse_lmm(const GroupedDesign& design, const SparsePlan& plan, const 
   SparseLmm out;
   SparseSystem system(design, plan);
   system.set_Lambda(design.Lambda(theta));
+  system.set_rho(VectorMap(theta + design.n_theta(), design.n_rho));
   Pieces pieces;
   pieces.w.resize(n);
   double rows = 0, log_weights = 0;
@@ -90,8 +114,8 @@ SparseLmm sparse_lmm(const GroupedDesign& design, const SparsePlan& plan, const 
   const bool profiled = std::isnan(log_phi);
   out.phi = profiled ? rss / N : std::exp(log_phi);
   const double log_det_B = reml ? B.log_det() : 0.0;
-  out.value = -0.5 * (system.log_det() + log_det_B + N * (kLog2Pi + std::log(out.phi)) +
-                      rss / out.phi - log_weights);
+  out.value = -0.5 * (system.log_det() - system.precision().log_det() + log_det_B +
+                      N * (kLog2Pi + std::log(out.phi)) + rss / out.phi - log_weights);
   out.u = pieces.C.col(p) - pieces.C.leftCols(p) * out.beta;
   if (!(rss > 0)) return out;
   out.status = Status::ok;
@@ -102,10 +126,12 @@ SparseLmm sparse_lmm(const GroupedDesign& design, const SparsePlan& plan, const 
   pieces.B_inverse = B.inverse();
   system.invert();
   const MatrixXd adjoint = adjoint_of_Lambda(system, pieces, out.u, out.phi, reml);
-  out.gradient = VectorXd::Zero(design.n_theta() + (profiled ? 0 : 1));
-  for (Index t = 0; t < design.n_theta(); ++t)
-    out.gradient[t] = -adjoint(design.theta_row[t], design.theta_col[t]);
-  if (!profiled) out.gradient[design.n_theta()] = -0.5 * (N - rss / out.phi);
+  const Index t = design.n_theta(), v = t + design.n_rho;
+  out.gradient = VectorXd::Zero(v + (profiled ? 0 : 1));
+  for (Index k = 0; k < t; ++k)
+    out.gradient[k] = -adjoint(design.theta_row[k], design.theta_col[k]);
+  out.gradient.segment(t, v - t) = gradient_of_rho(system, pieces, out.u, out.phi, reml);
+  if (!profiled) out.gradient[v] = -0.5 * (N - rss / out.phi);
   return out;
 }
 

@@ -26,8 +26,9 @@ VectorXd sparse_prediction_variance(const SparseMode& mode, const Family& family
   const SparsePlan& plan = system.plan();
   const Index p = design.p(), n = rows.X.rows(), G = static_cast<Index>(design.groups.size());
   const MatrixXd tangents = sparse_mode_tangents(mode, family);
-  std::vector<int> run_of(design.groups[plan.big].levels);
-  for (Index s = 0; s < plan.runs(); ++s) run_of[plan.run_level[s]] = static_cast<int>(s);
+  std::vector<int> run_of(plan.big < 0 ? 0 : design.groups[plan.big].levels);
+  for (Index s = 0; s < plan.runs() && plan.big >= 0; ++s)
+    run_of[plan.run_level[s]] = static_cast<int>(s);
   VectorXd out(n), d(V.rows()), v1(plan.q1());
   for (Index j = 0; j < n; ++j) {
     const VectorXd z = rows.Z.row(j), v = Lambda.transpose() * z;

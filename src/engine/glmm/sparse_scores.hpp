@@ -8,8 +8,8 @@
 
 namespace margmix {
 
-// The gradient in (beta, theta, log phi) by cluster (P x clusters), given for each row the entries
-// of V_j'A^-1.
+// The gradient in (beta, theta, rho, log phi) by cluster (P x clusters), given for each row the
+// entries of V_j'A^-1.
 template <class Rows>
 MatrixXd laplace_scores(const SparseMode& mode, const Family& family, const Index P, Rows visit,
                         const std::function<VectorXd(const VectorXd&)>& solve) {
@@ -55,6 +55,12 @@ MatrixXd laplace_scores(const SparseMode& mode, const Family& family, const Inde
     out(P - 1, i) = value - 0.5 * h.segment(first, m).dot(W_phi.segment(first, m)) -
                     g_phi.segment(first, m).dot(V_lambda.segment(first, m));
   }
+  const VectorXd& u = mode.u();
+  for (Index r = 0; r < design.n_rho; ++r)
+    out.row(design.p() + design.n_theta() + r) =
+        system.precision().derivative_sums(r, [&](Index i, Index j) {
+          return 0.5 * (lambda[i] * u[j] + u[i] * lambda[j] - u[i] * u[j] - system.inverse(i, j));
+        });
   return out;
 }
 

@@ -8,7 +8,11 @@
 namespace margmix {
 
 SparseSystem::SparseSystem(const GroupedDesign& design, const SparsePlan& plan)
-    : design_(design), plan_(plan), block_column_(design.q()), V_(design.q(), design.X.rows()) {
+    : design_(design),
+      plan_(plan),
+      precision_(design, plan),
+      block_column_(design.q()),
+      V_(design.q(), design.X.rows()) {
   for (Index a = 0; a < plan.q1(); ++a) block_column_[plan.columns1[a]] = static_cast<int>(a);
   for (Index c = 0; c < plan.q2(); ++c)
     block_column_[plan.columns2[c]] = static_cast<int>(plan.q1() + c);
@@ -33,8 +37,7 @@ void SparseSystem::set_Lambda(const MatrixXd& Lambda) {
 
 bool SparseSystem::assemble(const double* W) {
   const Index q1 = plan_.q1(), q2 = plan_.q2();
-  A22_diagonal_ = VectorXd::Ones(plan_.size2());
-  A22_below_.setZero();
+  precision_.fill(A22_diagonal_, A22_below_);
   B_.setZero();
   log_det11_ = 0;
   MatrixXd A11(q1, q1);
@@ -58,6 +61,7 @@ bool SparseSystem::assemble(const double* W) {
         for (Index d = 0; d < a; ++d, ++k) A22_below_[pair[k]] += w * v[q1 + a] * v[q1 + d];
     }
     double* inverse = A11_inverse_.data() + q1 * q1 * s;
+    if (q1 == 0) continue;
     if (q1 == 1) {
       if (!(A11(0, 0) > 0)) return false;
       log_det11_ += std::log(A11(0, 0));
@@ -119,6 +123,7 @@ void SparseSystem::fill_column(Index j, double* w) const {
   w[j] += A22_diagonal_[j];
   for (int k = plan_.A22.start[j]; k < plan_.A22.start[j + 1]; ++k)
     w[plan_.A22.row[k]] += A22_below_[k];
+  if (q1 == 0) return;
   for (int k = plan_.owner_start[j]; k < plan_.owner_start[j + 1]; ++k) {
     const Index s = plan_.owner_run[k], own = plan_.owner_local[k], last = count(s);
     const int* to = near(s);
@@ -177,6 +182,14 @@ VectorXd SparseSystem::solve(const VectorXd& f) const {
   return expand(f, x2);
 }
 
+VectorXd SparseSystem::newton_step(const VectorXd& f, double tolerance, bool* definite) {
+  if (!precision_.related()) return solve_iteratively(f, tolerance, definite);
+  iterations_ = 0;
+  const bool factored = factor();
+  if (definite) *definite = factored;
+  return factored ? solve(f) : f;
+}
+
 void SparseSystem::invert() { cholesky_->invert(); }
 
 // Q = S^-1 on the neighbours of run s, G = A11^-1 B Q, and the block of A^-1 of the run itself.
@@ -200,6 +213,7 @@ double SparseSystem::inverse_quadratic(Index run, const VectorXd& v1, const std:
     value = v1.dot(MatrixMap(A11_inverse_.data() + q1 * q1 * run, q1, q1) * v1);
     r = -(MatrixMap(C(run), q1, m).transpose() * v1);
   }
+  if (run < 0 && at.size() == 1) return v2[0] * v2[0] * cholesky_->inverse(at[0], at[0]);
   bool inside = run >= 0;
   for (std::size_t k = 0; k < at.size() && inside; ++k) {
     const int* place = std::lower_bound(near(run), near(run) + m, at[k]);

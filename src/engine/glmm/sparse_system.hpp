@@ -3,6 +3,10 @@
 //   A = [ A11  B ]     A11 block-diagonal by levels of the largest factor (q1 x q1 each),
 //       [ B'  A22]     S = A22 - B'A11^-1 B its Schur complement.
 //
+// I is Q(rho), the precision of related levels (glmm/sparse_precision.hpp), where there are any;
+// then u are effects of unit scale whose precision is Q, block 1 is empty and S = A. Whitening
+// them, to keep I, would take a factor of Q and fill V.
+//
 // Everything is done on S: solves by its factor or by conjugate gradients, log|A| = log|A11| +
 // log|S|, and the entries of A^-1 that a row's effects need from the entries of S^-1 on its
 // pattern. Vectors of random effects u are in the order of elimination: size1 effects by run, then
@@ -12,6 +16,7 @@
 #include <memory>
 
 #include "design/groups.hpp"
+#include "glmm/sparse_precision.hpp"
 
 namespace margmix {
 
@@ -26,6 +31,8 @@ class SparseSystem {
   SparseSystem(const GroupedDesign& design, const SparsePlan& plan);
 
   void set_Lambda(const MatrixXd& Lambda);
+  void set_rho(const VectorXd& rho) { precision_.set(rho.data()); }
+  const SparsePrecision& precision() const { return precision_; }
   // A for the weights W (n). False if a block of A11 is not positive definite.
   bool assemble(const double* W);
 
@@ -60,6 +67,9 @@ class SparseSystem {
   // where a direction of negative curvature is met.
   VectorXd solve_iteratively(const VectorXd& f, double tolerance, bool* definite) const;
   MatrixXd solve_iteratively(const MatrixXd& f, double tolerance) const;  // by column
+  // A^-1 f for a step of Newton: by a factor where levels are related, since conjugate gradients
+  // take very many steps along a series or a tree.
+  VectorXd newton_step(const VectorXd& f, double tolerance, bool* definite);
   int iterations() const { return iterations_; }
   // S x = r likewise, and x extended to block 1: A^-1 f for r = f2 - B'A11^-1 f1.
   VectorXd schur_solve(const VectorXd& r, double tolerance, bool* definite) const;
@@ -84,6 +94,9 @@ class SparseSystem {
   // `at` of block 2. Needs invert(); pairs outside the pattern are solved for.
   double inverse_quadratic(Index run, const VectorXd& v1, const std::vector<int>& at,
                            const VectorXd& v2) const;
+  double inverse(Index i, Index j) const {  // an entry for effects of block 2, on the pattern
+    return cholesky_->inverse(i - plan_.size1(), j - plan_.size1());
+  }
   // Blocks of A^-1 for each level of each factor: q_k * q_k x levels.
   std::vector<MatrixXd> variance_blocks() const;
 
@@ -106,6 +119,7 @@ class SparseSystem {
 
   const GroupedDesign& design_;
   const SparsePlan& plan_;
+  SparsePrecision precision_;
   std::vector<int> block_column_;  // column of Z -> row of V_
   RowsMajor V_;                    // q x n: columns of block 1, then of block 2
   VectorXd A11_inverse_;           // q1 x q1 for each run

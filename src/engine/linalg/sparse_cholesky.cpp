@@ -38,6 +38,39 @@ std::vector<int> minimum_degree(const Pattern& S) {
   return position;
 }
 
+Pattern permuted(const Pattern& S, const std::vector<int>& to, std::vector<int>* entry) {
+  const Index n = S.size();
+  // By row first, then by column: a stable sort by counting.
+  std::vector<int> row(S.row.size()), column(S.row.size());
+  for (Index j = 0; j < n; ++j)
+    for (int k = S.start[j]; k < S.start[j + 1]; ++k) {
+      column[k] = std::min(to[j], to[S.row[k]]);
+      row[k] = std::max(to[j], to[S.row[k]]);
+    }
+  std::vector<int> order(row.size());
+  for (std::size_t k = 0; k < order.size(); ++k) order[k] = static_cast<int>(k);
+  std::vector<int> sorted(order.size());
+  for (const std::vector<int>* key : {&row, &column}) {
+    std::vector<int> next(n + 1, 0);
+    for (int x : *key) ++next[x + 1];
+    for (Index j = 0; j < n; ++j) next[j + 1] += next[j];
+    for (int k : order) sorted[next[(*key)[k]]++] = k;
+    order.swap(sorted);
+  }
+  Pattern out;
+  out.start.assign(n + 1, 0);
+  out.row.resize(row.size());
+  if (entry) entry->resize(row.size());
+  for (std::size_t place = 0; place < order.size(); ++place) {
+    const int k = order[place];
+    ++out.start[column[k] + 1];
+    out.row[place] = row[k];
+    if (entry) (*entry)[k] = static_cast<int>(place);
+  }
+  for (Index j = 0; j < n; ++j) out.start[j + 1] += out.start[j];
+  return out;
+}
+
 CholeskyPlan plan_cholesky(const Pattern& S) {
   const Index n = S.size();
   CholeskyPlan plan;
@@ -132,6 +165,11 @@ double SparseCholesky::log_det() const {
   return 2 * (diagonal_.array().log().sum() + tail_.diagonal().array().log().sum());
 }
 
+double SparseCholesky::log_det(Index j) const {
+  const Index head = plan_.head;
+  return 2 * std::log(j < head ? diagonal_[j] : tail_(j - head, j - head));
+}
+
 void SparseCholesky::solve(Eigen::Ref<VectorXd> b) const {
   const Index head = plan_.head, t = plan_.size - head;
   const auto &start = plan_.L.start, &row = plan_.L.row;
@@ -139,10 +177,14 @@ void SparseCholesky::solve(Eigen::Ref<VectorXd> b) const {
     b[j] /= diagonal_[j];
     for (int i = start[j]; i < start[j + 1]; ++i) b[row[i]] -= below_[i] * b[j];
   }
-  if (t > 0) {
-    tail_.triangularView<Eigen::Lower>().solveInPlace(b.tail(t));
-    tail_.triangularView<Eigen::Lower>().transpose().solveInPlace(b.tail(t));
-  }
+  if (t > 0) tail_.triangularView<Eigen::Lower>().solveInPlace(b.tail(t));
+  solve_transposed(b);
+}
+
+void SparseCholesky::solve_transposed(Eigen::Ref<VectorXd> b) const {
+  const Index head = plan_.head, t = plan_.size - head;
+  const auto &start = plan_.L.start, &row = plan_.L.row;
+  if (t > 0) tail_.triangularView<Eigen::Lower>().transpose().solveInPlace(b.tail(t));
   for (Index j = head - 1; j >= 0; --j) {
     double sum = b[j];
     for (int i = start[j]; i < start[j + 1]; ++i) sum -= below_[i] * b[row[i]];
@@ -199,6 +241,16 @@ void SparseCholesky::invert_head_column(Index j, double* l, double* sum) {
     for (int i = start[c]; i < start[c + 1]; ++i) sum[row[i]] = 0;
   }
   for (int a = first; a < last; ++a) l[row[a]] = sum[row[a]] = 0;
+}
+
+double SparseCholesky::inverse(Index i, Index j) const {
+  const Index head = plan_.head;
+  if (i < j) std::swap(i, j);
+  if (j >= head) return inverse_tail_(i - head, j - head);
+  if (i == j) return inverse_diagonal_[j];
+  const auto first = plan_.L.row.begin() + plan_.L.start[j];
+  const auto last = plan_.L.row.begin() + plan_.L.start[j + 1];
+  return inverse_below_[std::lower_bound(first, last, i) - plan_.L.row.begin()];
 }
 
 void SparseCholesky::inverse(const int* at, Index count, Eigen::Ref<MatrixXd> out) const {

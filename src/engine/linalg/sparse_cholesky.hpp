@@ -23,6 +23,10 @@ struct Pattern {
 // Approximate minimum degree: new position of each row and column.
 std::vector<int> minimum_degree(const Pattern& S);
 
+// The pattern with rows and columns at their new positions. `entry`, if given, gets the new place
+// of each entry.
+Pattern permuted(const Pattern& S, const std::vector<int>& to, std::vector<int>* entry = nullptr);
+
 struct CholeskyPlan {
   Index size = 0, head = 0;
   Pattern L;         // pattern of the head columns
@@ -40,13 +44,18 @@ class SparseCholesky {
   // False if S is not positive definite.
   bool factor(const std::function<void(Index, double*)>& fill);
   double log_det() const;
+  double log_det(Index j) const;  // the part of row j: their sum is log|S|
   void solve(Eigen::Ref<VectorXd> b) const;
+
+  void solve_transposed(Eigen::Ref<VectorXd> b) const;  // L'^-1 b
 
   // Entries of S^-1 on the pattern of L; afterwards inverse() may be called.
   void invert();
   // The symmetric block of S^-1 for ascending positions `at`, all pairs of which are in the
   // pattern.
   void inverse(const int* at, Index count, Eigen::Ref<MatrixXd> out) const;
+  // One entry of it, in the pattern.
+  double inverse(Index i, Index j) const;
 
  private:
   void invert_head_column(Index j, double* l, double* sum);

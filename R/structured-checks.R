@@ -1,0 +1,36 @@
+# Checks of designs with related levels.
+
+# Factors with independent levels must be identified among themselves. How far those with related
+# ones are depends on the relation: a direction that is not shows in the information at the end.
+#' @export
+check_identified.margmix_related <- function(design, family) {
+  free <- which(vapply(design$groups, function(group) is.null(group$relation), NA))
+  if (!length(free)) return(invisible())
+  columns <- sort(unlist(lapply(design$groups[free], `[[`, "columns")))
+  terms <- sort(unlist(lapply(design$groups[free], `[[`, "terms")))
+  part <- unclass(design)
+  part$Z <- design$Z[, columns, drop = FALSE]
+  entries <- design$theta_row %in% (columns - 1L)
+  part$theta_row <- match(design$theta_row[entries] + 1L, columns) - 1L
+  part$theta_col <- match(design$theta_col[entries] + 1L, columns) - 1L
+  renumber <- function(x) {
+    x$columns <- match(x$columns, columns)
+    if (!is.null(x$terms)) x$terms <- match(x$terms, terms)
+    x
+  }
+  part$random <- lapply(design$random[terms], renumber)
+  part$groups <- lapply(design$groups[free], renumber)
+  check_identified.margmix_several_factors(part, family)
+}
+
+#' Refuse what is not available where levels are related
+#' @section Errors: `related`.
+#' @noRd
+check_unrelated <- function(design, what, hint = NULL) {
+  if (supports(design, "unrelated")) return(invisible())
+  labels <- vapply(design$groups, `[[`, "", "label")
+  related <- !vapply(lapply(design$groups, `[[`, "relation"), is.null, NA)
+  abort("related", paste(what, "not available where the levels of a random effect are related."),
+    given = some_of(code(labels[related])), hint = hint
+  )
+}

@@ -1,0 +1,138 @@
+# Predictions with related levels: rows' own variances, and times between those of the fit.
+
+#' Z of rows whose random effects are integrated out
+#'
+#' What population means and variances need of a row is the variance of its random part, z'Sigma z
+#' (Q^-1)_ll: so the columns of a factor are multiplied by the root of the latter.
+#'
+#' @param cluster Levels of the rows, a column for each factor.
+#' @noRd
+marginal_Z <- function(fit, Z = fit$design$Z, cluster = row_clusters(fit$design)) {
+  scale_by_level(fit$design, fit, Z, cluster)
+}
+
+scale_by_level <- function(design, fit, Z, cluster) UseMethod("scale_by_level")
+
+#' @export
+scale_by_level.default <- function(design, fit, Z, cluster) Z
+
+#' @export
+scale_by_level.margmix_related <- function(design, fit, Z, cluster) {
+  for (k in seq_along(design$groups)) {
+    group <- design$groups[[k]]
+    check_fixed_variance(group)
+    variance <- level_variance(design, fit$rho, k)
+    if (all(abs(variance - 1) < 1e-12)) next
+    level <- cluster[, k]
+    if (anyNA(level)) refuse_unknown_level(group)
+    Z[, group$columns] <- Z[, group$columns, drop = FALSE] * sqrt(rep_len(
+      variance, length(group$levels)
+    )[level])
+  }
+  Z
+}
+
+# Standard errors would have to know how the variance of a level moves with alpha.
+check_fixed_variance <- function(group) {
+  if (!inherits(group$relation, "margmix_car")) return(invisible())
+  abort("related", "Population means of a conditional autoregression are not available.",
+    given = code(group$label), hint = "Its levels have variances that depend on alpha."
+  )
+}
+
+refuse_unknown_level <- function(group) {
+  abort("related", "The variance of a level must be known: rows must have levels of the relation.",
+    given = code(group$label)
+  )
+}
+
+# Are levels needed to integrate over them, since their variances differ?
+levels_matter <- function(design) UseMethod("levels_matter")
+
+#' @export
+levels_matter.default <- function(design) FALSE
+
+#' @export
+levels_matter.margmix_related <- function(design) {
+  any(vapply(design$groups, function(group) length(group$relation$variance) > 1L, NA))
+}
+
+# New levels --------------------------------------------------------------------------------------
+
+#' A fit that knows the times of new rows in its series
+#'
+#' Levels without rows change nothing else, and their modes and variances given the data are the
+#' predictions at these times (kriging).
+#'
+#' @noRd
+with_new_times <- function(design, fit, newdata) UseMethod("with_new_times")
+
+#' @export
+with_new_times.default <- function(design, fit, newdata) fit
+
+#' @export
+with_new_times.margmix_related <- function(design, fit, newdata) {
+  series <- which(vapply(design$groups, function(group) !is.null(group$relation$gap), NA))
+  if (!length(series)) return(fit)
+  frame <- newdata_frame(fit, newdata, TRUE)
+  grown <- FALSE
+  for (k in series) {
+    term <- fit$frame$parsed$random[[design$groups[[k]]$terms[1L]]]
+    new <- new_times(design$groups[[k]], term, frame)
+    if (!length(new$label)) next
+    grown <- TRUE
+    at <- grow_series(design$groups[[k]], new)
+    fit$design$groups[[k]] <- at$group
+    fit$modes[[k]] <- rbind(fit$modes[[k]], matrix(0, length(new$label), ncol(fit$modes[[k]])))
+    fit$modes[[k]] <- fit$modes[[k]][at$order, , drop = FALSE]
+  }
+  if (!grown) return(fit)
+  fit$design <- with_plan(fit$design)
+  fit$modes <- engine_evaluate(
+    fit$design, fit$family, fit_psi(fit), 1L, 0L, fit$modes, fit$control
+  )$modes
+  fit
+}
+
+# Distinct new times in series of the fit.
+new_times <- function(group, term, frame) {
+  relation <- group$relation
+  found <- match_clusters(frame, term$group, group$levels)
+  own <- match_clusters(frame, term$relation$series, relation$series)$cluster
+  label <- expression_text(term$relation$time)
+  use <- which(is.na(found$cluster) & !is.na(own) & !is.na(found$label))
+  use <- use[!duplicated(found$label[use])]
+  time <- frame[[label]][use]
+  if (is.null(relation$steps)) {
+    at <- time_values(time, label, relation$kind)
+  } else {
+    at <- match(as.character(time), relation$steps)
+    use <- use[!is.na(at)]
+    at <- at[!is.na(at)]
+  }
+  list(label = found$label[use], series = own[use], at = at)
+}
+
+grow_series <- function(group, new) {
+  relation <- group$relation
+  series <- c(relation$together, new$series)
+  at <- c(relation$at, new$at)
+  order <- order(series, at)
+  gap <- c(0, diff(at[order]))
+  gap[!duplicated(series[order])] <- 0
+  steps <- gap / relation$unit
+  if (relation$kind == "ar1" && any(abs(steps - round(steps)) > 1e-6 * pmax(1, steps))) {
+    abort("time", "New times of ar1() must be whole steps from those of the fit.",
+      given = some_of(new$label)
+    )
+  }
+  relation$gap <- if (relation$kind == "ar1") round(steps) else gap
+  relation$together <- series[order]
+  relation$at <- at[order]
+  m <- length(group$levels)
+  group$cluster <- c(group$cluster, group$cluster[match(new$series, series[seq_len(m)])])[order]
+  group$levels <- c(group$levels, new$label)[order]
+  group$index <- match(seq_len(m), order)[group$index + 1L] - 1L
+  group$relation <- relation
+  list(group = group, order = order)
+}

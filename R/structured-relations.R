@@ -1,0 +1,237 @@
+# Relations between levels, by kind. A relation is what the engine needs (`kind` and its arrays),
+# and what the house wants to know of it.
+
+#' The relation of a random term
+#'
+#' @param term A random term with a `relation` of the formula.
+#' @param frame The model frame.
+#' @param index From [cluster_index()], of the levels in the data.
+#' @param env Where trees and matrices are looked for.
+#' @return A list of class `margmix_<kind>` under `margmix_relation`: `kind` for the engine and its
+#'   arrays; `names` of all levels; `together`, the component that each belongs to; `variance`, the
+#'   diagonal of Q^-1 at the start, or 1.
+#' @section Errors: `relation`, `time`.
+#' @noRd
+relation_of <- function(term, frame, index, env) {
+  relation <- switch(term$relation$kind,
+    ar1 = , ou = series_relation(term, frame, index),
+    phylo = tree_relation(evaluate_matrix(term, env), term),
+    car = neighbour_relation(evaluate_matrix(term, env), term),
+    known = matrix_relation(evaluate_matrix(term, env), term)
+  )
+  if (is.null(term$relation$time)) check_level_names(relation, index$levels, term)
+  class(relation) <- c(paste0("margmix_", term$relation$kind), "margmix_relation")
+  relation
+}
+
+evaluate_matrix <- function(term, env) {
+  expr <- term$relation$matrix
+  tryCatch(eval(expr, env), error = function(e) {
+    abort("relation", "The tree or matrix of a random term must be found.",
+      given = paste0(term$label, ": ", conditionMessage(e))
+    )
+  })
+}
+
+# Every level of the data is known; what only the relation knows is said.
+check_level_names <- function(relation, levels, term) {
+  what <- code(expression_text(term$relation$matrix))
+  absent <- setdiff(levels, relation$names)
+  if (length(absent)) {
+    abort("relation", paste0("Every level must be known to ", what, "."),
+      given = paste0(
+        count_of(length(absent), "level"), " of ", code(expression_text(term$group)),
+        " that it lacks: ", some_of(absent)
+      ),
+      hint = paste0("It knows ", some_of(relation$names), "."), levels = absent
+    )
+  }
+  extra <- setdiff(relation$names[relation$own], levels)
+  if (!length(extra)) return(invisible())
+  note("relation", paste0(
+    what, " knows ", count_of(length(extra), "level"), " that the data do not have."
+  ), given = some_of(extra), hint = "They have random effects, and predictions.", levels = extra)
+}
+
+# Series ------------------------------------------------------------------------------------------
+
+series_relation <- function(term, frame, index) {
+  label <- expression_text(term$relation$time)
+  time <- frame[[label]]
+  first <- index$start[-length(index$start)] + 1L
+  count <- diff(index$start)
+  if (!is.null(index$order)) first <- index$order[first]
+  own <- value_codes_of(frame, term$relation$series)
+  series <- own$code[first]
+  if (!is.factor(time)) check_ties(index, count, term)
+  at <- time_values(time, label, term$relation$kind)[first]
+  gap <- c(0, diff(at))
+  gap[!duplicated(series)] <- 0
+  unit <- if (term$relation$kind == "ar1") step_of_time(gap, label) else 1
+  list(
+    kind = term$relation$kind, gap = if (unit == 1) gap else round(gap / unit), unit = unit,
+    names = index$levels, own = TRUE, together = series, at = at, series = own$levels,
+    steps = if (is.factor(time) && term$relation$kind == "ar1") levels(time), variance = 1
+  )
+}
+
+# Codes of the values of a group, which may be an interaction.
+value_codes_of <- function(frame, group) {
+  index <- cluster_index(frame, group)
+  list(code = row_codes(index), levels = index$levels)
+}
+
+check_ties <- function(index, count, term) {
+  tied <- which(count > 1L)
+  if (!length(tied)) return(invisible())
+  abort("time", "The times of a series must differ.",
+    given = paste0(
+      expression_text(term$group), " = ", some_of(index$levels[tied]), " in several rows"
+    ),
+    hint = paste0(
+      "Where rows of one time share an effect, make it a factor: ", term$relation$kind, "(factor(",
+      expression_text(term$relation$time), ") + 0 | ", expression_text(term$relation$series), ")."
+    ), levels = index$levels[tied]
+  )
+}
+
+# Steps of a factor are its levels in order; for ou() they must read as numbers.
+time_values <- function(time, label, kind) {
+  if (is.factor(time) && kind == "ar1") return(as.numeric(time))
+  given <- class(time)[1L]
+  if (is.factor(time)) {
+    time <- suppressWarnings(as.numeric(gsub("[()]", "", levels(time))))[as.integer(time)]
+  }
+  time <- if (inherits(time, c("Date", "POSIXt", "difftime"))) as.numeric(time) else time
+  if (is.numeric(time) && all(is.finite(time))) return(as.numeric(time))
+  abort("time", paste0("The time of ", kind, "() must be finite numbers."),
+    given = paste0(code(label), " of class ", given)
+  )
+}
+
+# The shortest gap, which all others are multiples of.
+step_of_time <- function(gap, label) {
+  gaps <- unique(gap[gap > 0])
+  if (!length(gaps)) return(1)
+  unit <- min(gaps)
+  odd <- gaps[abs(gaps / unit - round(gaps / unit)) > 1e-6 * gaps / unit]
+  if (!length(odd)) return(unit)
+  if (all(gaps == round(gaps))) return(1)
+  abort("time", "The times of ar1() must be whole steps apart.",
+    given = paste0(
+      code(label), " with gaps of ", signif(unit, 4L), " and ", some_of(signif(odd, 4L))
+    ),
+    hint = "ou() takes times at any distance."
+  )
+}
+
+# Matrices ----------------------------------------------------------------------------------------
+
+# The lower triangle of a symmetric matrix with names, by column.
+sparse_lower <- function(x, what) {
+  if (is.data.frame(x)) x <- as.matrix(x)
+  is_matrix <- is.matrix(x) && is.numeric(x) || inherits(x, "Matrix")
+  if (!is_matrix || nrow(x) != ncol(x)) {
+    refuse_matrix(what, "must be a square numeric matrix.", paste("class", class(x)[1L], if (length(
+      dim(x)
+    ) == 2L) paste(dim(x), collapse = " x ")))
+  }
+  names <- matrix_names(x, what)
+  x <- Matrix::Matrix(x, sparse = TRUE)
+  for (class in c("dMatrix", "generalMatrix", "CsparseMatrix")) x <- methods::as(x, class)
+  if (!all(is.finite(x@x))) refuse_matrix(what, "must have finite values.", "NA or Inf")
+  apart <- x - Matrix::t(x)
+  worst <- if (length(apart@x)) max(abs(apart@x)) else 0
+  if (worst > 1e-8 * max(abs(x@x), 0)) {
+    refuse_matrix(what, "must be symmetric.", paste("entries that differ by", signif(worst, 3L)))
+  }
+  x <- Matrix::drop0(x)
+  column <- rep.int(seq_len(ncol(x)), diff(x@p))
+  row <- x@i + 1L
+  below <- row > column
+  start <- c(0L, cumsum(tabulate(column[below], ncol(x))))
+  diagonal <- numeric(ncol(x))
+  diagonal[row[row == column]] <- x@x[row == column]
+  list(
+    start = as.integer(start), row = row[below] - 1L, diagonal = diagonal, below = x@x[below],
+    names = names, own = TRUE, together = graph_components(ncol(x), row[below], column[below])
+  )
+}
+
+matrix_names <- function(x, what) {
+  names <- rownames(x)
+  if (is.null(names)) names <- colnames(x)
+  if (is.null(names)) {
+    refuse_matrix(what, "must have row names: levels are matched by name.", "no dimnames")
+  }
+  if (!is.null(colnames(x)) && !identical(names, colnames(x))) {
+    refuse_matrix(what, "must have equal row and column names.", some_of(
+      paste(names, colnames(x), sep = " / ")[names != colnames(x)]
+    ))
+  }
+  if (anyDuplicated(names)) {
+    refuse_matrix(what, "must have distinct row names.", some_of(unique(names[duplicated(names)])))
+  }
+  if (length(names) < 2L) refuse_matrix(what, "must have at least two levels.", names)
+  names
+}
+
+refuse_matrix <- function(what, must, given, hint = NULL) {
+  abort("relation", paste(code(what), must), given = given, hint = hint)
+}
+
+matrix_relation <- function(x, term) {
+  what <- expression_text(term$relation$matrix)
+  if (term$relation$given == "covariance") x <- inverse_covariance(x, what)
+  known_precision(sparse_lower(x, what), what)
+}
+
+known_precision <- function(lower, what) {
+  facts <- engine_relation_facts(c(list(kind = "precision", log_det = 0), lower))
+  if (!facts$definite) {
+    refuse_matrix(what, "must be positive definite.", paste(length(lower$names), "levels"),
+      "An intrinsic precision, whose rows add up to zero, is that of car() with alpha = 1."
+    )
+  }
+  c(list(kind = "precision", log_det = facts$log_det, variance = facts$variance), lower)
+}
+
+largest_dense <- 3000L
+
+inverse_covariance <- function(K, what) {
+  names <- if (length(dim(K)) == 2L && nrow(K) == ncol(K)) matrix_names(K, what)
+  if (is.null(names)) refuse_matrix(what, "must be a square matrix.", class(K)[1L])
+  if (nrow(K) > largest_dense) {
+    abort("related", paste("A dense covariance must have at most", largest_dense, "levels."),
+      given = paste(code(what), "of", nrow(K)), hint = "Give a sparse `precision` instead."
+    )
+  }
+  sparse_lower(K, what)
+  R <- tryCatch(chol(as.matrix(K)), error = function(e) NULL)
+  if (is.null(R) || rcond(R, triangular = TRUE) < 1e-8) {
+    refuse_matrix(what, "must be positive definite.", "a singular matrix", paste(
+      "Equal or dependent rows, as of identical twins, can share a level;",
+      "or add a small number to the diagonal."
+    ))
+  }
+  named_square(chol2inv(R), names)
+}
+
+neighbour_relation <- function(W, term) {
+  what <- expression_text(term$relation$matrix)
+  lower <- sparse_lower(W, what)
+  if (any(lower$diagonal != 0) || any(lower$below < 0)) {
+    refuse_matrix(what, "must have a zero diagonal and no negative weight.", some_of(
+      lower$names[lower$diagonal != 0]
+    ))
+  }
+  neighbours <- c(rep.int(seq_along(lower$names), diff(lower$start)), lower$row + 1L)
+  alone <- lower$names[tabulate(neighbours, length(lower$names)) == 0L]
+  if (length(alone)) {
+    refuse_matrix(what, "must give every area a neighbour.", paste("none of", some_of(alone)),
+      "Leave islands out, or connect them with the nearest area."
+    )
+  }
+  lower$diagonal <- NULL
+  c(list(kind = "car"), lower)
+}

@@ -1,0 +1,136 @@
+# Random terms whose levels are related: kind(lhs | group, ...) in a formula.
+
+#' Related levels of random effects
+#'
+#' @description
+#' ```
+#' fit <- glmm(seizures ~ treatment + base + ar1(period + 0 | subject), epilepsy, poisson())
+#' VarCorr(fit)
+#' ```
+#'
+#' Terms of [glmm()] with random effects that are correlated between the levels of their grouping
+#' factor. Several such terms, and others beside them, may be in one model.
+#'
+#' @details
+#' Written as `ar1(time + 0 | id)` and `ou(time + 0 | id)` (series), `phylo(1 | species, tree)`
+#' (relatives), `known(1 | animal, precision = Q)` (any known relation) and `car(1 | area, W)`
+#' (neighbours). The effects of a term have covariance \eqn{\Sigma \otimes Q^{-1}}: \eqn{\Sigma}
+#' between the columns of the term, as everywhere, and \eqn{Q^{-1}} between levels. The precision Q
+#' is sparse, and its inverse is never formed; the time is linear in the number of levels for
+#' series and trees. The likelihood is the Laplace approximation (exact for a linear model). Where
+#' Q has a parameter rho, the fit holds it on an unbounded scale, `component(fit, "rho")`.
+#'
+#' * `ar1(time + 0 | id)`: a series for each `id` with correlation r^d between times d steps apart,
+#'   r = tanh(rho). A step is the shortest gap between times, of which all others must be
+#'   multiples. Times that were not observed leave gaps. `time` may be a factor, whose levels are
+#'   the steps; then rows of one time share an effect, where tied numbers are an error.
+#' * `ou(time + 0 | id)`: an Ornstein-Uhlenbeck process, with correlation exp(-rate d) between times
+#'   d apart, any numbers; rate = exp(rho).
+#' * `phylo(1 | species, tree)`: Brownian motion along a rooted `phylo` tree of package \pkg{ape},
+#'   whose height is scaled to one, so that the variance is that at the tips that are furthest
+#'   from the root. Inner nodes have effects of their own (Hadfield and Nakagawa 2010), so that Q is
+#'   sparse.
+#' * `known(1 | id, precision = Q)`: a known precision matrix, dense or of package \pkg{Matrix},
+#'   such as the inverse of a relationship matrix of a pedigree. Or `covariance = K`, a dense
+#'   covariance matrix of at most 3,000 levels, which must be positive definite and is
+#'   inverted once.
+#' * `car(1 | area, W)`: a proper conditional autoregression, Q = D - alpha W for a symmetric
+#'   matrix W of neighbours or weights with row sums D; alpha = 1 / (1 + exp(-rho)).
+#'
+#' Levels are matched by name with the tips of the tree or the `dimnames` of the matrix, in any
+#' order. Levels that only the tree or matrix knows have effects too, whose estimates
+#' [ranef()] and [predict()] have.
+#'
+#' @section Errors: `margmix_error_relation`: a level that the tree or matrix lacks, a name twice, a
+#'   matrix that is not symmetric or not positive definite, an area without neighbours, a tree that
+#'   is not rooted or has zero or no lengths; `margmix_error_time`: times that are tied, missing,
+#'   not numbers, or no whole steps. What is not available with related levels is
+#'   `margmix_error_related`. A note, `margmix_note_relation`, says what a relation knows and the
+#'   data do not have.
+#' @references
+#' Hadfield, J. D. and Nakagawa, S. (2010). General quantitative genetic methods for comparative
+#' biology. *Journal of Evolutionary Biology* **23**, 494-508.
+#' @examples
+#' # four patients, twenty weeks each: the correlation falls with the time between weeks
+#' set.seed(1)
+#' d <- expand.grid(week = 1:20, patient = 1:4)
+#' level <- replicate(4, stats::arima.sim(list(ar = 0.8), 20, sd = 0.6))
+#' d$y <- rpois(80, exp(1 + as.vector(level)))
+#' fit <- glmm(y ~ 1 + ar1(week + 0 | patient), d, poisson())
+#' VarCorr(fit)
+#' @name related_levels
+#' @aliases ar1 ou phylo known car
+NULL
+
+# The arguments of each kind; those without a default must be given.
+relation_arguments <- list(
+  ar1 = function(bar) NULL, ou = function(bar) NULL, phylo = function(bar, tree) NULL,
+  known = function(bar, precision = NULL, covariance = NULL) NULL, car = function(bar, W) NULL
+)
+
+is_relation <- function(expr) {
+  is_call_to(expr, names(relation_arguments)) && length(expr) > 1L && is_bar(expr[[2L]])
+}
+
+#' The random term of a call such as phylo(1 | species, tree)
+#'
+#' Where levels are points in time they are those of the interaction id:time.
+#'
+#' @return A list with one term, as from [random_terms()], and its `relation`: `kind`, expressions
+#'   `time` or `matrix` and `series`, and `given`, the name of the argument that `matrix` is.
+#' @section Errors: `formula`.
+#' @noRd
+related_terms <- function(expr, env) {
+  kind <- as.character(expr[[1L]])
+  arguments <- tryCatch(
+    as.list(match.call(relation_arguments[[kind]], expr))[-1L],
+    error = function(e) refuse_relation(expr, conditionMessage(e))
+  )
+  terms <- random_terms(expr[[2L]], env)
+  if (length(terms) != 1L) refuse_relation(expr, "a nested group")
+  term <- terms[[1L]]
+  matrix <- arguments[names(arguments) != "bar"]
+  needed <- length(formals(relation_arguments[[kind]])) > 1L
+  if (length(matrix) != needed) refuse_relation(expr, paste(length(matrix), "matrices or trees"))
+  term$relation <- list(
+    kind = kind, matrix = if (needed) matrix[[1L]], given = names(matrix), series = term$group
+  )
+  if (!needed) term <- point_in_time(term, expr)
+  term$group_label <- paste0(kind, "(", expression_text(term$relation$series), ")")
+  term$label <- expression_text(expr)
+  list(term)
+}
+
+refuse_relation <- function(expr, given) {
+  abort("formula", "A term with related levels must be written as one of these.",
+    given = paste0(expression_text(expr), if (length(given)) paste0(" (", given, ")")),
+    hint = c(
+      "ar1(time + 0 | id), ou(time + 0 | id), phylo(1 | species, tree), car(1 | area, W),",
+      "known(1 | id, precision = Q) or known(1 | id, covariance = K)."
+    )
+  )
+}
+
+# ar1(time + 0 | id) as (1 | id:time); without the 0 likewise.
+point_in_time <- function(term, expr) {
+  time <- term$lhs[[2L]]
+  is_zero <- function(x) identical(x, 0) || identical(x, 0L)
+  if (is_call_to(time, "+") && length(time) == 3L) {
+    if (is_zero(time[[3L]])) time <- time[[2L]] else if (is_zero(time[[2L]])) time <- time[[3L]]
+  }
+  if (is_call_to(time, "-") && length(time) == 3L && identical(time[[3L]], 1)) time <- time[[2L]]
+  variable <- is.name(time) || is.call(time) && !is_call_to(time, formula_operators)
+  if (!variable || !term$correlated) refuse_relation(expr, "the left side is one time variable")
+  term$lhs[[2L]] <- 1
+  term$relation$time <- time
+  term$group <- call(":", term$group, time)
+  term
+}
+
+# Has a model, by its random terms, related levels?
+has_relations <- function(random) any(!vapply(lapply(random, `[[`, "relation"), is.null, NA))
+
+# Expressions of trees and matrices, which a fit keeps the variables of.
+relation_expressions <- function(parsed) {
+  lapply(parsed$random, function(term) term$relation$matrix)
+}

@@ -1,0 +1,69 @@
+#include "glmm/sparse_precision.hpp"
+
+namespace margmix {
+
+SparsePrecision::SparsePrecision(const GroupedDesign& design, const SparsePlan& plan)
+    : design_(design), plan_(plan), rho_(VectorXd::Zero(design.n_rho)), related_(design.related()) {
+  Index first = 0;
+  for (std::size_t k = 0; k < design.groups.size(); ++k) {
+    if (!design.groups[k].relation) continue;
+    parts_.push_back({k, first, {}});
+    first += design.groups[k].relation->n_rho();
+  }
+}
+
+void SparsePrecision::set(const double* rho) {
+  rho_ = VectorMap(rho, design_.n_rho);
+  log_det_ = 0;
+  for (Part& part : parts_) {
+    const Group& group = design_.groups[part.group];
+    part.Q = group.relation->at(rho_.data() + part.first_rho);
+    log_det_ += static_cast<double>(group.q()) * part.Q.log_det.sum();
+  }
+}
+
+void SparsePrecision::fill(VectorXd& diagonal, VectorXd& below) const {
+  diagonal = VectorXd::Ones(plan_.size2());
+  below.setZero();
+  for (const Part& part : parts_) {
+    const int* to = plan_.Q_below[part.group].data();
+    visit_entries(part.group, part.Q, [&](Index i, Index j, double x, Index) {
+      if (i == j)
+        diagonal[i - plan_.size1()] = x;
+      else
+        below[*to++] = x;
+    });
+  }
+}
+
+void SparsePrecision::add_product(const Part& part, const Precision& Q, const VectorXd& u,
+                                  VectorXd& out) const {
+  visit_entries(part.group, Q, [&](Index i, Index j, double x, Index) {
+    out[i] += x * u[j];
+    if (i != j) out[j] += x * u[i];
+  });
+}
+
+VectorXd SparsePrecision::times(const VectorXd& u) const {
+  VectorXd out = u;
+  for (const Part& part : parts_) {
+    for (int at : plan_.places[part.group]) out[plan_.size1() + at] = 0;
+    add_product(part, part.Q, u, out);
+  }
+  return out;
+}
+
+VectorXd SparsePrecision::derivative_times(Index r, const VectorXd& u) const {
+  const Part& part = part_of(r);
+  VectorXd out = VectorXd::Zero(u.size());
+  add_product(part, derivative(part, r), u, out);
+  return out;
+}
+
+const SparsePrecision::Part& SparsePrecision::part_of(Index r) const {
+  std::size_t k = parts_.size() - 1;
+  while (parts_[k].first_rho > r || design_.groups[parts_[k].group].relation->n_rho() == 0) --k;
+  return parts_[k];
+}
+
+}  // namespace margmix

@@ -1,0 +1,84 @@
+# Dense algebra for models with related levels: the covariance matrix of Zb itself, row by row.
+
+# Sum over factors of (Z Sigma Z') o K, K the covariance of the levels; `covariances` is a list with
+# a matrix with dimnames for each factor with related levels, by its label.
+dense_random_covariance <- function(fit, covariances) {
+  design <- fit$design
+  out <- 0
+  for (group in design$groups) {
+    at <- group$columns
+    L <- fit$Lambda[at, at, drop = FALSE]
+    ZL <- design$Z[, at, drop = FALSE] %*% L
+    level <- group$levels[group$index + 1L]
+    K <- covariances[[group$label]]
+    related <- if (is.null(K)) outer(level, level, "==") + 0 else K[level, level]
+    out <- out + tcrossprod(ZL) * unname(related)
+  }
+  out
+}
+
+# (Restricted) log-likelihood of a linear model at the variances of the fit, beta profiled out.
+dense_linear_loglik <- function(fit, covariances, REML = FALSE) {
+  V <- dense_random_covariance(fit, covariances) + diag(fit$phi, nrow(fit$design$X))
+  X <- unname(fit$design$X)
+  y <- fit$design$y
+  R <- chol(V)
+  A <- backsolve(R, X, transpose = TRUE)
+  a <- backsolve(R, y, transpose = TRUE)
+  B <- crossprod(A)
+  rss <- sum(a^2) - sum(crossprod(A, a) * solve(B, crossprod(A, a)))
+  n <- length(y) - if (REML) ncol(X) else 0
+  adjust <- if (REML) as.numeric(determinant(B)$modulus) else 0
+  -0.5 * (2 * sum(log(diag(R))) + adjust + n * log(2 * pi) + rss)
+}
+
+# Laplace approximation at the estimates: f = Zb ~ N(0, K), by Newton's method for f = K a.
+dense_laplace_loglik <- function(fit, covariances) {
+  K <- dense_random_covariance(fit, covariances)
+  family <- fit$family
+  y <- fit$design$y
+  size <- fit$design$trials
+  rows <- if (family$family == "poisson") {
+    function(eta) {
+      mu <- exp(eta)
+      list(l = sum(dpois(y, mu, log = TRUE)), g = y - mu, W = mu)
+    }
+  } else {
+    function(eta) {
+      mu <- plogis(eta)
+      list(l = sum(dbinom(y, size, mu, log = TRUE)), g = y - size * mu, W = size * mu * (1 - mu))
+    }
+  }
+  eta0 <- drop(fit$design$X %*% fit$beta) + fit$design$offset
+  a <- numeric(length(y))
+  for (step in 1:50) {
+    f <- drop(K %*% a)
+    now <- rows(eta0 + f)
+    B <- diag(length(y)) + now$W * K
+    a <- solve(B, now$W * f + now$g)
+  }
+  now$l - sum(a * (K %*% a)) / 2 - as.numeric(determinant(B)$modulus) / 2
+}
+
+# No point next to the estimates is higher: the gradient of a dense function at them is zero.
+dense_slope <- function(fit, value) {
+  psi <- fit_psi(fit)
+  vapply(seq_along(psi), function(k) {
+    h <- 1e-3
+    at <- function(step) value(moved_fit(fit, replace(psi, k, psi[[k]] + step)))
+    (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h)
+  }, 0)
+}
+
+moved_fit <- function(fit, psi) {
+  parts <- split_parameters(fit$design, fit$family, unname(psi))
+  fit[c("beta", "theta", "rho", "phi")] <- parts[c("beta", "theta", "rho", "phi")]
+  fit$Lambda <- lambda_matrix(fit$design, parts$theta)
+  fit
+}
+
+ar1_covariance <- function(series, time, r, labels) {
+  K <- outer(series, series, "==") * r^abs(outer(time, time, "-"))
+  dimnames(K) <- list(labels, labels)
+  K
+}

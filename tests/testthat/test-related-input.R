@@ -1,0 +1,107 @@
+# Related levels: input that is refused or remarked on, with the name of what is wrong.
+
+counts <- function() {
+  set.seed(1)
+  d <- expand.grid(t = 1:6, id = letters[1:5], stringsAsFactors = FALSE)
+  d$y <- rpois(30, 3)
+  d
+}
+
+line_precision <- function(names) {
+  m <- length(names)
+  Q <- diag(2, m)
+  Q[abs(row(Q) - col(Q)) == 1] <- -0.9
+  dimnames(Q) <- list(names, names)
+  Q
+}
+
+refused <- function(formula, d = counts(), class = "margmix_error_relation", words = NULL) {
+  expect_error(glmm(formula, d, poisson()), words, class = class)
+}
+
+test_that("formulas of related levels are read strictly", {
+  refused(y ~ ar1(t | id) + phylo(1 | id), class = "margmix_error_formula", words = "tree")
+  refused(y ~ ar1(t + id | id), class = "margmix_error_formula", words = "one time variable")
+  refused(y ~ ar1(t || id), class = "margmix_error_formula")
+  refused(y ~ ou(t | id / t), class = "margmix_error_formula")
+  refused(y ~ t - ar1(t | id), class = "margmix_error_formula", words = "subtracted")
+  refused(y ~ t * ar1(t | id), class = "margmix_error_formula")
+  refused(y ~ known(1 | id), class = "margmix_error_formula", words = "precision = Q")
+  refused(y ~ known(1 | id, precision = Q, covariance = K), class = "margmix_error_formula")
+  refused(y ~ toep(t | id), class = "margmix_error_formula")
+})
+
+test_that("times must be numbers, distinct and whole steps apart", {
+  d <- counts()
+  twice <- rbind(d, d[3:4, ])
+  refused(y ~ ar1(t | id), twice, "margmix_error_time", "a:3, a:4")
+  expect_s3_class(
+    suppressWarnings(glmm(y ~ ar1(factor(t) + 0 | id), twice, poisson())), "margmix_glmm"
+  )
+  refused(y ~ ar1(t | id), transform(d, t = as.character(t)), "margmix_error_time", "character")
+  refused(y ~ ou(t | id), transform(d, t = factor(letters[t])), "margmix_error_time", "factor")
+  refused(y ~ ar1(t | id), transform(d, t = sqrt(t)), "margmix_error_time", "whole steps")
+  refused(y ~ ar1(t | id), transform(d, t = replace(t, 2, Inf)), "margmix_error_time")
+})
+
+test_that("levels are matched with the names of a matrix", {
+  Q <- line_precision(letters[1:5])
+  refused(y ~ known(1 | id, precision = Q[1:3, 1:3]), words = "lacks: d, e")
+  refused(y ~ known(1 | id, precision = unname(Q)), words = "row names")
+  refused(y ~ known(1 | id, precision = Q[c(1:5, 5), c(1:5, 5)]), words = "distinct")
+  swapped <- Q
+  colnames(swapped) <- rev(colnames(Q))
+  refused(y ~ known(1 | id, precision = swapped), words = "equal row and column names")
+  refused(y ~ known(1 | id, precision = Q[1, 1, drop = FALSE]), words = "two levels")
+  refused(y ~ known(1 | id, precision = nowhere), words = "nowhere")
+  refused(y ~ known(1 | id, precision = "Q"), words = "square numeric")
+  refused(y ~ known(1 | id, precision = Q[, 1:3]), words = "5 x 3")
+  suppressMessages(expect_message(
+    glmm(y ~ known(1 | id, precision = line_precision(letters[1:7])), counts(), poisson()),
+    "f, g",
+    class = "margmix_note_relation"
+  ))
+})
+
+test_that("matrices must be finite, symmetric and positive definite", {
+  Q <- line_precision(letters[1:5])
+  refused(y ~ known(1 | id, precision = replace(Q, 2, 0)), words = "symmetric")
+  refused(y ~ known(1 | id, precision = replace(Q, 7, NA)), words = "finite")
+  refused(y ~ known(1 | id, precision = replace(Q, 7, -1)), words = "positive definite")
+  refused(y ~ known(1 | id, covariance = replace(Q, 7, -1)), words = "positive definite")
+  K <- 0 * Q + 1
+  refused(y ~ known(1 | id, covariance = K), words = "singular")
+  W <- 0 * Q
+  W[1, 2] <- W[2, 1] <- W[3, 4] <- W[4, 3] <- 1
+  refused(y ~ car(1 | id, W), words = "none of e")
+  refused(y ~ car(1 | id, -Q), words = "zero diagonal")
+  big <- diag(3001)
+  dimnames(big) <- list(1:3001, 1:3001)
+  refused(y ~ known(1 | id, covariance = big), class = "margmix_error_related", words = "3000")
+})
+
+test_that("trees must be rooted and have positive lengths", {
+  skip_if_not_installed("ape")
+  tree <- ape::read.tree(text = "((a:1,b:1):1,((c:1,d:1):0.5,e:1.5):0.5);")
+  fits <- function(tree, words) refused(y ~ phylo(1 | id, tree), words = words)
+  fits(ape::drop.tip(tree, "c"), "lacks: c")
+  fits(replace(tree, "edge.length", list(NULL)), "no edge.length")
+  fits(replace(tree, "edge.length", list(replace(tree$edge.length, 2, 0))), "not so at a")
+  fits(replace(tree, "edge.length", list(replace(tree$edge.length, 2, NA))), "missing lengths")
+  fits(replace(tree, "tip.label", list(c("a", "a", "c", "d", "e"))), "distinct tip labels")
+  fits(ape::unroot(tree), "rooted")
+  fits(letters, "class phylo")
+  suppressMessages(expect_message(
+    glmm(y ~ phylo(1 | id, tree), subset(counts(), id != "e"), poisson()), "1 level",
+    class = "margmix_note_relation"
+  ))
+})
+
+test_that("what related levels do not have is said", {
+  fit <- glmm(y ~ 1 + ar1(t | id), counts(), poisson())
+  expect_error(vcov(fit, "KR"), "related levels", class = "margmix_error_kenward_roger")
+  expect_error(ranef(fit, type = "mean"), class = "margmix_error_posterior")
+  Q <- line_precision(letters[1:5])
+  one <- suppressMessages(glmm(y ~ 1 + known(1 | id, precision = Q), counts(), poisson()))
+  expect_error(vcov(one, "KC"), class = "margmix_error_crossed_clusters")
+})
