@@ -10,6 +10,34 @@ Rcpp::Rostream<true>&  Rcpp::Rcout = Rcpp::Rcpp_cout_get();
 Rcpp::Rostream<false>& Rcpp::Rcerr = Rcpp::Rcpp_cerr_get();
 #endif
 
+// score_scan_
+Rcpp::List score_scan_(const Rcpp::List& null, SEXP G, int threads);
+RcppExport SEXP _margmix_score_scan_(SEXP nullSEXP, SEXP GSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type null(nullSEXP);
+    Rcpp::traits::input_parameter< SEXP >::type G(GSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(score_scan_(null, G, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
+// saddlepoint_p_
+Rcpp::NumericVector saddlepoint_p_(const std::string& law, const Rcpp::NumericMatrix& g, const Rcpp::NumericVector& mu, const Rcpp::NumericVector& trials, const Rcpp::NumericVector& q);
+RcppExport SEXP _margmix_saddlepoint_p_(SEXP lawSEXP, SEXP gSEXP, SEXP muSEXP, SEXP trialsSEXP, SEXP qSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const std::string& >::type law(lawSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type g(gSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type mu(muSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type trials(trialsSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type q(qSEXP);
+    rcpp_result_gen = Rcpp::wrap(saddlepoint_p_(law, g, mu, trials, q));
+    return rcpp_result_gen;
+END_RCPP
+}
 // bridge_score_density_
 Rcpp::List bridge_score_density_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int points, int threads);
 RcppExport SEXP _margmix_bridge_score_density_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP pointsSEXP, SEXP threadsSEXP) {
@@ -646,6 +674,8 @@ END_RCPP
 }
 
 static const R_CallMethodDef CallEntries[] = {
+    {"_margmix_score_scan_", (DL_FUNC) &_margmix_score_scan_, 3},
+    {"_margmix_saddlepoint_p_", (DL_FUNC) &_margmix_saddlepoint_p_, 5},
     {"_margmix_bridge_score_density_", (DL_FUNC) &_margmix_bridge_score_density_, 5},
     {"_margmix_bridge_quantile_", (DL_FUNC) &_margmix_bridge_quantile_, 2},
     {"_margmix_cluster_values_", (DL_FUNC) &_margmix_cluster_values_, 8},

@@ -1,0 +1,82 @@
+# A scan, printed and drawn.
+
+#' Print and plot a scan of variants
+#'
+#' `print()` shows the variants with the smallest p-values and the inflation factor lambda_GC: the
+#' median of the chi-squared statistics over that of their distribution, 1 without inflation.
+#' `plot()` draws -log10 p against what is expected of as many null tests (`"qq"`), or against the
+#' position (`"manhattan"`).
+#'
+#' @param x From [association_scan()].
+#' @param n How many variants to print.
+#' @param type `"qq"` or `"manhattan"`.
+#' @param position,chromosome For `"manhattan"`: a number and a chromosome for each variant; by
+#'   default their order.
+#' @param ... Of `plot()`: passed to [graphics::plot.default()].
+#' @return `x`, invisibly. `genomic_inflation()`: lambda_GC.
+#' @examples
+#' genomic_inflation(runif(1000)) # p-values without association
+#' @name scan-methods
+#' @export
+print.margmix_scan <- function(x, n = 10L, ...) {
+  tested <- sum(!is.na(x$p.value))
+  cat("Association scan: ", count_of(nrow(x), "variant"), ", ", tested, " tested\n", sep = "")
+  ratio <- attr(x, "ratio")
+  cat("Variance of scores: ", if (is.null(ratio)) "exact" else sprintf(
+    "by a ratio of %.4f (coefficient of variation %.4f)", ratio, attr(x, "ratio_cv")
+  ), "\n", sep = "")
+  if (tested > 0L) cat(sprintf("Inflation lambda_GC: %.3f\n", genomic_inflation(x$p.value)))
+  cat("Coefficients per allele, conditional on the random effects\n\n")
+  shown <- c("variant", "people", "frequency", "estimate", "std.error", "p.value", "method")
+  top <- utils::head(order(x$p.value), n)
+  print(as.data.frame(x)[top, shown], digits = 4L, row.names = FALSE)
+  invisible(x)
+}
+
+#' @rdname scan-methods
+#' @param p p-values.
+#' @export
+genomic_inflation <- function(p) {
+  stats::median(stats::qchisq(p, 1, lower.tail = FALSE), na.rm = TRUE) / stats::qchisq(0.5, 1)
+}
+
+#' @rdname scan-methods
+#' @export
+plot.margmix_scan <- function(x, type = c("qq", "manhattan"), position = NULL, chromosome = NULL,
+                              ...) {
+  type <- match.arg(type)
+  seen <- which(!is.na(x$p.value))
+  y <- -log10(pmax(x$p.value[seen], 1e-300))
+  if (type == "qq") draw_qq(y, genomic_inflation(x$p.value), ...)
+  if (type == "manhattan") draw_manhattan(y, seen, position, chromosome, ...)
+  invisible(x)
+}
+
+draw_qq <- function(y, lambda, ...) {
+  expected <- -log10(stats::ppoints(length(y)))
+  graphics::plot(expected, sort(y, decreasing = TRUE),
+    xlab = expression(Expected ~ -log[10](p)), ylab = expression(Observed ~ -log[10](p)),
+    pch = 20, col = "#0072B2", ...
+  )
+  graphics::abline(0, 1, col = "grey40")
+  graphics::legend("topleft", sprintf("lambda = %.3f", lambda), bty = "n")
+}
+
+draw_manhattan <- function(y, seen, position, chromosome, ...) {
+  at <- if (is.null(position)) seen else position[seen]
+  of <- if (is.null(chromosome)) rep(1L, length(seen)) else chromosome[seen]
+  names <- unique(of)
+  length_of <- vapply(names, function(name) diff(range(at[of == name])) + 1, 0)
+  start <- c(0, cumsum(length_of))[match(of, names)] -
+    vapply(names, function(name) min(at[of == name]), 0)[match(of, names)]
+  x <- start + at
+  graphics::plot(x, y,
+    xlab = if (is.null(chromosome)) "Variant" else "Chromosome", ylab = expression(-log[10](p)),
+    pch = 20, col = c("#0072B2", "grey45")[match(of, names) %% 2L + 1L],
+    xaxt = if (is.null(chromosome)) "s" else "n", ...
+  )
+  if (!is.null(chromosome)) {
+    graphics::axis(1L, tapply(x, match(of, names), mean), names, tick = FALSE)
+  }
+  graphics::abline(h = -log10(5e-8), lty = 2L, col = "grey40")
+}

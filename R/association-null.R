@@ -1,0 +1,168 @@
+# What a scan of variants needs of the null model: r and W of the rows, and the covariance of
+# scores under the working model.
+
+#' The null model of a scan
+#'
+#' At the modes of the random effects r is the derivative of the log-likelihood of the rows in the
+#' predictor eta, and W minus the second one.
+#'
+#' @param fit A mixed model.
+#' @param people Names of the rows of the genotypes.
+#' @param id `NULL`, or the name of the grouping factor whose levels are people.
+#' @return A list: `person` (position of each row among the people of the model, from 0), `is_case`
+#'   (has the person a positive response, 0 or 1), `people` (their positions among the rows of the
+#'   genotypes), `r`, `W`, `X`, `C` ((X'WX)^-1), `mu`, `trials`, `fit`.
+#' @section Errors: `null_model`, `people`.
+#' @noRd
+scan_null <- function(fit, people, id = NULL) {
+  check_null_model(fit)
+  design <- fit$design
+  who <- row_people(fit, people, id)
+  family <- fit$family
+  rows <- list(Z = design$Z, cluster = row_clusters(design))
+  eta <- row_offset(design) + drop(design$X %*% fit$beta) + random_predictor(fit, rows)
+  mu <- family$linkinv(eta)
+  trials <- row_trials(design)
+  w <- row_weights(design)
+  scale <- if (family_tools(family)$discrete) 1 else fit$phi
+  V <- scale * family_tools(family)$variance(mu, fit$phi, trials)
+  r <- w * (design$y - trials * mu) * family$mu.eta(eta) / V
+  W <- engine_row_weights(fit, eta)
+  X <- design$X
+  found <- unique(who)
+  person <- match(who, found)
+  list(
+    person = person - 1L, is_case = +(tabulate(person[design$y > 0], length(found)) > 0L),
+    people = match(found, people), r = r, W = W, X = X,
+    C = scaled_inverse(crossprod(X, W * X)), mu = mu, trials = trials, fit = fit
+  )
+}
+
+# A canonical link, or that of counts with a gamma-distributed rate.
+scan_models <- c("gaussian-identity", "binomial-logit", "poisson-log", "nbinom2-log")
+
+check_null_model <- function(fit) {
+  if (!inherits(fit, "margmix_glmm")) {
+    abort("null_model", "The null model must be a fit by glmm().", given = class(fit)[1L])
+  }
+  model <- paste(fit$family$family, fit$family$link, sep = "-")
+  if (!model %in% scan_models) {
+    abort("null_model", paste0("The null model must be one of ", some_of(scan_models), "."),
+      given = model
+    )
+  }
+  if (!supports(fit$design, "factor") || !supports(fit$design, "normal")) {
+    abort("null_model", paste(
+      "The null model must have normal random effects and an exact factorisation."
+    ))
+  }
+  if (row_weights(fit$design)[1L] != 1 && fit$design$weights_type == "frequency") {
+    abort("null_model", "The null model must be one of single rows.", given = "frequency weights")
+  }
+}
+
+#' The person of each row of the design
+#'
+#' @return Names: the levels of `id`, or of the first grouping factor of which all are names of
+#'   genotypes, or row names of the data.
+#' @section Errors: `people`.
+#' @noRd
+row_people <- function(fit, people, id) {
+  design <- fit$design
+  if (is.null(people) || anyDuplicated(people) || anyNA(people)) {
+    abort("people", "Genotypes must have a name for each person, and no two the same.",
+      given = if (is.null(people)) "no row names" else some_of(people[duplicated(people)])
+    )
+  }
+  labels <- group_labels(design)
+  by_group <- function(k) design$groups[[k]]$levels[row_levels(design, k)]
+  if (!is.null(id)) {
+    k <- match(id, labels)
+    if (is.na(k)) {
+      abort("people", "`id` must be a grouping factor of the null model.",
+        given = deparse(id)[1L], hint = paste0("It has ", some_of(code(labels)), ".")
+      )
+    }
+    return(known_people(by_group(k), people))
+  }
+  for (k in seq_along(labels)) if (all(by_group(k) %in% people)) return(by_group(k))
+  rows <- take_rows(row.names(fit$frame$frame), design$order)
+  if (all(rows %in% people)) return(rows)
+  known_people(by_group(1L), people)
+}
+
+known_people <- function(who, people) {
+  absent <- setdiff(who, people)
+  if (!length(absent)) return(who)
+  abort("people", "Everybody in the null model must have genotypes.",
+    given = paste0(
+      count_of(length(absent), "person"), " without: ", some_of(absent)
+    ),
+    hint = paste0("Genotypes are named ", some_of(people), ".")
+  )
+}
+
+#' Variances g'Pg of scores under the working model
+#'
+#' P = V^-1 - V^-1 X (X'V^-1 X)^-1 X'V^-1 with V = W^-1 + Z Sigma Z'; by Woodbury's identity V^-1 =
+#' W - W Z Lambda A^-1 Lambda'Z'W, where A = Q + Lambda'Z'WZ Lambda has one sparse factor.
+#'
+#' @param null From [scan_null()].
+#' @return A function of G (rows of the design x variants) that returns a variance for each column.
+#' @noRd
+score_variance <- function(null) {
+  L <- effect_columns(null$fit)
+  WL <- null$W * L
+  A <- Matrix::forceSymmetric(Matrix::crossprod(L, WL)) + level_precision(null$fit)
+  factor <- Matrix::Cholesky(Matrix::forceSymmetric(A), LDL = FALSE)
+  half <- function(G) { # so that crossprod() of it is G'W L A^-1 L'W G
+    right <- Matrix::solve(factor, Matrix::crossprod(WL, G), system = "P")
+    as.matrix(Matrix::solve(factor, right, system = "L"))
+  }
+  X <- null$X
+  h_X <- half(X)
+  M <- scaled_inverse(crossprod(X, null$W * X) - crossprod(h_X))
+  function(G) {
+    h <- half(G)
+    XG <- crossprod(X, null$W * G) - crossprod(h_X, h)
+    colSums(null$W * G^2) - colSums(h^2) - colSums(XG * (M %*% XG))
+  }
+}
+
+# Z Lambda, n rows x effects of all levels, by factor and level.
+effect_columns <- function(fit) {
+  design <- fit$design
+  do.call(cbind, lapply(seq_along(design$groups), function(k) {
+    columns <- design$groups[[k]]$columns
+    q <- length(columns)
+    rows <- design$Z[, columns, drop = FALSE] %*% fit$Lambda[columns, columns, drop = FALSE]
+    n <- nrow(rows)
+    Matrix::sparseMatrix(
+      rep.int(seq_len(n), q), rep((row_levels(design, k) - 1L) * q, q) + rep(seq_len(q), each = n),
+      x = as.vector(rows), dims = c(n, q * length(design$groups[[k]]$levels))
+    )
+  }))
+}
+
+# The precision of all effects at unit scale, in the same order.
+level_precision <- function(fit) {
+  Matrix::bdiag(lapply(fit$design$groups, function(group) {
+    Matrix::kronecker(group_precision(group), Matrix::Diagonal(length(group$columns)))
+  }))
+}
+
+group_precision <- function(group) {
+  relation <- group$relation
+  m <- length(group$levels)
+  if (is.null(relation)) return(Matrix::Diagonal(m))
+  if (relation$kind != "precision") {
+    abort("null_model", "Levels of a null model must be independent, or have a known relation.",
+      given = code(group$label)
+    )
+  }
+  column <- rep.int(seq_len(m), diff(relation$start))
+  Matrix::forceSymmetric(Matrix::sparseMatrix(
+    c(seq_len(m), relation$row + 1L), c(seq_len(m), column),
+    x = c(relation$diagonal, relation$below), dims = c(m, m)
+  ), uplo = "L")
+}

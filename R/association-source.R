@@ -1,0 +1,94 @@
+# Where genotypes come from, and where a scan writes its table.
+
+#' Read genotypes block by block
+#'
+#' @param genotypes See [association_scan()].
+#' @return A list: `people`, names of the rows; `read(done)`, the block after the first `done`
+#'   variants, or `NULL`; `some(count)`, some random variants.
+#' @section Errors: `genotypes`.
+#' @noRd
+genotype_source <- function(genotypes, block) UseMethod("genotype_source")
+
+#' @export
+genotype_source.default <- function(genotypes, block) {
+  if (length(dim(genotypes)) != 2L) {
+    abort("genotypes", "`genotypes` must be people x variants, or a function of a block's number.",
+      given = class(genotypes)[1L]
+    )
+  }
+  count <- ncol(genotypes)
+  columns <- function(from) as_genotypes(genotypes[, from, drop = FALSE])
+  list(
+    people = rownames(genotypes),
+    read = function(done) if (done < count) columns(seq.int(done + 1L, min(done + block, count))),
+    some = function(size) columns(sort(sample.int(count, min(size, count))))
+  )
+}
+
+# The first block is read twice: it says who the people are.
+#' @export
+genotype_source.function <- function(genotypes, block) {
+  first <- as_genotypes(genotypes(1L))
+  place <- c(0L, 0L) # blocks and variants read so far
+  list(
+    people = rownames(first),
+    read = function(done) {
+      repeat {
+        G <- genotypes(place[1L] + 1L)
+        if (is.null(G)) return(NULL)
+        place <<- place + c(1L, ncol(G))
+        if (place[2L] > done) break
+      }
+      G <- as_genotypes(G)
+      if (!identical(rownames(G), rownames(first))) {
+        abort("genotypes", "All blocks must have the same people in the same order.",
+          given = paste("block", place[1L])
+        )
+      }
+      G[, seq.int(ncol(G) - (place[2L] - done) + 1L, ncol(G)), drop = FALSE]
+    },
+    some = function(size) first[, sample.int(ncol(first), min(size, ncol(first))), drop = FALSE]
+  )
+}
+
+as_genotypes <- function(G) {
+  if (is.matrix(G) && is.numeric(G)) return(G)
+  abort("genotypes", "A block of genotypes must be a matrix of numbers, people x variants.",
+    given = class(G)[1L]
+  )
+}
+
+# `found`: `smallest` and `largest` genotype of each variant.
+check_genotypes <- function(found, names) {
+  bad <- which(found$largest > 2 | found$smallest < 0)
+  if (!length(bad)) return(invisible())
+  abort("genotypes", "Genotypes must be numbers of alleles, 0 to 2, or NA.",
+    given = paste0(
+      "variant ", names[bad[1L]] %||% bad[1L], " with values from ",
+      format(found$smallest[bad[1L]]), " to ", format(found$largest[bad[1L]])
+    )
+  )
+}
+
+# Files ------------------------------------------------------------------------------------------
+
+#' How many variants a file has already; without `resume` it begins anew
+#' @noRd
+start_file <- function(file, resume) {
+  if (!isTRUE(resume) || !file.exists(file)) {
+    unlink(file)
+    return(0L)
+  }
+  text <- readLines(file, warn = FALSE)
+  fields <- lengths(strsplit(text, "\t", fixed = TRUE))
+  whole <- length(text) > 0L & fields == fields[1L]
+  if (!all(whole)) writeLines(text <- text[seq_len(match(FALSE, whole) - 1L)], file)
+  max(0L, length(text) - 1L)
+}
+
+append_rows <- function(table, file) {
+  new <- !file.exists(file)
+  utils::write.table(table, file,
+    append = !new, col.names = new, row.names = FALSE, quote = FALSE, sep = "\t"
+  )
+}

@@ -1,0 +1,77 @@
+#' Relationship matrix of people from their genotypes
+#'
+#' @description
+#' ```
+#' kinship_matrix(G) # people x variants, values 0, 1, 2 and NA
+#' ```
+#'
+#' @details
+#' With x_ij the alleles of person i at variant j and p_j their frequency, `"GCTA"` (Yang et al.
+#' 2011) is the mean over variants of (x_ij - 2 p_j)(x_kj - 2 p_j) / (2 p_j (1 - p_j)), `"VanRaden"`
+#' (2008) the sum of the numerators over that of the denominators. A missing genotype is left out of
+#' the pairs that it would be in (GCTA), or counts as its variant's mean (VanRaden).
+#'
+#' @param genotypes As in [association_scan()].
+#' @param method `"GCTA"` or `"VanRaden"`.
+#' @param min_frequency Variants whose rarer allele is rarer than this are left out; how many is
+#'   the attribute `left_out`.
+#' @param threshold `NULL`, or a number: entries between people below it become 0, and the result
+#'   is a sparse matrix of package \pkg{Matrix}.
+#' @param block Variants that are read at a time.
+#' @return A matrix, people x people, with their names.
+#' @section Errors: `margmix_error_genotypes`.
+#' @references
+#' VanRaden, P. M. (2008). Efficient methods to compute genomic predictions. *Journal of Dairy
+#' Science* 91, 4414-4423.
+#'
+#' Yang, J., Lee, S. H., Goddard, M. E. and Visscher, P. M. (2011). GCTA: a tool for genome-wide
+#' complex trait analysis. *American Journal of Human Genetics* 88, 76-82.
+#' @examples
+#' G <- matrix(rbinom(600, 2, 0.3), 6, dimnames = list(letters[1:6], NULL))
+#' round(kinship_matrix(G), 2)
+#' @export
+kinship_matrix <- function(genotypes, method = c("GCTA", "VanRaden"), min_frequency = 0.01,
+                           threshold = NULL, block = 500L) {
+  method <- match.arg(method)
+  source <- genotype_source(genotypes, block)
+  total <- list(products = 0, pairs = 0, used = 0L, read = 0L)
+  while (!is.null(G <- source$read(total$read))) {
+    total <- add_products(total, G, method, min_frequency)
+  }
+  if (!total$used) {
+    abort("genotypes", "Some variants must be frequent enough for a relationship matrix.",
+      given = paste("none of", total$read, "with a rarer allele above", min_frequency)
+    )
+  }
+  K <- total$products / total$pairs
+  dimnames(K) <- list(source$people, source$people)
+  if (!is.null(threshold)) {
+    K[K < threshold & row(K) != col(K)] <- 0
+    K <- Matrix::Matrix(K, sparse = TRUE)
+  }
+  structure(K, left_out = total$read - total$used)
+}
+
+# The sums over variants of both parts of the ratio.
+add_products <- function(total, G, method, min_frequency) {
+  range_of <- function(f) apply(G, 2L, function(x) if (all(is.na(x))) 0 else f(x, na.rm = TRUE))
+  check_genotypes(list(smallest = range_of(min), largest = range_of(max)), colnames(G))
+  p <- colMeans(G, na.rm = TRUE) / 2
+  use <- which(pmin(p, 1 - p) >= max(min_frequency, 1e-12))
+  total$read <- total$read + ncol(G)
+  total$used <- total$used + length(use)
+  if (!length(use)) return(total)
+  p <- p[use]
+  centred <- sweep(G[, use, drop = FALSE], 2L, 2 * p)
+  known <- !is.na(centred)
+  centred[!known] <- 0
+  variance <- 2 * p * (1 - p)
+  if (method == "GCTA") {
+    total$products <- total$products + tcrossprod(sweep(centred, 2L, sqrt(variance), "/"))
+    total$pairs <- total$pairs + tcrossprod(known * 1)
+  } else {
+    total$products <- total$products + tcrossprod(centred)
+    total$pairs <- total$pairs + sum(variance)
+  }
+  total
+}

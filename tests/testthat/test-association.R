@@ -1,0 +1,210 @@
+# Scans of variants against dense algebra, glm() and exact distributions.
+
+people <- local({
+  set.seed(3)
+  n <- 120
+  d <- data.frame(fam = rep(1:30, each = 4), age = rnorm(n), row.names = paste0("p", 1:n))
+  eta <- 0.5 * d$age + rnorm(30)[d$fam]
+  d$y <- eta + rnorm(n)
+  d$b <- rbinom(n, 1, plogis(eta - 1))
+  d$k <- rpois(n, exp(eta / 2))
+  d$free <- ave(rep(c(0, 1, 2, 5), 30), d$fam, FUN = sample)
+  d
+})
+
+genotypes <- local({
+  set.seed(4)
+  frequency <- runif(40, 0.05, 0.5)
+  G <- matrix(rbinom(120 * 40, 2, rep(frequency, each = 120)), 120,
+    dimnames = list(sample(rownames(people)), paste0("v", 1:40))
+  )
+  G[sample(length(G), 60)] <- NA
+  G
+})
+
+imputed <- local({
+  G <- apply(genotypes, 2L, function(g) replace(g, is.na(g), mean(g, na.rm = TRUE)))
+  G[rownames(people), ]
+})
+
+# P of the working model, n x n.
+dense_P <- function(W, sd, X) {
+  V <- diag(1 / W) + sd^2 * outer(people$fam, people$fam, "==")
+  inverse <- solve(V)
+  inverse - inverse %*% X %*% solve(crossprod(X, inverse %*% X), crossprod(X, inverse))
+}
+
+test_that("the scan of a linear model is generalized least squares", {
+  fit <- glmm(y ~ age + (1 | fam), people)
+  scan <- association_scan(fit, genotypes)
+  X <- cbind(1, people$age)
+  P <- dense_P(rep(1 / fit$phi, 120), fit$theta, X)
+  expect_equal(scan$score, drop(crossprod(imputed, P %*% people$y)), tolerance = 1e-10,
+    ignore_attr = TRUE
+  )
+  expect_equal(scan$variance, colSums(imputed * (P %*% imputed)), tolerance = 1e-10,
+    ignore_attr = TRUE
+  )
+  V <- fit$phi * diag(120) + fit$theta^2 * outer(people$fam, people$fam, "==")
+  root <- backsolve(chol(V), cbind(X, imputed[, 7L]), transpose = TRUE)
+  gls <- summary(lm(backsolve(chol(V), people$y, transpose = TRUE) ~ 0 + root))
+  expect_equal(scan$estimate[7L], gls$coefficients[3L, 1L], tolerance = 1e-10)
+  expect_equal(scan$std.error[7L], sqrt(gls$cov.unscaled[3L, 3L]), tolerance = 1e-10)
+  expect_equal(scan$missing, colSums(is.na(genotypes)), ignore_attr = TRUE)
+  expect_equal(scan$frequency, colMeans(genotypes, na.rm = TRUE) / 2, ignore_attr = TRUE)
+})
+
+test_that("scores of other families are those of the working model at the modes", {
+  for (family in list(binomial(), poisson())) {
+    people$r <- if (family$family == "binomial") people$b else people$k
+    fit <- glmm(r ~ age + (1 | fam), people, family, nAGQ = 1)
+    mu <- fitted(fit)
+    scan <- association_scan(fit, genotypes, saddlepoint = FALSE)
+    P <- dense_P(family$variance(mu), fit$theta, cbind(1, people$age))
+    expect_equal(scan$score, drop(crossprod(imputed, people$r - mu)), tolerance = 1e-8,
+      ignore_attr = TRUE
+    )
+    expect_equal(scan$variance, colSums(imputed * (P %*% imputed)), tolerance = 1e-8,
+      ignore_attr = TRUE
+    )
+  }
+  fit <- glmm(b ~ age + (1 | fam), people, binomial(), nAGQ = 1)
+  scan <- association_scan(fit, genotypes)
+  case <- people[rownames(genotypes), "b"] == 1
+  expect_equal(scan$frequency_cases, colMeans(genotypes[case, ], na.rm = TRUE) / 2,
+    ignore_attr = TRUE
+  )
+  expect_equal(scan$frequency_controls, colMeans(genotypes[!case, ], na.rm = TRUE) / 2,
+    ignore_attr = TRUE
+  )
+})
+
+test_that("without variance between families the test is Rao's of glm()", {
+  exact <- glmm_control(tolerance = 1e-20)
+  suppressMessages(
+    fit <- glmm(free ~ age + (1 | fam), people, poisson(), nAGQ = 1, control = exact)
+  )
+  expect_identical(unname(fit$theta), 0)
+  scan <- association_scan(fit, genotypes, saddlepoint = FALSE)
+  converged <- glm.control(epsilon = 1e-15, maxit = 50)
+  small <- glm(free ~ age, poisson(), people, control = converged)
+  for (variant in 1:5) {
+    large <- glm(free ~ age + imputed[, variant], poisson(), people, control = converged)
+    rao <- anova(small, large, test = "Rao")
+    expect_equal(scan$p.value[variant], rao[2L, "Pr(>Chi)"], tolerance = 1e-8)
+  }
+})
+
+test_that("people with several rows are matched by their grouping factor", {
+  set.seed(5)
+  ids <- unique(ohio$id)
+  G <- matrix(rbinom(length(ids) * 12, 2, 0.3), length(ids), dimnames = list(sample(ids), NULL))
+  fit <- glmm(resp ~ age + (1 | id), ohio, binomial(), nAGQ = 1)
+  scan <- association_scan(fit, G, saddlepoint = FALSE)
+  each <- G[as.character(ohio$id), ]
+  expect_equal(scan$score, drop(crossprod(each, ohio$resp - fitted(fit))), tolerance = 1e-7)
+  by_ratio <- association_scan(fit, G, variance = "ratio", saddlepoint = FALSE)
+  expect_lt(attr(by_ratio, "ratio_cv"), 0.05)
+  expect_equal(by_ratio$variance, scan$variance, tolerance = 0.05)
+  expect_output(print(by_ratio), "by a ratio of")
+})
+
+test_that("the saddlepoint approximation is near the exact distribution where the normal is not", {
+  g <- c(0.3, 0.7, 1.1, 1.6, -0.4)
+  y <- as.matrix(expand.grid(rep(list(0:12), 5)))
+  laws <- list(
+    binomial = list(density = function(y) dbinom(y, 150, 0.008), mu = 0.008, trials = 150),
+    poisson = list(density = function(y) dpois(y, 1.2), mu = 1.2, trials = 1)
+  )
+  for (name in names(laws)) {
+    law <- laws[[name]]
+    mean <- law$mu * law$trials
+    variance <- if (name == "binomial") mean * (1 - law$mu) else mean
+    probability <- apply(matrix(law$density(y), ncol = 5), 1L, prod)
+    S <- drop(y %*% g) - sum(g) * mean
+    for (q in c(2.5, 3.5, 4.5) * sqrt(sum(g^2) * variance)) {
+      exact <- sum(probability[abs(S) >= q])
+      found <- engine_saddlepoint(name, cbind(g), rep(law$mu, 5), rep(law$trials, 5), q)
+      expect_lt(abs(log(found / exact)), 0.1)
+    }
+    normal <- 2 * pnorm(-q / sqrt(sum(g^2) * variance))
+    expect_gt(abs(log(normal / exact)), 1)
+  }
+  # Beyond what can happen there is no probability.
+  expect_identical(engine_saddlepoint("binomial", cbind(g), rep(0.2, 5), rep(1, 5), 9), 0)
+})
+
+test_that("functions, blocks and files give the same table", {
+  fit <- glmm(b ~ age + (1 | fam), people, binomial(), nAGQ = 1)
+  whole <- association_scan(fit, genotypes)
+  expect_identical(association_scan(fit, genotypes, block = 7L), whole)
+  blocks <- list(genotypes[, 1:15], genotypes[, 16:40])
+  read <- function(i) if (i <= 2L) blocks[[i]]
+  expect_identical(association_scan(fit, read), whole)
+  file <- tempfile(fileext = ".tsv")
+  on.exit(unlink(file))
+  expect_identical(association_scan(fit, genotypes, file = file, block = 9L), file)
+  lines <- readLines(file)
+  expect_equal(read.delim(file)$p.value, whole$p.value, tolerance = 1e-12)
+  for (source in list(genotypes, read)) {
+    writeLines(c(lines[1:20], substr(lines[21L], 1L, 5L)), file) # broken off
+    association_scan(fit, source, file = file, resume = TRUE)
+    expect_identical(readLines(file), lines)
+  }
+})
+
+test_that("variants that say nothing have a row with the reason", {
+  fit <- glmm(b ~ age + (1 | fam), people, binomial(), nAGQ = 1)
+  G <- cbind(genotypes[, 1:2], one = 1, none = NA)
+  scan <- association_scan(fit, G)
+  expect_identical(scan$method[3:4], c("one value", "no genotypes"))
+  expect_true(all(is.na(scan$p.value[3:4])))
+  expect_output(print(scan), "4 variants, 2 tested")
+})
+
+test_that("what can't be scanned is refused", {
+  fit <- glmm(b ~ age + (1 | fam), people, binomial(), nAGQ = 1)
+  expect_error(association_scan(lm(y ~ age, people), genotypes), class = "margmix_error_null_model")
+  expect_error(
+    association_scan(update(fit, family = binomial("probit")), genotypes),
+    class = "margmix_error_null_model"
+  )
+  expect_error(association_scan(fit, unname(genotypes)), class = "margmix_error_people")
+  expect_error(association_scan(fit, genotypes[-1L, ]), class = "margmix_error_people")
+  expect_error(association_scan(fit, genotypes, id = "who"), class = "margmix_error_people")
+  expect_error(association_scan(fit, genotypes + 1), class = "margmix_error_genotypes")
+  expect_error(association_scan(fit, 1:3), class = "margmix_error_genotypes")
+  expect_error(association_scan(fit, function(i) "a"), class = "margmix_error_genotypes")
+  more <- rbind(genotypes, somebody = 0)
+  expect_message(association_scan(fit, more), class = "margmix_note_people")
+})
+
+test_that("relationship matrices are sums over variants", {
+  p <- colMeans(genotypes, na.rm = TRUE) / 2
+  z <- sweep(sweep(genotypes, 2L, 2 * p), 2L, sqrt(2 * p * (1 - p)), "/")
+  gcta <- outer(1:120, 1:120, Vectorize(function(i, j) mean(z[i, ] * z[j, ], na.rm = TRUE)))
+  expect_equal(kinship_matrix(genotypes, block = 11L), gcta, ignore_attr = TRUE)
+  expect_identical(dimnames(kinship_matrix(genotypes))[[2L]], rownames(genotypes))
+  x <- sweep(genotypes, 2L, 2 * p)
+  x[is.na(x)] <- 0
+  expect_equal(
+    kinship_matrix(genotypes, "VanRaden"), tcrossprod(x) / sum(2 * p * (1 - p)),
+    ignore_attr = TRUE
+  )
+  sparse <- kinship_matrix(genotypes, threshold = 0.2)
+  expect_s4_class(sparse, "sparseMatrix")
+  expect_true(all(sparse[upper.tri(sparse)] == 0 | sparse[upper.tri(sparse)] >= 0.2))
+  rare <- cbind(genotypes, rare = c(1, rep(0, 119)))
+  expect_identical(attr(kinship_matrix(rare, min_frequency = 0.01), "left_out"), 1L)
+  expect_error(kinship_matrix(rare[, 41L, drop = FALSE]), class = "margmix_error_genotypes")
+})
+
+test_that("a scan is drawn", {
+  fit <- glmm(b ~ age + (1 | fam), people, binomial(), nAGQ = 1)
+  scan <- association_scan(fit, genotypes)
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  expect_silent(plot(scan))
+  expect_silent(plot(scan, "manhattan"))
+  expect_silent(plot(scan, "manhattan", position = rep(1:20, 2), chromosome = rep(1:2, each = 20)))
+})
