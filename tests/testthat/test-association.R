@@ -79,6 +79,39 @@ test_that("scores of other families are those of the working model at the modes"
   )
 })
 
+test_that("people of a known relation are scanned with it", {
+  set.seed(8)
+  K <- kinship_matrix(matrix(rbinom(120 * 300, 2, 0.3), 120), "VanRaden") + diag(0.01, 120)
+  dimnames(K) <- list(rownames(people), rownames(people))
+  people$id <- rownames(people)
+  people$y <- people$age + drop(t(chol(K)) %*% rnorm(120)) + rnorm(120)
+  people$b <- +(people$y > 0.5)
+  X <- cbind(1, people$age)
+  projection <- function(V) {
+    inverse <- solve(V)
+    inverse - inverse %*% X %*% solve(crossprod(X, inverse %*% X), crossprod(X, inverse))
+  }
+  fit <- glmm(y ~ age + known(1 | id, covariance = K), people, REML = TRUE)
+  scan <- association_scan(fit, genotypes)
+  P <- projection(fit$phi * diag(120) + fit$theta^2 * K)
+  expect_equal(scan$score, drop(crossprod(imputed, P %*% people$y)), tolerance = 1e-7,
+    ignore_attr = TRUE
+  )
+  expect_equal(scan$variance, colSums(imputed * (P %*% imputed)), tolerance = 1e-7,
+    ignore_attr = TRUE
+  )
+  fit <- glmm(b ~ age + known(1 | id, covariance = K), people, binomial())
+  mu <- fitted(fit)
+  scan <- association_scan(fit, genotypes, saddlepoint = FALSE)
+  P <- projection(diag(1 / (mu * (1 - mu))) + fit$theta^2 * K)
+  expect_equal(scan$score, drop(crossprod(imputed, people$b - mu)), tolerance = 1e-7,
+    ignore_attr = TRUE
+  )
+  expect_equal(scan$variance, colSums(imputed * (P %*% imputed)), tolerance = 1e-7,
+    ignore_attr = TRUE
+  )
+})
+
 test_that("without variance between families the test is Rao's of glm()", {
   exact <- glmm_control(tolerance = 1e-20)
   suppressMessages(

@@ -1,0 +1,87 @@
+# Null models with a dense relationship matrix, and scans of variants, beside GMMAT. Writes
+# association.md. Needs GMMAT (CRAN) and gawk, which it calls.
+#
+#   Rscript bench/association.R             R_LIBS must name a library with margmix
+
+here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
+suppressMessages({
+  library(margmix)
+  library(GMMAT)
+})
+
+# GMMAT's own example: 400 people, 100 variants.
+agreement <- function() {
+  data(example, envir = environment())
+  d <- example$pheno
+  K <- example$GRM
+  file <- system.file("extdata", "geno.txt", package = "GMMAT")
+  x <- utils::read.delim(file, skip = 5, header = FALSE)
+  G <- t(as.matrix(x[, -(1:3)]))
+  dimnames(G) <- list(d$id, x[[1L]])
+  theirs <- glmmkin(trait ~ age + sex, d, K, id = "id", family = gaussian())
+  table <- scan_gmmat(theirs, file, 5L)
+  ours <- glmm(trait ~ age + sex + known(1 | id, covariance = K), d, REML = TRUE)
+  scan <- association_scan(ours, G)
+  c(
+    variances = max(abs(c(ours$phi, ours$theta^2) / theirs$theta - 1)),
+    score = max(abs(abs(scan$score) - abs(table$SCORE))) / max(abs(table$SCORE)),
+    variance = max(abs(scan$variance / table$VAR - 1)), p = max(abs(scan$p.value - table$PVAL))
+  )
+}
+
+scan_gmmat <- function(fit, file, skip) {
+  out <- tempfile(fileext = ".txt")
+  suppressWarnings(glmm.score(fit, infile = file, outfile = out, infile.nrow.skip = skip,
+    infile.ncol.skip = 3, infile.ncol.print = 1:3, infile.header.print = c("SNP", "A1", "A2")
+  ))
+  utils::read.delim(out)
+}
+
+cpu <- function(code) sum(system.time(code)[1:2])
+
+set.seed(1)
+speed <- function(n, variants) {
+  frequency <- runif(variants, 0.05, 0.5)
+  ids <- paste0("p", seq_len(n))
+  G <- matrix(rbinom(n * variants, 2L, rep(frequency, each = n)), n)
+  dimnames(G) <- list(ids, paste0("v", seq_len(variants)))
+  K <- kinship_matrix(matrix(rbinom(n * 2000, 2L, 0.3), n), "VanRaden") + diag(0.01, n)
+  dimnames(K) <- list(ids, ids)
+  d <- data.frame(id = ids, age = rnorm(n))
+  d$y <- rbinom(n, 1, plogis(0.3 * d$age + drop(t(chol(K)) %*% rnorm(n))))
+  file <- tempfile(fileext = ".txt")
+  utils::write.table(data.frame(colnames(G), "A", "C", t(G)), file, sep = "\t", quote = FALSE,
+    row.names = FALSE, col.names = FALSE
+  )
+  seconds <- c(
+    null = cpu(ours <- glmm(y ~ age + known(1 | id, covariance = K), d, binomial())),
+    null_gmmat = cpu(theirs <- glmmkin(y ~ age, d, K, id = "id", family = binomial())),
+    exact = cpu(association_scan(ours, G, variance = "exact")),
+    ratio = cpu(association_scan(ours, G, variance = "ratio")),
+    scan_gmmat = cpu(scan_gmmat(theirs, file, 0L))
+  )
+  sprintf("| %d | %d | %.2f | %.2f | %.1f | %.2f | %.2f | %.2f | %.1f | %.1f |", n, variants,
+    seconds["null"], seconds["null_gmmat"], seconds["null_gmmat"] / seconds["null"],
+    seconds["exact"], seconds["ratio"], seconds["scan_gmmat"],
+    seconds["scan_gmmat"] / seconds["exact"], seconds["scan_gmmat"] / seconds["ratio"]
+  )
+}
+
+same <- agreement()
+rows <- c(speed(500, 5000), speed(1000, 5000))
+writeLines(c(
+  "# Scans of variants", "",
+  paste(
+    "Written by `bench/association.R`: processor seconds of logit null models with a dense",
+    "relationship matrix (here by the Laplace approximation, in GMMAT by penalised",
+    "quasi-likelihood), and of scans, here from memory and in GMMAT from a text file."
+  ), "",
+  "| people | variants | null | GMMAT | ratio | scan, exact | scan, ratio | GMMAT | exact: times | ratio: times |",
+  "|---|---|---|---|---|---|---|---|---|---|", rows, "",
+  paste0(
+    "GMMAT's example (linear trait, REML): largest relative differences of the variances ",
+    format(same[["variances"]], digits = 2), ", of scores ", format(same[["score"]], digits = 2),
+    ", of their variances ", format(same[["variance"]], digits = 2), "; of p-values ",
+    format(same[["p"]], digits = 2), " (GMMAT prints six digits)."
+  )
+), file.path(here, "association.md"))
