@@ -23,6 +23,8 @@
 #'   deviation is that of the restricted likelihood; the limits of a coefficient, which is no
 #'   parameter of it, are by the likelihood.
 #'
+#' * `"boot"`: from `B` fits to responses drawn from the model, see [bootstrap()].
+#'
 #' Standard deviations are in units of the predictor.
 #'
 #' @inheritParams summary.margmix_glmm
@@ -31,7 +33,9 @@
 #'   confint(object))` fits; `"sd_"` (or `"theta_"`, as in package \pkg{lme4}) the standard
 #'   deviations; `"all"` both; or names or numbers of rows, the coefficients first.
 #' @param level Confidence level.
-#' @param method `"Wald"` or `"profile"`.
+#' @param method `"Wald"`, `"profile"` or `"boot"`.
+#' @param B,seed,cl For `"boot"`, as in [bootstrap()] of type `"parametric"`.
+#' @param interval For `"boot"`: `"percentile"`, `"bca"` or `"studentized"`.
 #' @param vcov,df Covariance matrix and degrees of freedom of the coefficients for `"Wald"`, as in
 #'   [summary.margmix_glmm()].
 #' @param x Intervals.
@@ -50,20 +54,27 @@
 #' confint(fit)
 #' confint(fit, "sd_", method = "profile")
 #' @export
-confint.margmix_glmm <- function(object, parm, level = 0.95, method = c("Wald", "profile"),
-                         vcov = "default", df = "default", ...) {
+confint.margmix_glmm <- function(object, parm, level = 0.95, method = c("Wald", "profile", "boot"),
+                         vcov = "default", df = "default", B = 999,
+                         interval = "percentile", seed = NULL, cl = NULL, ...) {
   check_dots(..., known = names(formals(confint.margmix_glmm)))
   check_level(level)
-  method <- one_of(method, c("Wald", "profile"), "method")
+  method <- one_of(method, c("Wald", "profile", "boot"), "method")
   coefficients <- names(object$coefficients)
   all_rows <- c(coefficients, deviation_names(object))
   rows <- if (missing(parm)) coefficients else chosen_rows(parm, all_rows, coefficients)
-  if (method == "profile") {
+  if (method != "Wald") {
     if (!identical(vcov, "default") || !identical(df, "default")) {
       abort("argument", "`vcov` and `df` must come with method \"Wald\".",
-        given = "method = \"profile\""
+        given = paste0("method = \"", method, "\"")
       )
     }
+  }
+  if (method == "boot") {
+    boot <- bootstrap(object, B, "parametric", seed, cl)
+    return(confint(boot, setdiff(rows, names(which(object$design$aliased))), level, interval))
+  }
+  if (method == "profile") {
     limits <- profile_rows(object, rows, level)
     heading <- profile_words(object, rows, level)
   } else {

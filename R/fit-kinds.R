@@ -114,12 +114,12 @@ bootstrap_hint <- function(fit) UseMethod("bootstrap_hint")
 
 #' @export
 bootstrap_hint.margmix_glmm <- function(fit) {
-  "Refit responses drawn from the model: refit(fit, simulate(fit)[[1]])."
+  "bootstrap(fit) draws responses from the model."
 }
 
 #' @export
 bootstrap_hint.margmix_gee <- function(fit) {
-  "vcov = \"jackknife-full\" leaves out one cluster after the other."
+  "bootstrap(fit) draws clusters; vcov = \"jackknife-full\" leaves each of them out."
 }
 
 # Headings ----------------------------------------------------------------------------------------

@@ -176,6 +176,7 @@ uphill_steps <- function(objective, x, goal) {
     spectrum <- eigen((H + t(H)) / 2, symmetric = TRUE)
     size <- pmax(abs(spectrum$values), 1e-10 * max(abs(spectrum$values)))
     d <- -drop(spectrum$vectors %*% (crossprod(spectrum$vectors, g) / size))
+    if (!all(is.finite(d))) break # flat, as under separation
     d <- d / max(1, sqrt(sum(d^2)))
     value <- objective$value(x)
     pays <- function(t) objective$value(x + t * d) <= value + 1e-4 * t * sum(g * d)

@@ -14,17 +14,23 @@
 #'
 #' @param object A fit.
 #' @param newresp The new response, in the form of the old one and in the order of the data (with or
-#'   without the rows that `na.action` left out); or a data frame of one such column, such as
-#'   [simulate()] returns.
+#'   without the rows that `na.action` left out); or a data frame of such columns, as [simulate()]
+#'   returns, a list of responses, or a matrix with a column for each where one response is a
+#'   vector.
 #' @param ... Not used; other arguments are an error.
 #' @return A fit like `object`. Its call is that of `object`; its model frame holds the new
-#'   response.
+#'   response. For several responses a data frame with a row for each: coefficients, standard
+#'   deviations, `logLik` and `failed`, `NA` or why there is no fit. These start with Newton steps
+#'   at the rule of `object`, which take a tenth of the time, and go through all stages of a fit
+#'   only where the steps do not end at a maximum.
 #' @section Errors: `margmix_error_response` if the new response is not of the form or length of the
 #'   old one, or not valid for the family; `margmix_error_missing_values`; and those of [glmm()].
+#' @section Conditions: note `margmix_note_failed_refits`: some of several responses have no fit.
 #' @examples
 #' fit <- glmm(cbind(r, n - r) ~ seed + (1 | plate), seeds, binomial(), nAGQ = 5)
 #' one_more <- transform(seeds, r = pmin(r + 1, n))
 #' coef(refit(fit, with(one_more, cbind(r, n - r))))
+#' head(refit(fit, simulate(fit, 20, seed = 1)))
 #' @export
 refit <- function(object, newresp, ...) UseMethod("refit")
 
@@ -34,14 +40,11 @@ refit <- function(object, newresp, ...) UseMethod("refit")
 refit.margmix_glmm <- function(object, newresp, ...) {
   check_dots(...)
   frame <- object$frame
-  design <- object$design
+  several <- several_responses(newresp, frame$frame[[1L]])
+  if (!is.null(several)) return(refit_all(object, several))
   recorded <- record_conditions({
     frame$frame[[1L]] <- match_response(newresp, frame)
-    response <- family_tools(object$family)$response(
-      frame$frame[[1L]], prior_weights(frame$frame), design$weights_type,
-      attr(frame$frame, "row.names")
-    )
-    for (name in names(response)) design[[name]] <- take_rows(response[[name]], design$order)
+    design <- with_response(object, frame)
     fit_design(
       design, object$family, object$nAGQ, object$REML, warm_start(object), object$control
     )

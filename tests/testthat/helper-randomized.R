@@ -74,9 +74,3 @@ by_hand_means <- function(model, data, p) {
     mean(m + (data$person == a) / (if (a == 1) p else 1 - p) * (data$y - m))
   }, 0)
 }
-
-randomized_reference <- function(name) {
-  file <- testthat::test_path("..", "reference", name)
-  testthat::skip_if_not(file.exists(file), "reference tables")
-  utils::read.csv(file)
-}

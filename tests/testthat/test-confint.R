@@ -147,7 +147,7 @@ test_that("rows can be chosen; others are refused", {
   expect_identical(rownames(confint(fit, 2)), "treatmentdrug")
   expect_snapshot(confint(fit, "drug"), error = TRUE)
   expect_snapshot(confint(fit, method = "profile", vcov = "KC"), error = TRUE)
-  expect_error(confint(fit, method = "boot"), class = "margmix_error_argument")
+  expect_error(confint(fit, method = "bayes"), class = "margmix_error_argument")
   expect_error(confint(fit, level = 2), class = "margmix_error_argument")
 })
 

@@ -112,7 +112,7 @@ test_that("one-step and fully iterated jackknife agree with many clusters", {
 })
 
 test_that("the averages of a trial are those of MRStdCRT", {
-  reference <- randomized_reference("randomized-peers.csv")
+  reference <- read.csv(reference_csv("randomized-peers.csv"))
   data <- subset(respiratory, !(visit == 4 & age > 35))
   data$mean_visit <- ave(data$visit, data$patient)
   share <- mean(tapply(data$treat == "A", data$patient, max))
@@ -145,12 +145,13 @@ test_that("the averages of a trial are those of MRStdCRT", {
 
 test_that("single rows have the numbers of beeca and of SAS", {
   skip_if_not_installed("beeca")
-  data <- subset(beeca::trial01, !is.na(aval))
+  utils::data("trial01", package = "beeca", envir = environment())
+  data <- subset(trial01, !is.na(aval))
   fit <- gee(aval ~ trtp + bl_cov, data, id = usubjid, family = binomial(),
     corstr = "independence", scale = 1
   )
   robust <- marginal_standardization(fit, "trtp", randomized = TRUE, contrast = "difference")
-  sas <- randomized_reference("randomized-published.csv")
+  sas <- read.csv(reference_csv("randomized-published.csv"))
   sas <- setNames(sas$value, sas$name)
   expect_equal(robust$means$estimate, sas[c("risk_0", "risk_1")], tolerance = 1e-6,
     ignore_attr = TRUE

@@ -1,0 +1,197 @@
+# Bootstrap of a fit: responses drawn from the model, or clusters drawn from the data.
+
+#' Bootstrap of coefficients and standard deviations
+#'
+#' @description
+#' ```
+#' fit <- glmm(cbind(r, n - r) ~ seed + (1 | plate), seeds, binomial())
+#' boot <- bootstrap(fit, 200, seed = 1)
+#' confint(boot, method = "studentized")
+#' confint(fit, method = "boot", B = 200, seed = 1)
+#' ```
+#'
+#' @details
+#' * `type = "parametric"`: new random effects and responses are drawn from the fitted model, for the
+#'   clusters and covariates of the data. It is right if the model is.
+#' * `type = "cluster"`: clusters are drawn with replacement, with their rows. It assumes independent
+#'   clusters and nothing else, and needs some 30 of them.
+#'
+#' Each replicate has a seed of its own, drawn from `seed`: results do not depend on `cl`, and a
+#' replicate can be repeated. Replicates without a fit are counted, named, and left out.
+#'
+#' Intervals of `confint()`: `"percentile"`; `"bca"`, corrected for bias and for skewness, with the
+#' acceleration from the influence of each cluster (Efron 1987); `"studentized"`, from
+#' (estimate - original) / SE of the replicates, for coefficients only: the choice with few
+#' clusters.
+#'
+#' @param fit A fit of [glmm()] (coefficients are conditional on the cluster) or [gee()] (marginal,
+#'   `type = "cluster"` only).
+#' @param B Number of replicates.
+#' @param type `"parametric"` or `"cluster"`; the default is the first that the fit allows.
+#' @param seed A whole number, or `NULL` for R's current state.
+#' @param cl A cluster of [parallel::makeCluster()], or `NULL`.
+#' @param ... Not used.
+#' @return An object of class `margmix_bootstrap`, a list: `estimate`, `se`, of the fit;
+#'   `replicates` and `replicate_se` (B rows, `NA` where there was no fit); `seeds`; `failed`, a table of
+#'   reasons.
+#' @section Conditions: errors `margmix_error_argument`, `margmix_error_bootstrap` (a type that the
+#'   fit has not; no replicate with a fit). Warning `margmix_warning_failed_refits`: more than 5% of
+#'   the replicates have no fit, so that intervals are of the others only.
+#' @references
+#' Efron, B. (1987). Better bootstrap confidence intervals. *Journal of the American Statistical
+#' Association* **82**, 171-185.
+#' @examples
+#' fit <- glmm(cbind(r, n - r) ~ seed + (1 | plate), seeds, binomial(), nAGQ = 5)
+#' boot <- bootstrap(fit, 50, seed = 1)
+#' boot
+#' confint(boot, method = "bca")
+#' @export
+bootstrap <- function(fit, B = 999, type = NULL, seed = NULL, cl = NULL, ...) {
+  check_dots(..., known = names(formals(bootstrap)))
+  types <- bootstrap_types(fit)
+  type <- one_of(type %||% types[1L], types, "type")
+  if (!is.numeric(B) || length(B) != 1L || is.na(B) || B < 2 || B != round(B)) {
+    abort("argument", "`B` must be a whole number of replicates, at least 2.", given = some_of(B))
+  }
+  if (!is.null(cl) && !inherits(cl, "cluster")) {
+    abort("argument", "`cl` must be NULL or a cluster of parallel::makeCluster().",
+      given = class(cl)[1L]
+    )
+  }
+  seeds <- with_seed(seed, sample.int(.Machine$integer.max, B))
+  plan <- bootstrap_plan(fit, type)
+  one <- function(seed) {
+    with_seed(seed, bootstrap_fit(fit, draw_design(fit, type, plan)))
+  }
+  environment(one) <- list2env(list(fit = fit, type = type, plan = plan), parent = topenv())
+  rows <- if (is.null(cl)) lapply(seeds, one) else parallel::parLapply(cl, seeds, one)
+  new_bootstrap(fit, rows, type, seeds)
+}
+
+#' What a fit can be bootstrapped by, the default first
+#' @noRd
+bootstrap_types <- function(fit) UseMethod("bootstrap_types")
+
+#' @export
+bootstrap_types.margmix_glmm <- function(fit) {
+  c("parametric", if (length(fit$design$groups) == 1L) "cluster")
+}
+
+#' @export
+bootstrap_types.margmix_gee <- function(fit) {
+  if (!length(fit$schedule)) return("cluster")
+  abort("bootstrap", "A fit with weights over a schedule of visits has no bootstrap here.")
+}
+
+#' @export
+bootstrap_types.default <- function(fit) {
+  abort("argument", "`fit` must be a fit of glmm() or gee().", given = class(fit)[1L])
+}
+
+# What all replicates share.
+bootstrap_plan <- function(fit, type) {
+  if (type == "parametric") simulation_plan(fit, NULL, 1)
+}
+
+#' The design of a replicate
+#' @noRd
+draw_design <- function(fit, type, plan) {
+  design <- fit$design
+  if (type == "cluster") return(drawn_clusters(design))
+  design$y <- as.numeric(simulate_response(fit, plan, FALSE))
+  if (anyNA(design$y)) NULL else design
+}
+
+drawn_clusters <- function(design) {
+  m <- length(design$levels)
+  chosen <- sample.int(m, m, TRUE)
+  size <- diff(design$start)[chosen]
+  rows <- sequence(size, design$start[chosen] + 1L)
+  out <- keep_rows(design, rows)
+  for (name in intersect(c("time", "wave", "inner", "score_weight"), names(design))) {
+    if (length(design[[name]])) out[[name]] <- design[[name]][rows]
+  }
+  if (length(design$cluster_weight)) out$cluster_weight <- design$cluster_weight[chosen]
+  out$start <- c(0L, cumsum(size))
+  out$levels <- make.unique(design$levels[chosen])
+  out["order"] <- list(NULL)
+  out
+}
+
+#' Quantities of a replicate, with standard errors of the coefficients
+#' @return A list: `estimate`, `se`; or `failed`.
+#' @noRd
+bootstrap_fit <- function(fit, design) {
+  if (is.null(design)) return(list(failed = "a drawn mean outside of its range"))
+  bootstrap_quantities(fit, design)
+}
+
+bootstrap_quantities <- function(fit, design) UseMethod("bootstrap_quantities")
+
+#' @export
+bootstrap_quantities.margmix_glmm <- function(fit, design) {
+  found <- refit_design(fit, design)
+  if (!is.null(found$failed)) return(found)
+  list(
+    estimate = quantities_of(fit, found$psi, found$Lambda), se = found$se[seq_along(fit$beta)]
+  )
+}
+
+#' @export
+bootstrap_quantities.margmix_gee <- function(fit, design) {
+  found <- tryCatch(
+    quietly(fit_gee_design(design, fit$family, fit$correlation, fit$scale, fit$bias_reduce,
+      control = fit$control
+    )),
+    margmix_error = function(e) strsplit(conditionMessage(e), "\n", fixed = TRUE)[[1L]][1L]
+  )
+  if (is.character(found)) return(list(failed = found))
+  if (!found$convergence$converged) return(list(failed = "no convergence"))
+  fit[names(found)] <- found
+  fit$design <- design
+  list(estimate = found$beta, se = unname(sqrt(diag(beta_vcov(fit, "robust")$vcov))))
+}
+
+# Estimates and standard errors of the fit itself, as those of the replicates.
+bootstrap_origin <- function(fit) UseMethod("bootstrap_origin")
+
+#' @export
+bootstrap_origin.margmix_glmm <- function(fit) {
+  se <- sqrt(diag(fit$vcov_full))[seq_along(fit$beta)]
+  estimate <- quantities_of(fit, fit_psi(fit), fit$Lambda)
+  list(estimate = stats::setNames(estimate, quantity_names(fit)), se = unname(se))
+}
+
+#' @export
+bootstrap_origin.margmix_gee <- function(fit) {
+  list(estimate = fit$beta, se = unname(sqrt(diag(beta_vcov(fit, "robust")$vcov))))
+}
+
+new_bootstrap <- function(fit, rows, type, seeds) {
+  failed <- vapply(rows, function(row) row$failed %||% NA_character_, "")
+  origin <- bootstrap_origin(fit)
+  if (all(!is.na(failed))) {
+    abort("bootstrap", "Some replicates must have a fit.", given = some_of(unique(failed)))
+  }
+  if (mean(!is.na(failed)) > 0.05) {
+    warn("failed_refits", "Intervals are of the replicates that have a fit.",
+      given = paste(sum(!is.na(failed)), "of", length(failed), "have none"),
+      hint = "See `failed` of the result."
+    )
+  }
+  column <- function(name, length) {
+    t(vapply(rows, function(row) row[[name]] %||% rep(NA_real_, length), numeric(length)))
+  }
+  p <- length(fit$beta)
+  replicates <- matrix(column("estimate", length(origin$estimate)), length(rows))
+  colnames(replicates) <- names(origin$estimate)
+  structure(
+    list(
+      estimate = origin$estimate, se = origin$se, replicates = replicates,
+      replicate_se = matrix(column("se", p), length(rows)), seeds = seeds,
+      failed = table(failed[!is.na(failed)], dnn = NULL), type = type,
+      acceleration = acceleration(fit), heading = predictor_heading(fit), size = size_words(fit)
+    ),
+    class = "margmix_bootstrap"
+  )
+}

@@ -1,0 +1,168 @@
+# One model, many responses: Newton steps from the old estimates with the exact Hessian.
+
+#' Fit a model to the response of a design
+#'
+#' Full steps from the estimates of `fit`, at its rule. Where they do not end at a maximum, all
+#' stages of a fit are gone through.
+#'
+#' @param design A design of the same columns.
+#' @return A list: `psi`, `logLik`, `se` (P; `NA` on the boundary), `modes`; or `failed`, text.
+#' @noRd
+refit_design <- function(fit, design) {
+  found <- if (!isTRUE(fit$REML)) newton_refit(fit, design)
+  if (!is.null(found)) return(found)
+  control <- fit$control
+  control$verbose <- FALSE
+  full <- tryCatch(
+    quietly(fit_design(design, fit$family, fit$nAGQ, fit$REML, warm_start(fit), control)),
+    margmix_error = function(e) strsplit(conditionMessage(e), "\n", fixed = TRUE)[[1L]][1L]
+  )
+  if (is.character(full)) return(list(failed = full))
+  if (!full$convergence$converged) return(list(failed = "no convergence"))
+  if (full$separation$separated) return(list(failed = "estimates run to infinity"))
+  list(
+    psi = c(full$beta, full$theta, if (has_phi(fit$family)) log(full$phi)), logLik = full$logLik,
+    se = sqrt(diag(full$vcov_full)), modes = full$modes, Lambda = full$Lambda
+  )
+}
+
+# NULL where the steps end elsewhere than at a maximum, or far away as under separation.
+newton_refit <- function(fit, design) {
+  psi <- newton_start(fit)
+  modes <- if (length(design$levels) == nrow_of(fit$modes)) fit$modes
+  at <- function(psi) {
+    engine_evaluate(design, fit$family, psi, fit$rule$K, 2L, modes, fit$control)
+  }
+  now <- at(psi)
+  for (step in 1:25) {
+    if (now$status != "ok" || !is.finite(now$value)) return(NULL)
+    modes <- now$modes
+    direction <- newton_direction(now$gradient, -now$hessian)
+    if (is.null(direction)) {
+      direction <- list(step = uphill_step(now), decrement = Inf)
+    }
+    if (!all(is.finite(direction$step))) return(NULL)
+    if (direction$decrement < 1e-7) return(newton_result(fit, design, psi, now, direction))
+    trial <- halved_step(at, psi, direction$step, now$value)
+    if (is.null(trial)) return(NULL)
+    psi <- trial$psi
+    now <- trial$now
+  }
+  NULL
+}
+
+# Where the Hessian has a direction of the wrong sign, as on the way to a variance of zero.
+uphill_step <- function(now) {
+  if (!all(is.finite(now$hessian)) || !all(is.finite(now$gradient))) return(NA)
+  spectrum <- eigen((now$hessian + t(now$hessian)) / 2, symmetric = TRUE)
+  drop(spectrum$vectors %*% (crossprod(spectrum$vectors, now$gradient) / abs(spectrum$values)))
+}
+
+nrow_of <- function(modes) if (is.matrix(modes)) nrow(modes) else -1L
+
+# A zero variance is a stationary point for every response.
+newton_start <- function(fit) {
+  theta <- fit$theta
+  zero <- fit$design$theta_row == fit$design$theta_col & abs(theta) < 1e-4
+  theta[zero] <- 0.3 / column_rms(fit$design$Z)[fit$design$theta_row[zero] + 1L]
+  c(fit$beta, theta, if (has_phi(fit$family)) log(fit$phi))
+}
+
+halved_step <- function(at, psi, step, value) {
+  for (t in 2^-(0:6)) {
+    now <- at(psi + t * step)
+    if (now$status == "ok" && isTRUE(now$value >= value - 1e-10 * abs(value))) {
+      return(list(psi = psi + t * step, now = now))
+    }
+  }
+}
+
+# The last step leaves an error of the order of its decrement.
+newton_result <- function(fit, design, psi, now, direction) {
+  p <- length(fit$beta)
+  psi <- unname(psi + direction$step)
+  # so far out only the full fit knows whether the responses are separated
+  if (max(abs(design$X %*% psi[seq_len(p)])) > 12) return(NULL)
+  Lambda <- lambda_matrix(design, psi[p + seq_along(fit$theta)])
+  signs <- canonical_signs(Lambda)
+  theta <- p + seq_along(fit$theta)
+  psi[theta] <- psi[theta] * signs[design$theta_col + 1L]
+  se <- sqrt(diag(chol2inv(chol(-now$hessian))))
+  zero <- design$theta_row == design$theta_col & abs(psi[theta]) < 1e-4
+  if (any(zero) && length(theta) > 1L) return(NULL)
+  psi[theta[zero]] <- 0
+  se[theta[zero]] <- NA
+  list(
+    psi = psi, logLik = now$value + direction$decrement / 2, se = se, modes = now$modes,
+    Lambda = lambda_matrix(design, psi[theta])
+  )
+}
+
+#' Coefficients and standard deviations, as the rows of `confint()`
+#' @noRd
+quantities_of <- function(fit, psi, Lambda) {
+  c(psi[seq_along(fit$beta)], sqrt(rowSums(Lambda^2)), if (has_phi(fit$family)) {
+    exp(psi[length(psi)] * sigma_power(fit$family))
+  })
+}
+
+quantity_names <- function(fit) c(names(fit$beta), deviation_names(fit))
+
+#' Fit a model to several responses
+#'
+#' @param responses A list of responses, each in the form of the old one.
+#' @return A data frame of class `margmix_refits` with a row for each: coefficients, standard
+#'   deviations, `logLik` and `failed` (`NA`, or why).
+#' @noRd
+refit_all <- function(object, responses) {
+  rows <- lapply(responses, function(y) {
+    refit_row(object, refit_design(object, responded(object, y)))
+  })
+  out <- as.data.frame(do.call(rbind, lapply(rows, `[[`, "values")))
+  names(out) <- c(quantity_names(object), "logLik")
+  out$failed <- vapply(rows, `[[`, "", "failed")
+  failed <- sum(!is.na(out$failed))
+  if (failed > 0L) {
+    note("failed_refits", "Some responses could not be fitted; their rows are NA.",
+      given = paste(failed, "of", length(rows)),
+      hint = "Column `failed` says why."
+    )
+  }
+  rownames(out) <- names(responses)
+  class(out) <- c("margmix_refits", "data.frame")
+  out
+}
+
+refit_row <- function(object, found) {
+  if (!is.null(found$failed)) {
+    return(list(values = rep(NA_real_, length(quantity_names(object)) + 1L), failed = found$failed))
+  }
+  values <- c(quantities_of(object, found$psi, found$Lambda), found$logLik)
+  list(values = values, failed = NA_character_)
+}
+
+# The design with another response.
+responded <- function(object, newresp) {
+  frame <- object$frame
+  frame$frame[[1L]] <- match_response(newresp, frame)
+  with_response(object, frame)
+}
+
+with_response <- function(object, frame) {
+  design <- object$design
+  response <- family_tools(object$family)$response(
+    frame$frame[[1L]], prior_weights(frame$frame), design$weights_type,
+    attr(frame$frame, "row.names")
+  )
+  for (name in names(response)) design[[name]] <- take_rows(response[[name]], design$order)
+  design
+}
+
+# Several responses: the columns of a data frame, of a list, or of a matrix where one response is a
+# vector. NULL for one.
+several_responses <- function(newresp, old) {
+  if (is.list(newresp) && length(newresp) > 1L) return(unclass(newresp)[seq_along(newresp)])
+  if (!is.matrix(newresp) || is.matrix(old) || ncol(newresp) < 2L) return(NULL)
+  columns <- lapply(seq_len(ncol(newresp)), function(j) newresp[, j])
+  stats::setNames(columns, colnames(newresp))
+}
