@@ -17,11 +17,11 @@ plot_data.ranef.margmix_glmm <- function(x, level = 0.95, ...) {
   check_dots(..., known = names(formals(plot_data.ranef.margmix_glmm)))
   check_level(level)
   effects <- as.data.frame(x)
-  panel <- paste(effects$grp, effects$term, sep = ": ")
+  panel <- paste(effects$grpvar, effects$term, sep = ": ")
   half <- stats::qnorm((1 + level) / 2) * effects$condsd
   picture("caterpillar",
     data.frame(
-      panel = factor(panel, unique(panel)), level = as.character(effects$level),
+      panel = factor(panel, unique(panel)), level = as.character(effects$grp),
       order = stats::ave(effects$condval, panel, FUN = function(v) rank(v, ties.method = "first")),
       estimate = effects$condval, conf.low = effects$condval - half,
       conf.high = effects$condval + half

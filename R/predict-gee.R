@@ -17,12 +17,16 @@
 #'   probability).
 #' @param se.fit Are standard errors wanted? On the response scale by the delta method.
 #' @param vcov Covariance matrix of the coefficients: a type of [vcov.margmix_gee()], or a matrix.
+#' @param interval `"confidence"` for t limits, on the scale of the predictor, with the least
+#'   degrees of freedom of the coefficients.
+#' @param level Level of the limits.
 #' @param na.action What to do with rows of `newdata` that have missing values: by default they are
 #'   predicted as `NA`.
 #' @param ... Not used; other arguments are an error.
 #' @return A vector with a value for each row, in the order of the data; or, with `se.fit = TRUE`, a
-#'   list of two such vectors, `fit` and `se.fit`. If the fit was made with `na.action =
-#'   na.exclude`, rows that were left out are `NA`.
+#'   list of two such vectors, `fit` and `se.fit`. With `interval` a matrix with the columns `fit`,
+#'   `lwr` and `upr` stands in the place of the vector of predictions. If the fit was made with
+#'   `na.action = na.exclude`, rows that were left out are `NA`.
 #' @section Conditions: errors `margmix_error_newdata`, `margmix_error_new_factor_level`,
 #'   `margmix_error_offset`: `newdata` does not fit the model. Warning `margmix_warning_by_row`: a
 #'   variable such as `I(x - mean(x))`, whose value in a row depends on all rows, is computed from
@@ -32,19 +36,28 @@
 #' predict(fit, data.frame(treat = c("P", "A"), visit = 1), type = "response", se.fit = TRUE)
 #' @export
 predict.margmix_gee <- function(object, newdata = NULL, type = c("link", "response"),
-                                se.fit = FALSE, vcov = "KC", na.action = stats::na.pass, ...) {
+                                se.fit = FALSE, vcov = "KC", na.action = stats::na.pass,
+                                interval = c("none", "confidence"), level = 0.95, ...) {
   check_dots(..., known = names(formals(predict.margmix_gee)))
   type <- one_of(type, c("link", "response"), "type")
+  check_level(level)
+  limits <- one_of(interval, c("none", "confidence"), "interval") != "none"
   rows <- marginal_rows(object, newdata, na.action)
   eta <- fixed_predictor(object, rows)
-  variance <- if (se.fit) {
+  variance <- if (se.fit || limits) {
     V <- chosen_vcov(object, vcov)$vcov
     quadratic_rows(length(eta), V, function(take) rows$X[take, , drop = FALSE])
   }
   predicted <- on_scale(eta, variance, type, object$family)
   restore <- function(x) name_rows(x, rows, object)
-  if (!se.fit) return(restore(predicted$fit))
-  list(fit = restore(predicted$fit), se.fit = restore(sqrt(predicted$variance)))
+  out <- list(
+    fit = restore(predicted$fit), se.fit = if (se.fit) restore(sqrt(predicted$variance))
+  )
+  if (limits) {
+    link <- list(fit = restore(eta), se.fit = restore(sqrt(variance)))
+    out$fit <- prediction_limits(object, link, out$fit, type, level)
+  }
+  if (se.fit) out else out$fit
 }
 
 # As fitted_rows() and new_rows() for mixed models.

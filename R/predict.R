@@ -45,8 +45,9 @@
 #' # `re.form`
 #'
 #' Accepted with the meaning it has in package \pkg{lme4}: `NULL` is `"eb"`, `NA` and `~ 0` are
-#' `"zero"`. On the response scale the latter two come with a note that they are not the mean of the
-#' population; `random_effects = "zero"` is silent.
+#' `"zero"`, and a formula such as `~ (1 | a)` is `"eb"` with the effects of the other random terms
+#' at 0. On the response scale those without all terms come with a note that they are not the mean
+#' of the population; `random_effects = "zero"` is silent.
 #'
 #' @param object A fit by [glmm()].
 #' @param newdata A data frame with the covariates and offsets of the model (the response is not
@@ -55,8 +56,13 @@
 #' @param type `"link"`, the linear predictor, or `"response"`, the mean (for a binomial family: the
 #'   probability).
 #' @param random_effects `"eb"`, `"zero"` or `"integrate"`, see above.
-#' @param re.form `NULL`, `NA` or `~ 0`: another way to choose `"eb"` or `"zero"`.
+#' @param re.form `NULL`, `NA`, `~ 0` or random terms of the fit such as `~ (1 | a)`: another way to
+#'   choose `"eb"`, `"zero"`, or the effects of some terms.
 #' @param se.fit Are standard errors wanted?
+#' @param interval `"confidence"` for limits of the mean: t limits on the scale of the predictor,
+#'   with the least degrees of freedom of the coefficients; `"prediction"` (linear models) for a new
+#'   response.
+#' @param level Level of the limits.
 #' @param allow.new.levels May `newdata` have clusters that were not in the fit?
 #' @param observed Responses of clusters that were not in the fit: a data frame with response,
 #'   covariates and grouping variable. Rows of `newdata` in these clusters are predicted as those of
@@ -66,9 +72,10 @@
 #'   predicted as `NA`.
 #' @param ... Not used; other arguments are an error.
 #' @return A vector with a value for each row, in the order of the data; or, with `se.fit = TRUE`, a
-#'   list of two such vectors, `fit` and `se.fit`. If the fit was made with `na.action =
-#'   na.exclude`, rows that were left out are `NA`. A row without a known coefficient, covariate or
-#'   (for `"eb"`) cluster is `NA`.
+#'   list of two such vectors, `fit` and `se.fit`. With `interval` a matrix with the columns `fit`,
+#'   `lwr` and `upr` stands in the place of the vector of predictions. If the fit was made with
+#'   `na.action = na.exclude`, rows that were left out are `NA`. A row without a known coefficient,
+#'   covariate or (for `"eb"`) cluster is `NA`.
 #' @section Conditions:
 #' * Note `margmix_note_new_clusters`: rows of `newdata` are in clusters that were not in the fit.
 #' * Note `margmix_note_zero_effect`: see `re.form`.
@@ -106,46 +113,52 @@
 predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "response"),
                          random_effects = c("eb", "zero", "integrate"), re.form, se.fit = FALSE,
                          allow.new.levels = TRUE, na.action = stats::na.pass, observed = NULL,
-                         ...) {
+                         interval = c("none", "confidence", "prediction"), level = 0.95, ...) {
   check_dots(..., known = names(formals(predict.margmix_glmm)))
   type <- one_of(type, c("link", "response"), "type")
-  if (missing(re.form)) {
-    random_effects <- one_of(random_effects, c("eb", "zero", "integrate"), "random_effects")
-  } else {
-    if (!missing(random_effects)) {
-      abort("re_form", "Only one of `random_effects` and `re.form` can be given.")
-    }
-    random_effects <- if (is_zero_form(re.form)) "zero" else "eb"
-    if (random_effects == "zero" && type == "response") note_zero_effect(object$family)
+  check_level(level)
+  interval <- check_interval(interval, object$family)
+  if (!missing(re.form) && !missing(random_effects)) {
+    abort("re_form", "Only one of `random_effects` and `re.form` can be given.")
   }
+  asked <- if (missing(re.form)) {
+    list(effects = one_of(random_effects, c("eb", "zero", "integrate"), "random_effects"))
+  } else {
+    read_re_form(object, re.form, type)
+  }
+  random_effects <- asked$effects
+  newdata <- fill_groups(object, newdata, asked$kept)
   rows <- if (is.null(newdata)) {
     fitted_rows(object, random_effects)
   } else {
     if (random_effects == "eb") object <- with_new_times(object$design, object, newdata)
     new_rows(object, newdata, random_effects, na.action)
   }
+  rows <- keep_terms(rows, object$design, asked$kept)
   extended <- if (!is.null(observed)) observed_clusters(object, observed, newdata, random_effects)
   if (!is.null(rows$new_label)) {
-    groups <- group_labels(object$design)
     unused <- if (is.null(observed)) response_words(object, newdata)
-    for (k in seq_along(groups)) {
-      new <- setdiff(rows$new_label[, k], extended$design$levels)
-      new <- replace(rows$new_label[, k], !rows$new_label[, k] %in% new, NA)
-      report_new_clusters(new, groups[k], type, allow.new.levels, unused)
-    }
+    report_new_labels(object, rows, extended$design$levels, type, allow.new.levels, unused)
   }
-  if (se.fit) {
+  limits <- interval != "none"
+  if (se.fit || limits) {
     object$vcov_full <- with_beta(object, default_covariance(object))
     if (!is.null(extended)) extended$vcov_full <- object$vcov_full
   }
-  predicted <- if (is.null(extended)) {
-    predict_rows(object, rows, type, random_effects, se.fit)
-  } else {
-    predict_observed(object, extended, rows, type, se.fit)
-  }
   restore <- function(x) name_rows(x, rows, object)
-  if (!se.fit) return(restore(predicted$fit))
-  list(fit = restore(predicted$fit), se.fit = restore(sqrt(predicted$variance)))
+  at <- function(type, variance) {
+    predicted <- if (is.null(extended)) {
+      predict_rows(object, rows, type, random_effects, variance)
+    } else {
+      predict_observed(object, extended, rows, type, variance)
+    }
+    list(
+      fit = restore(predicted$fit), se.fit = if (variance) restore(sqrt(predicted$variance))
+    )
+  }
+  out <- at(type, se.fit || limits)
+  if (limits) out$fit <- with_limits(object, out, at, type, interval, level)
+  if (se.fit) out else out$fit
 }
 
 # Arguments ---------------------------------------------------------------------------------------
@@ -161,7 +174,8 @@ is_zero_form <- function(re.form) {
   if (inherits(re.form, "formula") && length(re.form) == 2L && identical(re.form[[2L]], 0)) {
     return(TRUE)
   }
-  abort("re_form", "`re.form` must be NULL (all random effects), NA or ~ 0 (none).",
+  abort("re_form",
+    "`re.form` must be NULL (all random effects), NA or ~ 0 (none), or terms such as ~ (1 | a).",
     given = substr(expression_text(re.form), 1L, 60L)
   )
 }
@@ -189,6 +203,15 @@ response_words <- function(object, newdata) {
   needed <- all.vars(object$frame$parsed$fixed[[2L]])
   if (!length(needed) || !all(needed %in% names(newdata))) return(NULL)
   "Responses in `newdata` are not used; `observed` takes responses of new clusters."
+}
+
+report_new_labels <- function(object, rows, known, type, allowed, unused) {
+  groups <- group_labels(object$design)
+  for (k in seq_along(groups)) {
+    new <- rows$new_label[, k]
+    new[new %in% known] <- NA
+    report_new_clusters(new, groups[k], type, allowed, unused)
+  }
 }
 
 report_new_clusters <- function(new_label, group, type, allowed, hint = NULL) {

@@ -36,8 +36,8 @@
 #'   data frame for each that has a row for each cluster (its label) and a column for each effect,
 #'   in units of the predictor; its attribute `postVar` (q x q x m) has the conditional variances.
 #'
-#'   `as.data.frame()`: a row for each cluster and effect with the columns `grp`, `term`, `level`
-#'   (cluster), `condval` and `condsd`.
+#'   `as.data.frame()`: a row for each cluster and effect with the columns `grpvar`
+#'   (grouping factor), `term`, `grp` (cluster), `condval` and `condsd`, as in package \pkg{lme4}.
 #' @section Errors: `margmix_error_argument`.
 #' @seealso [plot_shrinkage()]
 #' @examples
@@ -109,7 +109,7 @@ as.data.frame.ranef.margmix_glmm <- function(x, row.names = NULL, optional = FAL
     names <- colnames(effects)
     levels <- factor(rownames(effects), rownames(effects))
     data.frame(
-      grp = group, term = factor(rep(names, each = m), names), level = rep(levels, length(names)),
+      grpvar = group, term = factor(rep(names, each = m), names), grp = rep(levels, length(names)),
       condval = unlist(effects, use.names = FALSE), condsd = conditional_sd(effects)
     )
   })

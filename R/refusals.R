@@ -33,13 +33,6 @@ vcovBS.margmix_fit <- function(x, ...) {
   )
 }
 
-#' @export
-hatvalues.margmix_fit <- function(model, ...) {
-  refuse_client("hatvalues()", "has one value for each row, and the units here are clusters",
-    "influence(fit) and cooks.distance(fit) are by cluster."
-  )
-}
-
 refuse_pbkrtest <- function(what) {
   refuse_client(what, "needs the matrices of a fit of lme4",
     "anova(fit) has the tests, and summary(fit) the degrees of freedom, of this package."

@@ -65,7 +65,8 @@ summary.margmix_gee <- function(object, vcov = "KC", df = "default", level = 0.9
   inference <- coef_inference(object, vcov, df, level)
   moments <- moment_table(object)
   structure(list(
-    coefficients = inference$table, vcov = inference$vcov, type = inference$type, level = level,
+    coefficients = named_coefficients(inference$table), vcov = inference$vcov,
+    type = inference$type, level = level,
     words = inference$words, correlation = moments[-1L, ], scale = moments[1L, ],
     remarks = c(fit_remarks(object), frechet_note(object), inference$notes), fit = object
   ), class = "summary.margmix_gee")

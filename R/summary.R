@@ -97,8 +97,8 @@ summary.margmix_glmm <- function(object, vcov = "default", df = "default", level
   remarks <- c(fit_remarks(object), inference$notes)
   if (is_modelled(inference$type)) remarks <- c(remarks, se_note(ratio))
   structure(list(
-    coefficients = inference$table, vcov = inference$vcov, type = inference$type,
-    level = level, words = inference$words, varcor = VarCorr(object),
+    coefficients = named_coefficients(inference$table), vcov = inference$vcov,
+    type = inference$type, level = level, words = inference$words, varcor = VarCorr(object),
     error = integration_error(object), se_ratio = ratio, remarks = remarks, fit = object
   ), class = "summary.margmix_glmm")
 }

@@ -14,7 +14,8 @@
 #' @param x A fit of [glmm()].
 #' @param effects `"fixed"` for the coefficients, `"ran_pars"` for the standard deviations and
 #'   correlations of the random effects (and sigma), `"ran_vals"` for the random effects of the
-#'   clusters (modes, with their conditional standard deviations); one or several.
+#'   clusters (modes, with their conditional standard deviations), `"ran_coefs"` for
+#'   [cluster_coefficients()]; one or several.
 #' @param conf.int `TRUE` to add `conf.low` and `conf.high` (Wald; none for correlations).
 #' @param conf.level Confidence level.
 #' @param exponentiate `TRUE` to exponentiate the fixed effects and their limits; standard errors
@@ -48,15 +49,16 @@ tidy.margmix_glmm <- function(x, effects = c("ran_pars", "fixed"), conf.int = FA
                               conf.level = 0.95, exponentiate = FALSE, vcov = "default",
                               df = "default", ...) {
   check_passed_dots(..., known = names(formals(tidy.margmix_glmm)))
-  known <- c("fixed", "ran_pars", "ran_vals")
+  known <- c("fixed", "ran_pars", "ran_vals", "ran_coefs")
   effects <- vapply(effects, one_of, "", choices = known, name = "effects")
   parts <- list(
     fixed = if ("fixed" %in% effects) tidy_fixed(x, conf.level, exponentiate, vcov, df),
     ran_pars = if ("ran_pars" %in% effects) tidy_random(x, conf.level),
-    ran_vals = if ("ran_vals" %in% effects) tidy_values(x, conf.level)
+    ran_vals = if ("ran_vals" %in% effects) tidy_values(x, conf.level),
+    ran_coefs = if ("ran_coefs" %in% effects) tidy_cluster_coefficients(x)
   )
   out <- do.call(rbind, unname(parts[intersect(known, effects)]))
-  if (!"ran_vals" %in% effects) out$level <- NULL
+  if (!any(c("ran_vals", "ran_coefs") %in% effects)) out$level <- NULL
   if (!conf.int) out$conf.low <- out$conf.high <- NULL
   rownames(out) <- NULL
   as_tibble_if_known(out)
@@ -108,10 +110,22 @@ tidy_random <- function(x, level, limits = deviation_limits(x, level)) {
 tidy_values <- function(x, level) {
   effects <- as.data.frame(ranef(x))
   half <- stats::qnorm((1 + level) / 2) * effects$condsd
-  tidy_part("ran_vals", effects$grp, as.character(effects$level), as.character(effects$term), list(
+  values <- list(
     estimate = effects$condval, std.error = effects$condsd,
     conf.low = effects$condval - half, conf.high = effects$condval + half
-  ))
+  )
+  text <- lapply(effects[c("grpvar", "grp", "term")], as.character)
+  tidy_part("ran_vals", text$grpvar, text$grp, text$term, values)
+}
+
+tidy_cluster_coefficients <- function(x) {
+  parts <- cluster_coefficients(x)
+  do.call(rbind, lapply(names(parts), function(group) {
+    part <- parts[[group]]
+    tidy_part("ran_coefs", group, rep(rownames(part), ncol(part)),
+      rep(colnames(part), each = nrow(part)), list(estimate = unlist(part, use.names = FALSE))
+    )
+  }))
 }
 
 #' @rdname glmm-tidiers

@@ -341,7 +341,7 @@ test_that("re.form has the meaning of lme4", {
   skip_on_cran()
   expect_snapshot({
     x <- predict(fit_infection, type = "response", re.form = ~0)
-    predict(fit_infection, re.form = ~ (1 | clinic))
+    predict(fit_infection, re.form = ~ (treatment | clinic))
     predict(fit_infection, re.form = NA, random_effects = "eb")
     predict(fit_infection, random_effects = "none")
     predict(fit_infection, newdta = infection)

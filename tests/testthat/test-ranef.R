@@ -54,7 +54,7 @@ test_that("mean, variance and median are those of the posterior, by brute force"
 test_that("as.data.frame() has a row per cluster and effect", {
   effects <- nlme::ranef(result_fit("lmm"))
   table <- as.data.frame(effects)
-  expect_named(table, c("grp", "term", "level", "condval", "condsd"))
+  expect_named(table, c("grpvar", "term", "grp", "condval", "condsd"))
   expect_identical(nrow(table), 24L)
   expect_equal(table$condval, unlist(effects$id, use.names = FALSE))
   variance <- attr(effects$id, "postVar")
