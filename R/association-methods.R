@@ -45,6 +45,8 @@ genomic_inflation <- function(p) {
 plot.margmix_scan <- function(x, type = c("qq", "manhattan"), position = NULL, chromosome = NULL,
                               ...) {
   type <- match.arg(type)
+  old <- graphics::par(mar = c(4, 4.5, 1, 1))
+  on.exit(graphics::par(old))
   seen <- which(!is.na(x$p.value))
   y <- -log10(pmax(x$p.value[seen], 1e-300))
   if (type == "qq") draw_qq(y, genomic_inflation(x$p.value), ...)

@@ -76,7 +76,10 @@ writeLines(c(
     "relationship matrix (here by the Laplace approximation, in GMMAT by penalised",
     "quasi-likelihood), and of scans, here from memory and in GMMAT from a text file."
   ), "",
-  "| people | variants | null | GMMAT | ratio | scan, exact | scan, ratio | GMMAT | exact: times | ratio: times |",
+  paste(
+    "| people | variants | null | GMMAT | ratio | scan, exact | scan, ratio | GMMAT |",
+    "exact: times | ratio: times |"
+  ),
   "|---|---|---|---|---|---|---|---|---|---|", rows, "",
   paste0(
     "GMMAT's example (linear trait, REML): largest relative differences of the variances ",
