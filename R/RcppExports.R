@@ -17,6 +17,14 @@ bridge_quantile_ <- function(u, sigma) {
     .Call(`_margmix_bridge_quantile_`, u, sigma)
 }
 
+covariance_entries_ <- function(kind, q, tau, g) {
+    .Call(`_margmix_covariance_entries_`, kind, q, tau, g)
+}
+
+covariance_parameters_ <- function(kind, q, entries) {
+    .Call(`_margmix_covariance_parameters_`, kind, q, entries)
+}
+
 cluster_values_ <- function(design, family, psi, K, modes, t, log_q0, threads) {
     .Call(`_margmix_cluster_values_`, design, family, psi, K, modes, t, log_q0, threads)
 }

@@ -12,7 +12,7 @@
 #'   maximum that a fine rule confirms.
 #' @noRd
 beyond_zero <- function(problem, fitted) {
-  if (!supports(problem$design, "quadrature")) return(fitted)
+  if (!supports(problem$design, "quadrature") || !problem$map$free) return(fitted)
   x <- far_start(problem, fitted)
   if (is.null(x)) return(fitted)
   # what goes wrong far out says nothing of the maximum at zero
@@ -86,10 +86,10 @@ is_proper.margmix_exact <- function(way, problem, other) TRUE
 #' @export
 is_proper.default <- function(way, problem, other) {
   fit <- other$fit
-  psi <- drop(problem$map %*% fit$x)
+  psi <- problem$map$psi(fit$x)
   theta <- split_parameters(problem$design, problem$family, psi)$theta
   estimate <- list(Lambda = lambda_matrix(problem$design, theta))
-  gradient <- -drop(crossprod(problem$map, fit$result$gradient))
+  gradient <- -problem$map$gradient(fit$x, fit$result$gradient)
   direction <- newton_direction(gradient, fit$hessian)
   !is.null(direction) && direction$decrement < 1e-6 &&
     other$rule$error <= 2 * problem$control$auto_tolerance && # a bound, twice what was asked for

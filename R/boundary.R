@@ -17,8 +17,8 @@ snap_rows <- function(problem, K, fit) {
     column <- p + which(design$theta_col == r - 1L)
     size <- sqrt(sum(fit$x[entries]^2))
     if (size > 1e-3 || length(column) < 2L || all(fit$x[column] == 0)) next
-    psi <- lose_row(design, drop(problem$map %*% fit$x), r)
-    fit <- take_if_as_good(problem, K, fit, backsolve(problem$map, psi))
+    psi <- lose_row(design, problem$map$psi(fit$x), r)
+    fit <- take_if_as_good(problem, K, fit, problem$map$x(psi))
   }
   fit
 }
@@ -64,7 +64,7 @@ better_without <- function(problem, fit, start_glm) {
   if (!supports(design, "factor")) return(NULL)
   p <- ncol(design$X)
   last <- if (has_phi(problem$family)) fit$x[length(fit$x)]
-  x <- backsolve(problem$map, c(
+  x <- problem$map$x(c(
     start_glm$beta, numeric(length(design$theta_col)), rho_start(design), last
   ))
   if (is.null(last)) return(if (isTRUE(start_glm$value > fit$value + 1e-6)) x)
@@ -80,7 +80,7 @@ better_without <- function(problem, fit, start_glm) {
 escape_from_zero <- function(problem, fit) {
   design <- problem$design
   p <- ncol(design$X)
-  H <- crossprod(problem$map, fit$result$hessian %*% problem$map)
+  H <- problem$map$hessian(fit$x, fit$result$gradient, fit$result$hessian)
   theta <- fit$x[p + seq_along(design$theta_col)]
   for (column in zero_columns(design, theta)) {
     entries <- p + which(design$theta_col == column)
@@ -106,10 +106,10 @@ settle_zeros <- function(problem, K, fit) {
 # What the boundary is, in words, named by its kind: zero variances, and correlations of -1 or 1.
 boundary_words <- function(design, Lambda) {
   columns <- zero_columns(design, Lambda[cbind(design$theta_row, design$theta_col) + 1L]) + 1L
-  if (!length(columns)) return(character())
   names <- colnames(Lambda)
   variance <- rowSums(Lambda^2)
   zero <- names[variance == 0]
+  if (!length(columns) && !length(zero)) return(character())
   dependent <- setdiff(names[columns], zero)
   unlist(lapply(design$groups, function(group) {
     group_boundary_words(

@@ -45,7 +45,8 @@ is_groups_gram_regular <- function(design, rows, dispersion) {
   for (take in unique(pmin(c(5000L, length(rows)), length(rows)))) {
     spread <- rows[unique(round(seq(1, length(rows), length.out = take)))]
     for (part in list(rows[seq_len(take)], spread)) {
-      if (has_full_rank(groups_gram(design, part, dispersion), 1e-10)) return(TRUE)
+      gram <- structured_gram(design, groups_gram(design, part, dispersion))
+      if (has_full_rank(gram, 1e-10)) return(TRUE)
     }
   }
   FALSE

@@ -226,7 +226,8 @@ is_identified <- function(design, used, dispersion) {
   for (take in unique(c(min(m, 500L), m))) {
     rows <- which(used[seq_len(design$start[take + 1L])])
     if (!length(rows)) next
-    if (has_full_rank(covariance_gram(design, rows, dispersion), 1e-10)) return(TRUE)
+    gram <- structured_gram(design, covariance_gram(design, rows, dispersion))
+    if (has_full_rank(gram, 1e-10)) return(TRUE)
   }
   FALSE
 }
@@ -278,7 +279,7 @@ trace_product <- function(G, a, b) {
 orthogonal_blocks <- function(Z, random) {
   for (term in random) {
     block <- Z[, term$columns, drop = FALSE]
-    if (term$correlated && ncol(block) > 1L) {
+    if (term$correlated && ncol(block) > 1L && is_free(term$covariance)) {
       if (term$names[1L] == "(Intercept)") {
         centre <- c(0, colMeans(block)[-1L])
         block <- block - rep(centre, each = nrow(block))

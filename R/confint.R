@@ -181,15 +181,14 @@ profile_rows <- function(fit, rows, level) {
 }
 
 profile_table <- function(fit, rows, level, likelihood) {
-  quantities <- profile_quantities(fit)
-  V <- unname(fit$vcov_full)
-  V[is.na(V)] <- 0
-  variance <- diag(V)
+  space <- profile_space(fit)
+  variance <- diag(space$V)
   scale <- ifelse(variance > 0, 1 / sqrt(variance), 1)
   limits <- lapply(rows, function(row) {
-    quantity <- quantities[[row]]
+    quantity <- space$quantities[[row]]
     if (is.null(quantity)) return(c(NA_real_, NA_real_))
-    limits <- profile_limits(fit, quantity, level, likelihood, V, scale)
+    limits <- profile_limits(fit, quantity, level, likelihood, space$psi, space$V, scale)
+    if (isTRUE(quantity$log)) return(exp(limits))
     if (row %in% c("sigma", "phi")) return(exp(limits * sigma_power(fit$family)))
     reading <- reading_named(fit$design, row)
     if (is.null(reading)) limits else reading(limits)

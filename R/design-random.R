@@ -14,10 +14,11 @@ random_design <- function(frame, factors, covariates, contrasts, rows) {
     }
     random[[i]] <- list(
       label = term$label, columns = position + seq_along(names), names = names,
-      correlated = term$correlated
+      covariance = term$covariance, correlated = term$correlated
     )
     position <- position + length(names)
   }
+  for (term in random) check_structure(term)
   for (factor in factors) check_repeated_columns(random[factor$terms])
   Z <- if (length(blocks) == 1L) blocks[[1L]]$X else do.call(cbind, lapply(blocks, `[[`, "X"))
   check_finite_columns(Z, rows)

@@ -41,11 +41,10 @@ diagnose_convergence <- function(fit, ...) {
   check_dots(..., known = names(formals(diagnose_convergence)))
   check_glmm(fit)
   convergence <- fit$convergence
-  V <- fit$vcov_full
-  active <- !is.na(diag(V))
-  words <- parameter_words(fit)[active]
-  spectrum <- scaled_spectrum(V[active, active, drop = FALSE])
-  weak <- weak_directions(spectrum, words)
+  free <- free_covariance(fit)
+  active <- !is.na(diag(free$V))
+  spectrum <- scaled_spectrum(free$V[active, active, drop = FALSE])
+  weak <- weak_directions(spectrum, free$words[active])
   near <- near_boundary(fit)
   problems <- c(
     if (!isTRUE(convergence$pd)) {
@@ -66,6 +65,15 @@ diagnose_convergence <- function(fit, ...) {
     criterion = convergence$criterion, limit = fit$control$tolerance,
     eigenvalues = spectrum$values, weak = weak, boundary = fit$boundary, problems = problems
   ), class = "margmix_convergence")
+}
+
+# The covariance of the free parameters, and what they are in the user's words.
+free_covariance <- function(fit) {
+  if (has_free_entries(fit$design)) return(list(V = fit$vcov_full, words = parameter_words(fit)))
+  space <- structured_space(fit)
+  V <- space$V
+  V[diag(V) == 0, ] <- NA
+  list(V = V, words = structured_words(fit, space$map))
 }
 
 # Eigenvalues of the information with each parameter scaled to information 1.

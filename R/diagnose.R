@@ -29,6 +29,7 @@ parameter_words <- function(fit) {
     ifelse(row == column, paste0("spread of ", row, " by ", by),
       paste0("covariance of ", row, " and ", column, " by ", by)
     ),
+    reading_names(design),
     if (has_phi(fit$family)) "dispersion"
   )
 }

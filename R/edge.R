@@ -7,12 +7,11 @@
 feasible_start <- function(problem, x, level = NULL) {
   if (!restricts_mean(problem$family)) return(x)
   beta <- seq_len(ncol(problem$design$X))
-  theta <- length(beta) + seq_along(problem$design$theta_col)
   is_feasible <- function(x) is.finite(objective_at(problem, 1L, NULL, 1L)$value(x))
   constant <- if (!is.null(level)) constant_coefficients(problem, level)
   for (share in if (is.null(constant)) 0 else c(0, 0.05, 0.3, 1)) {
     for (factor in c(1, 0.3, 0.1, 0.03, 0.01, 0.001)) {
-      trial <- replace(x, theta, factor * x[theta])
+      trial <- problem$map$resize(x, factor)
       if (share > 0) trial[beta] <- (1 - share) * x[beta] + share * constant
       if (is_feasible(trial)) return(trial)
     }
@@ -28,7 +27,7 @@ constant_coefficients <- function(problem, level) {
   eta <- drop(X %*% beta) + row_offset(problem$design)
   if (!all(is.finite(beta)) || any(eta * inside_sign(problem$family) <= 0)) return(NULL)
   at <- seq_along(beta)
-  backsolve(problem$map[at, at, drop = FALSE], beta)
+  backsolve(problem$map$M[at, at, drop = FALSE], beta)
 }
 
 #' The model without random effects where Newton steps have stopped at the edge
@@ -39,7 +38,7 @@ constant_coefficients <- function(problem, level) {
 #' @noRd
 edge_glm <- function(problem, start_glm) {
   if (!restricts_mean(problem$family) || start_glm$converged) return(NULL)
-  if (!supports(problem$design, "factor")) return(NULL)
+  if (!supports(problem$design, "factor") || !problem$map$free) return(NULL)
   start <- constant_coefficients(problem, start_glm$level)
   if (is.null(start)) return(NULL)
   design <- problem$design
@@ -50,13 +49,13 @@ edge_glm <- function(problem, start_glm) {
   sign <- inside_sign(problem$family)
   found <- tryCatch(
     stats::constrOptim(start, function(x) min(objective$value(whole(x)), 1e300),
-      function(x) objective$gradient(whole(x))[at], ui = sign * design$X %*% problem$map[at, at],
+      function(x) objective$gradient(whole(x))[at], ui = sign * design$X %*% problem$map$M[at, at],
       ci = -sign * row_offset(design), outer.eps = 1e-9, control = list(reltol = 1e-12)
     ),
     error = function(e) NULL
   )
   if (is.null(found) || !is.finite(found$value)) return(NULL)
-  beta <- drop(problem$map[at, at, drop = FALSE] %*% found$par)
+  beta <- drop(problem$map$M[at, at, drop = FALSE] %*% found$par)
   eta <- drop(design$X %*% beta) + row_offset(design)
   list(
     beta = beta, value = -found$value, at_edge = sum(abs(eta) < 1e-4), rows = nrow(design$X)

@@ -17,7 +17,7 @@
 maximise_stochastic <- function(problem, x, modes = NULL) {
   design <- problem$design
   probes <- random_signs(length(design$plan$owner_start) - 1L, 8L, sign_seed(problem))
-  psi <- drop(problem$map %*% x)
+  psi <- problem$map$psi(x)
   found <- stochastic_start(problem, sampled_start(problem, psi, probes), probes)
   if (is.null(found)) return(NULL)
   found <- stochastic_newton(problem, found, probes)
@@ -29,7 +29,8 @@ suits_stochastic <- function(problem) {
   plan <- problem$design$plan
   family <- problem$family
   large <- !is.null(plan) && (plan$flops > 2e6 || !supports(problem$design, "factor"))
-  large && has_average_information(family) && supports(problem$design, "unrelated")
+  large && has_average_information(family) && supports(problem$design, "unrelated") &&
+    problem$map$free
 }
 
 # Signs from a seed of their own; the user's generator is left as it was.
@@ -143,7 +144,7 @@ stochastic_newton <- function(problem, found, probes) {
 exact_finish <- function(problem, found) {
   psi <- found$psi
   now <- list(modes = found$modes, value = -Inf)
-  hessian <- crossprod(problem$map, found$hessian %*% problem$map)
+  hessian <- crossprod(problem$map$M, found$hessian %*% problem$map$M)
   least <- Inf
   for (evaluations in 1:4) {
     before <- now$value
@@ -154,7 +155,7 @@ exact_finish <- function(problem, found) {
     if (now$value < before - 1e-9 * abs(before)) return(NULL)
     direction <- newton_direction(now$gradient, found$hessian)
     if (direction$decrement < problem$control$tolerance) break
-    x <- backsolve(problem$map, psi)
+    x <- problem$map$x(psi)
     if (evaluations == 4L || direction$decrement > least) {
       return(maximise(problem, 1L, x, now$modes, hessian = hessian))
     }
@@ -163,7 +164,7 @@ exact_finish <- function(problem, found) {
   }
   now$hessian <- -found$hessian
   list(
-    x = backsolve(problem$map, psi), modes = now$modes, result = now, value = now$value,
+    x = problem$map$x(psi), modes = now$modes, result = now, value = now$value,
     hessian = hessian, iterations = found$steps + evaluations - 1L, evaluations = evaluations,
     message = "stochastic start, exact finish"
   )
@@ -187,7 +188,7 @@ fit_iterative <- function(problem, x) {
   all_probes <- random_signs(length(design$plan$owner_start) - 1L, count, sign_seed(problem))
   probes <- all_probes[, 1:8]
   found <- if (suits_stochastic(problem)) {
-    psi <- drop(problem$map %*% x)
+    psi <- problem$map$psi(x)
     stochastic_start(problem, sampled_start(problem, psi, probes), probes)
   }
   if (!is.null(found)) found <- stochastic_newton(problem, found, probes)
@@ -203,8 +204,8 @@ fit_iterative <- function(problem, x) {
     estimate["modes"]
   )
   fit <- list(
-    x = backsolve(problem$map, end$psi), modes = estimate$modes, result = result,
-    value = estimate$value, hessian = crossprod(problem$map, hessian %*% problem$map),
+    x = problem$map$x(end$psi), modes = estimate$modes, result = result,
+    value = estimate$value, hessian = crossprod(problem$map$M, hessian %*% problem$map$M),
     iterations = found$steps + end$steps, evaluations = 0L, message = "stochastic gradients"
   )
   rule <- rule_record(problem, 1L)

@@ -19,6 +19,7 @@ fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL
 
 fit_rows <- function(design, family, nAGQ, REML, start, control) {
   check_scale(design)
+  check_structured_fit(design, REML)
   check_cluster_separation(design, family)
   check_constant_clusters(design, family)
   start_glm <- fit_start_glm(design, family)
@@ -61,7 +62,6 @@ fit_start_glm <- function(design, family) {
 start_values <- function(problem, start_glm, start) {
   design <- problem$design
   p <- ncol(design$X)
-  M <- problem$map
   scale <- column_rms(design$Z)[design$theta_row + 1L]
   unit <- eta_unit(design, problem$family, start_glm)
   theta <- (if (unit == 1) 0.7 else 0.3 * unit) * (design$theta_row == design$theta_col) / scale
@@ -73,7 +73,7 @@ start_values <- function(problem, start_glm, start) {
   rho <- rho_start(design)
   psi <- c(start_glm$beta, theta * predictor_unit(problem$family, log_phi), rho, log_phi)
   if (!is.null(start)) psi <- user_start(psi, start_list(start), p, length(theta), length(rho))
-  backsolve(M, psi)
+  problem$map$x(psi)
 }
 
 user_start <- function(psi, start, p, n_theta, n_rho = 0L) {
@@ -131,9 +131,10 @@ integrate_and_fit.margmix_quadrature <- function(way, problem, x, nAGQ, REML) {
 
 fit_lmm <- function(problem, x, REML) {
   fit <- if (!REML && suits_stochastic(problem)) maximise_stochastic(problem, x)
+  if (is.null(fit) && !problem$map$free) fit <- maximise(problem, 1L, x, NULL)
   if (!is.null(fit)) return(list(fit = fit, rule = rule_record(problem, 1L), reml = NULL))
   design <- problem$design
-  psi <- drop(problem$map %*% x)
+  psi <- problem$map$psi(x)
   parts <- split_parameters(design, problem$family, psi)
   profile <- maximise_lmm(
     design, REML, c(parts$theta * exp(-psi[length(psi)] / 2), parts$rho), problem$control,
@@ -142,7 +143,7 @@ fit_lmm <- function(problem, x, REML) {
   scale <- profile_power(design)
   psi <- c(profile$beta, profile$theta * sqrt(profile$phi)^scale, log(profile$phi))
   # ML: the profile is a start for the same steps as any other model. REML: it is the fit.
-  x <- backsolve(problem$map, psi)
+  x <- problem$map$x(psi)
   fit <- if (REML) {
     result <- engine_evaluate(design, problem$family, psi, 1L, 2L, NULL, problem$control)
     at <- list(x = x, modes = result$modes, result = result, value = result$value)
@@ -167,6 +168,7 @@ flip_modes <- function(design, modes, signs) {
 # The maximum of the likelihood with clean zeros, and not below that without random effects.
 settle_boundary <- function(problem, fitted, start_glm) {
   K <- fitted$rule$K
+  if (!problem$map$free) return(settle_structured(problem, K, fitted$fit))
   settle_zeros(problem, K, not_below_glm(problem, K, fitted$fit, start_glm))
 }
 
@@ -174,25 +176,23 @@ settle_boundary <- function(problem, fitted, start_glm) {
 finish_fit <- function(problem, fitted) {
   fit <- fitted$fit
   design <- problem$design
-  psi <- drop(problem$map %*% fit$x)
+  psi <- problem$map$psi(fit$x)
   parts <- split_parameters(design, problem$family, psi)
   signs <- canonical_signs(lambda_matrix(design, parts$theta))
   flip <- rep(1, length(psi))
   flip[ncol(design$X) + seq_along(parts$theta)] <- signs[design$theta_col + 1L]
   parts$theta <- parts$theta * signs[design$theta_col + 1L]
   Lambda <- lambda_matrix(design, parts$theta)
-  fixed_at_zero <- design$theta_col %in% zero_columns(design, parts$theta)
-  active <- !c(
-    logical(ncol(design$X)), fixed_at_zero, unidentified_rho(design, Lambda),
-    if (has_phi(problem$family)) {
-      at_dispersion_limit(list(family = problem$family, phi = parts$phi))
-    }
-  )
+  last <- c(unidentified_rho(design, Lambda), if (has_phi(problem$family)) {
+    at_dispersion_limit(list(family = problem$family, phi = parts$phi))
+  })
+  active <- problem$map$active(fit$x, parts$theta)
+  active[length(active) - length(last) + seq_along(last)] <- !last
   curvature <- fitted$reml$curvature %||% fit$result[c("gradient", "hessian")]
   curvature$gradient <- flip * curvature$gradient
   curvature$hessian <- flip * t(flip * curvature$hessian)
   names <- psi_names(design, problem$family)
-  covariance <- invert_information(problem$map, curvature, active, names)
+  covariance <- problem$map$covariance(fit$x, curvature, active, names)
   list(
     beta = parts$beta, theta = parts$theta, rho = parts$rho, phi = parts$phi, Lambda = Lambda,
     logLik = if (is.null(fitted$reml)) fit$value else fitted$reml$value,
@@ -219,10 +219,9 @@ reml_curvature <- function(problem, reml) {
 }
 
 block_diagonal <- function(A, B) {
-  first <- seq_len(nrow(A))
-  out <- matrix(0, nrow(A) + nrow(B), nrow(A) + nrow(B))
-  out[first, first] <- A
-  out[nrow(A) + seq_len(nrow(B)), nrow(A) + seq_len(nrow(B))] <- B
+  out <- matrix(0, nrow(A) + nrow(B), ncol(A) + ncol(B))
+  out[seq_len(nrow(A)), seq_len(ncol(A))] <- A
+  out[nrow(A) + seq_len(nrow(B)), ncol(A) + seq_len(ncol(B))] <- B
   out
 }
 

@@ -132,6 +132,8 @@ split_part <- function(expr, sign) {
     if (length(inner$bars)) return(inner)
   } else if (is_call_to(expr, c("+", "-"))) {
     return(split_bars(expr))
+  } else if (is_structured_bar(expr)) {
+    return(list(fixed = NULL, bars = list(expr)))
   }
   refuse_bar(expr, if (is_bar(expr)) "without parentheses" else "inside another term")
   list(fixed = expr, bars = NULL)
@@ -148,7 +150,10 @@ refuse_bar <- function(expr, where) {
   abort("formula", "A random term must stand in parentheses and be added: y ~ x + (1 | cluster).",
     given = paste0(expression_text(expr), " (a bar ", where, ")"),
     hint = if (is_call_to(expr, structure_names)) {
-      "Covariance structures: (x | g), (x || g), and those of help page related_levels."
+      paste0(
+        "The covariances are ", some_of(written_structures(), 9L),
+        ", and those of help page related_levels."
+      )
     }
   )
 }
@@ -157,6 +162,8 @@ refuse_bar <- function(expr, where) {
 
 # The terms of one bar: several when its group is nested, a / b.
 random_terms <- function(bar, env) {
+  structure <- if (is_structured_bar(bar)) as.character(bar[[1L]])
+  if (!is.null(structure)) bar <- bar[[2L]]
   if (!is_bar(bar)) return(related_terms(bar, env))
   lhs <- bar[[2L]]
   forbidden <- has_bar(lhs) || "." %in% all.vars(bar) || "offset" %in% all.names(lhs)
@@ -166,13 +173,15 @@ random_terms <- function(bar, env) {
       given = paste0("(", expression_text(bar), ")")
     )
   }
-  correlated <- is_call_to(bar, "|")
+  kind <- covariance_kind(structure, bar)
   lapply(expand_group(bar[[3L]], bar), function(group) {
     group_label <- expression_text(group)
     list(
       lhs = stats::as.formula(call("~", lhs), env), group = group, group_label = group_label,
-      correlated = correlated,
-      label = paste0("(", expression_text(lhs), if (correlated) " | " else " || ", group_label, ")")
+      covariance = kind, correlated = is_correlated(kind),
+      label = paste0(
+        structure, "(", expression_text(lhs), " ", as.character(bar[[1L]]), " ", group_label, ")"
+      )
     )
   })
 }

@@ -57,6 +57,18 @@
 #'   theta^2 = pi^2 / 3 (1 / phi^2 - 1). The integral is computed by the trapezoidal rule with K
 #'   points over the normal score of b, in the range where each cluster's integrand matters.
 #'   Normal and bridge fits are not nested; compare them by `logLik()` or `AIC()`.
+#' @section Structured covariances: `(x | g)` estimates all variances and correlations of the effects
+#'   of a term, `(x || g)` variances alone. Fewer parameters, for effects of the levels of a factor
+#'   `f` above all, have
+#'   * `cs(0 + f | g)`, compound symmetry: a variance for each effect and one correlation, between
+#'     -1 / (q - 1) and 1 for q effects;
+#'   * `homcs(0 + f | g)`: one variance and one correlation;
+#'   * `homdiag(0 + f | g)`: one variance, no correlations.
+#'
+#'   theta stays the entries of \eqn{\Lambda}, which are functions of these parameters; their
+#'   covariance matrix is of the rank of those, and `logLik()` counts those. Terms may be combined,
+#'   and all ways of integration take them. `REML = TRUE` and the covariance of Kenward and Roger
+#'   need entries that are free: tests have between-within degrees of freedom instead.
 #' @section Weights: For binomial, Poisson and negative binomial responses prior weights multiply a
 #'   row's log-likelihood; for a proportion they are the number of trials. For Gaussian, Gamma and
 #'   inverse Gaussian responses they are precisions, as in [stats::lm()]; see
@@ -66,7 +78,8 @@
 #'   `cbind(successes, failures)`; or a proportion with `weights` trials.
 #'
 #' @param formula A two-sided formula with random terms in parentheses: `(1 | g)`, `(x | g)` with
-#'   correlated and `(x || g)` with independent random effects; of several grouping factors
+#'   correlated and `(x || g)` with independent random effects, `cs(x | g)`, `homcs(x | g)` and
+#'   `homdiag(x | g)` with structured covariances (see below); of several grouping factors
 #'   nested, `(1 | a/b)`, or crossed, `(1 | a) + (1 | b)`; with related levels (series, trees,
 #'   pedigrees, areas) those of [related_levels], such as `ar1(time + 0 | id)` or
 #'   `phylo(1 | species, tree)`. `offset()` terms may be included. The

@@ -10,19 +10,16 @@
 #' @return A list: `Phi` (p x p, the covariance of beta at known variances), `P`, `Omega`,
 #'   `correction`, `change` as from [engine_kenward_roger()], and `most`, the largest degrees of
 #'   freedom: the residual ones. Or a word that says why there is none: `"bridge"` (random effects
-#'   are not normal), `"related"` (levels are not independent), `"large"` or, if linear,
-#'   `"linear_large"` (too many crossed levels), `"singular"` (the data can't tell the variances),
-#'   `"no_fit"`.
+#'   are not normal), `"related"` (levels are not independent), `"structured"` (entries of Sigma
+#'   depend on each other), `"large"` or, if linear, `"linear_large"` (too many crossed levels),
+#'   `"singular"` (the data can't tell the variances), `"no_fit"`.
 #' @noRd
 working_model <- function(fit) remember(fit, "working_model", working_model_at(fit))
 
 working_model_at <- function(fit) {
   design <- fit$design
-  if (!supports(design, "normal")) return("bridge")
-  if (!supports(design, "unrelated")) return("related")
-  if (!supports(design, "factor") || border_size(design) > largest_border) {
-    return(if (is_linear(fit$family)) "linear_large" else "large")
-  }
+  unsuited <- unsuited_design(design, fit$family)
+  if (!is.null(unsuited)) return(unsuited)
   if (!ncol(design$X) || anyNA(diag(fit$vcov_full)[seq_along(fit$beta)])) return("no_fit")
   W <- engine_row_weights(fit, mode_predictor(fit))
   pieces <- engine_kenward_roger_pieces(design, W, fit$Lambda, fit$control)
@@ -34,6 +31,16 @@ working_model_at <- function(fit) {
   if (!out$definite) return("singular")
   out$most <- residual_df(fit)
   out
+}
+
+# Why a design has no working model, or NULL.
+unsuited_design <- function(design, family) {
+  if (!supports(design, "normal")) return("bridge")
+  if (!supports(design, "unrelated")) return("related")
+  if (!has_free_entries(design)) return("structured")
+  if (!supports(design, "factor") || border_size(design) > largest_border) {
+    return(if (is_linear(family)) "linear_large" else "large")
+  }
 }
 
 # Effects of all factors but the largest in one independent cluster: the size of a dense matrix.
@@ -118,6 +125,7 @@ too_many_crossed <- paste(
 no_working_model <- c(
   bridge = "random effects with a bridge distribution",
   related = "random effects with related levels",
+  structured = "a covariance of random effects whose entries depend on each other",
   large = too_many_crossed, linear_large = too_many_crossed,
   singular = "data that can't tell the variances from the fixed effects",
   no_fit = "a fit without a covariance of its coefficients"
@@ -148,7 +156,7 @@ default_covariance <- function(fit) {
 
 # Why the default is not that of Kenward and Roger, for the line that names it.
 default_reasons <- c(
-  near = "small-sample correction below 1%", bridge = "", related = "",
+  near = "small-sample correction below 1%", bridge = "", related = "", structured = "",
   large = "too large for Kenward-Roger",
   linear_large = "too large for Kenward-Roger",
   singular = "no Kenward-Roger: the data can't tell the variances", no_fit = "",

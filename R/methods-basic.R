@@ -81,7 +81,8 @@ sigma.margmix_glmm <- function(object, ...) object$phi^sigma_power(object$family
 #' @export
 logLik.margmix_glmm <- function(object, ...) {
   structure(object$logLik,
-    df = length(parameter_names(object)), nobs = nobs(object), nall = nobs(object),
+    df = length(fit_psi(object)) - length(object$theta) + covariance_parameters(object$design),
+    nobs = nobs(object), nall = nobs(object),
     REML = isTRUE(object$REML), class = "logLik"
   )
 }
@@ -120,9 +121,12 @@ with_bars <- function(formula, bars) {
   formula
 }
 
-# Calls such as x | g, or x || g without correlations.
+# Calls such as x | g, x || g without correlations, or cs(x | g).
 random_bars <- function(parsed) {
   lapply(parsed$random, function(term) {
+    if (!is_free(term$covariance)) {
+      return(call(term$covariance, call("|", term$lhs[[2L]], term$group)))
+    }
     call(if (term$correlated) "|" else "||", term$lhs[[2L]], term$group)
   })
 }

@@ -18,7 +18,7 @@ objective_at <- function(problem, K, modes, order) {
   evaluations <- 0L
   at <- function(x, wanted) {
     if (!identical(x, last$x) || last$order < wanted) {
-      psi <- drop(problem$map %*% x)
+      psi <- problem$map$psi(x)
       result <- engine_evaluate(
         problem$design, problem$family, psi, K, wanted, modes, problem$control
       )
@@ -44,11 +44,11 @@ objective_at <- function(problem, K, modes, order) {
     },
     gradient = function(x) {
       now <- at(x, 1L)
-      -drop(crossprod(problem$map, now$result$gradient))
+      -problem$map$gradient(x, now$result$gradient)
     },
     hessian = function(x) {
       now <- at(x, 2L)
-      -crossprod(problem$map, now$result$hessian %*% problem$map)
+      -problem$map$hessian(x, now$result$gradient, now$result$hessian)
     },
     at = at, evaluations = function() evaluations,
     # the best point so far, visited again from its own modes

@@ -4,6 +4,13 @@
 #   theta = x / rms(Z) by the row of Lambda, times the size of eta where it has units
 #   rho, log phi = x
 
+#' The map from the optimiser's x to psi
+#'
+#' @return A list: `free`, is it linear? `M`, of beta and free entries of Lambda; functions `psi(x)`
+#'   and `x(psi)`; `gradient(x, g)` and `hessian(x, g, H)`, the derivatives in x from those in psi;
+#'   `resize(x, factor)`, x with random effects of another size; `active(x, theta)`, which of x are
+#'   not at the boundary; `covariance(x, curvature, active, names)`, see [invert_information()].
+#' @noRd
 parameter_map <- function(design, family, start_glm) {
   p <- ncol(design$X)
   rms <- column_rms(design$Z)
@@ -13,7 +20,25 @@ parameter_map <- function(design, family, start_glm) {
   M <- diag(P)
   if (p > 0L) M[seq_len(p), seq_len(p)] <- beta_scale(design, start_glm)
   M[cbind(p + seq_len(n_theta), p + seq_len(n_theta))] <- theta_scale
-  M
+  if (has_free_entries(design)) free_map(design, M) else structured_map(design, M, theta_scale)
+}
+
+free_map <- function(design, M) {
+  theta <- ncol(design$X) + seq_along(design$theta_col)
+  list(
+    free = TRUE, M = M,
+    psi = function(x) drop(M %*% x),
+    x = function(psi) backsolve(M, psi),
+    gradient = function(x, g) drop(crossprod(M, g)),
+    hessian = function(x, g, H) crossprod(M, H %*% M),
+    resize = function(x, factor) replace(x, theta, factor * x[theta]),
+    active = function(x, values) {
+      !replace(logical(length(x)), theta, design$theta_col %in% zero_columns(design, values))
+    },
+    covariance = function(x, curvature, active, names) {
+      invert_information(M, curvature, active, names)
+    }
+  )
 }
 
 # Change of the predictor that counts as one: a reciprocal mean may be of any size.

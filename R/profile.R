@@ -4,21 +4,43 @@
 # of a row of Lambda. A slice of the parameter space (see profile-slices.R) holds it at a value.
 
 #' The log-likelihood of a fit as a function of psi, with a memory of the last point
+#'
+#' psi has free parameters: those of [structured_space()] where the entries of Lambda are not free.
+#'
 #' @return A function of (psi, deriv) that returns what `engine_evaluate()` does; value -Inf where
 #'   it can't be evaluated.
 #' @noRd
 likelihood_of <- function(fit) {
+  evaluate <- evaluate_free(fit)
   last <- list(psi = NULL, deriv = -1L)
   modes <- fit$modes
   function(psi, deriv) {
     if (!identical(psi, last$psi) || last$deriv < deriv) {
-      now <- engine_evaluate(fit$design, fit$family, psi, fit$rule$K, deriv, modes, fit$control)
+      now <- evaluate(psi, deriv, modes)
       ok <- now$status == "ok" && is.finite(now$value)
-      if (ok) modes <<- now$modes else now$value <- -Inf
+      # a search stops where there is no value, and goes on where there is no Hessian
+      if (ok) modes <<- now$modes else now[c("value", "gradient")] <- list(-Inf, 0 * psi)
+      if (!ok || !all(is.finite(now$hessian))) now$hessian <- -diag(length(psi))
       last <<- c(list(psi = psi, deriv = deriv), now)
     }
     last
   }
+}
+
+evaluate_free <- function(fit) {
+  at <- function(psi, deriv, modes) {
+    engine_evaluate(fit$design, fit$family, psi, fit$rule$K, deriv, modes, fit$control)
+  }
+  if (has_free_entries(fit$design)) at else structured_evaluate(structured_space(fit)$map, at)
+}
+
+# What profiles are made in: `psi`, free parameters at the estimates; `V`, their covariance; and
+# the `quantities`.
+profile_space <- function(fit) {
+  if (!has_free_entries(fit$design)) return(structured_space(fit))
+  V <- unname(fit$vcov_full)
+  V[is.na(V)] <- 0
+  list(psi = unname(fit_psi(fit)), V = V, quantities = profile_quantities(fit))
 }
 
 #' Maximise over a slice
@@ -141,17 +163,17 @@ lose_row <- function(design, psi, r) {
 #'
 #' @param likelihood,scale As in `maximise_slice()`.
 #' @param quantity From `profile_quantities()`.
-#' @param V Covariance of psi, for the first step.
+#' @param psi Estimates; `V`, their covariance, for the first step.
 #' @return Two numbers; infinite if the profile stays flat, `NA` if it can't be followed.
 #' @noRd
-profile_limits <- function(fit, quantity, level, likelihood, V, scale) {
+profile_limits <- function(fit, quantity, level, likelihood, psi, V, scale) {
   cutoff <- stats::qnorm((1 + level) / 2)
   direction <- drop(V %*% quantity$gradient)
   variance <- sum(direction * quantity$gradient)
   step <- if (variance > 0) cutoff * sqrt(variance) else max(0.5 * abs(quantity$estimate), 0.5)
   tangent <- if (variance > 0) direction / variance else 0 * direction
   limit <- function(side, outside = NULL) {
-    last <- list(list(value = quantity$estimate, psi = unname(fit_psi(fit))))
+    last <- list(list(value = quantity$estimate, psi = psi))
     point <- function(value) {
       psi <- extrapolate(last, value, tangent)
       now <- maximise_slice(likelihood, quantity$make, psi, value, scale)
@@ -181,6 +203,10 @@ reaches_zero <- function(fit, quantity, cutoff, likelihood, scale) {
     fit$design$theta_row == quantity$row - 1L | fit$design$theta_col == quantity$row - 1L
   )
   psi <- without_row(fit, psi, quantity$row)
+  if (!is.null(quantity$space)) { # where these entries are among free parameters
+    psi <- quantity$space$x(psi)
+    entries <- quantity$touched
+  }
   at_zero <- maximise_slice(
     likelihood, function(psi) slice_fixed(psi, entries), psi, 0, scale
   )

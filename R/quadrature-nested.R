@@ -65,7 +65,7 @@ refine_nested_rule <- function(problem, x, coarse) {
 # The errors of both levels, each with the other held: rows `left`, which refinement must bring
 # down, and `bound`.
 nested_rule_errors <- function(problem, K, fit) {
-  psi <- drop(problem$map %*% fit$x)
+  psi <- problem$map$psi(fit$x)
   vapply(seq_along(K), function(level) {
     value <- function(k) {
       engine_evaluate(

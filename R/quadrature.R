@@ -65,7 +65,7 @@ is_slow <- function(problem, errors) {
 
 rule_error <- function(problem, K, fit) {
   q <- ncol(problem$design$Z)
-  psi <- drop(problem$map %*% fit$x)
+  psi <- problem$map$psi(fit$x)
   value <- function(K) {
     engine_evaluate(
       problem$design, problem$family, psi, K, 0L, fit$modes, problem$control
@@ -143,12 +143,11 @@ maximise_K <- function(problem, K, x, near = list(x = x)) {
   # Kinks at the edge of a link have the same effect everywhere.
   kinks <- !is.null(link_edge(problem$family))
   if (kinks && rule_nodes(problem$design, K) > 200) return(fit)
-  theta <- ncol(problem$design$X) + seq_along(problem$design$theta_col)
   spikes <- !is_log_concave(problem$family)
   definite <- function(fit) !is.null(newton_direction(numeric(length(x)), fit$hessian))
   for (factor in c(0.4, 2.5)) {
     other <- tryCatch(
-      maximise(problem, K, replace(x, theta, factor * x[theta]), NULL),
+      maximise(problem, K, problem$map$resize(x, factor), NULL),
       margmix_error_no_likelihood = function(e) NULL
     )
     if (is.null(other)) next

@@ -13,7 +13,7 @@ fit_restricted <- function(problem, fitted, start_glm, goal = 1e-6 * problem$con
                            curvature = TRUE) {
   check_factorable(problem$design, "a restricted likelihood.")
   if (!ncol(problem$design$X)) return(fitted) # nothing to adjust for
-  psi <- drop(problem$map %*% fitted$fit$x)
+  psi <- problem$map$psi(fitted$fit$x)
   restricted <- restricted_problem(
     problem$design, problem$family, fitted$rule$K, problem$control, start_glm,
     exp(psi[length(psi)]), goal
@@ -29,7 +29,7 @@ fit_restricted <- function(problem, fitted, start_glm, goal = 1e-6 * problem$con
     )
   )
   fitted$fit[c("x", "modes", "value")] <-
-    list(backsolve(problem$map, found$psi), found$modes, found$value)
+    list(problem$map$x(found$psi), found$modes, found$value)
   fitted$fit$iterations <- sum(fitted$fit$iterations, found$iterations)
   fitted
 }
@@ -88,7 +88,7 @@ maximum_restricted.default <- function(way, fit, curvature) {
     map = parameter_map(fit$design, fit$family, fit$start_glm)
   )
   fitted <- list(
-    fit = list(x = backsolve(problem$map, unname(fit_psi(fit))), modes = fit$modes),
+    fit = list(x = problem$map$x(unname(fit_psi(fit))), modes = fit$modes),
     rule = fit$rule
   )
   fitted <- fit_restricted(

@@ -30,11 +30,16 @@ model_satterthwaite <- function(fit) {
 # d(Sigma, phi) / d(theta, log phi): Sigma = Lambda Lambda'. A dispersion that the working model
 # takes as known has no row and no column.
 sigma_gradient <- function(fit) {
-  row <- fit$design$theta_row + 1L
-  col <- fit$design$theta_col + 1L
-  J <- outer(row, row, "==") * fit$Lambda[col, col, drop = FALSE] +
-    outer(col, row, "==") * fit$Lambda[row, col, drop = FALSE]
+  J <- sigma_jacobian(fit$design, fit$Lambda)
   if (scales_variance(fit$family)) block_diagonal(J, matrix(fit$phi)) else J
+}
+
+# d Sigma / d Lambda, in their free entries.
+sigma_jacobian <- function(design, Lambda) {
+  row <- design$theta_row + 1L
+  col <- design$theta_col + 1L
+  outer(row, row, "==") * Lambda[col, col, drop = FALSE] +
+    outer(col, row, "==") * Lambda[row, col, drop = FALSE]
 }
 
 # Where the pieces of the working model are too large: differences of X'V^-1 X.

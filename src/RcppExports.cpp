@@ -65,6 +65,33 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// covariance_entries_
+Rcpp::List covariance_entries_(const std::string& kind, int q, const Rcpp::NumericVector& tau, const Rcpp::NumericVector& g);
+RcppExport SEXP _margmix_covariance_entries_(SEXP kindSEXP, SEXP qSEXP, SEXP tauSEXP, SEXP gSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const std::string& >::type kind(kindSEXP);
+    Rcpp::traits::input_parameter< int >::type q(qSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type tau(tauSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type g(gSEXP);
+    rcpp_result_gen = Rcpp::wrap(covariance_entries_(kind, q, tau, g));
+    return rcpp_result_gen;
+END_RCPP
+}
+// covariance_parameters_
+Rcpp::NumericVector covariance_parameters_(const std::string& kind, int q, const Rcpp::NumericVector& entries);
+RcppExport SEXP _margmix_covariance_parameters_(SEXP kindSEXP, SEXP qSEXP, SEXP entriesSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const std::string& >::type kind(kindSEXP);
+    Rcpp::traits::input_parameter< int >::type q(qSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type entries(entriesSEXP);
+    rcpp_result_gen = Rcpp::wrap(covariance_parameters_(kind, q, entries));
+    return rcpp_result_gen;
+END_RCPP
+}
 // cluster_values_
 Rcpp::List cluster_values_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int K, const Rcpp::NumericMatrix& modes, const Rcpp::NumericMatrix& t, const Rcpp::NumericVector& log_q0, int threads);
 RcppExport SEXP _margmix_cluster_values_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP tSEXP, SEXP log_q0SEXP, SEXP threadsSEXP) {
@@ -678,6 +705,8 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_saddlepoint_p_", (DL_FUNC) &_margmix_saddlepoint_p_, 5},
     {"_margmix_bridge_score_density_", (DL_FUNC) &_margmix_bridge_score_density_, 5},
     {"_margmix_bridge_quantile_", (DL_FUNC) &_margmix_bridge_quantile_, 2},
+    {"_margmix_covariance_entries_", (DL_FUNC) &_margmix_covariance_entries_, 4},
+    {"_margmix_covariance_parameters_", (DL_FUNC) &_margmix_covariance_parameters_, 3},
     {"_margmix_cluster_values_", (DL_FUNC) &_margmix_cluster_values_, 8},
     {"_margmix_gee_start_", (DL_FUNC) &_margmix_gee_start_, 5},
     {"_margmix_gee_fit_", (DL_FUNC) &_margmix_gee_fit_, 5},

@@ -109,7 +109,8 @@ test_that("the pattern of Lambda follows the terms", {
   expect_equal(pattern(y ~ (1 | id) + (0 + x + t | id)), rbind(c(0, 1, 2, 2), c(0, 1, 1, 2)))
   design <- front(y ~ (1 | id) + (0 + x + t | id), small_data())$design
   expect_identical(design$random[[2]], list(
-    label = "(0 + x + t | id)", columns = 2:3, names = c("x", "t"), correlated = TRUE
+    label = "(0 + x + t | id)", columns = 2:3, names = c("x", "t"), covariance = "free",
+    correlated = TRUE
   ))
 })
 

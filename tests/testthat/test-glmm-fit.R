@@ -76,10 +76,10 @@ test_that("a zero variance is left where the likelihood rises away from it, and 
       design = design, family = family, map = parameter_map(design, family, start),
       control = glmm_control()
     )
-    x <- solve(problem$map, c(start$beta, 0, 0, 0))
+    x <- problem$map$x(c(start$beta, 0, 0, 0))
     psi <- c(start$beta, 0, 0, 0)
     fit <- list(x = x, result = engine_evaluate(design, family, psi, 5L, 2L))
-    value <- function(x) engine_evaluate(design, family, drop(problem$map %*% x), 5L)$value
+    value <- function(x) engine_evaluate(design, family, problem$map$psi(x), 5L)$value
     list(now = value(x), escape = escape_from_zero(problem, fit), value = value)
   }
   varied <- at_zero(line_data(0, 3))
