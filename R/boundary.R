@@ -95,7 +95,7 @@ escape_from_zero <- function(problem, fit) {
 # Zeros exactly zero, and left where they are no maximum.
 settle_zeros <- function(problem, K, fit) {
   for (attempt in 1:3) {
-    fit <- snap_dispersion(problem, K, snap_to_zero(problem, K, fit))
+    fit <- snap_rho(problem, K, snap_dispersion(problem, K, snap_to_zero(problem, K, fit)))
     x <- escape_from_zero(problem, fit)
     if (is.null(x)) break
     fit <- maximise(problem, K, feasible_start(problem, x), fit$modes)
@@ -138,6 +138,8 @@ group_boundary_words <- function(label, zero, dependent) {
 boundary_hint <- function(words) {
   paste0("This is an answer, not a failure; ", if ("correlated" %in% names(words)) {
     "the data may be too few for all these random effects."
+  } else if ("relation" %in% names(words)) {
+    "a model with the simpler relation fits as well."
   } else {
     "a model without it fits as well."
   })

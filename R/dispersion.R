@@ -61,9 +61,16 @@ snap_dispersion <- function(problem, K, fit) {
   limit <- dispersion_limit(problem$family)
   last <- length(fit$x)
   if (is.null(limit) || fit$x[last] * sign(limit) < 6 || fit$x[last] == limit) return(fit)
+  snap_entry(problem, K, fit, last, limit)
+}
+
+# The fit with an entry of x at a value and the others as they want to be there, if it is as good
+# but for `slack`.
+snap_entry <- function(problem, K, fit, entry, value, slack = 1e-7) {
   objective <- objective_at(problem, K, fit$modes, 2L)
-  x <- newton_steps_within(objective, replace(fit$x, last, limit), seq_len(last - 1L))
-  if (!(objective$value(x) <= -fit$value + 1e-7)) return(fit)
+  x <- replace(fit$x, entry, value)
+  x <- newton_steps_within(objective, x, seq_along(x)[-entry])
+  if (!isTRUE(objective$value(x) <= -fit$value + slack)) return(fit)
   at <- objective$at(x, 2L)$result
   fit[c("x", "modes", "result", "value")] <- list(x, at$modes, at, at$value)
   fit

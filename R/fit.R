@@ -183,7 +183,8 @@ finish_fit <- function(problem, fitted) {
   flip[ncol(design$X) + seq_along(parts$theta)] <- signs[design$theta_col + 1L]
   parts$theta <- parts$theta * signs[design$theta_col + 1L]
   Lambda <- lambda_matrix(design, parts$theta)
-  last <- c(unidentified_rho(design, Lambda), if (has_phi(problem$family)) {
+  rho <- unidentified_rho(design, Lambda) | nzchar(rho_ends(design, parts$rho))
+  last <- c(rho, if (has_phi(problem$family)) {
     at_dispersion_limit(list(family = problem$family, phi = parts$phi))
   })
   active <- problem$map$active(fit$x, parts$theta)
@@ -203,7 +204,10 @@ finish_fit <- function(problem, fitted) {
       criterion = covariance$criterion, pd = covariance$definite, iterations = fit$iterations,
       evaluations = fit$evaluations, message = fit$message
     ),
-    boundary = c(boundary_words(design, Lambda), limit_words(problem$family, parts$phi))
+    boundary = c(
+      boundary_words(design, Lambda), rho_boundary_words(design, parts$rho),
+      limit_words(problem$family, parts$phi)
+    )
   )
 }
 

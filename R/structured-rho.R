@@ -174,3 +174,75 @@ groups_words.margmix_related <- function(design) {
   }, "")
   paste(each, collapse = " and ")
 }
+
+# Ends of the range ---------------------------------------------------------------------------------
+
+#' Where a relation ends, and what it is there
+#'
+#' A correlation of series may rise to 1, where a series is a random intercept, or a rate without
+#' end, where its times are independent. The likelihood is flat there, within 1e-5 of that at the
+#' end, before 1 - r^2 loses its digits.
+#'
+#' @return A list of ends: `at`, a value of rho within rounding of it; `near`, from where on it is
+#'   tried; `words`.
+#' @noRd
+ends_of <- function(relation) UseMethod("ends_of")
+
+#' @export
+ends_of.margmix_relation <- function(relation) list()
+
+#' @export
+ends_of.margmix_ar1 <- function(relation) {
+  list(
+    list(at = 10, near = 3, words = "the correlation is 1, as with a random intercept"),
+    list(at = -10, near = -3, words = "the correlation is -1")
+  )
+}
+
+#' @export
+ends_of.margmix_ou <- function(relation) {
+  unit <- -log(median_gap(relation))
+  list(
+    list(
+      at = unit - 20, near = unit - 4, words = "the correlation is 1, as with a random intercept"
+    ),
+    list(at = unit + 5, near = unit + 1, words = "the correlation is 0: times are independent")
+  )
+}
+
+#' @export
+ends_of.margmix_car <- function(relation) list(list(at = 16, near = 5, words = "alpha is 1"))
+
+# Entries of rho that are on their way to an end are set to it, if the log-likelihood allows it
+# with the other parameters as they want to be there.
+snap_rho <- function(problem, K, fit) {
+  design <- problem$design
+  first <- ncol(design$X) + length(design$theta_row)
+  owners <- rho_groups(design)
+  for (r in seq_along(owners)) {
+    for (end in ends_of(design$groups[[owners[r]]]$relation)) {
+      ahead <- (fit$x[first + r] - end$near) * sign(end$at - end$near) > 0
+      if (!ahead || fit$x[first + r] == end$at) next
+      fit <- snap_entry(problem, K, fit, first + r, end$at, slack = 1e-5)
+    }
+  }
+  fit
+}
+
+# What each entry of rho is if it is at an end; "" elsewhere.
+rho_ends <- function(design, rho) {
+  owners <- rho_groups(design)
+  vapply(seq_along(owners), function(r) {
+    ends <- ends_of(design$groups[[owners[r]]]$relation)
+    at <- vapply(ends, function(end) rho[[r]] == end$at, NA)
+    if (any(at)) ends[[which(at)]]$words else ""
+  }, "")
+}
+
+rho_boundary_words <- function(design, rho) {
+  ends <- rho_ends(design, rho)
+  at <- which(nzchar(ends))
+  if (!length(at)) return(character())
+  labels <- group_labels(design)[rho_groups(design)[at]]
+  stats::setNames(paste0("of ", code(labels), " ", ends[at]), rep("relation", length(at)))
+}

@@ -62,7 +62,8 @@ fresh <- function(...) {
 
 row <- function(what, rows, package, ...) {
   found <- fresh(...)
-  sprintf("| %s | %s | %s | %s | %s | %s | %s |", what, format(rows, big.mark = ","), package,
+  count <- format(rows, big.mark = ",", scientific = FALSE)
+  sprintf("| %s | %s | %s | %s | %s | %s | %s |", what, count, package,
     found[1L], found[2L], round(as.numeric(found[3L])), found[4L]
   )
 }
@@ -80,10 +81,11 @@ writeLines(c(
   paste0(
     "Written by `bench/related-levels.R` with margmix and glmmTMB ",
     utils::packageVersion("glmmTMB"), ": seconds and processor seconds of the whole call, one ",
-    "thread, in a fresh process; its peak memory in MiB, data included; the log-likelihood (Laplace)."
+    "thread, in a fresh process; its peak memory in MiB, data included; log-likelihood (Laplace)."
   ), "",
-  "Poisson, AR(1) with correlation 0.9 and sd 0.8; logit, Brownian motion on a simulated tree, sd 1.5.",
-  "", "| model | rows | package | s | CPU s | MiB | log-likelihood |", "|---|---|---|---|---|---|---|",
+  "Poisson, AR(1) of correlation 0.9 and sd 0.8; logit, Brownian motion on a simulated tree, sd 1.5.",
+  "", "| model | rows | package | s | CPU s | MiB | log-likelihood |",
+  "|---|---|---|---|---|---|---|",
   both(1, 1000), both(100, 100), both(500, 100),
   row("one series", 50000, "margmix", "margmix", 1, 50000),
   row("one series", 500000, "margmix", "margmix", 1, 500000),

@@ -16,7 +16,7 @@ check_includes() {
   grep -nE '^ *# *include *"' $(sources $engine) /dev/null | awk -F: '
     BEGIN {
       n = split("core:0 parallel:1 family:2 linalg:2 quadrature:3 random:3 design:4 " \
-                "inference:5 glmm:6 gee:6 marginal:7 objective:7", pairs, " ")
+                "inference:5 association:6 glmm:6 gee:6 marginal:7 objective:7", pairs, " ")
       for (i = 1; i <= n; i++) { split(pairs[i], p, ":"); rank[p[1]] = p[2] }
     }
     function complain(why) { print $0 ": " why; bad = 1 }

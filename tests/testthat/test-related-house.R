@@ -37,7 +37,7 @@ test_that("effects and their variances are those given the data, at times withou
   all <- series_fit()
   fit <- all$linear
   effects <- as.data.frame(ranef(fit))
-  place <- strsplit(as.character(effects$level), ":")
+  place <- strsplit(rownames(ranef(fit)[[1L]]), ":")
   id <- as.numeric(vapply(place, `[`, "", 1L))
   t <- as.numeric(vapply(place, `[`, "", 2L))
   dense <- dense_kriging(fit, all$data, id, t)
@@ -188,4 +188,27 @@ test_that("a series without variance is an answer, and its correlation is not kn
   expect_equal(as.numeric(logLik(fit)), as.numeric(logLik(glm)), tolerance = 1e-9)
   expect_true(is.na(fit$vcov_full["rho_ar1(id)", "rho_ar1(id)"]))
   expect_true(all(is.na(confint(fit, "correlation_ar1(id)"))))
+})
+
+test_that("a correlation of one is a random intercept, and said to be", {
+  set.seed(11)
+  d <- expand.grid(t = 1:6, id = 1:30)
+  d$y <- rpois(180, exp(1 + rnorm(30, 0, 0.8)[d$id]))
+  simple <- glmm(y ~ 1 + (1 | id), d, poisson(), nAGQ = 1)
+  for (formula in list(y ~ 1 + ar1(t + 0 | id), y ~ 1 + ou(t + 0 | id))) {
+    expect_message(
+      fit <- glmm(formula, d, poisson()), "the correlation is 1",
+      class = "margmix_note_boundary"
+    )
+    expect_true(fit$convergence$converged)
+    expect_equal(as.numeric(logLik(fit)), as.numeric(logLik(simple)), tolerance = 1e-6)
+    expect_equal(unname(coef(fit)), unname(coef(simple)), tolerance = 1e-4)
+    expect_true(is.na(fit$vcov_full[3L, 3L]))
+  }
+  # and a rate without end is independence
+  d$y <- rpois(180, exp(1 + rnorm(180, 0, 0.8)))
+  d$row <- seq_len(180)
+  simple <- glmm(y ~ 1 + (1 | row), d, poisson(), nAGQ = 1)
+  fit <- suppressMessages(glmm(y ~ 1 + ou(t + 0 | id), d, poisson()))
+  expect_gte(as.numeric(logLik(fit)), as.numeric(logLik(simple)) - 1e-6)
 })
