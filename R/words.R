@@ -83,7 +83,7 @@ coefficient_heading <- function() "Coefficients, conditional on the cluster (sub
 
 # Rows, clusters and their sizes, dropped rows.
 size_words <- function(fit) {
-  counted <- isTRUE(fit$frame$counted)
+  counted <- fit$design$weights_type == "frequency"
   rows <- if (counted) stats::nobs(fit) else nrow(fit$design$X)
   distinct <- fit$patterns %||% if (counted) nrow(fit$design$X)
   unweighted <- fit$frame$n_unweighted %||% 0L
@@ -107,6 +107,10 @@ groups_words <- function(design) UseMethod("groups_words")
 #' @export
 groups_words.default <- function(design) {
   sizes <- diff(design$start)
+  # A frequency counts rows.
+  if (design$weights_type == "frequency") {
+    sizes <- as.vector(rowsum(row_weights(design), rep.int(seq_along(sizes), sizes)))
+  }
   spread <- c(min = min(sizes), median = stats::median(sizes), max = max(sizes))
   paste0(
     count_of(length(sizes), "cluster"), " of ", code(design$group), " (",

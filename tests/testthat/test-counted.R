@@ -133,3 +133,8 @@ test_that("a 64-bit covariate is the number that it stands for", {
   expect_identical(coef(fit), coef(glmm(y ~ age + (1 | id), visits, binomial(), nAGQ = 9)))
   expect_identical(predict(fit, large[1:3, ]), predict(fit, visits[1:3, ]))
 })
+
+test_that("the print counts rows, not kinds of them", {
+  fit <- glmm(y ~ 1 + (1 | arm), patterns(list(export_patterns(visits, y ~ (1 | arm)))), binomial())
+  expect_output(print(fit), "480 rows (4 distinct) in 2 clusters of `arm` (240 in each)", fixed = TRUE)
+})
