@@ -136,5 +136,6 @@ test_that("a 64-bit covariate is the number that it stands for", {
 
 test_that("the print counts rows, not kinds of them", {
   fit <- glmm(y ~ 1 + (1 | arm), patterns(list(export_patterns(visits, y ~ (1 | arm)))), binomial())
-  expect_output(print(fit), "480 rows (4 distinct) in 2 clusters of `arm` (240 in each)", fixed = TRUE)
+  words <- "480 rows (4 distinct) in 2 clusters of `arm` (240 in each)"
+  expect_output(print(fit), words, fixed = TRUE)
 })
