@@ -12,7 +12,8 @@ WITH_LIBRARY = R_LIBS="$(LIBRARY)$${R_LIBS:+:$$R_LIBS}"
 
 .PHONY: help setup demo test check engine-test sanitize-threads coverage lint docs clients fuzz \
   accuracy bench simulate-gee simulate-standardization simulate-endogeneity \
-  simulate-ipw simulate-restricted simulate-glmm simulate-estimands format clean
+  simulate-ipw simulate-restricted simulate-glmm simulate-estimands \
+  simulate-likelihood-ratio format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 27
@@ -113,6 +114,11 @@ simulate-estimands: ## two averages in trials with informative cluster sizes (CO
 	@tools/setup.sh demo
 	@tools/install.sh
 	@$(WITH_LIBRARY) nice Rscript bench/simulation/estimands.R $(COUNT)
+
+simulate-likelihood-ratio: ## error of likelihood ratio tests with few clusters (COUNT=1000: 25 minutes)
+	@tools/setup.sh demo
+	@tools/install.sh
+	@$(WITH_LIBRARY) nice Rscript bench/simulation/likelihood-ratio.R $(COUNT)
 
 format: ## format the C++ sources
 	@tools/setup.sh lint

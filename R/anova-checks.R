@@ -239,7 +239,7 @@ loglik_for <- function(fit, large, y) UseMethod("loglik_for")
 #' @export
 loglik_for.margmix_glmm <- function(fit, large, y) {
   fit$design$y <- as.numeric(take_rows(y, fit$design$order))
-  refit_at(fit, fit$rule$K)$logLik
+  refit_design(fit, fit$design)$logLik %||% refit_at(fit, fit$rule$K)$logLik
 }
 
 # A model without random effects is the larger one with other fixed effects and Lambda = 0.

@@ -197,12 +197,18 @@ profile_table <- function(fit, rows, level, likelihood) {
 }
 
 profile_words <- function(fit, rows, level) {
-  words <- paste(format_level(level), "profile likelihood intervals.")
+  words <- paste(format_level(level), "profile likelihood intervals, chi^2 with 1 df.")
   deviations <- rows %in% deviation_names(fit)
-  if (!isTRUE(fit$REML) || !any(deviations)) return(words)
-  paste0(words, " Standard deviations: by the restricted likelihood", if (!all(deviations)) {
-    "; coefficients: by the likelihood"
-  }, ".")
+  if (isTRUE(fit$REML) && any(deviations)) {
+    words <- paste0(
+      words, " Standard deviations: by the restricted likelihood",
+      if (!all(deviations)) "; coefficients: by the likelihood", "."
+    )
+  }
+  fewest <- fewest_levels(fit)
+  c(words, if (fewest < 30L && !all(deviations)) {
+    paste0("Too short for effects between ", fewest, " clusters; method \"Wald\" allows for few.")
+  })
 }
 
 #' The same model by maximum likelihood

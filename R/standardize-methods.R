@@ -17,6 +17,8 @@
 #' @param parm Names or numbers of the rows that are wanted.
 #' @param level,conf.level Confidence level; by default that of the result.
 #' @param conf.int `FALSE` to leave out the limits.
+#' @param exponentiate `FALSE` for logarithms of ratios, the scale of their standard errors; this is
+#'   what `mice::pool()` gets, which pools estimates and standard errors of one scale.
 #' @param row.names,optional,... Not used.
 #' @return `vcov()`: covariance matrix of the means, or of the contrasts (ratios on the log scale).
 #'   `confint()`: limits, for ratios of the ratios themselves. `coef()`: the estimates.
@@ -229,11 +231,23 @@ as.data.frame.margmix_standardization <- function(x, row.names = NULL, optional 
 #' @rdname print.margmix_standardization
 #' @export
 tidy.margmix_standardization <- function(x, conf.int = TRUE, conf.level = x$options$level,
-                                         what = c("both", "contrasts", "means"), ...) {
+                                         what = c("both", "contrasts", "means"),
+                                         exponentiate = !"parametric" %in% ...names(), ...) {
   what <- one_of(what, c("both", "contrasts", "means"), "what")
   table <- at_level(standardization_rows(x, what), conf.level)
+  if (!exponentiate) table <- log_ratios(table)
   if (!isTRUE(conf.int)) table$conf.low <- table$conf.high <- NULL
   as_tibble_if_known(table)
+}
+
+# Ratios on the scale of their standard errors.
+log_ratios <- function(table) {
+  ratio <- table$type %in% c("ratio", "odds_ratio")
+  for (name in c("estimate", "conf.low", "conf.high")) {
+    table[[name]][ratio] <- suppressWarnings(log(table[[name]][ratio]))
+  }
+  table$term[ratio] <- paste("log", table$term[ratio])
+  table
 }
 
 #' @rdname print.margmix_standardization
@@ -247,6 +261,7 @@ glance.margmix_standardization <- function(x, ...) {
     nclusters = x$clusters %||% NA_integer_, exposure = some_of(x$exposure),
     reference = some_of(x$reference),
     covariates = x$options$covariates, average = x$options$average, vcov = x$vcov,
+    df.residual = min(x$contrasts$df, x$means$df, na.rm = TRUE),
     conf.level = x$options$level
   ))
 }

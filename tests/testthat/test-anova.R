@@ -172,3 +172,26 @@ test_that("fits may have names", {
   expect_identical(do.call(anova, list(full = large, null = small)), named, ignore_attr = "heading")
   expect_equal(named$Chisq, anova(small, large)$Chisq)
 })
+
+test_that("with few clusters a fixed effect is tested by simulation on request", {
+  large <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial(),
+    nAGQ = 5)
+  small <- update(large, . ~ . - treatment)
+  table <- anova(small, large)
+  expect_match(attr(table, "heading"), "too small for effects between 8 clusters", all = FALSE)
+  simulated <- anova(small, large, nsim = 19, seed = 1)
+  expect_match(attr(simulated, "heading"), "19 data sets simulated", all = FALSE)
+  # the same statistics by full fits to the same responses
+  null <- simulated_statistics(small, large, 5, seed = 1)
+  full <- with_seed(1, vapply(1:5, function(i) {
+    y <- simulated_response(small, large)
+    loglik <- function(fit) {
+      fit$design$y <- as.numeric(y)
+      refit_at(fit, 5)$logLik
+    }
+    2 * (loglik(large) - loglik(small))
+  }, 0))
+  expect_equal(null, full, tolerance = 1e-5)
+  p <- simulated[["Pr(>Chisq)"]][2]
+  expect_equal(p, (1 + sum(simulated_statistics(small, large, 19, 1) >= table$Chisq[2])) / 20)
+})
