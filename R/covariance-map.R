@@ -18,7 +18,8 @@ structured_map <- function(design, M, scale) {
     gradient = function(x, g) drop(crossprod(structured_jacobian(layout, x), g)),
     hessian = function(x, g, H) structured_hessian(layout, x, g, H),
     resize = function(x, factor) structured_resize(layout, x, factor),
-    active = function(x, theta) is.finite(x),
+    active = function(x, theta) structured_active(layout, x),
+    signs = function(Lambda) rep(1, ncol(Lambda)), # its map leaves no choice
     covariance = function(x, curvature, active, names) {
       structured_covariance(layout, x, curvature, active, names)
     }
@@ -131,10 +132,42 @@ structured_covariance <- function(layout, x, curvature, active, names) {
 
 # Boundary -----------------------------------------------------------------------------------------
 
+# Which of x are not at an end of their range, and have an effect: a correlation of fewer than two
+# effects has none.
+structured_active <- function(layout, x) {
+  active <- is.finite(x)
+  for (term in layout$terms) {
+    sds <- seq_len(term$deviations)
+    effects <- sum(is.finite(x[term$x[sds]])) * (if (term$deviations < term$q) term$q else 1L)
+    if (!term$free && effects < 2L) active[setdiff(term$x, term$x[sds])] <- FALSE
+  }
+  active
+}
+
+# The logarithm of a standard deviation has no slope far down, wherever the maximum is. So the
+# search is repeated from the middle of the range of what has come to an end.
+settle_structured <- function(problem, K, fit) {
+  fit <- at_ends(problem, K, fit)
+  for (attempt in 1:3) {
+    ends <- which(!is.finite(fit$x))
+    starts <- unique(c(if (length(ends)) list(ends), as.list(ends)))
+    others <- lapply(starts, function(at) {
+      x <- pmax(pmin(replace(fit$x, at, -0.5), 10), -10)
+      at_ends(problem, K, maximise(problem, K, x, NULL))
+    })
+    best <- Reduce(function(a, b) if (b$value > a$value + 1e-7) b else a, others, fit)
+    if (identical(best, fit)) break
+    fit <- best
+  }
+  fit
+}
+
 # Standard deviations that are zero, and correlations at an end of their range, but for rounding are
 # put there, if the log-likelihood allows it.
-settle_structured <- function(problem, K, fit) {
-  for (term in problem$map$layout$terms) {
+at_ends <- function(problem, K, fit) {
+  layout <- problem$map$layout
+  before <- fit$x
+  for (term in layout$terms) {
     sds <- term$x[seq_len(term$deviations)]
     for (k in sds[fit$x[sds] < log(1e-3)]) {
       fit <- take_if_as_good(problem, K, fit, replace(fit$x, k, -Inf))
@@ -142,6 +175,11 @@ settle_structured <- function(problem, K, fit) {
     for (k in setdiff(if (!term$free) term$x[abs(fit$x[term$x]) > log(1e3)], sds)) {
       fit <- take_if_as_good(problem, K, fit, replace(fit$x, k, sign(fit$x[k]) * Inf))
     }
+  }
+  if (!identical(fit$x, before)) {
+    objective <- objective_at(problem, K, fit$modes, 2L)
+    x <- newton_steps_within(objective, fit$x, which(structured_active(layout, fit$x)))
+    fit <- take_if_as_good(problem, K, fit, x)
   }
   snap_dispersion(problem, K, fit)
 }

@@ -178,7 +178,7 @@ finish_fit <- function(problem, fitted) {
   design <- problem$design
   psi <- problem$map$psi(fit$x)
   parts <- split_parameters(design, problem$family, psi)
-  signs <- canonical_signs(lambda_matrix(design, parts$theta))
+  signs <- problem$map$signs(lambda_matrix(design, parts$theta))
   flip <- rep(1, length(psi))
   flip[ncol(design$X) + seq_along(parts$theta)] <- signs[design$theta_col + 1L]
   parts$theta <- parts$theta * signs[design$theta_col + 1L]

@@ -9,7 +9,8 @@
 #' @return A list: `free`, is it linear? `M`, of beta and free entries of Lambda; functions `psi(x)`
 #'   and `x(psi)`; `gradient(x, g)` and `hessian(x, g, H)`, the derivatives in x from those in psi;
 #'   `resize(x, factor)`, x with random effects of another size; `active(x, theta)`, which of x are
-#'   not at the boundary; `covariance(x, curvature, active, names)`, see [invert_information()].
+#'   not at the boundary; `signs(Lambda)`, those that columns of Lambda are to have;
+#'   `covariance(x, curvature, active, names)`, see [invert_information()].
 #' @noRd
 parameter_map <- function(design, family, start_glm) {
   p <- ncol(design$X)
@@ -35,6 +36,7 @@ free_map <- function(design, M) {
     active = function(x, values) {
       !replace(logical(length(x)), theta, design$theta_col %in% zero_columns(design, values))
     },
+    signs = canonical_signs,
     covariance = function(x, curvature, active, names) {
       invert_information(M, curvature, active, names)
     }

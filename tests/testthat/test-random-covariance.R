@@ -137,6 +137,16 @@ test_that("a variance of zero and a correlation of 1 are found and said", {
   expect_equal(S[lower.tri(S)], c(1, 1, 1))
 })
 
+test_that("a zero beside negative correlations is a maximum of the other parameters", {
+  d <- conditions_data(4L, -0.2, m = 30L)
+  a <- d$f == "a"
+  d$z[a] <- rep(scale(1:5), length.out = sum(a)) # the same in each level
+  fit <- quiet(z ~ x + cs(0 + f | g), d, gaussian())
+  expect_identical(fit$theta[["theta_g.fa"]], 0)
+  expect_lt(attr(VarCorr(fit)$g, "correlation")["fc", "fb"], 0)
+  expect_true(fit$convergence$converged)
+})
+
 test_that("formulas go through update() and refit(), starts are taken", {
   d <- conditions_data(3L, 0.4)
   fit <- quiet(event ~ x + cs(0 + f | g), d, binomial(), nAGQ = 1)
