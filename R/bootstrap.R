@@ -74,7 +74,8 @@ bootstrap_types <- function(fit) UseMethod("bootstrap_types")
 
 #' @export
 bootstrap_types.margmix_glmm <- function(fit) {
-  c("parametric", if (length(fit$design$groups) == 1L) "cluster")
+  alone <- length(fit$design$groups) == 1L && supports(fit$design, "unrelated")
+  c("parametric", if (alone) "cluster")
 }
 
 #' @export

@@ -36,7 +36,7 @@ check_bridge_design.default <- function(design) invisible()
 #' @export
 check_bridge_design.margmix_bridge <- function(design) {
   one <- length(design$groups) == 1L && ncol(design$Z) == 1L && all(design$Z == 1)
-  if (one) return(invisible())
+  if (one && !length(relations(design))) return(invisible())
   abort("random_distribution", "The bridge distribution must be that of one random intercept.",
     given = paste0(
       "random columns ", some_of(code(colnames(design$Z))), " by ", some_of(code(design$group))

@@ -12,10 +12,12 @@ fit_sparse <- function(problem, x) {
 
 #' @section Errors: `nAGQ`: quadrature with crossed factors.
 #' @noRd
-check_crossed_rule <- function(nAGQ) {
+check_crossed_rule <- function(nAGQ, design) {
   if (identical(nAGQ, "auto") || all(nAGQ == 1)) return(invisible())
-  abort("nAGQ", "`nAGQ` must be 1 (Laplace) or \"auto\" where grouping factors are crossed.",
+  crossed <- supports(design, "unrelated")
+  where <- if (crossed) "grouping factors are crossed." else "levels are related."
+  abort("nAGQ", paste("`nAGQ` must be 1 (Laplace) or \"auto\" where", where),
     given = paste("nAGQ =", some_of(nAGQ)),
-    hint = "The integral over crossed random effects does not fall into small ones."
+    hint = "The integral over such random effects does not fall into small ones."
   )
 }

@@ -73,7 +73,7 @@ check_rule.margmix_exact <- function(way, design, nAGQ) invisible()
 #' @export
 check_rule.margmix_laplace <- function(way, design, nAGQ) {
   check_rule_count(design, nAGQ)
-  check_crossed_rule(nAGQ)
+  check_crossed_rule(nAGQ, design)
 }
 
 # Settings of the search: with a fine rule no step can be seen.

@@ -204,6 +204,7 @@ random_matrix <- function(fit) {
 #' cluster in the order of `"levels"`.
 #'
 #' * Estimates: `"beta"` (estimated coefficients), `"theta"` (free entries of Lambda, by column),
+#'   `"rho"` (of [related_levels], on an unbounded scale),
 #'   `"Lambda"` (q x q, lower triangular, on the scale of the predictor), `"Sigma"` (Lambda Lambda',
 #'   the covariance of the random effects), `"phi"` (dispersion; sigma^2 if Gaussian), `"modes"`
 #'   (m x q, spherical modes u; b = Lambda u), `"vcov_full"`, `"logLik"`, `"REML"`.
@@ -259,7 +260,8 @@ of_frame <- function(name) function(fit) fit$frame[[name]]
 by_row <- function(values) function(fit) caller_order(values(fit$design), fit$design)
 
 fit_components <- list(
-  beta = stored("beta"), theta = stored("theta"), Lambda = stored("Lambda"),
+  beta = stored("beta"), theta = stored("theta"), rho = function(fit) fit$rho %||% numeric(),
+  Lambda = stored("Lambda"),
   Sigma = function(fit) tcrossprod(fit$Lambda), phi = stored("phi"), modes = stored("modes"),
   vcov_full = function(fit) vcov(fit, full = TRUE, complete = FALSE),
   logLik = stored("logLik"), REML = stored("REML"),

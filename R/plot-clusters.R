@@ -144,6 +144,7 @@ cluster_means <- function(fit, type) {
       given = some_of(code(group_labels(design))), hint = "plot(ranef(fit)) shows each factor."
     )
   }
+  check_unrelated(design, "`plot_shrinkage()` is", "plot(ranef(fit)) shows the effects.")
   b <- as.matrix(ranef(fit, type = type, condVar = FALSE)[[1L]])
   cluster <- rep.int(seq_along(design$levels), diff(design$start))
   eta <- row_offset(design) + drop(design$X %*% fit$beta)

@@ -175,7 +175,7 @@ groups_words.margmix_related <- function(design) {
   paste(each, collapse = " and ")
 }
 
-# Ends of the range ---------------------------------------------------------------------------------
+# Ends of the range ------------------------------------------------------------------------------
 
 #' Where a relation ends, and what it is there
 #'

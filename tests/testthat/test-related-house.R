@@ -160,6 +160,7 @@ test_that("a fit is printed, saved and updated with its relation", {
   fit <- all$poisson
   expect_output(print(fit), "AR\\(1\\), correlation 0\\.[0-9]+ at one step")
   expect_output(print(summary(fit)), "normal intervals")
+  expect_identical(component(fit, "rho"), fit$rho)
   file <- tempfile()
   saveRDS(fit, file)
   again <- readRDS(file)
@@ -173,6 +174,15 @@ test_that("a fit is printed, saved and updated with its relation", {
   )
   expect_error(marginal_covariance(fit), class = "margmix_error_related")
   expect_error(rank_clusters(fit), class = "margmix_error_related")
+  expect_error(plot_shrinkage(fit), class = "margmix_error_related")
+  expect_error(
+    glmm(count ~ x + ar1(t + 0 | id), all$data, poisson(), nAGQ = 5), "levels are related",
+    class = "margmix_error_nAGQ"
+  )
+  expect_error(
+    glmm(count > 3 ~ x + ar1(t + 0 | id), all$data, binomial(), random_distribution = "bridge"),
+    class = "margmix_error_random_distribution"
+  )
   expect_error(diagnose_integration(fit), class = "margmix_error_related")
 })
 
