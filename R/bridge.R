@@ -16,12 +16,16 @@ check_random_distribution <- function(family, random_distribution, nAGQ) {
   if (plain_label(family) != "binomial(logit)") {
     abort("random_distribution", "The bridge distribution must come with binomial(\"logit\").",
       given = family_label(family),
-      hint = "With a probit link normal random effects bridge; with a log link any do."
+      hint = paste(
+        "Normal random effects already give a probit model;",
+        "under a log link any distribution does."
+      )
     )
   }
   if (is.numeric(nAGQ) && nAGQ < 5) {
     abort("nAGQ", "With the bridge distribution `nAGQ` must be \"auto\" or at least 5.",
-      given = paste0(nAGQ), hint = "The Laplace approximation is not made for it."
+      given = paste0(nAGQ),
+      hint = "The Laplace approximation isn't available for this distribution."
     )
   }
 }

@@ -16,7 +16,7 @@ warn_not_by_row <- function(terms, newdata, frame = NULL, fitted = NULL) {
   }, NA)
   if (all(same)) return(invisible())
   warn("by_row",
-    "A variable that depends on all rows is computed anew from `newdata`, not as at the fit.",
+    "A variable that depends on all rows is recomputed from `newdata`, not taken from the fit.",
     given = code(names[!same]),
     hint = paste(
       "Compute it before the fit, or use scale(), poly(), splines or within_cluster(),",

@@ -62,7 +62,7 @@ note_negative <- function(fit, control) {
 
 note_rho <- function(fit, control) {
   note("boundary", paste(
-    "The correlation of rows next to each other was negative, which rho^|dt| can't be with these",
+    "Adjacent rows are negatively correlated, which rho^|dt| can't represent for these",
     "waves: rho is set to 0; SEs stay robust to this."
   ), hint = "Waves that count visits (1, 2, ...) allow a negative rho.")
 }

@@ -36,6 +36,6 @@ check_factorable.margmix_too_large <- function(design, what) {
 posterior.margmix_sparse <- function(design, fit, median) {
   abort("posterior", "`type` must be \"mode\" with several grouping factors.",
     given = some_of(code(group_labels(design))),
-    hint = "Means and medians of crossed random effects have no rule of integration."
+    hint = "Posterior means and medians aren't available for crossed random effects."
   )
 }

@@ -212,7 +212,7 @@ note_row_order <- function(visits, cluster, correlation) {
   code[cluster$order] <- code
   if (sum(diff(code) != 0) < length(cluster$levels)) return(invisible())
   note("row_order", paste0(
-    "Rows of an id lie apart in the data; without `waves` they are visits 1, 2, ... in that order."
+    "Some ids have rows that are not adjacent. Without `waves` they are visits 1, 2, ... in order."
   ), hint = "Give `waves` if that is not their order in time.")
 }
 

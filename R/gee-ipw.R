@@ -236,7 +236,7 @@ schedule_correlation <- function(first, design, full) {
   }
   complete <- which(diff(design$start) == max(diff(full$start)))
   if (!length(complete)) {
-    abort("ipw", "Some id must have a response at every visit, to know all correlations.",
+    abort("ipw", "At least one id must have responses at all visits, to estimate all correlations.",
       given = paste("working correlation", first$correlation$label),
       hint = "Use corstr = \"exchangeable\", \"ar1\" or \"independence\"."
     )

@@ -93,8 +93,8 @@ warn_edge <- function(fit, design, family) {
 note_no_pairs <- function(fit) {
   unknown <- setdiff(names(fit$alpha)[is.na(fit$alpha)], if (any(fit$pairs > 0)) "decay")
   if (!length(unknown)) return(invisible())
-  note("no_pairs", "A correlation can be estimated only if some cluster has two rows that have it.",
-    given = paste("no such rows for", some_of(unknown)), hint = "It is NA, and not needed."
+  note("no_pairs", "A correlation that no two rows of a cluster have is not estimated.",
+    given = paste("no such rows for", some_of(unknown)), hint = "It is NA; the fit doesn't use it."
   )
 }
 

@@ -386,7 +386,7 @@ leverage_notes <- function(fit, covariance) {
   high <- which(leverage > 0.9)
   if (!length(high)) return(NULL)
   clusters <- some_of(paste0(fit$design$levels[high], " (", sprintf("%.2f", leverage[high]), ")"))
-  warn("leverage", "No cluster should determine a coefficient almost alone.",
+  warn("leverage", "One cluster almost alone determines a coefficient.",
     given = paste0("leverage of ", code(fit$design$group), " ", clusters),
     hint = "The cluster-robust SE can't be trusted; compare vcov = \"model\".",
     clusters = fit$design$levels[high], leverage = leverage[high]

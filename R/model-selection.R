@@ -66,7 +66,7 @@ add1.margmix_glmm <- function(object, scope, ...) {
     labels <- stats::add.scope(stats::terms(object), stats::reformulate(upper))
   }
   if (!length(labels)) {
-    abort("scope", "`scope` must have a term that the model has not.",
+    abort("scope", "`scope` contains no term that isn't already in the model.",
       given = expression_text(scope)
     )
   }

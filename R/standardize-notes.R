@@ -39,7 +39,7 @@ extrapolation_notes <- function(settings) {
 separation_notes <- function(fit) {
   if (!isTRUE(fit$separation$separated)) return(NULL)
   terms <- some_of(code(fit$separation$terms))
-  warn("separation", "No standard error holds where estimates of the fit run to infinity.",
+  warn("separation", "Standard errors are not valid where estimates diverge.",
     given = terms, hint = "Do not use limits and tests of settings that depend on these terms."
   )
   c(separation = paste0(

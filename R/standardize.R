@@ -237,10 +237,10 @@ check_standardization_df <- function(df) {
 check_eb_variance <- function(covariates, vcov) {
   if (identical(vcov, "model") && covariates == "fixed") return(invisible())
   abort("argument",
-    "With random_effects = \"eb\" the SE must be covariates = \"fixed\", vcov = \"model\".",
+    "random_effects = \"eb\" requires covariates = \"fixed\" and vcov = \"model\".",
     given = paste0("covariates = \"", covariates, "\"", if (is.character(vcov)) {
       paste0(", vcov = \"", vcov, "\"")
-    }), hint = "The observed clusters are no sample of themselves."
+    }), hint = "The observed clusters are the target, not a sample from it."
   )
 }
 

@@ -25,7 +25,7 @@ update.margmix_fit <- function(object, formula., ..., evaluate = TRUE) {
   if (!evaluate) return(call)
   env <- home_variables(kept, home, parent.frame())
   tryCatch(eval(call, env), margmix_error_data = function(e) {
-    abort("data", conditionMessage(e), hint = "Give it anew: update(fit, data = ...).")
+    abort("data", conditionMessage(e), hint = "Supply it again: update(fit, data = ...).")
   })
 }
 
