@@ -3,7 +3,9 @@
 #' @description
 #' ```
 #' null <- glmm(resp ~ age + (1 | id), ohio, binomial()) # no variant in it
-#' association_scan(null, G) # G: people x variants, values 0, 1, 2 and NA, row names are ids
+#' G <- matrix(rbinom(537 * 9, 2, 0.3), 537) # alleles, people x variants
+#' rownames(G) <- unique(ohio$id)
+#' association_scan(null, G)
 #' ```
 #'
 #' Tests each variant as a further fixed effect of a mixed model that is fitted once, without any of

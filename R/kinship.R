@@ -2,7 +2,8 @@
 #'
 #' @description
 #' ```
-#' kinship_matrix(G) # people x variants, values 0, 1, 2 and NA
+#' G <- matrix(rbinom(600, 2, 0.3), 6, dimnames = list(letters[1:6], NULL)) # people x variants
+#' kinship_matrix(G)
 #' ```
 #'
 #' @details
