@@ -203,9 +203,12 @@ rstudent.margmix_fit <- function(model, ...) {
   stats::residuals(model, "pearson") / sqrt(1 - hatvalues(model)) / stats::sigma(model)
 }
 
-check_linear <- function(model, what) {
-  if (is_mixed(model) && is_linear(model$family)) return(invisible())
-  refuse_hat(what)
+check_linear <- function(model, what) unless_linear(model, refuse_hat(what))
+
+# The refusal, an error, is evaluated for other models only.
+unless_linear <- function(fit, refusal) {
+  if (is_mixed(fit) && is_linear(fit$family)) return(invisible())
+  refusal
 }
 
 refuse_hat <- function(what = "hatvalues()") {

@@ -104,10 +104,13 @@ with_limits <- function(object, out, at, type, interval, level) {
 }
 
 # Only of a linear model is a new response normal around its mean, with one variance.
-check_interval <- function(interval, family) {
+check_interval <- function(interval, fit) {
   interval <- one_of(interval, c("none", "confidence", "prediction"), "interval")
-  if (interval != "prediction" || is_linear(family)) return(interval)
-  abort("argument", "interval = \"prediction\" is for linear models.",
-    given = family_label(family), hint = "Quantiles of simulate(fit, nsim = 1000) are such limits."
-  )
+  if (interval == "prediction") {
+    unless_linear(fit, abort("argument", "interval = \"prediction\" is for linear models.",
+      given = family_label(fit$family),
+      hint = "Quantiles of simulate(fit, nsim = 1000) are such limits."
+    ))
+  }
+  interval
 }

@@ -117,7 +117,7 @@ predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "respo
   check_dots(..., known = names(formals(predict.margmix_glmm)))
   type <- one_of(type, c("link", "response"), "type")
   check_level(level)
-  interval <- check_interval(interval, object$family)
+  interval <- check_interval(interval, object)
   if (!missing(re.form) && !missing(random_effects)) {
     abort("re_form", "Only one of `random_effects` and `re.form` can be given.")
   }
