@@ -165,17 +165,18 @@ predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "respo
 
 #' Is `re.form` a way to say "no random effects"?
 #'
+#' @param others What else the caller takes.
 #' @return `TRUE` for `NA` and `~ 0`, `FALSE` for `NULL`.
 #' @section Errors: `re_form` for anything else.
 #' @noRd
-is_zero_form <- function(re.form) {
+is_zero_form <- function(re.form, others = NULL) {
   if (is.null(re.form)) return(FALSE)
   if (is.atomic(re.form) && length(re.form) == 1L && is.na(re.form)) return(TRUE)
   if (inherits(re.form, "formula") && length(re.form) == 2L && identical(re.form[[2L]], 0)) {
     return(TRUE)
   }
-  abort("re_form",
-    "`re.form` must be NULL (all random effects), NA or ~ 0 (none), or terms such as ~ (1 | a).",
+  choices <- paste(c("NULL (all random effects), NA or ~ 0 (none)", others), collapse = ", or ")
+  abort("re_form", paste0("`re.form` must be ", choices, "."),
     given = substr(expression_text(re.form), 1L, 60L)
   )
 }
