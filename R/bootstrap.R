@@ -11,10 +11,10 @@
 #' ```
 #'
 #' @details
-#' * `type = "parametric"`: new random effects and responses are drawn from the fitted model, for the
-#'   clusters and covariates of the data. It is right if the model is.
-#' * `type = "cluster"`: clusters are drawn with replacement, with their rows. It assumes independent
-#'   clusters and nothing else, and needs some 30 of them.
+#' * `type = "parametric"`: new random effects and responses are drawn from the fitted model, for
+#'   the clusters and covariates of the data. It is right if the model is.
+#' * `type = "cluster"`: clusters are drawn with replacement, with their rows. It assumes
+#'   independent clusters and nothing else, and needs some 30 of them.
 #'
 #' Each replicate has a seed of its own, drawn from `seed`: results do not depend on `cl`, and a
 #' replicate can be repeated. Replicates without a fit are counted, named, and left out.
@@ -32,8 +32,8 @@
 #' @param cl A cluster of [parallel::makeCluster()], or `NULL`.
 #' @param ... Not used.
 #' @return An object of class `margmix_bootstrap`, a list: `estimate`, `se`, of the fit;
-#'   `replicates` and `replicate_se` (B rows, `NA` where there was no fit); `seeds`; `failed`, a table of
-#'   reasons.
+#'   `replicates` and `replicate_se` (B rows, `NA` where there was no fit); `seeds`; `failed`, a
+#'   table of reasons.
 #' @section Conditions: errors `margmix_error_argument`, `margmix_error_bootstrap` (a type that the
 #'   fit has not; no replicate with a fit). Warning `margmix_warning_failed_refits`: more than 5% of
 #'   the replicates have no fit, so that intervals are of the others only.

@@ -3,7 +3,8 @@
 #' The fields of a fit
 #'
 #' Each with the type it must have, and what it is beside it. p coefficients are estimated, of t +
-#' p (+ 1) parameters psi = (beta, theta, rho, log phi) with n rows. [component()] is the door for users.
+#' p (+ 1) parameters psi = (beta, theta, rho, log phi) with n rows. [component()] is the door for
+#' users.
 #'
 #' @format A list: `shared`, `margmix_glmm`, `margmix_gee`; each a character vector of types, named
 #'   by the fields. A field whose type ends in `?` may be `NULL` or absent.

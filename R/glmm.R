@@ -57,9 +57,9 @@
 #'   theta^2 = pi^2 / 3 (1 / phi^2 - 1). The integral is computed by the trapezoidal rule with K
 #'   points over the normal score of b, in the range where each cluster's integrand matters.
 #'   Normal and bridge fits are not nested; compare them by `logLik()` or `AIC()`.
-#' @section Structured covariances: `(x | g)` estimates all variances and correlations of the effects
-#'   of a term, `(x || g)` variances alone. Fewer parameters, for effects of the levels of a factor
-#'   `f` above all, have
+#' @section Structured covariances: `(x | g)` estimates all variances and correlations of the
+#'   effects of a term, `(x || g)` variances alone. Fewer parameters, for effects of the levels of a
+#'   factor `f` above all, have
 #'   * `cs(0 + f | g)`, compound symmetry: a variance for each effect and one correlation, between
 #'     -1 / (q - 1) and 1 for q effects;
 #'   * `homcs(0 + f | g)`: one variance and one correlation;

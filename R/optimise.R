@@ -163,31 +163,41 @@ newton_steps <- function(objective, x, hessian, tolerance) {
   x
 }
 
-# Where nlminb ends off a maximum, at a saddle or on a ridge, the Newton step with the sizes of the
-# eigenvalues of H in their place goes uphill in every direction. It is no longer than a unit of the
-# predictor and is halved until it pays, or doubled while that pays.
+# Where nlminb ends off a maximum, at a saddle or on a ridge, steps uphill in every direction.
 uphill_steps <- function(objective, x, goal) {
   for (step in 1:20) {
     g <- objective$gradient(x)
     H <- objective$hessian(x)
     direction <- newton_direction(g, H)
     if (!is.null(direction) && direction$decrement < goal) break
-    if (!all(is.finite(H)) || !all(is.finite(g))) break
-    spectrum <- eigen((H + t(H)) / 2, symmetric = TRUE)
-    size <- pmax(abs(spectrum$values), 1e-10 * max(abs(spectrum$values)))
-    d <- -drop(spectrum$vectors %*% (crossprod(spectrum$vectors, g) / size))
-    if (!all(is.finite(d))) break # flat, as under separation
-    d <- d / max(1, sqrt(sum(d^2)))
-    value <- objective$value(x)
-    pays <- function(t) objective$value(x + t * d) <= value + 1e-4 * t * sum(g * d)
-    t <- Find(pays, 2^-(0:12))
+    d <- uphill_direction(g, H)
+    t <- if (!is.null(d)) length_that_pays(objective, x, d, sum(g * d), is.null(direction))
     if (is.null(t)) break
-    # off a saddle the gradient says little of how far to go
-    further <- function(t) objective$value(x + 2 * t * d) < objective$value(x + t * d)
-    while (is.null(direction) && 2 * t * sqrt(sum(d^2)) <= 1 && further(t)) t <- 2 * t
     x <- x + t * d
   }
   x
+}
+
+# The Newton step with the sizes of the eigenvalues of H in their place, no longer than a unit of
+# the predictor; NULL where the function is flat, as under separation.
+uphill_direction <- function(g, H) {
+  if (!all(is.finite(H)) || !all(is.finite(g))) return(NULL)
+  spectrum <- eigen((H + t(H)) / 2, symmetric = TRUE)
+  size <- pmax(abs(spectrum$values), 1e-10 * max(abs(spectrum$values)))
+  d <- -drop(spectrum$vectors %*% (crossprod(spectrum$vectors, g) / size))
+  if (all(is.finite(d))) d / max(1, sqrt(sum(d^2)))
+}
+
+# A step is halved until it pays; off a saddle, where the gradient says little of how far to go, it
+# is doubled while that pays. NULL if no length does.
+length_that_pays <- function(objective, x, d, slope, off_saddle) {
+  value <- objective$value(x)
+  pays <- function(t) objective$value(x + t * d) <= value + 1e-4 * t * slope
+  t <- Find(pays, 2^-(0:12))
+  if (is.null(t) || !off_saddle) return(t)
+  further <- function(t) objective$value(x + 2 * t * d) < objective$value(x + t * d)
+  while (2 * t * sqrt(sum(d^2)) <= 1 && further(t)) t <- 2 * t
+  t
 }
 
 # H^-1 g and g'H^-1 g for a positive definite H, otherwise NULL.

@@ -16,7 +16,10 @@ read_re_form <- function(object, re.form, type) {
 parts_of_re_form <- function(object, re.form) {
   one_sided <- inherits(re.form, "formula") && length(re.form) == 2L
   bars <- if (one_sided) split_bars(re.form[[2L]])$bars
-  if (!length(bars)) return(list(effects = if (is_zero_form(re.form, "terms such as ~ (1 | a)")) "zero" else "eb"))
+  if (!length(bars)) {
+    zero <- is_zero_form(re.form, others = "terms such as ~ (1 | a)")
+    return(list(effects = if (zero) "zero" else "eb"))
+  }
   kept <- logical(ncol(object$design$Z))
   for (bar in bars) {
     for (term in random_terms(bar, environment(re.form))) {

@@ -58,10 +58,10 @@
 #'   101% of those of a parametric bootstrap. Script and tables are in `bench/simulation` of the
 #'   source.
 #' @section Randomized and observational exposures: The means above are those of the model, and
-#'   right if it is. In particular, a model without the size of the clusters gives clusters of all sizes
-#'   the same effect, whatever `average` says. With `randomized` the rows that had a setting correct
-#'   the model: with w the weight of a row, m(a) its mean under setting a, A its own setting and p_a
-#'   the probability of a,
+#'   right if it is. In particular, a model without the size of the clusters gives clusters of all
+#'   sizes the same effect, whatever `average` says. With `randomized` the rows that had a
+#'   setting correct the model: with w the weight of a row, m(a) its mean under setting a, A its own
+#'   setting and p_a the probability of a,
 #'
 #'   mu_a = sum w \{m(a) + 1\{A = a\} (y - m(a)) / p_a\} / sum w,
 #'
@@ -69,8 +69,8 @@
 #'   2025). The shares of clusters estimate the probabilities (of individuals, where the exposure
 #'   varies within clusters), unless they are given. `propensity` is for exposures that were not
 #'   randomized: p is the mean of a model of the exposure, and mu_a is right if one of both models
-#'   is (augmented inverse probability weighting), and nothing that was not measured matters. Its rows
-#'   must be those of `fit`.
+#'   is (augmented inverse probability weighting), and nothing that was not measured matters. Its
+#'   rows must be those of `fit`.
 #'
 #'   Standard errors count the estimation of the model, of shares and propensity. `vcov = "KC"` sums
 #'   products of the influence of a cluster and of the change without it; `"robust"` squares the

@@ -83,7 +83,10 @@ writeLines(c(
     utils::packageVersion("glmmTMB"), ": seconds and processor seconds of the whole call, one ",
     "thread, in a fresh process; its peak memory in MiB, data included; log-likelihood (Laplace)."
   ), "",
-  "Poisson, AR(1) of correlation 0.9 and sd 0.8; logit, Brownian motion on a simulated tree, sd 1.5.",
+  paste(
+    "Poisson, AR(1) of correlation 0.9 and sd 0.8; logit, Brownian motion on a simulated tree,",
+    "sd 1.5."
+  ),
   "", "| model | rows | package | s | CPU s | MiB | log-likelihood |",
   "|---|---|---|---|---|---|---|",
   both(1, 1000), both(100, 100), both(500, 100),
