@@ -38,7 +38,6 @@
 #' apart; lines also differ in type and points in shape.
 #'
 #' @param x A fit or a result, see the list.
-#' @param object The same, or what `plot_data()` returned.
 #' @param ... Arguments that choose what is drawn: those of the `plot()` method. For `autoplot()`
 #'   nothing else: add layers to what it returns.
 #' @return `plot_data()`: a data frame of class `margmix_plot_data` with the columns above.

@@ -144,10 +144,8 @@ test_that("the averages of a trial are those of MRStdCRT", {
 })
 
 test_that("single rows have the numbers of beeca and of SAS", {
-  skip_if_not_installed("beeca")
-  utils::data("trial01", package = "beeca", envir = environment())
-  data <- subset(trial01, !is.na(aval))
-  fit <- gee(aval ~ trtp + bl_cov, data, id = usubjid, family = binomial(),
+  data <- read.csv(reference_csv("beeca-trial01.csv"))
+  fit <- gee(aval ~ trtp + bl_cov, data, id = seq_along(aval), family = binomial(),
     corstr = "independence", scale = 1
   )
   robust <- marginal_standardization(fit, "trtp", randomized = TRUE, contrast = "difference")
