@@ -37,6 +37,11 @@
 #' which as a rule makes them too large rather than too small (Robins, Rotnitzky and Zhao 1995). The
 #' print says so.
 #'
+#' In simulated trials with visits missing at random (`bench/simulation/ipw.md` of the source, 250
+#' data sets a cell) 95% intervals over the full schedule missed in 5 to 8% with 400 ids, but with
+#' 100 ids in 5 to 13%: standard errors are too small, by up to a fifth, where few ids have large
+#' weights. Without weights, under independence, they missed in 11 to 73%.
+#'
 #' @section Errors: `margmix_error_ipw`: weights that are not positive numbers; a schedule with
 #'   gaps; a working correlation that is not one of visits; `bias_reduce`. Warning
 #'   `margmix_warning_ipw`: weights over the full schedule that do not average about 1 at each
