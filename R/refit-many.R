@@ -9,7 +9,7 @@
 #' @return A list: `psi`, `logLik`, `se` (P; `NA` on the boundary), `modes`; or `failed`, text.
 #' @noRd
 refit_design <- function(fit, design) {
-  found <- if (!isTRUE(fit$REML)) newton_refit(fit, design)
+  found <- if (!isTRUE(fit$REML) && has_free_psi(design)) newton_refit(fit, design)
   if (!is.null(found)) return(found)
   control <- fit$control
   control$verbose <- FALSE
@@ -21,10 +21,13 @@ refit_design <- function(fit, design) {
   if (!full$convergence$converged) return(list(failed = "no convergence"))
   if (full$separation$separated) return(list(failed = "estimates run to infinity"))
   list(
-    psi = c(full$beta, full$theta, if (has_phi(fit$family)) log(full$phi)), logLik = full$logLik,
+    psi = fit_psi(c(full, fit["family"])), logLik = full$logLik,
     se = sqrt(diag(full$vcov_full)), modes = full$modes, Lambda = full$Lambda
   )
 }
+
+# Newton steps take psi = (beta, theta, log phi), with all entries of theta free.
+has_free_psi <- function(design) supports(design, "unrelated") && has_free_entries(design)
 
 # NULL where the steps end elsewhere than at a maximum, or far away as under separation.
 newton_refit <- function(fit, design) {
@@ -101,9 +104,12 @@ newton_result <- function(fit, design, psi, now, direction) {
 #' Coefficients and standard deviations, as the rows of `confint()`
 #' @noRd
 quantities_of <- function(fit, psi, Lambda) {
-  c(psi[seq_along(fit$beta)], sqrt(rowSums(Lambda^2)), if (has_phi(fit$family)) {
-    exp(psi[length(psi)] * sigma_power(fit$family))
-  })
+  p <- length(fit$beta)
+  rho <- psi[p + length(fit$theta) + seq_along(fit$rho)]
+  c(
+    psi[seq_len(p)], sqrt(rowSums(Lambda^2)), rho_readings(fit$design, rho),
+    if (has_phi(fit$family)) exp(psi[length(psi)] * sigma_power(fit$family))
+  )
 }
 
 quantity_names <- function(fit) c(names(fit$beta), deviation_names(fit))

@@ -76,6 +76,14 @@ reading_names <- function(design) {
   }, "")
 }
 
+# The values of rho, as they are read.
+rho_readings <- function(design, rho) {
+  groups <- rho_groups(design)
+  vapply(seq_along(groups), function(i) {
+    reading_of(design$groups[[groups[i]]]$relation)$value(rho[i])
+  }, 0)
+}
+
 reading_named <- function(design, name) {
   k <- rho_groups(design)[match(name, reading_names(design))]
   if (length(k) && !is.na(k)) reading_of(design$groups[[k]]$relation)$value

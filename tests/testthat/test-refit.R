@@ -108,3 +108,20 @@ test_that("update() keeps, adds and drops random terms", {
     expect_equal(nobs(update(inside, . ~ . + period)), 120)
   })
 })
+
+test_that("many responses keep the covariance of the random effects", {
+  set.seed(1)
+  d <- data.frame(c = rep(1:25, each = 6), f = factor(rep(1:3, 50)), x = rnorm(150))
+  d$t <- rep(1:6, 25)
+  d$y <- rpois(150, exp(0.3 + 0.3 * d$x + rnorm(25, sd = 0.5)[d$c]))
+  Y <- data.frame(a = rpois(150, exp(0.3 + 0.3 * d$x + rnorm(25, sd = 0.5)[d$c])), b = d$y)
+  for (formula in list(y ~ x + cs(0 + f | c), y ~ x + ar1(t | c))) {
+    suppressMessages({
+      fit <- glmm(formula, d, poisson(), nAGQ = 1)
+      many <- refit(fit, Y)
+      one <- refit(fit, Y$a)
+    })
+    expect_equal(many$logLik, c(logLik(one), logLik(fit)), tolerance = 1e-7)
+    expect_equal(many$x, c(coef(one)[["x"]], coef(fit)[["x"]]), tolerance = 1e-4)
+  }
+})
