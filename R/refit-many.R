@@ -42,9 +42,11 @@ newton_refit <- function(fit, design) {
     modes <- now$modes
     direction <- newton_direction(now$gradient, -now$hessian)
     if (is.null(direction)) {
-      direction <- list(step = uphill_step(now), decrement = Inf)
+      # as on the way to a variance of zero
+      step <- uphill_direction(-now$gradient, -now$hessian)
+      if (is.null(step)) return(NULL)
+      direction <- list(step = step, decrement = Inf)
     }
-    if (!all(is.finite(direction$step))) return(NULL)
     if (direction$decrement < 1e-7) return(newton_result(fit, design, psi, now, direction))
     trial <- halved_step(at, psi, direction$step, now$value)
     if (is.null(trial)) return(NULL)
@@ -52,13 +54,6 @@ newton_refit <- function(fit, design) {
     now <- trial$now
   }
   NULL
-}
-
-# Where the Hessian has a direction of the wrong sign, as on the way to a variance of zero.
-uphill_step <- function(now) {
-  if (!all(is.finite(now$hessian)) || !all(is.finite(now$gradient))) return(NA)
-  spectrum <- eigen((now$hessian + t(now$hessian)) / 2, symmetric = TRUE)
-  drop(spectrum$vectors %*% (crossprod(spectrum$vectors, now$gradient) / abs(spectrum$values)))
 }
 
 nrow_of <- function(modes) if (is.matrix(modes)) nrow(modes) else -1L
