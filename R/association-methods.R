@@ -44,7 +44,7 @@ genomic_inflation <- function(p) {
 #' @export
 plot.margmix_scan <- function(x, type = c("qq", "manhattan"), position = NULL, chromosome = NULL,
                               ...) {
-  type <- match.arg(type)
+  type <- one_of(type, c("qq", "manhattan"), "type")
   old <- graphics::par(mar = c(4, 4.5, 1, 1))
   on.exit(graphics::par(old))
   seen <- which(!is.na(x$p.value))

@@ -80,7 +80,7 @@
 association_scan <- function(fit, genotypes, variance = c("auto", "exact", "ratio"),
                              saddlepoint = TRUE, id = NULL, block = 500L, n_ratio = 60L,
                              file = NULL, resume = FALSE, progress = interactive(), seed = 1L) {
-  variance <- match.arg(variance)
+  variance <- one_of(variance, c("auto", "exact", "ratio"), "variance")
   source <- genotype_source(genotypes, block)
   null <- scan_null(fit, source$people, id)
   others <- length(source$people) - length(null$people)

@@ -33,7 +33,7 @@
 #' @export
 kinship_matrix <- function(genotypes, method = c("GCTA", "VanRaden"), min_frequency = 0.01,
                            threshold = NULL, block = 500L) {
-  method <- match.arg(method)
+  method <- one_of(method, c("GCTA", "VanRaden"), "method")
   source <- genotype_source(genotypes, block)
   total <- list(products = 0, pairs = 0, used = 0L, read = 0L)
   while (!is.null(G <- source$read(total$read))) {

@@ -206,6 +206,8 @@ test_that("what can't be scanned is refused", {
   expect_error(association_scan(fit, genotypes[-1L, ]), class = "margmix_error_people")
   expect_error(association_scan(fit, genotypes, id = "who"), class = "margmix_error_people")
   expect_error(association_scan(fit, genotypes + 1), class = "margmix_error_genotypes")
+  expect_error(association_scan(fit, genotypes, "none"), class = "margmix_error_argument")
+  expect_error(kinship_matrix(genotypes, "none"), class = "margmix_error_argument")
   expect_error(association_scan(fit, 1:3), class = "margmix_error_genotypes")
   expect_error(association_scan(fit, function(i) "a"), class = "margmix_error_genotypes")
   more <- rbind(genotypes, somebody = 0)
