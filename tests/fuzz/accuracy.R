@@ -27,12 +27,15 @@ accuracy_structures <- c(
 #'   rule to be had, or longer than `seconds` of processor time.
 judge_bound <- function(number, space, seconds = 10) {
   case <- fuzz_case(number, accuracy_families(), accuracy_structures)
-  setTimeLimit(cpu = seconds, transient = TRUE)
-  fit <- tryCatch(
-    suppressMessages(suppressWarnings(margmix::glmm(case$formula, case$data, case$family))),
-    error = function(e) NULL, interrupt = function(e) NULL
-  )
-  setTimeLimit()
+  fit <- tryCatch({
+    # the limit may strike until it is lifted, so both are inside
+    setTimeLimit(cpu = seconds, transient = TRUE)
+    fit <- suppressMessages(suppressWarnings(
+      margmix::glmm(case$formula, case$data, case$family)
+    ))
+    setTimeLimit()
+    fit
+  }, error = function(e) NULL, interrupt = function(e) NULL)
   if (!identical(fit$rule$method, "AGHQ") || all(fit$theta == 0)) return(NULL)
   true <- true_loglik(fit, space)
   if (is.null(true)) return(NULL)
