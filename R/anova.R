@@ -202,7 +202,7 @@ common_nodes <- function(fits, own) {
   finest <- vapply(labels, function(label) {
     max(vapply(own, function(K) if (label %in% names(K)) K[[label]] else 1L, 1L))
   }, 1L)
-  q <- vapply(fits, function(fit) ncol(fit$design$Z), 1L)
+  q <- vapply(fits, function(fit) integral_dimensions(fit$design), 1L)
   large <- which.max(q)
   design <- fits[[large]]$design
   budget <- fits[[large]]$control$max_nodes

@@ -279,7 +279,7 @@ trace_product <- function(G, a, b) {
 orthogonal_blocks <- function(Z, random) {
   for (term in random) {
     block <- Z[, term$columns, drop = FALSE]
-    if (term$correlated && ncol(block) > 1L && is_free(term$covariance)) {
+    if (term$correlated && ncol(block) > 1L && is_full(term$covariance)) {
       if (term$names[1L] == "(Intercept)") {
         centre <- c(0, colMeans(block)[-1L])
         block <- block - rep(centre, each = nrow(block))

@@ -37,7 +37,7 @@ structured_layout <- function(design, M, scale) {
     if (term$deviations == 1L) sds <- mean(sds)
     c(term, list(
       x = end - term$size + seq_len(term$size), psi = p + term$entries,
-      scale = scale[term$entries], shift = c(log(sds), 0)[seq_len(term$size)]
+      scale = scale[term$entries], shift = c(log(sds), numeric(term$size))[seq_len(term$size)]
     ))
   }, terms, ends)
   last <- seq_len(nrow(M) - p - length(scale))
@@ -132,14 +132,18 @@ structured_covariance <- function(layout, x, curvature, active, names) {
 
 # Boundary -----------------------------------------------------------------------------------------
 
-# Which of x are not at an end of their range, and have an effect: a correlation of fewer than two
-# effects has none.
+# Which of x are not at an end of their range, and have an effect of their own: a correlation of
+# fewer than two effects has none, and beside a zero variance two of them may have one together.
 structured_active <- function(layout, x) {
   active <- is.finite(x)
-  for (term in layout$terms) {
-    sds <- seq_len(term$deviations)
-    effects <- sum(is.finite(x[term$x[sds]])) * (if (term$deviations < term$q) term$q else 1L)
-    if (!term$free && effects < 2L) active[setdiff(term$x, term$x[sds])] <- FALSE
+  found <- structured_parts(layout, x)
+  for (k in seq_along(found)) {
+    term <- layout$terms[[k]]
+    at <- term$x[active[term$x]]
+    if (term$free || !length(at)) next
+    J <- found[[k]]$jacobian[, match(at, term$x), drop = FALSE]
+    moves <- qr(J, tol = 1e-9)
+    active[setdiff(at, at[moves$pivot[seq_len(moves$rank)]])] <- FALSE
   }
   active
 }

@@ -14,7 +14,7 @@ random_design <- function(frame, factors, covariates, contrasts, rows) {
     }
     random[[i]] <- list(
       label = term$label, columns = position + seq_along(names), names = names,
-      covariance = term$covariance, correlated = term$correlated
+      covariance = term$covariance, correlated = term$correlated, rank = term$rank
     )
     position <- position + length(names)
   }
@@ -28,11 +28,13 @@ random_design <- function(frame, factors, covariates, contrasts, rows) {
   ))
 }
 
-# Free entries of Lambda by column: a lower triangle for each correlated term, else its diagonal.
+# Free entries of Lambda by column: a lower triangle for each correlated term, of reduced rank its
+# first columns, else its diagonal.
 lambda_pattern <- function(random) {
   entries <- lapply(random, function(term) {
     k <- length(term$columns)
     free <- if (term$correlated) lower.tri(diag(k), diag = TRUE) else diag(k) == 1
+    free <- free & col(free) <= (term$rank %||% k)
     which(free, arr.ind = TRUE) + term$columns[1L] - 2L
   })
   entries <- do.call(rbind, entries)

@@ -108,6 +108,8 @@ near_boundary <- function(fit) {
   scale <- predictor_unit(fit$family, log(fit$phi))
   small <- sd > 0 & size < 1e-3 * scale
   R <- suppressWarnings(stats::cov2cor(Sigma))
+  # effects of fewer factors depend on each other by design
+  for (term in Filter(has_rank, fit$design$random)) R[term$columns, term$columns] <- 0
   zero <- length(fit$boundary) > 0L
   pairs <- which(lower.tri(R) & is.finite(R) & abs(R) > 0.999, arr.ind = TRUE)
   c(

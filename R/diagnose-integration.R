@@ -138,7 +138,7 @@ check_integration.margmix_exact <- function(way, fit, settings) {
 
 # 2 K + 1, at least 15, or the finest rule that can be afforded.
 finer_rule <- function(fit) {
-  q <- ncol(fit$design$Z)
+  q <- integral_dimensions(fit$design)
   K <- max(2L * fit$rule$K + 1L, 15L)
   while (K > fit$rule$K + 1L && (K > 300L || K^q > 12 * fit$control$max_nodes)) K <- K - 1L
   K

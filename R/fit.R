@@ -72,6 +72,7 @@ start_values <- function(problem, start_glm, start) {
   }
   rho <- rho_start(design)
   psi <- c(start_glm$beta, theta * predictor_unit(problem$family, log_phi), rho, log_phi)
+  psi <- reduced_start(problem, psi)
   if (!is.null(start)) psi <- user_start(psi, start_list(start), p, length(theta), length(rho))
   problem$map$x(psi)
 }

@@ -162,9 +162,10 @@ refuse_bar <- function(expr, where) {
 
 # The terms of one bar: several when its group is nested, a / b.
 random_terms <- function(bar, env) {
+  if (is_relation(bar)) return(related_terms(bar, env))
   structure <- if (is_structured_bar(bar)) as.character(bar[[1L]])
+  rank <- written_rank(bar, env)
   if (!is.null(structure)) bar <- bar[[2L]]
-  if (!is_bar(bar)) return(related_terms(bar, env))
   lhs <- bar[[2L]]
   forbidden <- has_bar(lhs) || "." %in% all.vars(bar) || "offset" %in% all.names(lhs)
   if (forbidden) {
@@ -178,9 +179,10 @@ random_terms <- function(bar, env) {
     group_label <- expression_text(group)
     list(
       lhs = stats::as.formula(call("~", lhs), env), group = group, group_label = group_label,
-      covariance = kind, correlated = is_correlated(kind),
+      covariance = kind, correlated = is_correlated(kind), rank = rank,
       label = paste0(
-        structure, "(", expression_text(lhs), " ", as.character(bar[[1L]]), " ", group_label, ")"
+        structure, "(", expression_text(lhs), " ", as.character(bar[[1L]]), " ", group_label,
+        if (!is.null(rank)) paste0(", d = ", rank), ")"
       )
     )
   })

@@ -63,12 +63,18 @@
 #'   * `cs(0 + f | g)`, compound symmetry: a variance for each effect and one correlation, between
 #'     -1 / (q - 1) and 1 for q effects;
 #'   * `homcs(0 + f | g)`: one variance and one correlation;
-#'   * `homdiag(0 + f | g)`: one variance, no correlations.
+#'   * `homdiag(0 + f | g)`: one variance, no correlations;
+#'   * `toep(0 + f | g)`, Toeplitz: a variance for each effect, and correlations that depend on how
+#'     many levels two effects are apart, as of equally spaced visits;
+#'   * `rr(0 + f | g, d = 2)`, reduced rank: effects are linear combinations of d factors, fewer
+#'     than effects, and \eqn{\Lambda} has d columns of loadings (no variance of an effect's own).
+#'     Integrals are over d dimensions.
 #'
 #'   theta stays the entries of \eqn{\Lambda}, which are functions of these parameters; their
 #'   covariance matrix is of the rank of those, and `logLik()` counts those. Terms may be combined,
 #'   and all ways of integration take them. `REML = TRUE` and the covariance of Kenward and Roger
-#'   need entries that are free: tests have between-within degrees of freedom instead.
+#'   need a covariance of which all entries are free: tests have between-within degrees of freedom
+#'   instead.
 #' @section Weights: For binomial, Poisson and negative binomial responses prior weights multiply a
 #'   row's log-likelihood; for a proportion they are the number of trials. For Gaussian, Gamma and
 #'   inverse Gaussian responses they are precisions, as in [stats::lm()]; see
@@ -78,11 +84,11 @@
 #'   `cbind(successes, failures)`; or a proportion with `weights` trials.
 #'
 #' @param formula A two-sided formula with random terms in parentheses: `(1 | g)`, `(x | g)` with
-#'   correlated and `(x || g)` with independent random effects, `cs(x | g)`, `homcs(x | g)` and
-#'   `homdiag(x | g)` with structured covariances (see below); of several grouping factors
-#'   nested, `(1 | a/b)`, or crossed, `(1 | a) + (1 | b)`; with related levels (series, trees,
-#'   pedigrees, areas) those of [related_levels], such as `ar1(time + 0 | id)` or
-#'   `phylo(1 | species, tree)`. `offset()` terms may be included. The
+#'   correlated and `(x || g)` with independent random effects, `cs(x | g)`, `homcs(x | g)`,
+#'   `homdiag(x | g)`, `toep(x | g)` and `rr(x | g, d)` with structured covariances (see below); of
+#'   several grouping factors nested, `(1 | a/b)`, or crossed, `(1 | a) + (1 | b)`; with related
+#'   levels (series, trees, pedigrees, areas) those of [related_levels], such as
+#'   `ar1(time + 0 | id)` or `phylo(1 | species, tree)`. `offset()` terms may be included. The
 #'   response may not stand on the right side, where [stats::lm()] drops it with a warning.
 #' @param data A data frame (tibble, data.table), list or environment; variables that are not in it
 #'   are taken from the environment of the formula. Rows of a cluster need not be adjacent. Or a

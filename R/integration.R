@@ -109,7 +109,7 @@ far_nodes.margmix_trapezoid <- function(way, design) 31L
 
 #' @export
 far_nodes.margmix_quadrature <- function(way, design) {
-  c(15L, 9L, 5L, 3L)[min(ncol(design$Z), 4L)]
+  c(15L, 9L, 5L, 3L)[min(integral_dimensions(design), 4L)]
 }
 
 #' @export
@@ -173,7 +173,7 @@ has_nodes.margmix_exact <- function(way) FALSE
 rule_nodes <- function(design, K) UseMethod("rule_nodes")
 
 #' @export
-rule_nodes.default <- function(design, K) max(K)^ncol(design$Z)
+rule_nodes.default <- function(design, K) max(K)^integral_dimensions(design)
 
 #' @export
 rule_nodes.margmix_two_levels <- function(design, K) {
@@ -194,7 +194,7 @@ size_of_rule_words <- function(design, K) UseMethod("size_of_rule_words")
 
 #' @export
 size_of_rule_words.default <- function(design, K) {
-  q <- ncol(design$Z)
+  q <- integral_dimensions(design)
   paste0(K, " nodes in each of ", q, " dimensions, ", K^q, " per cluster")
 }
 

@@ -37,7 +37,7 @@ working_model_at <- function(fit) {
 unsuited_design <- function(design, family) {
   if (!supports(design, "normal")) return("bridge")
   if (!supports(design, "unrelated")) return("related")
-  if (!has_free_entries(design)) return("structured")
+  if (!has_full_covariance(design)) return("structured")
   if (!supports(design, "factor") || border_size(design) > largest_border) {
     return(if (is_linear(family)) "linear_large" else "large")
   }

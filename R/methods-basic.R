@@ -124,8 +124,8 @@ with_bars <- function(formula, bars) {
 # Calls such as x | g, x || g without correlations, or cs(x | g).
 random_bars <- function(parsed) {
   lapply(parsed$random, function(term) {
-    if (!is_free(term$covariance)) {
-      return(call(term$covariance, call("|", term$lhs[[2L]], term$group)))
+    if (!is_full(term$covariance)) {
+      return(as.call(c(as.name(term$covariance), call("|", term$lhs[[2L]], term$group), term$rank)))
     }
     call(if (term$correlated) "|" else "||", term$lhs[[2L]], term$group)
   })

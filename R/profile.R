@@ -143,7 +143,8 @@ lose_row <- function(design, psi, r) {
   for (term in design$random) {
     block <- term$columns
     others <- setdiff(block, r)
-    if (!r %in% block || !term$correlated || !length(others)) next
+    turns <- term$correlated && length(others) && !has_rank(term)
+    if (!r %in% block || !turns) next
     turned <- t(qr.R(qr(t(Lambda[others, block, drop = FALSE]), tol = 0)))
     Lambda[block, block] <- 0
     Lambda[others, others] <- turned[, seq_along(others)]

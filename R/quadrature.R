@@ -25,7 +25,7 @@ check_nAGQ <- function(nAGQ) {
 #' @noRd
 refine_rule <- function(problem, x, coarse) {
   control <- problem$control
-  q <- ncol(problem$design$Z)
+  q <- integral_dimensions(problem$design)
   affordable <- function(K) K^q <= control$max_nodes && K <= 300L
   K <- c(7L, 5L, 3L)[min(q, 3L)]
   left <- function(error) error$change + error$more
@@ -64,7 +64,7 @@ is_slow <- function(problem, errors) {
 }
 
 rule_error <- function(problem, K, fit) {
-  q <- ncol(problem$design$Z)
+  q <- integral_dimensions(problem$design)
   psi <- problem$map$psi(fit$x)
   value <- function(K) {
     engine_evaluate(

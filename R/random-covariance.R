@@ -3,38 +3,64 @@
 # covariance maps its parameters tau to them (src/engine/random), and the fit searches in tau.
 
 # By what is written around the bar. `free`: are the entries of Lambda the parameters themselves?
-# `correlated`: does Lambda have entries below its diagonal? Of q effects `deviations` parameters
-# are logarithms of standard deviations, and `shapes` ones follow; there must be `least` effects.
+# `full`: and those of Sigma too? `correlated`: does Lambda have entries below its diagonal? Of q
+# effects `deviations` parameters are logarithms of standard deviations, and `shapes` ones follow;
+# there must be `least` effects.
 covariance_structures <- list(
-  free = list(free = TRUE, correlated = TRUE),
-  diagonal = list(free = TRUE, correlated = FALSE),
+  free = list(free = TRUE, full = TRUE, correlated = TRUE),
+  diagonal = list(free = TRUE, full = TRUE, correlated = FALSE),
   cs = list(
-    free = FALSE, correlated = TRUE, least = 2L, deviations = function(q) q,
+    free = FALSE, full = FALSE, correlated = TRUE, least = 2L, deviations = function(q) q,
     shapes = function(q) 1L
   ),
   homcs = list(
-    free = FALSE, correlated = TRUE, least = 2L, deviations = function(q) 1L,
+    free = FALSE, full = FALSE, correlated = TRUE, least = 2L, deviations = function(q) 1L,
     shapes = function(q) 1L
   ),
   homdiag = list(
-    free = FALSE, correlated = FALSE, least = 1L, deviations = function(q) 1L,
+    free = FALSE, full = FALSE, correlated = FALSE, least = 1L, deviations = function(q) 1L,
     shapes = function(q) 0L
-  )
+  ),
+  toep = list(
+    free = FALSE, full = FALSE, correlated = TRUE, least = 2L, deviations = function(q) q,
+    shapes = function(q) q - 1L
+  ),
+  rr = list(free = TRUE, full = FALSE, correlated = TRUE, least = 2L)
 )
 
 written_structures <- function() {
-  written <- Filter(function(x) !x$free, covariance_structures)
-  c("(x | g)", "(x || g)", paste0(names(written), "(x | g)"))
+  c("(x | g)", "(x || g)", paste0(setdiff(special_structures(), "rr"), "(x | g)"), "rr(x | g, d)")
 }
+
+# Those that are written as a call around the bar.
+special_structures <- function() names(Filter(function(x) !x$full, covariance_structures))
 
 # A term of a fit by an earlier version has no `covariance`; its entries are free.
 is_free <- function(kind) is.null(kind) || covariance_structures[[kind]]$free
 
+is_full <- function(kind) is.null(kind) || covariance_structures[[kind]]$full
+
 is_correlated <- function(kind) covariance_structures[[kind]]$correlated
 
 is_structured_bar <- function(expr) {
-  is_call_to(expr, names(covariance_structures)) && length(expr) == 2L &&
-    !is_free(as.character(expr[[1L]])) && is_call_to(expr[[2L]], "|")
+  if (!is_call_to(expr, special_structures()) || length(expr) < 2L) return(FALSE)
+  length(expr) <= 2L + is_call_to(expr, "rr") && is_call_to(expr[[2L]], "|")
+}
+
+#' The number of factors of a term rr(x | g, d)
+#' @section Errors: `formula`.
+#' @noRd
+written_rank <- function(expr, env) {
+  if (!is_call_to(expr, "rr")) return(NULL)
+  d <- if (length(expr) > 2L) tryCatch(eval(expr[[3L]], env), error = conditionMessage) else 2L
+  named <- is.null(names(expr)) || all(names(expr)[-(1:2)] %in% c("", "d"))
+  if (named && is.numeric(d) && length(d) == 1L && isTRUE(d >= 1 && d == round(d))) {
+    return(as.integer(d))
+  }
+  abort("formula", "The number of factors of rr(x | g, d) must be a whole number.",
+    given = paste0(expression_text(expr), " (", some_of(as.character(d)), ")"),
+    hint = "Without `d` there are two."
+  )
 }
 
 covariance_kind <- function(structure, bar) {
@@ -42,20 +68,26 @@ covariance_kind <- function(structure, bar) {
 }
 
 check_structure <- function(term) {
-  if (is_free(term$covariance)) return(invisible())
-  least <- covariance_structures[[term$covariance]]$least
-  if (length(term$columns) >= least) return(invisible())
-  abort("random_terms", paste0("A term ", term$covariance, "() must have two effects or more."),
-    given = paste(some_of(code(term$names)), "in", term$label), hint = "Write (1 | g)."
+  if (is_full(term$covariance)) return(invisible())
+  q <- length(term$columns)
+  if (q < covariance_structures[[term$covariance]]$least) {
+    abort("random_terms", paste0("A term ", term$covariance, "() must have two effects or more."),
+      given = paste(some_of(code(term$names)), "in", term$label), hint = "Write (1 | g)."
+    )
+  }
+  if (is.null(term$rank) || term$rank < q) return(invisible())
+  abort("random_terms", "A term rr() must have fewer factors than effects.",
+    given = paste0("d = ", term$rank, " of ", q, " effects in ", term$label),
+    hint = "With as many, all variances and correlations are free: write (x | g)."
   )
 }
 
 check_structured_fit <- function(design, REML) {
-  if (has_free_entries(design)) return(invisible())
+  if (has_full_covariance(design)) return(invisible())
   check_factorable(design, "a structured covariance.")
   if (!REML) return(invisible())
   kinds <- unique(unlist(lapply(design$random, `[[`, "covariance")))
-  kinds <- kinds[!vapply(kinds, is_free, NA)]
+  kinds <- kinds[!vapply(kinds, is_full, NA)]
   abort("REML", "`REML` must be FALSE with a structured covariance.",
     given = some_of(paste0(kinds, "()")), hint = "Terms (x | g) and (x || g) have no such limit."
   )
@@ -85,6 +117,12 @@ covariance_terms <- function(design) {
 #' @noRd
 has_free_entries <- function(design) {
   all(vapply(design$random, function(term) is_free(term$covariance), NA))
+}
+
+#' Are all entries of Sigma in the blocks of the terms parameters?
+#' @noRd
+has_full_covariance <- function(design) {
+  all(vapply(design$random, function(term) is_full(term$covariance), NA))
 }
 
 # How many parameters the covariances of the random effects have.

@@ -16,7 +16,7 @@ Rcpp::List cluster_values_(const Rcpp::List& design, const Rcpp::List& family,
   const ImportancePoints points{MatrixMap(t.begin(), t.nrow(), t.ncol()),
                                 VectorMap(log_q0.begin(), log_q0.size())};
   const ClusterValues r = cluster_values(
-      d, *f, product_rule(K, d.q()), VectorMap(psi.begin(), psi.size()),
+      d, *f, product_rule(K, d.moves()), VectorMap(psi.begin(), psi.size()),
       MatrixMap(modes.begin(), modes.nrow(), modes.ncol()), points, glue::context(threads));
   glue::stop_if_interrupted(r.status);
   return Rcpp::List::create(Rcpp::_["quadrature"] = glue::vector(r.quadrature),

@@ -54,6 +54,35 @@ void compound_symmetry(const char* kind, bool one_variance) {
     }
 }
 
+// Partial correlations against their definition: the correlation of what the effects between leave.
+void toeplitz() {
+  for (const Index q : {2, 3, 5}) {
+    const auto covariance = make_covariance("toep", q);
+    VectorXd tau(2 * q - 1), sd(q);
+    for (Index r = 0; r < q; ++r) tau[r] = 0.2 * static_cast<double>(r) - 0.3;
+    for (Index m = 0; m < q - 1; ++m)
+      tau[q + m] = m % 2 ? -0.4 : 0.9 - 0.1 * static_cast<double>(m);
+    sd = tau.head(q).array().exp();
+    const MatrixXd Lambda = triangle(covariance->entries(tau), q);
+    const MatrixXd Sigma = Lambda * Lambda.transpose();
+    const MatrixXd R = sd.cwiseInverse().asDiagonal() * Sigma * sd.cwiseInverse().asDiagonal();
+    for (Index lag = 0; lag < q; ++lag) {
+      const VectorXd same = R.diagonal(-lag);
+      CHECK_NEAR((same.array() - same[0]).abs().maxCoeff(), 0.0, 1e-14);
+      if (lag == 0) continue;
+      const MatrixXd P = R.topLeftCorner(lag + 1, lag + 1).inverse();
+      const double partial = -P(0, lag) / std::sqrt(P(0, 0) * P(lag, lag));
+      CHECK_NEAR(partial, std::tanh(tau[q + lag - 1]), 1e-13);
+    }
+    CHECK_NEAR(R(0, 0), 1.0, 1e-14);
+    derivatives(*covariance, tau);
+    tau[q] = kInf;  // all effects are one, or its negative
+    CHECK(covariance->jacobian(tau).col(q).isZero());
+    CHECK(covariance->entries(tau).allFinite());
+    CHECK_NEAR(triangle(covariance->entries(tau), q).rightCols(q - 1).norm(), 0.0, 1e-14);
+  }
+}
+
 // A standard deviation of zero, and correlations at both ends, are entries without derivatives.
 void ends() {
   const Index q = 3;
@@ -86,6 +115,7 @@ void equal_variances() {
 int main() {
   compound_symmetry("cs", false);
   compound_symmetry("homcs", true);
+  toeplitz();
   ends();
   equal_variances();
   return check::summary();

@@ -73,6 +73,17 @@ void product_rules() {
   CHECK(rule.size() == 9);
   CHECK(rule.index(0, 1) == 0 && rule.index(1, 1) == 1 && rule.index(0, 3) == 1);
   // Corners of no weight are left out, and no node of an axis is.
+  // still dimensions add nothing to the rule of the others
+  for (const int K : {1, 3, 4}) {
+    const ProductRule still = product_rule(K, std::vector<bool>{true, false, true, false});
+    const ProductRule moves = product_rule(K, 2);
+    CHECK((still.log_weight - moves.log_weight).isZero(0));
+    CHECK((still.z.row(0) - moves.z.row(0)).isZero(0));
+    CHECK((still.z.row(2) - moves.z.row(1)).isZero(0));
+    CHECK(still.z.row(1).isZero(0) && still.z.row(3).isZero(0));
+    for (Index k = 0; k < still.size(); ++k)
+      for (Index r = 0; r < 4; ++r) CHECK(still.line.z[still.index(r, k)] == still.z(r, k));
+  }
   const ProductRule large = product_rule(41, 2);
   CHECK(large.size() < 41 * 41);
   double total = 0;

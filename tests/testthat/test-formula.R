@@ -66,7 +66,7 @@ test_that("formulas that can't be read are refused", {
     parse_formula(y ~ 1 | g)
     parse_formula(y ~ x * (1 | g))
     parse_formula(y ~ x - (1 | g))
-    parse_formula(y ~ x + toep(0 + t | g))
+    parse_formula(y ~ x + homtoep(0 + t | g))
     parse_formula(y ~ x + (1 | a + b))
     parse_formula(y ~ x + (1 | 1))
     parse_formula(y ~ x + (offset(o) | g))

@@ -28,7 +28,7 @@ test_that("formulas of related levels are read strictly", {
   refused(y ~ t * ar1(t | id), class = "margmix_error_formula")
   refused(y ~ known(1 | id), class = "margmix_error_formula", words = "precision = Q")
   refused(y ~ known(1 | id, precision = Q, covariance = K), class = "margmix_error_formula")
-  refused(y ~ toep(t | id), class = "margmix_error_formula")
+  refused(y ~ homtoep(t | id), class = "margmix_error_formula")
 })
 
 test_that("times must be numbers, distinct and whole steps apart", {

@@ -24,6 +24,12 @@ struct Design {
   Index p() const { return X.cols(); }
   Index q() const { return Z.cols(); }
   Index n_theta() const { return theta_row.size(); }
+  // Has a column of Lambda free entries? Of a term of reduced rank only the first have.
+  std::vector<bool> moves() const {
+    std::vector<bool> out(q(), false);
+    for (Index t = 0; t < n_theta(); ++t) out[theta_col[t]] = true;
+    return out;
+  }
   Index largest_cluster() const {
     Index most = 0;
     for (Index i = 0; i < clusters(); ++i) most = std::max(most, size(i));

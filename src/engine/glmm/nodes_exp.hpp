@@ -70,7 +70,7 @@ void Nodes<Q>::fill_bernoulli(Index first, Index count, bool add_to_lsum) {
   const Index N = rule_.size(), q = VP_.cols();
   if (order_ >= 1) G_.resize(N, count);
   if (order_ >= 2) W_.resize(N, count);
-  table_.resize(rule_.K, q);
+  table_.resize(rule_.line.z.size(), q);
   table_of_.setConstant(q, kNaN);
   if (!pending_) product_.setOnes(N), log_bound_ = 0;
   pending_ = add_to_lsum;

@@ -42,19 +42,20 @@ class ProductObjective final : public Objective {
 
   ObjectiveResult evaluate(const VectorXd& psi, const std::vector<int>& K, const Modes& modes,
                            const ObjectiveRequest& ask, const RunContext& context) override {
-    return at(psi, product_rule(K.at(0), design_.q()), modes, ask, context);
+    return at(psi, product_rule(K.at(0), design_.moves()), modes, ask, context);
   }
 
   OtherModes other_modes(const VectorXd& psi, const std::vector<int>& K,
                          const RunContext& context) override {
-    return margmix::other_modes(design_, *family_, product_rule(K.at(0), design_.q()), psi,
+    return margmix::other_modes(design_, *family_, product_rule(K.at(0), design_.moves()), psi,
                                 context);
   }
 
   PosteriorResult posterior(const VectorXd& psi, const std::vector<int>& K, const Modes& modes,
                             bool median, const RunContext& context) override {
-    const Posterior p = margmix::posterior(design_, *family_, product_rule(K.at(0), design_.q()),
-                                           psi, modes.at(0), median, context);
+    const Posterior p =
+        margmix::posterior(design_, *family_, product_rule(K.at(0), design_.moves()), psi,
+                           modes.at(0), median, context);
     return {{p}, p.status};
   }
 

@@ -1,5 +1,6 @@
 #include "quadrature/gauss_hermite.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
@@ -51,14 +52,25 @@ HermiteRule gauss_hermite(int K) {
 }
 
 ProductRule product_rule(int K, Index q, double least_log_omega) {
+  return product_rule(K, std::vector<bool>(q, true), least_log_omega);
+}
+
+ProductRule product_rule(int K, const std::vector<bool>& moves, double least_log_omega) {
+  const Index q = moves.size();
   ProductRule rule;
   rule.K = K;
   rule.line = gauss_hermite(K);
+  // the node of dimensions that are still comes first
+  const int first = K > 1 && std::find(moves.begin(), moves.end(), false) != moves.end();
+  if (first)
+    for (VectorXd* v : {&rule.line.z, &rule.line.log_omega})
+      *v = (VectorXd(K + 1) << 0, *v).finished();
   std::vector<int> kept;
   bool starts_run = true;
   std::vector<double> weights;
-  std::vector<int> at(q, 0);
-  const double ball = rule.line.z[K - 1] * rule.line.z[K - 1] * (1 + 1e-12);
+  std::vector<int> at(q);
+  for (Index r = 0; r < q; ++r) at[r] = moves[r] ? first : 0;
+  const double last = rule.line.z[first + K - 1], ball = last * last * (1 + 1e-12);
   for (bool more = true; more;) {
     double log_omega = 0, radius = 0;
     for (Index r = 0; r < q; ++r) {
@@ -73,7 +85,11 @@ ProductRule product_rule(int K, Index q, double least_log_omega) {
       weights.push_back(log_omega);
     }
     Index r = q - 1;
-    while (r >= 0 && ++at[r] == K) at[r--] = 0;
+    for (; r >= 0; --r) {
+      if (!moves[r]) continue;
+      if (++at[r] < first + K) break;
+      at[r] = first;
+    }
     starts_run = starts_run || r < q - 1;
     more = r >= 0;
   }

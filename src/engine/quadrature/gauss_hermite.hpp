@@ -21,7 +21,7 @@ HermiteRule gauss_hermite(int K);
 // side can still be large there.
 struct ProductRule {
   int K = 1;
-  HermiteRule line;
+  HermiteRule line;         // of K nodes; first the node of dimensions that are still, if any
   Eigen::MatrixXi index;    // q x N: position on the line
   MatrixXd z;               // q x N
   VectorXd log_weight;      // N: log omega + z'z / 2
@@ -30,5 +30,9 @@ struct ProductRule {
 };
 
 ProductRule product_rule(int K, Index q, double least_log_omega = -46.0);
+
+// Over the dimensions that move; in the others, which integrands do not depend on but for exp(-u^2
+// / 2), one node at 0 is exact.
+ProductRule product_rule(int K, const std::vector<bool>& moves, double least_log_omega = -46.0);
 
 }  // namespace margmix

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "random/toeplitz.hpp"
+
 namespace margmix {
 
 namespace {
@@ -151,6 +153,7 @@ std::unique_ptr<Covariance> make_covariance(const std::string& kind, Index q) {
   if (kind == "cs") return std::make_unique<CompoundSymmetry>(q, false);
   if (kind == "homcs") return std::make_unique<CompoundSymmetry>(q, true);
   if (kind == "homdiag") return std::make_unique<EqualVariances>(q);
+  if (kind == "toep") return make_toeplitz(q);
   throw std::invalid_argument("unknown covariance: " + kind);
 }
 

@@ -31,6 +31,11 @@ class Covariance {
 //
 // "homcs", the same with one variance: tau = (log sd, z).
 //
+// "toep", any standard deviations and correlations that depend on the distance of the effects in
+// their order: tau = (log sd_1, ..., log sd_q, z_1, ..., z_q-1), tanh z_m the partial correlation
+// of effects m apart given those between them: any such numbers are one positive definite Toeplitz
+// matrix (Barndorff-Nielsen and Schou 1973). At z_m = -Inf or Inf nothing moves.
+//
 // "homdiag", independent effects of one variance: tau = log sd.
 std::unique_ptr<Covariance> make_covariance(const std::string& kind, Index q);
 
