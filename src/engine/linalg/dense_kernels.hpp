@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/types.hpp"
+#include "linalg/wide_kernels.hpp"
 
 namespace margmix {
 
@@ -21,10 +22,7 @@ bool dense_cholesky(double* A, Index n);
 void dense_inverse(const double* L, Index n, double* inverse);
 }  // namespace baseline
 
-// AVX2 and FMA. GCC only: its pragma covers the templates of Eigen; and not for Windows, where GCC
-// misaligns wide registers on the stack.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(_WIN32)
-#define MARGMIX_WIDE_KERNELS 1
+#ifdef MARGMIX_WIDE_KERNELS
 namespace wide {
 bool dense_cholesky(double* A, Index n);
 void dense_inverse(const double* L, Index n, double* inverse);

@@ -25,7 +25,9 @@
 #include <utility>
 #include <vector>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(_WIN32)
+#include "linalg/wide_kernels.hpp"
+
+#ifdef MARGMIX_WIDE_KERNELS
 
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
