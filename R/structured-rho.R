@@ -189,7 +189,8 @@ groups_words.margmix_related <- function(design) {
 #'
 #' A correlation of series may rise to 1, where a series is a random intercept, or a rate without
 #' end, where its times are independent. The likelihood is flat there, within 1e-5 of that at the
-#' end, before 1 - r^2 loses its digits.
+#' end, before 1 - r^2 loses its digits: at 4e-8 the gradient still has enough of them to judge the
+#' other parameters, at 4e-9 the instructions of the processor decide.
 #'
 #' @return A list of ends: `at`, a value of rho within rounding of it; `near`, from where on it is
 #'   tried; `words`.
@@ -202,8 +203,8 @@ ends_of.margmix_relation <- function(relation) list()
 #' @export
 ends_of.margmix_ar1 <- function(relation) {
   list(
-    list(at = 10, near = 3, words = "the correlation is 1, as with a random intercept"),
-    list(at = -10, near = -3, words = "the correlation is -1")
+    list(at = 9, near = 3, words = "the correlation is 1, as with a random intercept"),
+    list(at = -9, near = -3, words = "the correlation is -1")
   )
 }
 
@@ -212,7 +213,7 @@ ends_of.margmix_ou <- function(relation) {
   unit <- -log(median_gap(relation))
   list(
     list(
-      at = unit - 20, near = unit - 4, words = "the correlation is 1, as with a random intercept"
+      at = unit - 17, near = unit - 4, words = "the correlation is 1, as with a random intercept"
     ),
     list(at = unit + 5, near = unit + 1, words = "the correlation is 0: times are independent")
   )
@@ -229,9 +230,11 @@ snap_rho <- function(problem, K, fit) {
   owners <- rho_groups(design)
   for (r in seq_along(owners)) {
     for (end in ends_of(design$groups[[owners[r]]]$relation)) {
-      ahead <- (fit$x[first + r] - end$near) * sign(end$at - end$near) > 0
-      if (!ahead || fit$x[first + r] == end$at) next
-      fit <- snap_entry(problem, K, fit, first + r, end$at, slack = 1e-5)
+      side <- sign(end$at - end$near)
+      if ((fit$x[first + r] - end$near) * side <= 0 || fit$x[first + r] == end$at) next
+      # what it gains beyond the end is rounding
+      slack <- if ((fit$x[first + r] - end$at) * side > 0) Inf else 1e-5
+      fit <- snap_entry(problem, K, fit, first + r, end$at, slack)
     }
   }
   fit
