@@ -60,6 +60,7 @@ check_comparable <- function(fits) {
     )
   }
   check_estimated(fits)
+  check_unpenalized(fits)
   data <- lapply(fits, comparison_data)
   for (other in data[-1L]) {
     differs <- vapply(names(other), function(name) {

@@ -9,6 +9,7 @@ family_tools_poisson <- function(family) {
     variance = function(mu, phi, trials = 1) mu,
     # A mean of 0 lies at a finite predictor unless the link is log.
     separation = c(log = "zero"),
+    soft_penalty = c(log = TRUE),
     ratio = c(log = "rate"),
     noun = "rate",
     latent = list(log = "lognormal", sqrt = c(`1/4` = 0.25)),

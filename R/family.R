@@ -79,6 +79,9 @@ has_phi <- function(family) family_tools(family)$has_dispersion
 # Rows that can push the fixed effects to infinity, "both", "zero" or "none".
 separation_kind <- function(family) fact_of_link(family, "separation") %||% "none"
 
+# Does the engine know the expected information of its rows, as a soft penalty needs it?
+has_soft_penalty <- function(family) isTRUE(fact_of_link(family, "soft_penalty"))
+
 # The size of a response about its mean, where the predictor has the same units; otherwise 1.
 predictor_unit <- function(family, log_phi) if (is_linear(family)) exp(log_phi / 2) else 1
 

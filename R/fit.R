@@ -20,10 +20,17 @@ fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL
 fit_rows <- function(design, family, nAGQ, REML, start, control) {
   check_scale(design)
   check_structured_fit(design, REML)
-  check_cluster_separation(design, family)
   check_constant_clusters(design, family)
-  start_glm <- fit_start_glm(design, family)
-  separation <- check_separation(design, family, start_glm, control$separation)
+  if (is_penalized(design)) {
+    start_glm <- soft_start_glm(design, family)
+    separation <- separation_found()
+  } else {
+    check_cluster_separation(design, family)
+    start_glm <- fit_start_glm(design, family)
+    separation <- check_separation(
+      design, family, start_glm, control$separation, penalty_hint(design, family)
+    )
+  }
   way <- way_of_integration(design, family, REML)
   problem <- list(
     design = design, family = family, way = way, map = parameter_map(design, family, start_glm),
@@ -169,6 +176,7 @@ flip_modes <- function(design, modes, signs) {
 # The maximum of the likelihood with clean zeros, and not below that without random effects.
 settle_boundary <- function(problem, fitted, start_glm) {
   K <- fitted$rule$K
+  if (is_penalized(problem$design)) return(fitted$fit)
   if (!problem$map$free) return(settle_structured(problem, K, fitted$fit))
   settle_zeros(problem, K, not_below_glm(problem, K, fitted$fit, start_glm))
 }
@@ -195,11 +203,17 @@ finish_fit <- function(problem, fitted) {
   curvature$hessian <- flip * t(flip * curvature$hessian)
   names <- psi_names(design, problem$family)
   covariance <- problem$map$covariance(fit$x, curvature, active, names)
+  modes <- flip_modes(design, fit$modes, signs)
+  if (is_penalized(design)) {
+    covariance$vcov <- soft_covariance(
+      problem, c(parts$beta, parts$theta), fitted$rule$K, modes
+    ) %||% covariance$vcov
+  }
   list(
     beta = parts$beta, theta = parts$theta, rho = parts$rho, phi = parts$phi, Lambda = Lambda,
     logLik = if (is.null(fitted$reml)) fit$value else fitted$reml$value,
     rule = fitted$rule, vcov_full = covariance$vcov,
-    modes = flip_modes(design, fit$modes, signs),
+    modes = modes,
     convergence = list(
       converged = covariance$definite && covariance$criterion < problem$control$tolerance,
       criterion = covariance$criterion, pd = covariance$definite, iterations = fit$iterations,

@@ -57,6 +57,19 @@
 #'   theta^2 = pi^2 / 3 (1 / phi^2 - 1). The integral is computed by the trapezoidal rule with K
 #'   points over the normal score of b, in the range where each cluster's integrand matters.
 #'   Normal and bridge fits are not nested; compare them by `logLik()` or `AIC()`.
+#' @section Soft penalty: Where covariates separate the responses, or no cluster has both kinds of
+#'   them, maximum likelihood has no finite estimates, and with few clusters a variance often ends
+#'   at zero. `penalty = "soft"` maximises
+#'   \eqn{l + c \{\log|X'W(\beta)X| / 2 + \sum_r h(\log \lambda_{rr}) + \sum_{r > s}
+#'   h(\lambda_{rs})\}} (Sterzinger and Kosmidis 2023), W the expected weights of the model without
+#'   random effects, \eqn{\lambda} the entries of \eqn{\Lambda}, h minus the Huber loss with
+#'   constant 1, \eqn{c = \sqrt{p / (n w)}} for p coefficients and n trials or counts, w the
+#'   weight at a predictor of zero: \eqn{2 \sqrt{p / n}} for the logit. The maximum is always inside the
+#'   parameter space, and c is small enough to leave consistency and efficiency as they are. The
+#'   penalty on \eqn{\Lambda} depends on the units of the columns of Z. Standard errors come
+#'   from the Hessian of l at the estimates. For one grouping factor, binomial responses (logit,
+#'   probit, cloglog) and Poisson (log). `logLik()` is the penalized maximum: `anova()` does not
+#'   compare it.
 #' @section Structured covariances: `(x | g)` estimates all variances and correlations of the
 #'   effects of a term, `(x || g)` variances alone. Fewer parameters, for effects of the levels of a
 #'   factor `f` above all, have
@@ -106,6 +119,7 @@
 #' @param REML `TRUE` for restricted maximum likelihood, with any family; see below.
 #' @param random_distribution Distribution of the random effects: `"normal"`, or `"bridge"` for one
 #'   random intercept under the logit link; see below.
+#' @param penalty `NULL`, or `"soft"` for softly penalized maximum likelihood; see below.
 #' @param start A list of starting values `beta`, `theta`, `phi`, or another fit.
 #' @param control See [glmm_control()].
 #' @param ... Not used; anything here is an error.
@@ -127,6 +141,9 @@
 #'
 #' Liu, Q. and Pierce, D. A. (1994). A note on Gauss-Hermite quadrature. *Biometrika* 81, 624-629.
 #'
+#' Sterzinger, P. and Kosmidis, I. (2023). Maximum softly-penalized likelihood for mixed effects
+#' logistic regression. *Statistics and Computing* 33, 53.
+#'
 #' Wang, Z. and Louis, T. A. (2003). Matching conditional and marginal shapes in binary random
 #' intercept models using a bridge distribution function. *Biometrika* 90, 765-775.
 #' @examples
@@ -136,7 +153,7 @@
 #' @export
 glmm <- function(formula, data, family = gaussian(), weights, offset, subset, na.action,
                  contrasts = NULL, nAGQ = "auto", REML = FALSE, random_distribution = "normal",
-                 start = NULL, control = glmm_control(), ...) {
+                 penalty = NULL, start = NULL, control = glmm_control(), ...) {
   call <- match.call()
   env <- parent.frame()
   check_dots(..., known = names(formals(glmm)), control = "glmm_control")
@@ -147,8 +164,10 @@ glmm <- function(formula, data, family = gaussian(), weights, offset, subset, na
     check_settings(REML, control)
     nAGQ <- check_nAGQ(nAGQ)
     check_random_distribution(family, random_distribution, nAGQ)
+    check_penalty(penalty, family, REML)
     if (frame$counted) control$weights_type <- "frequency"
     design <- build_design(frame, family, contrasts, control$weights_type, random_distribution)
+    design <- penalized_design(design, family, penalty)
     fit_design(design, family, nAGQ, isTRUE(REML), start, control)
   })
   new_fit(

@@ -35,6 +35,7 @@ working_model_at <- function(fit) {
 
 # Why a design has no working model, or NULL.
 unsuited_design <- function(design, family) {
+  if (is_penalized(design)) return("penalized")
   if (!supports(design, "normal")) return("bridge")
   if (!supports(design, "unrelated")) return("related")
   if (!has_full_covariance(design)) return("structured")
@@ -124,7 +125,7 @@ too_many_crossed <- paste(
 )
 no_working_model <- c(
   bridge = "random effects with a bridge distribution",
-  related = "random effects with related levels",
+  related = "random effects with related levels", penalized = "a fit without a penalty",
   structured = "a covariance of random effects whose entries depend on each other",
   large = too_many_crossed, linear_large = too_many_crossed,
   singular = "data that can't tell the variances from the fixed effects",
@@ -157,6 +158,7 @@ default_covariance <- function(fit) {
 # Why the default is not that of Kenward and Roger, for the line that names it.
 default_reasons <- c(
   near = "small-sample correction below 1%", bridge = "", related = "", structured = "",
+  penalized = "",
   large = "too large for Kenward-Roger",
   linear_large = "too large for Kenward-Roger",
   singular = "no Kenward-Roger: the data can't tell the variances", no_fit = "",

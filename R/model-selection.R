@@ -41,6 +41,7 @@ NULL
 #' @rdname model-selection
 #' @export
 extractAIC.margmix_glmm <- function(fit, scale, k = 2, ...) {
+  check_unpenalized(list(fit))
   edf <- length(parameter_names(fit))
   c(edf, -2 * ml_version(fit)$logLik + k * edf)
 }

@@ -57,7 +57,8 @@ random_distribution.margmix_bridge <- function(design) "bridge"
 #'   `"quadrature"`: are there rules of more than one node? `"factor"`: can its matrix be factored,
 #'   for exact likelihoods and conditional variances? `"moments"`: has the posterior means and
 #'   medians? `"normal"`: are the random effects normal? `"unrelated"`: are levels independent of
-#'   each other?
+#'   each other? `"one effect"`: has a cluster one random effect? `"penalty"`: can its likelihood be
+#'   penalized?
 #' @noRd
 supports <- function(design, what) what %in% abilities(design)
 
@@ -65,12 +66,23 @@ abilities <- function(design) UseMethod("abilities")
 
 #' @export
 abilities.default <- function(design) {
+  c(
+    abilities.margmix_two_levels(design), one_effect(design),
+    if (has_free_entries(design)) "penalty"
+  )
+}
+
+# A marginal model has no Z.
+one_effect <- function(design) if (identical(ncol(design$Z), 1L)) "one effect"
+
+#' @export
+abilities.margmix_two_levels <- function(design) {
   c("clusters", "quadrature", "factor", "moments", "normal", "unrelated")
 }
 
 #' @export
 abilities.margmix_bridge <- function(design) {
-  c("clusters", "quadrature", "factor", "moments", "unrelated")
+  c("clusters", "quadrature", "factor", "moments", "unrelated", one_effect(design))
 }
 
 #' @export

@@ -18,12 +18,13 @@
 #'   `info_pd` (is its information positive definite?), and `decrement`, its last squared Newton
 #'   decrement (taken to be at most 1e-8 if absent). It can prove that there is no separation.
 #' @param action `"warn"`, `"error"`, or `"none"` (not checked).
+#' @param cure Words on a model whose estimates are finite, if there is one.
 #' @return A list: `separated`, `terms` (names of the columns that run away), `direction` (1 or -1
 #'   for each).
 #' @section Conditions: warning or error `separation`.
 #' @noRd
 check_separation <- function(design, family, glm_start = NULL,
-                             action = c("warn", "error", "none")) {
+                             action = c("warn", "error", "none"), cure = NULL) {
   action <- match.arg(action)
   kind <- separation_kind(family)
   skip <- action == "none" || kind == "none" || !ncol(design$X)
@@ -32,7 +33,7 @@ check_separation <- function(design, family, glm_start = NULL,
   if (is.null(direction)) return(separation_found())
   away <- direction != 0
   found <- separation_found(TRUE, colnames(design$X)[away], sign(direction[away]))
-  report_separation(found, action)
+  report_separation(found, action, cure)
   found
 }
 
@@ -61,7 +62,7 @@ proves_no_separation <- function(design, family, start) {
   isTRUE(loss > enough)
 }
 
-report_separation <- function(found, action) {
+report_separation <- function(found, action, cure) {
   raise <- if (action == "error") abort else warn
   raise("separation",
     "The fixed effects must not separate the responses: the likelihood has no maximum.",
@@ -69,7 +70,9 @@ report_separation <- function(found, action) {
       "estimates run to infinity for ",
       some_of(paste0(code(found$terms), ifelse(found$direction > 0, " (+Inf)", " (-Inf)")), 10L)
     ),
-    hint = "Cross-tabulate the response by these covariates; merge levels or leave a term out.",
+    hint = paste(c(
+      "Cross-tabulate the response by these covariates; merge levels or leave a term out.", cure
+    ), collapse = " "),
     terms = found$terms, direction = found$direction
   )
 }
@@ -170,10 +173,12 @@ tighten <- function(A, target, rows, lambda) {
 #' @noRd
 check_cluster_separation <- function(design, family) {
   if (separation_kind(family) != "both") return(invisible())
-  for (k in intercept_groups(design)) check_level_separation(design, k)
+  for (k in intercept_groups(design)) {
+    check_level_separation(design, k, penalty_hint(design, family))
+  }
 }
 
-check_level_separation <- function(design, k) {
+check_level_separation <- function(design, k, cure) {
   # One level with both is enough, and the first rows usually show it.
   for (take in unique(pmin(c(5000L, length(design$y)), length(design$y)))) {
     rows <- seq_len(take)
@@ -193,6 +198,8 @@ check_level_separation <- function(design, k) {
       sum(none & some), " clusters of ", code(group_labels(design)[k]), " with failures only, ",
       sum(all & some), " with successes only"
     ),
-    hint = "Is the grouping finer than intended, or the response constant within it?"
+    hint = paste(c(
+      "Is the grouping finer than intended, or the response constant within it?", cure
+    ), collapse = " ")
   )
 }

@@ -2,7 +2,9 @@
 
 # What was fitted: heading, formula, data, family, criterion and rule.
 fit_heading <- function(fit, error = fit$rule$error) {
-  criterion <- if (!isTRUE(fit$REML)) {
+  criterion <- if (is_penalized(fit$design)) {
+    "softly penalized maximum likelihood"
+  } else if (!isTRUE(fit$REML)) {
     "maximum likelihood"
   } else if (is_linear(fit$family)) {
     "restricted maximum likelihood (REML)"
@@ -72,6 +74,12 @@ format_error <- function(error) {
 
 format_logLik <- function(fit) {
   value <- stats::logLik(fit)
+  if (is_penalized(fit$design)) {
+    return(paste0(
+      "Penalized log-likelihood ", sprintf("%.4f", value), ", factor of the penalty ",
+      sprintf("%.4f", fit$design$penalty)
+    ))
+  }
   paste0(
     if (isTRUE(fit$REML)) "Restricted log-likelihood " else "Log-likelihood ",
     sprintf("%.4f", value), " on ", count_of(attr(value, "df"), "parameter"), ", AIC ",

@@ -2,6 +2,7 @@
 #include "glue_objective.h"
 #include "glmm/nested_posterior.hpp"
 #include "glue_groups.h"
+#include "objective/soft_penalty.hpp"
 
 using namespace margmix;
 
@@ -20,6 +21,13 @@ NestedDesign nested_design(const Rcpp::List& list) {
           IntegerMap(top.data(), top.size())};
 }
 
+// As fitted with a penalty, if the design says so.
+std::unique_ptr<Objective> penalized(std::unique_ptr<Objective> model, const Rcpp::List& design,
+                                     const FamilySpec& spec) {
+  if (!design.containsElementNamed("penalty") || Rf_isNull(design["penalty"])) return model;
+  return soft_objective(std::move(model), glue::design(design), spec, design["penalty"]);
+}
+
 std::unique_ptr<Objective> objective(const Rcpp::List& design, const Rcpp::List& family,
                                      const Rcpp::NumericVector& psi) {
   const FamilySpec spec = glue::spec(family, design);
@@ -31,7 +39,7 @@ std::unique_ptr<Objective> objective(const Rcpp::List& design, const Rcpp::List&
       : is("margmix_bridge") ? bridge_objective(glue::design(design), spec)
                              : product_objective(glue::design(design), spec);
   if (psi.size() != out->parameters()) Rcpp::stop("internal: `psi` has the wrong length");
-  return out;
+  return penalized(std::move(out), design, spec);
 }
 
 VectorXd vector(const Rcpp::NumericVector& x) { return VectorMap(x.begin(), x.size()); }
