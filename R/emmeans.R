@@ -37,8 +37,8 @@
 #'   `compare_performance()` (a fit of this package first), `check_convergence()`,
 #'   `check_singularity()` and `check_overdispersion()` work. What is not true of clusters is
 #'   refused: a bootstrap of rows, `performance::test_performance()` (use `anova()`) and
-#'   `check_outliers()` (use `cooks.distance()`), `performance_rse()` (use `sigma()`), and
-#'   `report::report()`.
+#'   `check_outliers()` (use `cooks.distance()`), and `performance_rse()` (use `sigma()`).
+#'   `report::report()` is [report()].
 #' @section One number of degrees of freedom: A function that takes one number for all
 #'   coefficients gets the smallest of those concerned (\pkg{multcomp}: rounded down; \pkg{mice}: of
 #'   `glance()`, as the degrees of freedom of the complete data). `df.residual()` of a fit of

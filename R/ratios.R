@@ -191,8 +191,6 @@ ratio_words <- function(fit, ratio) {
 #' @noRd
 ratio_table <- function(fit, inference, heading) {
   table <- inference$table
-  term <- fit$design$assign[match(rownames(table), names(fit$coefficients))]
-  products <- term %in% which(attr(fit$design$terms, "order") > 1L)
   structure(
     data.frame(
       term = rownames(table), estimate = exp(table$estimate), conf.low = exp(table$conf.low),
@@ -201,10 +199,16 @@ ratio_table <- function(fit, inference, heading) {
     ),
     class = c("margmix_ratios", "data.frame"),
     heading = heading, level = inference$level,
-    notes = c(inference$notes, if (any(products)) {
+    notes = c(inference$notes, if (any(are_products(fit, rownames(table)))) {
       c(interaction = "Rows of interactions are ratios of ratios.")
     })
   )
+}
+
+# Are the coefficients those of interactions?
+are_products <- function(fit, rows) {
+  term <- fit$design$assign[match(rows, names(fit$coefficients))]
+  term %in% which(attr(fit$design$terms, "order") > 1L)
 }
 
 format_level <- function(level) paste0(format(100 * level), "%")

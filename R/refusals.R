@@ -47,10 +47,3 @@ SATmodcomp.margmix_fit <- function(largeModel, ...) refuse_pbkrtest("SATmodcomp(
 
 #' @exportS3Method pbkrtest::PBmodcomp
 PBmodcomp.margmix_fit <- function(largeModel, ...) refuse_pbkrtest("PBmodcomp()")
-
-#' @exportS3Method report::report
-report.margmix_fit <- function(x, ...) {
-  refuse_client("report()", "has sentences for the models that it knows alone",
-    "parameters::model_parameters(fit) and performance::model_performance(fit) are its numbers."
-  )
-}

@@ -116,7 +116,7 @@ print.summary.margmix_glmm <- function(x, digits = max(3L, getOption("digits") -
   print_coefficients(x$coefficients, digits)
   cat(x$words, "\n", sep = "")
   if (is_modelled(x$type)) {
-    cat("It assumes that the response and random-effects distributions are correct.\n")
+    cat(assumption_words(fit), "\n", sep = "")
   }
   cat(convergence_words(fit$convergence, fit$control$tolerance), "\n", sep = "")
   print_remarks(x$remarks)

@@ -2,7 +2,19 @@
 
 # What was fitted: heading, formula, data, family, criterion and rule.
 fit_heading <- function(fit, error = fit$rule$error) {
-  criterion <- if (is_penalized(fit$design)) {
+  formula <- paste(deparse(stats::formula(fit), width.cutoff = 80L), collapse = "\n         ")
+  c(
+    paste("Generalized linear mixed model, fitted by", criterion_words(fit)),
+    paste("Formula:", formula),
+    if (has_text(fit$frame$data_name)) paste("Data:   ", fit$frame$data_name),
+    paste0("Family:  ", family_label(fit$family)),
+    distribution_words(fit$design, fit),
+    paste("Rule:   ", rule_words(fit$rule, error))
+  )
+}
+
+criterion_words <- function(fit) {
+  if (is_penalized(fit$design)) {
     "softly penalized maximum likelihood"
   } else if (!isTRUE(fit$REML)) {
     "maximum likelihood"
@@ -11,15 +23,6 @@ fit_heading <- function(fit, error = fit$rule$error) {
   } else {
     "restricted maximum likelihood (Cox-Reid adjusted)"
   }
-  formula <- paste(deparse(stats::formula(fit), width.cutoff = 80L), collapse = "\n         ")
-  c(
-    paste("Generalized linear mixed model, fitted by", criterion),
-    paste("Formula:", formula),
-    if (has_text(fit$frame$data_name)) paste("Data:   ", fit$frame$data_name),
-    paste0("Family:  ", family_label(fit$family)),
-    distribution_words(fit$design, fit),
-    paste("Rule:   ", rule_words(fit$rule, error))
-  )
 }
 
 # Is the text the name of an object, not the data themselves (as under do.call())?
@@ -88,6 +91,24 @@ format_logLik <- function(fit) {
 }
 
 coefficient_heading <- function() "Coefficients, conditional on the cluster (subject-specific)"
+
+# What model-based standard errors rest on.
+assumption_words <- function(fit) UseMethod("assumption_words")
+
+#' @export
+assumption_words.margmix_glmm <- function(fit) {
+  "These SEs assume that the response and random-effects distributions are correct."
+}
+
+#' @export
+assumption_words.margmix_gee <- function(fit) {
+  "These SEs assume that the working correlation and the variance function are correct."
+}
+
+# Lines no wider than the console.
+wrap_words <- function(text, indent = 0L, exdent = 0L, width = getOption("width")) {
+  strwrap(text, width + 1L, indent, exdent)
+}
 
 # Rows, clusters and their sizes, dropped rows.
 size_words <- function(fit) {

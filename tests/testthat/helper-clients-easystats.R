@@ -44,7 +44,13 @@ clients_easystats <- function() {
     client("performance", "performance_rse(fit)", function(fit) {
       list(estimate = performance::performance_rse(fit))
     }, function(fit) list(estimate = stats::sigma(fit))),
-    client("report", "report(fit)", function(fit) from("report", "report")(fit))
+    client("report", "report(fit)", function(fit) {
+      table <- as.data.frame(from("report", "report")(fit))
+      list(
+        estimate = table$estimate, std.error = table$std.error, df = table$df,
+        p.value = table$p.value, interval = c(table$conf.low, table$conf.high)
+      )
+    })
   )
 }
 
