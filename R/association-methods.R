@@ -11,7 +11,8 @@
 #' @param n How many variants to print.
 #' @param type `"qq"` or `"manhattan"`.
 #' @param position,chromosome For `"manhattan"`: a number and a chromosome for each variant; by
-#'   default their order.
+#'   default those of the table, or the order.
+#' @param trait Of a scan of several, the one to draw.
 #' @param ... Of `plot()`: passed to [graphics::plot.default()].
 #' @return `x`, invisibly. `genomic_inflation()`: lambda_GC.
 #' @examples
@@ -22,14 +23,25 @@ print.margmix_scan <- function(x, n = 10L, ...) {
   tested <- sum(!is.na(x$p.value))
   cat("Association scan: ", count_of(nrow(x), "variant"), ", ", tested, " tested\n", sep = "")
   ratio <- attr(x, "ratio")
-  cat("Variance of scores: ", if (is.null(ratio)) "exact" else sprintf(
+  cat("Variance of scores: ", if (is.null(ratio)) "exact" else paste(sprintf(
     "by a ratio of %.4f (coefficient of variation %.4f)", ratio, attr(x, "ratio_cv")
-  ), "\n", sep = "")
-  if (tested > 0L) cat(sprintf("Inflation lambda_GC: %.3f\n", genomic_inflation(x$p.value)))
+  ), collapse = ", "), "\n", sep = "")
+  traits <- x$trait %||% rep("", nrow(x))
+  lambda <- tapply(x$p.value, factor(traits, unique(traits)), genomic_inflation)
+  label <- paste0(names(lambda), ifelse(nzchar(names(lambda)), ": ", ""))
+  if (tested > 0L) {
+    cat("Inflation lambda_GC: ", paste0(label, sprintf("%.3f", lambda), collapse = ", "), "\n",
+      sep = ""
+    )
+  }
+  often <- sum(x$frequency > 0.5, na.rm = TRUE)
+  if (often > 0L) cat("The counted allele is the more frequent one in", often, "rows\n")
   cat("Coefficients per allele, conditional on the random effects\n\n")
   shown <- c("variant", "people", "frequency", "estimate", "std.error", "p.value", "method")
   top <- utils::head(order(x$p.value), n)
-  print(as.data.frame(x)[top, shown], digits = 4L, row.names = FALSE)
+  print(as.data.frame(x)[top, c(intersect("trait", names(x)), shown)],
+    digits = 4L, row.names = FALSE
+  )
   invisible(x)
 }
 
@@ -42,9 +54,17 @@ genomic_inflation <- function(p) {
 
 #' @rdname scan-methods
 #' @export
-plot.margmix_scan <- function(x, type = c("qq", "manhattan"), position = NULL, chromosome = NULL,
-                              ...) {
+plot.margmix_scan <- function(x, type = c("qq", "manhattan"), position = x$position,
+                              chromosome = x$chromosome, trait = NULL, ...) {
   type <- one_of(type, c("qq", "manhattan"), "type")
+  force(position)
+  force(chromosome)
+  if (!is.null(x$trait)) {
+    rows <- which(x$trait == one_of(trait %||% x$trait[1L], unique(x$trait), "trait"))
+    if (length(position) == nrow(x)) position <- position[rows]
+    if (length(chromosome) == nrow(x)) chromosome <- chromosome[rows]
+    x <- x[rows, ]
+  }
   old <- graphics::par(mar = c(4, 4.5, 1, 1))
   on.exit(graphics::par(old))
   seen <- which(!is.na(x$p.value))

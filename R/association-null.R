@@ -9,9 +9,11 @@
 #' @param fit A mixed model.
 #' @param people Names of the rows of the genotypes.
 #' @param id `NULL`, or the name of the grouping factor whose levels are people.
-#' @return A list: `person` (position of each row among the people of the model, from 0), `is_case`
-#'   (has the person a positive response, 0 or 1), `people` (their positions among the rows of the
-#'   genotypes), `r`, `W`, `X`, `C` ((X'WX)^-1), `mu`, `trials`, `fit`.
+#' @return A list: `person` (position of each row among the people of the model, from 0), `people`
+#'   (their positions among the rows of the genotypes), `W`, `X`, `C` ((X'WX)^-1), `mu`, `trials`,
+#'   `fit`, `exact` from [score_variance()]; by row of the genotypes, zero for people whom the model
+#'   does not have, `columns` (1, has the person a positive response, sums of r and of WX) and
+#'   `W_person`.
 #' @section Errors: `null_model`, `people`.
 #' @noRd
 scan_null <- function(fit, people, id = NULL) {
@@ -31,11 +33,44 @@ scan_null <- function(fit, people, id = NULL) {
   X <- design$X
   found <- unique(who)
   person <- match(who, found)
-  list(
-    person = person - 1L, is_case = +(tabulate(person[design$y > 0], length(found)) > 0L),
-    people = match(found, people), r = r, W = W, X = X,
-    C = scaled_inverse(crossprod(X, W * X)), mu = mu, trials = trials, fit = fit
+  at <- match(found, people)
+  by_person <- function(x) {
+    out <- matrix(0, length(people), NCOL(x))
+    out[at, ] <- rowsum(x, person, reorder = FALSE)
+    out
+  }
+  is_case <- rowsum(+(design$y > 0), person, reorder = FALSE) > 0
+  null <- list(
+    person = person - 1L, people = at, W = W, X = X, C = scaled_inverse(crossprod(X, W * X)),
+    mu = mu, trials = trials, fit = fit, W_person = drop(by_person(W)),
+    columns = cbind(0, 0, by_person(r), by_person(W * X))
   )
+  null$columns[at, 1:2] <- cbind(1, is_case)
+  null$exact <- score_variance(null)
+  null
+}
+
+#' The null models of a scan: one, or several with names
+#' @noRd
+scan_nulls <- function(fit, source, id) {
+  if (is.object(fit) || !is.list(fit)) return(list(one_null(fit, source, id)))
+  if (is.null(names(fit)) || anyDuplicated(names(fit)) || !all(nzchar(names(fit)))) {
+    abort("null_model", "Null models in a list must have names, and no two the same.",
+      given = if (is.null(names(fit))) "no names" else some_of(code(names(fit)))
+    )
+  }
+  lapply(fit, one_null, source, id)
+}
+
+one_null <- function(fit, source, id) {
+  null <- scan_null(fit, source$people, id)
+  others <- length(source$people) - length(null$people)
+  if (others > 0L) {
+    note("people", paste0(
+      count_of(others, "person"), " with genotypes are not in the null model."
+    ))
+  }
+  null
 }
 
 # A canonical link, or that of counts with a gamma-distributed rate.
@@ -108,25 +143,39 @@ known_people <- function(who, people) {
 #' W - W Z Lambda A^-1 Lambda'Z'W, where A = Q + Lambda'Z'WZ Lambda has one sparse factor.
 #'
 #' @param null From [scan_null()].
-#' @return A function of G (rows of the design x variants) that returns a variance for each column.
+#' @return A function of G (people of the model x variants), g'Wg and X'Wg that returns a variance
+#'   for each column; with `crossed` the matrix of covariances between columns.
 #' @noRd
 score_variance <- function(null) {
   L <- effect_columns(null$fit)
   WL <- null$W * L
   A <- Matrix::forceSymmetric(Matrix::crossprod(L, WL)) + level_precision(null$fit)
-  factor <- Matrix::Cholesky(Matrix::forceSymmetric(A), LDL = FALSE)
-  half <- function(G) { # so that crossprod() of it is G'W L A^-1 L'W G
-    right <- Matrix::solve(factor, Matrix::crossprod(WL, G), system = "P")
-    as.matrix(Matrix::solve(factor, right, system = "L"))
-  }
+  half <- half_solver(Matrix::Cholesky(Matrix::forceSymmetric(A), LDL = FALSE))
   X <- null$X
-  h_X <- half(X)
+  h_X <- half(Matrix::crossprod(WL, X))
   M <- scaled_inverse(crossprod(X, null$W * X) - crossprod(h_X))
-  function(G) {
-    h <- half(G)
-    XG <- crossprod(X, null$W * G) - crossprod(h_X, h)
-    colSums(null$W * G^2) - colSums(h^2) - colSums(XG * (M %*% XG))
+  rows <- length(null$person)
+  of_person <- Matrix::sparseMatrix(seq_len(rows), null$person + 1L, x = 1)
+  to_effects <- Matrix::crossprod(WL, of_person)
+  W <- null$W_person[null$people]
+  function(G, weight, products, crossed = FALSE) {
+    h <- half(to_effects %*% G)
+    XG <- products - crossprod(h_X, h)
+    if (crossed) return(crossprod(G, W * G) - crossprod(h) - crossprod(XG, M %*% XG))
+    weight - colSums(h^2) - colSums(XG * (M %*% XG))
   }
+}
+
+# H with H'H = A^-1, up to the order of rows. Few zeros are not worth skipping.
+half_solver <- function(factor) {
+  size <- nrow(factor)
+  L <- methods::as(factor, "CsparseMatrix")
+  ordered <- function(B) Matrix::solve(factor, B, system = "P")
+  if (size > 5000L || Matrix::nnzero(L) < size^2 / 8) {
+    return(function(B) as.matrix(Matrix::solve(factor, ordered(B), system = "L")))
+  }
+  L <- as.matrix(L)
+  function(B) engine_lower_solve(L, as.matrix(ordered(B)))
 }
 
 # Z Lambda, n rows x effects of all levels, by factor and level.

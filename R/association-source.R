@@ -1,13 +1,20 @@
-# Where genotypes come from, and where a scan writes its table.
+# Where genotypes come from: blocks of people x variants, numbers or the bytes of a .bed file.
 
 #' Read genotypes block by block
 #'
 #' @param genotypes See [association_scan()].
+#' @param block Variants at a time, or `NULL`.
 #' @return A list: `people`, names of the rows; `read(done)`, the block after the first `done`
-#'   variants, or `NULL`; `some(count)`, some random variants.
+#'   variants, or `NULL`; `some(count)`, some random variants. Blocks are matrices of numbers, or
+#'   [packed_block()]s.
 #' @section Errors: `genotypes`.
 #' @noRd
 genotype_source <- function(genotypes, block) UseMethod("genotype_source")
+
+# By default as many variants as are small.
+block_size <- function(block, bytes) {
+  block %||% as.integer(max(1, min(2000, 2^26 / bytes)))
+}
 
 #' @export
 genotype_source.default <- function(genotypes, block) {
@@ -16,10 +23,16 @@ genotype_source.default <- function(genotypes, block) {
       given = class(genotypes)[1L]
     )
   }
-  count <- ncol(genotypes)
   columns <- function(from) as_genotypes(genotypes[, from, drop = FALSE])
+  blocks_of_columns(
+    rownames(genotypes), ncol(genotypes), block_size(block, 8 * nrow(genotypes)), columns
+  )
+}
+
+# `columns(from)`: the block of these positions.
+blocks_of_columns <- function(people, count, block, columns) {
   list(
-    people = rownames(genotypes),
+    people = people,
     read = function(done) if (done < count) columns(seq.int(done + 1L, min(done + block, count))),
     some = function(size) columns(sort(sample.int(count, min(size, count))))
   )
@@ -58,13 +71,20 @@ as_genotypes <- function(G) {
   )
 }
 
+# A data frame with a row for each variant of a block that follows `before` others.
+about_variants <- function(G, before = 0L) {
+  about <- attr(G, "about")
+  if (!is.null(about)) return(about)
+  data.frame(variant = colnames(G) %||% (before + seq_len(ncol(G))))
+}
+
 # `found`: `smallest` and `largest` genotype of each variant.
 check_genotypes <- function(found, names) {
   bad <- which(found$largest > 2 | found$smallest < 0)
   if (!length(bad)) return(invisible())
   abort("genotypes", "Genotypes must be numbers of alleles, 0 to 2, or NA.",
     given = paste0(
-      "variant ", names[bad[1L]] %||% bad[1L], " with values from ",
+      "variant ", names[bad[1L]], " with values from ",
       format(found$smallest[bad[1L]]), " to ", format(found$largest[bad[1L]])
     )
   )
@@ -72,18 +92,20 @@ check_genotypes <- function(found, names) {
 
 # Files ------------------------------------------------------------------------------------------
 
-#' How many variants a file has already; without `resume` it begins anew
+#' How many variants a file has already, with so many rows each; without `resume` it begins anew
 #' @noRd
-start_file <- function(file, resume) {
+start_file <- function(file, resume, rows_each) {
   if (!isTRUE(resume) || !file.exists(file)) {
     unlink(file)
     return(0L)
   }
   text <- readLines(file, warn = FALSE)
   fields <- lengths(strsplit(text, "\t", fixed = TRUE))
-  whole <- length(text) > 0L & fields == fields[1L]
-  if (!all(whole)) writeLines(text <- text[seq_len(match(FALSE, whole) - 1L)], file)
-  max(0L, length(text) - 1L)
+  whole <- match(FALSE, fields == fields[1L], length(text) + 1L) - 1L
+  variants <- max(0L, (whole - 1L) %/% rows_each)
+  keep <- if (whole > 0L) 1L + variants * rows_each else 0L
+  if (keep < length(text)) writeLines(text[seq_len(keep)], file)
+  variants
 }
 
 append_rows <- function(table, file) {

@@ -33,20 +33,26 @@
 #' Coefficients are conditional on the random effects, per allele that the genotypes count.
 #'
 #' @param fit The null model: [glmm()] with Gaussian, binomial (logit), Poisson or [nbinom2()] (log)
-#'   responses. Repeated rows of a person are allowed.
+#'   responses. Repeated rows of a person are allowed. Or a named list of null models, one for each
+#'   trait, whose people may differ: the genotypes are read once.
 #' @param genotypes Numbers of alleles, people x variants, with names of people: a matrix, an object
-#'   that is read like one (as of package BEDMatrix), or a function: `genotypes(i)` is the matrix of
-#'   block i, or `NULL` after the last.
+#'   that is read like one, or a function: `genotypes(i)` is the matrix of block i, or `NULL` after
+#'   the last. Or the path of a PLINK file `name.bed` beside `name.fam` and `name.bim`, or an object
+#'   of package \pkg{BEDMatrix}: its two bits per genotype are read as they are, block by block.
+#'   People of a path are named by the second column of `name.fam`, and the allele that is counted
+#'   is the first one in `name.bim`.
 #' @param variance,n_ratio See above.
 #' @param saddlepoint Use the saddlepoint approximation?
 #' @param id The grouping factor whose levels are people. By default the first one of which all
 #'   levels have genotypes, otherwise the row names of the data.
-#' @param block Variants that are read at a time.
+#' @param block Variants that are read at a time; by default at most 2,000 and 64 MB.
 #' @param file Write the table to this file (tab-separated) block by block, rather than return it.
 #' @param resume Go on after the last complete line of `file`?
 #' @param progress Say how many variants per second?
 #' @param seed For the choice of variants of `"ratio"`; the generator of the user is not touched.
-#' @return A data frame of class `margmix_scan`, a row for each variant: `variant`, `people` (with a
+#' @return A data frame of class `margmix_scan`, a row for each variant (with several null models
+#'   one for each `trait`, the name in the list): `variant`, of .bed files also `chromosome`,
+#'   `position` and the alleles `counted` and `other`; `people` (with a
 #'   genotype), `missing`, `frequency` of the counted allele, with 0/1 responses also
 #'   `frequency_cases` and `frequency_controls`; `score`, `variance`, `estimate`, `std.error`,
 #'   `p.value`, `p.normal`, `method`. Its attributes `ratio` and `ratio_cv` are the mean ratio and
@@ -78,35 +84,36 @@
 #' plot(scan)
 #' @export
 association_scan <- function(fit, genotypes, variance = c("auto", "exact", "ratio"),
-                             saddlepoint = TRUE, id = NULL, block = 500L, n_ratio = 60L,
+                             saddlepoint = TRUE, id = NULL, block = NULL, n_ratio = 60L,
                              file = NULL, resume = FALSE, progress = interactive(), seed = 1L) {
   variance <- one_of(variance, c("auto", "exact", "ratio"), "variance")
   source <- genotype_source(genotypes, block)
-  null <- scan_null(fit, source$people, id)
-  others <- length(source$people) - length(null$people)
-  if (others > 0L) {
-    note("people", paste0(
-      count_of(others, "person"), " with genotypes are not in the null model."
-    ))
+  nulls <- scan_nulls(fit, source, id)
+  exact <- vapply(nulls, needs_exact, NA, variance)
+  sampled <- if (!all(exact)) with_seed(seed, source$some(n_ratio))
+  for (m in seq_along(nulls)) {
+    family <- nulls[[m]]$fit$family$family
+    nulls[[m]]$law <- if (isTRUE(saddlepoint)) intersect(family, c("binomial", "poisson"))
+    if (!exact[m]) nulls[[m]]$ratio <- variance_ratio(nulls[[m]], sampled)
   }
-  exact <- variance == "exact" || variance == "auto" && length(null$people) <= 2000L
-  null$exact <- score_variance(null)
-  ratio <- if (!exact) variance_ratio(null, source, n_ratio, seed)
-  law <- if (isTRUE(saddlepoint)) intersect(fit$family$family, c("binomial", "poisson"))
-  done <- if (is.null(file)) 0L else start_file(file, resume)
-  scan_blocks(source, null, list(ratio = ratio, law = law), file, done, progress)
+  done <- if (is.null(file)) 0L else start_file(file, resume, length(nulls))
+  scan_blocks(source, nulls, file, done, progress)
+}
+
+needs_exact <- function(null, variance) {
+  variance == "exact" || variance == "auto" && length(null$people) <= 2000L
 }
 
 # Block after block: a table, or lines of a file.
-scan_blocks <- function(source, null, settings, file, done, progress) {
+scan_blocks <- function(source, nulls, file, done, progress) {
   tables <- list()
   began <- proc.time()[["elapsed"]]
   count <- 0L
   repeat {
     G <- source$read(done + count)
     if (is.null(G)) break
-    table <- scan_block(G[null$people, , drop = FALSE], null, settings)
-    count <- count + nrow(table)
+    table <- scan_block(G, nulls, done + count)
+    count <- count + ncol(G)
     if (is.null(file)) tables[[length(tables) + 1L]] <- table else append_rows(table, file)
     if (progress) {
       speed <- count / max(proc.time()[["elapsed"]] - began, 1e-3)
@@ -114,85 +121,28 @@ scan_blocks <- function(source, null, settings, file, done, progress) {
     }
   }
   if (!is.null(file)) return(invisible(file))
+  ratio_of <- function(name) unlist(lapply(nulls, function(null) null$ratio[[name]]))
   structure(do.call(rbind, tables),
-    class = c("margmix_scan", "data.frame"), ratio = settings$ratio$mean,
-    ratio_cv = settings$ratio$cv
+    class = c("margmix_scan", "data.frame"), ratio = ratio_of("mean"), ratio_cv = ratio_of("cv")
   )
 }
 
-scan_block <- function(G, null, settings) {
-  found <- engine_score_scan(null, G, null$fit$control$threads)
-  check_genotypes(found, colnames(G))
-  known <- nrow(G) - found$missing
-  constant <- found$variance <= 1e-10 * found$weight
-  ratio <- settings$ratio$mean
-  V <- if (is.null(ratio)) null$exact(row_genotypes(G, null)) else ratio * found$variance
-  V[constant | known == 0] <- NA
-  z <- found$score / sqrt(V)
-  normal <- 2 * stats::pnorm(-abs(z))
-  tail <- saddlepoint_tails(G, found, V, z, null, settings$law)
-  p <- ifelse(is.na(tail), normal, tail)
-  estimate <- found$score / V
-  corrected <- !is.na(tail) & p > 0
-  error <- ifelse(corrected, abs(estimate / stats::qnorm(p / 2)), 1 / sqrt(V))
-  method <- ifelse(is.na(tail), "score", "saddlepoint")
-  method[constant] <- "one value"
-  method[known == 0] <- "no genotypes"
-  variant <- colnames(G) %||% seq_len(ncol(G))
-  as.data.frame(c(
-    list(variant = variant, people = known, missing = found$missing),
-    list(frequency = found$sum / (2 * known)), case_frequencies(found, known, null),
-    list(score = found$score, variance = V, estimate = estimate, std.error = error),
-    list(p.value = p, p.normal = normal, method = method)
-  ))
-}
-
-# NA where the normal approximation will do.
-saddlepoint_tails <- function(G, found, V, z, null, law) {
-  out <- rep(NA_real_, length(z))
-  far <- which(abs(z) > 2)
-  if (!length(law) || !length(far)) return(out)
-  G <- row_genotypes(G[, far, drop = FALSE], null)
-  rest <- G - null$X %*% (null$C %*% crossprod(null$X, null$W * G))
-  # The score in units of the variance that independent rows have.
-  q <- found$score[far] * sqrt(found$variance[far] / V[far])
-  out[far] <- engine_saddlepoint(law, rest, null$mu, null$trials, q)
-  out
-}
-
-# Of each row of the model; the mean of the variant where it is missing.
-row_genotypes <- function(G, null) {
-  if (anyNA(G)) {
-    missing <- which(is.na(G), arr.ind = TRUE)
-    G[missing] <- colMeans(G, na.rm = TRUE)[missing[, 2L]]
-    G[is.nan(G)] <- 0 # of variants without any
-  }
-  G[null$person + 1L, , drop = FALSE]
-}
-
-# Among people with and without the event; nothing unless responses are 0/1.
-case_frequencies <- function(found, known, null) {
-  if (!is_binary(null$fit$family, null$fit$design)) return(list())
-  list(
-    frequency_cases = found$case_sum / (2 * found$cases),
-    frequency_controls = (found$sum - found$case_sum) / (2 * (known - found$cases))
-  )
-}
-
-#' Ratio of the variance with random effects to that without, from some random variants
-#' @return A list: `mean`, `cv`.
-#' @noRd
-variance_ratio <- function(null, source, n_ratio, seed) {
-  G <- with_seed(seed, source$some(n_ratio))[null$people, , drop = FALSE]
-  found <- engine_score_scan(null, G, null$fit$control$threads)
-  check_genotypes(found, colnames(G))
-  informative <- found$variance > 1e-8 * max(found$variance)
-  if (sum(informative) < 2L) {
-    abort("genotypes", "Some variants must vary, for the ratio of variances.",
-      given = paste(sum(informative), "of the sampled ones")
-    )
-  }
-  exact <- null$exact(row_genotypes(G[, informative, drop = FALSE], null))
-  ratio <- exact / found$variance[informative]
-  list(mean = mean(ratio), cv = stats::sd(ratio) / mean(ratio))
+# With several traits a row for each of them under each variant.
+scan_block <- function(G, nulls, before) {
+  found <- engine_score_scan(nulls, G)
+  about <- about_variants(G, before)
+  check_genotypes(found, about$variant)
+  tables <- lapply(seq_along(nulls), function(m) {
+    scan_table(G, nulls[[m]], found$models[[m]], about)
+  })
+  if (is.null(names(nulls))) return(tables[[1L]])
+  columns <- unique(unlist(lapply(tables, names)))
+  tables <- Map(function(table, trait) {
+    table[setdiff(columns, names(table))] <- NA_real_
+    cbind(trait = trait, table[columns])
+  }, tables, names(nulls))
+  all <- do.call(rbind, unname(tables))
+  all <- all[order(rep(seq_len(ncol(G)), length(nulls))), ]
+  row.names(all) <- NULL
+  all
 }

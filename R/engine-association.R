@@ -2,22 +2,47 @@
 
 #' Scores of a block of variants
 #'
-#' @param null From [scan_null()].
-#' @param G Genotypes, people x variants, doubles or integers.
-#' @return A list of values by variant: `missing` genotypes, each counted as the mean of the others,
-#'   `sum`, `smallest` and `largest` of these; `cases` and `case_sum`, of cases; `score` U = g'r;
-#'   `variance` g'Wg - g'WX (X'WX)^-1 X'Wg; `weight` g'Wg.
+#' @param nulls A list, each from [scan_null()].
+#' @param G Genotypes, people x variants: doubles, integers or a [packed_block()].
+#' @return A list: `smallest` and `largest` genotype of each variant (not of packed ones), and
+#'   `models`, for each model a list of values by variant, about its people: `missing` genotypes,
+#'   each counted as the mean of the others, `sum` of these; `cases` and `case_sum`, of cases;
+#'   `score` U = g'r; `variance` g'Wg - g'WX (X'WX)^-1 X'Wg; `weight` g'Wg; `products` X'Wg.
 #' @noRd
-engine_score_scan <- function(null, G, threads) {
-  score_scan_(null[c("person", "is_case", "r", "W", "X", "C")], G, threads)
+engine_score_scan <- function(nulls, G) {
+  models <- lapply(unname(nulls), `[`, c("columns", "W_person", "C"))
+  score_scan_(models, G, genotyped_people(G), scan_threads(nulls[[1L]]))
+}
+
+genotyped_people <- function(G) attr(G, "people") %||% nrow(G)
+
+scan_threads <- function(null) null$fit$control$threads
+
+#' Genotypes of some people and variants, as doubles
+#'
+#' @param people,variants Positions.
+#' @param impute The mean of a variant in place of missing ones? 0 if all are.
+#' @noRd
+engine_genotypes <- function(G, people, variants, impute) {
+  genotype_columns_(
+    G, genotyped_people(G), as.integer(people) - 1L, as.integer(variants) - 1L, impute
+  )
 }
 
 #' Two-sided tail probabilities of scores under independent responses
 #'
-#' @param g Rows x scores; `q` a value for each.
-#' @param law `"binomial"` (with `trials`) or `"poisson"`.
+#' @param null From [scan_null()], with `law`: `"binomial"` (with `trials`) or `"poisson"`.
+#' @param G People of the model x scores; row j of the model counts as its person's less X_j b.
+#' @param b Coefficients of X, a column for each score; `q` a value for each.
 #' @return Probabilities, `NaN` where no saddlepoint is found.
 #' @noRd
-engine_saddlepoint <- function(law, g, mu, trials, q) {
-  saddlepoint_p_(law, g, as.double(mu), as.double(trials), as.double(q))
+engine_saddlepoint <- function(null, G, b, q) {
+  rows <- list(
+    person = null$person, X = null$X, mu = as.double(null$mu), trials = as.double(null$trials)
+  )
+  saddlepoint_tails_(null$law, rows, G, b, as.double(q), scan_threads(null))
 }
+
+#' L^-1 B for a lower triangular matrix L
+#' @noRd
+engine_lower_solve <- function(L, B) lower_solve_(L, B)

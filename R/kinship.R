@@ -18,7 +18,7 @@
 #'   the attribute `left_out`.
 #' @param threshold `NULL`, or a number: entries between people below it become 0, and the result
 #'   is a sparse matrix of package \pkg{Matrix}.
-#' @param block Variants that are read at a time.
+#' @param block Variants that are read at a time; by default at most 2,000 and 64 MB.
 #' @return A matrix, people x people, with their names.
 #' @section Errors: `margmix_error_genotypes`.
 #' @references
@@ -32,12 +32,12 @@
 #' round(kinship_matrix(G), 2)
 #' @export
 kinship_matrix <- function(genotypes, method = c("GCTA", "VanRaden"), min_frequency = 0.01,
-                           threshold = NULL, block = 500L) {
+                           threshold = NULL, block = NULL) {
   method <- one_of(method, c("GCTA", "VanRaden"), "method")
   source <- genotype_source(genotypes, block)
   total <- list(products = 0, pairs = 0, used = 0L, read = 0L)
   while (!is.null(G <- source$read(total$read))) {
-    total <- add_products(total, G, method, min_frequency)
+    total <- add_products(total, genotype_matrix(G), method, min_frequency)
   }
   if (!total$used) {
     abort("genotypes", "Some variants must be frequent enough for a relationship matrix.",

@@ -11,30 +11,59 @@ Rcpp::Rostream<false>& Rcpp::Rcerr = Rcpp::Rcpp_cerr_get();
 #endif
 
 // score_scan_
-Rcpp::List score_scan_(const Rcpp::List& null, SEXP G, int threads);
-RcppExport SEXP _margmix_score_scan_(SEXP nullSEXP, SEXP GSEXP, SEXP threadsSEXP) {
+Rcpp::List score_scan_(const Rcpp::List& models, SEXP G, int people, int threads);
+RcppExport SEXP _margmix_score_scan_(SEXP modelsSEXP, SEXP GSEXP, SEXP peopleSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type null(nullSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type models(modelsSEXP);
     Rcpp::traits::input_parameter< SEXP >::type G(GSEXP);
+    Rcpp::traits::input_parameter< int >::type people(peopleSEXP);
     Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(score_scan_(null, G, threads));
+    rcpp_result_gen = Rcpp::wrap(score_scan_(models, G, people, threads));
     return rcpp_result_gen;
 END_RCPP
 }
-// saddlepoint_p_
-Rcpp::NumericVector saddlepoint_p_(const std::string& law, const Rcpp::NumericMatrix& g, const Rcpp::NumericVector& mu, const Rcpp::NumericVector& trials, const Rcpp::NumericVector& q);
-RcppExport SEXP _margmix_saddlepoint_p_(SEXP lawSEXP, SEXP gSEXP, SEXP muSEXP, SEXP trialsSEXP, SEXP qSEXP) {
+// genotype_columns_
+Rcpp::NumericMatrix genotype_columns_(SEXP G, int people, const Rcpp::IntegerVector& rows, const Rcpp::IntegerVector& variants, bool impute);
+RcppExport SEXP _margmix_genotype_columns_(SEXP GSEXP, SEXP peopleSEXP, SEXP rowsSEXP, SEXP variantsSEXP, SEXP imputeSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< SEXP >::type G(GSEXP);
+    Rcpp::traits::input_parameter< int >::type people(peopleSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::IntegerVector& >::type rows(rowsSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::IntegerVector& >::type variants(variantsSEXP);
+    Rcpp::traits::input_parameter< bool >::type impute(imputeSEXP);
+    rcpp_result_gen = Rcpp::wrap(genotype_columns_(G, people, rows, variants, impute));
+    return rcpp_result_gen;
+END_RCPP
+}
+// saddlepoint_tails_
+Rcpp::NumericVector saddlepoint_tails_(const std::string& law, const Rcpp::List& null, const Rcpp::NumericMatrix& G, const Rcpp::NumericMatrix& b, const Rcpp::NumericVector& q, int threads);
+RcppExport SEXP _margmix_saddlepoint_tails_(SEXP lawSEXP, SEXP nullSEXP, SEXP GSEXP, SEXP bSEXP, SEXP qSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const std::string& >::type law(lawSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type g(gSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type mu(muSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type trials(trialsSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type null(nullSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type G(GSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type b(bSEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type q(qSEXP);
-    rcpp_result_gen = Rcpp::wrap(saddlepoint_p_(law, g, mu, trials, q));
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(saddlepoint_tails_(law, null, G, b, q, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
+// lower_solve_
+Rcpp::NumericMatrix lower_solve_(const Rcpp::NumericMatrix& L, const Rcpp::NumericMatrix& B);
+RcppExport SEXP _margmix_lower_solve_(SEXP LSEXP, SEXP BSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type L(LSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type B(BSEXP);
+    rcpp_result_gen = Rcpp::wrap(lower_solve_(L, B));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -701,8 +730,10 @@ END_RCPP
 }
 
 static const R_CallMethodDef CallEntries[] = {
-    {"_margmix_score_scan_", (DL_FUNC) &_margmix_score_scan_, 3},
-    {"_margmix_saddlepoint_p_", (DL_FUNC) &_margmix_saddlepoint_p_, 5},
+    {"_margmix_score_scan_", (DL_FUNC) &_margmix_score_scan_, 4},
+    {"_margmix_genotype_columns_", (DL_FUNC) &_margmix_genotype_columns_, 5},
+    {"_margmix_saddlepoint_tails_", (DL_FUNC) &_margmix_saddlepoint_tails_, 6},
+    {"_margmix_lower_solve_", (DL_FUNC) &_margmix_lower_solve_, 2},
     {"_margmix_bridge_score_density_", (DL_FUNC) &_margmix_bridge_score_density_, 5},
     {"_margmix_bridge_quantile_", (DL_FUNC) &_margmix_bridge_quantile_, 2},
     {"_margmix_covariance_entries_", (DL_FUNC) &_margmix_covariance_entries_, 4},

@@ -12,40 +12,80 @@ using namespace margmix;
 
 namespace {
 
+constexpr Index kPeople = 1102, kVariants = 19;  // two tiles of each, no full bytes at the end
+
+struct Sample {
+  VectorXd r{kPeople}, W{kPeople};
+  MatrixXd X{kPeople, 2}, G{kPeople, kVariants}, columns{kPeople, 5};
+
+  explicit Sample(toy::Random& random) {
+    for (Index i = 0; i < kPeople; ++i) {
+      r[i] = random.normal();
+      W[i] = 0.2 + random.uniform();
+      X.row(i) << 1, random.normal();
+      columns.row(i) << 1, i % 2, r[i], W[i] * X(i, 0), W[i] * X(i, 1);
+      for (Index k = 0; k < kVariants; ++k) {
+        G(i, k) = std::floor(3 * random.uniform());
+        if (random.uniform() < 0.02) G(i, k) = kNaN;
+      }
+    }
+  }
+  MatrixXd C() const { return (X.transpose() * W.asDiagonal() * X).inverse(); }
+  ScanNull null() const {
+    return {MatrixMap(columns.data(), kPeople, 5), VectorMap(W.data(), kPeople), map(C_)};
+  }
+  static MatrixMap map(const MatrixXd& m) { return MatrixMap(m.data(), m.rows(), m.cols()); }
+  MatrixXd C_;
+};
+
+std::vector<unsigned char> pack(const MatrixXd& G) {
+  const Index bytes = (G.rows() + 3) / 4;
+  std::vector<unsigned char> out(bytes * G.cols(), 0);
+  for (Index k = 0; k < G.cols(); ++k)
+    for (Index i = 0; i < G.rows(); ++i) {
+      const double g = G(i, k);
+      const int code = std::isnan(g) ? 1 : g == 2 ? 0 : g == 1 ? 2 : 3;
+      out[k * bytes + i / 4] |= static_cast<unsigned char>(code << (2 * (i % 4)));
+    }
+  return out;
+}
+
 void scores() {
   toy::Random random(3);
-  const Index n = 30, people = 12, variants = 7, p = 2;
-  VectorXd r(n), W(n);
-  MatrixXd X(n, p), G(people, variants);
-  Eigen::VectorXi person(n), is_case(people);
-  for (Index j = 0; j < n; ++j) {
-    r[j] = random.normal();
-    W[j] = 0.2 + random.uniform();
-    X.row(j) << 1, random.normal();
-    person[j] = static_cast<int>(j % people);
-  }
-  for (Index i = 0; i < people; ++i) {
-    is_case[i] = static_cast<int>(i % 2);
-    for (Index k = 0; k < variants; ++k) G(i, k) = std::floor(3 * random.uniform());
-  }
-  const MatrixXd C = (X.transpose() * W.asDiagonal() * X).inverse();
-  const ScanNull null{IntegerMap(person.data(), n), IntegerMap(is_case.data(), people),
-                      VectorMap(r.data(), n),       VectorMap(W.data(), n),
-                      MatrixMap(X.data(), n, p),    C};
-  const ScanResult out =
-      score_scan(null, {static_cast<const double*>(G.data()), people, variants}, {});
-  std::vector<int> integers(G.data(), G.data() + G.size());
-  const ScanResult same =
-      score_scan(null, {static_cast<const int*>(integers.data()), people, variants}, {});
-  for (Index k = 0; k < variants; ++k) {
-    VectorXd g(n);
-    for (Index j = 0; j < n; ++j) g[j] = G(person[j], k);
-    const VectorXd b = X.transpose() * (W.asDiagonal() * g);
-    CHECK_NEAR(out.score[k], g.dot(r), 1e-12);
-    CHECK_NEAR(out.weight[k], g.dot(W.asDiagonal() * g), 1e-12);
-    CHECK_NEAR(out.variance[k], g.dot(W.asDiagonal() * g) - b.dot(C * b), 1e-12);
-    CHECK_NEAR(out.case_sum[k], G.col(k).dot(is_case.cast<double>()), 1e-12);
-    CHECK_NEAR(same.score[k], out.score[k], 0.0);
+  Sample s(random);
+  s.C_ = s.C();
+  const std::vector<ScanNull> twice{s.null(), s.null()};
+  const Genotypes numbers{static_cast<const double*>(s.G.data()), kPeople, kVariants};
+  const std::vector<unsigned char> bytes = pack(s.G);
+  const Genotypes packed{static_cast<const unsigned char*>(bytes.data()), kPeople, kVariants};
+  const ScanResult out = score_scan(twice, numbers, {}).models[1];
+  const ScanResult alone = score_scan({s.null()}, numbers, {}).models[0];
+  const ScanResult same = score_scan({s.null()}, packed, RunContext{2}).models[0];
+  const Eigen::VectorXi all = Eigen::VectorXi::LinSpaced(kPeople, 0, kPeople - 1);
+  const Eigen::VectorXi columns = Eigen::VectorXi::LinSpaced(kVariants, 0, kVariants - 1);
+  const MatrixXd G = genotype_columns(packed, IntegerMap(all.data(), kPeople),
+                                      IntegerMap(columns.data(), kVariants), true);
+  for (Index k = 0; k < kVariants; ++k) {
+    double sum = 0, known = 0, case_sum = 0;
+    for (Index i = 0; i < kPeople; ++i) {
+      if (std::isnan(s.G(i, k))) continue;
+      sum += s.G(i, k);
+      case_sum += (i % 2) * s.G(i, k);
+      ++known;
+    }
+    VectorXd g = s.G.col(k);
+    for (Index i = 0; i < kPeople; ++i)
+      if (std::isnan(g[i])) g[i] = sum / known;
+    const VectorXd b = s.X.transpose() * (s.W.asDiagonal() * g);
+    CHECK_NEAR(out.score[k], g.dot(s.r), 1e-9);
+    CHECK_NEAR(out.weight[k], g.dot(s.W.asDiagonal() * g), 1e-9);
+    CHECK_NEAR(out.variance[k], g.dot(s.W.asDiagonal() * g) - b.dot(s.C_ * b), 1e-9);
+    CHECK_NEAR((out.products.col(k) - b).norm(), 0.0, 1e-9);
+    CHECK_NEAR(out.case_sum[k], case_sum, 1e-12);
+    CHECK_NEAR(out.missing[k], static_cast<double>(kPeople) - known, 0.0);
+    CHECK_NEAR(same.score[k], alone.score[k], 0.0);
+    CHECK_NEAR(same.variance[k], alone.variance[k], 0.0);
+    CHECK_NEAR((G.col(k) - g).norm(), 0.0, 1e-12);
   }
 }
 
@@ -62,7 +102,7 @@ void one_coefficient() {
     return 0.5 * std::erfc(std::abs(w + std::log(v / w) / w) / std::sqrt(2.0));
   };
   const auto found = [&](double q) {
-    return saddlepoint_p(CountLaw::poisson, g, VectorMap(mu.data(), 8), VectorMap(none.data(), 0),
+    return saddlepoint_p({CountLaw::poisson, VectorMap(mu.data(), 8), VectorMap(none.data(), 0)}, g,
                          q);
   };
   CHECK_NEAR(found(2.5), tail(2.5) + tail(-2.5), 1e-9);

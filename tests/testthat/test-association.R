@@ -142,6 +142,44 @@ test_that("people with several rows are matched by their grouping factor", {
   expect_output(print(by_ratio), "by a ratio of")
 })
 
+# Of a score of independent rows with coefficients g.
+two_tails <- function(law, g, mu, trials, q) {
+  n <- length(g)
+  rows <- list(
+    law = law, person = seq_len(n) - 1L, X = matrix(0, n, 1L), mu = rep_len(mu, n),
+    trials = rep_len(trials, n), fit = list(control = glmm_control())
+  )
+  engine_saddlepoint(rows, cbind(g), matrix(0, 1L, 1L), q)
+}
+
+test_that("the series of a sum of many small terms gives what the terms give", {
+  set.seed(6)
+  n <- 2000
+  for (law in c("binomial", "poisson")) {
+    mu <- runif(n, 0.02, 0.6)
+    g <- rnorm(n)
+    terms <- function(t) {
+      x <- g * t
+      rise <- mu * expm1(x)
+      if (law == "poisson") return(list(rise - mu * x, g * rise, g^2 * (rise + mu)))
+      p <- plogis(qlogis(mu) + x)
+      list(log1p(mu * expm1(x)) - mu * x, g * (p - mu), g^2 * p * (1 - p))
+    }
+    at <- function(t) vapply(terms(t), sum, 0)
+    sd <- sqrt(at(0)[3L])
+    for (z in c(2.5, 6, 9)) {
+      tail <- function(q) {
+        t <- uniroot(function(t) at(t)[2L] - q, c(-1, 1), tol = 1e-15)$root
+        K <- at(t)
+        w <- sign(t) * sqrt(2 * (t * q - K[1L]))
+        pnorm(-abs(w + log(t * sqrt(K[3L]) / w) / w))
+      }
+      direct <- tail(z * sd) + tail(-z * sd)
+      expect_lt(abs(two_tails(law, g, mu, 1, z * sd) / direct - 1), 1e-6)
+    }
+  }
+})
+
 test_that("the saddlepoint approximation is near the exact distribution where the normal is not", {
   g <- c(0.3, 0.7, 1.1, 1.6, -0.4)
   y <- as.matrix(expand.grid(rep(list(0:12), 5)))
@@ -153,18 +191,18 @@ test_that("the saddlepoint approximation is near the exact distribution where th
     law <- laws[[name]]
     mean <- law$mu * law$trials
     variance <- if (name == "binomial") mean * (1 - law$mu) else mean
-    probability <- apply(matrix(law$density(y), ncol = 5), 1L, prod)
+    probability <- Reduce(`*`, lapply(1:5, function(k) law$density(y[, k])))
     S <- drop(y %*% g) - sum(g) * mean
     for (q in c(2.5, 3.5, 4.5) * sqrt(sum(g^2) * variance)) {
       exact <- sum(probability[abs(S) >= q])
-      found <- engine_saddlepoint(name, cbind(g), rep(law$mu, 5), rep(law$trials, 5), q)
+      found <- two_tails(name, g, law$mu, law$trials, q)
       expect_lt(abs(log(found / exact)), 0.1)
     }
     normal <- 2 * pnorm(-q / sqrt(sum(g^2) * variance))
     expect_gt(abs(log(normal / exact)), 1)
   }
   # Beyond what can happen there is no probability.
-  expect_identical(engine_saddlepoint("binomial", cbind(g), rep(0.2, 5), rep(1, 5), 9), 0)
+  expect_identical(two_tails("binomial", g, 0.2, 1, 9), 0)
 })
 
 test_that("functions, blocks and files give the same table", {

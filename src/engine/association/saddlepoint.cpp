@@ -1,24 +1,70 @@
 #include "association/saddlepoint.hpp"
 
 #include <cmath>
+#include <vector>
+
+#include "association/cumulant_series.hpp"
+#include "parallel/blocks.hpp"
 
 namespace margmix {
 
 namespace {
 
-struct Cumulants {
-  double K = 0, first = 0, second = 0;  // K(t), K'(t), K''(t)
-};
-
+// K(t) of the score: rows whose |g t| is small by their series, the others one by one.
 class Score {
  public:
-  Score(CountLaw law, const VectorXd& g, const VectorMap& mu, const VectorMap& trials)
-      : law_(law), g_(g), mu_(mu), trials_(trials) {}
+  // Series for as many rows as allow |t| up to twice that of a normal score of size q.
+  Score(const CountRows& rows, const VectorXd& g, double q) : rows_(rows), g_(g) {
+    range_ = 2 * std::abs(q) / variance();
+    const double most = kSeriesReach / range_;
+    for (Index j = 0; j < g_.size(); ++j) {
+      if (g_[j] == 0) continue;
+      if (std::abs(g_[j]) > most)
+        single_.push_back(j);
+      else
+        series_.add(rows_, j, g_[j]);
+    }
+  }
+
+  // P(S >= q) for q > 0, P(S <= q) for q < 0; 0 beyond the range of S.
+  double tail(double q) {
+    if (std::abs(q) > reach(q > 0)) return 0;
+    double t = solve(q);
+    if (std::abs(t) > range_) {
+      take_all();
+      t = solve(q);
+    }
+    if (std::isnan(t) || t == 0) return kNaN;
+    const Cumulants c = at(t);
+    const double w = std::copysign(std::sqrt(2 * (t * q - c.K)), t), v = t * std::sqrt(c.second);
+    const double z = w + std::log(v / w) / w;
+    return 0.5 * std::erfc(std::abs(z) / std::sqrt(2.0));
+  }
+
+ private:
+  static constexpr double kSeriesReach = 0.3;  // error of 1e-7 relative to the variance
+
+  double variance() const {
+    double sum = 0;
+    for (Index j = 0; j < g_.size(); ++j) {
+      const double m = rows_.mu[j];
+      sum +=
+          g_[j] * g_[j] * (rows_.law == CountLaw::poisson ? m : trials_of(rows_, j) * m * (1 - m));
+    }
+    return sum;
+  }
+
+  void take_all() {
+    range_ = kInf;
+    series_ = CumulantSeries();
+    single_.clear();
+    for (Index j = 0; j < g_.size(); ++j)
+      if (g_[j] != 0) single_.push_back(j);
+  }
 
   Cumulants at(double t) const {
-    Cumulants out;
-    for (Index j = 0; j < g_.size(); ++j)
-      if (g_[j] != 0) law_ == CountLaw::binomial ? binomial(j, t, out) : poisson(j, t, out);
+    Cumulants out = series_.at(t);
+    for (const Index j : single_) add_cumulants(rows_, j, g_[j], t, out);
     return out;
   }
 
@@ -31,6 +77,7 @@ class Score {
       const double error = c.first - q;
       if (!std::isfinite(error) || !(c.second > 0)) return kNaN;
       if (std::abs(error) <= 1e-10 * (std::abs(q) + std::sqrt(c.second))) return t;
+      if (std::abs(t) > range_) return t;  // beyond the series
       (error > 0 ? high : low) = t;
       double next = t - error / c.second;
       // Far from the answer a step may be immense.
@@ -43,60 +90,47 @@ class Score {
     return kNaN;
   }
 
-  // P(S >= q) for q > 0, P(S <= q) for q < 0; 0 beyond the range of S.
-  double tail(double q) const {
-    if (std::abs(q) > reach(q > 0)) return 0;
-    const double t = solve(q);
-    if (std::isnan(t) || t == 0) return kNaN;
-    const Cumulants c = at(t);
-    const double w = std::copysign(std::sqrt(2 * (t * q - c.K)), t), v = t * std::sqrt(c.second);
-    const double z = w + std::log(v / w) / w;
-    return 0.5 * std::erfc(std::abs(z) / std::sqrt(2.0));
-  }
-
- private:
   // The largest value of S, or of -S.
   double reach(bool above) const {
     double sum = 0;
     for (Index j = 0; j < g_.size(); ++j) {
       if (g_[j] == 0) continue;
       const bool rises = (g_[j] > 0) == above;  // with y
-      if (law_ == CountLaw::poisson && rises) return kInf;
-      const double n = law_ == CountLaw::binomial && trials_.size() ? trials_[j] : 1.0;
-      sum += n * std::abs(g_[j]) * (rises ? 1 - mu_[j] : mu_[j]);
+      if (rows_.law == CountLaw::poisson && rises) return kInf;
+      const double n = rows_.law == CountLaw::binomial ? trials_of(rows_, j) : 1.0;
+      sum += n * std::abs(g_[j]) * (rises ? 1 - rows_.mu[j] : rows_.mu[j]);
     }
     return sum;
   }
 
-  void binomial(Index j, double t, Cumulants& out) const {
-    const double g = g_[j], m = mu_[j], n = trials_.size() ? trials_[j] : 1.0;
-    // log(1 - m + m e^x), with the larger exponential taken out
-    const double x = g * t, top = std::max(x, 0.0);
-    const double f = m * std::exp(x - top), total = (1 - m) * std::exp(-top) + f;
-    const double p = f / total;
-    out.K += n * (top + std::log(total) - m * x);
-    out.first += n * g * (p - m);
-    out.second += n * g * g * p * (1 - p);
-  }
-  void poisson(Index j, double t, Cumulants& out) const {
-    const double g = g_[j], m = mu_[j], rise = std::expm1(g * t);
-    out.K += m * (rise - g * t);
-    out.first += m * g * rise;
-    out.second += m * g * g * (rise + 1);
-  }
-
-  const CountLaw law_;
+  const CountRows& rows_;
   const VectorXd& g_;
-  const VectorMap &mu_, &trials_;
+  CumulantSeries series_;
+  std::vector<Index> single_;
+  double range_ = kInf;  // of t, for which the series holds
 };
 
 }  // namespace
 
-double saddlepoint_p(CountLaw law, const VectorXd& g, const VectorMap& mu, const VectorMap& trials,
-                     double q) {
-  const Score score(law, g, mu, trials);
+double saddlepoint_p(const CountRows& rows, const VectorXd& g, double q) {
   const double size = std::abs(q);
-  return score.tail(size) + score.tail(-size);
+  Score score(rows, g, size);
+  const double above = score.tail(size);
+  return above + score.tail(-size);
+}
+
+VectorXd saddlepoint_tails(const ScoreRows& model, const MatrixXd& G, const MatrixMap& b,
+                           const VectorMap& q, const RunContext& context, bool& done) {
+  VectorXd out = VectorXd::Constant(q.size(), kNaN);
+  const auto work = [&](int, const Block& block) {
+    for (Index k = block.first; k < block.last; ++k) {
+      VectorXd g = -(model.X * b.col(k));
+      for (Index j = 0; j < g.size(); ++j) g[j] += G(model.person[j], k);
+      out[k] = saddlepoint_p(model.rows, g, q[k]);
+    }
+  };
+  done = q.size() == 0 || for_each_block(cluster_blocks(q.size()), context, work);
+  return out;
 }
 
 }  // namespace margmix

@@ -1,17 +1,35 @@
 // Tail probabilities of a score by the saddlepoint approximation.
 #pragma once
 
+#include "core/run_context.hpp"
 #include "core/types.hpp"
 
 namespace margmix {
 
 enum class CountLaw { binomial, poisson };
 
-// Two-sided P(|S| >= |q|) for S = sum g_j (y_j - mean_j), y_j independent: binomial with `trials`
-// trials and probability mu, or Poisson with mean mu; the formula of Barndorff-Nielsen (1990) for
-// each tail, as Dey et al. (2017) use it. NaN where a saddlepoint is not found: q is the end of the
-// range of S, or its mean.
-double saddlepoint_p(CountLaw law, const VectorXd& g, const VectorMap& mu, const VectorMap& trials,
-                     double q);
+// Independent rows: binomial with `trials` trials (1 if there are none) and probability mu, or
+// Poisson with mean mu.
+struct CountRows {
+  CountLaw law;
+  VectorMap mu, trials;
+};
+
+// Two-sided P(|S| >= |q|) for S = sum g_j (y_j - mean_j); the formula of Barndorff-Nielsen (1990)
+// for each tail, as Dey et al. (2017) use it. NaN where a saddlepoint is not found: q is the end of
+// the range of S, or its mean.
+double saddlepoint_p(const CountRows& rows, const VectorXd& g, double q);
+
+// The same for many scores of rows that belong to people: column k of G has their genotypes, and
+// row j counts as G(person_j, k) - X_j b_k.
+struct ScoreRows {
+  CountRows rows;
+  IntegerMap person;  // from 0
+  MatrixMap X;        // n x p
+};
+
+// NaN also for those that the caller's interrupt left out; `done` says so.
+VectorXd saddlepoint_tails(const ScoreRows& model, const MatrixXd& G, const MatrixMap& b,
+                           const VectorMap& q, const RunContext& context, bool& done);
 
 }  // namespace margmix

@@ -1,50 +1,49 @@
-// Score statistics of many variants against one null model.
+// Score statistics of many variants against null models, in one pass over the genotypes.
 #pragma once
 
-#include <variant>
+#include <vector>
 
+#include "association/genotypes.hpp"
 #include "core/run_context.hpp"
 #include "core/types.hpp"
 
 namespace margmix {
 
-// What a null model leaves for a scan: row j is of person `person[j]`, r is the derivative of its
+// What a null model leaves for a scan, by person in the order of the genotypes; sums over a
+// person's rows, all zero for people whom the model does not have. r is the derivative of the
 // log-likelihood in the predictor at the modes, W minus the second one.
 struct ScanNull {
-  IntegerMap person;   // n rows, from 0
-  IntegerMap is_case;  // people, 0 or 1
-  VectorMap r, W;      // n
-  MatrixMap X;         // n x p
-  MatrixXd C;          // (X'WX)^-1
-};
-
-// People x variants, by variant. Missing is NaN, or the smallest integer.
-struct Genotypes {
-  std::variant<const double*, const int*> values;
-  Index people, variants;
+  MatrixMap columns;  // people x (3 + p): 1, whether a case, r, WX
+  VectorMap W;        // people
+  MatrixMap C;        // (X'WX)^-1
 };
 
 // By variant. A missing genotype counts as the mean of the variant's others.
 struct ScanResult {
-  VectorXd missing, sum;       // people without a genotype, and the sum of the others'
-  VectorXd cases, case_sum;    // of these, cases, and the sum of theirs
-  VectorXd smallest, largest;  // genotype
-  VectorXd score, variance;    // U = g'r, and g'Wg - g'WX (X'WX)^-1 X'Wg
-  VectorXd weight;             // g'Wg
-  Status status = Status::ok;
+  VectorXd missing, sum;     // people without a genotype, and the sum of the others'
+  VectorXd cases, case_sum;  // of these, cases, and the sum of theirs
+  VectorXd score, variance;  // U = g'r, and g'Wg - g'WX (X'WX)^-1 X'Wg
+  VectorXd weight;           // g'Wg
+  MatrixXd products;         // X'Wg, p x variants
 
-  explicit ScanResult(Index n)
+  ScanResult(Index p, Index n)
       : missing(n),
         sum(n),
         cases(n),
         case_sum(n),
-        smallest(n),
-        largest(n),
         score(n),
         variance(n),
-        weight(n) {}
+        weight(n),
+        products(p, n) {}
 };
 
-ScanResult score_scan(const ScanNull& null, const Genotypes& genotypes, const RunContext& context);
+struct Scan {
+  std::vector<ScanResult> models;
+  VectorXd smallest, largest;  // genotype of each variant; not of packed ones
+  Status status = Status::ok;
+};
+
+Scan score_scan(const std::vector<ScanNull>& models, const Genotypes& genotypes,
+                const RunContext& context);
 
 }  // namespace margmix

@@ -22,12 +22,30 @@ void dense_inverse(const double* L, Index n, double* inverse) {
   is_wide() ? wide::dense_inverse(L, n, inverse) : baseline::dense_inverse(L, n, inverse);
 }
 
+void add_cross_products(const DenseColumns& A, const DenseColumns& B, Index rows, double* out) {
+  is_wide() ? wide::add_cross_products(A, B, rows, out)
+            : baseline::add_cross_products(A, B, rows, out);
+}
+
+void dense_lower_solve(const double* L, Index n, double* B, Index columns) {
+  is_wide() ? wide::dense_lower_solve(L, n, B, columns)
+            : baseline::dense_lower_solve(L, n, B, columns);
+}
+
 #else
 
 bool dense_cholesky(double* A, Index n) { return baseline::dense_cholesky(A, n); }
 
 void dense_inverse(const double* L, Index n, double* inverse) {
   baseline::dense_inverse(L, n, inverse);
+}
+
+void add_cross_products(const DenseColumns& A, const DenseColumns& B, Index rows, double* out) {
+  baseline::add_cross_products(A, B, rows, out);
+}
+
+void dense_lower_solve(const double* L, Index n, double* B, Index columns) {
+  baseline::dense_lower_solve(L, n, B, columns);
 }
 
 #endif

@@ -53,3 +53,17 @@ void dense_inverse(const double* L, Eigen::Index n, double* inverse) {
   add_cross_lower(root, out);
   out.triangularView<Eigen::StrictlyUpper>() = out.transpose();
 }
+
+void add_cross_products(const DenseColumns& A, const DenseColumns& B, Eigen::Index rows,
+                        double* out) {
+  using Columns = Eigen::Map<const Eigen::MatrixXd, 0, Eigen::OuterStride<>>;
+  const Columns a(A.first, rows, A.count, Eigen::OuterStride<>(A.stride));
+  const Columns b(B.first, rows, B.count, Eigen::OuterStride<>(B.stride));
+  Eigen::Map<Eigen::MatrixXd>(out, A.count, B.count).noalias() += a.transpose() * b;
+}
+
+void dense_lower_solve(const double* L, Eigen::Index n, double* B, Eigen::Index columns) {
+  const Eigen::Map<const Eigen::MatrixXd> lower(L, n, n);
+  Eigen::Map<Eigen::MatrixXd> in_place(B, n, columns);
+  lower.triangularView<Eigen::Lower>().solveInPlace(in_place);
+}

@@ -25,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include "linalg/dense_columns.hpp"
 #include "linalg/wide_kernels.hpp"
 
 #ifdef MARGMIX_WIDE_KERNELS

@@ -1,0 +1,78 @@
+// Cumulant generating functions K(t) of g (y - mean), exact for a row and as a power series for
+// many, with two derivatives.
+#pragma once
+
+#include <cmath>
+
+#include "association/saddlepoint.hpp"
+
+namespace margmix {
+
+struct Cumulants {
+  double K = 0, first = 0, second = 0;  // K(t), K'(t), K''(t)
+};
+
+inline double trials_of(const CountRows& rows, Index j) {
+  return rows.trials.size() ? rows.trials[j] : 1.0;
+}
+
+inline void add_cumulants(const CountRows& rows, Index j, double g, double t, Cumulants& out) {
+  const double m = rows.mu[j], x = g * t;
+  if (rows.law == CountLaw::poisson) {
+    const double rise = std::expm1(x);
+    out.K += m * (rise - x);
+    out.first += m * g * rise;
+    out.second += m * g * g * (rise + 1);
+    return;
+  }
+  // log(1 - m + m e^x), with the larger exponential taken out
+  const double n = trials_of(rows, j), top = std::max(x, 0.0);
+  const double f = m * std::exp(x - top), total = (1 - m) * std::exp(-top) + f;
+  const double p = f / total;
+  out.K += n * (top + std::log(total) - m * x);
+  out.first += n * g * (p - m);
+  out.second += n * g * g * p * (1 - p);
+}
+
+// Sum over rows of kappa_k (g t)^k / k!, k = 2 .. 8. The cumulants of an event follow from
+// kappa_{k+1} = m (1 - m) d kappa_k / dm. The series of log(1 - m + m e^x) converges for |x| < pi
+// at least.
+class CumulantSeries {
+ public:
+  void add(const CountRows& rows, Index j, double g) {
+    const double m = rows.mu[j];
+    double kappa[kOrder + 1];
+    if (rows.law == CountLaw::poisson) {
+      for (int k = 2; k <= kOrder; ++k) kappa[k] = m;
+    } else {
+      const double w = m * (1 - m), s = 1 - 2 * m, nw = trials_of(rows, j) * w;
+      kappa[2] = nw;
+      kappa[3] = nw * s;
+      kappa[4] = nw * (1 - 6 * w);
+      kappa[5] = nw * s * (1 - 12 * w);
+      kappa[6] = nw * (1 + w * (-30 + 120 * w));
+      kappa[7] = nw * s * (1 + w * (-60 + 360 * w));
+      kappa[8] = nw * (1 + w * (-126 + w * (1680 - 5040 * w)));
+    }
+    double power = g;
+    for (int k = 2; k <= kOrder; ++k) sums_[k] += kappa[k] * (power *= g);
+  }
+
+  Cumulants at(double t) const {
+    Cumulants out;
+    double power = 1;  // t^(k - 2) / (k - 2)!
+    for (int k = 2; k <= kOrder; ++k) {
+      out.second += sums_[k] * power;
+      out.first += sums_[k] * power * t / (k - 1);
+      out.K += sums_[k] * power * t * t / (k * (k - 1));
+      power *= t / (k - 1);
+    }
+    return out;
+  }
+
+ private:
+  static constexpr int kOrder = 8;
+  double sums_[kOrder + 1] = {};
+};
+
+}  // namespace margmix

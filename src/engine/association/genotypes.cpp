@@ -1,0 +1,96 @@
+#include "association/genotypes.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace margmix {
+
+namespace {
+
+constexpr int kMissing = 1;
+constexpr std::array<double, 4> kAlleles = {2, 0, 1, 0};
+
+bool is_missing(double x) { return std::isnan(x); }
+bool is_missing(int x) { return x == std::numeric_limits<int>::min(); }
+
+template <class Value>
+void read_numbers(const Value* g, Index first, Index count, double* out,
+                  std::vector<Index>& missing, GenotypeRange& range) {
+  for (Index i = 0; i < count; ++i) {
+    const Value value = g[first + i];
+    if (is_missing(value)) {
+      missing.push_back(first + i);
+      out[i] = 0;
+      continue;
+    }
+    out[i] = value;
+    range.smallest = std::min(range.smallest, out[i]);
+    range.largest = std::max(range.largest, out[i]);
+  }
+}
+
+}  // namespace
+
+GenotypeReader::GenotypeReader(const Genotypes& genotypes) : genotypes_(genotypes) {
+  for (int byte = 0; byte < 256; ++byte) {
+    any_missing_[byte] = false;
+    for (int i = 0; i < 4; ++i) {
+      const int code = byte >> (2 * i) & 3;
+      alleles_[byte][i] = kAlleles[code];
+      if (code == kMissing) any_missing_[byte] = true;
+    }
+  }
+}
+
+void GenotypeReader::read(const unsigned char* bytes, Index first, Index count, double* out,
+                          std::vector<Index>& missing, GenotypeRange&) const {
+  const unsigned char* from = bytes + first / 4;
+  for (Index i = 0; i < count; i += 4) {
+    const unsigned char byte = *from++;
+    const Index here = std::min<Index>(4, count - i);
+    std::copy_n(alleles_[byte].data(), here, out + i);
+    if (!any_missing_[byte]) continue;
+    for (Index j = 0; j < here; ++j)
+      if ((byte >> (2 * j) & 3) == kMissing) missing.push_back(first + i + j);
+  }
+}
+
+void GenotypeReader::read(Index variant, Index first, Index count, double* out,
+                          std::vector<Index>& missing, GenotypeRange& range) const {
+  const Index people = genotypes_.people;
+  if (const auto bytes = std::get_if<const unsigned char*>(&genotypes_.values))
+    read(*bytes + variant * ((people + 3) / 4), first, count, out, missing, range);
+  else if (const auto integers = std::get_if<const int*>(&genotypes_.values))
+    read_numbers(*integers + variant * people, first, count, out, missing, range);
+  else
+    read_numbers(std::get<const double*>(genotypes_.values) + variant * people, first, count, out,
+                 missing, range);
+}
+
+MatrixXd genotype_columns(const Genotypes& genotypes, const IntegerMap& people,
+                          const IntegerMap& variants, bool impute) {
+  const GenotypeReader reader(genotypes);
+  MatrixXd out(people.size(), variants.size());
+  VectorXd all(genotypes.people);
+  std::vector<Index> missing;
+  GenotypeRange range;
+  for (Index k = 0; k < variants.size(); ++k) {
+    missing.clear();
+    reader.read(variants[k], 0, genotypes.people, all.data(), missing, range);
+    for (const Index i : missing) all[i] = kNaN;
+    auto column = out.col(k);
+    double sum = 0, known = 0;
+    for (Index i = 0; i < people.size(); ++i) {
+      column[i] = all[people[i]];
+      if (std::isnan(column[i])) continue;
+      sum += column[i];
+      ++known;
+    }
+    const double mean = known > 0 ? sum / known : 0.0;
+    if (impute && known < static_cast<double>(people.size()))
+      column = column.unaryExpr([mean](double x) { return std::isnan(x) ? mean : x; }).eval();
+  }
+  return out;
+}
+
+}  // namespace margmix
