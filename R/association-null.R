@@ -42,11 +42,13 @@ scan_null <- function(fit, people, id = NULL) {
   is_case <- rowsum(+(design$y > 0), person, reorder = FALSE) > 0
   null <- list(
     person = person - 1L, people = at, W = W, X = X, C = scaled_inverse(crossprod(X, W * X)),
-    mu = mu, trials = trials, fit = fit, W_person = drop(by_person(W)),
-    columns = cbind(0, 0, by_person(r), by_person(W * X))
+    mu = mu, trials = trials, fit = fit, W_person = drop(by_person(W))
   )
+  working <- working_covariance(null)
+  null$exact <- score_variance(null, working)
+  r <- across_covariates(null, working, r)
+  null$columns <- cbind(0, 0, by_person(r), by_person(W * X))
   null$columns[at, 1:2] <- cbind(1, is_case)
-  null$exact <- score_variance(null)
   null
 }
 
@@ -137,32 +139,50 @@ known_people <- function(who, people) {
   )
 }
 
-#' Variances g'Pg of scores under the working model
+#' The working model, V = W^-1 + Z Sigma Z'
 #'
-#' P = V^-1 - V^-1 X (X'V^-1 X)^-1 X'V^-1 with V = W^-1 + Z Sigma Z'; by Woodbury's identity V^-1 =
-#' W - W Z Lambda A^-1 Lambda'Z'W, where A = Q + Lambda'Z'WZ Lambda has one sparse factor.
+#' By Woodbury's identity V^-1 = W - W Z Lambda A^-1 Lambda'Z'W, where A = Q + Lambda'Z'WZ Lambda
+#' has one sparse factor.
 #'
 #' @param null From [scan_null()].
-#' @return A function of G (people of the model x variants), g'Wg and X'Wg that returns a variance
-#'   for each column; with `crossed` the matrix of covariances between columns.
+#' @return A list: `WL` (W Z Lambda), `factor` of A, `half` (a function of B that returns HB with
+#'   H'H = A^-1), `h_X` (H Lambda'Z'WX), `M` ((X'V^-1 X)^-1).
 #' @noRd
-score_variance <- function(null) {
+working_covariance <- function(null) {
   L <- effect_columns(null$fit)
   WL <- null$W * L
   A <- Matrix::forceSymmetric(Matrix::crossprod(L, WL)) + level_precision(null$fit)
-  half <- half_solver(Matrix::Cholesky(Matrix::forceSymmetric(A), LDL = FALSE))
-  X <- null$X
-  h_X <- half(Matrix::crossprod(WL, X))
-  M <- scaled_inverse(crossprod(X, null$W * X) - crossprod(h_X))
+  factor <- Matrix::Cholesky(Matrix::forceSymmetric(A), LDL = FALSE)
+  half <- half_solver(factor)
+  h_X <- half(Matrix::crossprod(WL, null$X))
+  M <- scaled_inverse(crossprod(null$X, null$W * null$X) - crossprod(h_X))
+  list(WL = WL, factor = factor, half = half, h_X = h_X, M = M)
+}
+
+# r - V^-1 X (X'V^-1 X)^-1 X'r. The estimates of beta are where the derivative of the integrated
+# likelihood vanishes, not X'r at the modes; what is left of X'r would be in every score.
+across_covariates <- function(null, working, r) {
+  step <- null$X %*% (working$M %*% crossprod(null$X, r))
+  effects <- Matrix::solve(working$factor, Matrix::crossprod(working$WL, step))
+  r - drop(null$W * step) + drop(as.matrix(working$WL %*% effects))
+}
+
+#' Variances g'Pg of scores, P = V^-1 - V^-1 X (X'V^-1 X)^-1 X'V^-1
+#'
+#' @param null From [scan_null()]; `working` from [working_covariance()].
+#' @return A function of G (people of the model x variants), g'Wg and X'Wg that returns a variance
+#'   for each column; with `crossed` the matrix of covariances between columns.
+#' @noRd
+score_variance <- function(null, working) {
   rows <- length(null$person)
   of_person <- Matrix::sparseMatrix(seq_len(rows), null$person + 1L, x = 1)
-  to_effects <- Matrix::crossprod(WL, of_person)
+  to_effects <- Matrix::crossprod(working$WL, of_person)
   W <- null$W_person[null$people]
   function(G, weight, products, crossed = FALSE) {
-    h <- half(to_effects %*% G)
-    XG <- products - crossprod(h_X, h)
-    if (crossed) return(crossprod(G, W * G) - crossprod(h) - crossprod(XG, M %*% XG))
-    weight - colSums(h^2) - colSums(XG * (M %*% XG))
+    h <- working$half(to_effects %*% G)
+    XG <- products - crossprod(working$h_X, h)
+    if (crossed) return(crossprod(G, W * G) - crossprod(h) - crossprod(XG, working$M %*% XG))
+    weight - colSums(h^2) - colSums(XG * (working$M %*% XG))
   }
 }
 

@@ -14,10 +14,11 @@
 #'
 #' @details
 #' With r the derivative of the log-likelihood of the rows in the predictor at the modes of the
-#' random effects, and P the projection of the working linear model, the score of a variant g is U =
-#' g'r with variance g'Pg. For a linear model r = Py, U / g'Pg is the coefficient of g by
-#' generalized least squares, and the test is that of the linear model at the null model's
-#' variances. For other families they are the first step from the null model (Chen et al. 2016).
+#' random effects, less its part V^-1 X (X'V^-1 X)^-1 X'r along the covariates, and P the projection
+#' of the working linear model, the score of a variant g is U = g'r with variance g'Pg. For a linear
+#' model r = Py, U / g'Pg is the coefficient of g by generalized least squares, and the test is that
+#' of the linear model at the null model's variances. For other families they are the first step
+#' from the null model (Chen et al. 2016).
 #'
 #' * `variance = "exact"` computes g'Pg for every variant. `"ratio"` does so for `n_ratio` random
 #'   ones and takes the mean ratio to the variance without random effects, which is nearly
