@@ -81,6 +81,14 @@ relation_facts_ <- function(relation, rho) {
     .Call(`_margmix_relation_facts_`, relation, rho)
 }
 
+field_order_ <- function(relation) {
+    .Call(`_margmix_field_order_`, relation)
+}
+
+field_parents_ <- function(relation, order, count, of, candidate) {
+    .Call(`_margmix_field_parents_`, relation, order, count, of, candidate)
+}
+
 relation_draws_ <- function(relation, rho, normals) {
     .Call(`_margmix_relation_draws_`, relation, rho, normals)
 }

@@ -15,3 +15,25 @@ related_draws <- function(relation, rho, draws) {
   if (is.null(relation)) return(draws)
   relation_draws_(relation, as.double(rho), draws)
 }
+
+#' Places of a field in maximin order within their blocks
+#' @param relation With `places`, `metric` and `block`, as of [field_relation()].
+#' @return A list: `order` (from 1), and by place the distance `apart` from those before it.
+#' @noRd
+engine_field_order <- function(relation) {
+  found <- field_order_(relation)
+  found$order <- found$order + 1L
+  found
+}
+
+#' Nearest neighbours of places
+#'
+#' @param order All places, from 1.
+#' @param count Most neighbours of a place.
+#' @param of,candidate By place: are its neighbours wanted, may it be one?
+#' @return A list: `parent_start`, `parent` (from 0), for place after place, neighbours that stand
+#'   before it in `order`.
+#' @noRd
+engine_field_parents <- function(relation, order, count, of, candidate) {
+  field_parents_(relation, as.integer(order) - 1L, as.integer(count), of, candidate)
+}

@@ -131,7 +131,7 @@ predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "respo
   rows <- if (is.null(newdata)) {
     fitted_rows(object, random_effects)
   } else {
-    if (random_effects == "eb") object <- with_new_times(object$design, object, newdata)
+    if (random_effects == "eb") object <- with_new_levels(object$design, object, newdata)
     new_rows(object, newdata, random_effects, na.action)
   }
   rows <- keep_terms(rows, object$design, asked$kept)

@@ -59,29 +59,30 @@ levels_matter.margmix_related <- function(design) {
 
 # New levels --------------------------------------------------------------------------------------
 
-#' A fit that knows the times of new rows in its series
+#' A fit that knows the times and places of new rows
 #'
 #' Levels without rows change nothing else, and their modes and variances given the data are the
-#' predictions at these times (kriging).
+#' predictions there (kriging).
 #'
 #' @noRd
-with_new_times <- function(design, fit, newdata) UseMethod("with_new_times")
+with_new_levels <- function(design, fit, newdata) UseMethod("with_new_levels")
 
 #' @export
-with_new_times.default <- function(design, fit, newdata) fit
+with_new_levels.default <- function(design, fit, newdata) fit
 
 #' @export
-with_new_times.margmix_related <- function(design, fit, newdata) {
-  series <- which(vapply(design$groups, function(group) !is.null(group$relation$gap), NA))
-  if (!length(series)) return(fit)
-  frame <- newdata_frame(fit, newdata, TRUE)
+with_new_levels.margmix_related <- function(design, fit, newdata) {
+  frame <- NULL
   grown <- FALSE
-  for (k in series) {
-    term <- fit$frame$parsed$random[[design$groups[[k]]$terms[1L]]]
-    new <- new_times(design$groups[[k]], term, frame)
+  for (k in seq_along(design$groups)) {
+    group <- design$groups[[k]]
+    term <- fit$frame$parsed$random[[group$terms[1L]]]
+    if (is.null(term$relation$series)) next
+    frame <- frame %||% newdata_frame(fit, newdata, TRUE)
+    new <- new_levels(group$relation, group, term, frame)
     if (!length(new$label)) next
     grown <- TRUE
-    at <- grow_series(design$groups[[k]], new)
+    at <- with_levels(group$relation, group, new)
     fit$design$groups[[k]] <- at$group
     fit$modes[[k]] <- rbind(fit$modes[[k]], matrix(0, length(new$label), ncol(fit$modes[[k]])))
     fit$modes[[k]] <- fit$modes[[k]][at$order, , drop = FALSE]
@@ -94,9 +95,19 @@ with_new_times.margmix_related <- function(design, fit, newdata) {
   fit
 }
 
-# Distinct new times in series of the fit.
-new_times <- function(group, term, frame) {
-  relation <- group$relation
+#' Distinct levels of new rows that a relation covers and the fit does not have
+#'
+#' @param frame A model frame of the new rows.
+#' @return `NULL`, or a list: `label`, `series` (a number) and `at`, the time or place, of each.
+#' @noRd
+new_levels <- function(relation, group, term, frame) UseMethod("new_levels")
+
+#' @export
+new_levels.default <- function(relation, group, term, frame) NULL
+
+#' @export
+new_levels.margmix_relation <- function(relation, group, term, frame) {
+  if (is.null(relation$gap)) return(NULL)
   found <- match_clusters(frame, term$group, group$levels)
   own <- match_clusters(frame, term$relation$series, relation$series)$cluster
   label <- expression_text(term$relation$time)
@@ -113,8 +124,14 @@ new_times <- function(group, term, frame) {
   list(label = found$label[use], series = own[use], at = at)
 }
 
-grow_series <- function(group, new) {
-  relation <- group$relation
+#' The factor with new levels
+#' @param new From [new_levels()].
+#' @return A list: `group`, and `order`: which of the old levels, followed by the new, each one is.
+#' @noRd
+with_levels <- function(relation, group, new) UseMethod("with_levels")
+
+#' @export
+with_levels.margmix_relation <- function(relation, group, new) {
   series <- c(relation$together, new$series)
   at <- c(relation$at, new$at)
   order <- order(series, at)

@@ -15,12 +15,14 @@
 relation_of <- function(term, frame, index, env) {
   relation <- switch(term$relation$kind,
     ar1 = , ou = series_relation(term, frame, index),
+    exp = , gau = , mat = field_relation(term, frame, index, env),
     phylo = tree_relation(evaluate_matrix(term, env), term),
     car = neighbour_relation(evaluate_matrix(term, env), term),
     known = matrix_relation(evaluate_matrix(term, env), term)
   )
-  if (is.null(term$relation$time)) check_level_names(relation, index$levels, term)
-  class(relation) <- c(paste0("margmix_", term$relation$kind), "margmix_relation")
+  if (!is.null(term$relation$matrix)) check_level_names(relation, index$levels, term)
+  kind <- if (relation$kind == "field") "field" else term$relation$kind
+  class(relation) <- c(paste0("margmix_", kind), "margmix_relation")
   relation
 }
 

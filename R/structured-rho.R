@@ -25,7 +25,7 @@ rho_groups <- function(design) {
 }
 
 rho_count <- function(relation) {
-  if (inherits(relation, c("margmix_ar1", "margmix_ou", "margmix_car"))) 1L else 0L
+  if (inherits(relation, c("margmix_ar1", "margmix_ou", "margmix_car", "margmix_field"))) 1L else 0L
 }
 
 #' Where a search begins: half a correlation at the median gap, or between neighbours
@@ -171,17 +171,37 @@ unidentified_rho <- function(design, Lambda) {
 
 #' @export
 groups_words.margmix_related <- function(design) {
-  each <- vapply(seq_along(design$groups), function(k) {
-    group <- design$groups[[k]]
+  each <- vapply(design$groups, function(group) {
     used <- sum(tabulate(group$index + 1L, length(group$levels)) > 0L)
     more <- length(group$levels) - used
     paste0(
-      format(used, big.mark = ","), " of ", code(group$label),
+      levels_words(group$relation, group, used),
       if (more) paste0(" (", format(more, big.mark = ","), " more without rows)")
     )
   }, "")
   paste(each, collapse = " and ")
 }
+
+#' The levels of a factor that have rows, counted as what they are
+#' @param used Their number.
+#' @noRd
+levels_words <- function(relation, group, used) UseMethod("levels_words")
+
+#' @export
+levels_words.default <- function(relation, group, used) {
+  paste(format(used, big.mark = ","), "of", code(group$label))
+}
+
+#' @export
+levels_words.margmix_ar1 <- function(relation, group, used) {
+  paste0(
+    count_of(used, "time"), " in ", format(length(relation$series), big.mark = ","),
+    " series of ", code(group$label)
+  )
+}
+
+#' @export
+levels_words.margmix_ou <- levels_words.margmix_ar1
 
 # Ends of the range ------------------------------------------------------------------------------
 

@@ -13,12 +13,14 @@
 #'
 #' @details
 #' Written as `ar1(time + 0 | id)` and `ou(time + 0 | id)` (series), `phylo(1 | species, tree)`
-#' (relatives), `known(1 | animal, precision = Q)` (any known relation) and `car(1 | area, W)`
-#' (neighbours). The effects of a term have covariance \eqn{\Sigma \otimes Q^{-1}}: \eqn{\Sigma}
-#' between the columns of the term, as everywhere, and \eqn{Q^{-1}} between levels. The precision Q
-#' is sparse, and its inverse is never formed; the time is linear in the number of levels for
-#' series and trees. The likelihood is the Laplace approximation (exact for a linear model). Where
-#' Q has a parameter rho, the fit holds it on an unbounded scale, `component(fit, "rho")`.
+#' (relatives), `known(1 | animal, precision = Q)` (any known relation), `car(1 | area, W)`
+#' (neighbours) and `exp(x + y | g)`, `gau(x + y | g)`, `mat(x + y | g)` (places, see
+#' [spatial_fields]). The effects of a term have covariance \eqn{\Sigma \otimes Q^{-1}}:
+#' \eqn{\Sigma} between the columns of the term, as everywhere, and \eqn{Q^{-1}} between levels.
+#' The precision Q is sparse, and its inverse is never formed; the time is linear in the number of
+#' levels for series and trees. The likelihood is the Laplace approximation (exact for a linear
+#' model). Where Q has a parameter rho, the fit holds it on an unbounded scale,
+#' `component(fit, "rho")`.
 #'
 #' * `ar1(time + 0 | id)`: a series for each `id` with correlation r^d between times d steps apart,
 #'   r = tanh(rho). A step is the shortest gap between times, of which all others must be
@@ -65,8 +67,14 @@ NULL
 # The arguments of each kind; those without a default must be given.
 relation_arguments <- list(
   ar1 = function(bar) NULL, ou = function(bar) NULL, phylo = function(bar, tree) NULL,
-  known = function(bar, precision = NULL, covariance = NULL) NULL, car = function(bar, W) NULL
+  known = function(bar, precision = NULL, covariance = NULL) NULL, car = function(bar, W) NULL,
+  exp = function(bar, distance, dense, neighbours) NULL,
+  gau = function(bar, distance, dense, neighbours) NULL,
+  mat = function(bar, nu, distance, dense, neighbours) NULL
 )
+
+# Arguments that are no tree or matrix.
+relation_settings <- c("nu", "distance", "dense", "neighbours")
 
 is_relation <- function(expr) {
   is_call_to(expr, names(relation_arguments)) && length(expr) > 1L && is_bar(expr[[2L]])
@@ -86,17 +94,30 @@ related_terms <- function(expr, env) {
     as.list(match.call(relation_arguments[[kind]], expr))[-1L],
     error = function(e) refuse_relation(expr, conditionMessage(e))
   )
-  terms <- random_terms(expr[[2L]], env)
+  everywhere <- "distance" %in% names(formals(relation_arguments[[kind]])) &&
+    identical(arguments$bar[[3L]], 1)
+  # a group that is not there yet: the places themselves are
+  if (everywhere) arguments$bar[[3L]] <- quote(everywhere)
+  terms <- random_terms(arguments$bar, env)
   if (length(terms) != 1L) refuse_relation(expr, "a nested group")
   term <- terms[[1L]]
-  matrix <- arguments[names(arguments) != "bar"]
-  needed <- length(formals(relation_arguments[[kind]])) > 1L
+  if (everywhere) term$group <- 1
+  known <- names(formals(relation_arguments[[kind]]))
+  needed <- length(setdiff(known, c("bar", relation_settings))) > 0L
+  matrix <- arguments[!names(arguments) %in% c("bar", relation_settings)]
   if (length(matrix) != needed) refuse_relation(expr, paste(length(matrix), "matrices or trees"))
   term$relation <- list(
-    kind = kind, matrix = if (needed) matrix[[1L]], given = names(matrix), series = term$group
+    kind = kind, matrix = if (needed) matrix[[1L]], given = names(matrix), series = term$group,
+    settings = arguments[names(arguments) %in% relation_settings]
   )
-  if (!needed) term <- point_in_time(term, expr)
-  term$group_label <- paste0(kind, "(", expression_text(term$relation$series), ")")
+  if ("distance" %in% known) {
+    term <- point_in_space(term, expr)
+  } else if (!needed) {
+    term <- point_in_time(term, expr)
+  }
+  within <- if (everywhere) term$relation$places else list(term$relation$series)
+  within <- paste(vapply(within, expression_text, ""), collapse = ", ")
+  term$group_label <- paste0(kind, "(", within, ")")
   term$label <- expression_text(expr)
   list(term)
 }
@@ -106,7 +127,8 @@ refuse_relation <- function(expr, given) {
     given = paste0(expression_text(expr), if (length(given)) paste0(" (", given, ")")),
     hint = c(
       "ar1(time + 0 | id), ou(time + 0 | id), phylo(1 | species, tree), car(1 | area, W),",
-      "known(1 | id, precision = Q) or known(1 | id, covariance = K)."
+      "known(1 | id, precision = Q), known(1 | id, covariance = K),",
+      "exp(x + y | g), gau(x + y | g), mat(x + y | g, nu = 1.5)."
     )
   )
 }
@@ -127,10 +149,32 @@ point_in_time <- function(term, expr) {
   term
 }
 
+# exp(x + y | g) as (1 | g:x:y), in 1 to 3 dimensions; also written with 0.
+point_in_space <- function(term, expr) {
+  parts <- summands(term$lhs[[2L]])
+  is <- function(part, sign, number) part$sign == sign && identical(part$expr, number)
+  none <- vapply(parts, function(part) is(part, "+", 0) || is(part, "-", 1), NA)
+  places <- lapply(parts[!none], `[[`, "expr")
+  signs <- vapply(parts[!none], `[[`, "", "sign")
+  variable <- vapply(places, function(x) {
+    is.name(x) || is.call(x) && !is_call_to(x, formula_operators)
+  }, NA)
+  if (!term$correlated || !length(places) %in% 1:3 || !all(variable) || any(signs != "+")) {
+    refuse_relation(expr, "the left side is a sum of one to three coordinates")
+  }
+  term$lhs[[2L]] <- 1
+  term$relation$places <- places
+  all <- c(if (!identical(term$group, 1)) list(term$group), places)
+  term$group <- Reduce(function(a, b) call(":", a, b), all)
+  term
+}
+
 # Has a model, by its random terms, related levels?
 has_relations <- function(random) any(!vapply(lapply(random, `[[`, "relation"), is.null, NA))
 
 # Expressions of trees and matrices, which a fit keeps the variables of.
 relation_expressions <- function(parsed) {
-  lapply(parsed$random, function(term) term$relation$matrix)
+  unlist(lapply(parsed$random, function(term) {
+    c(list(term$relation$matrix), term$relation$settings)
+  }), recursive = FALSE)
 }

@@ -13,7 +13,8 @@
 #' @inheritParams summary.margmix_glmm
 #' @param x A fit of [glmm()].
 #' @param effects `"fixed"` for the coefficients, `"ran_pars"` for the standard deviations and
-#'   correlations of the random effects (and sigma), `"ran_vals"` for the random effects of the
+#'   correlations of the random effects (and sigma, and the correlation, rate or range of
+#'   [related_levels]), `"ran_vals"` for the random effects of the
 #'   clusters (modes, with their conditional standard deviations), `"ran_coefs"` for
 #'   [cluster_coefficients()]; one or several.
 #' @param conf.int `TRUE` to add `conf.low` and `conf.high` (Wald; none for correlations).
@@ -102,9 +103,24 @@ tidy_random <- function(x, level, limits = deviation_limits(x, level)) {
   row <- rep(NA_integer_, nrow(table))
   row[!correlation & !residual] <- unlist(lapply(random_blocks(x$design), `[[`, "columns"))
   row[residual] <- nrow(limits)
-  tidy_part("ran_pars", table$grp, NA_character_, term, list(
+  out <- tidy_part("ran_pars", table$grp, NA_character_, term, list(
     estimate = table$sdcor, conf.low = unname(limits[row, 1L]), conf.high = unname(limits[row, 2L])
   ))
+  at <- nrow(out) - sum(residual)
+  rbind(out[seq_len(at), ], tidy_readings(x, limits), out[residual, ])
+}
+
+# Correlations, rates and ranges of related levels, as they are read.
+tidy_readings <- function(x, limits) {
+  labels <- group_labels(x$design)[rho_groups(x$design)]
+  if (!length(labels)) return(NULL)
+  names <- reading_names(x$design)
+  tidy_part("ran_pars", labels, NA_character_, substr(names, 1L, nchar(names) - nchar(labels) - 1L),
+    list(
+      estimate = rho_readings(x$design, x$rho), conf.low = unname(limits[names, 1L]),
+      conf.high = unname(limits[names, 2L])
+    )
+  )
 }
 
 tidy_values <- function(x, level) {

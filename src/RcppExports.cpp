@@ -296,6 +296,32 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// field_order_
+Rcpp::List field_order_(const Rcpp::List& relation);
+RcppExport SEXP _margmix_field_order_(SEXP relationSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type relation(relationSEXP);
+    rcpp_result_gen = Rcpp::wrap(field_order_(relation));
+    return rcpp_result_gen;
+END_RCPP
+}
+// field_parents_
+Rcpp::List field_parents_(const Rcpp::List& relation, const std::vector<int>& order, int count, const Rcpp::LogicalVector& of, const Rcpp::LogicalVector& candidate);
+RcppExport SEXP _margmix_field_parents_(SEXP relationSEXP, SEXP orderSEXP, SEXP countSEXP, SEXP ofSEXP, SEXP candidateSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type relation(relationSEXP);
+    Rcpp::traits::input_parameter< const std::vector<int>& >::type order(orderSEXP);
+    Rcpp::traits::input_parameter< int >::type count(countSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::LogicalVector& >::type of(ofSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::LogicalVector& >::type candidate(candidateSEXP);
+    rcpp_result_gen = Rcpp::wrap(field_parents_(relation, order, count, of, candidate));
+    return rcpp_result_gen;
+END_RCPP
+}
 // relation_draws_
 Rcpp::NumericMatrix relation_draws_(const Rcpp::List& relation, const Rcpp::NumericVector& rho, const Rcpp::NumericMatrix& normals);
 RcppExport SEXP _margmix_relation_draws_(SEXP relationSEXP, SEXP rhoSEXP, SEXP normalsSEXP) {
@@ -750,6 +776,8 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_family_log_concave_", (DL_FUNC) &_margmix_family_log_concave_, 1},
     {"_margmix_groups_plan_", (DL_FUNC) &_margmix_groups_plan_, 2},
     {"_margmix_relation_facts_", (DL_FUNC) &_margmix_relation_facts_, 2},
+    {"_margmix_field_order_", (DL_FUNC) &_margmix_field_order_, 1},
+    {"_margmix_field_parents_", (DL_FUNC) &_margmix_field_parents_, 5},
     {"_margmix_relation_draws_", (DL_FUNC) &_margmix_relation_draws_, 3},
     {"_margmix_groups_stochastic_", (DL_FUNC) &_margmix_groups_stochastic_, 8},
     {"_margmix_groups_stochastic_hessian_", (DL_FUNC) &_margmix_groups_stochastic_hessian_, 9},

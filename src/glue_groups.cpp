@@ -83,6 +83,32 @@ Rcpp::List relation_facts_(const Rcpp::List& relation, const Rcpp::NumericVector
                             Rcpp::_["variance"] = glue::vector(facts.variance));
 }
 
+// Places in maximin order, and how far each is from those before it.
+// [[Rcpp::export]]
+Rcpp::List field_order_(const Rcpp::List& relation) {
+  const MaximinOrder r = maximin_order(glue::places(relation));
+  return Rcpp::List::create(Rcpp::_["order"] = integers(r.order),
+                            Rcpp::_["apart"] = glue::vector(r.apart));
+}
+
+// The nearest candidates before each place of `of`, one place after the other.
+// [[Rcpp::export]]
+Rcpp::List field_parents_(const Rcpp::List& relation, const std::vector<int>& order, int count,
+                          const Rcpp::LogicalVector& of, const Rcpp::LogicalVector& candidate) {
+  const auto flags = [](const Rcpp::LogicalVector& x) {
+    return std::vector<char>(x.begin(), x.end());
+  };
+  const auto near =
+      nearest_before(glue::places(relation), order, count, flags(of), flags(candidate));
+  std::vector<int> start = {0}, parent;
+  for (const auto& own : near) {
+    parent.insert(parent.end(), own.begin(), own.end());
+    start.push_back(static_cast<int>(parent.size()));
+  }
+  return Rcpp::List::create(Rcpp::_["parent_start"] = integers(start),
+                            Rcpp::_["parent"] = integers(parent));
+}
+
 // Draws with the covariance of related levels, by column of independent ones.
 // [[Rcpp::export]]
 Rcpp::NumericMatrix relation_draws_(const Rcpp::List& relation, const Rcpp::NumericVector& rho,

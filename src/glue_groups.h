@@ -4,6 +4,7 @@
 #include "glue.h"
 
 #include "design/groups.hpp"
+#include "random/field.hpp"
 
 namespace glue {
 
@@ -14,6 +15,26 @@ inline margmix::VectorXd copied(const Rcpp::List& list, const char* name) {
 
 inline margmix::Pattern pattern(const Rcpp::List& list) {
   return {Rcpp::as<std::vector<int>>(list["start"]), Rcpp::as<std::vector<int>>(list["row"])};
+}
+
+// Places of a field: `places` (dimensions x levels), `metric` and `block` of each.
+inline margmix::Places places(const Rcpp::List& list) {
+  const Rcpp::NumericMatrix at = list["places"];
+  return {margmix::MatrixMap(at.begin(), at.nrow(), at.ncol()), list["metric"],
+          Rcpp::as<std::vector<int>>(list["block"])};
+}
+
+inline margmix::FieldSpec field(const Rcpp::List& list) {
+  margmix::FieldSpec out{list["correlation"],
+                         list["nugget"],
+                         places(list),
+                         Rcpp::as<std::vector<int>>(list["role"]),
+                         {}};
+  const auto start = Rcpp::as<std::vector<int>>(list["parent_start"]);
+  const auto parent = Rcpp::as<std::vector<int>>(list["parent"]);
+  for (std::size_t i = 0; i + 1 < start.size(); ++i)
+    out.parents.emplace_back(parent.begin() + start[i], parent.begin() + start[i + 1]);
+  return out;
 }
 
 // A relation between levels: `kind`, and what it needs; NULL for independent levels.
@@ -29,6 +50,7 @@ inline std::shared_ptr<const margmix::Levels> relation(SEXP x) {
   if (kind == "car")
     return std::make_shared<margmix::ConditionalAutoregression>(pattern(list),
                                                                 copied(list, "below"));
+  if (kind == "field") return std::make_shared<margmix::Field>(field(list));
   return std::make_shared<Autoregression>(
       kind == "ar1" ? Autoregression::Kind::ar1 : Autoregression::Kind::ou,
       Rcpp::as<std::vector<double>>(list["gap"]));

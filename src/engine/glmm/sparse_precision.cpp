@@ -7,7 +7,7 @@ SparsePrecision::SparsePrecision(const GroupedDesign& design, const SparsePlan& 
   Index first = 0;
   for (std::size_t k = 0; k < design.groups.size(); ++k) {
     if (!design.groups[k].relation) continue;
-    parts_.push_back({k, first, {}});
+    parts_.push_back({k, first, {}, {}});
     first += design.groups[k].relation->n_rho();
   }
 }
@@ -18,6 +18,7 @@ void SparsePrecision::set(const double* rho) {
   for (Part& part : parts_) {
     const Group& group = design_.groups[part.group];
     part.Q = group.relation->at(rho_.data() + part.first_rho);
+    part.slopes.clear();
     log_det_ += static_cast<double>(group.q()) * part.Q.log_det.sum();
   }
 }
@@ -58,6 +59,14 @@ VectorXd SparsePrecision::derivative_times(Index r, const VectorXd& u) const {
   VectorXd out = VectorXd::Zero(u.size());
   add_product(part, derivative(part, r), u, out);
   return out;
+}
+
+const Precision& SparsePrecision::derivative(const Part& part, Index r) const {
+  const Levels& levels = *design_.groups[part.group].relation;
+  if (part.slopes.empty())
+    for (Index k = 0; k < levels.n_rho(); ++k)
+      part.slopes.push_back(levels.derivative(rho_.data() + part.first_rho, k));
+  return part.slopes[r - part.first_rho];
 }
 
 const SparsePrecision::Part& SparsePrecision::part_of(Index r) const {

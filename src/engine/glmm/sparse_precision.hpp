@@ -30,15 +30,13 @@ class SparsePrecision {
     std::size_t group;
     Index first_rho;
     Precision Q;
+    mutable std::vector<Precision> slopes;  // dQ by entry of rho, once they were asked for
   };
   // visit(i, j, x, level) for the entries x of a matrix on the pattern of a factor's Q, j <= i.
   template <class Visit>
   void visit_entries(std::size_t group, const Precision& Q, Visit visit) const;
   const Part& part_of(Index r) const;
-  Precision derivative(const Part& part, Index r) const {
-    return design_.groups[part.group].relation->derivative(rho_.data() + part.first_rho,
-                                                           r - part.first_rho);
-  }
+  const Precision& derivative(const Part& part, Index r) const;
   void add_product(const Part& part, const Precision& Q, const VectorXd& u, VectorXd& out) const;
 
   const GroupedDesign& design_;
@@ -67,7 +65,7 @@ template <class Pair>
 VectorXd SparsePrecision::derivative_sums(Index r, Pair pair) const {
   const Part& part = part_of(r);
   const Group& group = design_.groups[part.group];
-  const Precision Q_r = derivative(part, r);
+  const Precision& Q_r = derivative(part, r);
   VectorXd out = VectorXd::Zero(design_.clusters());
   const auto cluster = [&](Index level) {
     return group.cluster.empty() ? 0 : group.cluster[level];
