@@ -72,14 +72,14 @@ NULL
 # the share of the variance that is a place's own, without which a smooth field has a correlation
 # matrix that is singular to rounding.
 field_correlations <- list(
-  exponential = list(words = "exponential", fall = -log(0.05), sphere = TRUE, nugget = 0),
-  gaussian = list(words = "Gaussian", fall = sqrt(-log(0.05)), sphere = FALSE, nugget = 1e-8),
+  exponential = list(words = "exponential field", fall = -log(0.05), sphere = TRUE, nugget = 0),
+  gaussian = list(words = "Gaussian field", fall = sqrt(-log(0.05)), sphere = FALSE, nugget = 1e-8),
   # (1 + u) exp(-u) = .05 and (1 + u + u^2 / 3) exp(-u) = .05
   matern_3_2 = list(
-    words = "Matern, nu = 1.5,", fall = 4.743864518390577, sphere = FALSE, nugget = 1e-8
+    words = "Matern field (nu = 1.5)", fall = 4.743864518390577, sphere = FALSE, nugget = 1e-8
   ),
   matern_5_2 = list(
-    words = "Matern, nu = 2.5,", fall = 5.918649346310216, sphere = FALSE, nugget = 1e-8
+    words = "Matern field (nu = 2.5)", fall = 5.918649346310216, sphere = FALSE, nugget = 1e-8
   )
 )
 
@@ -173,7 +173,7 @@ relation_words.margmix_field <- function(relation, rho) {
   facts <- field_correlations[[relation$correlation]]
   unit <- if (relation$metric != "euclidean") " km"
   paste0(
-    facts$words, " field, range ", format(exp(rho), digits = 3L), unit, ": correlation .05 at ",
+    facts$words, ", range ", format(exp(rho), digits = 3L), unit, ": correlation .05 at ",
     format(facts$fall * exp(rho), digits = 3L), unit,
     if (relation$metric == "great_circle") " along the great circle",
     if (relation$metric == "chordal") " through the earth",

@@ -27,7 +27,7 @@ chosen_metric <- function(term, metric, correlation) {
   }
   if (metric == "great_circle" && !field_correlations[[correlation]]$sphere) {
     refuse_field("On a sphere only the exponential correlation has great-circle distances.", term,
-      paste("with", sub(",$", "", field_correlations[[correlation]]$words)),
+      field_correlations[[correlation]]$words,
       "`distance = \"chordal\"` is straight through the earth: 0.1% less at 1,000 km."
     )
   }
