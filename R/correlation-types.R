@@ -43,7 +43,7 @@ correlation_fact <- function(correlation, fact) correlation_types[[correlation$t
 no_rows <- function(fit) fit$pairs[seq_along(fit$alpha)] == 0
 
 towards_zero <- function() {
-  paste("They were moved towards 0 until no eigenvalue is below", least_eigenvalue)
+  paste("They were shrunk towards 0 until all eigenvalues are at least", least_eigenvalue)
 }
 
 own_variances <- function() {

@@ -38,7 +38,7 @@ report_moved <- function(fit, correlation, control) {
   default <- !several || control$alpha_method == "default"
   raise <- if (default) warn else abort
   raise("correlation", paste(
-    "The estimated correlations must form a correlation matrix that is not",
+    "The estimated correlations do not form a correlation matrix, or one that is",
     "nearly singular."
   ),
     given = paste0(
@@ -48,7 +48,7 @@ report_moved <- function(fit, correlation, control) {
     hint = if (default) {
       c(
         paste0(
-          correlation_fact(correlation, "moved")(), "; SEs are robust to this in many clusters."
+          correlation_fact(correlation, "moved")(), "; robust SEs remain valid with many clusters."
         ),
         "With fewer than 40 clusters intervals can be too narrow: use a simpler correlation."
       )

@@ -43,7 +43,7 @@ separation_notes <- function(fit) {
     given = terms, hint = "Do not use limits and tests of settings that depend on these terms."
   )
   c(separation = paste0(
-    "Estimates run to infinity: ", terms, ". No standard error holds for what depends on them."
+    "Estimates run to infinity: ", terms, ". Standard errors of what depends on them are not valid."
   ))
 }
 

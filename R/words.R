@@ -125,7 +125,7 @@ size_words <- function(fit) {
     " in ", clusters,
     if (none > 0L) paste0("; ", count_of(none, "row"), " without weight"),
     if (dropped > 0L) paste0("; ", count_of(dropped, "row"), " dropped by na.action"),
-    if (lost > 0L) paste0("; nothing left of ", count_of(lost, "cluster"))
+    if (lost > 0L) paste0("; ", count_of(lost, "cluster"), " dropped entirely")
   )
 }
 

@@ -103,7 +103,7 @@ test_that("rows and whole clusters that are left out are counted", {
   fit <- gee(y ~ x, d, id, family = binomial(), weights = w)
   expect_output(print(fit), paste0(
     n(21), " rows without weight; ", n(7) + 1, " rows dropped by na.action; ",
-    "nothing left of 2 clusters"
+    "2 clusters dropped entirely"
   ))
   expect_output(print(gee(y ~ x, d, id, family = binomial(), subset = id > 7 & id != 21)),
     "38 clusters of `id` [(][^)]*[)]; 1 row dropped by na.action$"
