@@ -153,6 +153,10 @@ kenward_roger_ <- function(pieces, scale) {
     .Call(`_margmix_kenward_roger_`, pieces, scale)
 }
 
+positive_part_ <- function(R, Phi) {
+    .Call(`_margmix_positive_part_`, R, Phi)
+}
+
 kenward_roger_reference_ <- function(fitted, C, joint) {
     .Call(`_margmix_kenward_roger_reference_`, fitted, C, joint)
 }

@@ -15,7 +15,7 @@ engine_row_weights <- function(fit, eta) {
 #' derivative of Sigma in its a-th free entry.
 #'
 #' @param W n weights of rows, 1 / variance.
-#' @return A list: `M` (p x p), X'V^-1 X; `P` (p^2 x v), -X'V^-1 Z E_a Z'V^-1 X; `Q` (p^2 x pairs),
+#' @return A list: `M` (p x p), X'V^-1 X; `M_0`, X'WX; `P` (p^2 x v), -X'V^-1 Z E_a Z'V^-1 X; `Q` (p^2 x pairs),
 #'   X'V^-1 Z E_a Z'V^-1 Z E_b Z'V^-1 X; `T` (v x v) and `t` (v), the traces of V^-1 Z E_a Z'V^-1
 #'   Z E_b Z' and V^-1 Z E_a Z'; `status`.
 #' @noRd
@@ -26,26 +26,44 @@ engine_kenward_roger_pieces <- function(design, W, Lambda, control) {
   kenward_roger_pieces_(design, as.double(W), Lambda, control$threads)
 }
 
+#' X'V^-1 Y of the working linear mixed model
+#' @param Y n x p.
+#' @return p x p.
+#' @noRd
+engine_working_products <- function(design, W, Lambda, Y, control) {
+  x <- seq_len(ncol(design$X))
+  design$X <- cbind(design$X, Y)
+  design[c("theta_row", "theta_col")] <- list(integer(0L)) # no derivatives
+  engine_kenward_roger_pieces(design, W, Lambda, control)$M[x, -x, drop = FALSE]
+}
+
 #' Covariance of Kenward and Roger from its pieces
 #'
 #' @param scale For a residual variance that is estimated, a list: `v` (free entries of Sigma),
 #'   `phi`, `N` (number of rows); otherwise empty.
 #' @return A list: `Phi` (p x p), M^-1; `P`, with a column for phi; `Omega`, the inverse of the
-#'   expected information of REML in (v, phi); `correction`, what is added to Phi; `change`, the
-#'   largest relative change of a variance by restricted estimation and the correction; `definite`.
+#'   expected information of REML in (v, phi); `Phi_0`, Phi at Sigma = 0, or 0 where it depends on
+#'   phi; `correction`, what is added to Phi; `change`, the largest relative change of a variance by
+#'   restricted estimation and the correction; `definite`.
 #' @noRd
 engine_kenward_roger <- function(pieces, scale = list()) {
   kenward_roger_(pieces, lapply(scale, as.double))
 }
 
+#' The part of R that adds to Phi in every direction
+#' @param R,Phi p x p, symmetric; Phi positive definite.
+#' @return p x p.
+#' @noRd
+engine_positive_part <- function(R, Phi) positive_part_(R, Phi)
+
 #' What Wald statistics of C beta = 0 are referred to
 #'
-#' @param fitted A list with `Phi`, `P`, `Omega`.
+#' @param fitted A list with `Phi`, `P`, `Omega`, `Phi_0`.
 #' @param C q x p.
 #' @param joint `TRUE` for one hypothesis, of full row rank; `FALSE` for one from each row.
 #' @return A list: `df`, `scale`, of F(q, df) and the factor of the Wald F.
 #' @noRd
 engine_kenward_roger_reference <- function(fitted, C, joint) {
   storage.mode(C) <- "double"
-  kenward_roger_reference_(fitted[c("Phi", "P", "Omega")], C, joint)
+  kenward_roger_reference_(fitted[c("Phi", "P", "Omega", "Phi_0")], C, joint)
 }

@@ -7,7 +7,7 @@
 #' uncertain too and the choice of columns of Z does not matter. So is the dispersion where the
 #' variance of a response is a multiple of it; that of other families counts as known.
 #'
-#' @return A list: `Phi` (p x p, the covariance of beta at known variances), `P`, `Omega`,
+#' @return A list: `Phi` (p x p, the covariance of beta at known variances), `P`, `Omega`, `Phi_0`,
 #'   `correction`, `change` as from [engine_kenward_roger()], and `most`, the largest degrees of
 #'   freedom: the residual ones. Or a word that says why there is none: `"bridge"` (random effects
 #'   are not normal), `"related"` (levels are not independent), `"structured"` (entries of Sigma
@@ -69,7 +69,8 @@ sigma_entries <- function(fit) {
 #' Covariance of Kenward and Roger
 #'
 #' J^-1 at the restricted estimate of the variances, J minus the Hessian of the log-likelihood in
-#' beta, plus their correction for the estimation of the weights, plus [shared_variance()].
+#' beta, plus their correction for the estimation of the weights; of estimates by maximum likelihood
+#' as [variance_at_ml()] says.
 #'
 #' @return A list: `vcov` (p x p); `working`, the working model at that estimate.
 #' @section Errors: `kenward_roger` where there is no working model, and those of
@@ -89,24 +90,59 @@ restricted_vcov <- function(fit) {
   parts <- c("beta", "theta", "phi", "Lambda", "modes")
   at[parts] <- restricted[parts]
   working <- check_working_model(working_model_at(at))
-  vcov <- scaled_inverse(restricted$J) + working$correction + shared_variance(fit)
+  J_inverse <- scaled_inverse(restricted$J)
+  vcov <- if (isTRUE(fit$REML)) {
+    J_inverse + working$correction
+  } else {
+    variance_at_ml(way_of_fit(fit), fit, at, J_inverse, working)
+  }
   list(vcov = named_square((vcov + t(vcov)) / 2, names(fit$beta)), working = working)
 }
 
-# What estimating the variances adds to the variance of beta by the observed information, V - J^-1:
-# in a nonlinear model the estimates of beta move with them, however many clusters there are. In a
-# linear one the correction counts it, and a restricted fit has no such part.
-shared_variance <- function(fit) {
-  if (isTRUE(fit$REML)) 0 else variance_of_weights(way_of_fit(fit), fit)
+#' The covariance of beta estimated by maximum likelihood
+#'
+#' In a linear model it is J^-1 + 2 Lambda, 2 Lambda being the correction: one Lambda is the bias of
+#' J^-1, the other what beta varies because the weights do. In a nonlinear one it is
+#'
+#'   A (J^-1 + 2 Lambda) A' + (S - A Lambda A')_+
+#'
+#' S is the observed form of the second Lambda, how the estimates of beta move with those of the
+#' variances; beside the weights it holds that coefficients grow with the variances if they are not
+#' zero. What of it is more than Lambda is added, so that nothing counts twice. A = dbeta_ML /
+#' dbeta: where variances are too small beta is too near to zero, and so is its error.
+#'
+#' @param at The fit at the restricted estimate.
+#' @param working The working model there.
+#' @return p x p.
+#' @noRd
+variance_at_ml <- function(way, fit, at, J_inverse, working) UseMethod("variance_at_ml")
+
+#' @export
+variance_at_ml.margmix_exact <- function(way, fit, at, J_inverse, working) {
+  J_inverse + working$correction
 }
 
-variance_of_weights <- function(way, fit) UseMethod("variance_of_weights")
-
 #' @export
-variance_of_weights.margmix_exact <- function(way, fit) 0
+variance_at_ml.default <- function(way, fit, at, J_inverse, working) {
+  A <- shift_at_ml(fit, at)
+  excess <- shared_variance(fit) - A %*% (working$correction / 2) %*% t(A)
+  A %*% (J_inverse + working$correction) %*% t(A) + engine_positive_part(excess, working$Phi)
+}
 
-#' @export
-variance_of_weights.default <- function(way, fit) {
+# dbeta_ML / dbeta. Where the truth moves by d, the mean of a row with derivative mu' in eta moves by
+# mu' x'd, here as at the restricted estimate, and its working response by that / mu'_ML, from which
+# the estimate comes at the weights of maximum likelihood.
+shift_at_ml <- function(fit, at) {
+  slope <- function(fit) fit$family$mu.eta(mode_predictor(fit))
+  ratio <- slope(at) / slope(fit)
+  ratio[!is.finite(ratio)] <- 1
+  W <- engine_row_weights(fit, mode_predictor(fit))
+  XVX <- engine_working_products(fit$design, W, fit$Lambda, ratio * fit$design$X, fit$control)
+  working_model(fit)$Phi %*% XVX
+}
+
+# What estimating the variances adds to the variance of beta by the observed information, V - J^-1.
+shared_variance <- function(fit) {
   beta <- seq_along(fit$beta)
   free <- !is.na(diag(fit$vcov_full))
   J <- scaled_inverse(fit$vcov_full[free, free])[beta, beta, drop = FALSE]
@@ -135,9 +171,7 @@ no_working_model <- c(
 #' The covariance matrix of the coefficients that tests and intervals take
 #'
 #' That of Kenward and Roger; the model-based one where, to first order in the working model, no
-#' variance would change by 0.5%, which needs its pieces alone, and where there is no other. Where
-#' the restricted variances move the coefficients too, standard errors can change by several times
-#' as much as half of that: 2.2% for .43% with the toenail data, whose sd is 4.
+#' variance would change by 0.5%, which needs its pieces alone, and where there is no other.
 #'
 #' @return A list: `type` (`"KR"` or `"model"`), `vcov`, and for the latter the `reason`.
 #' @noRd

@@ -23,6 +23,7 @@ model_satterthwaite <- function(fit) {
   if (is.list(working)) {
     J <- sigma_gradient(fit)
     working$Omega <- J %*% A[seq_len(ncol(J)), seq_len(ncol(J))] %*% t(J)
+    working$Phi_0[] <- 0 # variances at the boundary are known already
   }
   working
 }
@@ -55,8 +56,9 @@ large_satterthwaite <- function(fit, A) {
     e <- replace(numeric(length(at)), k, steps[k])
     c(information(at + e) - information(at - e)) / (2 * steps[k])
   }, numeric(length(fit$beta)^2))
+  Phi <- scaled_inverse(information(at))
   list(
-    Phi = scaled_inverse(information(at)), P = matrix(P, length(fit$beta)^2), Omega = A,
+    Phi = Phi, P = matrix(P, length(fit$beta)^2), Omega = A, Phi_0 = 0 * Phi,
     most = residual_df(fit)
   )
 }

@@ -28,7 +28,11 @@
 #'   ones, where Phi is the covariance at known variances, g the derivative of c'Phi c in the
 #'   variances, and Omega the inverse of their expected information. They tell covariates between
 #'   clusters, within, mixed and with a random slope apart, and do not depend on how a factor or an
-#'   interaction is coded. Several contrasts have their scaled F;
+#'   interaction is coded. Several contrasts have their scaled F. Variances between clusters are at
+#'   least zero, and c'Phi c at least what it is there: where the variances of rows are known (not
+#'   Gaussian, Gamma or inverse Gaussian), g'Omega g is multiplied by the variance of a standard
+#'   normal variable censored at that value, on the log scale. It is .34 where the variances are
+#'   zero, 1 where they are far from it;
 #' * with `"KC"` (`df = "satterthwaite"`): the degrees of freedom of the robust variance
 #'   itself (McCaffrey and Bell 2006), which holds its level also with few, unequal clusters;
 #' * with `"robust"` or a matrix: K - p_b for every row, K clusters and p_b columns that are

@@ -21,9 +21,11 @@
 #'   rows; a linear model is its own. All variances and covariances of the random effects count as
 #'   estimated, those at zero too, and so does the dispersion of Gaussian, Gamma and inverse
 #'   Gaussian responses.
-#'   Of a generalized model by maximum likelihood what the estimation of the variances adds to the
-#'   model-based matrix, that less J^-1 at the fit, is added here too, so that both agree where
-#'   clusters are many.
+#'   Estimates of a generalized model by maximum likelihood are nearer to zero than those at the
+#'   restricted variances, and so are their errors: with A = d beta_ML / d beta, from the working
+#'   model, the matrix is A V A'. What the estimation of the variances adds to the model-based
+#'   matrix, that less J^-1 at the fit, is half of the correction where beta is zero; what it adds
+#'   beyond that is added here too. So both matrices agree where clusters are many.
 #' * `"default"`: `"KR"`; and `"model"` where restricted estimation and the correction would enlarge
 #'   no variance of a contrast by 0.5%, and standard errors by about 1% at most. Whether they would
 #'   follows, to first order, from the pieces of the correction and from the bias of the variances

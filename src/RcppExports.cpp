@@ -548,6 +548,18 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// positive_part_
+Rcpp::NumericMatrix positive_part_(const Rcpp::NumericMatrix& R, const Rcpp::NumericMatrix& Phi);
+RcppExport SEXP _margmix_positive_part_(SEXP RSEXP, SEXP PhiSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type R(RSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type Phi(PhiSEXP);
+    rcpp_result_gen = Rcpp::wrap(positive_part_(R, Phi));
+    return rcpp_result_gen;
+END_RCPP
+}
 // kenward_roger_reference_
 Rcpp::List kenward_roger_reference_(const Rcpp::List& fitted, const Rcpp::NumericMatrix& C, bool joint);
 RcppExport SEXP _margmix_kenward_roger_reference_(SEXP fittedSEXP, SEXP CSEXP, SEXP jointSEXP) {
@@ -794,6 +806,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_row_weights_", (DL_FUNC) &_margmix_row_weights_, 4},
     {"_margmix_kenward_roger_pieces_", (DL_FUNC) &_margmix_kenward_roger_pieces_, 4},
     {"_margmix_kenward_roger_", (DL_FUNC) &_margmix_kenward_roger_, 2},
+    {"_margmix_positive_part_", (DL_FUNC) &_margmix_positive_part_, 2},
     {"_margmix_kenward_roger_reference_", (DL_FUNC) &_margmix_kenward_roger_reference_, 3},
     {"_margmix_population_mean_", (DL_FUNC) &_margmix_population_mean_, 3},
     {"_margmix_standardize_", (DL_FUNC) &_margmix_standardize_, 3},

@@ -45,7 +45,7 @@ Rcpp::List kenward_roger_pieces_(const Rcpp::List& design, const Rcpp::NumericVe
       kenward_roger_pieces(d, VectorMap(W.begin(), W.size()),
                            MatrixMap(Lambda.begin(), d.q(), d.q()), glue::context(threads));
   glue::stop_if_interrupted(r.status);
-  return Rcpp::List::create(Rcpp::_["M"] = glue::matrix(r.M), Rcpp::_["P"] = flat(r.P, d.p()),
+  return Rcpp::List::create(Rcpp::_["M"] = glue::matrix(r.M), Rcpp::_["M_0"] = glue::matrix(r.M_0), Rcpp::_["P"] = flat(r.P, d.p()),
                             Rcpp::_["Q"] = flat(r.Q, d.p()), Rcpp::_["T"] = glue::matrix(r.T),
                             Rcpp::_["t"] = glue::vector(r.t),
                             Rcpp::_["status"] = glue::name(r.status));
@@ -57,6 +57,7 @@ Rcpp::List kenward_roger_(const Rcpp::List& pieces, const Rcpp::List& scale) {
   const MatrixMap M = glue::matrix(pieces, "M");
   KenwardRogerPieces x;
   x.M = M;
+  x.M_0 = glue::matrix(pieces, "M_0");
   x.P = squares(glue::matrix(pieces, "P"), M.rows());
   x.Q = squares(glue::matrix(pieces, "Q"), M.rows());
   x.T = glue::matrix(pieces, "T");
@@ -68,7 +69,13 @@ Rcpp::List kenward_roger_(const Rcpp::List& pieces, const Rcpp::List& scale) {
   return Rcpp::List::create(
       Rcpp::_["Phi"] = glue::matrix(r.Phi), Rcpp::_["P"] = flat(r.P, M.rows()),
       Rcpp::_["Omega"] = glue::matrix(r.Omega), Rcpp::_["correction"] = glue::matrix(r.correction),
-      Rcpp::_["change"] = r.change, Rcpp::_["definite"] = r.definite);
+      Rcpp::_["Phi_0"] = glue::matrix(r.Phi_0), Rcpp::_["change"] = r.change, Rcpp::_["definite"] = r.definite);
+}
+
+// [[Rcpp::export]]
+Rcpp::NumericMatrix positive_part_(const Rcpp::NumericMatrix& R, const Rcpp::NumericMatrix& Phi) {
+  return glue::matrix(positive_part(MatrixMap(R.begin(), R.nrow(), R.ncol()),
+                                    MatrixMap(Phi.begin(), Phi.nrow(), Phi.ncol())));
 }
 
 // The reference of each row of C, or (joint) of all rows together.
@@ -76,8 +83,8 @@ Rcpp::List kenward_roger_(const Rcpp::List& pieces, const Rcpp::List& scale) {
 Rcpp::List kenward_roger_reference_(const Rcpp::List& fitted, const Rcpp::NumericMatrix& C,
                                     bool joint) {
   const MatrixXd Phi = glue::matrix(fitted, "Phi"), P = glue::matrix(fitted, "P"),
-                 Omega = glue::matrix(fitted, "Omega");
-  const KenwardRogerReference reference(Phi, P, Omega);
+                 Omega = glue::matrix(fitted, "Omega"), Phi_0 = glue::matrix(fitted, "Phi_0");
+  const KenwardRogerReference reference(Phi, P, Omega, Phi_0);
   const MatrixMap rows(C.begin(), C.nrow(), C.ncol());
   const Index tests = joint ? 1 : rows.rows();
   VectorXd df(tests), scale(tests);

@@ -1,9 +1,15 @@
 # Kenward and Roger (1997) written out with n x n matrices, for the working linear mixed model of a
 # fit: V = W^-1 + Z Sigma Z' over all levels, W = -l'' at the modes, by rows of the design.
 dense_working_model <- function(fit, W, residual = FALSE) {
+  dense <- dense_variance(fit, W)
+  dV <- c(dense$dV, if (residual) list(dense$R / fit$phi))
+  dense_kenward_roger(fit$design$X[W > 0, , drop = FALSE], dense$V, dV, if (!residual) dense$R)
+}
+
+# V, its derivatives in the free entries of Sigma, and R = W^-1, of the rows with weights.
+dense_variance <- function(fit, W) {
   design <- fit$design
   used <- W > 0
-  X <- design$X[used, , drop = FALSE]
   Z <- design$Z[used, , drop = FALSE]
   levels <- seq_along(design$groups)
   Sigma <- tcrossprod(fit$Lambda)
@@ -18,12 +24,11 @@ dense_working_model <- function(fit, W, residual = FALSE) {
   c <- design$theta_col + 1L
   dV <- Map(entry, r, c)
   R <- diag(1 / W[used])
-  V <- R + Reduce(`+`, Map(`*`, dV, Sigma[cbind(r, c)]))
-  if (residual) dV <- c(dV, list(R / fit$phi))
-  dense_kenward_roger(X, V, dV)
+  list(V = R + Reduce(`+`, Map(`*`, dV, Sigma[cbind(r, c)])), dV = dV, R = R)
 }
 
-dense_kenward_roger <- function(X, V, dV) {
+# R: the variance of rows where it is known.
+dense_kenward_roger <- function(X, V, dV, R = NULL) {
   trace <- function(A) sum(diag(A))
   Vi <- solve(V)
   Phi <- solve(t(X) %*% Vi %*% X)
@@ -41,6 +46,7 @@ dense_kenward_roger <- function(X, V, dV) {
   }
   list(
     Phi = Phi, P = vapply(P, c, numeric(length(Phi))), Omega = Omega,
+    Phi_0 = if (is.null(R)) 0 * Phi else solve(t(X) %*% solve(R) %*% X),
     correction = 2 * Phi %*% ((sum + t(sum)) / 2) %*% Phi
   )
 }

@@ -47,6 +47,15 @@ class Relative {
   MatrixXd L_;
 };
 
+// Variance of max(Z, -a), Z standard normal, a >= 0.
+double censored_variance(double a) {
+  const double below = 0.5 * std::erfc(a / std::sqrt(2.0));
+  const double density = 0.39894228040143267794 * std::exp(-a * a / 2);
+  if (density == 0) return 1;
+  const double mean = density - a * below;
+  return 1 - below - a * density + a * a * below - mean * mean;
+}
+
 double trace_of_product(const MatrixXd& A, const MatrixXd& B) {
   return A.cwiseProduct(B.transpose()).sum();
 }
@@ -58,6 +67,7 @@ KenwardRogerPieces with_dispersion(const KenwardRogerPieces& pieces, const Vecto
   using Pieces = KenwardRogerPieces;
   const Index n = v.size();
   Pieces out = pieces;
+  out.M_0.resize(0, 0);
   MatrixXd P = -pieces.M;
   out.T.conservativeResize(n + 1, n + 1);
   out.t.conservativeResize(n + 1);
@@ -86,6 +96,7 @@ KenwardRoger kenward_roger(const KenwardRogerPieces& x) {
   KenwardRoger out;
   out.P = x.P;
   if (!inverse(x.M, out.Phi)) return out;
+  if (!x.M_0.size() || !inverse(x.M_0, out.Phi_0)) out.Phi_0 = MatrixXd::Zero(p, p);
   std::vector<MatrixXd> PhiP(n);
   for (Index a = 0; a < n; ++a) PhiP[a] = out.Phi * x.P[a];
   MatrixXd I(n, n);
@@ -112,9 +123,13 @@ KenwardRoger kenward_roger(const KenwardRogerPieces& x) {
   return out;
 }
 
+MatrixXd positive_part(const MatrixXd& R, const MatrixXd& Phi) {
+  return Relative(Phi).positive_part(0.5 * (R + R.transpose()));
+}
+
 KenwardRogerReference::KenwardRogerReference(const MatrixXd& Phi, const MatrixXd& P,
-                                             const MatrixXd& Omega)
-    : Phi_(Phi), Omega_(Omega) {
+                                             const MatrixXd& Omega, const MatrixXd& Phi_0)
+    : Phi_(Phi), Omega_(Omega), Phi_0_(Phi_0) {
   for (Index a = 0; a < P.cols(); ++a)
     D_.push_back(Phi * MatrixMap(P.col(a).data(), Phi.rows(), Phi.cols()) * Phi);
 }
@@ -133,6 +148,10 @@ FReference KenwardRogerReference::operator()(const MatrixXd& C) const {
       A1 += Omega_(a, b) * U[a].trace() * U[b].trace();
       A2 += Omega_(a, b) * trace_of_product(U[a], U[b]);
     }
+  const double least = cholesky.solve(MatrixXd(C * Phi_0_ * C.transpose())).trace() / q;
+  const double share = censored_variance(std::max(0.0, -std::log(least) * q / std::sqrt(A1)));
+  A1 *= share;
+  A2 *= share;
   if (q == 1) return {2 / A1, 1};
   const double B = (A1 + 6 * A2) / (2 * q);
   const double g = ((q + 1) * A1 - (q + 4) * A2) / ((q + 2) * A2);

@@ -72,7 +72,7 @@ bool KenwardRogerCluster::add(Index i, KenwardRogerPieces& sum) {
   where_.assign(m_, -1);
   split_runs(i);
   for (Run& run : runs_)
-    if (!add_run(run, sum.M)) return false;
+    if (!add_run(run, sum)) return false;
   if (m_ > 0 && !solve_border(i, sum.M)) return false;
   border_.phi.assign(m_ > 0 ? n_v_ : 0, MatrixXd::Zero(m_, p_));
   border_.K.assign(n_v_, MatrixXd());
@@ -96,8 +96,8 @@ void KenwardRogerCluster::split_runs(Index i) {
   }
 }
 
-// X'D^-1 X of the rows into M, and what the run hands to the border.
-bool KenwardRogerCluster::add_run(Run& run, MatrixXd& M) {
+// X'WX and X'D^-1 X of the rows, and what the run hands to the border.
+bool KenwardRogerCluster::add_run(Run& run, KenwardRogerPieces& sum) {
   const Index n = run.last - run.first;
   const auto X = layout_.design().X.middleRows(run.first, n);
   const auto W = W_.segment(run.first, n);
@@ -112,8 +112,10 @@ bool KenwardRogerCluster::add_run(Run& run, MatrixXd& M) {
   const MatrixXd G = MatrixXd::Identity(q1_, q1_) - C * A_inverse;
   run.y.noalias() = G * ZWX;
   run.b.noalias() = G * C;
-  M.noalias() += X.transpose() * WX;
-  M.noalias() -= ZWX.transpose() * A_inverse * ZWX;
+  const MatrixXd XWX = X.transpose() * WX;
+  sum.M_0 += XWX;
+  sum.M += XWX;
+  sum.M.noalias() -= ZWX.transpose() * A_inverse * ZWX;
   if (m_ == 0) return true;
   const MatrixXd F = border_rows(run, WX, WZ);
   const MatrixXd AF = A_inverse * F;

@@ -3,7 +3,7 @@
 // V = W^-1 + Z Sigma Z'. With v the free entries of Sigma, in which V is linear, E_a = dSigma /
 // dv_a and, over all levels of the factors, Y = Z'V^-1 X and B = Z'V^-1 Z,
 //
-//   M = X'V^-1 X,  P_a = -Y'E_a Y,  Q_ab = Y'E_a B E_b Y,  T_ab = tr(B E_a B E_b),  t_a = tr(B
+//   M = X'V^-1 X,  M_0 = X'WX,  P_a = -Y'E_a Y,  Q_ab = Y'E_a B E_b Y,  T_ab = tr(B E_a B E_b),  t_a = tr(B
 //   E_a).
 //
 // All are sums over independent clusters, linear in the rows. Sigma may be singular. In a cluster,
@@ -19,7 +19,7 @@
 namespace margmix {
 
 struct KenwardRogerPieces {
-  MatrixXd M;               // p x p
+  MatrixXd M, M_0;          // p x p; M_0 empty where it depends on v
   std::vector<MatrixXd> P;  // by a: p x p
   std::vector<MatrixXd> Q;  // by pair, see pair(): p x p, symmetric part
   MatrixXd T;
@@ -29,6 +29,7 @@ struct KenwardRogerPieces {
   KenwardRogerPieces() = default;
   KenwardRogerPieces(Index p, Index n_v)
       : M(MatrixXd::Zero(p, p)),
+        M_0(MatrixXd::Zero(p, p)),
         P(n_v, MatrixXd::Zero(p, p)),
         Q(n_v * (n_v + 1) / 2, MatrixXd::Zero(p, p)),
         T(MatrixXd::Zero(n_v, n_v)),
@@ -39,6 +40,7 @@ struct KenwardRogerPieces {
   }
   void add(const KenwardRogerPieces& other) {
     M += other.M;
+    M_0 += other.M_0;
     for (std::size_t a = 0; a < P.size(); ++a) P[a] += other.P[a];
     for (std::size_t k = 0; k < Q.size(); ++k) Q[k] += other.Q[k];
     T += other.T;
@@ -63,7 +65,7 @@ class KenwardRogerCluster {
     std::vector<MatrixXd> tau, phi, K;  // by a: E_a Y_2; f'E_a Y_1 and f'E_a f summed over runs
   };
   void split_runs(Index i);
-  bool add_run(Run& run, MatrixXd& M);
+  bool add_run(Run& run, KenwardRogerPieces& sum);
   MatrixXd border_rows(Run& run, const MatrixXd& WX, const MatrixXd& WZ);
   bool solve_border(Index i, MatrixXd& M);
   void add_leaf_terms(Run& run, KenwardRogerPieces& sum);
