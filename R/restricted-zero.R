@@ -11,18 +11,25 @@
 maximise_restricted <- function(problem, psi, modes) {
   design <- problem$design
   theta <- problem$p + seq_along(design$theta_col)
-  start <- psi
-  for (column in zero_columns(design, psi[theta])) {
-    diagonal <- which(design$theta_col == column & design$theta_row == column)
-    start[theta[diagonal]] <- 0.3 * problem$unit[diagonal]
-  }
-  found <- search_active(problem, start, modes)
-  if (!identical(start, psi)) {
-    at_zero <- search_active(problem, psi, modes)
-    found <- better_restricted(found, at_zero)
-  }
+  zero <- zero_columns(design, psi[theta])
+  home <- which(design$theta_col %in% zero & design$theta_row == design$theta_col)
+  start <- replace(psi, theta[home], 0.3 * problem$unit[home])
+  found <- search_active(problem, start, modes, home = home)
+  if (length(home)) found <- compare_with_zero(problem, found, psi, modes, zero)
   if (is.null(found)) abort_restricted(problem)
   restricted_zeros(problem, found)
+}
+
+# The better of the end of a search away from zero and of the best point with zeros in the columns
+# that are zero by maximum likelihood.
+compare_with_zero <- function(problem, found, psi, modes, zero) {
+  if (!isTRUE(found$at_home)) {
+    return(better_restricted(found, search_active(problem, psi, modes, found$value %||% -Inf)))
+  }
+  columns <- problem$p + which(problem$design$theta_col %in% zero)
+  at_zero <- search_active(problem, replace(found$psi, columns, 0), found$modes)
+  best <- better_restricted(found, at_zero)
+  if (identical(best, found)) search_active(problem, found$psi, found$modes) else best
 }
 
 abort_restricted <- function(problem) {
@@ -33,7 +40,7 @@ abort_restricted <- function(problem) {
 }
 
 # All but the columns of Lambda that are zero, and a dispersion at its limit.
-search_active <- function(problem, psi, modes) {
+search_active <- function(problem, psi, modes, ...) {
   design <- problem$design
   p <- problem$p
   theta <- psi[p + seq_along(design$theta_col)]
@@ -42,7 +49,7 @@ search_active <- function(problem, psi, modes) {
   active <- c(!design$theta_col %in% zero, rho, if (has_phi(problem$family)) {
     !at_dispersion_limit(list(family = problem$family, phi = exp(psi[length(psi)])))
   })
-  found <- restricted_search(problem, psi, modes, active)
+  found <- restricted_search(problem, psi, modes, active, ...)
   if (!is.null(found)) found$active <- active
   found
 }
@@ -64,14 +71,14 @@ restricted_zeros <- function(problem, found) {
     reach <- max(3 * (found$size / problem$unit)[entries], 1e-3)
     if (length == 0 || length > reach) next
     psi <- replace(found$psi, p + entries, 0)
-    found <- better_restricted(found, search_active(problem, psi, found$modes))
+    found <- better_restricted(found, search_active(problem, psi, found$modes, found$value))
   }
   for (row in seq_len(ncol(design$Z))) {
     entries <- which(design$theta_row == row - 1L)
     length <- sqrt(sum((found$psi[p + entries] / problem$unit[entries])^2))
     if (length > 1e-3 || all(found$psi[p + which(design$theta_col == row - 1L)] == 0)) next
     psi <- lose_row(design, found$psi, row)
-    found <- better_restricted(found, search_active(problem, psi, found$modes))
+    found <- better_restricted(found, search_active(problem, psi, found$modes, found$value))
   }
   found
 }

@@ -45,9 +45,9 @@ Rcpp::List kenward_roger_pieces_(const Rcpp::List& design, const Rcpp::NumericVe
       kenward_roger_pieces(d, VectorMap(W.begin(), W.size()),
                            MatrixMap(Lambda.begin(), d.q(), d.q()), glue::context(threads));
   glue::stop_if_interrupted(r.status);
-  return Rcpp::List::create(Rcpp::_["M"] = glue::matrix(r.M), Rcpp::_["M_0"] = glue::matrix(r.M_0), Rcpp::_["P"] = flat(r.P, d.p()),
-                            Rcpp::_["Q"] = flat(r.Q, d.p()), Rcpp::_["T"] = glue::matrix(r.T),
-                            Rcpp::_["t"] = glue::vector(r.t),
+  return Rcpp::List::create(Rcpp::_["M"] = glue::matrix(r.M), Rcpp::_["M_0"] = glue::matrix(r.M_0),
+                            Rcpp::_["P"] = flat(r.P, d.p()), Rcpp::_["Q"] = flat(r.Q, d.p()),
+                            Rcpp::_["T"] = glue::matrix(r.T), Rcpp::_["t"] = glue::vector(r.t),
                             Rcpp::_["status"] = glue::name(r.status));
 }
 
@@ -69,7 +69,8 @@ Rcpp::List kenward_roger_(const Rcpp::List& pieces, const Rcpp::List& scale) {
   return Rcpp::List::create(
       Rcpp::_["Phi"] = glue::matrix(r.Phi), Rcpp::_["P"] = flat(r.P, M.rows()),
       Rcpp::_["Omega"] = glue::matrix(r.Omega), Rcpp::_["correction"] = glue::matrix(r.correction),
-      Rcpp::_["Phi_0"] = glue::matrix(r.Phi_0), Rcpp::_["change"] = r.change, Rcpp::_["definite"] = r.definite);
+      Rcpp::_["Phi_0"] = glue::matrix(r.Phi_0), Rcpp::_["change"] = r.change,
+      Rcpp::_["definite"] = r.definite);
 }
 
 // [[Rcpp::export]]

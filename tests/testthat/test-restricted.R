@@ -178,3 +178,36 @@ test_that("restricted Laplace estimates are near those of glmmTMB, linear ones e
   linear <- table["sleepstudy", ]
   expect_equal(linear$restricted, linear$lme4, tolerance = 1e-5)
 })
+
+test_that("a search costs few evaluations, at zero too", {
+  set.seed(11)
+  d <- data.frame(g = rep(1:10, each = 20), x = rnorm(200), z = rep(rnorm(10), each = 20))
+  slope <- function(seed, sd) {
+    set.seed(seed)
+    d$y <- rbinom(200, 1, plogis(0.3 * d$x + sd[1] * rnorm(10)[d$g] + sd[2] * rnorm(10)[d$g] * d$x))
+    quietly(glmm(y ~ x + z + (x | g), d, binomial(), nAGQ = 1))
+  }
+  count <- 0L
+  counter <- function() count <<- count + 1L
+  home <- environment(restricted_estimate)
+  counting <- bquote((.(counter))())
+  suppressMessages(trace("engine_evaluate", counting, print = FALSE, where = home))
+  on.exit(suppressMessages(untrace("engine_evaluate", where = home)))
+  for (fit in list(slope(11, c(0.7, 0.35)), slope(12, c(1, 0.8)), result_fit("infection"))) {
+    count <- 0L
+    found <- restricted_estimate(fit)
+    expect_true(found$converged)
+    expect_lt(count, if (length(fit$theta) > 1L) 60L else 22L)
+    # the same as all searches to their ends, with central differences alone
+    problem <- restricted_problem(fit$design, fit$family, fit$rule$K, fit$control, fit$start_glm, 1)
+    p <- length(fit$beta)
+    psi <- unname(fit_psi(fit))
+    theta <- seq_along(fit$theta)
+    starts <- list(psi, replace(psi, p + theta, ifelse(fit$theta == 0, 0.3, fit$theta)))
+    ends <- vapply(starts, function(psi) {
+      active <- !fit$design$theta_col %in% zero_columns(fit$design, psi[p + theta])
+      restricted_search(problem, psi, fit$modes, active)$value
+    }, 0)
+    expect_gte(found$value, max(ends) - 1e-9)
+  }
+})

@@ -3,8 +3,8 @@
 // V = W^-1 + Z Sigma Z'. With v the free entries of Sigma, in which V is linear, E_a = dSigma /
 // dv_a and, over all levels of the factors, Y = Z'V^-1 X and B = Z'V^-1 Z,
 //
-//   M = X'V^-1 X,  M_0 = X'WX,  P_a = -Y'E_a Y,  Q_ab = Y'E_a B E_b Y,  T_ab = tr(B E_a B E_b),  t_a = tr(B
-//   E_a).
+//   M = X'V^-1 X,  M_0 = X'WX,  P_a = -Y'E_a Y,  Q_ab = Y'E_a B E_b Y,  T_ab = tr(B E_a B E_b), t_a
+//   = tr(B E_a).
 //
 // All are sums over independent clusters, linear in the rows. Sigma may be singular. In a cluster,
 // D = W^-1 + Z_1 Sigma_1 Z_1' has a block for each level of its largest factor, and the effects of
