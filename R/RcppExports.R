@@ -185,6 +185,14 @@ between_covariance_ <- function(eta, S, family) {
     .Call(`_margmix_between_covariance_`, eta, S, family)
 }
 
+conditional_log_density_ <- function(design, family, beta, log_phi, b, threads) {
+    .Call(`_margmix_conditional_log_density_`, design, family, beta, log_phi, b, threads)
+}
+
+mass_point_likelihood_ <- function(design, family, psi, order, threads) {
+    .Call(`_margmix_mass_point_likelihood_`, design, family, psi, order, threads)
+}
+
 objective_evaluate_ <- function(design, family, psi, K, modes, ask, threads) {
     .Call(`_margmix_objective_evaluate_`, design, family, psi, K, modes, ask, threads)
 }

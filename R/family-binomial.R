@@ -12,6 +12,7 @@ family_tools_binomial <- function(family) {
     # With a log link the predictor of a success is bounded by 0, so only failures can run away;
     # with the identity nothing can.
     separation = c(log = "zero", identity = "none", "both"),
+    bridge = c(logit = TRUE),
     soft_penalty = c(logit = TRUE, probit = TRUE, cloglog = TRUE),
     ratio = c(logit = "odds", log = "risk"),
     noun = "prob",

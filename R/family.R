@@ -79,6 +79,9 @@ has_phi <- function(family) family_tools(family)$has_dispersion
 # Rows that can push the fixed effects to infinity, "both", "zero" or "none".
 separation_kind <- function(family) fact_of_link(family, "separation") %||% "none"
 
+# Is there a distribution of a random intercept that leaves the link as it is?
+has_bridge <- function(family) isTRUE(fact_of_link(family, "bridge"))
+
 # Does the engine know the expected information of its rows, as a soft penalty needs it?
 has_soft_penalty <- function(family) isTRUE(fact_of_link(family, "soft_penalty"))
 

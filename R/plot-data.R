@@ -31,6 +31,7 @@
 #'   \item{[diagnose_integration()], [diagnose_convergence()]}{Log-likelihood by number of nodes or
 #'     draws; eigenvalues of the scaled information: `x`, `label`, `estimate`, `conf.low`,
 #'     `conf.high`.}
+#'   \item{[diagnose_distribution()]}{The same columns: the gradient function and its band.}
 #'   \item{[diagnose_overdispersion()]}{A histogram: `statistic` (simulated), `observed`.}
 #' }
 #'

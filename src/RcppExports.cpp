@@ -652,6 +652,37 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// conditional_log_density_
+Rcpp::NumericMatrix conditional_log_density_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& beta, double log_phi, const Rcpp::NumericVector& b, int threads);
+RcppExport SEXP _margmix_conditional_log_density_(SEXP designSEXP, SEXP familySEXP, SEXP betaSEXP, SEXP log_phiSEXP, SEXP bSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type beta(betaSEXP);
+    Rcpp::traits::input_parameter< double >::type log_phi(log_phiSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type b(bSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(conditional_log_density_(design, family, beta, log_phi, b, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
+// mass_point_likelihood_
+Rcpp::List mass_point_likelihood_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int order, int threads);
+RcppExport SEXP _margmix_mass_point_likelihood_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP orderSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
+    Rcpp::traits::input_parameter< int >::type order(orderSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(mass_point_likelihood_(design, family, psi, order, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
 // objective_evaluate_
 Rcpp::List objective_evaluate_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const std::vector<int>& K, const Rcpp::RObject& modes, const Rcpp::List& ask, int threads);
 RcppExport SEXP _margmix_objective_evaluate_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP askSEXP, SEXP threadsSEXP) {
@@ -814,6 +845,8 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_marginal_projection_", (DL_FUNC) &_margmix_marginal_projection_, 4},
     {"_margmix_between_variance_", (DL_FUNC) &_margmix_between_variance_, 3},
     {"_margmix_between_covariance_", (DL_FUNC) &_margmix_between_covariance_, 3},
+    {"_margmix_conditional_log_density_", (DL_FUNC) &_margmix_conditional_log_density_, 6},
+    {"_margmix_mass_point_likelihood_", (DL_FUNC) &_margmix_mass_point_likelihood_, 5},
     {"_margmix_objective_evaluate_", (DL_FUNC) &_margmix_objective_evaluate_, 7},
     {"_margmix_objective_other_modes_", (DL_FUNC) &_margmix_objective_other_modes_, 5},
     {"_margmix_objective_posterior_", (DL_FUNC) &_margmix_objective_posterior_, 7},

@@ -1,0 +1,81 @@
+# Contrasts of contrasts: does an effect differ between subgroups, on the scale of the contrast?
+
+#' Differences between the effects of subgroups
+#'
+#' @description
+#' ```
+#' fit <- glmm(outcome ~ treat * sex + age + (1 | patient), respiratory, binomial())
+#' effects <- marginal_standardization(fit, "treat", by = "sex")
+#' interaction_contrasts(effects)
+#' ```
+#'
+#' @details
+#' The difference of two risk differences is the interaction on the additive scale, and the ratio of
+#' two risk ratios (odds ratios) that on the multiplicative one. A model without a product term has
+#' them too: a logit that is additive is not additive in risks. Each subgroup is compared with the
+#' first. Standard errors take the covariance of all contrasts, so that subgroups of the same
+#' clusters are allowed for; the degrees of freedom are the smaller ones of the two contrasts.
+#'
+#' @param x A result of [marginal_standardization()] with `by`.
+#' @param level Confidence level; by default that of the result.
+#' @param digits Significant digits to print.
+#' @param ... Not used.
+#' @return A data frame of class `margmix_interactions`: the columns of the subgroup, `contrast`,
+#'   `level`, `reference`, `versus` (the subgroup compared with), `estimate` (difference of
+#'   differences, ratio of ratios), `std.error` (of the logarithm for ratios), `df`, `statistic`,
+#'   `p.value`, `conf.low`, `conf.high`.
+#' @section Errors: `margmix_error_argument`: a result without `by`, or with one subgroup.
+#' @examples
+#' fit <- glmm(outcome ~ treat * sex + age + (1 | patient), respiratory, binomial(), nAGQ = 5)
+#' interaction_contrasts(marginal_standardization(fit, "treat", by = "sex"))
+#' @export
+interaction_contrasts <- function(x, level = x$options$level, ...) {
+  check_dots(..., known = names(formals(interaction_contrasts)))
+  if (!inherits(x, "margmix_standardization")) {
+    abort("argument", "`x` must be a result of marginal_standardization().", given = class(x)[1L])
+  }
+  check_level(level)
+  table <- x$contrasts
+  cell <- if (length(x$by)) interaction(table[x$by], drop = TRUE, sep = ", ")
+  if (nlevels(cell) < 2L) {
+    abort("argument", "`x` must have two subgroups or more.",
+      given = if (length(x$by)) "one subgroup" else "no `by`",
+      hint = "marginal_standardization(fit, exposure, by = \"sex\")."
+    )
+  }
+  first <- cell[1L]
+  effect <- paste(table$contrast, table$level)
+  rows <- which(cell != first)
+  from <- match(paste(effect[rows], first), paste(effect, cell))
+  ratio <- table$contrast != "difference"
+  scaled <- ifelse(ratio, log(table$estimate), table$estimate)
+  map <- matrix(0, length(rows), nrow(table))
+  map[cbind(seq_along(rows), rows)] <- 1
+  map[cbind(seq_along(rows), from)] <- -1
+  V <- map %*% x$vcov_contrasts %*% t(map)
+  estimates <- estimate_table(
+    scaled[rows] - scaled[from], V, pmin(table$df[rows], table$df[from]), level, ratio[rows]
+  )
+  out <- as_table(c(
+    unclass(table[rows, c(x$by, "contrast", "level", "reference")]),
+    list(versus = rep(as.character(first), length(rows))), estimates
+  ))
+  structure(out, class = c("margmix_interactions", "data.frame"), by = x$by,
+    confidence = level, heading = standardization_heading(x)[1:2], family = x$family)
+}
+
+#' @rdname interaction_contrasts
+#' @export
+print.margmix_interactions <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  words <- contrast_words(attr(x, "family"))
+  cat("Differences between the effects of subgroups\n", attr(x, "heading")[2L], "\n",
+    "Limits:  ", format_level(attr(x, "confidence")), "\n", sep = "")
+  table <- as.data.frame(unclass(x)[names(x)])
+  for (contrast in unique(table$contrast)) {
+    cat("\n", words[[contrast]], if (contrast == "difference") ": difference" else ": ratio",
+      " to ", table$versus[1L], "\n", sep = "")
+    part <- table[table$contrast == contrast, ]
+    print_standardized(list(by = attr(x, "by")), part, digits, tests = TRUE)
+  }
+  invisible(x)
+}
