@@ -31,11 +31,12 @@
 #'   follows, to first order, from the pieces of the correction and from the bias of the variances
 #'   by maximum likelihood: it needs no restricted estimate.
 #'   Why it is the default: in simulated data of five families with ten clusters and no effects
-#'   it rejected at 5% in at most 6.5%, the model-based matrix with between-within degrees of
-#'   freedom in up to 14%, with the normal distribution in up to 20%, and `"KC"` in up to 10%. With
-#'   few events, and with random slopes of binary responses, it is conservative (about 1 to 2%);
-#'   with such slopes `"KC"` found up to 17 points more of the effects. The tables are in
-#'   `vignette("few-clusters")`.
+#'   it rejected at 5% in at most 6.6%, the model-based matrix with between-within degrees of
+#'   freedom in up to 14%, with the normal distribution in up to 20%, and `"KC"` in up to 9%. With
+#'   random slopes and few events it is conservative (1.3 to 3.1%), and so are its tests of a factor
+#'   with few events in a level (2%), as Wald tests are with any covariance; with random slopes of
+#'   binary responses it keeps at 3%, and `"KC"` found up to 10 points more of the effects. The
+#'   tables are in `vignette("few-clusters")`.
 #'   `"model"` too with a bridge distribution, where crossed factors have more than 500 effects
 #'   beside those of the largest, and where there is no restricted estimate.
 #' * `"model"`: the block of beta of the inverse observed information of all parameters (beta,

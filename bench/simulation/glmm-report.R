@@ -3,7 +3,8 @@
 source(file.path(here, "table.R"))
 
 # A row for each term of a cell: per cent of p-values below .05 (missing ones left out), the sets
-# with a default test, its median df, and in how many of 100 it was Kenward and Roger's.
+# with a default test, its median df, in how many of 100 it was Kenward and Roger's, and the commit
+# of the package that was run.
 rates <- function(file) {
   found <- readRDS(file)
   parts <- found$parts
@@ -16,7 +17,7 @@ rates <- function(file) {
     term = colnames(parts$default), sets = found$replicates,
     fitted = colSums(!is.na(parts$default)), rejected,
     df = round(apply(parts$df, 2L, stats::median, na.rm = TRUE), 1L),
-    corrected = round(100 * colMeans(parts$corrected), 1L), row.names = NULL
+    corrected = round(100 * colMeans(parts$corrected), 1L), commit = found$commit, row.names = NULL
   )
 }
 

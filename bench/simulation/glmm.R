@@ -116,7 +116,8 @@ run_cell <- function(cell, replicates) {
   parts <- lapply(stats::setNames(nm = names(sets[[1L]])), function(part) {
     do.call(rbind, lapply(sets, `[[`, part))
   })
-  saveRDS(list(cell = cell, replicates = replicates, parts = parts), file)
+  commit <- system2("git", c("rev-parse", "--short", "HEAD"), stdout = TRUE)
+  saveRDS(list(cell = cell, replicates = replicates, parts = parts, commit = commit), file)
   cat(format(Sys.time(), "%H:%M:%S"), cell$name, round(seconds), "seconds\n")
 }
 
