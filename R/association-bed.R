@@ -35,7 +35,7 @@ bed_source <- function(path, people, about, block) {
   columns <- function(from) {
     packed_block(read_bed(path, bytes, from), length(people), about[from, , drop = FALSE])
   }
-  blocks_of_columns(people, nrow(about), block_size(block, bytes), columns)
+  blocks_of_columns(people, nrow(about), block_size(block, bytes), columns, about$variant)
 }
 
 #' Genotypes of a .bed file

@@ -139,10 +139,10 @@ known_people <- function(who, people) {
   )
 }
 
-#' The working model, V = W^-1 + Z Sigma Z'
+#' Covariance of the working model
 #'
-#' By Woodbury's identity V^-1 = W - W Z Lambda A^-1 Lambda'Z'W, where A = Q + Lambda'Z'WZ Lambda
-#' has one sparse factor.
+#' V = W^-1 + Z Sigma Z', and by Woodbury's identity V^-1 = W - W Z Lambda A^-1 Lambda'Z'W, where
+#' A = Q + Lambda'Z'WZ Lambda has one sparse factor.
 #'
 #' @param null From [scan_null()].
 #' @return A list: `WL` (W Z Lambda), `factor` of A, `half` (a function of B that returns HB with

@@ -5,7 +5,8 @@
 #' @param genotypes See [association_scan()].
 #' @param block Variants at a time, or `NULL`.
 #' @return A list: `people`, names of the rows; `read(done)`, the block after the first `done`
-#'   variants, or `NULL`; `some(count)`, some random variants. Blocks are matrices of numbers, or
+#'   variants, or `NULL`; `some(count)`, some random variants; except for functions also `variants`,
+#'   their names, and `columns(from)`, those at some positions. Blocks are matrices of numbers, or
 #'   [packed_block()]s.
 #' @section Errors: `genotypes`.
 #' @noRd
@@ -25,14 +26,15 @@ genotype_source.default <- function(genotypes, block) {
   }
   columns <- function(from) as_genotypes(genotypes[, from, drop = FALSE])
   blocks_of_columns(
-    rownames(genotypes), ncol(genotypes), block_size(block, 8 * nrow(genotypes)), columns
+    rownames(genotypes), ncol(genotypes), block_size(block, 8 * nrow(genotypes)), columns,
+    colnames(genotypes)
   )
 }
 
-# `columns(from)`: the block of these positions.
-blocks_of_columns <- function(people, count, block, columns) {
+# `columns(from)`: the block of these positions; `variants`: their names.
+blocks_of_columns <- function(people, count, block, columns, variants) {
   list(
-    people = people,
+    people = people, columns = columns, variants = variants,
     read = function(done) if (done < count) columns(seq.int(done + 1L, min(done + block, count))),
     some = function(size) columns(sort(sample.int(count, min(size, count))))
   )
