@@ -141,8 +141,8 @@ influence_ <- function(scores, information) {
     .Call(`_margmix_influence_`, scores, information)
 }
 
-row_weights_ <- function(design, family, eta, log_phi) {
-    .Call(`_margmix_row_weights_`, design, family, eta, log_phi)
+row_weights_ <- function(design, family, eta, aux) {
+    .Call(`_margmix_row_weights_`, design, family, eta, aux)
 }
 
 kenward_roger_pieces_ <- function(design, W, Lambda, threads) {

@@ -225,7 +225,8 @@ drawn_means.margmix_glmm <- function(fit, data) {
   sizes <- vapply(fit$design$groups, function(group) length(group$levels), 1L)
   b <- random_effects_draws(fit, sizes, FALSE)
   eta <- add_effects(plan$offset + drop(plan$X %*% fit$beta), b, plan, fit$design)
-  list(mu = fit$family$linkinv(caller_order(eta, fit$design)), phi = fit$phi)
+  phi <- if (length(fit$phi) > 1L) caller_order(fit$phi, fit$design) else fit$phi
+  list(mu = fit$family$linkinv(caller_order(eta, fit$design)), phi = phi)
 }
 
 #' @export
@@ -254,7 +255,7 @@ loglik_for.default <- function(fit, large, y) {
   beta <- fit_start_glm(design, family)$beta
   log_phi <- if (has_phi(family)) {
     mu <- family$linkinv(row_offset(design) + drop(design$X %*% beta))
-    log(mean(row_weights(design) * (design$y - mu)^2))
+    aux_start(design, log(mean(row_weights(design) * (design$y - mu)^2)))
   }
   engine_evaluate(design, family, c(beta, 0 * large$theta, log_phi), 1L)$value
 }

@@ -82,6 +82,7 @@ check_null_model <- function(fit) {
   if (!inherits(fit, "margmix_glmm")) {
     abort("null_model", "The null model must be a fit by glmm().", given = class(fit)[1L])
   }
+  shared_phi(fit, "a scan of variants")
   model <- paste(fit$family$family, fit$family$link, sep = "-")
   if (!model %in% scan_models) {
     abort("null_model", paste0("The null model must be one of ", some_of(scan_models), "."),

@@ -63,15 +63,16 @@ better_without <- function(problem, fit, start_glm) {
   design <- problem$design
   if (!supports(design, "factor")) return(NULL)
   p <- ncol(design$X)
-  last <- if (has_phi(problem$family)) fit$x[length(fit$x)]
+  aux <- aux_count(design, problem$family)
+  last <- last_entries(problem$map$psi(fit$x), aux)
   x <- problem$map$x(c(
     start_glm$beta, numeric(length(design$theta_col)), rho_start(design), last
   ))
-  if (is.null(last)) return(if (isTRUE(start_glm$value > fit$value + 1e-6)) x)
+  if (aux == 0L) return(if (isTRUE(start_glm$value > fit$value + 1e-6)) x)
   near <- objective_at(problem, 1L, NULL, 0L)$value(x) < -fit$value + 2
   if (!isTRUE(near)) return(NULL)
   objective <- objective_at(problem, 1L, NULL, 2L)
-  x <- newton_steps_within(objective, x, c(seq_len(p), length(x)))
+  x <- newton_steps_within(objective, x, c(seq_len(p), last_entries(seq_along(x), aux)))
   if (objective$value(x) < -fit$value - 1e-6) x
 }
 

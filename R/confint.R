@@ -130,7 +130,8 @@ wald_rows <- function(fit, rows, level, vcov, df) {
     limits <- rbind(limits, deviation_limits(fit, level))
     heading <- c(heading, paste(
       if (is.null(heading)) paste(format_level(level), "Wald intervals."), "Standard deviations:",
-      "normal intervals of their logarithms, model-based."
+      "normal intervals of their logarithms, model-based.",
+      if (has_dispersion_formula(fit$design)) "The dispersion: normal intervals of log phi."
     ))
   }
   structure(limits[rows, , drop = FALSE], heading = trimws(heading))
@@ -147,6 +148,9 @@ deviation_limits <- function(fit, level) {
     se <- sqrt(drop(quantity$gradient %*% V %*% quantity$gradient))
     if (name %in% c("sigma", "phi")) {
       return(exp((quantity$estimate + c(-1, 1) * half * se) * sigma_power(fit$family)))
+    }
+    if (name %in% aux_names(fit$design, fit$family)) {
+      return(quantity$estimate + c(-1, 1) * half * se)
     }
     reading <- reading_named(fit$design, name)
     if (!is.null(reading)) {

@@ -34,9 +34,11 @@
 #' * `aliased`: named logical over all coefficients; `assign`: the term of each of them;
 #' * `terms`, `xlevels`, `contrasts` of the fixed part, and `xlevels_random`, `contrasts_random`
 #'   (lists);
-#' * `weights_type`.
+#' * `weights_type`;
+#' * `D` and `dispersion`, with a dispersion formula, see [dispersion_design()].
 #' @section Errors: those of the response, weights and offset; `group`, `few_clusters`,
-#'   `not_identified`, `one_level`, `random_terms`, `not_finite`. Warning: `rank`.
+#'   `not_identified`, `one_level`, `random_terms`, `not_finite`, `dispersion_rank`. Warning:
+#'   `rank`.
 #' @noRd
 build_design <- function(frame, family, contrasts = NULL, weights_type = "prior",
                          distribution = "normal") {
@@ -53,10 +55,11 @@ build_design <- function(frame, family, contrasts = NULL, weights_type = "prior"
   sorted_rows <- function() take_rows(rows, cluster$order)
   fixed <- fixed_design(frame$terms_fixed, sorted, contrasts, sorted_rows)
   random <- random_design(frame, factors, sorted, contrasts, sorted_rows)
+  dispersion <- dispersion_design(frame$terms_dispersion, sorted, contrasts, sorted_rows)
   design <- random_part(label_columns(c(
     fixed[c("X", "aliased", "assign")], random, lapply(response, take_rows, cluster$order), cluster,
     list(terms = frame$terms_fixed), fixed[c("xlevels", "contrasts")],
-    list(weights_type = weights_type)
+    list(weights_type = weights_type), dispersion
   )), distribution)
   check_identified(design, family)
   check_bridge_design(design)
@@ -103,7 +106,8 @@ caller_order <- function(x, design) {
 # The covariates of all parts, sorted, with text as factors. Row names stay automatic: character
 # row names of a long X would cost more than X.
 sort_covariates <- function(frame, order) {
-  used <- lapply(c(list(frame$terms_fixed), frame$terms_random), part_covariates)
+  parts <- c(list(frame$terms_fixed, frame$terms_dispersion), frame$terms_random)
+  used <- lapply(Filter(Negate(is.null), parts), part_covariates)
   columns <- unclass(frame$frame)[unique(unlist(used))]
   columns <- lapply(columns, function(x) {
     x <- take_rows(x, order)

@@ -73,7 +73,9 @@ check_can_overdisperse <- function(fit) {
   family <- fit$family
   if (scales_variance(family)) {
     abort("overdispersion", "Overdispersion needs a family without a free scale.",
-      given = paste0(family$family, ", whose dispersion is estimated: ", signif(fit$phi, 3L))
+      given = paste0(
+        family$family, ", whose dispersion is estimated: ", signif(stats::median(fit$phi), 3L)
+      )
     )
   }
   if (has_trials(family) && max(row_trials(fit$design)) <= 1) {

@@ -36,6 +36,7 @@ dispersion_words <- function(fit, digits) {
 }
 
 print_dispersion <- function(fit, digits) {
+  if (has_dispersion_formula(fit$design)) return(print_dispersion_table(fit, digits))
   words <- dispersion_words(fit, digits)
   if (length(words)) cat(words, "\n", sep = "")
 }
@@ -48,7 +49,7 @@ dispersion_limit <- function(family) family_tools(family)$dispersion$limit
 
 at_dispersion_limit <- function(fit) {
   limit <- dispersion_limit(fit$family)
-  !is.null(limit) && abs(log(fit$phi) - limit) < 1e-6
+  !is.null(limit) && length(fit$phi) == 1L && abs(log(fit$phi) - limit) < 1e-6
 }
 
 #' Set a dispersion that runs away to its limit
@@ -60,7 +61,8 @@ at_dispersion_limit <- function(fit) {
 snap_dispersion <- function(problem, K, fit) {
   limit <- dispersion_limit(problem$family)
   last <- length(fit$x)
-  if (is.null(limit) || fit$x[last] * sign(limit) < 6 || fit$x[last] == limit) return(fit)
+  if (is.null(limit) || has_dispersion_formula(problem$design)) return(fit)
+  if (fit$x[last] * sign(limit) < 6 || fit$x[last] == limit) return(fit)
   snap_entry(problem, K, fit, last, limit)
 }
 
@@ -90,9 +92,10 @@ newton_steps_within <- function(objective, x, free) {
 }
 
 limit_words <- function(family, phi) {
-  if (at_dispersion_limit(list(family = family, phi = phi))) {
-    family_tools(family)$dispersion$at_limit
-  }
+  words <- family_tools(family)$dispersion$at_limit
+  if (at_dispersion_limit(list(family = family, phi = phi))) return(words)
+  far <- if (length(phi) > 1L) sum(log(phi) * sign(dispersion_limit(family) %||% 0) > 10) else 0L
+  if (far > 0L) paste0("in ", count_of(far, "row"), " ", words)
 }
 
 #' Refuse a population mean that does not exist

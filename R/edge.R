@@ -43,7 +43,7 @@ edge_glm <- function(problem, start_glm) {
   if (is.null(start)) return(NULL)
   design <- problem$design
   at <- seq_along(start)
-  last <- if (has_phi(problem$family)) 0
+  last <- numeric(aux_count(design, problem$family))
   whole <- function(x) c(x, numeric(length(design$theta_col)), rho_start(design), last)
   objective <- objective_at(problem, 1L, NULL, 1L)
   sign <- inside_sign(problem$family)

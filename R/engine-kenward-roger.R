@@ -5,8 +5,8 @@
 #' @return n numbers.
 #' @noRd
 engine_row_weights <- function(fit, eta) {
-  log_phi <- if (has_phi(fit$family)) log(fit$phi) else 0
-  row_weights_(fit$design, engine_family(fit$family, fit$design), as.double(eta), log_phi)
+  family <- engine_family(fit$family, fit$design)
+  row_weights_(fit$design, family, as.double(eta), as.double(fit_aux(fit)))
 }
 
 #' Pieces of the covariance of Kenward and Roger

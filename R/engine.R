@@ -15,7 +15,8 @@ is_log_concave <- function(family) {
 #' Log-likelihood of a mixed model and its derivatives
 #'
 #' @param design A `margmix_design`.
-#' @param psi P = p + n_theta + n_rho (+ 1) parameters: beta, theta, rho, log phi.
+#' @param psi P parameters: beta, theta, rho, and log phi or gamma of a dispersion formula, see
+#'   [fit_aux()].
 #' @param K Quadrature nodes per dimension; 1 is Laplace.
 #' @param deriv 0 (value), 1 (gradient), 2 (gradient and Hessian).
 #' @param modes m x q starting values of the conditional modes of u, or `NULL`; with several
@@ -61,9 +62,7 @@ engine_lmm <- function(design, theta, log_phi = NaN, REML = FALSE, control = glm
 }
 
 # psi of a fit, as the engine takes it.
-fit_psi <- function(fit) {
-  c(fit$beta, fit$theta, fit$rho, if (has_phi(fit$family)) log(fit$phi))
-}
+fit_psi <- function(fit) c(fit$beta, fit$theta, fit$rho, fit_aux(fit))
 
 #' Per-cluster scores, and information in beta, at the fit
 #' @return A list: `scores` (m x P); `information` (p x p x m), if asked for.

@@ -36,7 +36,8 @@ pool_rows <- function(design, family, collapse = "auto") {
 # What the rows of a set must share.
 shared_columns <- function(design, pool) {
   c(
-    list(design$X, design$Z), lapply(seq_along(design$groups), row_levels, design = design),
+    list(design$X, design$Z), if (has_dispersion_formula(design)) list(design$D),
+    lapply(seq_along(design$groups), row_levels, design = design),
     unname(Filter(function(x) length(x) > 1L, design[pool$shared]))
   )
 }

@@ -29,6 +29,8 @@
 #' they multiply the row's log-likelihood. With `glmm_control(weights_type = "frequency")` they do
 #' so in all families, and a weight of 2 is a duplicated row.
 #'
+#' With `glmm(dispersion = ~ x)` each row has a phi of its own, log phi being linear in covariates.
+#'
 #' If counts vary no more than a Poisson (or binomial) distribution says, the likelihood has no
 #' maximum in phi: it grows towards that model. The fit then ends there, with a note.
 #'

@@ -86,7 +86,7 @@ has_bridge <- function(family) isTRUE(fact_of_link(family, "bridge"))
 has_soft_penalty <- function(family) isTRUE(fact_of_link(family, "soft_penalty"))
 
 # The size of a response about its mean, where the predictor has the same units; otherwise 1.
-predictor_unit <- function(family, log_phi) if (is_linear(family)) exp(log_phi / 2) else 1
+predictor_unit <- function(family, log_phi) if (is_linear(family)) exp(mean(log_phi) / 2) else 1
 
 # "odds", "rate" or "risk", which exponentiated coefficients are ratios of; or `NULL`.
 ratio_kind <- function(family) fact_of_link(family, "ratio")

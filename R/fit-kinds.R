@@ -48,7 +48,8 @@ start_list.default <- function(start) start
 
 #' @export
 start_list.margmix_glmm <- function(start) {
-  unclass(start)[c("beta", "theta", if (length(start$rho)) "rho", "phi")]
+  last <- if (has_dispersion_formula(start$design)) "gamma" else "phi"
+  unclass(start)[c("beta", "theta", if (length(start$rho)) "rho", last)]
 }
 
 parameter_count <- function(fit) UseMethod("parameter_count")

@@ -2,8 +2,8 @@
 
 #' The fields of a fit
 #'
-#' Each with the type it must have, and what it is beside it. p coefficients are estimated, of t +
-#' p (+ 1) parameters psi = (beta, theta, rho, log phi) with n rows. [component()] is the door for
+#' Each with the type it must have, and what it is beside it. p coefficients are estimated, of the
+#' parameters psi = (beta, theta, rho, log phi or gamma), with n rows. [component()] is the door for
 #' users.
 #'
 #' @format A list: `shared`, `margmix_glmm`, `margmix_gee`; each a character vector of types, named
@@ -17,7 +17,7 @@ fit_fields <- list(
     family = "family", # of a marginal model the plain form of a quasi family
     coefficients = "double", # all, NA where aliased
     beta = "double", # p, the estimated ones
-    phi = "double", # the dispersion; 1 where there is none
+    phi = "double", # the dispersion; 1 where there is none; n values with a dispersion formula
     convergence = "list", # converged, criterion, iterations, ...
     boundary = "character", # words for what ended at an end of its range; may be empty
     start_glm = "list", # the model of independent rows that the search began with
@@ -35,6 +35,7 @@ fit_fields <- list(
   margmix_glmm = c(
     theta = "double", # t free entries of Lambda, by column
     rho = "double?", # parameters of relations between levels
+    gamma = "double?", # coefficients of a dispersion formula, on the scale of log phi
     Lambda = "double", # q x q lower triangular: b = Lambda u
     logLik = "double", # restricted with REML
     rule = "list", # from rule_record()
@@ -77,7 +78,8 @@ check_fit <- function(fit) {
 
 sizes_of_fields <- function(fit) {
   c(
-    beta = length(fit$beta) == ncol(fit$design$X), phi = length(fit$phi) == 1L,
+    beta = length(fit$beta) == ncol(fit$design$X),
+    phi = length(fit$phi) == if (has_dispersion_formula(fit$design)) nrow(fit$design$X) else 1L,
     coefficients = length(fit$coefficients) == length(fit$design$aliased), sized_fields(fit)
   )
 }

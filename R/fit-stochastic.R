@@ -30,7 +30,7 @@ suits_stochastic <- function(problem) {
   family <- problem$family
   large <- !is.null(plan) && (plan$flops > 2e6 || !supports(problem$design, "factor"))
   large && has_average_information(family) && supports(problem$design, "unrelated") &&
-    has_full_covariance(problem$design)
+    has_full_covariance(problem$design) && !has_dispersion_formula(problem$design)
 }
 
 # Signs from a seed of their own; the user's generator is left as it was.

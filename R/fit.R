@@ -11,6 +11,7 @@ fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL
                        control = glmm_control()) {
   distinct <- pool_rows(design, family, control$collapse)
   estimate <- fit_rows(distinct$design, family, nAGQ, REML, start, control)
+  estimate$phi <- aux_phi(design, family, fit_aux(c(estimate, list(family = family))))
   estimate$logLik <- estimate$logLik + distinct$constant
   estimate$start_glm$value <- estimate$start_glm$value + distinct$constant
   estimate["patterns"] <- list(distinct$patterns)
@@ -20,6 +21,7 @@ fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL
 fit_rows <- function(design, family, nAGQ, REML, start, control) {
   check_scale(design)
   check_structured_fit(design, REML)
+  check_dispersion_fit(design)
   check_constant_clusters(design, family)
   if (is_penalized(design)) {
     start_glm <- soft_start_glm(design, family)
@@ -78,14 +80,21 @@ start_values <- function(problem, start_glm, start) {
     log(max(start_phi(design$y, mu, row_trials(design), row_weights(design)), 1e-300))
   }
   rho <- rho_start(design)
-  psi <- c(start_glm$beta, theta * predictor_unit(problem$family, log_phi), rho, log_phi)
-  psi <- reduced_start(problem, psi)
-  if (!is.null(start)) psi <- user_start(psi, start_list(start), p, length(theta), length(rho))
+  theta <- theta * predictor_unit(problem$family, log_phi)
+  psi <- reduced_start(problem, c(start_glm$beta, theta, rho, aux_start(design, log_phi)))
+  if (!is.null(start)) psi <- user_start(psi, start_list(start), design, problem$family)
   problem$map$x(psi)
 }
 
-user_start <- function(psi, start, p, n_theta, n_rho = 0L) {
-  lengths <- c(beta = p, theta = n_theta, rho = if (n_rho) n_rho, phi = 1L)
+user_start <- function(psi, start, design, family) {
+  p <- ncol(design$X)
+  n_theta <- length(design$theta_row)
+  n_rho <- length(rho_names(design))
+  n_gamma <- if (has_dispersion_formula(design)) ncol(design$D)
+  lengths <- c(
+    beta = p, theta = n_theta, rho = if (n_rho) n_rho, phi = if (is.null(n_gamma)) 1L,
+    gamma = n_gamma
+  )
   known <- names(lengths)
   bad <- !is.list(start) || is.null(names(start)) || !all(names(start) %in% known)
   if (!bad) {
@@ -94,14 +103,16 @@ user_start <- function(psi, start, p, n_theta, n_rho = 0L) {
       !all(vapply(start, is.numeric, NA)) || !all(is.finite(unlist(start)))
   }
   if (bad) {
-    abort("start", "`start` must be a fit, or a list of `beta`, `theta` and `phi`.",
+    last <- if (is.null(n_gamma)) "`phi`" else "`gamma`"
+    abort("start", paste0("`start` must be a fit, or a list of `beta`, `theta` and ", last, "."),
       given = if (is.list(start)) {
         paste0(names(start), " of length ", lengths(start))
       } else {
         class(start)[1L]
       },
       hint = paste0(
-        "beta has ", p, if (n_rho) paste0(", rho ", n_rho), " and theta has ", n_theta,
+        "beta has ", p, if (n_rho) paste0(", rho ", n_rho),
+        if (!is.null(n_gamma)) paste0(", gamma ", n_gamma), " and theta has ", n_theta,
         " finite values here."
       )
     )
@@ -113,7 +124,7 @@ user_start <- function(psi, start, p, n_theta, n_rho = 0L) {
   if (!is.null(start$phi)) start$phi <- if (length(psi) > end) log(start$phi)
   at <- list(
     beta = seq_len(p), theta = p + seq_len(n_theta), rho = p + n_theta + seq_len(n_rho),
-    phi = end + 1L
+    phi = end + 1L, gamma = end + seq_len(aux_count(design, family))
   )
   for (name in intersect(names(at), names(start))) psi[at[[name]]] <- start[[name]]
   psi
@@ -139,17 +150,19 @@ integrate_and_fit.margmix_quadrature <- function(way, problem, x, nAGQ, REML) {
 
 fit_lmm <- function(problem, x, REML) {
   fit <- if (!REML && suits_stochastic(problem)) maximise_stochastic(problem, x)
-  if (is.null(fit) && !problem$map$free) fit <- maximise(problem, 1L, x, NULL)
+  started <- has_dispersion_formula(problem$design) && !is.null(problem$start)
+  if (is.null(fit) && (!problem$map$free || started)) fit <- maximise(problem, 1L, x, NULL)
   if (!is.null(fit)) return(list(fit = fit, rule = rule_record(problem, 1L), reml = NULL))
   design <- problem$design
   psi <- problem$map$psi(x)
   parts <- split_parameters(design, problem$family, psi)
+  unit <- predictor_unit(problem$family, mean_log_phi(design, psi))
   profile <- maximise_lmm(
-    design, REML, c(parts$theta * exp(-psi[length(psi)] / 2), parts$rho), problem$control,
-    !is.null(problem$start)
+    design, REML, c(parts$theta / unit, parts$rho), problem$control, !is.null(problem$start)
   )
   scale <- profile_power(design)
-  psi <- c(profile$beta, profile$theta * sqrt(profile$phi)^scale, log(profile$phi))
+  aux <- aux_start(design, log(profile$phi))
+  psi <- c(profile$beta, profile$theta * sqrt(profile$phi)^scale, aux)
   # ML: the profile is a start for the same steps as any other model. REML: it is the fit.
   x <- problem$map$x(psi)
   fit <- if (REML) {
@@ -193,9 +206,8 @@ finish_fit <- function(problem, fitted) {
   parts$theta <- parts$theta * signs[design$theta_col + 1L]
   Lambda <- lambda_matrix(design, parts$theta)
   rho <- unidentified_rho(design, Lambda) | nzchar(rho_ends(design, parts$rho))
-  last <- c(rho, if (has_phi(problem$family)) {
-    at_dispersion_limit(list(family = problem$family, phi = parts$phi))
-  })
+  limit <- at_dispersion_limit(list(family = problem$family, phi = parts$phi))
+  last <- c(rho, rep(limit, aux_count(design, problem$family)))
   active <- problem$map$active(fit$x, parts$theta)
   active[length(active) - length(last) + seq_along(last)] <- !last
   curvature <- fitted$reml$curvature %||% fit$result[c("gradient", "hessian")]
@@ -210,7 +222,8 @@ finish_fit <- function(problem, fitted) {
     ) %||% covariance$vcov
   }
   list(
-    beta = parts$beta, theta = parts$theta, rho = parts$rho, phi = parts$phi, Lambda = Lambda,
+    beta = parts$beta, theta = parts$theta, rho = parts$rho, phi = parts$phi,
+    gamma = parts$gamma, Lambda = Lambda,
     logLik = if (is.null(fitted$reml)) fit$value else fitted$reml$value,
     rule = fitted$rule, vcov_full = covariance$vcov,
     modes = modes,

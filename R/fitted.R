@@ -36,7 +36,8 @@ fitted.margmix_glmm <- function(object, ...) {
 #' w the prior weight times the number of trials:
 #'
 #' * `"deviance"`: sign(y - mu) sqrt(d), with d the contribution of the row to the deviance;
-#' * `"pearson"`: (y - mu) sqrt(w / V(mu)); for a Gaussian family it is not divided by sigma;
+#' * `"pearson"`: (y - mu) sqrt(w / V(mu)); for a Gaussian family it is not divided by sigma, unless
+#'   this differs between rows (a `dispersion` formula); likewise deviance residuals;
 #' * `"response"`: y - mu;
 #' * `"working"`: (y - mu) / (d mu / d eta);
 #' * `"quantile"`: randomised quantile residuals (Dunn and Smyth 1996), the normal quantiles of
@@ -107,16 +108,23 @@ mean_residual <- function(object, rows, type, random_effects) {
   switch(type,
     response = y - mu,
     pearson = (y - mu) * sqrt(
-      row_weights(design) * trials / family_tools(family)$variance(mu, object$phi, trials)
+      row_weights(design) * trials /
+        (relative_scale(object) * family_tools(family)$variance(mu, object$phi, trials))
     ),
     working = (y - mu) / family$mu.eta(family$linkfun(mu)),
     deviance = {
       d <- family_tools(family)$deviance(
         design$y, mu, trials, row_weights(design), object$phi
       )
-      sign(y - mu) * sqrt(pmax(d, 0))
+      sign(y - mu) * sqrt(pmax(d, 0) / relative_scale(object))
     }
   )
+}
+
+# A scale that all rows share is left out of Pearson and deviance residuals; one that differs
+# between rows belongs to them.
+relative_scale <- function(fit) {
+  if (has_dispersion_formula(fit$design)) variance_scale(fit) else 1
 }
 
 # The response on the scale of the mean; without trials it is 0, as in glm().

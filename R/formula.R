@@ -64,10 +64,10 @@ as_two_sided <- function(formula, env, example = "y ~ x + (1 | cluster)") {
 }
 
 # One formula that holds every variable once: model.frame() only looks at the variables.
-frame_formula <- function(fixed, random) {
+frame_formula <- function(fixed, random, dispersion = NULL) {
   pieces <- c(
     lapply(random, function(term) term$lhs[[2L]]),
-    lapply(random, function(term) term$group)
+    lapply(random, function(term) term$group), if (!is.null(dispersion)) dispersion[[2L]]
   )
   fixed[[3L]] <- Reduce(function(a, b) call("+", a, b), pieces, fixed[[3L]])
   fixed
@@ -243,6 +243,6 @@ expand_dot <- function(parsed, data) {
   }
   dot <- Reduce(function(a, b) call("+", a, b), lapply(columns, as.name))
   parsed$fixed[[3L]] <- do.call(substitute, list(parsed$fixed[[3L]], list(. = call("(", dot))))
-  parsed$frame <- frame_formula(parsed$fixed, parsed$random)
+  parsed$frame <- frame_formula(parsed$fixed, parsed$random, parsed$dispersion)
   parsed
 }

@@ -14,8 +14,9 @@
 #' @return A list:
 #' * `frame`: a data frame in the caller's row order, after `subset` and `na.action`;
 #' * `parsed`: `parsed`, with `.` expanded;
-#' * `terms_fixed`, `terms_random` (a list): terms with `predvars` and `dataClasses`, so that
-#'   `poly()` and the like are evaluated on new data as they were on these;
+#' * `terms_fixed`, `terms_random` (a list), `terms_dispersion` (perhaps `NULL`): terms with
+#'   `predvars` and `dataClasses`, so that `poly()` and the like are evaluated on new data as they
+#'   were on these;
 #' * `na.action`: what [stats::naresid()] needs, or `NULL`;
 #' * `n_ids`: values of `(id)` before `na.action`, if rows were dropped;
 #' * `n_total`, `n_dropped`: rows after `subset`, and those that `na.action` dropped;
@@ -56,9 +57,10 @@ build_frame <- function(call, env, parsed, rows = NULL) {
   attr(attr(frame, "terms"), ".Environment") <- home
   fixed <- part_terms(parsed$fixed, frame)
   random <- lapply(parsed$random, function(term) part_terms(term$lhs, frame))
+  dispersion <- if (!is.null(parsed$dispersion)) part_terms(parsed$dispersion, frame)
   list(
-    frame = drop_unused_levels(frame, c(list(fixed), random)), parsed = parsed,
-    terms_fixed = fixed, terms_random = random,
+    frame = drop_unused_levels(frame, Filter(Negate(is.null), c(list(fixed, dispersion), random))),
+    parsed = parsed, terms_fixed = fixed, terms_random = random, terms_dispersion = dispersion,
     na.action = attr(frame, "na.action"), n_ids = attr(frame, "ids"),
     n_total = nrow(frame) + length(attr(frame, "na.action")), n_dropped = n_dropped,
     offset_call = call[["offset"]],

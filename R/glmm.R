@@ -88,6 +88,17 @@
 #'   and all ways of integration take them. `REML = TRUE` and the covariance of Kenward and Roger
 #'   need a covariance of which all entries are free: tests have between-within degrees of freedom
 #'   instead.
+#' @section Dispersion: With `dispersion = ~ x` each row has a dispersion phi of its own,
+#'   \eqn{\log \phi_j = D_j \gamma}, where \eqn{D_j} is its row of the design of that formula. What
+#'   phi is depends on the family, see [dispersion_families]: for a Gaussian response the residual
+#'   *variance*, so that the coefficients are those of log sigma^2 (twice those of log sigma); for
+#'   `nbinom2()` the size, of which a large one means little overdispersion. gamma is estimated by
+#'   maximum likelihood with the other parameters, under every rule of integration and structure of
+#'   random effects whose likelihood can be factored; `fixef(fit, component = "dispersion")` has
+#'   it, `vcov(fit, full = TRUE)` its covariance, `predict(fit, type = "dispersion")` phi by row.
+#'   `anova()` compares dispersion formulas. Tests of the coefficients of the mean have
+#'   between-within degrees of freedom. What is defined by one phi (shares of variance, marginal
+#'   covariances, `sigma()`) is refused or `NA`.
 #' @section Weights: For binomial, Poisson and negative binomial responses prior weights multiply a
 #'   row's log-likelihood; for a proportion they are the number of trials. For Gaussian, Gamma and
 #'   inverse Gaussian responses they are precisions, as in [stats::lm()]; see
@@ -120,7 +131,10 @@
 #' @param random_distribution Distribution of the random effects: `"normal"`, or `"bridge"` for one
 #'   random intercept under the logit link; see below.
 #' @param penalty `NULL`, or `"soft"` for softly penalized maximum likelihood; see below.
-#' @param start A list of starting values `beta`, `theta`, `phi`, or another fit.
+#' @param dispersion A one-sided formula for log phi, of a family that has a dispersion phi; `~ 1`
+#'   has one phi for all rows. See below.
+#' @param start A list of starting values `beta`, `theta`, and `phi` (with a `dispersion` formula
+#'   `gamma`), or another fit.
 #' @param control See [glmm_control()].
 #' @param ... Not used; anything here is an error.
 #' @return An object of class `margmix_glmm`. Use its methods, or [component()] for its parts.
@@ -153,14 +167,15 @@
 #' @export
 glmm <- function(formula, data, family = gaussian(), weights, offset, subset, na.action,
                  contrasts = NULL, nAGQ = "auto", REML = FALSE, random_distribution = "normal",
-                 penalty = NULL, start = NULL, control = glmm_control(), ...) {
+                 penalty = NULL, dispersion = ~1, start = NULL, control = glmm_control(), ...) {
   call <- match.call()
   env <- parent.frame()
   check_dots(..., known = names(formals(glmm)), control = "glmm_control")
   recorded <- record_conditions({
-    parsed <- parse_formula(formula, env)
+    parsed <- with_dispersion(parse_formula(formula, env), dispersion)
     frame <- build_frame(columns_in_dots(call, env), env, parsed)
     family <- as_family(family, env)
+    check_dispersion_family(parsed, family)
     check_settings(REML, control)
     nAGQ <- check_nAGQ(nAGQ)
     check_random_distribution(family, random_distribution, nAGQ)

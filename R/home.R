@@ -58,7 +58,9 @@ keep_variable <- function(name, from, to) {
 
 # The formulas of a parsed formula, in another environment.
 move_formulas <- function(parsed, home) {
-  for (name in c("formula", "fixed", "frame")) environment(parsed[[name]]) <- home
+  for (name in intersect(c("formula", "fixed", "frame", "dispersion"), names(parsed))) {
+    environment(parsed[[name]]) <- home
+  }
   parsed$random <- lapply(parsed$random, function(term) {
     environment(term$lhs) <- home
     term

@@ -49,7 +49,10 @@ integrate_and_fit.margmix_stochastic <- function(way, problem, x, nAGQ, REML) {
 }
 
 #' @export
-integrate_and_fit.margmix_exact <- function(way, problem, x, nAGQ, REML) fit_lmm(problem, x, REML)
+integrate_and_fit.margmix_exact <- function(way, problem, x, nAGQ, REML) {
+  # a profile has one residual variance
+  fit_lmm(problem, x, REML && !has_dispersion_formula(problem$design))
+}
 
 #' @export
 integrate_and_fit.margmix_level_quadrature <- function(way, problem, x, nAGQ, REML) {

@@ -11,7 +11,8 @@
 #'   `correction`, `change` as from [engine_kenward_roger()], and `most`, the largest degrees of
 #'   freedom: the residual ones. Or a word that says why there is none: `"bridge"` (random effects
 #'   are not normal), `"related"` (levels are not independent), `"structured"` (entries of Sigma
-#'   depend on each other), `"large"` or, if linear, `"linear_large"` (too many crossed levels),
+#'   depend on each other), `"dispersion"` (it has a formula), `"large"` or, if linear,
+#'   `"linear_large"` (too many crossed levels),
 #'   `"singular"` (the data can't tell the variances), `"no_fit"`.
 #' @noRd
 working_model <- function(fit) remember(fit, "working_model", working_model_at(fit))
@@ -39,6 +40,7 @@ unsuited_design <- function(design, family) {
   if (!supports(design, "normal")) return("bridge")
   if (!supports(design, "unrelated")) return("related")
   if (!has_full_covariance(design)) return("structured")
+  if (has_dispersion_formula(design)) return("dispersion")
   if (!supports(design, "factor") || border_size(design) > largest_border) {
     return(if (is_linear(family)) "linear_large" else "large")
   }
@@ -163,6 +165,7 @@ no_working_model <- c(
   bridge = "random effects with a bridge distribution",
   related = "random effects with related levels", penalized = "a fit without a penalty",
   structured = "a covariance of random effects whose entries depend on each other",
+  dispersion = "a dispersion that depends on covariates",
   large = too_many_crossed, linear_large = too_many_crossed,
   singular = "data that can't tell the variances from the fixed effects",
   no_fit = "a fit without a covariance of its coefficients"
@@ -192,7 +195,7 @@ default_covariance <- function(fit) {
 # Why the default is not that of Kenward and Roger, for the line that names it.
 default_reasons <- c(
   near = "small-sample correction below 1%", bridge = "", related = "", structured = "",
-  penalized = "",
+  penalized = "", dispersion = "",
   large = "too large for Kenward-Roger",
   linear_large = "too large for Kenward-Roger",
   singular = "no Kenward-Roger: the data can't tell the variances", no_fit = "",

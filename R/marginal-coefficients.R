@@ -196,7 +196,8 @@ projected_regression <- function(fit, s) {
   rows <- c(rows, list(
     mean = m$mean, d_eta = m$d_eta, d_theta = m$d_s * random_sd_gradient(design$Z, s, fit)
   ))
-  found <- engine_projection(rows, law, fit$phi, fit$beta / sqrt(1 + mean(s)^2 / 3))
+  phi <- shared_phi(fit, "the marginal regression of this link")
+  found <- engine_projection(rows, law, phi, fit$beta / sqrt(1 + mean(s)^2 / 3))
   if (!found$converged || !all(is.finite(found$gamma))) {
     abort("projection", "The marginal regression that the means imply must have a solution.",
       given = paste0("none after ", count_of(found$iterations, "iteration"), " with ",

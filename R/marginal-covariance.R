@@ -90,7 +90,7 @@ random_covariance <- function(fit, rows) {
 
 # E[Var(y | b)] of a row of one trial and weight 1.
 within_variance <- function(fit, m, between) {
-  v <- variance_coefficients(fit$family, fit$phi)
+  v <- variance_coefficients(fit$family, shared_phi(fit, "marginal covariances"))
   variance_scale(fit) * (v[1L] + v[2L] * m + v[3L] * (m^2 + between))
 }
 

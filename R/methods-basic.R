@@ -15,9 +15,11 @@
 #'
 #' * `coef()` and `fixef()`: the fixed effects on the scale of the predictor, conditional on the
 #'   random effects. Aliased coefficients are `NA`, as for [stats::glm()].
+#' * `fixef(fit, component = "dispersion")`: gamma of a `dispersion` formula, on the scale of log
+#'   phi; of one phi for all rows its logarithm.
 #' * `sigma()`: the residual standard deviation of a Gaussian model, in units of the response;
 #'   for other families with a dispersion see [dispersion_families]; 1
-#'   for other families.
+#'   for other families; `NA` with a `dispersion` formula, where each row has its own.
 #' * `logLik()`: the log-likelihood with all its constants, so that fits with other families,
 #'   rules or packages compare; `df` counts coefficients, free entries of Lambda and the
 #'   dispersion. With `REML = TRUE` it is the restricted one. `deviance()` is -2 times that number
@@ -43,6 +45,7 @@
 #' @param object,x,formula A fit of [glmm()].
 #' @param digits Significant digits to print.
 #' @param type `"fixed"` for X, `"random"` for Z.
+#' @param component `"mean"` or `"dispersion"`: whose coefficients.
 #' @param ... Not used.
 #' @return As described.
 #' @examples
@@ -71,11 +74,16 @@ coef.margmix_glmm <- function(object, ...) object$coefficients
 
 #' @rdname glmm-methods
 #' @export
-fixef.margmix_glmm <- function(object, ...) object$coefficients
+fixef.margmix_glmm <- function(object, component = c("mean", "dispersion"), ...) {
+  component <- one_of(component, c("mean", "dispersion"), "component")
+  if (component == "mean") object$coefficients else fit_aux_named(object)
+}
 
 #' @rdname glmm-methods
 #' @export
-sigma.margmix_glmm <- function(object, ...) object$phi^sigma_power(object$family)
+sigma.margmix_glmm <- function(object, ...) {
+  if (has_dispersion_formula(object$design)) NA_real_ else object$phi^sigma_power(object$family)
+}
 
 #' @rdname glmm-methods
 #' @export
@@ -206,8 +214,9 @@ random_matrix <- function(fit) {
 #' * Estimates: `"beta"` (estimated coefficients), `"theta"` (free entries of Lambda, by column),
 #'   `"rho"` (of [related_levels], on an unbounded scale),
 #'   `"Lambda"` (q x q, lower triangular, on the scale of the predictor), `"Sigma"` (Lambda Lambda',
-#'   the covariance of the random effects), `"phi"` (dispersion; sigma^2 if Gaussian), `"modes"`
-#'   (m x q, spherical modes u; b = Lambda u), `"vcov_full"`, `"logLik"`, `"REML"`.
+#'   the covariance of the random effects), `"phi"` (dispersion; sigma^2 if Gaussian; by row with a
+#'   `dispersion` formula), `"gamma"` (its coefficients), `"modes"` (m x q, spherical modes u;
+#'   b = Lambda u), `"vcov_full"`, `"logLik"`, `"REML"`.
 #' * How they were found: `"rule"` (list: `nAGQ`, as asked; `K`, nodes per random effect;
 #'   `method`; `nodes`, K^q; `auto`; `error`, bound for the error of the log-likelihood),
 #'   `"convergence"` (list: `converged`, `criterion` g'H^-1 g, `iterations`, `evaluations`,
@@ -219,7 +228,7 @@ random_matrix <- function(fit) {
 #'   of the coarsest of nested ones, and all rows together in general),
 #'   `"n_total"` and `"n_dropped"` (rows before `na.action`, and dropped by it),
 #'   `"na.action"`.
-#' * `"scores"`: m x P, the derivative of each cluster's log-likelihood in (beta, theta, log phi).
+#' * `"scores"`: m x P, the derivative of each cluster's log-likelihood in (beta, theta, log phi or gamma).
 #'
 #' A fit of [gee()] has those that make sense, and `"alpha"` (correlations), `"correlation"` (the
 #' specification), `"frechet"` (`pairs` and `clusters` whose correlation two 0/1 responses can't
@@ -262,7 +271,9 @@ by_row <- function(values) function(fit) caller_order(values(fit$design), fit$de
 fit_components <- list(
   beta = stored("beta"), theta = stored("theta"), rho = function(fit) fit$rho %||% numeric(),
   Lambda = stored("Lambda"),
-  Sigma = function(fit) tcrossprod(fit$Lambda), phi = stored("phi"), modes = stored("modes"),
+  Sigma = function(fit) tcrossprod(fit$Lambda), gamma = stored("gamma"),
+  phi = function(fit) if (length(fit$phi) > 1L) caller_order(fit$phi, fit$design) else fit$phi,
+  modes = stored("modes"),
   vcov_full = function(fit) vcov(fit, full = TRUE, complete = FALSE),
   logLik = stored("logLik"), REML = stored("REML"),
   rule = stored("rule"), convergence = stored("convergence"), boundary = stored("boundary"),

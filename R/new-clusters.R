@@ -22,6 +22,7 @@ with_new_clusters <- function(fit, observed) {
   design <- fit$design
   response$offset <- rows$offset
   new <- c(rows[c("X", "Z")], response)
+  if (has_dispersion_formula(design)) new$D <- dispersion_rows(fit, observed)$D
   design[names(new)] <- lapply(new, take_rows, order)
   design$start <- as.integer(c(0L, cumsum(tabulate(match(label, levels)))))
   design$levels <- design$groups[[1L]]$levels <- levels
@@ -34,6 +35,7 @@ with_new_clusters <- function(fit, observed) {
       given = some_of(levels)
     )
   }
+  fit$phi <- aux_phi(design, fit$family, fit_aux(fit))
   fit$design <- design
   fit$modes <- found$modes
   fit

@@ -107,7 +107,8 @@ maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL) {
   ))
   if (!is.finite(objective$value(found$par))) found$par <- objective$best()
   if (!is.finite(objective$value(found$par))) abort_not_finite(problem, K)
-  check_collapse(problem$design, problem$family, exp(found$par[length(x)]), 1e-20)
+  parts <- split_parameters(problem$design, problem$family, problem$map$psi(found$par))
+  check_collapse(problem$design, problem$family, parts$phi, 1e-20)
   if (final) {
     goal <- problem$control$tolerance
     found$par <- newton_steps(objective, found$par, model, 0.3 * goal)

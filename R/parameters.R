@@ -2,7 +2,7 @@
 # units of the covariates. X itself is never copied or changed.
 #   beta  = R^-1 x, R'R the mean information of a row in the start GLM: x moves eta by about x
 #   theta = x / rms(Z) by the row of Lambda, times the size of eta where it has units
-#   rho, log phi = x
+#   rho, log phi = x; gamma = R^-1 x, R'R = D'D / n
 
 #' The map from the optimiser's x to psi
 #'
@@ -17,10 +17,12 @@ parameter_map <- function(design, family, start_glm) {
   rms <- column_rms(design$Z)
   theta_scale <- eta_unit(design, family, start_glm) / rms[design$theta_row + 1L]
   n_theta <- length(theta_scale)
-  P <- p + n_theta + length(rho_names(design)) + has_phi(family)
+  aux <- aux_count(design, family)
+  P <- p + n_theta + length(rho_names(design)) + aux
   M <- diag(P)
   if (p > 0L) M[seq_len(p), seq_len(p)] <- beta_scale(design, start_glm)
   M[cbind(p + seq_len(n_theta), p + seq_len(n_theta))] <- theta_scale
+  if (aux > 0L) M[P - aux + seq_len(aux), P - aux + seq_len(aux)] <- aux_scale(design, family)
   if (has_free_entries(design)) free_map(design, M) else structured_map(design, M, theta_scale)
 }
 
@@ -64,7 +66,8 @@ beta_scale <- function(design, start_glm) {
   diag(1 / column_rms(design$X), ncol(design$X))
 }
 
-# Labels of psi: coefficients, theta_<group>.<row>.<column>, rho_<group>, log_phi.
+# Labels of psi: coefficients, theta_<group>.<row>.<column>, rho_<group>, log_phi or
+# log_phi_<column of D>.
 psi_names <- function(design, family) {
   columns <- column_names(design)
   row <- columns[design$theta_row + 1L]
@@ -73,7 +76,7 @@ psi_names <- function(design, family) {
   group <- group_labels(design)[column_groups(design)[design$theta_row + 1L]]
   c(
     colnames(design$X), paste0("theta_", group, ".", entry), rho_names(design),
-    if (has_phi(family)) "log_phi"
+    aux_names(design, family)
   )
 }
 
@@ -101,8 +104,10 @@ split_parameters <- function(design, family, psi) {
   t <- length(design$theta_row)
   names(psi) <- psi_names(design, family)
   r <- length(rho_names(design))
+  aux <- psi[p + t + r + seq_len(aux_count(design, family))]
   list(
     beta = psi[seq_len(p)], theta = psi[p + seq_len(t)], rho = psi[p + t + seq_len(r)],
-    phi = if (has_phi(family)) exp(psi[[p + t + r + 1L]]) else 1
+    phi = aux_phi(design, family, aux),
+    gamma = if (has_dispersion_formula(design)) stats::setNames(aux, colnames(design$D))
   )
 }

@@ -100,10 +100,16 @@ prediction_limits <- function(object, link, value, type, level, noise = 0) {
 }
 
 # Of the prediction `out` = at(type, TRUE).
-with_limits <- function(object, out, at, type, interval, level) {
+with_limits <- function(object, out, at, type, interval, level, newdata) {
   link <- if (type == "link") out else at("link", TRUE)
-  noise <- if (interval == "prediction") object$phi else 0
+  noise <- if (interval == "prediction") noise_variance(object, newdata, names(out$fit)) else 0
   prediction_limits(object, link, out$fit, type, level, noise)
+}
+
+# Of the rows that are named, or of all.
+noise_variance <- function(object, newdata, names) {
+  if (!has_dispersion_formula(object$design)) return(object$phi)
+  unname(predict_dispersion(object, newdata)[names])
 }
 
 # Only of a linear model is a new response normal around its mean, with one variance.

@@ -53,8 +53,9 @@
 #' @param newdata A data frame with the covariates and offsets of the model (the response is not
 #'   needed), and, for `"eb"`, the grouping variable, which is matched by value. `NULL`: the rows
 #'   of the fit.
-#' @param type `"link"`, the linear predictor, or `"response"`, the mean (for a binomial family: the
-#'   probability).
+#' @param type `"link"`, the linear predictor; `"response"`, the mean (for a binomial family: the
+#'   probability); or `"dispersion"`, phi of each row (see [dispersion_families]), which depends on
+#'   the covariates of the `dispersion` formula alone.
 #' @param random_effects `"eb"`, `"zero"` or `"integrate"`, see above.
 #' @param re.form `NULL`, `NA`, `~ 0` or random terms of the fit such as `~ (1 | a)`: another way to
 #'   choose `"eb"`, `"zero"`, or the effects of some terms.
@@ -110,12 +111,13 @@
 #' predict(fit, arms, type = "response", random_effects = "integrate")
 #' predict(fit, arms, type = "response", random_effects = "zero")
 #' @export
-predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "response"),
+predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "response", "dispersion"),
                          random_effects = c("eb", "zero", "integrate"), re.form, se.fit = FALSE,
                          allow.new.levels = TRUE, na.action = stats::na.pass, observed = NULL,
                          interval = c("none", "confidence", "prediction"), level = 0.95, ...) {
   check_dots(..., known = names(formals(predict.margmix_glmm)))
-  type <- one_of(type, c("link", "response"), "type")
+  type <- one_of(type, c("link", "response", "dispersion"), "type")
+  if (type == "dispersion") return(predict_dispersion(object, newdata, se.fit, na.action))
   check_level(level)
   interval <- check_interval(interval, object)
   if (!missing(re.form) && !missing(random_effects)) {
@@ -157,7 +159,7 @@ predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "respo
     )
   }
   out <- at(type, se.fit || limits)
-  if (limits) out$fit <- with_limits(object, out, at, type, interval, level)
+  if (limits) out$fit <- with_limits(object, out, at, type, interval, level, newdata)
   if (se.fit) out else out$fit
 }
 

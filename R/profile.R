@@ -119,18 +119,22 @@ profile_quantities <- function(fit) {
     )
   })
   related <- lapply(p + length(fit$theta) + seq_along(fit$rho), entry)
-  out <- c(lapply(seq_len(p), entry), deviations, related, if (has_phi(fit$family)) {
-    list(entry(length(psi)))
-  })
+  out <- c(lapply(seq_len(p), entry), deviations, related,
+    lapply(last_entries(seq_along(psi), aux_count(fit$design, fit$family)), entry)
+  )
   stats::setNames(out, c(names(fit$beta), deviation_names(fit)))
 }
 
-# Names of the standard deviations, sigma last.
+# Names of the standard deviations, sigma last, or the coefficients of the dispersion.
 deviation_names <- function(fit) {
   groups <- group_labels(fit$design)[column_groups(fit$design)]
   c(
     paste0("sd_", column_names(fit$design), "|", groups), reading_names(fit$design),
-    if (has_phi(fit$family)) dispersion_name(fit$family)
+    if (has_dispersion_formula(fit$design)) {
+      aux_names(fit$design, fit$family)
+    } else if (has_phi(fit$family)) {
+      dispersion_name(fit$family)
+    }
   )
 }
 

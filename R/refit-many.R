@@ -63,7 +63,7 @@ newton_start <- function(fit) {
   theta <- fit$theta
   zero <- fit$design$theta_row == fit$design$theta_col & abs(theta) < 1e-4
   theta[zero] <- 0.3 / column_rms(fit$design$Z)[fit$design$theta_row[zero] + 1L]
-  c(fit$beta, theta, if (has_phi(fit$family)) log(fit$phi))
+  c(fit$beta, theta, fit_aux(fit))
 }
 
 halved_step <- function(at, psi, step, value) {
@@ -103,7 +103,11 @@ quantities_of <- function(fit, psi, Lambda) {
   rho <- psi[p + length(fit$theta) + seq_along(fit$rho)]
   c(
     psi[seq_len(p)], sqrt(rowSums(Lambda^2)), rho_readings(fit$design, rho),
-    if (has_phi(fit$family)) exp(psi[length(psi)] * sigma_power(fit$family))
+    if (has_dispersion_formula(fit$design)) {
+      last_entries(psi, length(fit$gamma))
+    } else if (has_phi(fit$family)) {
+      exp(psi[length(psi)] * sigma_power(fit$family))
+    }
   )
 }
 

@@ -59,7 +59,8 @@ refit.margmix_glmm <- function(object, newresp, ...) {
 warm_start <- function(object) {
   start <- list(beta = object$beta)
   if (!length(object$boundary)) start$theta <- object$theta
-  if (has_phi(object$family)) start$phi <- object$phi
+  start$gamma <- object$gamma
+  if (has_phi(object$family) && is.null(object$gamma)) start$phi <- object$phi
   start
 }
 

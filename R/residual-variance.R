@@ -44,7 +44,7 @@ intercept_groups <- function(design) {
 
 #' Refuse a dispersion that has run into a residual variance of zero
 #'
-#' @param phi Where a search is or has ended.
+#' @param phi Where a search is or has ended; of each row, or of all.
 #' @param share Of the variance of the response.
 #' @section Errors: `residual_variance`.
 #' @noRd
@@ -52,7 +52,7 @@ check_collapse <- function(design, family, phi, share) {
   tools <- family_tools(family)
   if (tools$discrete || !tools$has_dispersion) return(invisible())
   scale <- variance_scale(list(family = family, phi = phi))
-  residual <- scale * mean(tools$variance(design$y, phi, 1))
+  residual <- min(scale) * mean(tools$variance(design$y, phi, 1))
   if (residual < share * mean((design$y - mean(design$y))^2)) abort_exact()
   invisible()
 }

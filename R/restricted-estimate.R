@@ -16,7 +16,7 @@ fit_restricted <- function(problem, fitted, start_glm, goal = 1e-6 * problem$con
   psi <- problem$map$psi(fitted$fit$x)
   restricted <- restricted_problem(
     problem$design, problem$family, fitted$rule$K, problem$control, start_glm,
-    exp(psi[length(psi)]), goal
+    exp(mean_log_phi(problem$design, psi)), goal
   )
   found <- maximise_restricted(restricted, psi, fitted$fit$modes)
   C <- if (curvature) restricted_curvature(restricted, found, found$active) else found$C

@@ -46,9 +46,10 @@ search_active <- function(problem, psi, modes, ...) {
   theta <- psi[p + seq_along(design$theta_col)]
   zero <- zero_columns(design, theta)
   rho <- !unidentified_rho(design, lambda_matrix(design, theta))
-  active <- c(!design$theta_col %in% zero, rho, if (has_phi(problem$family)) {
-    !at_dispersion_limit(list(family = problem$family, phi = exp(psi[length(psi)])))
-  })
+  parts <- split_parameters(design, problem$family, psi)
+  limit <- at_dispersion_limit(list(family = problem$family, phi = parts$phi))
+  aux <- aux_count(design, problem$family)
+  active <- c(!design$theta_col %in% zero, rho, rep(!limit, aux))
   found <- restricted_search(problem, psi, modes, active, ...)
   if (!is.null(found)) found$active <- active
   found

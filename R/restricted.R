@@ -25,7 +25,9 @@ restricted_problem <- function(design, family, K, control, start_glm, phi,
   unit <- predictor_unit(family, log(phi)) * eta_unit(design, family, start_glm)
   list(
     design = design, family = family, control = control, K = K, goal = goal, p = ncol(design$X),
-    unit = c(unit / theta_rms(design), rep(1, length(rho_names(design)) + has_phi(family)))
+    unit = c(
+      unit / theta_rms(design), rep(1, length(rho_names(design))), aux_unit(design, family)
+    )
   )
 }
 

@@ -55,7 +55,9 @@ spread_choice <- function(m, part) which((seq_len(m) * 0.6180339887498949) %% 1 
 
 # A design with some of its rows; where clusters begin is left to the caller.
 keep_rows <- function(design, rows) {
-  for (name in c("X", "Z")) design[[name]] <- design[[name]][rows, , drop = FALSE]
+  for (name in c("X", "Z", if (has_dispersion_formula(design)) "D")) {
+    design[[name]] <- design[[name]][rows, , drop = FALSE]
+  }
   response <- response_rows(design)
   design[names(response)] <- lapply(response, `[`, rows)
   design

@@ -79,10 +79,12 @@ simulation_plan <- function(object, newdata, trials) {
     plan <- fitted_rows(object, "eb")
     plan$trials <- row_trials(design)
     plan$weights <- cdf_weights(design)
+    plan$phi <- object$phi
   } else {
     plan <- new_rows(object, newdata, "eb", stats::na.pass)
     plan$trials <- newdata_trials(trials, length(plan$offset))
     plan$weights <- 1
+    plan$phi <- phi_of_rows(object, newdata)
   }
   check_whole_trials(plan$trials, object$frame$frame[[1L]])
   plan$n_clusters <- vapply(design$groups, function(group) length(group$levels), 1L)
@@ -132,11 +134,12 @@ simulate_response <- function(object, plan, conditional) {
   range <- family_tools(object$family)$mean_range
   outside <- which(mu < range[1L] | mu > range[2L])
   mu[outside] <- NA
-  known <- which(!is.na(mu))
-  weights <- if (length(plan$weights) > 1L) plan$weights[known] else plan$weights
+  known <- which(!is.na(mu) & !is.na(plan$phi))
+  of_known <- function(x) if (length(x) > 1L) x[known] else x
   y <- rep(NA_real_, length(mu))
-  y[known] <-
-    family_tools(object$family)$simulate(mu[known], plan$trials[known], object$phi, weights)
+  y[known] <- family_tools(object$family)$simulate(
+    mu[known], plan$trials[known], of_known(plan$phi), of_known(plan$weights)
+  )
   structure(y, outside = length(outside))
 }
 

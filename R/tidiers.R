@@ -12,7 +12,8 @@
 #'
 #' @inheritParams summary.margmix_glmm
 #' @param x A fit of [glmm()].
-#' @param effects `"fixed"` for the coefficients, `"ran_pars"` for the standard deviations and
+#' @param effects `"fixed"` for the coefficients, `"dispersion"` for those of a `dispersion` formula
+#'   (on the scale of log phi), `"ran_pars"` for the standard deviations and
 #'   correlations of the random effects (and sigma, and the correlation, rate or range of
 #'   [related_levels]), `"ran_vals"` for the random effects of the
 #'   clusters (modes, with their conditional standard deviations), `"ran_coefs"` for
@@ -46,15 +47,16 @@ NULL
 
 #' @rdname glmm-tidiers
 #' @export
-tidy.margmix_glmm <- function(x, effects = c("ran_pars", "fixed"), conf.int = FALSE,
-                              conf.level = 0.95, exponentiate = FALSE, vcov = "default",
-                              df = "default", ...) {
+tidy.margmix_glmm <- function(x, effects = c("ran_pars", "fixed", "dispersion"),
+                              conf.int = FALSE, conf.level = 0.95, exponentiate = FALSE,
+                              vcov = "default", df = "default", ...) {
   check_passed_dots(..., known = names(formals(tidy.margmix_glmm)))
-  known <- c("fixed", "ran_pars", "ran_vals", "ran_coefs")
+  known <- c("fixed", "ran_pars", "dispersion", "ran_vals", "ran_coefs")
   effects <- vapply(effects, one_of, "", choices = known, name = "effects")
   parts <- list(
     fixed = if ("fixed" %in% effects) tidy_fixed(x, conf.level, exponentiate, vcov, df),
     ran_pars = if ("ran_pars" %in% effects) tidy_random(x, conf.level),
+    dispersion = if ("dispersion" %in% effects) tidy_dispersion(x, conf.level),
     ran_vals = if ("ran_vals" %in% effects) tidy_values(x, conf.level),
     ran_coefs = if ("ran_coefs" %in% effects) tidy_cluster_coefficients(x)
   )

@@ -44,7 +44,7 @@ VarCorr.margmix_glmm <- function(x, sigma = 1, ...) {
       Sigma[block$columns, block$columns, drop = FALSE], block$names
     ))
   })
-  has_sigma <- is_residual_scale(x$family)
+  has_sigma <- is_residual_scale(x$family) && !has_dispersion_formula(x$design)
   structure(out, sc = if (has_sigma) sqrt(x$phi) else NA_real_, useSc = has_sigma,
     relations = all_relation_words(x), class = "VarCorr.margmix_glmm"
   )

@@ -40,6 +40,7 @@ share_row <- function(a, b, V, level) {
 # The rows that are averaged over, with their weights w (summing to 1), the number N of observations
 # that they stand for, predictors and means.
 moment_rows <- function(fit, newdata) {
+  shared_phi(fit, "shares of variance")
   design <- fit$design
   if (is.null(newdata)) {
     rows <- list(X = design$X, Z = marginal_Z(fit), offset = row_offset(design))

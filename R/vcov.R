@@ -153,7 +153,7 @@ with_beta <- function(fit, chosen) {
 }
 
 parameter_names <- function(fit) {
-  c(names(fit$beta), names(fit$theta), names(fit$rho), if (has_phi(fit$family)) "log_phi")
+  c(names(fit$beta), names(fit$theta), names(fit$rho), aux_names(fit$design, fit$family))
 }
 
 named_square <- function(V, names) {

@@ -509,16 +509,16 @@ BEGIN_RCPP
 END_RCPP
 }
 // row_weights_
-Rcpp::NumericVector row_weights_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& eta, double log_phi);
-RcppExport SEXP _margmix_row_weights_(SEXP designSEXP, SEXP familySEXP, SEXP etaSEXP, SEXP log_phiSEXP) {
+Rcpp::NumericVector row_weights_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& eta, const Rcpp::NumericVector& aux);
+RcppExport SEXP _margmix_row_weights_(SEXP designSEXP, SEXP familySEXP, SEXP etaSEXP, SEXP auxSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type eta(etaSEXP);
-    Rcpp::traits::input_parameter< double >::type log_phi(log_phiSEXP);
-    rcpp_result_gen = Rcpp::wrap(row_weights_(design, family, eta, log_phi));
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type aux(auxSEXP);
+    rcpp_result_gen = Rcpp::wrap(row_weights_(design, family, eta, aux));
     return rcpp_result_gen;
 END_RCPP
 }

@@ -54,13 +54,16 @@ inline margmix::Design design(const Rcpp::List& list) {
   rows.y = doubles(list, "y", n);
   rows.size = unless_one(by_row(list, "trials", n), n);
   rows.weight = unless_one(by_row(list, "weights", n), n);
+  const bool has_D = list.containsElementNamed("D") && !Rf_isNull(list["D"]);
   return {X,
           Z,
           rows,
           margmix::VectorMap(by_row(list, "offset", n), n),
           integers(list, "start"),
           integers(list, "theta_row"),
-          integers(list, "theta_col")};
+          integers(list, "theta_col"),
+          0,
+          has_D ? matrix(list, "D") : margmix::MatrixMap(nullptr, 0, 0)};
 }
 
 // list(family, link, weights_type), and perhaps bridge

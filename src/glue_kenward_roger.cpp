@@ -1,6 +1,7 @@
 // Kenward and Roger: convert, call, convert back.
 #include "glue_groups.h"
 
+#include "design/dispersion.hpp"
 #include "inference/kenward_roger.hpp"
 
 using namespace margmix;
@@ -26,10 +27,11 @@ std::vector<MatrixXd> squares(const MatrixMap& x, Index p) {
 // -l'' of every row at the predictor eta.
 // [[Rcpp::export]]
 Rcpp::NumericVector row_weights_(const Rcpp::List& design, const Rcpp::List& family,
-                                 const Rcpp::NumericVector& eta, double log_phi) {
+                                 const Rcpp::NumericVector& eta, const Rcpp::NumericVector& aux) {
   const Design d = glue::design(design);
   const auto f = glue::family(family);
-  if (f->has_dispersion()) f->set_log_dispersion(log_phi);
+  if (aux.size() != d.n_aux(*f)) Rcpp::stop("internal: `aux` has the wrong length");
+  set_dispersion(d, VectorMap(aux.begin(), aux.size()), *f);
   if (eta.size() != d.X.rows()) Rcpp::stop("internal: `eta` has the wrong length");
   Rcpp::NumericVector W(eta.size());
   f->rows(d.response, eta.begin(), nullptr, W.begin(), nullptr, nullptr);

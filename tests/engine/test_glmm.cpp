@@ -2,6 +2,7 @@
 #include <Eigen/LU>
 
 #include "check.hpp"
+#include "design/dispersion.hpp"
 #include "glmm/mode.hpp"
 #include "glmm/other_modes.hpp"
 #include "glmm/posterior.hpp"
@@ -40,7 +41,7 @@ struct Model {
 
 // sum of log f(y_i | eta) for one cluster
 double cluster_density(const Model& model, const Design& d, Index i, const VectorXd& u) {
-  const Parameters parameters(d, model.psi.data(), model.family->has_dispersion());
+  const Parameters parameters(d, model.psi.data());
   const VectorXd eta = d.offset.segment(d.first(i), d.size(i)) +
                        d.X.middleRows(d.first(i), d.size(i)) * parameters.beta +
                        d.Z.middleRows(d.first(i), d.size(i)) * parameters.Lambda * u;
@@ -54,8 +55,8 @@ void mode() {
         FamilySpec{"binomial", "cauchit"}, FamilySpec{"gaussian", "log"}}) {
     Model model(spec, 2);
     const Design d = model.data.design();
-    const Parameters parameters(d, model.psi.data(), model.family->has_dispersion());
-    model.family->set_log_dispersion(parameters.log_phi);
+    const Parameters parameters(d, model.psi.data());
+    set_dispersion(d, model.psi, *model.family);
     Mode<2> mode;
     mode.reserve(4, 2);
     mode.n = 4;

@@ -1,6 +1,7 @@
 // Two nested levels: likelihood against brute force, derivatives against differences, the limits
 // in which one level is left, posterior moments.
 #include "check.hpp"
+#include "design/dispersion.hpp"
 #include "objective/objective.hpp"
 #include "toy.hpp"
 
@@ -60,8 +61,8 @@ struct Model {
 double brute_force(const Model& model) {
   const NestedDesign d = model.design();
   const Design& flat = d.flat;
-  const Parameters parameters(flat, model.psi.data(), model.family->has_dispersion());
-  if (model.family->has_dispersion()) model.family->set_log_dispersion(parameters.log_phi);
+  const Parameters parameters(flat, model.psi.data());
+  set_dispersion(flat, model.psi, *model.family);
   const double h = 0.05, constant = -0.5 * std::log(2 * 3.14159265358979323846);
   double value = model.family->constant(flat.response);
   for (Index i = 0; i < d.clusters(); ++i) {

@@ -2,6 +2,7 @@
 // Laplace approximation and the linear model against dense algebra with the covariance of the
 // effects itself, whose inverse the engine never sees.
 #include "check.hpp"
+#include "design/dispersion.hpp"
 #include "glmm/sparse_lmm.hpp"
 #include "glmm/sparse_posterior.hpp"
 #include "toy.hpp"
@@ -158,7 +159,7 @@ struct Model {
   // Covariance of Z b by row: sum over factors of (Z Lambda Lambda' Z') o (Q^-1 of the levels).
   MatrixXd covariance(const VectorXd& psi) const {
     const GroupedDesign d = design();
-    const Parameters parameters(d, psi.data(), family->has_dispersion());
+    const Parameters parameters(d, psi.data());
     const MatrixXd ZL = d.Z * parameters.Lambda;
     MatrixXd out = MatrixXd::Zero(60, 60);
     Index first = 0;
@@ -190,8 +191,8 @@ SparseLaplace laplace(const Model& model, const VectorXd& psi, int order) {
 // With f = Z b ~ N(0, K): l(eta) - f'K^-1 f / 2 - log|I + K W| / 2 at f = K g.
 double dense_laplace(const Model& model, const VectorXd& psi) {
   const GroupedDesign design = model.design();
-  const Parameters parameters(design, psi.data(), model.family->has_dispersion());
-  model.family->set_log_dispersion(parameters.log_phi);
+  const Parameters parameters(design, psi.data());
+  set_dispersion(design, psi, *model.family);
   const MatrixXd K = model.covariance(psi), I = MatrixXd::Identity(60, 60);
   VectorXd a = VectorXd::Zero(60), g(60), W(60);  // f = K a
   double rows = 0;
@@ -268,8 +269,8 @@ void posterior() {
   const GroupedDesign design = model.design();
   const SparsePlan plan = make_plan(design, 1e9);
   const auto mode_at = [&](const VectorXd& psi) {
-    auto mode = std::make_unique<SparseMode>(design, plan, *model.family,
-                                             Parameters(design, psi.data(), false));
+    auto mode =
+        std::make_unique<SparseMode>(design, plan, *model.family, Parameters(design, psi.data()));
     CHECK(mode->find(VectorXd(), kOneThread, 1e-10) == Status::ok);
     CHECK(mode->system().factor());
     return mode;
@@ -289,7 +290,7 @@ void posterior() {
                  1e-7);
   // Var(f | y) of the rows' own parts of a factor: K - K (K_all + W^-1)^-1 K.
   mode->system().invert();
-  const Parameters parameters(design, model.psi.data(), false);
+  const Parameters parameters(design, model.psi.data());
   const std::vector<MatrixXd> variance = sparse_mode_variance(*mode, parameters.Lambda);
   MatrixXd V = model.covariance(model.psi);
   V += mode->W().cwiseInverse().asDiagonal();

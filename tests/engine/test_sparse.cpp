@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "check.hpp"
+#include "design/dispersion.hpp"
 #include "glmm/sparse_laplace.hpp"
 #include "glmm/sparse_lmm.hpp"
 #include "glmm/sparse_log_det.hpp"
@@ -133,8 +134,8 @@ double laplace(const Model& model, const VectorXd& psi, VectorXd* gradient = nul
 double dense_laplace(const Model& model) {
   const GroupedDesign design = model.design();
   const SparsePlan plan = make_plan(design, 1e9);
-  const Parameters parameters(design, model.psi.data(), model.family->has_dispersion());
-  model.family->set_log_dispersion(parameters.log_phi);
+  const Parameters parameters(design, model.psi.data());
+  set_dispersion(design, model.psi, *model.family);
   SparseSystem system(design, plan);
   system.set_Lambda(parameters.Lambda);
   const MatrixXd V = dense_V(system);
@@ -252,7 +253,7 @@ void variances() {
   const Model model({"poisson", "log"});
   const GroupedDesign design = model.design();
   const SparsePlan plan = make_plan(design, 1e9);
-  const Parameters parameters(design, model.psi.data(), false);
+  const Parameters parameters(design, model.psi.data());
   SparseMode mode(design, plan, *model.family, parameters);
   CHECK(mode.find(VectorXd(), kOneThread) == Status::ok);
   SparseSystem& system = mode.system();

@@ -26,7 +26,7 @@ class Random {
 
 // Owns what a Design looks at: m clusters of n_i rows, p coefficients, q correlated random effects.
 struct Data {
-  MatrixXd X, Z;
+  MatrixXd X, Z, D;  // D: none
   VectorXd y, size, weight, offset;
   Eigen::VectorXi start, theta_row, theta_col;
   bool sized = false, weighted = false;
@@ -67,7 +67,9 @@ struct Data {
             VectorMap(offset.data(), offset.size()),
             IntegerMap(start.data(), start.size()),
             IntegerMap(theta_row.data(), theta_row.size()),
-            IntegerMap(theta_col.data(), theta_col.size())};
+            IntegerMap(theta_col.data(), theta_col.size()),
+            0,
+            MatrixMap(D.data(), D.rows(), D.cols())};
   }
 };
 

@@ -1,6 +1,8 @@
 // Views of the data: fixed part, random terms, clusters. Nothing is copied.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "core/types.hpp"
@@ -17,6 +19,7 @@ struct Design {
   IntegerMap start;                 // clusters + 1
   IntegerMap theta_row, theta_col;  // free entries of the lower-triangular Lambda (q x q)
   Index n_rho = 0;                  // parameters of relations between levels
+  MatrixMap D{nullptr, 0, 0};       // n x aux, log phi = D gamma; no columns: one phi for all rows
 
   Index clusters() const { return start.size() - 1; }
   Index first(Index i) const { return start[i]; }
@@ -24,6 +27,9 @@ struct Design {
   Index p() const { return X.cols(); }
   Index q() const { return Z.cols(); }
   Index n_theta() const { return theta_row.size(); }
+  Index n_aux(const Family& family) const {
+    return family.has_dispersion() ? std::max<Index>(1, D.cols()) : 0;
+  }
   // Has a column of Lambda free entries? Of a term of reduced rank only the first have.
   std::vector<bool> moves() const {
     std::vector<bool> out(q(), false);
@@ -43,25 +49,28 @@ struct Design {
   }
 };
 
+// Of a column; 1 where it is zero.
+inline double root_mean_square(const VectorXd& x) {
+  const double rms = std::sqrt(x.squaredNorm() / static_cast<double>(x.size()));
+  return rms > 0 ? rms : 1.0;
+}
+
 inline Index parameter_count(const Design& design, const Family& family) {
-  return design.p() + design.n_theta() + design.n_rho + (family.has_dispersion() ? 1 : 0);
+  return design.p() + design.n_theta() + design.n_rho + design.n_aux(family);
 }
 
 // Modes of the spherical random effects u by factor, the coarser first: q_k x levels each.
 using Modes = std::vector<MatrixXd>;
 
-// psi = (beta, theta, rho, log phi): one vector cut into its parts.
+// psi = (beta, theta, rho, aux), aux = log phi or gamma: one vector cut into its parts.
 struct Parameters {
   VectorXd beta, rho;
   MatrixXd Lambda;
-  double log_phi = 0;
 
-  Parameters(const Design& design, const double* psi, bool dispersion)
+  Parameters(const Design& design, const double* psi)
       : beta(VectorMap(psi, design.p())),
         rho(VectorMap(psi + design.p() + design.n_theta(), design.n_rho)),
-        Lambda(design.Lambda(psi + design.p())) {
-    if (dispersion) log_phi = psi[design.p() + design.n_theta() + design.n_rho];
-  }
+        Lambda(design.Lambda(psi + design.p())) {}
 };
 
 }  // namespace margmix

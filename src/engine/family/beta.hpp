@@ -7,7 +7,7 @@
 
 namespace margmix {
 
-class BetaDensity {
+class BetaDensity : public PlainDensity {
  public:
   static constexpr bool kPrecision = false;
 
@@ -37,7 +37,7 @@ class BetaDensity {
 
 // With rising factorials (x)_k = Gamma(x + k) / Gamma(x):
 // log f = log (a)_y + log (b)_{size - y} - log (phi)_size + log choose(size, y)
-class BetaBinomialDensity {
+class BetaBinomialDensity : public PlainDensity {
  public:
   static constexpr bool kPrecision = false;
 

@@ -8,23 +8,27 @@
 #include <cmath>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/types.hpp"
 
 namespace margmix {
 
-// A run of rows: n responses with their binomial sizes and prior weights (null: all one).
+// A run of rows: n responses with their binomial sizes and prior weights (null: all one), of which
+// the first is row `first` of the design.
 struct Rows {
   Index n = 0;
   const double* y = nullptr;
   const double* size = nullptr;
   const double* weight = nullptr;
+  Index first = 0;
 
   double trials(Index j) const { return size ? size[j] : 1.0; }
   double w(Index j) const { return weight ? weight[j] : 1.0; }
-  Rows part(Index first, Index count) const {
-    return {count, y + first, size ? size + first : nullptr, weight ? weight + first : nullptr};
+  Rows part(Index from, Index count) const {
+    return {count, y + from, size ? size + from : nullptr, weight ? weight + from : nullptr,
+            first + from};
   }
 };
 
@@ -70,12 +74,26 @@ class Family {
   // Poisson with log link: sums over a cluster are sufficient for a shared shift of eta.
   virtual bool poisson_log() const { return false; }
 
-  // Dispersion phi > 0, as log phi. Derivatives with respect to log phi at fixed eta:
-  // returns d(sum l)/dlog phi, constants included; fills dg/dlog phi and dW/dlog phi.
+  // Dispersion phi > 0, as log phi: one for all rows, or one for each row of the design.
   virtual bool has_dispersion() const { return false; }
-  virtual void set_log_dispersion(double) {}
+  void set_log_dispersion(double log_phi) {
+    log_phi_ = nullptr;
+    set_phi(log_phi);
+    tabulate();
+  }
+  void set_log_dispersion(VectorXd by_row) {
+    log_phi_ = std::make_shared<const VectorXd>(std::move(by_row));
+  }
+  bool phi_by_row() const { return log_phi_ != nullptr; }
+  double log_phi(Index row) const { return (*log_phi_)[row]; }
+  // phi of the rows that come next, and tables that pay where these are many.
+  virtual void set_phi(double /*log_phi*/) {}
+  virtual void tabulate() {}
+
+  // Derivatives with respect to the log phi of each row at fixed eta: returns d(sum l)/dlog phi,
+  // constants included; fills dg/dlog phi, dW/dlog phi and dl/dlog phi where not null.
   virtual double rows_dispersion(const Rows&, const double* /*eta*/, double* /*g_phi*/,
-                                 double* /*W_phi*/) const {
+                                 double* /*W_phi*/, double* /*l_phi*/ = nullptr) const {
     return 0.0;
   }
 
@@ -87,6 +105,9 @@ class Family {
 
   // A value of eta at which the mean is `mu`.
   virtual double link(double mu) const = 0;
+
+ private:
+  std::shared_ptr<const VectorXd> log_phi_;  // by row; none: set_phi() was for all
 };
 
 // A family written row by row: Derived supplies terms<Order>(y, size, eta), Order the highest
@@ -94,6 +115,8 @@ class Family {
 template <class Derived>
 class RowwiseFamily : public Family {
  public:
+  static constexpr bool kHasPhi = false;
+
   double rows(const Rows& r, const double* eta, double* g, double* W, double* T,
               double* F) const final {
     if (F) return sweep<4>(r, eta, g, W, T, F);
@@ -102,10 +125,35 @@ class RowwiseFamily : public Family {
     return sweep<0>(r, eta, g, W, T, F);
   }
 
+ protected:
+  // work(at), with at(j) the family as it is for row j: this one, or a copy that takes the phi of
+  // each row in its turn.
+  template <class Work>
+  double with_phi(const Rows& r, Work work) const {
+    const Derived& self = static_cast<const Derived&>(*this);
+    if constexpr (Derived::kHasPhi) {
+      if (phi_by_row()) {
+        Derived own(self);
+        double last = kNaN;
+        return work([&](Index j) -> const Derived& {
+          const double log_phi = own.log_phi(r.first + j);
+          if (log_phi != last) own.set_phi(last = log_phi);
+          return own;
+        });
+      }
+    }
+    return work([&self](Index) -> const Derived& { return self; });
+  }
+
  private:
   template <int Order>
   double sweep(const Rows& r, const double* eta, double* g, double* W, double* T, double* F) const {
-    const Derived& self = static_cast<const Derived&>(*this);
+    return with_phi(r, [&](auto at) { return sum_rows<Order>(at, r, eta, g, W, T, F); });
+  }
+
+  template <int Order, class At>
+  static double sum_rows(At at, const Rows& r, const double* eta, double* g, double* W, double* T,
+                         double* F) {
     double sum = 0;
     for (Index j = 0; j < r.n; ++j) {
       const double w = r.w(j);
@@ -116,6 +164,7 @@ class RowwiseFamily : public Family {
         if (Order >= 4) F[j] = 0;
         continue;
       }
+      const Derived& self = at(j);
       const RowTerms t = self.template terms<Order>(r.y[j], r.trials(j), eta[j]);
       sum += w * t.l;
       if (g) g[j] = w * t.g;

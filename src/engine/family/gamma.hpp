@@ -7,7 +7,7 @@
 namespace margmix {
 
 // log f = -a (y / mu + log mu) + a log a + (a - 1) log y - log Gamma(a),  a = w / phi
-class GammaDensity {
+class GammaDensity : public PlainDensity {
  public:
   static constexpr bool kPrecision = true;
 
@@ -46,7 +46,7 @@ struct RowDensity<GammaDensity, LogLink> {
 };
 
 // log f = -(w / 2 phi) (y / mu^2 - 2 / mu + 1 / y) + log(w / (2 pi phi y^3)) / 2
-class InverseGaussianDensity {
+class InverseGaussianDensity : public PlainDensity {
  public:
   static constexpr bool kPrecision = true;
 

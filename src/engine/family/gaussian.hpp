@@ -11,34 +11,40 @@ class GaussianBase : public RowwiseFamily<Derived> {
  public:
   explicit GaussianBase(bool frequency) : frequency_(frequency) {}
 
+  static constexpr bool kHasPhi = true;
   bool has_dispersion() const override { return true; }
-  void set_log_dispersion(double log_phi) override { log_phi_ = log_phi, phi_ = std::exp(log_phi); }
+  void set_phi(double log_phi) override { log_phi_ = log_phi, phi_ = std::exp(log_phi); }
 
   // -1/2 log(2 pi phi / w) per row of positive weight.
   double constant(const Rows& r) const override {
     constexpr double kLog2Pi = 1.83787706640934548356;
-    double rows = 0, log_weights = 0;
+    double rows = 0, log_weights = 0, log_phis = 0;
     for (Index j = 0; j < r.n; ++j) {
       const double w = r.w(j);
       if (w == 0) continue;
       rows += frequency_ ? w : 1.0;
       if (!frequency_ && w != 1) log_weights += std::log(w);
+      if (this->phi_by_row()) log_phis += (frequency_ ? w : 1.0) * this->log_phi(r.first + j);
     }
-    return -0.5 * rows * (kLog2Pi + log_phi_) + 0.5 * log_weights;
+    const double shared = this->phi_by_row() ? 0.0 : log_phi_;
+    return -0.5 * rows * (kLog2Pi + shared) + 0.5 * (log_weights - log_phis);
   }
 
-  double rows_dispersion(const Rows& r, const double* eta, double* g_phi,
-                         double* W_phi) const override {
-    double sum = 0;
-    const Derived& self = static_cast<const Derived&>(*this);
-    for (Index j = 0; j < r.n; ++j) {
-      const double w = r.w(j);
-      const RowTerms t = self.template terms<2>(r.y[j], 1, eta[j]);
-      if (w != 0) sum += -w * t.l - 0.5 * (frequency_ ? w : 1.0);
-      if (g_phi) g_phi[j] = -w * t.g;
-      if (W_phi) W_phi[j] = -w * t.W;
-    }
-    return sum;
+  double rows_dispersion(const Rows& r, const double* eta, double* g_phi, double* W_phi,
+                         double* l_phi) const override {
+    return this->with_phi(r, [&](auto at) {
+      double sum = 0;
+      for (Index j = 0; j < r.n; ++j) {
+        const double w = r.w(j);
+        const RowTerms t = at(j).template terms<2>(r.y[j], 1, eta[j]);
+        const double l = w != 0 ? -w * t.l - 0.5 * (frequency_ ? w : 1.0) : 0.0;
+        sum += l;
+        if (g_phi) g_phi[j] = -w * t.g;
+        if (W_phi) W_phi[j] = -w * t.W;
+        if (l_phi) l_phi[j] = l;
+      }
+      return sum;
+    });
   }
 
  protected:

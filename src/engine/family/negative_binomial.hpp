@@ -2,7 +2,7 @@
 // mu (1 + phi). Links log, sqrt, identity.
 #pragma once
 
-#include <array>
+#include <vector>
 
 #include "family/dispersion.hpp"
 
@@ -17,6 +17,12 @@ class NegativeBinomial2 {
   void set(double log_phi) {
     phi_ = std::exp(log_phi);
     log_phi_ = log_phi;
+    rising_.clear();
+  }
+  // Most counts are small: their terms are running sums.
+  void tabulate() {
+    constexpr int kTable = 128;
+    rising_.resize(kTable);
     Derivatives sum;
     for (int y = 0; y < kTable; ++y) {
       rising_[y] = sum;
@@ -42,15 +48,14 @@ class NegativeBinomial2 {
   double constant_by_log_phi(double y, double, double) const { return phi_ * rising(y).d1 - y; }
 
  private:
-  // Most counts are small: their terms are running sums, made once for each phi.
-  static constexpr int kTable = 128;
   Derivatives rising(double y) const {
-    if (y < kTable && y == std::floor(y)) return rising_[static_cast<int>(y)];
+    if (y < static_cast<double>(rising_.size()) && y == std::floor(y))
+      return rising_[static_cast<int>(y)];
     return log_rising(phi_, y);
   }
 
   double phi_ = 1, log_phi_ = 0;
-  std::array<Derivatives, kTable> rising_;
+  std::vector<Derivatives> rising_;
 };
 
 // With r = mu / phi, p = r / (1 + r), v = p (1 - p).
@@ -72,9 +77,10 @@ class NegativeBinomial2Log final : public DispersionFamily<NegativeBinomial2, Lo
   bool through_exp() const override { return true; }
 
   double rows_exp(const Rows& rows, const double* E, double* g, double* W) const override {
-    const double phi = density_.phi(), scale = 1 / phi;
-    double sum = 0;
+    const bool by_row = phi_by_row();
+    double phi = density_.phi(), scale = 1 / phi, sum = 0;
     for (Index j = 0; j < rows.n; ++j) {
+      if (by_row) phi = std::exp(log_phi(rows.first + j)), scale = 1 / phi;
       const double w = rows.w(j), a = w * (rows.y[j] + phi), r = E[j] * scale, q = 1 / (1 + r);
       sum -= a * std::log1p(r);
       if (g) g[j] = w * rows.y[j] - a * r * q;
@@ -87,7 +93,7 @@ class NegativeBinomial2Log final : public DispersionFamily<NegativeBinomial2, Lo
 // With s = mu / phi:
 // log f = log [Gamma(y + s) / (Gamma(s) s^y)] + y log mu - y log(1 + phi) - mu c - log y!,
 // c = log(1 + phi) / phi
-class NegativeBinomial1 {
+class NegativeBinomial1 : public PlainDensity {
  public:
   static constexpr bool kPrecision = false;
 

@@ -91,7 +91,7 @@ class Cluster {
   VectorXd Wb_, eb_, eta0b_, Vb_;
   VectorQ<Q> Zg_mode_, Zeta0b_;
   SquareQ<Q> ZGam_, Lb_;
-  double log_phib_ = 0;
+  VectorXd auxb_;
   // tangents: directions are D0 columns in eta0 (X, or the identity where p > n) and n_theta
   bool row_directions_ = false;
   Index D0_ = 0, D_ = 0;
@@ -237,11 +237,9 @@ void Cluster<Q>::gradient(int order) {
   Lb_ = Zeta0b_ * mode_.u.transpose() + ZGam_ * P.transpose() + 2.0 * G2_ * LAb_ +
         Zg_mode_ * b_.transpose();
   if (!family_.has_dispersion()) return;
-  VectorXd g_phi(n()), W_phi(n());
-  const double at_mode =
-      family_.rows_dispersion(rows_, mode_.eta.data(), g_phi.data(), W_phi.data());
-  log_phib_ = (laplace_ ? at_mode : nodes_.dispersion(rho_)) + Wb_.head(n()).dot(W_phi) +
-              Vb_.head(n()).dot(g_phi);
+  PhiDerivatives phi(design_, family_, rows_, mode_.eta.data());
+  if (!laplace_) nodes_.dispersion(rho_, phi);
+  auxb_ = aux_gradient(design_, first_, phi, Wb_, Vb_);
 }
 
 template <int Q>
@@ -251,7 +249,9 @@ void Cluster<Q>::add_gradient(double* out) const {
   out += design_.p();
   for (Index t = 0; t < design_.n_theta(); ++t)
     out[t] += Lb_(design_.theta_row[t], design_.theta_col[t]);
-  if (family_.has_dispersion()) out[design_.n_theta()] += log_phib_;
+  if (!family_.has_dispersion()) return;
+  out += design_.n_theta();
+  for (Index a = 0; a < auxb_.size(); ++a) out[a] += auxb_[a];
 }
 
 }  // namespace margmix

@@ -248,14 +248,17 @@ MatrixXd Cluster<Q>::mode_tangents() {
   N_ = X();
   directions();
   for (Index d = 0; d < D_; ++d) tangent_of_mode(d);
-  MatrixXd out(q(), D_ + (family_.has_dispersion() ? 1 : 0));
+  MatrixXd out(q(), D_ + design_.n_aux(family_));
   out.leftCols(D_) = du_;
   if (!family_.has_dispersion()) return out;
   // A du~ = V' dg at fixed eta
   VectorXd g_phi(n());
   family_.rows_dispersion(rows_, mode_.eta.data(), g_phi.data(), nullptr);
-  const VectorQ<Q> rhs = mode_.V.topRows(n()).transpose() * g_phi;
-  out.col(D_) = mode_.P * (mode_.P.transpose() * rhs);
+  const MatrixXd dg = aux_slopes(design_, first_, g_phi);
+  for (Index a = 0; a < dg.cols(); ++a) {
+    const VectorQ<Q> rhs = mode_.V.topRows(n()).transpose() * dg.col(a);
+    out.col(D_ + a) = mode_.P * (mode_.P.transpose() * rhs);
+  }
   return out;
 }
 

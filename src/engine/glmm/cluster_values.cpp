@@ -30,8 +30,8 @@ double importance_value(const Rows& rows, const Family& family, const Mode<Dynam
 ClusterValues cluster_values(const Design& design, Family& family, const ProductRule& rule,
                              const VectorXd& psi, const MatrixXd& modes,
                              const ImportancePoints& points, const RunContext& context) {
-  const Parameters parameters(design, psi.data(), family.has_dispersion());
-  family.set_log_dispersion(parameters.log_phi);
+  const Parameters parameters(design, psi.data());
+  set_dispersion(design, psi, family);
   const Index m = design.clusters();
   ClusterValues out;
   out.quadrature = VectorXd::Constant(m, kNaN);

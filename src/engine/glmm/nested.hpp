@@ -78,8 +78,8 @@ class NestedCluster {
   std::deque<Nodes<Q>> nodes_;
   bool keep_ = true;
   Index first_leaf_ = 0;
-  double value_ = 0, log_phib_ = 0;
-  VectorXd rho_;
+  double value_ = 0;
+  VectorXd rho_, auxb_;
   TopAdjoint<QA> adjoint_;
   MatrixXd hessian_;  // (p + n_theta) x (p + n_theta)
 };
@@ -138,10 +138,9 @@ void NestedCluster<QB, QA>::gradient(int order) {
   for (Index i = 0; i < mode_.count; ++i)
     mode_.leaves[i].adjoint_of_information(adjoint_.S, adjoint_.y);
   for (Index i = 0; i < mode_.count; ++i) mode_.leaves[i].adjoint_of_rows(adjoint_.y);
-  log_phib_ = 0;
-  if (!model_.family.has_dispersion()) return;
-  for (Index i = 0; i < mode_.count; ++i)
-    log_phib_ += mode_.leaves[i].dispersion(filled_nodes(i, 1));
+  auxb_.setZero(model_.design.flat.n_aux(model_.family));
+  for (Index i = 0; auxb_.size() && i < mode_.count; ++i)
+    auxb_ += mode_.leaves[i].dispersion(filled_nodes(i, 1));
 }
 
 template <int QB, int QA>
@@ -159,7 +158,7 @@ void NestedCluster<QB, QA>::add_gradient(double* out) const {
     for (Index t = 0; t < design.n_theta(); ++t)
       out[p + t] += leaf.Lb(design.theta_row[t], design.theta_col[t]);
   }
-  if (model_.family.has_dispersion()) out[p + design.n_theta()] += log_phib_;
+  for (Index a = 0; a < auxb_.size(); ++a) out[p + design.n_theta() + a] += auxb_[a];
 }
 
 // Directions are taken in batches, so that what is kept of them at the nodes stays in memory.

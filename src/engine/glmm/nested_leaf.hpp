@@ -55,7 +55,7 @@ class Leaf {
   void adjoint_of_nodes(Nodes<Q>& nodes, int order, SquareA& K_aa);
   void adjoint_of_information(const SquareA& S_aa, VectorA& y_a);
   void adjoint_of_rows(const VectorA& y_a);
-  double dispersion(Nodes<Q>& nodes) const;
+  VectorXd dispersion(Nodes<Q>& nodes) const;
 
   Mode<Q> mode;  // of which V, P, eta, g, W are the rows' own and u = (u_b, u_a)
   Rows rows;
@@ -263,10 +263,10 @@ void Leaf<QB, QA>::adjoint_of_rows(const VectorA& y_a) {
 }
 
 template <int QB, int QA>
-double Leaf<QB, QA>::dispersion(Nodes<Q>& nodes) const {
-  VectorXd g_phi(n()), W_phi(n());
-  model_.family.rows_dispersion(rows, mode.eta.data(), g_phi.data(), W_phi.data());
-  return nodes.dispersion(weights()) + Wb.head(n()).dot(W_phi) + Vb.head(n()).dot(g_phi);
+VectorXd Leaf<QB, QA>::dispersion(Nodes<Q>& nodes) const {
+  PhiDerivatives phi(model_.design.flat, model_.family, rows, mode.eta.data());
+  nodes.dispersion(weights(), phi);
+  return aux_gradient(model_.design.flat, first(), phi, Wb, Vb);
 }
 
 }  // namespace margmix

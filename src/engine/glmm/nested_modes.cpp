@@ -64,7 +64,7 @@ double missed_by_leaves(const NestedDesign& design, const Family& family,
 OtherModes nested_other_modes(const NestedDesign& design, Family& family, const NestedRule& rule,
                               const VectorXd& psi, const RunContext& context) {
   if (family.log_concave()) return {};
-  if (family.has_dispersion()) family.set_log_dispersion(psi[psi.size() - 1]);
+  set_dispersion(design.flat, psi, family);
   const NestedRule laplace = nested_rule(1, 1, design.qa, design.qb);
   OtherModes out;
   dispatch_nested(design, [&](auto QB, auto QA) {

@@ -41,7 +41,7 @@ template <class Work>
 bool for_each_nested(const NestedDesign& design, Family& family, const NestedRule& rule,
                      const VectorXd& psi, const Modes& modes, const RunContext& context,
                      Work work) {
-  if (family.has_dispersion()) family.set_log_dispersion(psi[psi.size() - 1]);
+  set_dispersion(design.flat, psi, family);
   const Modes start = family.log_concave() ? modes : zero_modes(design);
   bool finished = true;
   dispatch_nested(design, [&](auto QB, auto QA) {

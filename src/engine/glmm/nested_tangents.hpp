@@ -265,29 +265,30 @@ void NestedTangents<QB, QA>::moments(Index i, Nodes<Q>& nodes) {
 
 template <int QB, int QA>
 std::vector<MatrixXd> NestedTangents<QB, QA>::of_modes() {
-  const bool dispersion = model_.family.has_dispersion();
-  const Index P = p() + model_.design.n_theta() + (dispersion ? 1 : 0);
+  const Index aux = model_.design.flat.n_aux(model_.family);
+  const Index P = p() + model_.design.n_theta() + aux;
   begin(0, p() + model_.design.n_theta());
   for (Index i = 0; i < mode_.count; ++i) mode_slopes(i);
   dua_ = mode_.P * ya_;
   for (Index i = 0; i < mode_.count; ++i) modes(i);
   std::vector<MatrixXd> out;
-  VectorA y_a = VectorA::Zero(model_.qa());  // A du~ = V'dg at fixed eta, for log phi
-  std::vector<Vector> y;
+  // A du~ = V'dg at fixed eta, for aux
+  MatrixXd y_a = MatrixXd::Zero(model_.qa(), aux);
+  std::vector<MatrixXd> y;
   for (Index i = 0; i < mode_.count; ++i) {
     const auto& leaf = mode_.leaves[i];
     out.emplace_back(model_.q(), P);
     out[i].leftCols(D_) = parts_[i].du;
-    if (!dispersion) continue;
+    if (!aux) continue;
     VectorXd g_phi(leaf.n());
     model_.family.rows_dispersion(leaf.rows, leaf.mode.eta.data(), g_phi.data(), nullptr);
-    const Vector rhs = leaf.mode.V.topRows(leaf.n()).transpose() * g_phi;
-    y.push_back(leaf.mode.P.transpose() * rhs);
-    y_a += model_.a(y[i]);
+    const MatrixXd dg = aux_slopes(model_.design.flat, leaf.first(), g_phi);
+    y.push_back(leaf.mode.P.transpose() * (leaf.mode.V.topRows(leaf.n()).transpose() * dg));
+    y_a += y[i].bottomRows(model_.qa());
   }
-  for (Index i = 0; dispersion && i < mode_.count; ++i) {
-    model_.a(y[i]) = y_a;
-    out[i].col(D_) = mode_.leaves[i].mode.P * y[i];
+  for (Index i = 0; aux && i < mode_.count; ++i) {
+    y[i].bottomRows(model_.qa()) = y_a;
+    out[i].rightCols(aux) = mode_.leaves[i].mode.P * y[i];
   }
   return out;
 }

@@ -13,6 +13,7 @@
 #include <cmath>
 #include <vector>
 
+#include "design/dispersion.hpp"
 #include "family/family.hpp"
 #include "glmm/mode.hpp"
 #include "linalg/pairs.hpp"
@@ -48,7 +49,7 @@ class Nodes {
   void apply(const MatrixXd& B, MatrixXd& out);    // n x cols: G B
 
   // sum_k rho_k sum_j dl_jk / dlog phi
-  double dispersion(const VectorXd& rho);
+  void dispersion(const VectorXd& rho, PhiDerivatives& out);
 
  private:
   static constexpr Index kChunkEntries = Index(1) << 20;
@@ -243,18 +244,21 @@ void Nodes<Q>::apply(const MatrixXd& B, MatrixXd& out) {
 }
 
 template <int Q>
-double Nodes<Q>::dispersion(const VectorXd& rho) {
-  double sum = 0;
-  VectorXd eta(n_);
+void Nodes<Q>::dispersion(const VectorXd& rho, PhiDerivatives& out) {
+  const bool by_row = out.l.size() > 0;
+  out.sum = 0;
+  out.l.setZero();
+  VectorXd eta(n_), l_phi(n_);
   for (Index k = 0; k < rule_.size(); ++k) {
     if (rho[k] == 0) continue;
     for (Index j = 0; j < n_; ++j) {
       eta[j] = mode_->eta[j];
       for (Index r = 0; r < VP_.cols(); ++r) eta[j] += VP_(j, r) * rule_.z(r, k);
     }
-    sum += rho[k] * family_.rows_dispersion(rows_, eta.data(), nullptr, nullptr);
+    out.sum += rho[k] * family_.rows_dispersion(rows_, eta.data(), nullptr, nullptr,
+                                                by_row ? l_phi.data() : nullptr);
+    if (by_row) out.l += rho[k] * l_phi;
   }
-  return sum;
 }
 
 }  // namespace margmix

@@ -1,5 +1,6 @@
 #include "glmm/other_modes.hpp"
 
+#include "design/dispersion.hpp"
 #include "glmm/peaks.hpp"
 #include "glmm/stages.hpp"
 
@@ -8,8 +9,8 @@ namespace margmix {
 OtherModes other_modes(const Design& design, Family& family, const ProductRule& rule,
                        const VectorXd& psi, const RunContext& context) {
   if (family.log_concave()) return {};
-  const Parameters parameters(design, psi.data(), family.has_dispersion());
-  family.set_log_dispersion(parameters.log_phi);
+  const Parameters parameters(design, psi.data());
+  set_dispersion(design, psi, family);
   const VectorXd origin = VectorXd::Zero(design.q());
   return sum_other_modes(design.clusters(), context, [&](const Block& block, OtherModes& found) {
     Mode<Dynamic> mode;

@@ -46,8 +46,8 @@ void posterior_shard(const Design& design, const Family& family, const ProductRu
 Posterior posterior(const Design& design, Family& family, const ProductRule& rule,
                     const VectorXd& psi, const MatrixXd& modes, bool with_median,
                     const RunContext& context) {
-  const Parameters parameters(design, psi.data(), family.has_dispersion());
-  family.set_log_dispersion(parameters.log_phi);
+  const Parameters parameters(design, psi.data());
+  set_dispersion(design, psi, family);
   const Index q = design.q(), m = design.clusters();
   Posterior out;
   out.mode = out.mean = out.median = MatrixXd::Constant(q, m, kNaN);
@@ -64,8 +64,8 @@ Posterior posterior(const Design& design, Family& family, const ProductRule& rul
 
 MatrixXd mode_tangents(const Design& design, Family& family, const VectorXd& psi,
                        const MatrixXd& modes, const RunContext& context) {
-  const Parameters parameters(design, psi.data(), family.has_dispersion());
-  family.set_log_dispersion(parameters.log_phi);
+  const Parameters parameters(design, psi.data());
+  set_dispersion(design, psi, family);
   const ProductRule laplace = product_rule(1, design.q());
   MatrixXd out =
       MatrixXd::Constant(design.q() * parameter_count(design, family), design.clusters(), kNaN);

@@ -8,8 +8,8 @@ namespace margmix {
 MatrixXd posterior_log_density(const Design& design, Family& family, const VectorXd& psi,
                                Index coordinate, int K, const VectorMap& mean, const VectorMap& sd,
                                const VectorMap& t, const RunContext& context) {
-  const Parameters parameters(design, psi.data(), family.has_dispersion());
-  if (family.has_dispersion()) family.set_log_dispersion(parameters.log_phi);
+  const Parameters parameters(design, psi.data());
+  set_dispersion(design, psi, family);
   const Index q = design.q(), m = design.clusters();
   const ProductRule inner = product_rule(q == 1 ? 1 : K, std::max<Index>(1, q - 1));
   MatrixXd out = MatrixXd::Constant(t.size(), m, kNaN);

@@ -7,8 +7,8 @@ namespace margmix {
 ImportanceDraws sparse_importance(const GroupedDesign& design, const SparsePlan& plan,
                                   Family& family, const VectorXd& psi, const VectorXd& start,
                                   const MatrixMap& normals, const RunContext& context) {
-  const Parameters parameters(design, psi.data(), family.has_dispersion());
-  family.set_log_dispersion(parameters.log_phi);
+  const Parameters parameters(design, psi.data());
+  set_dispersion(design, psi, family);
   ImportanceDraws out;
   SparseMode mode(design, plan, family, parameters);
   out.status = mode.find(family.log_concave() ? start : VectorXd(), context);

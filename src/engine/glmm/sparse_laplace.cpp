@@ -95,8 +95,8 @@ Status SparseMode::find(const VectorXd& start, const RunContext& context, double
 SparseLaplace sparse_laplace(const GroupedDesign& design, const SparsePlan& plan, Family& family,
                              const VectorXd& psi, const VectorXd& start, int order,
                              const RunContext& context) {
-  const Parameters parameters(design, psi.data(), family.has_dispersion());
-  family.set_log_dispersion(parameters.log_phi);
+  const Parameters parameters(design, psi.data());
+  set_dispersion(design, psi, family);
   SparseLaplace out;
   SparseMode mode(design, plan, family, parameters);
   out.status = mode.find(family.log_concave() ? start : VectorXd(), context);
@@ -152,7 +152,9 @@ MatrixXd sparse_mode_tangents(const SparseMode& mode, const Family& family) {
   if (family.has_dispersion()) {
     VectorXd g_phi(n);
     family.rows_dispersion(design.response, mode.eta().data(), g_phi.data(), nullptr);
-    out.col(P - 1) = system.solve(system.Vt(g_phi));
+    const MatrixXd dg = aux_slopes(design, 0, g_phi);
+    for (Index a = 0; a < dg.cols(); ++a)
+      out.col(P - dg.cols() + a) = system.solve(system.Vt(dg.col(a)));
   }
   return out;
 }

@@ -18,6 +18,7 @@
 #pragma once
 
 #include "core/run_context.hpp"
+#include "design/dispersion.hpp"
 #include "glmm/sparse_system.hpp"
 
 namespace margmix {

@@ -139,8 +139,8 @@ LogDet estimate_log_det(const SparseSystem& system, const MatrixMap& probes) {
 SparseEstimate sparse_laplace_estimate(const GroupedDesign& design, const SparsePlan& plan,
                                        Family& family, const VectorXd& psi, const VectorXd& start,
                                        const MatrixMap& probes, const RunContext& context) {
-  const Parameters parameters(design, psi.data(), family.has_dispersion());
-  family.set_log_dispersion(parameters.log_phi);
+  const Parameters parameters(design, psi.data());
+  set_dispersion(design, psi, family);
   SparseEstimate out;
   SparseMode mode(design, plan, family, parameters);
   out.status = mode.find(family.log_concave() ? start : VectorXd(), context);

@@ -39,7 +39,6 @@ MatrixXd laplace_scores(const SparseMode& mode, const Family& family, const Inde
         WY(c, j) = a[j] * mode.u()[at] - mode.g()[j] * lambda[at] - WY(c, j);
       }
   MatrixXd out = MatrixXd::Zero(P, design.clusters());
-  VectorXd g_phi(n), W_phi(n);
   for (Index i = 0; i < design.clusters(); ++i) {
     const Index first = design.first(i), m = design.size(i);
     out.col(i).head(design.p()).noalias() =
@@ -49,11 +48,10 @@ MatrixXd laplace_scores(const SparseMode& mode, const Family& family, const Inde
                                    .segment(first, m)
                                    .dot(WY.row(design.theta_col[k]).segment(first, m));
     if (!family.has_dispersion()) continue;
-    const double value =
-        family.rows_dispersion(design.response.part(first, m), mode.eta().data() + first,
-                               g_phi.data() + first, W_phi.data() + first);
-    out(P - 1, i) = value - 0.5 * h.segment(first, m).dot(W_phi.segment(first, m)) -
-                    g_phi.segment(first, m).dot(V_lambda.segment(first, m));
+    const PhiDerivatives phi(design, family, design.response.part(first, m),
+                             mode.eta().data() + first);
+    out.col(i).tail(design.n_aux(family)) =
+        aux_gradient(design, first, phi, -0.5 * h.segment(first, m), -V_lambda.segment(first, m));
   }
   const VectorXd& u = mode.u();
   for (Index r = 0; r < design.n_rho; ++r)

@@ -112,8 +112,8 @@ StochasticHessian sparse_stochastic_hessian(const GroupedDesign& design, const S
                                             double tolerance, const VectorXd& steps, bool linear,
                                             const RunContext& context) {
   const Index P = psi.size(), p = design.p(), t = design.n_theta();
-  const Parameters parameters(design, psi.data(), family.has_dispersion());
-  family.set_log_dispersion(parameters.log_phi);
+  const Parameters parameters(design, psi.data());
+  set_dispersion(design, psi, family);
   StochasticHessian out;
   SparseMode mode(design, plan, family, parameters);
   out.status = mode.find(start, context, tolerance);
@@ -132,8 +132,8 @@ StochasticHessian sparse_stochastic_hessian(const GroupedDesign& design, const S
   for (Index k = linear ? p : 0; k < (linear ? p + t : P); ++k) {
     VectorXd moved = psi;
     moved[k] += steps[k];
-    const Parameters there(design, moved.data(), family.has_dispersion());
-    family.set_log_dispersion(there.log_phi);
+    const Parameters there(design, moved.data());
+    set_dispersion(design, moved, family);
     SparseMode near(design, plan, family, there);
     out.status = near.find(out.u, context, tolerance);
     if (out.status != Status::ok) return out;
@@ -150,8 +150,8 @@ StochasticStep sparse_stochastic(const GroupedDesign& design, const SparsePlan& 
                                  Family& family, const VectorXd& psi, const VectorXd& start,
                                  const MatrixMap& probes, double tolerance, bool information,
                                  const RunContext& context) {
-  const Parameters parameters(design, psi.data(), family.has_dispersion());
-  family.set_log_dispersion(parameters.log_phi);
+  const Parameters parameters(design, psi.data());
+  set_dispersion(design, psi, family);
   StochasticStep out;
   SparseMode mode(design, plan, family, parameters);
   out.status = mode.find(start, context, tolerance);

@@ -1,4 +1,4 @@
-// The one loop over clusters, and the column of the Hessian in the dispersion.
+// The one loop over clusters, and the columns of the Hessian in aux.
 #pragma once
 
 #include <array>
@@ -53,24 +53,29 @@ void accumulate(Index p, Index P, double constant, const ObjectiveRequest& ask,
   out.collect(totals, constant, P, ask.order, finished);
 }
 
-inline bool wants_dispersion_column(const ObjectiveRequest& ask, const Family& family,
-                                    const ObjectiveResult& found) {
+inline bool wants_aux_columns(const ObjectiveRequest& ask, const Family& family,
+                              const ObjectiveResult& found) {
   return ask.order >= 2 && !ask.known_phi && family.has_dispersion() && found.status == Status::ok;
 }
 
-// The column of the Hessian in log phi: a central difference, error O(h^4), of the exact gradient.
+// The columns of the Hessian in aux: central differences, error O(h^4), of the exact gradient, by
+// steps that move log phi by about 1e-4.
 template <class GradientAt>
-void fill_dispersion_column(const VectorXd& psi, GradientAt gradient_at, MatrixXd& hessian) {
-  constexpr double h = 1e-4;
-  const Index last = psi.size() - 1;
-  VectorXd column = VectorXd::Zero(psi.size());
-  for (const auto& [step, weight] : {std::pair{h, 8.0}, {-h, -8.0}, {2 * h, -1.0}, {-2 * h, 1.0}}) {
-    VectorXd at = psi;
-    at[last] += step;
-    column += weight / (12 * h) * gradient_at(at);
+void fill_aux_columns(const Design& design, Index aux, const VectorXd& psi, GradientAt gradient_at,
+                      MatrixXd& hessian) {
+  for (Index a = 0; a < aux; ++a) {
+    const Index k = psi.size() - aux + a;
+    const double h = 1e-4 / (design.D.cols() ? root_mean_square(design.D.col(a)) : 1.0);
+    VectorXd column = VectorXd::Zero(psi.size());
+    for (const auto& [step, weight] :
+         {std::pair{h, 8.0}, {-h, -8.0}, {2 * h, -1.0}, {-2 * h, 1.0}}) {
+      VectorXd at = psi;
+      at[k] += step;
+      column += weight / (12 * h) * gradient_at(at);
+    }
+    hessian.col(k) = column;
+    hessian.row(k) = column.transpose();
   }
-  hessian.col(last) = column;
-  hessian.row(last) = column.transpose();
 }
 
 }  // namespace margmix

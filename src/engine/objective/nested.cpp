@@ -71,7 +71,7 @@ class NestedObjective final : public Objective {
 ObjectiveResult NestedObjective::at(const VectorXd& psi, const NestedRule& rule, const Modes& modes,
                                     const ObjectiveRequest& ask, const RunContext& context) {
   const Index p = design_.flat.p();
-  if (family_->has_dispersion()) family_->set_log_dispersion(psi[psi.size() - 1]);
+  set_dispersion(design_.flat, psi, *family_);
   ObjectiveResult out = empty_result(design_.clusters(), p, psi.size(), ask);
   const Modes zero = zero_modes(design_);
   out.modes = modes.empty() ? zero : modes;
@@ -82,9 +82,10 @@ ObjectiveResult NestedObjective::at(const VectorXd& psi, const NestedRule& rule,
     };
     accumulate(p, psi.size(), family_->constant(design_.flat.response), ask, context, make, out);
   });
-  if (wants_dispersion_column(ask, *family_, out))
-    fill_dispersion_column(
-        psi, [&](const VectorXd& x) { return at(x, rule, out.modes, {1}, context).gradient; },
+  if (wants_aux_columns(ask, *family_, out))
+    fill_aux_columns(
+        design_.flat, design_.flat.n_aux(*family_), psi,
+        [&](const VectorXd& x) { return at(x, rule, out.modes, {1}, context).gradient; },
         out.hessian);
   return out;
 }

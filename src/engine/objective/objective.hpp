@@ -19,7 +19,7 @@ struct ObjectiveRequest {
   int order = 0;             // 0 value, 1 gradient, 2 Hessian
   bool scores = false;       // per-cluster gradients
   bool information = false;  // per-cluster minus Hessian in beta
-  bool known_phi = false;    // leave the row and column of log phi out of the Hessian
+  bool known_phi = false;    // leave the rows and columns of aux out of the Hessian
 };
 
 // What a shard of clusters adds to the whole: totals add.
@@ -55,7 +55,7 @@ struct ObjectiveResult : Totals {
   VectorXd values;       // log-likelihood of each cluster, without the constant
 };
 
-// The log-likelihood of a model, whatever its random part. psi = (beta, theta, log phi); K: nodes
+// The log-likelihood of a model, whatever its random part. psi = (beta, theta, rho, aux); K: nodes
 // per dimension, for each factor that is integrated by itself; `modes`: starting values.
 class Objective {
  public:

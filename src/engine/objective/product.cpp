@@ -78,8 +78,8 @@ class ProductObjective final : public Objective {
 ObjectiveResult ProductObjective::at(const VectorXd& psi, const ProductRule& rule,
                                      const Modes& modes, const ObjectiveRequest& ask,
                                      const RunContext& context) {
-  const Parameters parameters(design_, psi.data(), family_->has_dispersion());
-  family_->set_log_dispersion(parameters.log_phi);
+  const Parameters parameters(design_, psi.data());
+  set_dispersion(design_, psi, *family_);
   ObjectiveResult out = empty_result(design_.clusters(), design_.p(), psi.size(), ask);
   out.modes = modes;
   if (out.modes.empty()) out.modes = {MatrixXd::Zero(design_.q(), design_.clusters())};
@@ -91,9 +91,10 @@ ObjectiveResult ProductObjective::at(const VectorXd& psi, const ProductRule& rul
     accumulate(design_.p(), psi.size(), family_->constant(design_.response), ask, context, make,
                out);
   });
-  if (wants_dispersion_column(ask, *family_, out))
-    fill_dispersion_column(
-        psi, [&](const VectorXd& x) { return at(x, rule, out.modes, {1}, context).gradient; },
+  if (wants_aux_columns(ask, *family_, out))
+    fill_aux_columns(
+        design_, design_.n_aux(*family_), psi,
+        [&](const VectorXd& x) { return at(x, rule, out.modes, {1}, context).gradient; },
         out.hessian);
   return out;
 }

@@ -61,15 +61,13 @@ VectorXd SparseObjective::start(const Modes& modes) const {
 
 // Steps that move the predictor by about 1e-3 of its unit.
 VectorXd SparseObjective::steps() const {
-  const double n = static_cast<double>(design_.X.rows());
-  auto step = [n](const auto& column) {
-    const double rms = std::sqrt(column.squaredNorm() / n);
-    return 1e-3 / (rms > 0 ? rms : 1.0);
-  };
+  auto step = [](const auto& column) { return 1e-3 / root_mean_square(column); };
   VectorXd out = VectorXd::Constant(parameters(), 1e-3);
   for (Index k = 0; k < design_.p(); ++k) out[k] = step(design_.X.col(k));
   for (Index t = 0; t < design_.n_theta(); ++t)
     out[design_.p() + t] = step(design_.Z.col(design_.theta_row[t]));
+  const Index aux = design_.D.cols();
+  for (Index a = 0; a < aux; ++a) out[out.size() - aux + a] = step(design_.D.col(a));
   return out;
 }
 
@@ -111,8 +109,8 @@ ObjectiveResult SparseObjective::evaluate(const VectorXd& psi, const std::vector
 template <class Work>
 Status SparseObjective::at_mode(const VectorXd& psi, const Modes& modes, const RunContext& context,
                                 Work work) {
-  const Parameters parameters(design_, psi.data(), family_->has_dispersion());
-  family_->set_log_dispersion(parameters.log_phi);
+  const Parameters parameters(design_, psi.data());
+  set_dispersion(design_, psi, *family_);
   SparseMode mode(design_, plan_, *family_, parameters);
   const Status status = mode.find(family_->log_concave() ? start(modes) : VectorXd(), context);
   if (status != Status::ok) return status;
