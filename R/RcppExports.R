@@ -65,6 +65,14 @@ glm_start_ <- function(design, family, level) {
     .Call(`_margmix_glm_start_`, design, family, level)
 }
 
+glm_sums_ <- function(design, family, beta, order, clip) {
+    .Call(`_margmix_glm_sums_`, design, family, beta, order, clip)
+}
+
+glm_search_ <- function(sum, beta) {
+    .Call(`_margmix_glm_search_`, sum, beta)
+}
+
 lmm_objective_ <- function(design, theta, log_phi, frequency, reml, threads) {
     .Call(`_margmix_lmm_objective_`, design, theta, log_phi, frequency, reml, threads)
 }

@@ -98,7 +98,7 @@ check_scale <- function(design) {
   ratio <- mean_over_sd(X, min(nrow(X), 1000L))
   # A few rows bound the sd from below, which nearly always is enough.
   unsure <- ratio > 3e6
-  ratio[unsure] <- mean_over_sd(X[, unsure, drop = FALSE], nrow(X))
+  if (any(unsure)) ratio[unsure] <- mean_over_sd(X, nrow(X))[unsure]
   far <- ratio > 3e6
   if (!any(far)) return(invisible())
   names <- some_of(code(colnames(X)[far]))
@@ -111,7 +111,10 @@ check_scale <- function(design) {
 }
 
 # |mean| / sd of each column, 0 for a constant, from the deviations of the first `rows` rows alone.
-mean_over_sd <- function(X, rows) {
+mean_over_sd <- function(X, rows) UseMethod("mean_over_sd")
+
+#' @export
+mean_over_sd.default <- function(X, rows) {
   mean <- colMeans(X)
   first <- X[seq_len(rows), , drop = FALSE]
   spread <- sqrt(colSums((first - rep(mean, each = rows))^2) / nrow(X))

@@ -85,7 +85,16 @@ plain_column <- function(x) {
 is_counted <- function(data) inherits(data, "margmix_counted")
 
 # Names of the columns, also of a table that is elsewhere.
-data_columns <- function(data) if (inherits(data, "tbl_sql")) colnames(data) else names(data)
+data_columns <- function(data) UseMethod("data_columns")
+
+#' @export
+data_columns.default <- function(data) names(data)
+
+#' @export
+data_columns.tbl_sql <- function(data) colnames(data)
+
+#' @export
+data_columns.margmix_shards_source <- function(data) names(data$template)
 
 # What needs rows one by one.
 check_single_rows <- function(frame, what) {

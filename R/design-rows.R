@@ -9,12 +9,26 @@
 row_trials <- function(design) row_values(design, "trials")
 row_weights <- function(design) row_values(design, "weights")
 row_offset <- function(design) row_values(design, "offset")
+most_trials <- function(design) UseMethod("most_trials")
+
+#' @export
+most_trials.default <- function(design) max(row_trials(design))
+
 used_rows <- function(design) row_weights(design) > 0 & row_trials(design) > 0
 
 row_values <- function(design, name) {
   x <- design[[name]]
   n <- length(design$y)
   if (length(x) == 1L) rep.int(x, n) else x
+}
+
+# How many rows are used, and the sum of their weights.
+count_used <- function(design) UseMethod("count_used")
+
+#' @export
+count_used.default <- function(design) {
+  used <- used_rows(design)
+  list(rows = sum(used), weight = sum(row_weights(design)[used]))
 }
 
 #' What the response of the rows is
@@ -29,7 +43,10 @@ response_rows <- function(design) {
 
 #' The design as a fit stores it: values that are the same in every row once
 #' @noRd
-compact_rows <- function(design) {
+compact_rows <- function(design) UseMethod("compact_rows")
+
+#' @export
+compact_rows.default <- function(design) {
   for (name in c("trials", "weights", "offset")) {
     x <- design[[name]]
     if (all(x == x[1L])) design[[name]] <- x[1L]

@@ -42,9 +42,25 @@
 #' @noRd
 build_design <- function(frame, family, contrasts = NULL, weights_type = "prior",
                          distribution = "normal") {
-  rows <- attr(frame$frame, "row.names")
+  UseMethod("build_design")
+}
+
+#' @export
+build_design.default <- function(frame, family, contrasts = NULL, weights_type = "prior",
+                                 distribution = "normal") {
   factors <- grouping_factors(frame$parsed$random)
   cluster <- frame_groups(frame, factors)
+  arrays <- design_arrays(frame, family, factors, cluster, contrasts, weights_type, fixed_design)
+  design <- random_part(arrays, distribution)
+  check_identified(design, family)
+  check_bridge_design(design)
+  with_plan(design)
+}
+
+# The arrays and what describes them. `fixed_part` makes the columns of the fixed part:
+# fixed_design(), or fixed_columns() where aliased ones are to be kept.
+design_arrays <- function(frame, family, factors, cluster, contrasts, weights_type, fixed_part) {
+  rows <- attr(frame$frame, "row.names")
   response <- family_tools(family)$response(
     frame$frame[[1L]], prior_weights(frame$frame), weights_type, rows
   )
@@ -53,17 +69,14 @@ build_design <- function(frame, family, contrasts = NULL, weights_type = "prior"
   sorted <- sort_covariates(frame, cluster$order)
   check_contrasts(contrasts, sorted)
   sorted_rows <- function() take_rows(rows, cluster$order)
-  fixed <- fixed_design(frame$terms_fixed, sorted, contrasts, sorted_rows)
+  fixed <- fixed_part(frame$terms_fixed, sorted, contrasts, sorted_rows)
   random <- random_design(frame, factors, sorted, contrasts, sorted_rows)
   dispersion <- dispersion_design(frame$terms_dispersion, sorted, contrasts, sorted_rows)
-  design <- random_part(label_columns(c(
+  label_columns(c(
     fixed[c("X", "aliased", "assign")], random, lapply(response, take_rows, cluster$order), cluster,
     list(terms = frame$terms_fixed), fixed[c("xlevels", "contrasts")],
     list(weights_type = weights_type), dispersion
-  )), distribution)
-  check_identified(design, family)
-  check_bridge_design(design)
-  with_plan(design)
+  ))
 }
 
 frame_groups <- function(frame, factors) {
@@ -201,19 +214,28 @@ with_contrasts <- function(x, contrasts) {
 
 # `rows` is a function that returns the labels of the rows, for messages.
 fixed_design <- function(part, covariates, contrasts, rows) {
-  fixed <- part_matrix(part, covariates, contrasts)
-  check_finite_columns(fixed$X, rows)
+  fixed <- fixed_columns(part, covariates, contrasts, rows)
   fixed$aliased <- aliased_columns(fixed$X, attr(part, "intercept") == 1L)
   if (any(fixed$aliased)) {
-    dropped <- names(which(fixed$aliased))
-    warn("rank", "The fixed effects must be linearly independent; aliased columns are dropped.",
-      given = paste0(
-        some_of(code(dropped), 10L), " (constant, or determined by the columns before)"
-      ),
-      hint = "Their coefficients are reported as NA.", columns = dropped
-    )
+    warn_aliased(names(which(fixed$aliased)))
     fixed$X <- fixed$X[, !fixed$aliased, drop = FALSE]
   }
+  fixed
+}
+
+fixed_columns <- function(part, covariates, contrasts, rows) {
+  fixed <- part_matrix(part, covariates, contrasts)
+  check_finite_columns(fixed$X, rows)
+  fixed$aliased <- stats::setNames(logical(ncol(fixed$X)), colnames(fixed$X))
   fixed$xlevels <- stats::.getXlevels(part, covariates)
   fixed
+}
+
+warn_aliased <- function(dropped) {
+  warn("rank", "The fixed effects must be linearly independent; aliased columns are dropped.",
+    given = paste0(
+      some_of(code(dropped), 10L), " (constant, or determined by the columns before)"
+    ),
+    hint = "Their coefficients are reported as NA.", columns = dropped
+  )
 }

@@ -86,6 +86,7 @@ diagnose_integration <- function(fit, tolerance = 0.01, points = 256L, replicate
   check_dots(..., known = names(formals(diagnose_integration)))
   check_glmm(fit)
   check_normal(fit, "This diagnostic of the integration")
+  check_in_memory(fit$design)
   check_integration(way_of_fit(fit), fit, list(
     tolerance = tolerance, points = points, replicates = replicates, seed = seed, draws = draws
   ))

@@ -22,9 +22,16 @@ feasible_start <- function(problem, x, level = NULL) {
 # Coefficients, on the optimiser's scale, whose predictor is closest to a constant level. `NULL` if
 # that is outside the range in some row.
 constant_coefficients <- function(problem, level) {
-  X <- problem$design$X
+  constant_at(problem$design, problem, level)
+}
+
+constant_at <- function(design, problem, level) UseMethod("constant_at")
+
+#' @export
+constant_at.default <- function(design, problem, level) {
+  X <- design$X
   beta <- qr.coef(qr(X), rep(level, nrow(X)))
-  eta <- drop(X %*% beta) + row_offset(problem$design)
+  eta <- drop(X %*% beta) + row_offset(design)
   if (!all(is.finite(beta)) || any(eta * inside_sign(problem$family) <= 0)) return(NULL)
   at <- seq_along(beta)
   backsolve(problem$map$M[at, at, drop = FALSE], beta)

@@ -34,7 +34,14 @@ engine_evaluate <- function(design, family, psi, K, deriv = 0L, modes = NULL,
   ask <- list(
     order = as.integer(deriv), scores = scores, information = information, known_phi = only_beta
   )
-  objective_evaluate_(design, family, as.double(psi), K, modes, ask, control$threads)
+  evaluate(design, family, as.double(psi), K, modes, ask, control$threads)
+}
+
+evaluate <- function(design, family, psi, K, modes, ask, threads) UseMethod("evaluate")
+
+#' @export
+evaluate.default <- function(design, family, psi, K, modes, ask, threads) {
+  objective_evaluate_(design, family, psi, K, modes, ask, threads)
 }
 
 #' Generalized linear model without random effects
@@ -43,7 +50,10 @@ engine_evaluate <- function(design, family, psi, K, deriv = 0L, modes = NULL,
 #' @return A list: `beta`, `information` (p x p, observed), `value`, `max_abs_eta`, `converged`,
 #'   `info_pd`, `iterations`.
 #' @noRd
-engine_glm_start <- function(design, family, level) {
+engine_glm_start <- function(design, family, level) UseMethod("engine_glm_start")
+
+#' @export
+engine_glm_start.default <- function(design, family, level) {
   glm_start_(design, engine_family(family, design), level)
 }
 
@@ -89,7 +99,10 @@ posterior_nodes <- function(fit) {
 #' @return A list: `better`, the number of clusters with a higher one; `missed`, what the rule lacks
 #'   of the log-likelihood, or has too much, since it sees the others badly.
 #' @noRd
-engine_other_modes <- function(design, family, psi, K, control) {
+engine_other_modes <- function(design, family, psi, K, control) UseMethod("engine_other_modes")
+
+#' @export
+engine_other_modes.default <- function(design, family, psi, K, control) {
   objective_other_modes_(design, family, as.double(psi), K, control$threads)
 }
 

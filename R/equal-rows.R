@@ -14,7 +14,10 @@
 #' @return A list: `design`; `constant`; `patterns`, the number of distinct rows, or `NULL` if
 #'   `design` is as it was.
 #' @noRd
-pool_rows <- function(design, family, collapse = "auto") {
+pool_rows <- function(design, family, collapse = "auto") UseMethod("pool_rows")
+
+#' @export
+pool_rows.default <- function(design, family, collapse = "auto") {
   as_it_is <- list(design = design, constant = 0)
   pool <- family_tools(family)$pool
   if (isFALSE(collapse) || is.null(pool) || !all(used_rows(design))) return(as_it_is)

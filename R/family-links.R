@@ -33,29 +33,44 @@ has_population_mean <- function(family) !family$link %in% c("inverse", "1/mu^2")
 # Starts -------------------------------------------------------------------------------------------
 
 # Mean of all responses, moved off the ends of its range.
-start_mean <- function(design, family) {
+start_mean <- function(totals, family) {
+  if (has_trials(family)) return((totals$y + 0.5) / (totals$trials + 1))
+  mean <- totals$y / totals$trials
+  if (family_tools(family)$discrete) mean + 0.5 / totals$trials else mean
+}
+
+#' Totals over rows that starts need
+#' @return A list: sums over rows of the `weights`, and of them times `trials`, `y`, and, with a log
+#'   link, `exposure`; mean and maximum of the `offset`.
+#' @noRd
+response_totals <- function(design, family) UseMethod("response_totals")
+
+#' @export
+response_totals.default <- function(design, family) {
   w <- row_weights(design)
-  total <- sum(w * row_trials(design))
-  if (has_trials(family)) return((sum(w * design$y) + 0.5) / (total + 1))
-  mean <- sum(w * design$y) / total
-  if (family_tools(family)$discrete) mean + 0.5 / total else mean
+  offset <- row_offset(design)
+  list(
+    weights = sum(w), trials = sum(w * row_trials(design)), y = sum(w * design$y),
+    offset = mean(offset), most = max(offset),
+    exposure = if (has_log_link(family)) sum(w * exp(offset)) else 0
+  )
 }
 
 #' Predictor of the model with one mean for all rows, less the offset
 #' @noRd
 start_predictor <- function(design, family) {
-  mean <- start_mean(design, family)
-  if (!has_log_link(family)) return(family$linkfun(mean) - mean(row_offset(design)))
-  if (restricts_mean(family)) return(family$linkfun(mean) - max(row_offset(design)))
+  totals <- response_totals(design, family)
+  mean <- start_mean(totals, family)
+  if (!has_log_link(family)) return(family$linkfun(mean) - totals$offset)
+  if (restricts_mean(family)) return(family$linkfun(mean) - totals$most)
   # The offset counts: rate = responses / exposure.
-  w <- row_weights(design)
-  log(max(mean, 1e-8)) - log(sum(w * exp(row_offset(design))) / sum(w))
+  log(max(mean, 1e-8)) - log(totals$exposure / totals$weights)
 }
 
 #' The same where the offset is not looked at
 #' @noRd
 start_level <- function(design, family) {
-  mean <- start_mean(design, family)
+  mean <- start_mean(response_totals(design, family), family)
   family$linkfun(if (has_log_link(family)) max(mean, 1e-8) else mean)
 }
 

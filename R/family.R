@@ -53,7 +53,7 @@ plain_label <- function(family) paste0(family$family, "(", family$link, ")")
 has_trials <- function(family) isTRUE(family_tools(family)$trials)
 
 # Is each response a single 0/1?
-is_binary <- function(family, design) has_trials(family) && max(row_trials(design)) <= 1
+is_binary <- function(family, design) has_trials(family) && most_trials(design) <= 1
 
 # Is a response a number of events without an upper end?
 counts_events <- function(family) family_tools(family)$discrete && !has_trials(family)

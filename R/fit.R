@@ -75,15 +75,21 @@ start_values <- function(problem, start_glm, start) {
   unit <- eta_unit(design, problem$family, start_glm)
   theta <- (if (unit == 1) 0.7 else 0.3 * unit) * (design$theta_row == design$theta_col) / scale
   log_phi <- if (has_phi(problem$family)) {
-    mu <- problem$family$linkinv(drop(design$X %*% start_glm$beta) + row_offset(design))
-    start_phi <- family_tools(problem$family)$start_phi
-    log(max(start_phi(design$y, mu, row_trials(design), row_weights(design)), 1e-300))
+    log(max(start_dispersion(design, problem$family, start_glm$beta), 1e-300))
   }
   rho <- rho_start(design)
   theta <- theta * predictor_unit(problem$family, log_phi)
   psi <- reduced_start(problem, c(start_glm$beta, theta, rho, aux_start(design, log_phi)))
   if (!is.null(start)) psi <- user_start(psi, start_list(start), design, problem$family)
   problem$map$x(psi)
+}
+
+start_dispersion <- function(design, family, beta) UseMethod("start_dispersion")
+
+#' @export
+start_dispersion.default <- function(design, family, beta) {
+  mu <- family$linkinv(drop(design$X %*% beta) + row_offset(design))
+  family_tools(family)$start_phi(design$y, mu, row_trials(design), row_weights(design))
 }
 
 user_start <- function(psi, start, design, family) {
@@ -151,7 +157,8 @@ integrate_and_fit.margmix_quadrature <- function(way, problem, x, nAGQ, REML) {
 fit_lmm <- function(problem, x, REML) {
   fit <- if (!REML && suits_stochastic(problem)) maximise_stochastic(problem, x)
   started <- has_dispersion_formula(problem$design) && !is.null(problem$start)
-  if (is.null(fit) && (!problem$map$free || started)) fit <- maximise(problem, 1L, x, NULL)
+  profiled <- problem$map$free && !supports(problem$design, "shards") && !started
+  if (is.null(fit) && !profiled) fit <- maximise(problem, 1L, x, NULL)
   if (!is.null(fit)) return(list(fit = fit, rule = rule_record(problem, 1L), reml = NULL))
   design <- problem$design
   psi <- problem$map$psi(x)
@@ -180,7 +187,10 @@ fit_lmm <- function(problem, x, REML) {
 }
 
 # Signs of the columns of Lambda, carried over to the modes.
-flip_modes <- function(design, modes, signs) {
+flip_modes <- function(design, modes, signs) UseMethod("flip_modes")
+
+#' @export
+flip_modes.default <- function(design, modes, signs) {
   from_factors(design, Map(function(u, group) {
     u * rep(signs[group$columns], each = nrow(u))
   }, by_factor(design, modes), design$groups))

@@ -28,7 +28,14 @@
 #'   `response_term`, `no_rows`, `missing_values` (with `na.fail`, or left by `na.pass`).
 #' @noRd
 build_frame <- function(call, env, parsed, rows = NULL) {
-  data <- counted_data(model_data(call, env), call, parsed)
+  frame_of(model_data(call, env), call, env, parsed, rows)
+}
+
+frame_of <- function(data, call, env, parsed, rows) UseMethod("frame_of")
+
+#' @export
+frame_of.default <- function(data, call, env, parsed, rows) {
+  data <- counted_data(data, call, parsed)
   if (is_counted(data)) call$weights <- quote(.count)
   parsed <- expand_dot(parsed, data)
   formula_env <- environment(parsed$frame)

@@ -117,7 +117,7 @@
 #' @param data A data frame (tibble, data.table), list or environment; variables that are not in it
 #'   are taken from the environment of the formula. Rows of a cluster need not be adjacent. Or a
 #'   table in a database, such as `dplyr::tbl(con, "visits")`: the database counts the rows of each
-#'   kind (GROUP BY) and only these arrive. Or [patterns()] of several sites.
+#'   kind (GROUP BY) and only these arrive. Or [patterns()] of several sites, or [shards()].
 #' @param family [stats::binomial()] with logit, probit, cloglog, cauchit or log link,
 #'   [stats::poisson()], [nbinom2()] or [nbinom1()] with log, sqrt or identity link,
 #'   [stats::gaussian()] with identity or log link, [stats::Gamma()] with log, inverse or identity

@@ -276,8 +276,11 @@ between_within_df.default <- function(design) {
   ifelse(share < 0.1, max(within, 1), between_df(design, size, sum(constant)))
 }
 
-between_df <- function(design, size = row_sizes(design),
-                       constant = sum(between_share(design, size) == 1)) {
+between_df <- function(design, size, constant) UseMethod("between_df")
+
+#' @export
+between_df.default <- function(design, size = row_sizes(design),
+                               constant = sum(between_share(design, size) == 1)) {
   max(count_clusters(design, size) - constant, 1)
 }
 
@@ -303,22 +306,39 @@ between_share <- function(design, size) {
   anova_share(design$X, size, cluster, function(x) cluster_sums(x, design$start))
 }
 
-# `level` of each row, and `sums` over the rows of each level.
-anova_share <- function(X, size, level, sums) {
+anova_share <- function(X, size, level, sums) share_of(anova_sums(X, size, level, sums))
+
+#' Sums of the one-way analysis of variance of each column
+#'
+#' @param size,level Of each row. `sums`: a function that sums over the rows of each level.
+#' @return A list: `N`, `N2` and `K`, the sum of the sizes of levels, of their squares, and their
+#'   number; by column the mean (`centre`) and the sums of squares `within` levels and `between`
+#'   their means.
+#' @noRd
+anova_sums <- function(X, size, level, sums) {
   total <- sums(size)
   n <- total[total > 0]
   N <- sum(n)
-  n0 <- (N - sum(n^2) / N) / (length(n) - 1)
-  vapply(seq_len(ncol(X)), function(j) {
-    x <- X[, j] - sum(size * X[, j]) / N
+  columns <- vapply(seq_len(ncol(X)), function(j) {
+    centre <- sum(size * X[, j]) / N
+    x <- X[, j] - centre
     means <- sums(size * x) / ifelse(total > 0, total, 1)
-    within <- sum(size * (x - means[level])^2)
-    between <- sum(total * means^2)
-    if (within <= 1e-10 * (within + between)) return(1)
-    within <- within / max(N - length(n), 1)
-    between <- between / (length(n) - 1)
-    max(0, (between - within) / (between + (n0 - 1) * within))
-  }, 0)
+    c(centre, sum(size * (x - means[level])^2), sum(total * means^2))
+  }, numeric(3L))
+  list(
+    N = N, N2 = sum(n^2), K = length(n), centre = columns[1L, ], within = columns[2L, ],
+    between = columns[3L, ]
+  )
+}
+
+share_of <- function(sums) {
+  N <- sums$N
+  K <- sums$K
+  n0 <- (N - sums$N2 / N) / (K - 1)
+  constant <- sums$within <= 1e-10 * (sums$within + sums$between)
+  within <- sums$within / max(N - K, 1)
+  between <- sums$between / (K - 1)
+  ifelse(constant, 1, pmax(0, (between - within) / (between + (n0 - 1) * within)))
 }
 
 # Words -----------------------------------------------------------------------------------------

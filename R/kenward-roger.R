@@ -22,8 +22,7 @@ working_model_at <- function(fit) {
   unsuited <- unsuited_design(design, fit$family)
   if (!is.null(unsuited)) return(unsuited)
   if (!ncol(design$X) || anyNA(diag(fit$vcov_full)[seq_along(fit$beta)])) return("no_fit")
-  W <- engine_row_weights(fit, mode_predictor(fit))
-  pieces <- engine_kenward_roger_pieces(design, W, fit$Lambda, fit$control)
+  pieces <- kenward_roger_pieces(design, fit)
   if (pieces$status != "ok") return("singular")
   scale <- if (scales_variance(fit$family)) {
     list(v = sigma_entries(fit), phi = fit$phi, N = stats::nobs(fit))
@@ -32,6 +31,14 @@ working_model_at <- function(fit) {
   if (!out$definite) return("singular")
   out$most <- residual_df(fit)
   out
+}
+
+kenward_roger_pieces <- function(design, fit) UseMethod("kenward_roger_pieces")
+
+#' @export
+kenward_roger_pieces.default <- function(design, fit) {
+  W <- engine_row_weights(fit, mode_predictor(fit))
+  engine_kenward_roger_pieces(design, W, fit$Lambda, fit$control)
 }
 
 # Why a design has no working model, or NULL.
@@ -56,7 +63,12 @@ border_size <- function(design) {
 
 largest_border <- 500 # takes about a second
 
-residual_df <- function(fit) max(sum(row_sizes(fit$design)) - length(fit$beta), 1)
+residual_df <- function(fit) max(total_size(fit$design) - length(fit$beta), 1)
+
+total_size <- function(design) UseMethod("total_size")
+
+#' @export
+total_size.default <- function(design) sum(row_sizes(design))
 
 # X beta + offset + Z b at the modes.
 mode_predictor <- function(fit) {

@@ -83,6 +83,7 @@ marginal_coefficients.margmix_glmm <- function(object, vcov = "default", df = "d
   check_dots(..., known = names(formals(marginal_coefficients.margmix_glmm)))
   check_level(level)
   type <- one_of(vcov, c("default", covariances_for("slopes")), "vcov")
+  check_in_memory(object$design)
   implied <- implied_regression(object)
   chosen <- chosen_vcov(object, type)
   V <- beta_theta_vcov(object, chosen)

@@ -102,9 +102,8 @@ deviance.margmix_glmm <- function(object, ...) -2 * object$logLik
 #' @rdname glmm-methods
 #' @export
 nobs.margmix_glmm <- function(object, ...) {
-  design <- object$design
-  used <- used_rows(design)
-  if (design$weights_type == "frequency") sum(row_weights(design)[used]) else sum(used)
+  used <- count_used(object$design)
+  if (object$design$weights_type == "frequency") used$weight else used$rows
 }
 
 #' @rdname glmm-methods
@@ -158,7 +157,10 @@ terms.margmix_glmm <- function(x, ...) x$design$terms
 
 #' @rdname glmm-methods
 #' @export
-model.frame.margmix_glmm <- function(formula, ...) formula$frame$frame
+model.frame.margmix_glmm <- function(formula, ...) {
+  check_in_memory(formula$design)
+  formula$frame$frame
+}
 
 #' @rdname glmm-methods
 #' @export
@@ -263,6 +265,14 @@ component <- function(fit, name = NULL) {
   if (length(name) == 1L) found[[1L]] else found
 }
 
+# What has a row for each cluster or observation.
+of_rows <- function(values) {
+  function(fit) {
+    check_in_memory(fit$design)
+    values(fit)
+  }
+}
+
 stored <- function(name) function(fit) fit[[name]]
 of_design <- function(name) function(fit) fit$design[[name]]
 of_frame <- function(name) function(fit) fit$frame[[name]]
@@ -273,7 +283,7 @@ fit_components <- list(
   Lambda = stored("Lambda"),
   Sigma = function(fit) tcrossprod(fit$Lambda), gamma = stored("gamma"),
   phi = function(fit) if (length(fit$phi) > 1L) caller_order(fit$phi, fit$design) else fit$phi,
-  modes = stored("modes"),
+  modes = of_rows(stored("modes")),
   vcov_full = function(fit) vcov(fit, full = TRUE, complete = FALSE),
   logLik = stored("logLik"), REML = stored("REML"),
   rule = stored("rule"), convergence = stored("convergence"), boundary = stored("boundary"),
@@ -282,7 +292,8 @@ fit_components <- list(
   X = by_row(function(design) design$X), Z = by_row(function(design) design$Z),
   y = by_row(function(design) design$y), trials = by_row(row_trials),
   weights = by_row(row_weights), offset = by_row(row_offset),
-  cluster = function(fit) cluster_factor(fit$design), levels = of_design("levels"),
+  cluster = function(fit) cluster_factor(fit$design), 
+  levels = of_rows(of_design("levels")),
   groups = function(fit) group_factors_of(fit$design), structure = of_design("structure"),
   cluster_sizes = function(fit) cluster_sizes(fit$design), group = of_design("group"),
   n_total = of_frame("n_total"), n_dropped = of_frame("n_dropped"),

@@ -48,12 +48,22 @@ free_map <- function(design, M) {
 # Change of the predictor that counts as one: a reciprocal mean may be of any size.
 eta_unit <- function(design, family, start_glm) {
   if (!restricts_mean(family) || !has_phi(family)) return(1)
-  eta <- drop(design$X %*% start_glm$beta) + row_offset(design)
-  size <- sqrt(mean(eta^2))
+  size <- predictor_rms(design, start_glm$beta)
   if (is.finite(size) && size > 0) size else 1
 }
 
-column_rms <- function(Z) {
+predictor_rms <- function(design, beta) UseMethod("predictor_rms")
+
+#' @export
+predictor_rms.default <- function(design, beta) {
+  eta <- drop(design$X %*% beta) + row_offset(design)
+  sqrt(mean(eta^2))
+}
+
+column_rms <- function(Z) UseMethod("column_rms")
+
+#' @export
+column_rms.default <- function(Z) {
   rms <- vapply(seq_len(ncol(Z)), function(c) sqrt(sum(Z[, c]^2) / nrow(Z)), 0)
   ifelse(rms > 0, rms, 1)
 }

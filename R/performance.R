@@ -3,7 +3,10 @@
 # For package performance: its icc() and r2_nakagawa() ask insight for the variances, and r2() of a
 # class that it does not know would be something else.
 #' @exportS3Method performance::r2
-r2.margmix_glmm <- function(model, ...) performance::r2_nakagawa(model, ...)
+r2.margmix_glmm <- function(model, ...) {
+  check_in_memory(model$design)
+  performance::r2_nakagawa(model, ...)
+}
 
 # 1 - sum (y - mu)^2 / sum (y - mean y)^2 (Zheng 2000); its default does not know of trials.
 #' @exportS3Method performance::r2

@@ -11,7 +11,13 @@
 #'   `sorted`: are the rows sorted as in the design?
 #' @noRd
 fitted_rows <- function(object, random_effects) {
-  design <- object$design
+  fitted_rows_of(object$design, object, random_effects)
+}
+
+fitted_rows_of <- function(design, object, random_effects) UseMethod("fitted_rows_of")
+
+#' @export
+fitted_rows_of.default <- function(design, object, random_effects) {
   rows <- c(design[c("X", "Z", "group")], list(offset = row_offset(design)))
   if (random_effects == "eb") rows$cluster <- row_clusters(design)
   if (random_effects == "integrate") rows$Z <- marginal_Z(object)

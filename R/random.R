@@ -57,8 +57,9 @@ random_distribution.margmix_bridge <- function(design) "bridge"
 #'   `"quadrature"`: are there rules of more than one node? `"factor"`: can its matrix be factored,
 #'   for exact likelihoods and conditional variances? `"moments"`: has the posterior means and
 #'   medians? `"normal"`: are the random effects normal? `"unrelated"`: are levels independent of
-#'   each other? `"one effect"`: has a cluster one random effect? `"penalty"`: can its likelihood be
-#'   penalized?
+#'   each other? `"shards"`: are its rows in shards, so that only sums of them are known, and no
+#'   profile of a linear model? `"one effect"`: has a cluster one random effect? `"penalty"`: can
+#'   its likelihood be penalized?
 #' @noRd
 supports <- function(design, what) what %in% abilities(design)
 
@@ -68,7 +69,7 @@ abilities <- function(design) UseMethod("abilities")
 abilities.default <- function(design) {
   c(
     abilities.margmix_two_levels(design), one_effect(design),
-    if (has_free_entries(design)) "penalty"
+    if (has_full_covariance(design)) "penalty"
   )
 }
 

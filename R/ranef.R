@@ -51,17 +51,27 @@ ranef.margmix_glmm <- function(object, type = c("mode", "mean", "median"), condV
   check_dots(..., known = names(formals(ranef.margmix_glmm)))
   type <- one_of(type, c("mode", "mean", "median"), "type")
   if (!is.null(newdata)) object <- with_new_clusters(object, newdata)
+  found <- cluster_effects(object$design, object, type, condVar)
+  effects <- lapply(found, function(x) random_frame(x$value, x$variance, x$group))
+  names(effects) <- group_labels(object$design)
+  structure(effects, type = type, class = "ranef.margmix_glmm")
+}
+
+#' @return For each factor a list: `value` (levels x effects), `variance` (effects x effects x
+#'   levels, or `NULL`), `group`.
+#' @noRd
+cluster_effects <- function(design, object, type, condVar) UseMethod("cluster_effects")
+
+#' @export
+cluster_effects.default <- function(design, object, type, condVar) {
   posterior <- if (type != "mode") engine_posterior(object, median = type == "median")
   value <- if (type == "mode") mode_effects(object) else lapply(posterior, `[[`, type)
   variance <- if (condVar) {
     if (type == "mode") engine_mode_variance(object) else lapply(posterior, `[[`, "var")
   }
-  groups <- object$design$groups
-  effects <- lapply(seq_along(groups), function(k) {
-    random_frame(value[[k]], variance[[k]], groups[[k]])
+  lapply(seq_along(design$groups), function(k) {
+    list(value = value[[k]], variance = variance[[k]], group = design$groups[[k]])
   })
-  names(effects) <- group_labels(object$design)
-  structure(effects, type = type, class = "ranef.margmix_glmm")
 }
 
 #' Random effects b = Lambda u at their modes

@@ -54,6 +54,7 @@ rank_clusters <- function(object, effect = NULL, group = NULL, tail = 0.1, level
   check_level(level)
   check_tail(tail)
   check_unrelated(object$design, "Ranks are", "ranef() has modes and their variances.")
+  check_in_memory(object$design)
   factors <- object$design$groups
   k <- match(one_of(group %||% factors[[1L]]$label, group_labels(object$design), "group"),
     group_labels(object$design))

@@ -31,12 +31,18 @@ has_full_rank <- function(gram, pivot = 1e-7) {
 # R of the QR of X, with its other columns centred if there is an intercept. Row block by row
 # block, so that no second copy of a long X is made.
 triangular_factor <- function(X, intercept, block = 50000L) {
-  n <- nrow(X)
   centre <- numeric(ncol(X))
   if (intercept) {
     centre <- colMeans(X)
     centre[1L] <- 0
   }
+  found <- triangle_of_rows(X, centre, block)
+  constant_to_zero(found$R, found$centred, found$raw)
+}
+
+# R, and the squared lengths of the columns with and without `centre` taken off.
+triangle_of_rows <- function(X, centre, block) {
+  n <- nrow(X)
   R <- NULL
   length_centred <- length_raw <- 0
   for (first in seq(1L, n, by = block)) {
@@ -47,6 +53,11 @@ triangular_factor <- function(X, intercept, block = 50000L) {
     decomposed <- qr(rbind(R, rows), LAPACK = TRUE)
     R <- qr.R(decomposed)[, order(decomposed$pivot), drop = FALSE]
   }
-  R[, length_centred <= (1e-11)^2 * length_raw] <- 0 # constant, up to rounding
+  list(R = R, centred = length_centred, raw = length_raw)
+}
+
+# A column that is constant, up to rounding.
+constant_to_zero <- function(R, centred, raw) {
+  R[, centred <= (1e-11)^2 * raw] <- 0
   R
 }

@@ -39,6 +39,7 @@ refit <- function(object, newresp, ...) UseMethod("refit")
 #' @rawNamespace S3method(lme4::refit, margmix_glmm)
 refit.margmix_glmm <- function(object, newresp, ...) {
   check_dots(...)
+  check_in_memory(object$design)
   frame <- object$frame
   several <- several_responses(newresp, frame$frame[[1L]])
   if (!is.null(several)) return(refit_all(object, several))

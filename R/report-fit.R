@@ -35,7 +35,15 @@ large_sds <- function(design, family, estimate) {
 # Root mean square of the standard deviation of a term's part of the predictor.
 term_sd <- function(design, estimate, term) {
   at <- term$columns
-  part <- design$Z[, at, drop = FALSE] %*% estimate$Lambda[at, , drop = FALSE]
+  rms_of_effects(design$Z, at, estimate$Lambda[at, , drop = FALSE])
+}
+
+# Root mean square over the rows of the length of Lambda'z, of some columns of Z.
+rms_of_effects <- function(Z, at, Lambda) UseMethod("rms_of_effects")
+
+#' @export
+rms_of_effects.default <- function(Z, at, Lambda) {
+  part <- Z[, at, drop = FALSE] %*% Lambda
   sqrt(sum(part^2) / nrow(part))
 }
 
@@ -121,9 +129,14 @@ far_hint <- function(design) {
   far <- far_columns(design$Z)
   if (length(far)) return(centre_hint(column_names(design), far))
   far <- far_columns(design$X)
-  if (!length(far) || has_full_rank(crossprod(design$X), 1e-10)) return(NULL)
+  if (!length(far) || has_full_rank(gram_matrix(design$X), 1e-10)) return(NULL)
   centre_hint(colnames(design$X), far)
 }
+
+gram_matrix <- function(X) UseMethod("gram_matrix")
+
+#' @export
+gram_matrix.default <- function(X) crossprod(X)
 
 # With a log-concave likelihood the variance at a mode is at most that of the prior. Where a mode
 # splits in two it is infinite, and so is the Laplace approximation.
@@ -156,6 +169,13 @@ lacks_clear_mode.margmix_several_factors <- function(design, problem, estimate) 
 near_edge <- function(design, family, estimate) {
   edge <- link_edge(family)
   if (is.null(edge)) return(0L)
+  rows_near(design, estimate, edge)
+}
+
+rows_near <- function(design, estimate, edge) UseMethod("rows_near")
+
+#' @export
+rows_near.default <- function(design, estimate, edge) {
   sd <- sqrt(rowSums((design$Z %*% estimate$Lambda)^2))
   sum(abs(predictor_at_modes(design, estimate) - edge) < 4 * sd)
 }

@@ -25,22 +25,38 @@ check_constant_clusters <- function(design, family) {
 
 # With rows that share a level at all; the first rows usually show that they are not.
 is_constant_in_levels <- function(design, k) {
+  found <- level_agreement(design, k)
+  !found[["differ"]] && found[["shared"]]
+}
+
+# Do responses of a level differ? Is a level shared by rows?
+level_agreement <- function(design, k) UseMethod("level_agreement")
+
+#' @export
+level_agreement.default <- function(design, k) {
   used <- which(used_rows(design))
   for (take in unique(pmin(c(5000L, length(used)), length(used)))) {
     rows <- used[seq_len(take)]
     level <- row_levels(design, k)[rows]
-    if (any(design$y[rows] != design$y[rows][match(level, level)])) return(FALSE)
+    differ <- any(design$y[rows] != design$y[rows][match(level, level)])
+    if (differ) break
   }
-  anyDuplicated(level) > 0L
+  c(differ = differ, shared = anyDuplicated(level) > 0L)
 }
 
 # Grouping factors of independent levels with a random intercept.
 intercept_groups <- function(design) {
-  constant <- vapply(seq_len(ncol(design$Z)), function(j) all(design$Z[, j] == 1), NA)
+  constant <- all_ones(design$Z)
   which(vapply(design$groups, function(group) {
     is.null(group$relation) && any(constant[group$columns])
   }, NA))
 }
+
+# Is a column 1 in every row?
+all_ones <- function(Z) UseMethod("all_ones")
+
+#' @export
+all_ones.default <- function(Z) vapply(seq_len(ncol(Z)), function(j) all(Z[, j] == 1), NA)
 
 #' Refuse a dispersion that has run into a residual variance of zero
 #'
@@ -52,9 +68,20 @@ check_collapse <- function(design, family, phi, share) {
   tools <- family_tools(family)
   if (tools$discrete || !tools$has_dispersion) return(invisible())
   scale <- variance_scale(list(family = family, phi = phi))
-  residual <- min(scale) * mean(tools$variance(design$y, phi, 1))
-  if (residual < share * mean((design$y - mean(design$y))^2)) abort_exact()
+  found <- response_variance(design, family, phi)
+  if (min(scale) * found[["function"]] < share * found[["of_y"]]) abort_exact()
   invisible()
+}
+
+# Means over rows: of the variance function at the response, and of its squares about its mean.
+response_variance <- function(design, family, phi) UseMethod("response_variance")
+
+#' @export
+response_variance.default <- function(design, family, phi) {
+  y <- design$y
+  c(
+    `function` = mean(family_tools(family)$variance(y, phi, 1)), of_y = mean((y - mean(y))^2)
+  )
 }
 
 abort_exact <- function(given = "the fixed and random effects reproduce the response exactly",

@@ -28,10 +28,16 @@ sample_start <- function(problem, K, x) {
 }
 
 sample_clusters <- function(design, least = 500L, part = 0.15) {
-  m <- length(design$levels)
-  part <- max(part, least / m)
+  part <- max(part, least / length(design$levels))
   if (part > 0.5) return(NULL)
-  chosen <- spread_choice(m, part)
+  part_of_clusters(design, part)
+}
+
+part_of_clusters <- function(design, part) UseMethod("part_of_clusters")
+
+#' @export
+part_of_clusters.default <- function(design, part) {
+  chosen <- spread_choice(length(design$levels), part)
   size <- diff(design$start)[chosen]
   rows <- sequence(size, design$start[chosen] + 1L)
   small <- keep_rows(design, rows)

@@ -54,12 +54,20 @@ proves_no_separation <- function(design, family, start) {
     furthest <- family$linkinv(c(-1, 1) * start$max_abs_eta)
     if (isTRUE(min(furthest[1L], 1 - furthest[2L]) > enough)) return(TRUE)
   }
-  mu <- family$linkinv(drop(design$X %*% start$beta) + row_offset(design))
+  isTRUE(least_loss(design, family, start$beta) > enough)
+}
+
+# The least of 1 - p(y) among the rows that could run away.
+least_loss <- function(design, family, beta) UseMethod("least_loss")
+
+#' @export
+least_loss.default <- function(design, family, beta) {
+  mu <- family$linkinv(drop(design$X %*% beta) + row_offset(design))
   loss <- min(1, mu[design$y <= 0])
-  if (both) {
+  if (separation_kind(family) == "both") {
     loss <- min(loss, 1 - mu[design$y >= row_trials(design)])
   }
-  isTRUE(loss > enough)
+  loss
 }
 
 report_separation <- function(found, action, cure) {
@@ -84,13 +92,19 @@ report_separation <- function(found, action, cure) {
 #'
 #' @return A direction (p doubles, 0 where a coefficient stays), or `NULL` if there is none.
 #' @noRd
-separating_direction <- function(design, kind) {
+separating_direction <- function(design, kind) UseMethod("separating_direction")
+
+#' @export
+separating_direction.default <- function(design, kind) {
   X <- design$X
   columns <- seq_len(ncol(X))
   centre <- if (all(X[, 1L] == 1)) c(0, colMeans(X)[-1L]) else numeric(ncol(X))
   size <- vapply(columns, function(j) sqrt(mean((X[, j] - centre[j])^2)), 0)
   design$X <- vapply(columns, function(j) (X[, j] - centre[j]) / size[j], numeric(nrow(X)))
-  step <- project_on_cone(separation_rows(design, kind))
+  unscaled_direction(project_on_cone(separation_rows(design, kind)), centre, size)
+}
+
+unscaled_direction <- function(step, centre, size) {
   if (is.null(step)) return(NULL)
   step[abs(step) < 1e-6 * max(abs(step))] <- 0
   shift <- centre * step / size
@@ -179,6 +193,25 @@ check_cluster_separation <- function(design, family) {
 }
 
 check_level_separation <- function(design, k, cure) {
+  found <- level_states(design, k)
+  if (found[["both"]] || !found[["failures"]] || !found[["successes"]]) return(invisible())
+  abort("variance_separation",
+    "Some cluster must have both successes and failures: the variance runs to infinity.",
+    given = paste0(
+      found[["failures"]], " clusters of ", code(group_labels(design)[k]),
+      " with failures only, ", found[["successes"]], " with successes only"
+    ),
+    hint = paste(c(
+      "Is the grouping finer than intended, or the response constant within it?", cure
+    ), collapse = " ")
+  )
+}
+
+# How many levels have failures only, successes only, or both.
+level_states <- function(design, k) UseMethod("level_states")
+
+#' @export
+level_states.default <- function(design, k) {
   # One level with both is enough, and the first rows usually show it.
   for (take in unique(pmin(c(5000L, length(design$y)), length(design$y)))) {
     rows <- seq_len(take)
@@ -188,18 +221,8 @@ check_level_separation <- function(design, k, cure) {
     sums <- rowsum(cbind(design$y[rows], trials) * used, level, reorder = FALSE)
     none <- sums[, 1L] <= 0
     all <- sums[, 1L] >= sums[, 2L]
-    if (!all(none | all)) return(invisible())
+    if (!all(none | all)) break
   }
   some <- sums[, 2L] > 0
-  if (!any(none & some) || !any(all & some)) return(invisible())
-  abort("variance_separation",
-    "Some cluster must have both successes and failures: the variance runs to infinity.",
-    given = paste0(
-      sum(none & some), " clusters of ", code(group_labels(design)[k]), " with failures only, ",
-      sum(all & some), " with successes only"
-    ),
-    hint = paste(c(
-      "Is the grouping finer than intended, or the response constant within it?", cure
-    ), collapse = " ")
-  )
+  c(failures = sum(none & some), successes = sum(all & some), both = sum(!none & !all))
 }

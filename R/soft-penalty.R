@@ -32,6 +32,7 @@ check_penalty <- function(penalty, family, REML) {
 #' @noRd
 penalized_design <- function(design, family, penalty) {
   if (is.null(penalty)) return(design)
+  check_in_memory(design)
   if (!supports(design, "penalty")) {
     abort("penalty",
       "`penalty = \"soft\"` is for one grouping factor with normal effects (x | g) or (x || g).",

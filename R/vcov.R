@@ -123,12 +123,19 @@ beta_vcov.margmix_glmm <- function(fit, type) {
 
 # H^-1 (sum s_i s_i') H^-1 over all parameters that are not at a boundary.
 robust_full <- function(fit) {
-  scores <- engine_scores(fit)$scores
   full <- named_square(fit$vcov_full, parameter_names(fit))
   active <- !is.na(diag(full))
   V <- full[active, active]
-  full[active, active] <- V %*% crossprod(scores[, active, drop = FALSE]) %*% V
+  full[active, active] <- V %*% score_products(fit$design, fit, active) %*% V
   full
+}
+
+# Sum of s_i s_i' over the clusters, in the active parameters.
+score_products <- function(design, fit, active) UseMethod("score_products")
+
+#' @export
+score_products.default <- function(design, fit, active) {
+  crossprod(engine_scores(fit)$scores[, active, drop = FALSE])
 }
 
 full_vcov <- function(fit, type) {

@@ -116,7 +116,7 @@ size_words <- function(fit) {
   rows <- if (counted) stats::nobs(fit) else nrow(fit$design$X)
   distinct <- fit$patterns %||% if (counted) nrow(fit$design$X)
   unweighted <- fit$frame$n_unweighted %||% 0L
-  none <- sum(!used_rows(fit$design)) + unweighted
+  none <- nrow(fit$design$X) - count_used(fit$design)$rows + unweighted
   dropped <- fit$frame$n_dropped - unweighted
   lost <- max(0L, fit$frame$n_ids - length(fit$design$levels))
   clusters <- groups_words(fit$design)
@@ -141,8 +141,12 @@ groups_words.default <- function(design) {
     sizes <- as.vector(rowsum(row_weights(design), rep.int(seq_along(sizes), sizes)))
   }
   spread <- c(min = min(sizes), median = stats::median(sizes), max = max(sizes))
+  clusters_words(length(sizes), design$group, spread)
+}
+
+clusters_words <- function(clusters, group, spread) {
   paste0(
-    count_of(length(sizes), "cluster"), " of ", code(design$group), " (",
+    count_of(clusters, "cluster"), " of ", code(group), " (",
     if (length(unique(spread)) == 1L) {
       paste(spread[1L], "in each")
     } else {

@@ -245,6 +245,33 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// glm_sums_
+Rcpp::List glm_sums_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& beta, int order, bool clip);
+RcppExport SEXP _margmix_glm_sums_(SEXP designSEXP, SEXP familySEXP, SEXP betaSEXP, SEXP orderSEXP, SEXP clipSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type beta(betaSEXP);
+    Rcpp::traits::input_parameter< int >::type order(orderSEXP);
+    Rcpp::traits::input_parameter< bool >::type clip(clipSEXP);
+    rcpp_result_gen = Rcpp::wrap(glm_sums_(design, family, beta, order, clip));
+    return rcpp_result_gen;
+END_RCPP
+}
+// glm_search_
+Rcpp::List glm_search_(const Rcpp::Function& sum, const Rcpp::NumericVector& beta);
+RcppExport SEXP _margmix_glm_search_(SEXP sumSEXP, SEXP betaSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::Function& >::type sum(sumSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type beta(betaSEXP);
+    rcpp_result_gen = Rcpp::wrap(glm_search_(sum, beta));
+    return rcpp_result_gen;
+END_RCPP
+}
 // lmm_objective_
 Rcpp::List lmm_objective_(const Rcpp::List& design, const Rcpp::NumericVector& theta, double log_phi, bool frequency, bool reml, int threads);
 RcppExport SEXP _margmix_lmm_objective_(SEXP designSEXP, SEXP thetaSEXP, SEXP log_phiSEXP, SEXP frequencySEXP, SEXP remlSEXP, SEXP threadsSEXP) {
@@ -815,6 +842,8 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_gee_frechet_", (DL_FUNC) &_margmix_gee_frechet_, 5},
     {"_margmix_gee_moment_variance_", (DL_FUNC) &_margmix_gee_moment_variance_, 7},
     {"_margmix_glm_start_", (DL_FUNC) &_margmix_glm_start_, 3},
+    {"_margmix_glm_sums_", (DL_FUNC) &_margmix_glm_sums_, 5},
+    {"_margmix_glm_search_", (DL_FUNC) &_margmix_glm_search_, 2},
     {"_margmix_lmm_objective_", (DL_FUNC) &_margmix_lmm_objective_, 6},
     {"_margmix_family_log_concave_", (DL_FUNC) &_margmix_family_log_concave_, 1},
     {"_margmix_groups_plan_", (DL_FUNC) &_margmix_groups_plan_, 2},

@@ -37,16 +37,15 @@ VectorXd constant_start(const Design& design, double level) {
   return solve_symmetric(XX, column_sums * level);
 }
 
-GlmFit fit_glm(const Design& design, const Family& family, VectorXd beta) {
-  const GlmObjective objective(design, family);
+GlmFit search_glm(const GlmSums& sums, VectorXd beta) {
   GlmFit fit;
   VectorXd gradient;
-  double value = objective(beta, &gradient, &fit.information, &fit.largest_eta);
+  double value = sums(beta, &gradient, &fit.information, &fit.largest_eta, false);
   for (fit.iterations = 0; fit.iterations < 60 && std::isfinite(value); ++fit.iterations) {
     Cholesky cholesky(fit.information);
     fit.definite = cholesky.definite();
     if (!fit.definite) {
-      objective(beta, &gradient, &fit.information, nullptr, true);
+      sums(beta, &gradient, &fit.information, nullptr, true);
       fit.information.diagonal() *= 1 + 1e-8;
       cholesky.compute(fit.information);
       if (!cholesky.definite()) break;
@@ -59,22 +58,28 @@ GlmFit fit_glm(const Design& design, const Family& family, VectorXd beta) {
     }
     // The first trial is nearly always accepted, so it comes with its derivatives.
     double t = 1;
-    double trial = objective(beta + step, &gradient, &fit.information, &fit.largest_eta);
+    double trial = sums(beta + step, &gradient, &fit.information, &fit.largest_eta, false);
     const double least = value - 1e-12 * std::fabs(value);
     if (!(trial >= least)) {
       for (int halvings = 1; halvings < 60 && !(trial >= least); ++halvings) {
         t *= 0.5;
-        trial = objective(beta + t * step, nullptr, nullptr, nullptr);
+        trial = sums(beta + t * step, nullptr, nullptr, nullptr, false);
       }
       if (!(trial >= least)) t = 0;
-      trial = objective(beta + t * step, &gradient, &fit.information, &fit.largest_eta);
+      trial = sums(beta + t * step, &gradient, &fit.information, &fit.largest_eta, false);
       if (t == 0) break;
     }
     beta += t * step;
     value = trial;
   }
   fit.beta = beta;
-  fit.value = value + family.constant(design.response);
+  fit.value = value;
+  return fit;
+}
+
+GlmFit fit_glm(const Design& design, const Family& family, VectorXd beta) {
+  GlmFit fit = search_glm(GlmObjective(design, family), std::move(beta));
+  fit.value += family.constant(design.response);
   return fit;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cmath>
+#include <functional>
 
 #include "design/design.hpp"
 
@@ -33,6 +34,13 @@ class GlmObjective {
 
 // Least squares for X beta = level in every row: the mean model, where X holds a constant.
 VectorXd constant_start(const Design& design, double level);
+
+// GlmObjective's sums, wherever the rows are: in memory, or in shards that each give a part.
+using GlmSums = std::function<double(const VectorXd& beta, VectorXd* gradient,
+                                     MatrixXd* information, double* largest_eta, bool clip_W)>;
+
+// The value lacks the constant of the densities.
+GlmFit search_glm(const GlmSums& sums, VectorXd beta);
 
 GlmFit fit_glm(const Design& design, const Family& family, VectorXd beta);
 

@@ -1,0 +1,197 @@
+# The design of shards: what the arrays of all shards have in common, with sums over rows in their
+# place.
+
+#' @rdname build_design
+#' @noRd
+#' @export
+build_design.margmix_shards_frame <- function(frame, family, contrasts = NULL,
+                                              weights_type = "prior", distribution = "normal") {
+  unknown <- c(bridge = "a bridge distribution")[distribution]
+  if (!is.na(unknown)) refuse_on_shards(unknown)
+  plan <- frame$plan
+  recipe <- plan$recipe
+  recipe[c("family", "contrasts", "weights_type", "levels")] <-
+    list(without_promises(family), contrasts, weights_type, frame$levels)
+  class(recipe) <- c("margmix_design_recipe", class(recipe))
+  change_recipe(plan, recipe)
+  common <- ask_shards(plan, common_design, shards = plan$shards[1L])[[1L]]
+  facts <- ask_shards(plan, row_facts, family)
+  flags <- names(Filter(is_logical_level, frame$levels))
+  common$xlevels[flags] <- NULL
+  common$xlevels_random <- lapply(common$xlevels_random, function(x) x[setdiff(names(x), flags)])
+  design <- shards_design(common, facts, plan)
+  check_clusters(design, design$group)
+  design <- drop_aliased_shards(design, attr(frame$terms_fixed, "intercept") == 1L)
+  check_identified(design, family)
+  design
+}
+
+shards_design <- function(common, facts, plan) {
+  facts <- join_facts(facts)
+  labels <- structure(list(count = facts$clusters), class = "margmix_elsewhere_labels")
+  common$X <- columns_elsewhere(facts, "X", colnames(common$X))
+  common$Z <- columns_elsewhere(facts, "Z", colnames(common$Z))
+  common$levels <- common$groups[[1L]]$levels <- labels
+  common[c("y", "trials", "weights", "offset", "order", "start")] <- NULL
+  common$facts <- facts
+  common$plan_of_shards <- plan
+  structure(common, class = c("margmix_shards", "margmix_design"))
+}
+
+# Aliased columns are dropped in every shard.
+drop_aliased_shards <- function(design, intercept) {
+  X <- design$X
+  aliased <- design$aliased
+  if (!ncol(X) || has_full_rank(X$gram)) return(design)
+  plan <- design$plan_of_shards
+  centre <- if (intercept) c(0, X$mean[-1L]) else numeric(ncol(X))
+  factors <- ask_shards(plan, shard_triangle, centre)
+  R <- constant_to_zero(
+    stack_triangles(lapply(factors, `[[`, "R")), add_up(lapply(factors, `[[`, "centred")),
+    add_up(lapply(factors, `[[`, "raw"))
+  )
+  decomposed <- qr(R, tol = 1e-7)
+  aliased[decomposed$pivot[seq_along(aliased) > decomposed$rank]] <- TRUE
+  if (!any(aliased)) return(design)
+  warn_aliased(names(which(aliased)))
+  recipe <- plan$recipe
+  recipe$aliased <- aliased
+  change_recipe(plan, recipe)
+  design$aliased <- aliased
+  design$X <- some_columns(X, !aliased)
+  design$facts$sizes$share <- design$facts$sizes$share[!aliased]
+  design
+}
+
+shard_triangle <- function(design, centre) triangle_of_rows(design$X, centre, 50000L)
+
+stack_triangles <- function(triangles) {
+  Reduce(function(R, next_R) {
+    decomposed <- qr(rbind(R, next_R), LAPACK = TRUE)
+    qr.R(decomposed)[, order(decomposed$pivot), drop = FALSE]
+  }, triangles)
+}
+
+# One shard -------------------------------------------------------------------------------------
+
+#' @export
+make_element.margmix_design_recipe <- function(recipe, k) take_on(NextMethod(), recipe)
+
+#' @export
+take_on.margmix_design_recipe <- function(element, recipe) {
+  if (!is.null(element$none)) return(element)
+  if (is.null(element$X)) element <- shard_design(element, recipe)
+  aliased <- recipe$aliased
+  if (!is.null(aliased) && ncol(element$X) == length(aliased) && any(aliased)) {
+    element$X <- element$X[, !aliased, drop = FALSE]
+  }
+  if (is.null(recipe$collapse) || !is.null(element$constant)) return(element)
+  pooled <- pool_rows(element, recipe$family, recipe$collapse)
+  pooled$design[c("constant", "patterns")] <- list(
+    pooled$constant, pooled$patterns %||% length(element$y)
+  )
+  pooled$design
+}
+
+# The design of a shard, without any judgement: that is for all of them together.
+shard_design <- function(frame, recipe) {
+  frame$frame <- with_levels(frame$frame, recipe$levels)
+  factors <- grouping_factors(frame$parsed$random)
+  label <- factors[[1L]]$label
+  index <- cluster_index(frame$frame, factors[[1L]]$group)
+  groups <- list(list(label = label, levels = index$levels, terms = factors[[1L]]$terms))
+  cluster <- c(index, list(group = label, structure = "independent", groups = groups))
+  random_part(design_arrays(
+    frame, recipe$family, factors, cluster, recipe$contrasts, recipe$weights_type, fixed_columns
+  ), "normal")
+}
+
+# All but the rows.
+common_design <- function(design) {
+  for (name in c("X", "Z")) design[[name]] <- design[[name]][0L, , drop = FALSE]
+  design[c("y", "trials", "weights", "offset", "start", "levels", "order")] <- NULL
+  design$groups[[1L]]$levels <- NULL
+  unclass(design)
+}
+
+# What stands for the rows ----------------------------------------------------------------------
+
+#' A matrix whose rows are in shards
+#'
+#' It has dimensions and names, and sums over its rows; asking it for rows is an error.
+#'
+#' @return A list: `n`, `names`, `mean`, `gram` (crossprod), `about` (sums of squares about the
+#'   means), `ones` (is a column 1 in every row?).
+#' @noRd
+columns_elsewhere <- function(facts, part, names) {
+  x <- facts[[part]]
+  dimnames(x$gram) <- list(names, names)
+  structure(c(list(n = facts$rows, names = names), x), class = "margmix_elsewhere")
+}
+
+some_columns <- function(x, take) {
+  x[c("names", "mean", "about", "ones")] <-
+    lapply(unclass(x)[c("names", "mean", "about", "ones")], `[`, take)
+  x$gram <- x$gram[take, take, drop = FALSE]
+  x
+}
+
+#' @export
+dim.margmix_elsewhere <- function(x) {
+  x <- unclass(x)
+  c(x$n, length(x$names))
+}
+
+#' @export
+dimnames.margmix_elsewhere <- function(x) list(NULL, unclass(x)$names)
+
+#' @export
+`[.margmix_elsewhere` <- function(x, ...) refuse_rows()
+
+#' @export
+as.matrix.margmix_elsewhere <- function(x, ...) refuse_rows()
+
+#' @export
+Ops.margmix_elsewhere <- function(e1, e2) refuse_rows()
+
+#' @export
+length.margmix_elsewhere_labels <- function(x) unclass(x)$count
+
+#' @export
+`[.margmix_elsewhere_labels` <- function(x, ...) refuse_rows()
+
+#' @export
+as.character.margmix_elsewhere_labels <- function(x, ...) refuse_rows()
+
+#' @export
+`$.margmix_shards` <- function(x, name) x[[name]]
+
+#' @export
+`[[.margmix_shards` <- function(x, name, ...) {
+  rows <- c("y", "trials", "weights", "offset", "order", "start")
+  if (is.character(name) && name %in% rows) refuse_rows()
+  .subset2(x, name)
+}
+
+#' Refuse what needs rows in memory
+#' @section Errors: `shards`.
+#' @noRd
+check_in_memory <- function(design) UseMethod("check_in_memory")
+
+#' @export
+check_in_memory.default <- function(design) invisible()
+
+#' @export
+check_in_memory.margmix_shards <- function(design) refuse_rows()
+
+# The outermost function of the package says what it was that needed rows.
+refuse_rows <- function() {
+  called <- vapply(sys.calls(), function(call) {
+    if (is.name(call[[1L]])) as.character(call[[1L]]) else ""
+  }, "")
+  own <- called[called %in% names(package_home)]
+  abort("shards", "This needs the rows of the data one by one, which are in shards.",
+    given = paste0(sub("[.]margmix_.*", "", own[1L]), "()"),
+    hint = "Fit a sample of whole clusters in memory, or shards that are small enough."
+  )
+}

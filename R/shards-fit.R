@@ -1,0 +1,267 @@
+# What the stages of a fit ask of the rows, answered by shards: sums of their parts.
+
+#' @export
+pool_rows.margmix_shards <- function(design, family, collapse = "auto") {
+  plan <- design$plan_of_shards
+  recipe <- plan$recipe
+  recipe$collapse <- collapse
+  change_recipe(plan, recipe)
+  parts <- ask_shards(plan, pooled_size)
+  patterns <- sum(vapply(parts, `[[`, 0, "patterns"))
+  list(
+    design = design, constant = add_up(lapply(parts, `[[`, "constant")),
+    patterns = if (patterns < nrow(design$X)) as.integer(patterns)
+  )
+}
+
+pooled_size <- function(design) {
+  list(constant = as.double(design$constant), patterns = as.double(design$patterns))
+}
+
+#' @export
+compact_rows.margmix_shards <- function(design) design
+
+# The search ------------------------------------------------------------------------------------
+
+# Modes are found anew at each point, from zero: they do not travel, and the value depends on the
+# point alone, whatever was computed before it and by whom.
+#' @export
+evaluate.margmix_shards <- function(design, family, psi, K, modes, ask, threads) {
+  if (ask$scores || ask$information) refuse_rows()
+  plan <- design$plan_of_shards
+  parts <- ask_shards(plan, shard_value, family, psi, K, ask, threads, design$part)
+  status <- vapply(parts, `[[`, "", "status")
+  out <- list(
+    value = add_up(lapply(parts, `[[`, "value")),
+    gradient = add_up(lapply(parts, `[[`, "gradient")),
+    hessian = add_up(lapply(parts, `[[`, "hessian")), modes = list(),
+    status = c(status[status != "ok"], "ok")[1L]
+  )
+  if (out$status == "ok" && !isTRUE(plan$best$value > out$value)) {
+    parts <- split_parameters(design, family, psi)
+    plan$best <- list(value = out$value, start = list(
+      beta = unname(parts$beta), theta = unname(parts$theta), phi = parts$phi
+    ))
+  }
+  out
+}
+
+shard_value <- function(design, family, psi, K, ask, threads, part) {
+  if (!is.null(part)) design <- part_of_clusters(design, part)$design
+  out <- evaluate(design, family, psi, K, NULL, ask, threads)
+  out[c("value", "gradient", "hessian", "status")]
+}
+
+# The same share of the clusters of each shard.
+#' @export
+part_of_clusters.margmix_shards <- function(design, part) {
+  rows <- sum(unlist(ask_shards(design$plan_of_shards, rows_of_part, part)))
+  list(design = replace_part(design, part), share = rows / nrow(design$X))
+}
+
+rows_of_part <- function(design, part) {
+  sum(diff(design$start)[spread_choice(length(design$levels), part)])
+}
+
+replace_part <- function(design, part) {
+  design$part <- part
+  design
+}
+
+#' @export
+engine_other_modes.margmix_shards <- function(design, family, psi, K, control) {
+  parts <- ask_shards(design$plan_of_shards, engine_other_modes, family, psi, K, control)
+  list(
+    better = sum(vapply(parts, `[[`, 0L, "better")), missed = add_up(lapply(parts, `[[`, "missed"))
+  )
+}
+
+#' @export
+flip_modes.margmix_shards <- function(design, modes, signs) list()
+
+#' @export
+by_factor.margmix_shards <- function(design, x) list(x)
+
+# Starts ----------------------------------------------------------------------------------------
+
+#' @export
+engine_glm_start.margmix_shards <- function(design, family, level) {
+  plan <- design$plan_of_shards
+  spec <- engine_family(family, design)
+  sums <- function(beta, order, clip) {
+    parts <- ask_shards(plan, shard_glm, spec, beta, order, clip)
+    list(
+      value = add_up(lapply(parts, `[[`, "value")),
+      gradient = add_up(lapply(parts, `[[`, "gradient")),
+      information = add_up(lapply(parts, `[[`, "information")),
+      max_abs_eta = max(vapply(parts, `[[`, 0, "max_abs_eta"))
+    )
+  }
+  start <- glm_search_(sums, constant_solution(design, level))
+  constants <- ask_shards(plan, shard_glm, spec, start$beta, 0L, FALSE)
+  start$value <- start$value + add_up(lapply(constants, `[[`, "constant"))
+  start
+}
+
+shard_glm <- function(design, family, beta, order, clip) {
+  glm_sums_(design, family, beta, as.integer(order), clip)
+}
+
+# Least squares for X beta = level in every row.
+constant_solution <- function(design, level) {
+  X <- design$X
+  if (!ncol(X)) return(numeric())
+  size <- sqrt(diag(X$gram))
+  scaled <- chol(X$gram / tcrossprod(size))
+  right <- nrow(X) * X$mean * level / size
+  backsolve(scaled, backsolve(scaled, right, transpose = TRUE)) / size
+}
+
+#' @export
+response_totals.margmix_shards <- function(design, family) design$facts$response
+
+# A mean of those of the shards is as good a start.
+#' @export
+start_dispersion.margmix_shards <- function(design, family, beta) {
+  parts <- ask_shards(design$plan_of_shards, weighted_dispersion, family, beta)
+  add_up(lapply(parts, `[[`, "phi")) / add_up(lapply(parts, `[[`, "n"))
+}
+
+weighted_dispersion <- function(design, family, beta) {
+  n <- length(design$y)
+  list(phi = n * start_dispersion(design, family, beta), n = n)
+}
+
+#' @export
+predictor_rms.margmix_shards <- function(design, beta) {
+  parts <- ask_shards(design$plan_of_shards, squared_predictor, beta)
+  sqrt(add_up(lapply(parts, `[[`, "squares")) / add_up(lapply(parts, `[[`, "n")))
+}
+
+squared_predictor <- function(design, beta) {
+  n <- length(design$y)
+  list(squares = n * predictor_rms(design, beta)^2, n = n)
+}
+
+#' @export
+constant_at.margmix_shards <- function(design, problem, level) {
+  beta <- constant_solution(design, level)
+  sign <- inside_sign(problem$family)
+  inside <- ask_shards(design$plan_of_shards, all_inside, beta, sign)
+  if (!all(is.finite(beta)) || !all(unlist(inside))) return(NULL)
+  at <- seq_along(beta)
+  backsolve(problem$map$M[at, at, drop = FALSE], beta)
+}
+
+all_inside <- function(design, beta, sign) {
+  all((drop(design$X %*% beta) + row_offset(design)) * sign > 0)
+}
+
+# Checks ----------------------------------------------------------------------------------------
+
+# The clusters of some shards nearly always prove it.
+#' @export
+check_identified.margmix_shards <- function(design, family) {
+  plan <- design$plan_of_shards
+  alone <- design$facts$sizes$largest <= 1
+  for (most in c(500, Inf)) {
+    few <- random_rows(design, ask_shards(plan, random_part_of, most / length(plan$shards)))
+    used <- used_rows(few)
+    single <- few$weights_type == "prior" || design$facts$used$most <= 1
+    if (!alone && is_identified(few, used, single && has_phi(family))) return(invisible())
+    if (alone) break
+  }
+  check_identified(few, family)
+}
+
+random_part_of <- function(design, clusters) {
+  take <- min(max(2, ceiling(clusters)), length(design$levels))
+  rows <- seq_len(design$start[take + 1L])
+  small <- keep_rows(design, rows)
+  c(
+    response_rows(small), list(Z = small$Z, sizes = diff(design$start)[seq_len(take)])
+  )
+}
+
+# A design in memory of the random parts of some clusters.
+random_rows <- function(design, parts) {
+  of <- function(name) unlist(lapply(parts, `[[`, name))
+  sizes <- of("sizes")
+  Z <- do.call(rbind, lapply(parts, `[[`, "Z"))
+  random_part(c(
+    .subset(design, c("random", "groups", "theta_row", "theta_col", "weights_type", "structure")),
+    list(
+      Z = Z, X = matrix(0, nrow(Z), ncol(design$X)), y = of("y"), trials = of("trials"),
+      weights = of("weights"), offset = of("offset"), start = c(0L, cumsum(sizes)),
+      levels = as.character(seq_along(sizes))
+    )
+  ), "normal")
+}
+
+#' @export
+level_states.margmix_shards <- function(design, k) design$facts$separation
+
+#' @export
+level_agreement.margmix_shards <- function(design, k) design$facts$agreement
+
+#' @export
+response_variance.margmix_shards <- function(design, family, phi) {
+  parts <- ask_shards(design$plan_of_shards, summed_variance, family, phi)
+  c(
+    `function` = add_up(lapply(parts, `[[`, "value")) / add_up(lapply(parts, `[[`, "n")),
+    of_y = design$facts$y$about / nrow(design$X)
+  )
+}
+
+summed_variance <- function(design, family, phi) {
+  n <- length(design$y)
+  list(value = n * response_variance(design, family, phi)[["function"]], n = n)
+}
+
+#' @export
+least_loss.margmix_shards <- function(design, family, beta) {
+  min(unlist(ask_shards(design$plan_of_shards, least_loss, family, beta)))
+}
+
+#' @export
+separating_direction.margmix_shards <- function(design, kind) {
+  X <- design$X
+  centre <- if (X$ones[1L]) c(0, X$mean[-1L]) else numeric(ncol(X))
+  size <- sqrt(X$about / nrow(X) + (X$mean - centre)^2)
+  rows <- ask_shards(design$plan_of_shards, scaled_separation_rows, kind, centre, size)
+  unscaled_direction(project_on_cone(do.call(rbind, rows)), centre, size)
+}
+
+scaled_separation_rows <- function(design, kind, centre, size) {
+  n <- nrow(design$X)
+  design$X <- (design$X - rep(centre, each = n)) / rep(size, each = n)
+  separation_rows(design, kind)
+}
+
+#' @export
+rows_near.margmix_shards <- function(design, estimate, edge) 0L
+
+# Sums that stand for columns -------------------------------------------------------------------
+
+#' @export
+mean_over_sd.margmix_elsewhere <- function(X, rows) {
+  spread <- sqrt(X$about / X$n)
+  ifelse(spread == 0, 0, abs(X$mean) / spread)
+}
+
+#' @export
+column_rms.margmix_elsewhere <- function(Z) {
+  rms <- sqrt(diag(Z$gram) / Z$n)
+  unname(ifelse(rms > 0, rms, 1))
+}
+
+#' @export
+all_ones.margmix_elsewhere <- function(Z) Z$ones
+
+#' @export
+gram_matrix.margmix_elsewhere <- function(X) X$gram
+
+#' @export
+rms_of_effects.margmix_elsewhere <- function(Z, at, Lambda) {
+  sqrt(sum(Lambda * (Z$gram[at, at, drop = FALSE] %*% Lambda)) / Z$n)
+}

@@ -1,0 +1,146 @@
+# The first pass over shards: what can be known before there is a model.
+
+#' How an element is made from a shard
+#'
+#' An element is what is kept of a shard and given to a piece of work: its data, model frame, or
+#' design, by the class of the recipe.
+#'
+#' @param recipe A list: `source` (`pieces`, `labels`, `read`), `memory` (most bytes to keep in a
+#'   process), `options` (to be set meanwhile), and what the class needs.
+#' @param k Number of the shard.
+#' @noRd
+make_element <- function(recipe, k) UseMethod("make_element")
+
+#' @export
+make_element.margmix_read_recipe <- function(recipe, k) read_shard(recipe$source, k)
+
+#' An element that was made by an earlier recipe, as this one wants it
+#' @noRd
+take_on <- function(element, recipe) UseMethod("take_on", recipe)
+
+#' @export
+take_on.default <- function(element, recipe) element
+
+read_shard <- function(source, k) {
+  label <- source$labels[k]
+  data <- tryCatch(suppressWarnings(source$read(source$pieces[[k]])), error = function(e) {
+    abort("shards", "Every shard must be readable.",
+      given = paste0("shard ", label, ": ", conditionMessage(e)),
+      hint = "Is the file whole, and `read` the function that reads it?"
+    )
+  })
+  if (!is.data.frame(data)) {
+    abort("shards", "`read` must return a data frame.",
+      given = paste0("shard ", label, ": an object of class ", class(data)[1L])
+    )
+  }
+  if (!nrow(data)) {
+    abort("shards", "Every shard must have rows.", given = paste0("shard ", label, ": 0 rows"),
+      hint = "Leave it out."
+    )
+  }
+  # classes that others add, such as that of a data.table, change how `[` works
+  as.data.frame(data)
+}
+
+#' Facts of the columns of a shard
+#' @return A list: `n`; `kinds`, named by column; `template`, the data frame without rows; `id`,
+#'   the first and last of its values and whether they are numbers; `clusters`, how many.
+#' @noRd
+shard_columns <- function(data, id) {
+  if (!id %in% names(data)) {
+    abort("shards", "Every shard must have the column of the clusters.",
+      given = paste0("no ", code(id), " among ", some_of(code(names(data))))
+    )
+  }
+  kinds <- vapply(data, column_kind, "")
+  values <- id_values(data[[id]])
+  list(
+    n = nrow(data), kinds = kinds, template = plain_columns(data[0L, , drop = FALSE]),
+    clusters = length(values), id = values[c(1L, length(values))]
+  )
+}
+
+# Distinct values, sorted; text as in the C locale.
+id_values <- function(x) {
+  check_group(x, "id")
+  x <- plain_column(x)
+  x <- if (is.numeric(x)) as.double(x) else value_labels(x)
+  sort(unique(x[!is.na(x)]), method = "radix")
+}
+
+# Integers of any size and doubles are numbers.
+column_kind <- function(x) {
+  if (inherits(x, "integer64")) return("number")
+  if (is.factor(x)) return(if (is.ordered(x)) "ordered factor" else "factor")
+  if (is.object(x)) return(class(x)[1L])
+  if (is.numeric(x)) "number" else typeof(x)
+}
+
+# All shards ------------------------------------------------------------------------------------
+
+#' Check that shards go together
+#'
+#' @param facts From [shard_columns()], by shard.
+#' @section Errors: `shards`.
+#' @noRd
+check_columns <- function(facts, labels) {
+  first <- facts[[1L]]$kinds
+  for (k in seq_along(facts)[-1L]) {
+    kinds <- facts[[k]]$kinds
+    other <- c(setdiff(names(kinds), names(first)), setdiff(names(first), names(kinds)))
+    if (length(other)) {
+      abort("shards", "All shards must have the same columns.",
+        given = paste0("shards ", labels[1L], " and ", labels[k], " differ in ",
+          some_of(code(other))
+        )
+      )
+    }
+    different <- names(first)[kinds[names(first)] != first]
+    if (length(different)) {
+      abort("shards", "A column must have the same type in all shards.",
+        given = paste0(
+          code(different), " is ", first[different], " in shard ", labels[1L], ", ",
+          kinds[different], " in ", labels[k]
+        ), hint = "`read` may convert it."
+      )
+    }
+  }
+}
+
+#' The order of shards, by the first of their clusters
+#'
+#' @param values A function that returns the clusters of all shards, which are asked for where the
+#'   ranges of the shards overlap.
+#' @section Errors: `shards` (a cluster is in two of them).
+#' @noRd
+order_shards <- function(facts, labels, values) {
+  ends <- lapply(facts, `[[`, "id")
+  first <- unlist(lapply(ends, `[`, 1L))
+  last <- unlist(lapply(ends, `[`, 2L))
+  by <- order(first, method = "radix")
+  apart <- vapply(seq_along(by)[-1L], function(i) {
+    identical(order(c(last[by[i - 1L]], first[by[i]]), method = "radix"), 1:2) &&
+      last[by[i - 1L]] != first[by[i]]
+  }, NA)
+  if (!all(apart)) check_distinct_clusters(values(), labels)
+  by
+}
+
+check_distinct_clusters <- function(values, labels) {
+  shard <- rep(seq_along(values), lengths(values))
+  all <- unlist(values)
+  twice <- which(duplicated(all))
+  if (!length(twice)) return(invisible())
+  one <- shard[match(all[twice[1L]], all)]
+  other <- shard[twice[1L]]
+  same <- identical(values[[one]], values[[other]])
+  abort("shards",
+    if (same) "A shard must be given once." else "A cluster must lie in one shard.",
+    given = paste0(
+      some_of(value_labels(unique(all[twice])), 1L),
+      " in shards ", labels[one], " and ", labels[other]
+    ),
+    hint = if (!same) "Write the rows of each cluster into one file."
+  )
+}

@@ -1,0 +1,273 @@
+# Work on shards: in this process or on the workers of a cluster. Every part is a pure function of
+# its shard and of what is asked, and parts are put together in the order of the shards, so that
+# results have the same bits wherever they were computed.
+
+# What a process keeps of shards, by the key of a plan.
+shard_rooms <- new.env(parent = emptyenv())
+
+#' What is to be done with shards, and where
+#'
+#' @param source From [shards()].
+#' @param recipe How an element is made from a shard: see [make_element()].
+#' @param shards Numbers of the shards that take part, in their order.
+#' @return An environment: `key`, `version` of the recipe, `recipe`, `shards`, `team`, and `best`,
+#'   the best estimates so far.
+#' @noRd
+shard_plan <- function(source, recipe, shards = seq_along(source$pieces)) {
+  plan <- new.env(parent = emptyenv())
+  team <- source$team
+  team$plans <- (team$plans %||% 0) + 1
+  plan$key <- paste(Sys.getpid(), format(as.numeric(Sys.time()), digits = 15), team$plans)
+  plan$version <- 1L
+  plan$recipe <- recipe
+  plan$shards <- shards
+  plan$team <- team
+  key <- plan$key
+  # What workers keep goes with the next thing they are asked.
+  reg.finalizer(plan, function(plan) {
+    forget_rooms(key)
+    team$dropped <- c(team$dropped, key)
+  })
+  plan
+}
+
+# What is kept is taken on by the new recipe, see take_on().
+change_recipe <- function(plan, recipe) {
+  plan$recipe <- recipe
+  plan$version <- plan$version + 1L
+  invisible(plan)
+}
+
+#' Ask every shard
+#'
+#' @param plan From [shard_plan()].
+#' @param piece A function of the package of an element of a shard and `...`.
+#' @param shards Which shards.
+#' @return A list of what it returns, in the order of the shards.
+#' @section Conditions: those of `piece`, each once; error `workers`.
+#' @noRd
+ask_shards <- function(plan, piece, ..., shards = plan$shards) {
+  job <- list(key = plan$key, version = plan$version, piece = piece, arguments = list(...))
+  parts <- distribute(plan, job, shards)
+  raise_again(unlist(lapply(parts, `[[`, "conditions"), recursive = FALSE))
+  for (part in parts) if (!is.null(part$error)) stop(part$error)
+  lapply(parts, `[[`, "value")
+}
+
+# Warnings and notes of workers, in the order of the shards, each once.
+raise_again <- function(conditions) {
+  for (condition in conditions[!duplicated(lapply(conditions, conditionMessage))]) {
+    if (inherits(condition, "warning")) warning(condition) else message(condition)
+  }
+}
+
+# One shard -------------------------------------------------------------------------------------
+
+#' Do a job: the function that workers run
+#'
+#' @param job A list: `key`, `version`, `recipe` (or `NULL`, if the process is thought to have it),
+#'   `piece`, `arguments`, `shards`, `tag`, and `dropped`, keys of what is no longer needed.
+#' @return A list: the `tag`; `needs`, is the recipe needed? `parts`, for each shard a list of
+#'   `value`, `conditions` and `error`.
+#' @noRd
+do_shard_job <- function(job) {
+  forget_rooms(job$dropped)
+  room <- shard_room(job)
+  if (is.null(room)) return(list(tag = job$tag, needs = TRUE))
+  parts <- lapply(job$shards, function(k) {
+    recorded <- new.env()
+    recorded$conditions <- list()
+    value <- tryCatch(
+      with_recipe_options(room$recipe, record_quietly(recorded, {
+        do.call(job$piece, c(list(shard_element(room, k)), job$arguments))
+      })),
+      error = function(e) structure(list(plain_error(e, room$recipe, k)), class = "shard_failure")
+    )
+    failed <- inherits(value, "shard_failure")
+    list(
+      value = if (!failed) value, conditions = recorded$conditions,
+      error = if (failed) value[[1L]]
+    )
+  })
+  list(tag = job$tag, parts = parts)
+}
+
+record_quietly <- function(recorded, expr) {
+  keep <- function(condition, restart) {
+    recorded$conditions <- c(recorded$conditions, list(condition))
+    invokeRestart(restart)
+  }
+  withCallingHandlers(expr,
+    margmix_warning = function(w) keep(w, "muffleWarning"),
+    margmix_note = function(n) keep(n, "muffleMessage")
+  )
+}
+
+# Factors of a shard are coded as they would be where the model is fitted.
+with_recipe_options <- function(recipe, expr) {
+  old <- options(recipe$options)
+  on.exit(options(old))
+  expr
+}
+
+# An error of the package says which shard it is from; a call may hold the data.
+plain_error <- function(e, recipe, k) {
+  where <- paste0("\n  Given: shard ", recipe$source$labels[k])
+  if (!inherits(e, "margmix_error")) {
+    class(e) <- c("margmix_error_shards", "margmix_error", "error", "condition")
+  }
+  e["call"] <- list(NULL)
+  if (!inherits(e, "margmix_error_shards") || !grepl("shard", e$message)) {
+    e$message <- paste0(e$message, where)
+  }
+  e
+}
+
+forget_rooms <- function(keys) {
+  rm(list = intersect(keys, names(shard_rooms)), envir = shard_rooms)
+}
+
+# What this process keeps for a job, with the recipe of its version; NULL if that is missing.
+shard_room <- function(job) {
+  room <- shard_rooms[[job$key]]
+  if (identical(room$version, job$version)) return(room)
+  if (is.null(job$recipe)) return(NULL)
+  if (is.null(room)) {
+    room <- new.env(parent = emptyenv())
+    room$elements <- list()
+    assign(job$key, room, envir = shard_rooms)
+  }
+  room$elements <- lapply(room$elements, take_on, recipe = job$recipe)
+  room$recipe <- job$recipe
+  room$version <- job$version
+  room
+}
+
+# Kept, if there is room for it.
+shard_element <- function(room, k) {
+  name <- as.character(k)
+  if (!is.null(room$elements[[name]])) return(room$elements[[name]])
+  element <- make_element(room$recipe, k)
+  sizes <- vapply(c(room$elements, list(element)), utils::object.size, 0)
+  if (sum(sizes) <= room$recipe$memory) room$elements[[name]] <- element
+  element
+}
+
+# Workers ---------------------------------------------------------------------------------------
+
+#' Do a job on all shards
+#'
+#' Shards stay with the worker that has them. Those of a worker that stops go to the others.
+#'
+#' @return Parts, in the order of `shards`.
+#' @noRd
+distribute <- function(plan, job, shards) {
+  parts <- vector("list", length(shards))
+  names(parts) <- shards
+  send_recipe <- FALSE
+  while (length(left <- shards[vapply(parts, is.null, NA)])) {
+    owners <- owners_of(plan$team, left)
+    jobs <- lapply(split(left, owners), function(some) {
+      c(job, list(
+        shards = some, dropped = plan$team$dropped, recipe = if (send_recipe) plan$recipe
+      ))
+    })
+    replies <- ask_team(plan, as.integer(names(jobs)), jobs)
+    send_recipe <- any(vapply(replies, function(reply) isTRUE(reply$needs), NA))
+    for (i in seq_along(jobs)) {
+      if (is.null(replies[[i]]$parts)) next
+      parts[as.character(jobs[[i]]$shards)] <- replies[[i]]$parts
+    }
+  }
+  plan$team$dropped <- NULL
+  parts
+}
+
+# The worker of each shard, 0 for this process. Where one has none, the next ones take their turn.
+owners_of <- function(team, shards) {
+  if (is.null(team$cluster)) return(rep(0L, length(shards)))
+  live <- which(team$live)
+  owner <- team$owner[shards]
+  lost <- which(!owner %in% live)
+  owner[lost] <- live[(seq_along(lost) - 1L) %% length(live) + 1L]
+  team$owner[shards] <- owner
+  owner
+}
+
+#' Send jobs and wait for all of them
+#' @param workers Their numbers; 0 is this process.
+#' @return For each a reply of [do_shard_job()], or `NULL` if it is lost.
+#' @noRd
+ask_team <- function(plan, workers, jobs) {
+  team <- plan$team
+  tags <- paste(plan$key, team$asked <- (team$asked %||% 0) + 1, workers)
+  jobs <- Map(function(job, tag) c(job, list(tag = tag)), jobs, tags)
+  if (is.null(team$cluster)) return(lapply(jobs, do_shard_job))
+  replies <- tryCatch(
+    parallel::clusterApply(team$cluster[workers], unname(jobs), do_shard_job),
+    error = function(e) e,
+    interrupt = function(i) {
+      settle_team(plan, workers, tags)
+      abort("interrupted", "The work on shards was interrupted.", start = plan$best$start)
+    }
+  )
+  if (inherits(replies, "error")) return(settle_team(plan, workers, tags, replies))
+  replies
+}
+
+# After an error no one knows which answers are still under way. Each worker is asked for a sign of
+# life: none comes from one that has stopped, and the answer before it from one that had not been
+# read.
+settle_team <- function(plan, workers, tags, error = NULL) {
+  team <- plan$team
+  replies <- Map(function(worker, tag) {
+    sign <- paste(tag, "sign")
+    answer <- sign_of_life(team$cluster[worker], sign)
+    if (identical(answer$tag, sign)) return(list(alive = TRUE))
+    read <- identical(answer$tag, tag) && read_sign(team$cluster[[worker]], sign)
+    list(alive = read, reply = if (read) answer)
+  }, workers, tags)
+  alive <- vapply(replies, `[[`, NA, "alive")
+  if (!is.null(error) && all(alive)) refuse_workers(conditionMessage(error))
+  if (!all(alive)) report_stopped(plan, workers[!alive])
+  lapply(replies, `[[`, "reply")
+}
+
+sign_of_life <- function(node, sign) {
+  tryCatch(
+    parallel::clusterApply(node, list(sign), answer_sign)[[1L]], error = function(e) NULL
+  )
+}
+
+answer_sign <- function(sign) list(tag = sign)
+
+# Reads the sign of life after an older answer. Only sockets can be read without being asked.
+read_sign <- function(node, sign) {
+  if (!inherits(node, "SOCKnode")) return(FALSE)
+  answer <- tryCatch(unserialize(node$con), error = function(e) NULL)
+  identical(answer$value$tag, sign)
+}
+
+report_stopped <- function(plan, workers) {
+  team <- plan$team
+  team$live[workers] <- FALSE
+  which <- some_of(paste("worker", workers))
+  if (any(team$live)) {
+    warn("workers", "A worker has stopped; its shards go to the others.", given = which)
+    return(invisible())
+  }
+  abort("workers", "All workers have stopped.", given = which,
+    hint = c(
+      "Make a cluster and shards() again.",
+      if (!is.null(plan$best$start)) {
+        "The best estimates so far are in the `start` of this error: glmm(start = ) takes them."
+      }
+    ), start = plan$best$start
+  )
+}
+
+refuse_workers <- function(text) {
+  abort("workers", "Every worker must be able to do its part.", given = text,
+    hint = "Is the package installed there, and the cluster not in other use?"
+  )
+}

@@ -1,0 +1,210 @@
+# Data in pieces: files, tables or functions that each hold whole clusters.
+
+#' Data larger than memory, in shards
+#'
+#' @description
+#' ```
+#' s <- shards(files, id = "patient", read = readRDS, cluster = parallel::makeCluster(2))
+#' glmm(severe ~ treatment * scheduled + (1 | patient), s, binomial())
+#' ```
+#'
+#' Data of whole clusters in pieces, each of which fits into memory. What a fit needs of the rows is
+#' a sum over clusters: every shard gives its part, wherever it is, and rows do not travel. The fit
+#' is that to all rows together: estimates, standard errors and log-likelihood agree to about ten
+#' digits.
+#'
+#' @details
+#' # The first pass
+#'
+#' `shards()` reads every shard, once where ranges of clusters do not overlap, and checks that
+#' columns and their types agree and that each cluster lies in one shard, by value. `glmm()` reads them again for the levels of its
+#' factors (text is sorted as by [factor()]) and for the design. What is found then is an error,
+#' and nothing is fitted.
+#'
+#' A variable of the model must be computed from its own row. `scale(x)`, `poly(x, 2)`, or
+#' `splines::ns(x, 3)` depend on all rows: give their constants, `scale(x, 50, 10)`,
+#' `poly(x, 2, raw = TRUE)`, or `ns(x, knots = 1:3, Boundary.knots = c(0, 4))`, or compute the
+#' variable before.
+#'
+#' # Results
+#'
+#' Parts are summed in the order of the clusters, in which shards are sorted. The result has the
+#' same bits with any number of workers, in any order of `files`, and when a worker stops on the
+#' way. Other pieces of the same data give the same numbers up to rounding.
+#'
+#' Random effects of one grouping factor, scalar or vector, by the Laplace approximation or
+#' quadrature, and all families of [glmm()] can be fitted, and everything that needs estimates and
+#' sums alone works: `summary()`, `vcov()`, `confint()`, [odds_ratios()], `anova()`, `predict()` of
+#' new data, and [ranef()], which asks shard by shard. What needs rows one by one, such as
+#' `residuals()`, is refused (`margmix_error_shards`).
+#'
+#' # Workers
+#'
+#' `cluster` is a cluster of package \pkg{parallel} or of one that has its interface, such as
+#' `parallel::makeCluster()` (also on other machines), `snow::makeMPIcluster()`, or
+#' `mirai::make_cluster()`. The package must be installed on the workers, and they must see the
+#' files. A worker takes the shards in turn and keeps what it has made of them. When one stops, a
+#' warning says so (`margmix_warning_workers`) and its shards go to the others; when all have, the
+#' error `margmix_error_workers` has the best estimates so far as `start`.
+#'
+#' Under Slurm a script asks for the processes, and R starts the workers in them:
+#'
+#' ```
+#' #!/bin/bash
+#' #SBATCH --ntasks=32 --cpus-per-task=1 --mem-per-cpu=4G --time=01:00:00
+#' Rscript fit.R
+#' ```
+#'
+#' with, in `fit.R`,
+#'
+#' ```
+#' hosts <- system("srun hostname", intern = TRUE) # one for each task
+#' cluster <- parallel::makePSOCKcluster(hosts)
+#' s <- shards(Sys.glob("/data/visits-*.rds"), id = "patient", cluster = cluster)
+#' fit <- glmm(severe ~ treatment * scheduled + (1 | patient), s, binomial())
+#' saveRDS(fit, "fit.rds")
+#' parallel::stopCluster(cluster)
+#' ```
+#'
+#' @param files Paths of files; or a vector or list of whatever `read` takes, such as numbers of
+#'   pieces or ranges of a key.
+#' @param id Name of the column of the clusters.
+#' @param read A function of one element of `files` that returns a data frame: [readRDS()],
+#'   `nanoparquet::read_parquet()`, `data.table::fread()`, or a query of a database. On workers it
+#'   sees the variables that it carries along, not those of your workspace.
+#' @param cluster `NULL`, to work in this process, or a cluster of workers.
+#' @param memory Most bytes of designs that a process keeps. What does not fit is read again for
+#'   every evaluation of the likelihood; with 0 everything is.
+#' @return An object of class `margmix_shards_source`, for the `data` of [glmm()]. A fit keeps it:
+#'   it needs the files (and workers) for what it computes later.
+#' @section Errors: `margmix_error_shards`: a shard can't be read, is empty, differs in columns or
+#'   types, is given twice, or has a cluster of another one; a variable depends on all rows;
+#'   something needs rows one by one. `margmix_error_workers`, `margmix_error_argument`.
+#' @examples
+#' folder <- tempfile("shards")
+#' dir.create(folder)
+#' files <- file.path(folder, c("a.rds", "b.rds"))
+#' saveRDS(subset(ohio, id < 300), files[1])
+#' saveRDS(subset(ohio, id >= 300), files[2])
+#' s <- shards(files, id = "id")
+#' s
+#' glmm(resp ~ age + smoke + (1 | id), s, binomial(), nAGQ = 9)
+#' unlink(folder, recursive = TRUE)
+#' @export
+shards <- function(files, id, read = readRDS, cluster = NULL, memory = Inf) {
+  pieces <- as.list(files)
+  check_shards_arguments(pieces, id, read, cluster, memory)
+  labels <- shard_labels(pieces)
+  check_given_once(pieces, labels)
+  source <- structure(list(
+    pieces = pieces, labels = labels, id = id, read = read, memory = memory,
+    team = shard_team(cluster, length(pieces))
+  ), class = "margmix_shards_source")
+  plan <- shard_plan(source, read_recipe(source))
+  facts <- ask_shards(plan, shard_columns, id)
+  check_columns(facts, labels)
+  by <- order_shards(facts, labels, function() ask_shards(plan, shard_ids, id))
+  source[c("pieces", "labels")] <- list(pieces[by], labels[by])
+  source$rows <- vapply(facts, `[[`, 0L, "n")[by]
+  source$clusters <- sum(vapply(facts, `[[`, 0L, "clusters"))
+  source$template <- facts[[1L]]$template
+  source
+}
+
+shard_ids <- function(data, id) id_values(data[[id]])
+
+read_recipe <- function(source) {
+  structure(list(source = travelling_source(source), memory = 0), class = "margmix_read_recipe")
+}
+
+# What workers need to read.
+travelling_source <- function(source) unclass(source)[c("pieces", "labels", "read")]
+
+#' The workers of shards
+#' @return An environment: `cluster`, or nothing; `live`, by worker; `owner`, the worker of each
+#'   shard.
+#' @noRd
+shard_team <- function(cluster, shards) {
+  team <- new.env(parent = emptyenv())
+  if (is.null(cluster)) return(team)
+  team$cluster <- cluster
+  team$live <- rep(TRUE, length(cluster))
+  team$owner <- rep(NA_integer_, shards)
+  check_workers(cluster)
+  team
+}
+
+check_workers <- function(cluster) {
+  here <- as.character(utils::packageVersion("margmix"))
+  version <- function() utils::packageDescription("margmix", fields = "Version")
+  environment(version) <- globalenv()
+  there <- tryCatch(
+    unlist(parallel::clusterCall(cluster, version)),
+    error = function(e) refuse_workers(conditionMessage(e))
+  )
+  wrong <- which(!there %in% here)
+  if (!length(wrong)) return(invisible())
+  abort("workers", "Workers must have the same version of the package.",
+    given = paste0("version ", here, " here, ", some_of(unique(there[wrong])), " on ",
+      some_of(paste("worker", wrong))
+    ), hint = "NA: it is not installed there."
+  )
+}
+
+check_shards_arguments <- function(pieces, id, read, cluster, memory) {
+  require_argument(length(pieces), "`files` must name at least one shard.", "none")
+  require_argument(is_path(id), "`id` must be the name of one column.", deparse(id)[1L])
+  require_argument(is.function(read), "`read` must be a function.", class(read)[1L])
+  require_argument(is.numeric(memory) && length(memory) == 1L && isTRUE(memory >= 0),
+    "`memory` must be one number of bytes, 0 or more.", deparse(memory)[1L]
+  )
+  require_argument(is.null(cluster) || inherits(cluster, "cluster"),
+    "`cluster` must be NULL or a cluster of package parallel.", class(cluster)[1L]
+  )
+  check_files(pieces, read, cluster)
+}
+
+require_argument <- function(holds, must, given) {
+  if (!holds) abort("argument", must, given = given)
+}
+
+# Workers may see files that are not here, and another `read` may mean something else by a name.
+check_files <- function(pieces, read, cluster) {
+  absent <- Filter(function(x) is_path(x) && !file.exists(x), if (is.null(cluster)) pieces)
+  if (length(absent) && identical(read, readRDS)) {
+    abort("shards", "Every file of a shard must be there.", given = some_of(unlist(absent)))
+  }
+}
+
+is_path <- function(x) is.character(x) && length(x) == 1L && !is.na(x)
+
+# Files by their names; other pieces that are one value by it; the rest by number.
+shard_labels <- function(pieces) {
+  single <- all(vapply(pieces, function(x) is.atomic(x) && length(x) == 1L, NA))
+  if (!single) return(as.character(seq_along(pieces)))
+  labels <- vapply(pieces, as.character, "")
+  files <- vapply(pieces, is_path, NA)
+  if (anyDuplicated(basename(labels[files]))) labels else ifelse(files, basename(labels), labels)
+}
+
+check_given_once <- function(pieces, labels) {
+  same <- lapply(pieces, function(x) if (is_path(x)) normalizePath(x, mustWork = FALSE) else x)
+  twice <- which(duplicated(same))
+  if (!length(twice)) return(invisible())
+  abort("shards", "A shard must be given once.", given = some_of(labels[twice]))
+}
+
+#' @export
+print.margmix_shards_source <- function(x, ...) {
+  cat(shards_words(x), "\n", sep = "")
+  cat("Columns: ", some_of(names(x$template), 12L), "\n", sep = "")
+  if (!is.null(x$team$cluster)) cat("Workers: ", sum(x$team$live), "\n", sep = "")
+  invisible(x)
+}
+
+shards_words <- function(source) {
+  paste0(
+    count_of(length(source$pieces), "shard"), " of whole clusters of ", code(source$id), ": ",
+    count_of(sum(source$rows), "row"), " in ", count_of(source$clusters, "cluster")
+  )
+}
