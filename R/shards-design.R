@@ -95,7 +95,7 @@ take_on.margmix_design_recipe <- function(element, recipe) {
 
 # The design of a shard, without any judgement: that is for all of them together.
 shard_design <- function(frame, recipe) {
-  frame$frame <- with_levels(frame$frame, recipe$levels)
+  frame$frame <- with_common_levels(frame$frame, recipe$levels)
   factors <- grouping_factors(frame$parsed$random)
   label <- factors[[1L]]$label
   index <- cluster_index(frame$frame, factors[[1L]]$group)

@@ -20,10 +20,10 @@ frame_of.margmix_shards_source <- function(data, call, env, parsed, rows = NULL)
   }
   plan$shards <- which(n > 0L)
   facts <- facts[n > 0L]
-  check_same_rows(facts, data$labels[plan$shards])
+  check_row_functions(facts, data$labels[plan$shards])
   frame <- ask_shards(plan, frame_template, shards = plan$shards[1L])[[1L]]
   levels <- common_levels(lapply(facts, `[[`, "levels"))
-  frame$frame <- with_levels(frame$frame, Filter(Negate(is_logical_level), levels))
+  frame$frame <- with_common_levels(frame$frame, Filter(Negate(is_logical_level), levels))
   home <- environment(parsed$formula)
   frame$parsed <- move_formulas(parsed, home)
   written <- written_call(call, env, "fit")
@@ -195,7 +195,7 @@ frame_template <- function(frame) {
 
 # All shards ------------------------------------------------------------------------------------
 
-check_same_rows <- function(facts, labels) {
+check_row_functions <- function(facts, labels) {
   dependent <- unique(unlist(lapply(facts, `[[`, "dependent")))
   if (!length(dependent)) return(invisible())
   abort("shards", "A variable must be computed from its own row: a shard does not see the others.",
@@ -241,7 +241,7 @@ joined_levels <- function(levels, name, factor) {
   )
 }
 
-with_levels <- function(frame, levels) {
+with_common_levels <- function(frame, levels) {
   for (name in names(levels)) {
     x <- frame[[name]]
     contrasts <- attr(x, "contrasts")

@@ -110,7 +110,7 @@ test_that("the pattern of Lambda follows the terms", {
   design <- front(y ~ (1 | id) + (0 + x + t | id), small_data())$design
   expect_identical(design$random[[2]], list(
     label = "(0 + x + t | id)", columns = 2:3, names = c("x", "t"), covariance = "free",
-    correlated = TRUE
+    correlated = TRUE, rank = NULL
   ))
 })
 
