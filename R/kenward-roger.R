@@ -146,13 +146,22 @@ variance_at_ml.default <- function(way, fit, at, J_inverse, working) {
 # dbeta_ML / dbeta. Where the truth moves by d, the mean of a row with derivative mu' in eta moves by
 # mu' x'd, here as at the restricted estimate, and its working response by that / mu'_ML, from which
 # the estimate comes at the weights of maximum likelihood.
-shift_at_ml <- function(fit, at) {
+shift_at_ml <- function(fit, at) working_model(fit)$Phi %*% shifted_products(fit$design, fit, at)
+
+#' X'V^-1 R X of the working model, R being mu' at the restricted estimate over mu' of the fit
+#'
+#' A sum over clusters, as are the pieces of Kenward and Roger.
+#' @return p x p.
+#' @noRd
+shifted_products <- function(design, fit, at) UseMethod("shifted_products")
+
+#' @export
+shifted_products.default <- function(design, fit, at) {
   slope <- function(fit) fit$family$mu.eta(mode_predictor(fit))
   ratio <- slope(at) / slope(fit)
   ratio[!is.finite(ratio)] <- 1
   W <- engine_row_weights(fit, mode_predictor(fit))
-  XVX <- engine_working_products(fit$design, W, fit$Lambda, ratio * fit$design$X, fit$control)
-  working_model(fit)$Phi %*% XVX
+  engine_working_products(design, W, fit$Lambda, ratio * design$X, fit$control)
 }
 
 # What estimating the variances adds to the variance of beta by the observed information, V - J^-1.

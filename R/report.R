@@ -174,8 +174,20 @@ report_dependence.summary.margmix_glmm <- function(summary, digits) {
   list(`Random effects, in units of the predictor` = c(
     paste0(words, " ", format_ratio(rows$sdcor, digits), "."),
     if (length(relations)) paste0(code(names(relations)), ": ", relations, "."),
-    if (length(dispersion_words(fit, digits))) paste0(dispersion_words(fit, digits), ".")
+    dispersion_sentences(fit, digits)
   ))
+}
+
+dispersion_sentences <- function(fit, digits) {
+  if (!has_dispersion_formula(fit$design)) {
+    words <- dispersion_words(fit, digits)
+    return(if (length(words)) paste0(words, "."))
+  }
+  table <- dispersion_table(fit)
+  paste0(
+    code(rownames(table)), " of log phi (", dispersion_term(fit$family), "): ",
+    format_ratio(table$estimate, digits), " (SE ", format_ratio(table$std.error, digits), ")."
+  )
 }
 
 #' @export

@@ -93,13 +93,24 @@ shard_effects <- function(design, estimates, type, condVar) {
 kenward_roger_pieces.margmix_shards <- function(design, fit) {
   parts <- ask_shards(design$plan_of_shards, shard_kenward_roger, estimates_of(fit))
   status <- vapply(parts, `[[`, "", "status")
-  names <- c("M", "P", "Q", "T", "t")
+  names <- c("M", "M_0", "P", "Q", "T", "t")
   sums <- lapply(stats::setNames(names, names), function(name) add_up(lapply(parts, `[[`, name)))
   c(sums, list(status = c(status[status != "ok"], "ok")[1L]))
 }
 
 shard_kenward_roger <- function(design, estimates) {
   kenward_roger_pieces(design, fit_of_shard(design, estimates))
+}
+
+#' @export
+shifted_products.margmix_shards <- function(design, fit, at) {
+  add_up(ask_shards(
+    design$plan_of_shards, shard_shifted_products, estimates_of(fit), estimates_of(at)
+  ))
+}
+
+shard_shifted_products <- function(design, estimates, at) {
+  shifted_products(design, fit_of_shard(design, estimates), fit_of_shard(design, at))
 }
 
 #' @export

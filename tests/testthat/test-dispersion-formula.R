@@ -229,3 +229,10 @@ test_that("what does not go with it is refused by name", {
     intraclass_correlation(by_treatment)
   }, error = TRUE)
 })
+
+test_that("a report has a sentence for each coefficient of the dispersion", {
+  fit <- glmm(distance ~ age + (1 | Subject), as.data.frame(nlme::Orthodont), dispersion = ~Sex)
+  lines <- grep("log phi", format(report(fit)), value = TRUE)
+  expect_length(lines, 2L)
+  expect_match(lines[2L], format(fixef(fit, component = "dispersion")[[2L]], digits = 3L), fixed = TRUE)
+})

@@ -65,6 +65,23 @@ test_that("restricted likelihood, equal rows and aliased columns do not mind sha
   expect_warning(glmm(y ~ x + twice + (1 | g), s), class = "margmix_warning_rank")
 })
 
+test_that("tests and intervals with few clusters are those of all rows", {
+  d <- shard_sample
+  s <- in_shards(d, "g")
+  for (model in list(
+    list(bin ~ x + f + (x | g), binomial(), 3), list(count ~ x + (1 | g), poisson(), 5),
+    list(y ~ x + f + (1 | g), gaussian(), 1)
+  )) {
+    fit <- function(data) {
+      quietly(glmm(model[[1L]], data, model[[2L]], nAGQ = model[[3L]], control = exactly()))
+    }
+    here <- fit(d)
+    there <- fit(s)
+    expect_equal(vcov(there, "KR"), vcov(here, "KR"), tolerance = 1e-7)
+    expect_equal(summary(there)$coefficients, summary(here)$coefficients, tolerance = 1e-7)
+  }
+})
+
 test_that("levels are those of all shards, sorted as factor() does", {
   d <- shard_sample
   d$level <- c("10", "9", "8")[1 + d$g %% 3] # one in each shard
