@@ -16,8 +16,8 @@ engine_row_weights <- function(fit, eta) {
 #'
 #' @param W n weights of rows, 1 / variance.
 #' @return A list: `M` (p x p), X'V^-1 X; `M_0`, X'WX; `P` (p^2 x v), -X'V^-1 Z E_a Z'V^-1 X; `Q`
-#'   (p^2 x pairs), X'V^-1 Z E_a Z'V^-1 Z E_b Z'V^-1 X; `T` (v x v) and `t` (v), the traces of V^-1 Z E_a Z'V^-1
-#'   Z E_b Z' and V^-1 Z E_a Z'; `status`.
+#'   (p^2 x pairs), X'V^-1 Z E_a Z'V^-1 Z E_b Z'V^-1 X; `T` (v x v) and `t` (v), the traces of
+#'   V^-1 Z E_a Z'V^-1 Z E_b Z' and V^-1 Z E_a Z'; `status`.
 #' @noRd
 engine_kenward_roger_pieces <- function(design, W, Lambda, control) {
   design$groups <- lapply(seq_along(design$groups), function(k) {

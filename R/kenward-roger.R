@@ -143,9 +143,9 @@ variance_at_ml.default <- function(way, fit, at, J_inverse, working) {
   A %*% (J_inverse + working$correction) %*% t(A) + engine_positive_part(excess, working$Phi)
 }
 
-# dbeta_ML / dbeta. Where the truth moves by d, the mean of a row with derivative mu' in eta moves by
-# mu' x'd, here as at the restricted estimate, and its working response by that / mu'_ML, from which
-# the estimate comes at the weights of maximum likelihood.
+# dbeta_ML / dbeta. Where the truth moves by d, the mean of a row with derivative mu' in eta moves
+# by mu' x'd, here as at the restricted estimate, and its working response by that / mu'_ML, from
+# which the estimate comes at the weights of maximum likelihood.
 shift_at_ml <- function(fit, at) working_model(fit)$Phi %*% shifted_products(fit$design, fit, at)
 
 #' X'V^-1 R X of the working model, R being mu' at the restricted estimate over mu' of the fit

@@ -199,7 +199,9 @@ test_that("rows with missing values of its covariates are left out and counted",
 test_that("the order of rows and the units of a covariate do not matter", {
   d <- transform(epilepsy, w = 1e4 + 300 * log(base))
   fit <- glmm(counts_model, d, nbinom2(), nAGQ = 1, dispersion = ~w)
-  shuffled <- glmm(counts_model, d[sample(nrow(d)), ], nbinom2(), nAGQ = 1, dispersion = ~ log(base))
+  shuffled <- glmm(counts_model, d[sample(nrow(d)), ], nbinom2(),
+    nAGQ = 1, dispersion = ~ log(base)
+  )
   expect_equal(logLik(shuffled), logLik(fit), tolerance = 1e-9)
   expect_equal(fit$gamma[["w"]] * 300, shuffled$gamma[[2]], tolerance = 1e-4)
 })
@@ -234,5 +236,6 @@ test_that("a report has a sentence for each coefficient of the dispersion", {
   fit <- glmm(distance ~ age + (1 | Subject), as.data.frame(nlme::Orthodont), dispersion = ~Sex)
   lines <- grep("log phi", format(report(fit)), value = TRUE)
   expect_length(lines, 2L)
-  expect_match(lines[2L], format(fixef(fit, component = "dispersion")[[2L]], digits = 3L), fixed = TRUE)
+  gamma <- fixef(fit, component = "dispersion")
+  expect_match(lines[2L], format(gamma[[2L]], digits = 3L), fixed = TRUE)
 })
