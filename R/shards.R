@@ -4,7 +4,10 @@
 #'
 #' @description
 #' ```
-#' s <- shards(files, id = "patient", read = readRDS, cluster = parallel::makeCluster(2))
+#' pieces <- split(toenail, as.integer(toenail$patient) %% 4)
+#' files <- paste0(tempfile(), seq_along(pieces), ".rds")
+#' invisible(Map(saveRDS, pieces, files))
+#' s <- shards(files, id = "patient", read = readRDS)
 #' glmm(severe ~ treatment * scheduled + (1 | patient), s, binomial())
 #' ```
 #'
@@ -17,9 +20,9 @@
 #' # The first pass
 #'
 #' `shards()` reads every shard, once where ranges of clusters do not overlap, and checks that
-#' columns and their types agree and that each cluster lies in one shard, by value. `glmm()` reads them again for the levels of its
-#' factors (text is sorted as by [factor()]) and for the design. What is found then is an error,
-#' and nothing is fitted.
+#' columns and their types agree and that each cluster lies in one shard, by value. `glmm()` reads
+#' them again for the levels of its factors (text is sorted as by [factor()]) and for the design.
+#' What is found then is an error, and nothing is fitted.
 #'
 #' A variable of the model must be computed from its own row. `scale(x)`, `poly(x, 2)`, or
 #' `splines::ns(x, 3)` depend on all rows: give their constants, `scale(x, 50, 10)`,
@@ -34,9 +37,10 @@
 #'
 #' Random effects of one grouping factor, scalar or vector, by the Laplace approximation or
 #' quadrature, and all families of [glmm()] can be fitted, and everything that needs estimates and
-#' sums alone works: `summary()`, `vcov()`, `confint()`, [odds_ratios()], `anova()`, `predict()` of
-#' new data, and [ranef()], which asks shard by shard. What needs rows one by one, such as
-#' `residuals()`, is refused (`margmix_error_shards`).
+#' sums alone works: `summary()`, `vcov()`, `confint()`, [odds_ratios()], `anova()` of one fit,
+#' `predict()` of new data, and [ranef()], which asks shard by shard. What needs rows one by one, such
+#' as `residuals()`, [marginal_standardization()] or the comparison of fits by `anova()`, is refused
+#' (`margmix_error_shards`), and so is [gee()].
 #'
 #' # Workers
 #'

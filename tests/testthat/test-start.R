@@ -8,7 +8,7 @@ test_that("a bad start is named as such", {
     glmm(y ~ x + (1 | id), d, start = list(phi = 0))
     glmm(positive ~ x + (1 | id), d, Gamma("log"), start = list(phi = -1))
     glmm(count ~ x + (1 | id), d, nbinom2(), start = list(phi = 0))
-    glmm(y ~ x + (1 | id), d, start = list(theta = 1e30))
+    glmm(y ~ x + (1 | id), d, start = list(theta = 1e200))
     glmm(count ~ x + (1 | id), d, poisson(), start = list(beta = c(1e4, 1)))
     glmm(y ~ x + (1 | id), d, start = list(theta = "a"))
     glmm(y ~ x + (1 | id), d, start = list(beta = c(0, 0), beta = c(1, 1)))
