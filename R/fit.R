@@ -70,7 +70,6 @@ fit_start_glm <- function(design, family) {
 # random column, and a rough dispersion; or what the user gives.
 start_values <- function(problem, start_glm, start) {
   design <- problem$design
-  p <- ncol(design$X)
   scale <- column_rms(design$Z)[design$theta_row + 1L]
   unit <- eta_unit(design, problem$family, start_glm)
   theta <- (if (unit == 1) 0.7 else 0.3 * unit) * (design$theta_row == design$theta_col) / scale
@@ -92,40 +91,16 @@ start_dispersion.default <- function(design, family, beta) {
   family_tools(family)$start_phi(design$y, mu, row_trials(design), row_weights(design))
 }
 
+# psi with what the user gives of it.
 user_start <- function(psi, start, design, family) {
   p <- ncol(design$X)
   n_theta <- length(design$theta_row)
   n_rho <- length(rho_names(design))
   n_gamma <- if (has_dispersion_formula(design)) ncol(design$D)
-  lengths <- c(
-    beta = p, theta = n_theta, rho = if (n_rho) n_rho, phi = if (is.null(n_gamma)) 1L,
-    gamma = n_gamma
-  )
-  known <- names(lengths)
-  bad <- !is.list(start) || is.null(names(start)) || !all(names(start) %in% known)
-  if (!bad) {
-    given <- lengths(start)
-    bad <- anyDuplicated(names(start)) || any(given != lengths[names(start)]) ||
-      !all(vapply(start, is.numeric, NA)) || !all(is.finite(unlist(start)))
-  }
-  if (bad) {
-    last <- if (is.null(n_gamma)) "`phi`" else "`gamma`"
-    abort("start", paste0("`start` must be a fit, or a list of `beta`, `theta` and ", last, "."),
-      given = if (is.list(start)) {
-        paste0(names(start), " of length ", lengths(start))
-      } else {
-        class(start)[1L]
-      },
-      hint = paste0(
-        "beta has ", p, if (n_rho) paste0(", rho ", n_rho),
-        if (!is.null(n_gamma)) paste0(", gamma ", n_gamma), " and theta has ", n_theta,
-        " finite values here."
-      )
-    )
-  }
-  if (isTRUE(start$phi <= 0)) {
-    abort("start", "`phi` of `start` must be positive.", given = paste("phi =", format(start$phi)))
-  }
+  check_user_start(start, c(
+    beta = p, rho = if (n_rho) n_rho, phi = if (is.null(n_gamma)) 1L, gamma = n_gamma,
+    theta = n_theta
+  ))
   end <- p + n_theta + n_rho
   if (!is.null(start$phi)) start$phi <- if (length(psi) > end) log(start$phi)
   at <- list(
@@ -134,6 +109,35 @@ user_start <- function(psi, start, design, family) {
   )
   for (name in intersect(names(at), names(start))) psi[at[[name]]] <- start[[name]]
   psi
+}
+
+# sizes: how many values each part of psi has, by name.
+check_user_start <- function(start, sizes) {
+  if (!is_start_of(start, sizes)) {
+    last <- intersect(c("phi", "gamma"), names(sizes))
+    each <- paste(names(sizes), "has", sizes)[names(sizes) != "phi"]
+    abort("start", paste0("`start` must be a fit, or a list of `beta`, `theta` and `", last, "`."),
+      given = if (is.list(start)) {
+        paste0(names(start), " of length ", lengths(start))
+      } else {
+        class(start)[1L]
+      },
+      hint = paste0(
+        paste(utils::head(each, -1L), collapse = ", "), " and ", utils::tail(each, 1L),
+        " finite values here."
+      )
+    )
+  }
+  if (isTRUE(start$phi <= 0)) {
+    abort("start", "`phi` of `start` must be positive.", given = paste("phi =", format(start$phi)))
+  }
+}
+
+is_start_of <- function(start, sizes) {
+  if (!is.list(start) || !all(vapply(start, is.numeric, NA))) return(FALSE)
+  parts <- names(start)
+  length(parts) > 0L && all(parts %in% names(sizes)) && !anyDuplicated(parts) &&
+    all(lengths(start) == sizes[parts]) && all(is.finite(unlist(start)))
 }
 
 # A coarse rule first, then the one that is wanted from there: the Laplace optimum would cost no

@@ -64,12 +64,12 @@
 #'   h(\lambda_{rs})\}} (Sterzinger and Kosmidis 2023), W the expected weights of the model without
 #'   random effects, \eqn{\lambda} the entries of \eqn{\Lambda}, h minus the Huber loss with
 #'   constant 1, \eqn{c = \sqrt{p / (n w)}} for p coefficients and n trials or counts, w the
-#'   weight at a predictor of zero: \eqn{2 \sqrt{p / n}} for the logit. The maximum is always inside the
-#'   parameter space, and c is small enough to leave consistency and efficiency as they are. The
-#'   penalty on \eqn{\Lambda} depends on the units of the columns of Z. Standard errors come
-#'   from the Hessian of l at the estimates. For one grouping factor, binomial responses (logit,
-#'   probit, cloglog) and Poisson (log). `logLik()` is the penalized maximum: `anova()` does not
-#'   compare it.
+#'   weight at a predictor of zero: \eqn{2 \sqrt{p / n}} for the logit. The maximum is always
+#'   inside the parameter space, and c is small enough to leave consistency and efficiency as they
+#'   are. The penalty on \eqn{\Lambda} depends on the units of the columns of Z. Standard errors
+#'   come from the Hessian of l at the estimates. For one grouping factor, binomial responses
+#'   (logit, probit, cloglog) and Poisson (log). `logLik()` is the penalized maximum: `anova()` does
+#'   not compare it.
 #' @section Structured covariances: `(x | g)` estimates all variances and correlations of the
 #'   effects of a term, `(x || g)` variances alone. Fewer parameters, for effects of the levels of a
 #'   factor `f` above all, have

@@ -230,7 +230,8 @@ random_matrix <- function(fit) {
 #'   of the coarsest of nested ones, and all rows together in general),
 #'   `"n_total"` and `"n_dropped"` (rows before `na.action`, and dropped by it),
 #'   `"na.action"`.
-#' * `"scores"`: m x P, the derivative of each cluster's log-likelihood in (beta, theta, log phi or gamma).
+#' * `"scores"`: m x P, the derivative of each cluster's log-likelihood in (beta, theta, log phi or
+#'   gamma).
 #'
 #' A fit of [gee()] has those that make sense, and `"alpha"` (correlations), `"correlation"` (the
 #' specification), `"frechet"` (`pairs` and `clusters` whose correlation two 0/1 responses can't
@@ -292,7 +293,7 @@ fit_components <- list(
   X = by_row(function(design) design$X), Z = by_row(function(design) design$Z),
   y = by_row(function(design) design$y), trials = by_row(row_trials),
   weights = by_row(row_weights), offset = by_row(row_offset),
-  cluster = function(fit) cluster_factor(fit$design), 
+  cluster = function(fit) cluster_factor(fit$design),
   levels = of_rows(of_design("levels")),
   groups = function(fit) group_factors_of(fit$design), structure = of_design("structure"),
   cluster_sizes = function(fit) cluster_sizes(fit$design), group = of_design("group"),

@@ -120,23 +120,19 @@ predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "respo
   if (type == "dispersion") return(predict_dispersion(object, newdata, se.fit, na.action))
   check_level(level)
   interval <- check_interval(interval, object)
-  if (!missing(re.form) && !missing(random_effects)) {
-    abort("re_form", "Only one of `random_effects` and `re.form` can be given.")
-  }
   asked <- if (missing(re.form)) {
     list(effects = one_of(random_effects, c("eb", "zero", "integrate"), "random_effects"))
-  } else {
+  } else if (missing(random_effects)) {
     read_re_form(object, re.form, type)
+  } else {
+    abort("re_form", "Only one of `random_effects` and `re.form` can be given.")
   }
   random_effects <- asked$effects
   newdata <- fill_groups(object, newdata, asked$kept)
-  rows <- if (is.null(newdata)) {
-    fitted_rows(object, random_effects)
-  } else {
-    if (random_effects == "eb") object <- with_new_levels(object$design, object, newdata)
-    new_rows(object, newdata, random_effects, na.action)
+  if (!is.null(newdata) && random_effects == "eb") {
+    object <- with_new_levels(object$design, object, newdata)
   }
-  rows <- keep_terms(rows, object$design, asked$kept)
+  rows <- rows_to_predict(object, newdata, random_effects, asked$kept, na.action)
   extended <- if (!is.null(observed)) observed_clusters(object, observed, newdata, random_effects)
   if (!is.null(rows$new_label)) {
     unused <- if (is.null(observed)) response_words(object, newdata)
@@ -161,6 +157,16 @@ predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "respo
   out <- at(type, se.fit || limits)
   if (limits) out$fit <- with_limits(object, out, at, type, interval, level, newdata)
   if (se.fit) out else out$fit
+}
+
+# The rows of the fit, or of newdata, with the kept terms of the random effects.
+rows_to_predict <- function(object, newdata, random_effects, kept, na.action) {
+  rows <- if (is.null(newdata)) {
+    fitted_rows(object, random_effects)
+  } else {
+    new_rows(object, newdata, random_effects, na.action)
+  }
+  keep_terms(rows, object$design, kept)
 }
 
 # Arguments ---------------------------------------------------------------------------------------

@@ -38,9 +38,9 @@
 #' Random effects of one grouping factor, scalar or vector, by the Laplace approximation or
 #' quadrature, and all families of [glmm()] can be fitted, and everything that needs estimates and
 #' sums alone works: `summary()`, `vcov()`, `confint()`, [odds_ratios()], `anova()` of one fit,
-#' `predict()` of new data, and [ranef()], which asks shard by shard. What needs rows one by one, such
-#' as `residuals()`, [marginal_standardization()] or the comparison of fits by `anova()`, is refused
-#' (`margmix_error_shards`), and so is [gee()].
+#' `predict()` of new data, and [ranef()], which asks shard by shard. What needs rows one by one,
+#' such as `residuals()`, [marginal_standardization()] or the comparison of fits by `anova()`, is
+#' refused (`margmix_error_shards`), and so is [gee()].
 #'
 #' # Workers
 #'

@@ -52,7 +52,7 @@ check_openmp() {
 check_compile() {
   local all=.build/every-header.cpp
   mkdir -p .build
-  sources $engine | sed -n 's|^src/\(.*\.hp*\)$|#include "\1"|p' >$all
+  grep -l '^#pragma once' $(sources $engine) | sed -n 's|^src/\(.*\)$|#include "\1"|p' >$all
   for unit in $all $(sources $engine | grep '\.cpp$'); do
     eval "${CXX:-g++} -fsyntax-only -Wall -Wextra -Werror $(tools/engine-flags.sh | tr '\n' ' ') $unit"
   done

@@ -1,5 +1,5 @@
-# Fails where two files of R/ give a value to one name: the package would keep the later one, and say
-# nothing.
+# Fails where two files of R/ give a value to one name: the package would keep the later one, and
+# say nothing.
 #   Rscript tools/twice.R
 
 assigned <- function(file) {

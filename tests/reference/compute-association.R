@@ -13,7 +13,8 @@ V <- crossprod(sample$G, null$P %*% sample$G)
 rows <- function(name, quantity, value) data.frame(name, quantity, value = signif(value, 12))
 out <- rbind(
   rows("null", c("residual", "K"), null$theta), rows(names(U), "score", U),
-  rows(names(U), "variance", diag(V)), rows(names(U), "p", pchisq(U^2 / diag(V), 1, lower.tail = FALSE))
+  rows(names(U), "variance", diag(V)),
+  rows(names(U), "p", pchisq(U^2 / diag(V), 1, lower.tail = FALSE))
 )
 
 file <- tempfile(fileext = ".txt")

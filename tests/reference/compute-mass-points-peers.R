@@ -21,10 +21,16 @@ data(epilepsy, package = "margmix")
 epilepsy$log_base <- log(epilepsy$base)
 settings <- list(EMmaxit = 20000, EMdev.change = 1e-10, verbose = FALSE, plot.opt = 0)
 fit <- list(
-  seeds2 = best(function(tol) do.call(alldist, c(list(cbind(r, n - r) ~ seed * extract,
-    random = ~1, family = binomial(), data = seeds, k = 2, tol = tol), settings))),
-  epilepsy2 = best(function(tol) do.call(allvc, c(list(seizures ~ treatment + period + log_base,
-    random = ~ 1 | subject, family = poisson(), data = epilepsy, k = 2, tol = tol), settings)))
+  seeds2 = best(function(tol) {
+    do.call(alldist, c(list(cbind(r, n - r) ~ seed * extract,
+      random = ~1, family = binomial(), data = seeds, k = 2, tol = tol
+    ), settings))
+  }),
+  epilepsy2 = best(function(tol) {
+    do.call(allvc, c(list(seizures ~ treatment + period + log_base,
+      random = ~ 1 | subject, family = poisson(), data = epilepsy, k = 2, tol = tol
+    ), settings))
+  })
 )
 table <- do.call(rbind, lapply(names(fit), function(name) {
   x <- fit[[name]]

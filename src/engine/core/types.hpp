@@ -1,8 +1,9 @@
 // Shared types of the engine. No R, no globals, no I/O.
 #pragma once
 
-#include <Eigen/Core>
 #include <limits>
+
+#include "core/eigen_kernels.hpp"
 
 namespace margmix {
 
