@@ -41,9 +41,17 @@ comparison_Z.margmix_glmm <- function(fit) component(fit, "Z")
 #' @export
 comparison_Z.default <- function(fit) matrix(0, stats::nobs(fit), 0L)
 
+#' What stands for the rows of fits that are compared: the fits themselves, or what shards give
+#' @noRd
+rows_to_compare <- function(fits) {
+  in_shards <- vapply(fits, function(fit) supports(fit$design, "shards"), NA)
+  if (any(in_shards)) compared_shards(fits, in_shards) else fits
+}
+
+#' @param rows From [rows_to_compare()].
 #' @section Errors: `anova_family`, `anova_rows`.
 #' @noRd
-check_comparable <- function(fits) {
+check_comparable <- function(fits, rows) {
   label <- vapply(fits, function(fit) {
     family_label(stats::family(fit))
   }, "")
@@ -61,21 +69,24 @@ check_comparable <- function(fits) {
   }
   check_estimated(fits)
   check_unpenalized(fits)
-  data <- lapply(fits, comparison_data)
+  data <- lapply(rows, comparison_data)
   for (other in data[-1L]) {
     differs <- vapply(names(other), function(name) {
       !isTRUE(all.equal(other[[name]], data[[1L]][[name]], tolerance = 1e-10))
     }, NA)
     if (!any(differs)) next
-    abort("anova_rows", "Fits that are compared must be of the same responses, row by row.",
-      given = if (length(other$y) != length(data[[1L]]$y)) {
-        paste(length(data[[1L]]$y), "and", length(other$y), "rows")
-      } else {
-        paste(some_of(names(other)[differs]), "of the rows differ")
-      },
-      hint = "Rows with missing values may have been dropped from one of them."
-    )
+    refuse_other_responses(if (length(other$y) != length(data[[1L]]$y)) {
+      paste(length(data[[1L]]$y), "and", length(other$y), "rows")
+    } else {
+      paste(some_of(names(other)[differs]), "of the rows differ")
+    })
   }
+}
+
+refuse_other_responses <- function(given) {
+  abort("anova_rows", "Fits that are compared must be of the same responses, row by row.",
+    given = given, hint = "Rows with missing values may have been dropped from one of them."
+  )
 }
 
 # Log-likelihoods of very large designs are estimates with a Monte Carlo error.
@@ -95,8 +106,8 @@ check_estimated <- function(fits) {
 
 # The penalty of a restricted likelihood depends on the columns of X, so that it says nothing of
 # models with others.
-check_restricted <- function(fits, reml, names) {
-  if (all(reml) && same_fixed_effects(fits)) return(invisible())
+check_restricted <- function(rows, reml, names) {
+  if (all(reml) && same_fixed_effects(rows)) return(invisible())
   abort("anova_restricted", if (all(reml)) {
     "Restricted likelihoods compare only between models with the same fixed effects."
   } else {

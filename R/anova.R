@@ -38,7 +38,7 @@
 #'
 #' @param object A fit of [glmm()]; one of another function can't come first.
 #' @param ... Other fits, of [glmm()], [stats::glm()] or [stats::lm()], to the same responses; their
-#'   names, if they have some, label the rows.
+#'   names, if they have some, label the rows. Fits to [shards()] compare with each other.
 #' @param nsim Number of data sets simulated from the smaller model, to which both are fitted; 0 for
 #'   none. 999 with few clusters take some seconds.
 #' @param seed Seed of the simulation; `NULL` for R's current state.
@@ -118,15 +118,18 @@ anova_terms <- function(fit, vcov, df) {
 # Several fits ----------------------------------------------------------------------------------
 
 compare_fits <- function(fits, names, nsim, seed) {
-  check_comparable(fits)
+  rows <- rows_to_compare(fits)
+  check_comparable(fits, rows)
   npar <- vapply(fits, function(fit) attr(stats::logLik(fit), "df"), 0)
   order <- order(npar)
   fits <- fits[order]
+  rows <- rows[order]
   names <- make.unique(names[order])
-  common <- common_basis(fits, names)
+  common <- common_basis(fits, names, rows)
   fits <- common$fits
   pairs <- lapply(seq_along(fits)[-1L], function(i) {
-    compare_pair(fits[[i - 1L]], fits[[i]], names[i - 1:0], nsim, seed)
+    columns <- check_nested(rows[[i - 1L]], rows[[i]], names[i - 1:0])
+    compare_pair(fits[[i - 1L]], fits[[i]], columns, nsim, seed)
   })
   loglik <- lapply(fits, stats::logLik)
   value <- vapply(loglik, as.numeric, 0)
@@ -158,12 +161,12 @@ formula_text <- function(formula) {
 #'
 #' @return A list: `fits`, refitted where needed; `words`, what was done.
 #' @noRd
-common_basis <- function(fits, names) {
+common_basis <- function(fits, names, rows) {
   mixed <- vapply(fits, is_mixed, NA)
   reml <- mixed & vapply(fits, function(fit) isTRUE(fit$REML), NA)
   words <- NULL
   if (any(reml)) {
-    check_restricted(fits, reml, names)
+    check_restricted(rows, reml, names)
     words <- "Restricted likelihoods (REML) of models with the same fixed effects."
   }
   own <- lapply(fits[mixed], level_nodes)
@@ -226,17 +229,17 @@ fewest_levels <- function(fit) {
   min(vapply(fit$design$groups, function(group) length(group$levels), 1L))
 }
 
-same_fixed_effects <- function(fits) {
-  X <- lapply(fits, function(fit) unname(comparison_X(fit)))
+same_fixed_effects <- function(rows) {
+  X <- lapply(rows, function(fit) unname(comparison_X(fit)))
   all(vapply(X[-1L], function(x) isTRUE(all.equal(x, X[[1L]], check.attributes = FALSE)), NA))
 }
 
 #' Likelihood ratio test of two fits
 #'
+#' @param columns The number of random columns that the smaller model leaves out.
 #' @return A list: `statistic`, `df`, `p`, `reference` (words).
 #' @noRd
-compare_pair <- function(small, large, names, nsim, seed) {
-  columns <- check_nested(small, large, names)
+compare_pair <- function(small, large, columns, nsim, seed) {
   statistic <- 2 * (as.numeric(stats::logLik(large)) - as.numeric(stats::logLik(small)))
   statistic <- max(statistic, 0)
   r <- attr(stats::logLik(large), "df") - attr(stats::logLik(small), "df")

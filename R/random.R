@@ -73,6 +73,10 @@ abilities.default <- function(design) {
   )
 }
 
+# A glm() has no design.
+#' @export
+abilities.NULL <- function(design) character()
+
 # A marginal model has no Z.
 one_effect <- function(design) if (identical(ncol(design$Z), 1L)) "one effect"
 

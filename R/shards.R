@@ -37,10 +37,10 @@
 #'
 #' Random effects of one grouping factor, scalar or vector, by the Laplace approximation or
 #' quadrature, and all families of [glmm()] can be fitted, and everything that needs estimates and
-#' sums alone works: `summary()`, `vcov()`, `confint()`, [odds_ratios()], `anova()` of one fit,
-#' `predict()` of new data, and [ranef()], which asks shard by shard. What needs rows one by one,
-#' such as `residuals()`, [marginal_standardization()] or the comparison of fits by `anova()`, is
-#' refused (`margmix_error_shards`), and so is [gee()].
+#' sums alone works: `summary()`, `vcov()`, `confint()` (also by profiles), [odds_ratios()],
+#' `predict()` of new data, [ranef()], which asks shard by shard, `anova()` of fits to the same
+#' shards, `drop1()` and `step()`. What needs rows one by one, such as `residuals()` or
+#' [marginal_standardization()], is refused (`margmix_error_shards`), and so is [gee()].
 #'
 #' # Workers
 #'

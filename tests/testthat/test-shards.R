@@ -1,28 +1,5 @@
 # A fit to shards is the fit to all rows in memory, which is the independent reference here.
 
-in_shards <- function(data, id, k = 3L, ...) shards(write_shards(data, id, k), id, ...)
-
-# Both to the end of what a search can tell, as they begin at slightly different points.
-exactly <- function(...) glmm_control(tolerance = 1e-22, ...)
-
-shard_sample <- local({
-  set.seed(5)
-  n <- 240
-  d <- data.frame(g = rep(1:30, 8), x = rnorm(n), f = sample(c("b", "a", "c"), n, TRUE))
-  d$t <- rexp(n)
-  d$n <- sample(3:9, n, TRUE)
-  b <- rnorm(30, 0, 0.5)[d$g]
-  eta <- 0.3 + 0.4 * d$x + 0.5 * (d$f == "b") + b + rnorm(30, 0, 0.3)[d$g] * d$x
-  d$bin <- rbinom(n, 1, plogis(eta))
-  d$k <- rbinom(n, d$n, plogis(eta))
-  d$y <- eta + rnorm(n)
-  d$count <- rpois(n, d$t * exp(eta))
-  d$over <- rnbinom(n, size = 2, mu = exp(eta))
-  d$size <- rgamma(n, 2, 2 / exp(eta))
-  d$share <- rbeta(n, 3 * plogis(eta), 3 * (1 - plogis(eta)))
-  d
-})
-
 test_that("a fit to shards is that to all rows, of every family", {
   d <- shard_sample
   s <- in_shards(d, "g")
