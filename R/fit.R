@@ -34,13 +34,15 @@ fit_rows <- function(design, family, nAGQ, REML, start, control) {
     )
   }
   way <- way_of_integration(design, family, REML)
+  C <- centring(way, design, nAGQ)
+  inner <- centred_design(design, C)
   problem <- list(
-    design = design, family = family, way = way, map = parameter_map(design, family, start_glm),
+    design = inner, family = family, way = way, map = parameter_map(inner, family, start_glm),
     control = rule_control(way, control)
   )
   edge <- if (!separation$separated) edge_glm(problem, start_glm)
   if (!is.null(edge)) start_glm[c("beta", "value")] <- edge[c("beta", "value")]
-  x <- start_values(problem, start_glm, start)
+  x <- start_values(problem, start_glm, centred_start(design, C, start))
   x <- feasible_start(problem, x, if (is.null(start)) start_glm$level)
   if (!is.null(start)) problem$start <- x
   fitted <- inside_edge(edge, family, {
@@ -51,7 +53,8 @@ fit_rows <- function(design, family, nAGQ, REML, start, control) {
     fitted
   })
   if (REML && is.null(fitted$reml)) fitted <- fit_restricted(problem, fitted, start_glm)
-  estimate <- finish_fit(problem, fitted)
+  estimate <- uncentred(design, C, finish_fit(problem, fitted))
+  problem$design <- design
   estimate$modes <- final_modes(design, problem, estimate)
   report_fit(problem, estimate, separation)
   estimate$rule <- report_modes(problem, estimate)
