@@ -61,8 +61,8 @@ gee_moment_variance_ <- function(design, family, correlation, beta, alpha, phi, 
     .Call(`_margmix_gee_moment_variance_`, design, family, correlation, beta, alpha, phi, options)
 }
 
-glm_start_ <- function(design, family, level) {
-    .Call(`_margmix_glm_start_`, design, family, level)
+glm_start_ <- function(design, family, level, firth) {
+    .Call(`_margmix_glm_start_`, design, family, level, firth)
 }
 
 glm_sums_ <- function(design, family, beta, order, clip) {

@@ -1,6 +1,6 @@
 # A block of variants against the null models: their tables, side by side.
 
-#' @param null From [scan_null()], with `law` and perhaps `ratio`.
+#' @param null From [scan_null()], with `law` and perhaps `ratio` and `firth`.
 #' @param found Of this model, from [engine_score_scan()].
 #' @noRd
 scan_table <- function(G, null, found, about) {
@@ -22,7 +22,7 @@ scan_table <- function(G, null, found, about) {
     as.list(about), list(people = known, missing = found$missing),
     list(frequency = found$sum / (2 * known)), case_frequencies(found, known, null),
     list(score = found$score, variance = V, estimate = estimate, std.error = error),
-    list(p.value = p, p.normal = normal, method = method)
+    firth_effects(G, null, p), list(p.value = p, p.normal = normal, method = method)
   )
   structure(columns, class = "data.frame", row.names = .set_row_names(length(p)))
 }

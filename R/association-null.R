@@ -11,9 +11,9 @@
 #' @param id `NULL`, or the name of the grouping factor whose levels are people.
 #' @return A list: `person` (position of each row among the people of the model, from 0), `people`
 #'   (their positions among the rows of the genotypes), `W`, `X`, `C` ((X'WX)^-1), `mu`, `trials`,
-#'   `fit`, `exact` from [score_variance()]; by row of the genotypes, zero for people whom the model
-#'   does not have, `columns` (1, has the person a positive response, sums of r and of WX) and
-#'   `W_person`.
+#'   `offset` (with the random effects at their modes), `fit`, `exact` from [score_variance()]; by
+#'   row of the genotypes, zero for people whom the model does not have, `columns` (1, has the
+#'   person a positive response, sums of r and of WX) and `W_person`.
 #' @section Errors: `null_model`, `people`.
 #' @noRd
 scan_null <- function(fit, people, id = NULL) {
@@ -41,8 +41,9 @@ scan_null <- function(fit, people, id = NULL) {
   }
   is_case <- rowsum(+(design$y > 0), person, reorder = FALSE) > 0
   null <- list(
-    person = person - 1L, people = at, W = W, X = X, C = scaled_inverse(crossprod(X, W * X)),
-    mu = mu, trials = trials, fit = fit, W_person = drop(by_person(W))
+    person = person - 1L, people = at, W = W, X = X,
+    C = scaled_inverse(crossprod(X, W * X), "null_model"), mu = mu, trials = trials,
+    offset = eta - drop(X %*% fit$beta), fit = fit, W_person = drop(by_person(W))
   )
   working <- working_covariance(null)
   null$exact <- score_variance(null, working)
@@ -156,7 +157,7 @@ working_covariance <- function(null) {
   factor <- Matrix::Cholesky(Matrix::forceSymmetric(A), LDL = FALSE)
   half <- half_solver(factor)
   h_X <- half(Matrix::crossprod(WL, null$X))
-  M <- scaled_inverse(crossprod(null$X, null$W * null$X) - crossprod(h_X))
+  M <- scaled_inverse(crossprod(null$X, null$W * null$X) - crossprod(h_X), "null_model")
   list(WL = WL, factor = factor, half = half, h_X = h_X, M = M)
 }
 

@@ -6,8 +6,8 @@
 #' @param block Variants at a time, or `NULL`.
 #' @return A list: `people`, names of the rows; `read(done)`, the block after the first `done`
 #'   variants, or `NULL`; `some(count)`, some random variants; except for functions also `variants`,
-#'   their names, and `columns(from)`, those at some positions. Blocks are matrices of numbers, or
-#'   [packed_block()]s.
+#'   their names, `count`, how many, `block`, how many at a time, and `columns(from)`, those at some
+#'   positions. Blocks are matrices of numbers, or [packed_block()]s.
 #' @section Errors: `genotypes`.
 #' @noRd
 genotype_source <- function(genotypes, block) UseMethod("genotype_source")
@@ -34,10 +34,33 @@ genotype_source.default <- function(genotypes, block) {
 # `columns(from)`: the block of these positions; `variants`: their names.
 blocks_of_columns <- function(people, count, block, columns, variants) {
   list(
-    people = people, columns = columns, variants = variants,
+    people = people, columns = columns, variants = variants, count = count, block = block,
     read = function(done) if (done < count) columns(seq.int(done + 1L, min(done + block, count))),
     some = function(size) columns(sort(sample.int(count, min(size, count))))
   )
+}
+
+# Of some variants, by name or position.
+with_variants <- function(source, variants) {
+  if (is.null(variants)) return(source)
+  if (is.null(source$columns)) {
+    abort("argument", "`variants` can't choose among those that a function returns.",
+      hint = "Let the function return them alone."
+    )
+  }
+  names <- source$variants %||% as.character(seq_len(source$count))
+  at <- if (is.character(variants)) match(variants, names) else seq_along(names)[variants]
+  if (anyNA(at) || !length(at)) {
+    abort("argument", "`variants` must be names or positions of variants that there are.",
+      given = if (length(at)) some_of(variants[is.na(at)]) else "none"
+    )
+  }
+  columns <- function(from) {
+    G <- source$columns(at[from])
+    if (is.null(source$variants)) colnames(G) <- names[at[from]]
+    G
+  }
+  blocks_of_columns(source$people, length(at), source$block, columns, names[at])
 }
 
 # The first block is read twice: it says who the people are.

@@ -44,6 +44,13 @@
 #'   is the first one in `name.bim`.
 #' @param variance,n_ratio See above.
 #' @param saddlepoint Use the saddlepoint approximation?
+#' @param firth Where the p-value is below it, the coefficient by Firth's penalized likelihood
+#'   (1993) too: that of the regression of the rows on the covariates and the variant, with the
+#'   random effects of the null model as an offset. It is finite where all carriers of an allele are
+#'   cases, and less far from the truth where the first step from the null model goes too far. For
+#'   binomial and Poisson null models.
+#' @param variants Names or positions of the variants to scan; by default all. Of a chromosome, for
+#'   a null model whose relation between people is that of the other chromosomes.
 #' @param id The grouping factor whose levels are people. By default the first one of which all
 #'   levels have genotypes, otherwise the row names of the data.
 #' @param block Variants that are read at a time; by default at most 2,000 and 64 MB.
@@ -55,11 +62,12 @@
 #'   one for each `trait`, the name in the list): `variant`, of .bed files also `chromosome`,
 #'   `position` and the alleles `counted` and `other`; `people` (with a
 #'   genotype), `missing`, `frequency` of the counted allele, with 0/1 responses also
-#'   `frequency_cases` and `frequency_controls`; `score`, `variance`, `estimate`, `std.error`,
-#'   `p.value`, `p.normal`, `method`. Its attributes `ratio` and `ratio_cv` are the mean ratio and
-#'   its coefficient of variation. With `file`, its path, invisibly.
+#'   `frequency_cases` and `frequency_controls`; `score`, `variance`, `estimate`, `std.error`, with
+#'   `firth` also `firth.estimate` and `firth.std.error`; `p.value`, `p.normal`, `method`. Its
+#'   attributes `ratio` and `ratio_cv` are the mean ratio and its coefficient of variation. With
+#'   `file`, its path, invisibly.
 #' @section Errors: `margmix_error_null_model`, `margmix_error_people`, `margmix_error_genotypes`,
-#'   `margmix_error_argument`. Note: `margmix_note_people`.
+#'   `margmix_error_argument`. Note: `margmix_note_people`. Warning: `margmix_warning_firth`.
 #' @references
 #' Chen, H. et al. (2016). Control for population structure and relatedness for binary traits in
 #' genetic association studies via logistic mixed models. *American Journal of Human Genetics* 98,
@@ -68,6 +76,8 @@
 #' Dey, R., Schmidt, E. M., Abecasis, G. R. and Lee, S. (2017). A fast and accurate algorithm to
 #' test for binary phenotypes and its application to PheWAS. *American Journal of Human Genetics*
 #' 101, 37-49.
+#'
+#' Firth, D. (1993). Bias reduction of maximum likelihood estimates. *Biometrika* 80, 27-38.
 #'
 #' Svishcheva, G. R. et al. (2012). Rapid variance components-based method for whole-genome
 #' association analysis. *Nature Genetics* 44, 1166-1170.
@@ -83,18 +93,26 @@
 #' scan <- association_scan(null, G)
 #' scan
 #' plot(scan)
+#'
+#' # v1 to v10 with a null model that knows relatives by the other variants, as one does for each
+#' # chromosome
+#' K <- kinship_matrix(G[, 11:20]) + diag(0.01, nrow(G))
+#' other <- glmm(resp ~ age + known(1 | id, covariance = K), ohio, binomial(), nAGQ = 1)
+#' association_scan(other, G, variants = 1:10)
 #' @export
 association_scan <- function(fit, genotypes, variance = c("auto", "exact", "ratio"),
-                             saddlepoint = TRUE, id = NULL, block = NULL, n_ratio = 60L,
-                             file = NULL, resume = FALSE, progress = interactive(), seed = 1L) {
+                             saddlepoint = TRUE, firth = 0, variants = NULL, id = NULL,
+                             block = NULL, n_ratio = 60L, file = NULL, resume = FALSE,
+                             progress = interactive(), seed = 1L) {
   variance <- one_of(variance, c("auto", "exact", "ratio"), "variance")
-  source <- genotype_source(genotypes, block)
+  source <- with_variants(genotype_source(genotypes, block), variants)
   nulls <- scan_nulls(fit, source, id)
+  threshold <- firth_threshold(nulls, firth)
   exact <- vapply(nulls, needs_exact, NA, variance)
   sampled <- if (!all(exact)) with_seed(seed, source$some(n_ratio))
   for (m in seq_along(nulls)) {
-    family <- nulls[[m]]$fit$family$family
-    nulls[[m]]$law <- if (isTRUE(saddlepoint)) intersect(family, c("binomial", "poisson"))
+    nulls[[m]]$law <- if (isTRUE(saddlepoint)) count_law(nulls[[m]])
+    nulls[[m]]$firth <- threshold[[m]]
     if (!exact[m]) nulls[[m]]$ratio <- variance_ratio(nulls[[m]], sampled)
   }
   done <- if (is.null(file)) 0L else start_file(file, resume, length(nulls))

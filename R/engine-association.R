@@ -43,6 +43,22 @@ engine_saddlepoint <- function(null, G, b, q) {
   saddlepoint_tails_(null$law, rows, G, b, as.double(q), scan_threads(null))
 }
 
+#' The rows of a null model on its covariates and one variant, with Jeffreys' prior
+#'
+#' @param null From [scan_null()]; `g` the variant by row.
+#' @return See [engine_glm_start()]; the variant's coefficient is the last one.
+#' @noRd
+engine_firth <- function(null, g) {
+  design <- null$fit$design
+  none <- integer()
+  rows <- list(
+    X = cbind(null$X, g), Z = matrix(0, length(g), 0L), y = design$y, trials = design$trials,
+    weights = design$weights, offset = null$offset, start = c(0L, length(g)), theta_row = none,
+    theta_col = none, weights_type = design$weights_type
+  )
+  glm_start_(rows, engine_family(null$fit$family, design), 0, firth = TRUE)
+}
+
 #' L^-1 B for a lower triangular matrix L
 #' @noRd
 engine_lower_solve <- function(L, B) lower_solve_(L, B)

@@ -54,7 +54,7 @@ engine_glm_start <- function(design, family, level) UseMethod("engine_glm_start"
 
 #' @export
 engine_glm_start.default <- function(design, family, level) {
-  glm_start_(design, engine_family(family, design), level)
+  glm_start_(design, engine_family(family, design), level, firth = FALSE)
 }
 
 #' Linear mixed model with beta profiled out

@@ -61,11 +61,16 @@ restricted_estimate <- function(fit, vcov_theta = FALSE) {
 }
 
 # The inverse of a positive definite matrix whose rows may have any units; NA of what is not known.
-scaled_inverse <- function(V) {
+scaled_inverse <- function(V, cause = "restricted") {
   if (anyNA(V)) return(V)
   size <- sqrt(diag(V))
-  inverse <- chol2inv(chol(V / tcrossprod(size))) / tcrossprod(size)
-  named_square(inverse, rownames(V))
+  factor <- tryCatch(chol(V / tcrossprod(size)), error = function(e) NULL)
+  if (is.null(factor)) {
+    abort(cause, "The information about the coefficients must be positive definite.",
+      hint = "Some estimates run to infinity, or covariates are nearly collinear."
+    )
+  }
+  named_square(chol2inv(factor) / tcrossprod(size), rownames(V))
 }
 
 # The same model by the restricted likelihood, at the rule of the fit; as far as tests of beta need

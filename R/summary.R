@@ -189,10 +189,11 @@ integration_error <- function(fit, budget = 2e9) {
 
 # Robust against model-based --------------------------------------------------------------------
 
-# Ratio of the plain robust to the model-based standard error of each coefficient.
+# Ratio of the plain robust to the model-based standard error of each coefficient. Where estimates
+# run to infinity rounding may make a variance of zero negative.
 robust_ratio <- function(fit) {
   if (!supports(fit$design, "clusters")) return(0 * fit$beta + 1)
-  se <- function(type) sqrt(diag(beta_vcov(fit, type)$vcov))
+  se <- function(type) sqrt(pmax(diag(beta_vcov(fit, type)$vcov), 0))
   se("robust") / se("model")
 }
 

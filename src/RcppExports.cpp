@@ -233,15 +233,16 @@ BEGIN_RCPP
 END_RCPP
 }
 // glm_start_
-Rcpp::List glm_start_(const Rcpp::List& design, const Rcpp::List& family, double level);
-RcppExport SEXP _margmix_glm_start_(SEXP designSEXP, SEXP familySEXP, SEXP levelSEXP) {
+Rcpp::List glm_start_(const Rcpp::List& design, const Rcpp::List& family, double level, bool firth);
+RcppExport SEXP _margmix_glm_start_(SEXP designSEXP, SEXP familySEXP, SEXP levelSEXP, SEXP firthSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
     Rcpp::traits::input_parameter< double >::type level(levelSEXP);
-    rcpp_result_gen = Rcpp::wrap(glm_start_(design, family, level));
+    Rcpp::traits::input_parameter< bool >::type firth(firthSEXP);
+    rcpp_result_gen = Rcpp::wrap(glm_start_(design, family, level, firth));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -841,7 +842,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_gee_correlation_", (DL_FUNC) &_margmix_gee_correlation_, 4},
     {"_margmix_gee_frechet_", (DL_FUNC) &_margmix_gee_frechet_, 5},
     {"_margmix_gee_moment_variance_", (DL_FUNC) &_margmix_gee_moment_variance_, 7},
-    {"_margmix_glm_start_", (DL_FUNC) &_margmix_glm_start_, 3},
+    {"_margmix_glm_start_", (DL_FUNC) &_margmix_glm_start_, 4},
     {"_margmix_glm_sums_", (DL_FUNC) &_margmix_glm_sums_, 5},
     {"_margmix_glm_search_", (DL_FUNC) &_margmix_glm_search_, 2},
     {"_margmix_lmm_objective_", (DL_FUNC) &_margmix_lmm_objective_, 6},

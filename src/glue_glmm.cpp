@@ -2,6 +2,7 @@
 #include "glue_groups.h"
 
 #include "glmm/glm.hpp"
+#include "glmm/jeffreys.hpp"
 #include "glmm/lmm.hpp"
 #include "glmm/sparse_lmm.hpp"
 
@@ -31,10 +32,14 @@ GlmSums sums_of(const Rcpp::Function& sum) {
 
 }  // namespace
 
+// From the mean model; `firth`: with Jeffreys' prior.
 // [[Rcpp::export]]
-Rcpp::List glm_start_(const Rcpp::List& design, const Rcpp::List& family, double level) {
+Rcpp::List glm_start_(const Rcpp::List& design, const Rcpp::List& family, double level,
+                      bool firth) {
   const Design d = glue::design(design);
-  return glm_list(fit_glm(d, *glue::family(family), constant_start(d, level)));
+  const VectorXd start = constant_start(d, level);
+  return glm_list(firth ? fit_firth(d, glue::spec(family), start)
+                        : fit_glm(d, *glue::family(family), start));
 }
 
 // The sums over the rows of one shard.

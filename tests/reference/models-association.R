@@ -15,3 +15,20 @@ association_sample <- function() {
   sets <- list(effects = colnames(G)[1:8], none = colnames(G)[9:16])
   list(data = data, K = K, G = G, sets = sets)
 }
+
+# 0/1 responses of 300 unrelated people, in groups with as many events each, so that the variance
+# between groups is zero; all four carriers of v1 have the event.
+separated_sample <- function() {
+  set.seed(32)
+  n <- 300
+  d <- data.frame(id = paste0("p", seq_len(n)), x = rnorm(n))
+  d$y <- rbinom(n, 1, plogis(0.5 * d$x - 1.5))
+  d$group <- 0L
+  d$group[order(d$y)] <- rep_len(seq_len(75), n)
+  row.names(d) <- d$id
+  G <- matrix(rbinom(n * 12, 2, rep(runif(12, 0.02, 0.2), each = n)), n)
+  G[, 1] <- 0
+  G[which(d$y == 1)[1:4], 1] <- 1
+  dimnames(G) <- list(d$id, paste0("v", 1:12))
+  list(data = d, G = G)
+}

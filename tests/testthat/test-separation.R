@@ -177,3 +177,25 @@ test_that("clusters that are all 0 or all 1 send the variance to infinity", {
   counts <- front(s ~ x + (1 | id), d, poisson)$design
   expect_silent(check_cluster_separation(counts, poisson()))
 })
+
+test_that("summary() and tests of a separated fit say which covariance they use", {
+  for (seed in c(1, 5, 26, 31)) {
+    set.seed(seed)
+    g <- rep(1:6, each = 20)
+    d <- data.frame(
+      g, f = factor(sample(4, 120, TRUE)), b = rep(0:1, each = 60), z = rnorm(6)[g], x = rnorm(120)
+    )
+    d$y <- ifelse(d$f == 1, 0, rbinom(120, 1, plogis(-2.7)))
+    fit <- suppressMessages(suppressWarnings(
+      glmm(y ~ b + z + x + f + (1 | g), d, binomial(), nAGQ = 1)
+    ))
+    expect_named(fit$warnings, "separation")
+    expect_no_warning(suppressWarnings(
+      shown <- capture.output(print(summary(fit))), classes = "margmix_warning"
+    ))
+    expect_match(shown, "model-based \\(no restricted estimate\\)", all = FALSE)
+    expect_no_warning(suppressWarnings(table <- anova(fit), classes = "margmix_warning"))
+    expect_false(anyNA(table[c("b", "z", "x"), "Pr(>F)"]))
+    expect_error(vcov(fit, type = "KR"), class = "margmix_error_restricted")
+  }
+})

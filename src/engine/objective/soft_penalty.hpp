@@ -8,7 +8,7 @@
 
 #include <memory>
 
-#include "family/expected_weight.hpp"
+#include "glmm/jeffreys.hpp"
 #include "objective/objective.hpp"
 
 namespace margmix {
@@ -16,7 +16,7 @@ namespace margmix {
 class SoftPenalty {
  public:
   SoftPenalty(const Design& design, const FamilySpec& spec, double factor)
-      : design_(design), weight_(expected_weight_of(spec)), factor_(factor) {}
+      : design_(design), prior_(design, spec), factor_(factor) {}
 
   // Adds value, gradient and Hessian in psi, as far as `order` says.
   void add(const VectorXd& psi, int order, Totals& out) const;
@@ -24,11 +24,9 @@ class SoftPenalty {
  private:
   void add_jeffreys(const VectorXd& beta, int order, Totals& out) const;
   void add_huber(const VectorXd& psi, int order, Totals& out) const;
-  // Weights of the rows [first, first + count) at beta, with two derivatives in eta: count x 3.
-  MatrixXd weights(const VectorXd& beta, Index first, Index count) const;
 
   const Design design_;
-  ExpectedWeightOf weight_;
+  JeffreysPrior prior_;
   double factor_;
 };
 
