@@ -41,6 +41,9 @@ comparison_Z.margmix_glmm <- function(fit) component(fit, "Z")
 #' @export
 comparison_Z.default <- function(fit) matrix(0, stats::nobs(fit), 0L)
 
+# All columns of the penalized part of a smooth have one.
+variance_count <- function(fit) ncol(comparison_Z(fit)) - length(repeated_columns(fit$design))
+
 #' What stands for the rows of fits that are compared: the fits themselves, or what shards give
 #' @noRd
 rows_to_compare <- function(fits) {
@@ -126,7 +129,7 @@ check_restricted <- function(rows, reml, names) {
 #' those of the larger one, the clusters the same, and effects that are correlated in the smaller
 #' one also in the larger one.
 #'
-#' @return The number of random columns that the smaller model leaves out.
+#' @return The number of variances of random effects that the smaller model leaves out.
 #' @section Errors: `anova_nested`.
 #' @noRd
 check_nested <- function(small, large, names) {
@@ -146,7 +149,7 @@ check_nested <- function(small, large, names) {
       hint = "Compare them by AIC()."
     )
   }
-  ncol(comparison_Z(large)) - ncol(comparison_Z(small))
+  variance_count(large) - variance_count(small)
 }
 
 # Are all columns of A linear combinations of those of B?

@@ -226,7 +226,7 @@ few_levels_words <- function(fit) {
 }
 
 fewest_levels <- function(fit) {
-  min(vapply(fit$design$groups, function(group) length(group$levels), 1L))
+  min(Inf, vapply(cluster_groups(fit$design), function(group) length(group$levels), 1L))
 }
 
 same_fixed_effects <- function(rows) {

@@ -113,6 +113,7 @@ boundary_words <- function(design, Lambda) {
   if (!length(columns) && !length(zero)) return(character())
   dependent <- setdiff(names[columns], zero)
   unlist(lapply(design$groups, function(group) {
+    if (is_smooth(group)) return(smooth_boundary_words(group, names[group$columns] %in% zero))
     group_boundary_words(
       group$label, group$names[names[group$columns] %in% zero],
       group$names[names[group$columns] %in% dependent]

@@ -8,13 +8,17 @@ random_design <- function(frame, factors, covariates, contrasts, rows) {
   position <- 0L
   for (i in seq_along(blocks)) {
     term <- frame$parsed$random[[i]]
+    if (!is.null(term$smooth)) {
+      colnames(blocks[[i]]$X) <- paste0(term$label, ".", seq_len(ncol(blocks[[i]]$X)))
+    }
     names <- colnames(blocks[[i]]$X)
     if (!length(names)) {
       abort("random_terms", "A random term must have at least one column.", given = term$label)
     }
     random[[i]] <- list(
       label = term$label, columns = position + seq_along(names), names = names,
-      covariance = term$covariance, correlated = term$correlated, rank = term$rank
+      covariance = term$covariance, correlated = term$correlated, rank = term$rank,
+      smooth = term$smooth
     )
     position <- position + length(names)
   }
@@ -29,16 +33,21 @@ random_design <- function(frame, factors, covariates, contrasts, rows) {
 }
 
 # Free entries of Lambda by column: a lower triangle for each correlated term, of reduced rank its
-# first columns, else its diagonal.
+# first columns, else its diagonal, which of a smooth is one number, with a `span` of columns.
 lambda_pattern <- function(random) {
   entries <- lapply(random, function(term) {
     k <- length(term$columns)
     free <- if (term$correlated) lower.tri(diag(k), diag = TRUE) else diag(k) == 1
-    free <- free & col(free) <= (term$rank %||% k)
+    free <- free & col(free) <= (term$rank %||% if (is.null(term$smooth)) k else 1L)
     which(free, arr.ind = TRUE) + term$columns[1L] - 2L
   })
   entries <- do.call(rbind, entries)
-  list(theta_row = as.integer(entries[, 1L]), theta_col = as.integer(entries[, 2L]))
+  out <- list(theta_row = as.integer(entries[, 1L]), theta_col = as.integer(entries[, 2L]))
+  if (!length(smooth_columns_of(random))) return(out)
+  smooth <- Filter(is_smooth, random)
+  first <- vapply(smooth, function(term) term$columns[1L], 1L)
+  span <- lengths(lapply(smooth, `[[`, "columns"))[match(out$theta_row + 1L, first)]
+  c(out, list(theta_span = ifelse(is.na(span), 1L, span)))
 }
 
 # The same column twice: only the sum of the two variances is identified.

@@ -81,7 +81,8 @@ design_arrays <- function(frame, family, factors, cluster, contrasts, weights_ty
 
 frame_groups <- function(frame, factors) {
   random <- frame$parsed$random
-  if (!has_relations(random)) return(group_index(frame$frame, factors))
+  smooth <- any(vapply(random, is_smooth, NA))
+  if (!has_relations(random) && !smooth) return(group_index(frame$frame, factors))
   related_index(frame$frame, factors, random, environment(frame$parsed$formula))
 }
 

@@ -14,10 +14,9 @@
 between_within_df.margmix_several_factors <- function(design) {
   size <- row_sizes(design)
   N <- sum(size)
-  levels <- vapply(seq_along(design$groups), function(k) {
-    sum(level_sums(size, design$groups[[k]]) > 0)
-  }, 0)
-  shares <- vapply(design$groups, function(group) level_share(design, size, group),
+  groups <- cluster_groups(design)
+  levels <- vapply(groups, function(group) sum(level_sums(size, group) > 0), 0)
+  shares <- vapply(groups, function(group) level_share(design, size, group),
     numeric(ncol(design$X))
   )
   shares <- matrix(shares, ncol(design$X))

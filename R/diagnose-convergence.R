@@ -103,6 +103,9 @@ near_boundary <- function(fit) {
   Sigma <- tcrossprod(fit$Lambda)
   sd <- sqrt(diag(Sigma))
   size <- sd * column_rms(fit$design$Z)
+  for (term in Filter(is_smooth, fit$design$random)) {
+    size[term$columns] <- sqrt(sum(size[term$columns]^2))
+  }
   names <- column_names(fit$design)
   groups <- group_labels(fit$design)[column_groups(fit$design)]
   scale <- predictor_unit(fit$family, log(fit$phi))

@@ -29,6 +29,9 @@ check_dispersion_formula <- function(dispersion) {
   if (any(c("|", "||", ".") %in% all.names(dispersion))) {
     refuse("`dispersion` must be a formula of covariates, without random terms or a dot.")
   }
+  if (has_smooth(dispersion[[2L]])) {
+    refuse("`dispersion` must have no smooth terms.", "splines::ns(x, 4) is a curve.")
+  }
   part <- stats::terms(dispersion)
   if (length(attr(part, "offset"))) {
     refuse("`dispersion` must have no offset().", "Known precisions of responses are `weights`.")

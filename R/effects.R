@@ -2,6 +2,7 @@
 
 #' @exportS3Method effects::Effect
 Effect.margmix_fit <- function(focal.predictors, mod, ...) {
+  check_not_smooth(mod$design, "Effects are", "predict() has the curves.")
   out <- NextMethod()
   if (is.null(out$se)) return(out)
   X <- out$model.matrix

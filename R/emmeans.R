@@ -82,6 +82,7 @@ recover_data.margmix_glmm <- function(object, ...) {
 #' @rdname other-packages
 #' @exportS3Method emmeans::emm_basis
 emm_basis.margmix_glmm <- function(object, trms, xlev, grid, vcov. = "default", ...) {
+  check_not_smooth(object$design, "Estimated marginal means are", "predict() has the curves.")
   covariance <- chosen_vcov(object, client_vcov(object, vcov.))
   warn_not_by_row(trms, grid)
   frame <- stats::model.frame(trms, grid, na.action = stats::na.pass, xlev = xlev)

@@ -2,7 +2,7 @@
 
 # Steps that move the predictor by about 1e-3 of its unit.
 difference_steps <- function(design, psi) {
-  size <- c(column_rms(design$X), column_rms(design$Z)[design$theta_row + 1L])
+  size <- c(column_rms(design$X), theta_rms(design))
   steps <- 1e-3 / size
   c(steps, rep(1e-3, length(psi) - length(steps)))
 }

@@ -129,9 +129,9 @@ ratio_heading <- function(fit, words) UseMethod("ratio_heading")
 
 #' @export
 ratio_heading.margmix_glmm <- function(fit, words) {
-  paste0("Conditional ", words, " (for a given ", paste(group_labels(fit$design), collapse = ", "),
-    ": random effects held fixed)"
-  )
+  labels <- cluster_labels(fit$design)
+  given <- if (length(labels)) paste0("for a given ", paste(labels, collapse = ", "), ": ")
+  paste0("Conditional ", words, " (", given, "random effects held fixed)")
 }
 
 #' @export
@@ -143,7 +143,8 @@ predictor_heading <- function(fit) UseMethod("predictor_heading")
 
 #' @export
 predictor_heading.margmix_glmm <- function(fit) {
-  paste0("Conditional: at random effect 0 of ", some_of(code(group_labels(fit$design))), ".")
+  labels <- cluster_labels(fit$design)
+  if (length(labels)) paste0("Conditional: at random effect 0 of ", some_of(code(labels)), ".")
 }
 
 #' @export

@@ -73,7 +73,7 @@ fit_start_glm <- function(design, family) {
 # random column, and a rough dispersion; or what the user gives.
 start_values <- function(problem, start_glm, start) {
   design <- problem$design
-  scale <- column_rms(design$Z)[design$theta_row + 1L]
+  scale <- theta_rms(design)
   unit <- eta_unit(design, problem$family, start_glm)
   theta <- (if (unit == 1) 0.7 else 0.3 * unit) * (design$theta_row == design$theta_col) / scale
   log_phi <- if (has_phi(problem$family)) {

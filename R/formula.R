@@ -18,7 +18,8 @@
 parse_formula <- function(formula, env = parent.frame()) {
   formula <- as_two_sided(formula, env)
   parts <- split_bars(formula[[3L]])
-  if (!length(parts$bars)) {
+  smooths <- smooth_calls(parts$fixed)
+  if (!length(parts$bars) && !length(smooths)) {
     abort("no_random", "The formula must have a random term, such as (1 | cluster).",
       given = expression_text(formula),
       hint = "Use glm() for independent rows, or gee() for a marginal model of clustered rows."
@@ -28,7 +29,8 @@ parse_formula <- function(formula, env = parent.frame()) {
   fixed <- formula
   fixed[[3L]] <- if (is.null(parts$fixed)) 1 else parts$fixed
   list(
-    formula = formula, fixed = fixed, random = random, frame = frame_formula(fixed, random)
+    formula = formula, fixed = fixed, random = random, frame = frame_formula(fixed, random),
+    smooths = unique(smooths)
   )
 }
 
@@ -39,6 +41,12 @@ parse_formula <- function(formula, env = parent.frame()) {
 #' @noRd
 parse_marginal_formula <- function(formula, env = parent.frame()) {
   formula <- as_two_sided(formula, env, "y ~ x")
+  if (has_smooth(formula[[3L]])) {
+    abort("smooth", "The formula of gee() must not have smooth terms.",
+      given = expression_text(formula),
+      hint = "splines::ns(x, 4) is a curve without penalty; glmm() takes s(x)."
+    )
+  }
   bars <- split_bars(formula[[3L]])$bars
   if (length(bars)) {
     abort("random_term", "The formula of gee() must not have random terms.",
@@ -69,7 +77,7 @@ frame_formula <- function(fixed, random, dispersion = NULL) {
     lapply(random, function(term) term$lhs[[2L]]),
     lapply(random, function(term) term$group), if (!is.null(dispersion)) dispersion[[2L]]
   )
-  fixed[[3L]] <- Reduce(function(a, b) call("+", a, b), pieces, fixed[[3L]])
+  fixed[[3L]] <- Reduce(function(a, b) call("+", a, b), pieces, with_variables(fixed[[3L]]))
   fixed
 }
 

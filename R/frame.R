@@ -62,6 +62,9 @@ frame_of.default <- function(data, call, env, parsed, rows) {
   home <- frame_home(formula_env, parsed, rows, written, names(data))
   parsed <- move_formulas(parsed, home)
   attr(attr(frame, "terms"), ".Environment") <- home
+  with_bases <- add_smooths(frame, parsed)
+  frame <- with_bases$frame
+  parsed <- with_bases$parsed
   fixed <- part_terms(parsed$fixed, frame)
   random <- lapply(parsed$random, function(term) part_terms(term$lhs, frame))
   dispersion <- if (!is.null(parsed$dispersion)) part_terms(parsed$dispersion, frame)

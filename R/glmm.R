@@ -112,7 +112,8 @@
 #'   `homdiag(x | g)`, `toep(x | g)` and `rr(x | g, d)` with structured covariances (see below); of
 #'   several grouping factors nested, `(1 | a/b)`, or crossed, `(1 | a) + (1 | b)`; with related
 #'   levels (series, trees, pedigrees, areas) those of [related_levels], such as
-#'   `ar1(time + 0 | id)` or `phylo(1 | species, tree)`. `offset()` terms may be included. The
+#'   `ar1(time + 0 | id)` or `phylo(1 | species, tree)`. Smooth terms `s(x)` are those of
+#'   [smooth_terms()]. `offset()` terms may be included. The
 #'   response may not stand on the right side, where [stats::lm()] drops it with a warning.
 #' @param data A data frame (tibble, data.table), list or environment; variables that are not in it
 #'   are taken from the environment of the formula. Rows of a cluster need not be adjacent. Or a

@@ -165,7 +165,10 @@ default_df.margmix_glmm <- function(fit, covariance) {
   if (!is_modelled(type)) return(robust_df_rule(fit$design))
   working <- covariance$working %||% working_model(fit)
   if (is.list(working)) return("kenward-roger")
-  switch(working, linear_large = "satterthwaite", related = "normal", "between-within")
+  switch(working,
+    linear_large = "satterthwaite", related = , smooth = "normal",
+    "between-within"
+  )
 }
 
 robust_df_rule <- function(design) UseMethod("robust_df_rule")

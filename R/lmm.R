@@ -45,7 +45,7 @@ profile_power <- function(design) {
 
 # The size of the change of each that moves the predictor by about one.
 profile_scale <- function(design) {
-  c(column_rms(design$Z)[design$theta_row + 1L], rep(1, length(rho_names(design))))
+  c(theta_rms(design), rep(1, length(rho_names(design))))
 }
 
 # The residual sum of squares is a difference of sums of squares: a large mean is taken off first.

@@ -130,7 +130,7 @@ with_bars <- function(formula, bars) {
 
 # Calls such as x | g, x || g without correlations, or cs(x | g).
 random_bars <- function(parsed) {
-  lapply(parsed$random, function(term) {
+  lapply(Filter(Negate(is_smooth), parsed$random), function(term) {
     if (!is_full(term$covariance)) {
       return(as.call(c(as.name(term$covariance), call("|", term$lhs[[2L]], term$group), term$rank)))
     }

@@ -14,8 +14,7 @@
 #' @noRd
 parameter_map <- function(design, family, start_glm) {
   p <- ncol(design$X)
-  rms <- column_rms(design$Z)
-  theta_scale <- eta_unit(design, family, start_glm) / rms[design$theta_row + 1L]
+  theta_scale <- eta_unit(design, family, start_glm) / theta_rms(design)
   n_theta <- length(theta_scale)
   aux <- aux_count(design, family)
   P <- p + n_theta + length(rho_names(design)) + aux
@@ -94,8 +93,24 @@ psi_names <- function(design, family) {
 lambda_matrix <- function(design, theta) {
   columns <- colnames(design$Z)
   Lambda <- matrix(0, length(columns), length(columns), dimnames = list(columns, columns))
-  Lambda[cbind(design$theta_row, design$theta_col) + 1L] <- theta
+  Lambda[theta_entries(design)] <- rep(theta, times = design$theta_span %||% 1L)
   Lambda
+}
+
+# Rows and columns of Lambda that the entries of theta stand for.
+theta_entries <- function(design) {
+  span <- design$theta_span %||% rep(1L, length(design$theta_row))
+  further <- sequence(span)
+  cbind(rep(design$theta_row, span), rep(design$theta_col, span)) + further
+}
+
+# The size of the change of the predictor by one unit of each entry.
+theta_rms <- function(design) {
+  rms <- column_rms(design$Z)
+  if (is.null(design$theta_span)) return(rms[design$theta_row + 1L])
+  span <- design$theta_span
+  squares <- rowsum(rms[theta_entries(design)[, 1L]]^2, rep(seq_along(span), span))
+  sqrt(drop(unname(squares)))
 }
 
 # Flipping the sign of a column of Lambda leaves the likelihood unchanged: make diagonals positive.

@@ -32,6 +32,7 @@
 #'     draws; eigenvalues of the scaled information: `x`, `label`, `estimate`, `conf.low`,
 #'     `conf.high`.}
 #'   \item{[diagnose_distribution()]}{The same columns: the gradient function and its band.}
+#'   \item{[smooth_terms()]}{Curves with bands, a panel for each: the columns of `curves`.}
 #'   \item{[diagnose_overdispersion()]}{A histogram: `statistic` (simulated), `observed`.}
 #' }
 #'

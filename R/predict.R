@@ -127,6 +127,7 @@ predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "respo
   } else {
     abort("re_form", "Only one of `random_effects` and `re.form` can be given.")
   }
+  asked <- with_curves(object$design, asked)
   random_effects <- asked$effects
   newdata <- fill_groups(object, newdata, asked$kept)
   if (!is.null(newdata) && random_effects == "eb") {

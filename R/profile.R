@@ -108,7 +108,7 @@ profile_quantities <- function(fit) {
       make = function(psi) slice_entry(psi, j)
     )
   }
-  deviations <- lapply(seq_len(ncol(fit$design$Z)), function(r) {
+  deviations <- lapply(deviation_columns(fit$design), function(r) {
     entries <- p + which(fit$design$theta_row == r - 1L)
     if (length(entries) == 1L) return(entry(entries, r))
     sd <- sqrt(sum(psi[entries]^2))
@@ -125,11 +125,18 @@ profile_quantities <- function(fit) {
   stats::setNames(out, c(names(fit$beta), deviation_names(fit)))
 }
 
+# Columns of Z whose effects have a standard deviation of their own.
+deviation_columns <- function(design) setdiff(seq_len(ncol(design$Z)), repeated_columns(design))
+
 # Names of the standard deviations, sigma last, or the coefficients of the dispersion.
 deviation_names <- function(fit) {
-  groups <- group_labels(fit$design)[column_groups(fit$design)]
+  columns <- deviation_columns(fit$design)
+  groups <- group_labels(fit$design)[column_groups(fit$design)][columns]
+  names <- column_names(fit$design)[columns]
   c(
-    paste0("sd_", column_names(fit$design), "|", groups), reading_names(fit$design),
+    ifelse(columns %in% smooth_columns_of(fit$design$random), paste0("sd_", groups),
+      paste0("sd_", names, "|", groups)
+    ), reading_names(fit$design),
     if (has_dispersion_formula(fit$design)) {
       aux_names(fit$design, fit$family)
     } else if (has_phi(fit$family)) {

@@ -10,7 +10,7 @@
 #'     * `margmix_sparse`: more nested ones, or crossed ones (`margmix_crossed`), by the Laplace
 #'       approximation with a sparse factor; `margmix_too_large` where there is no such factor.
 #'       `margmix_related`, which are treated as crossed: levels of a factor are related, also
-#'       where there is only one.
+#'       where there is only one. `margmix_smoothed` likewise: some terms are smooths.
 #'
 #' `margmix_nested` are nested ones of either kind.
 #'
@@ -20,7 +20,8 @@
 #' @return `design`, with the class.
 #' @noRd
 random_part <- function(design, distribution = random_distribution(design)) {
-  several <- length(design$groups) > 1L || length(relations(design))
+  several <- length(design$groups) > 1L || length(relations(design)) ||
+    any(smooth_groups(design))
   kind <- if (several) several_factors(design)
   class(design) <- c(if (distribution == "bridge") "margmix_bridge", kind, "margmix_design")
   design
@@ -31,6 +32,7 @@ several_factors <- function(design) {
   nested <- design$structure == "nested"
   c(
     if (isFALSE(design$plan$exact)) "margmix_too_large",
+    if (any(smooth_groups(design))) "margmix_smoothed",
     if (length(relations(design))) "margmix_related",
     if (!nested) "margmix_crossed",
     if (nested && length(design$groups) == 2L) "margmix_two_levels" else "margmix_sparse",
@@ -103,6 +105,9 @@ abilities.margmix_too_large <- function(design) c("normal", "unrelated")
 abilities.margmix_related <- function(design) {
   c(if (length(design$levels) > 1L) "clusters", "factor", "normal")
 }
+
+#' @export
+abilities.margmix_smoothed <- function(design) c("factor", "normal")
 
 # A list by factor ---------------------------------------------------------------------------------
 

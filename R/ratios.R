@@ -134,7 +134,7 @@ ratio_words_of <- list(
 
 coefficient_ratios <- function(fit, ratio, vcov, df, level, intercept) {
   check_ratio(fit, ratio)
-  rows <- names(fit$coefficients)
+  rows <- setdiff(names(fit$coefficients), curve_coefficients(fit))
   if (!isTRUE(intercept)) rows <- setdiff(rows, "(Intercept)")
   inference <- coef_inference(fit, vcov, df, level, rows)
   words <- ratio_words(fit, ratio)

@@ -102,7 +102,8 @@ quantities_of <- function(fit, psi, Lambda) {
   p <- length(fit$beta)
   rho <- psi[p + length(fit$theta) + seq_along(fit$rho)]
   c(
-    psi[seq_len(p)], sqrt(rowSums(Lambda^2)), rho_readings(fit$design, rho),
+    psi[seq_len(p)], sqrt(rowSums(Lambda^2))[deviation_columns(fit$design)],
+    rho_readings(fit$design, rho),
     if (has_dispersion_formula(fit$design)) {
       last_entries(psi, length(fit$gamma))
     } else if (has_phi(fit$family)) {

@@ -94,13 +94,14 @@ report_data <- function(fit) {
 # A list with one section, named by whether the coefficients are conditional or marginal.
 report_effects <- function(summary, digits) {
   fit <- summary$fit
-  table <- summary$coefficients
+  table <- own_coefficients(summary)
   ratios <- ratio_names(fit, rownames(table))
   words <- vapply(seq_len(nrow(table)), function(row) {
     effect_words(table[row, ], ratios[row], format_level(summary$level), digits)
   }, "")
   stats::setNames(list(c(
-    if (length(words)) words else "There are no fixed effects.", estimand_hint(fit)
+    if (length(words)) words else "There are no fixed effects.",
+    if (!is.null(summary$smooths)) smooth_words(summary$smooths, digits), estimand_hint(fit)
   )), effects_heading(fit))
 }
 

@@ -62,5 +62,3 @@ large_satterthwaite <- function(fit, A) {
     most = residual_df(fit)
   )
 }
-
-theta_rms <- function(design) column_rms(design$Z)[design$theta_row + 1L]

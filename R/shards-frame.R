@@ -41,6 +41,11 @@ check_shards_model <- function(parsed, id) {
   if (has_relations(parsed$random)) {
     refuse_on_shards("related levels of random effects")
   }
+  if (length(parsed$smooths)) {
+    refuse_on_shards("smooth terms",
+      "A curve without penalty is ns(x, knots = 1:3, Boundary.knots = c(0, 4))."
+    )
+  }
   if (!is.null(parsed$dispersion)) refuse_on_shards("a dispersion formula")
   factors <- grouping_factors(parsed$random)
   group <- vapply(factors, `[[`, "", "label")

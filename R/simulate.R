@@ -148,6 +148,7 @@ simulate_response <- function(object, plan, conditional) {
 random_effects_draws <- function(object, n_clusters, conditional) {
   modes <- by_factor(object$design, object$modes)
   Map(function(group, u, m, k) {
+    conditional <- conditional || is_smooth(group)
     old <- if (conditional) nrow(u) else 0L
     drawn <- matrix(stats::rnorm((m - old) * ncol(u)), m - old, ncol(u), byrow = TRUE)
     drawn <- effects_of_draws(object$design, object, drawn)

@@ -153,6 +153,7 @@ marginal_standardization <- function(fit, exposure = NULL, values = NULL, contra
                                      covariates = NULL, vcov = NULL, df = "default",
                                      level = 0.95, randomized = NULL, propensity = NULL, ...) {
   check_dots(..., known = names(formals(marginal_standardization)), elsewhere = margins_arguments)
+  check_not_smooth(fit$design, "Marginal standardization is")
   exposure <- quoted(exposure, "exposure", substitute(exposure))
   by <- quoted(by, "by", substitute(by))
   options <- standardization_options(

@@ -13,11 +13,13 @@
 related_index <- function(frame, factors, random, env) {
   indices <- lapply(factors, function(factor) cluster_index(frame, factor$group))
   labels <- vapply(factors, `[[`, "", "label")
-  Map(check_clusters, indices, labels, length(factors) == 1L)
+  smooth <- vapply(factors, function(factor) is_smooth(random[[factor$terms[1L]]]), NA)
+  Map(check_clusters, indices[!smooth], labels[!smooth], length(factors) == 1L)
   codes <- lapply(indices, row_codes)
   groups <- Map(function(factor, index, code) {
     group <- list(label = factor$label, levels = index$levels, terms = factor$terms)
     term <- random[[factor$terms[1L]]]
+    group$smooth <- term$smooth
     if (is.null(term$relation)) return(group)
     relation <- relation_of(term, frame, index, env)
     group$levels <- relation$names
@@ -50,7 +52,7 @@ related_index <- function(frame, factors, random, env) {
 
 # Of independent levels two factors that group the rows in the same way can't be told apart.
 check_distinct_factors <- function(groups, codes, labels) {
-  free <- vapply(groups, function(group) is.null(group$relation), NA)
+  free <- independent_groups(groups)
   if (sum(free) < 2L) return(invisible())
   sizes <- lengths(lapply(groups, `[[`, "levels"))
   nesting_order(codes[free], sizes[free], labels[free])

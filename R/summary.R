@@ -75,7 +75,8 @@
 #' @return A list of class `summary.margmix_glmm`: `coefficients` (data frame: `estimate`,
 #'   `std.error`, `df`, `statistic`, `p.value`, `conf.low`, `conf.high`), `vcov`, `varcor`, `words`
 #'   (which covariance and degrees of freedom), `error` (bound for the integration error),
-#'   `se_ratio` (robust over model-based), `remarks`, and `fit`.
+#'   `se_ratio` (robust over model-based), `remarks`, `smooths` (see [smooth_terms()], `NULL`
+#'   without), and `fit`.
 #' @section Conditions: errors `margmix_error_argument`, `margmix_error_vcov`,
 #'   `margmix_error_df`; warnings `margmix_warning_few_clusters`, `margmix_warning_leverage`.
 #' @references
@@ -103,7 +104,8 @@ summary.margmix_glmm <- function(object, vcov = "default", df = "default", level
   structure(list(
     coefficients = named_coefficients(inference$table), vcov = inference$vcov,
     type = inference$type, level = level, words = inference$words, varcor = VarCorr(object),
-    error = integration_error(object), se_ratio = ratio, remarks = remarks, fit = object
+    error = integration_error(object), se_ratio = ratio, remarks = remarks,
+    smooths = smooths_or_null(object), fit = object
   ), class = "summary.margmix_glmm")
 }
 
@@ -117,14 +119,21 @@ print.summary.margmix_glmm <- function(x, digits = max(3L, getOption("digits") -
   print_dispersion(fit, digits)
   cat("\n", size_words(fit), "\n\n", sep = "")
   cat(coefficient_heading(), ":\n", sep = "")
-  print_coefficients(x$coefficients, digits)
+  print_coefficients(own_coefficients(x), digits)
   cat(x$words, "\n", sep = "")
+  if (!is.null(x$smooths)) print(x$smooths, digits = digits)
   if (is_modelled(x$type)) {
     cat(assumption_words(fit), "\n", sep = "")
   }
   cat(convergence_words(fit$convergence, fit$control$tolerance), "\n", sep = "")
   print_remarks(x$remarks)
   invisible(x)
+}
+
+# Those that mean something by themselves.
+own_coefficients <- function(summary) {
+  table <- summary$coefficients
+  table[!rownames(table) %in% curve_coefficients(summary$fit), , drop = FALSE]
 }
 
 #' @rdname summary.margmix_glmm

@@ -61,8 +61,11 @@ random_blocks <- function(design) {
   for (group in design$groups) {
     for (term in design$random[group$terms]) {
       parts <- if (term$correlated) list(seq_along(term$columns)) else seq_along(term$columns)
+      if (is_smooth(term)) parts <- 1L
       blocks <- c(blocks, lapply(parts, function(part) {
-        list(columns = term$columns[part], names = term$names[part])
+        list(
+          columns = term$columns[part], names = if (is_smooth(term)) "curve" else term$names[part]
+        )
       }))
       labels <- c(labels, rep(group$label, length(parts)))
     }

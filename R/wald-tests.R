@@ -9,14 +9,16 @@
 term_hypotheses <- function(fit) {
   assign <- fit$design$assign[!fit$design$aliased]
   labels <- attr(fit$design$terms, "term.labels")
-  tests <- lapply(seq_along(labels), function(term) {
+  curves <- curve_terms(fit)
+  tests <- lapply(which(!labels %in% curves), function(term) {
     columns <- which(assign == term)
     list(
       label = labels[term], large = fit, C = diag(length(fit$beta))[columns, , drop = FALSE],
       small = function() fit_without(fit, columns)
     )
   })
-  list(heading = "of terms, each with all others in the model", tests = tests)
+  others <- if (length(curves)) paste0("; smooth_terms() tests ", some_of(code(curves)))
+  list(heading = paste0("of terms, each with all others in the model", others), tests = tests)
 }
 
 wald_tests <- function(hypotheses, vcov, df, draws) {

@@ -75,6 +75,8 @@ inline margmix::GroupedDesign grouped_design(const Rcpp::List& list) {
     }
     d.groups.push_back(std::move(g));
   }
+  if (list.containsElementNamed("theta_span"))
+    d.span = Rcpp::as<std::vector<int>>(list["theta_span"]);
   return d;
 }
 

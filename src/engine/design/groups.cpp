@@ -185,7 +185,7 @@ SparsePlan make_plan(const GroupedDesign& design, double budget) {
   SparsePlan plan;
   for (std::size_t k = 1; k < design.groups.size(); ++k)
     if (design.groups[k].levels > design.groups[plan.big].levels) plan.big = static_cast<int>(k);
-  if (design.related()) plan.big = -1;
+  if (design.related() || design.groups.size() == 1) plan.big = -1;
   find_runs(design, plan);
   if (plan.big >= 0) plan.columns1 = design.groups[plan.big].columns;
   plan.places.resize(design.groups.size());

@@ -22,6 +22,22 @@ struct Group {
 
 struct GroupedDesign : Design {
   std::vector<Group> groups;
+  std::vector<int> span = {};  // how many entries of Lambda each of theta stands for; empty: one
+
+  // work(row, column) for each entry of Lambda that is theta_t: with a span of k, as of the
+  // coefficients of a smooth, k of them down the diagonal.
+  template <class Work>
+  void at_entries(Index t, Work work) const {
+    const int count = span.empty() ? 1 : span[t];
+    for (int k = 0; k < count; ++k) work(theta_row[t] + k, theta_col[t] + k);
+  }
+  // Lambda with the first entry of each span in all its places.
+  MatrixXd whole(const MatrixXd& Lambda) const {
+    MatrixXd out = Lambda;
+    for (Index t = 0; t < n_theta(); ++t)
+      at_entries(t, [&](Index r, Index c) { out(r, c) = Lambda(theta_row[t], theta_col[t]); });
+    return out;
+  }
   bool related() const {
     for (const Group& group : groups)
       if (group.relation) return true;

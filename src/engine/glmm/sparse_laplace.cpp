@@ -137,14 +137,15 @@ MatrixXd sparse_mode_tangents(const SparseMode& mode, const Family& family) {
   for (Index k = 0; k < p; ++k)
     out.col(k) = system.solve(-system.Vt(mode.W().cwiseProduct(design.X.col(k))));
   for (Index k = 0; k < t; ++k) {
-    const Index r = design.theta_row[k], c = design.theta_col[k];
-    VectorXd f = VectorXd::Zero(system.size()), shift(n);
-    for (Index s = 0; s < plan.runs(); ++s)
-      for (Index j = plan.run_start[s]; j < plan.run_start[s + 1]; ++j) {
-        const Index at = system.at(j, s, c);
-        shift[j] = design.Z(j, r) * mode.u()[at];
-        f[at] += design.Z(j, r) * mode.g()[j];
-      }
+    VectorXd f = VectorXd::Zero(system.size()), shift = VectorXd::Zero(n);
+    design.at_entries(k, [&](Index r, Index c) {
+      for (Index s = 0; s < plan.runs(); ++s)
+        for (Index j = plan.run_start[s]; j < plan.run_start[s + 1]; ++j) {
+          const Index at = system.at(j, s, c);
+          shift[j] += design.Z(j, r) * mode.u()[at];
+          f[at] += design.Z(j, r) * mode.g()[j];
+        }
+    });
     out.col(p + k) = system.solve(f - system.Vt(mode.W().cwiseProduct(shift)));
   }
   for (Index r = 0; r < design.n_rho; ++r)

@@ -129,7 +129,7 @@ SparseLmm sparse_lmm(const GroupedDesign& design, const SparsePlan& plan, const 
   const Index t = design.n_theta(), v = t + design.n_rho;
   out.gradient = VectorXd::Zero(v + (profiled ? 0 : 1));
   for (Index k = 0; k < t; ++k)
-    out.gradient[k] = -adjoint(design.theta_row[k], design.theta_col[k]);
+    design.at_entries(k, [&](Index r, Index c) { out.gradient[k] -= adjoint(r, c); });
   out.gradient.segment(t, v - t) = gradient_of_rho(system, pieces, out.u, out.phi, reml);
   if (!profiled) out.gradient[v] = -0.5 * (N - rss / out.phi);
   return out;

@@ -2,8 +2,9 @@
 
 namespace margmix {
 
-std::vector<MatrixXd> sparse_mode_variance(const SparseMode& mode, const MatrixXd& Lambda) {
+std::vector<MatrixXd> sparse_mode_variance(const SparseMode& mode, const MatrixXd& first) {
   const auto& groups = mode.system().design().groups;
+  const MatrixXd Lambda = mode.system().design().whole(first);
   std::vector<MatrixXd> blocks = mode.system().variance_blocks();
   for (std::size_t k = 0; k < groups.size(); ++k) {
     const Index q = groups[k].q();
@@ -19,10 +20,11 @@ std::vector<MatrixXd> sparse_mode_variance(const SparseMode& mode, const MatrixX
 }
 
 VectorXd sparse_prediction_variance(const SparseMode& mode, const Family& family,
-                                    const MatrixXd& Lambda, const PredictionRows& rows,
+                                    const MatrixXd& first, const PredictionRows& rows,
                                     const MatrixXd& V) {
   const SparseSystem& system = mode.system();
   const GroupedDesign& design = system.design();
+  const MatrixXd Lambda = design.whole(first);
   const SparsePlan& plan = system.plan();
   const Index p = design.p(), n = rows.X.rows(), G = static_cast<Index>(design.groups.size());
   const MatrixXd tangents = sparse_mode_tangents(mode, family);
@@ -63,7 +65,7 @@ VectorXd sparse_prediction_variance(const SparseMode& mode, const Family& family
       }
     }
     for (Index t = 0; t < design.n_theta(); ++t)
-      d[p + t] += z[design.theta_row[t]] * u[design.theta_col[t]];
+      design.at_entries(t, [&](Index r, Index c) { d[p + t] += z[r] * u[c]; });
     out[j] = d.dot(V * d) + fresh +
              system.inverse_quadratic(run, v1, at, VectorMap(values.data(), values.size()));
   }

@@ -44,9 +44,10 @@ MatrixXd laplace_scores(const SparseMode& mode, const Family& family, const Inde
     out.col(i).head(design.p()).noalias() =
         design.X.middleRows(first, m).transpose() * a.segment(first, m);
     for (Index k = 0; k < design.n_theta(); ++k)
-      out(design.p() + k, i) = design.Z.col(design.theta_row[k])
-                                   .segment(first, m)
-                                   .dot(WY.row(design.theta_col[k]).segment(first, m));
+      design.at_entries(k, [&](Index r, Index c) {
+        out(design.p() + k, i) +=
+            design.Z.col(r).segment(first, m).dot(WY.row(c).segment(first, m));
+      });
     if (!family.has_dispersion()) continue;
     const PhiDerivatives phi(design, family, design.response.part(first, m),
                              mode.eta().data() + first);

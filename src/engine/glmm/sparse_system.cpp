@@ -22,7 +22,8 @@ SparseSystem::SparseSystem(const GroupedDesign& design, const SparsePlan& plan)
   A22_below_.resize(static_cast<Index>(plan.A22.row.size()));
 }
 
-void SparseSystem::set_Lambda(const MatrixXd& Lambda) {
+void SparseSystem::set_Lambda(const MatrixXd& first) {
+  const MatrixXd Lambda = design_.whole(first);
   const Index n = design_.X.rows();
   V_.setZero();
   for (Index c = 0; c < design_.q(); ++c)

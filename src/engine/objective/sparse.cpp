@@ -64,8 +64,14 @@ VectorXd SparseObjective::steps() const {
   auto step = [](const auto& column) { return 1e-3 / root_mean_square(column); };
   VectorXd out = VectorXd::Constant(parameters(), 1e-3);
   for (Index k = 0; k < design_.p(); ++k) out[k] = step(design_.X.col(k));
-  for (Index t = 0; t < design_.n_theta(); ++t)
-    out[design_.p() + t] = step(design_.Z.col(design_.theta_row[t]));
+  for (Index t = 0; t < design_.n_theta(); ++t) {
+    double squares = 0;
+    design_.at_entries(t, [&](Index row, Index) {
+      const double rms = root_mean_square(design_.Z.col(row));
+      squares += rms * rms;
+    });
+    out[design_.p() + t] = 1e-3 / std::sqrt(squares);
+  }
   const Index aux = design_.D.cols();
   for (Index a = 0; a < aux; ++a) out[out.size() - aux + a] = step(design_.D.col(a));
   return out;

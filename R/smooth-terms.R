@@ -1,0 +1,190 @@
+# Smooth terms of a formula, s(x): their bases of package mgcv, as columns of the model frame.
+
+#' Smooth terms
+#'
+#' @description
+#' ```
+#' fit <- glmm(y ~ group + s(age) + (1 | id), data, poisson())
+#' smooth_terms(fit)
+#' plot(smooth_terms(fit))
+#' ```
+#'
+#' `s(x)`, `s(x, z)`, `s(x, by = f)` and `t2(x, z)` in the formula of [glmm()], with the arguments
+#' that package \pkg{mgcv} gives them (`k`, `bs`, `m`, `by`, ...). `smooth_terms()` tells what
+#' became of them: effective degrees of freedom, a test of each, and the curves with bands.
+#'
+#' @details
+#' A penalized regression spline is a mixed model (Wood 2017, 5.8): `mgcv::smooth2random()` splits
+#' the basis into columns without penalty, which are fixed effects here, and others whose
+#' coefficients are independent normal with one variance. So a smooth has one standard deviation
+#' in `VarCorr()` (0 where the curve is the polynomial that has no penalty), which is estimated by
+#' maximum likelihood, or by REML with `REML = TRUE`, as the others are; t2() has several.
+#' mgcv's smoothing parameter is sigma^2 / sd^2, but for the scale of its basis. With any other
+#' family than the linear one this is the Laplace approximation, where `mgcv::gam(method = "ML")`
+#' maximises over the coefficients of the fixed effects without its determinant.
+#'
+#' Coefficients of the columns without penalty mean nothing without the others: the prints of
+#' `summary()` and `report()`, tests of terms by `anova()` and ratios leave them out, `coef()` has
+#' them. `anova()` of fits with and without a smooth refers to the mixture where one variance is on
+#' its boundary, which is conservative for smooths (Crainiceanu and Ruppert 2004). `simulate()` and
+#' the parametric bootstrap keep the curves at their estimates.
+#'
+#' Rows that share a smooth are not independent: there is no cluster-robust covariance, no
+#' Kenward-Roger correction and no quadrature, and the data can't lie in [shards()]. Predictions at
+#' random effects of zero (`random_effects = "zero"`, `re.form = NA`) keep the curves. New
+#' covariates are evaluated in the basis of the fit. What would integrate the curves out, or leave
+#' them out, is refused (`margmix_error_smooth`).
+#'
+#' @section Numbers: `edf`, effective degrees of freedom of a curve: the trace of (H + S)^-1 H over
+#'   its coefficients, H the information and S the penalty. `statistic` and `p.value`: the Wald
+#'   test of Wood (2013) that the curve is zero, with a pseudo-inverse of rank r, the edf rounded
+#'   to a whole number (at least that of the columns without penalty), and F with r and n - edf
+#'   degrees of freedom where there is a residual variance, chi^2 with r otherwise. It holds the
+#'   variances at their estimates. Bands are those of the posterior of the coefficients at the
+#'   estimated variances (Nychka 1988), pointwise, around the curve that is centred over the rows.
+#'
+#' @param fit A fit of [glmm()] with smooth terms.
+#' @param level Confidence level of the bands.
+#' @param points Number of points of a curve.
+#' @param x What `smooth_terms()` returned.
+#' @param digits Significant digits to print.
+#' @param ... Titles and labels for `plot()`.
+#' @return `smooth_terms()`: a list of class `margmix_smooths`: `table`, a data frame with a row for
+#'   each curve (`term`, `edf`, `rank`, `statistic`, `df2`, `p.value`), and `curves`, one with
+#'   `term`, `variable`, `x`, `estimate`, `std.error`, `conf.low`, `conf.high` for curves of one
+#'   variable. `plot_data()` has the columns of other curves.
+#' @section Errors: `margmix_error_smooth`: mgcv is not installed; the basis can't be built (more
+#'   columns than distinct values, an unknown `bs`) or has no form as a random effect (te(),
+#'   factor smooths); what is not available with smooths. `margmix_error_formula`: a smooth that is
+#'   not added.
+#' @references
+#' Crainiceanu, C. M. and Ruppert, D. (2004). Likelihood ratio tests in linear mixed models with one
+#' variance component. *Journal of the Royal Statistical Society B* **66**, 165-185.
+#'
+#' Nychka, D. (1988). Bayesian confidence intervals for smoothing splines. *Journal of the American
+#' Statistical Association* **83**, 1134-1143.
+#'
+#' Wood, S. N. (2013). On p-values for smooth components of an extended generalized additive model.
+#' *Biometrika* **100**, 221-228.
+#'
+#' Wood, S. N. (2017). *Generalized additive models: an introduction with R*, 2nd edition. CRC.
+#' @examplesIf requireNamespace("mgcv", quietly = TRUE)
+#' fit <- glmm(count ~ s(day) + (1 | id), data.frame(
+#'   day = rep(1:20, 5), id = rep(1:5, each = 20), count = rpois(100, 3 + sin(rep(1:20, 5) / 3))
+#' ), poisson())
+#' smooth_terms(fit)
+#' plot(smooth_terms(fit))
+#' @name smooth_terms
+NULL
+
+smooth_functions <- c("s", "t2", "te", "ti")
+
+is_smooth_call <- function(expr) is_call_to(expr, smooth_functions)
+
+# The smooth terms of the fixed part, which must be summands.
+smooth_calls <- function(fixed) {
+  found <- list()
+  for (summand in summands(fixed)) {
+    if (is_smooth_call(summand$expr) && summand$sign == "+") {
+      found <- c(found, list(summand$expr))
+    } else if (has_smooth(summand$expr)) {
+      abort("formula", "A smooth must be added to the other terms: y ~ z + s(x).",
+        given = expression_text(summand$expr),
+        hint = "s(x, by = z) is a smooth for each level of z, or one that z multiplies."
+      )
+    }
+  }
+  found
+}
+
+has_smooth <- function(expr) {
+  if (is_smooth_call(expr)) return(TRUE)
+  is_call_to(expr, formula_operators) && any(vapply(as.list(expr)[-1L], has_smooth, NA))
+}
+
+# Its covariates, and `by`.
+smooth_variables <- function(call) {
+  arguments <- as.list(call)[-1L]
+  named <- names(arguments) %||% character(length(arguments))
+  out <- c(arguments[named == ""], arguments[named == "by"])
+  unname(Filter(function(x) !identical(x, NA), out))
+}
+
+# The fixed part with the variables of its smooths in their place.
+with_variables <- function(fixed) {
+  parts <- summands(fixed)
+  smooth <- vapply(parts, function(summand) is_smooth_call(summand$expr), NA)
+  if (!any(smooth)) return(fixed)
+  Reduce(function(sum, summand) {
+    expr <- summand$expr
+    if (is_smooth_call(expr)) {
+      expr <- Reduce(function(a, b) call("+", a, b), smooth_variables(expr))
+    }
+    join_terms(summand$sign, sum, expr)
+  }, parts, NULL)
+}
+
+#' Put the bases of smooth terms into a model frame
+#'
+#' The unpenalized columns of a smooth are the variable `s(x)` of the frame, those of penalty k are
+#' `penalized(s(x), k)`, evaluated on new data by the expressions in `predvars`, as those of poly()
+#' are. A penalty is a random term: one group of all rows, with an effect for each column.
+#'
+#' @param frame The model frame, with the variables of the smooths.
+#' @param parsed From [parse_formula()].
+#' @return A list: `frame`, `parsed`.
+#' @noRd
+add_smooths <- function(frame, parsed) {
+  env <- environment(parsed$fixed)
+  for (call in parsed$smooths) {
+    basis <- smooth_basis(call, frame, env)
+    variables <- smooth_variables(call)
+    column <- function(part) as.call(c(smooth_columns, list(basis), part, variables))
+    linear <- eval(column(0), frame)
+    if (ncol(linear)) {
+      frame <- add_variable(frame, call, column(0), linear)
+    } else {
+      parsed$fixed[[3L]] <- without_summand(parsed$fixed[[3L]], call)
+    }
+    for (k in seq_along(basis$penalties)) {
+      values <- call("penalized", call, k)
+      group <- call("smooth", call, k)
+      everyone <- as.call(list(one_level, variables[[1L]]))
+      frame <- add_variable(frame, values, column(k), eval(column(k), frame))
+      frame <- add_variable(frame, group, everyone, eval(everyone, frame))
+      parsed$random <- c(parsed$random, list(list(
+        lhs = stats::as.formula(call("~", call("+", 0, values)), env), group = group,
+        group_label = basis$penalties[[k]]$label, covariance = "diagonal", correlated = FALSE,
+        label = basis$penalties[[k]]$label, smooth = expression_text(call)
+      )))
+    }
+  }
+  list(frame = frame, parsed = parsed)
+}
+
+one_level <- function(x) factor(rep("all rows", NROW(x)))
+
+# A sum without one of its summands, 1 if nothing is left.
+without_summand <- function(expr, gone) {
+  left <- Filter(function(summand) !identical(summand$expr, gone), summands(expr))
+  Reduce(function(sum, summand) join_terms(summand$sign, sum, summand$expr), left, NULL) %||% 1
+}
+
+# A model frame with another variable, after those that its terms know.
+add_variable <- function(frame, variable, predvar, value) {
+  kept <- attributes(frame)
+  terms <- kept$terms
+  before <- length(attr(terms, "predvars")) - 1L
+  name <- expression_text(variable)
+  kept$names <- append(kept$names, name, before)
+  for (list in c("variables", "predvars")) {
+    new <- if (list == "predvars") predvar else variable
+    attr(terms, list) <- as.call(c(as.list(attr(terms, list)), new))
+  }
+  class <- stats::setNames(stats::.MFclass(value), name)
+  attr(terms, "dataClasses") <- append(attr(terms, "dataClasses"), class, before)
+  kept$terms <- terms
+  out <- append(unclass(frame), list(value), before)
+  attributes(out) <- kept
+  out
+}
