@@ -27,55 +27,85 @@ fit_nested <- function(problem, x, nAGQ) {
 #' @return list(fit, K, error).
 #' @noRd
 refine_nested_rule <- function(problem, x, coarse) {
-  control <- problem$control
-  affordable <- function(K) rule_nodes(problem$design, K) <= control$max_nodes && max(K) <= 300L
-  refine <- function(K, errors, tolerance) {
-    wanted <- ifelse(errors > tolerance / 2, 2L * K + 1L, K)
-    if (affordable(wanted)) return(wanted)
-    one <- replace(K, which.max(errors), 2L * K[which.max(errors)] + 1L)
-    if (affordable(one)) one else K
-  }
-  q <- lengths(lapply(problem$design$groups, `[[`, "columns"))
-  K <- c(7L, 5L, 3L)[pmin(q, 3L)]
-  # Away from the optimum a rough look is enough.
-  history <- numeric()
-  repeat {
-    before <- K
-    errors <- nested_rule_errors(problem, K, coarse)["left", ]
-    history <- c(sum(errors), history)
-    K <- refine(K, errors, 100 * control$auto_tolerance)
-    if (identical(K, before) || is_slow(problem, history)) break
-  }
+  tolerance <- problem$control$auto_tolerance
+  begun <- rough_nested_rule(problem, coarse, 100 * tolerance)
+  K <- begun$K
+  history <- begun$history
   fit <- coarse
   repeat {
     fit <- maximise_K(problem, K, x, fit)
-    found <- nested_rule_errors(problem, K, fit)
-    errors <- found["left", ]
-    history <- c(sum(errors), history)
-    wanted <- refine(K, errors, control$auto_tolerance)
-    done <- sum(errors) <= control$auto_tolerance || identical(wanted, K)
-    if (done || is_slow(problem, history)) break
+    look <- nested_refinement_of(problem, fit, K)
+    changes <- look$changes(K)
+    history <- c(sum(changes), history)
+    slow <- is_slow(problem, history)
+    wanted <- finer_levels(problem, K, changes, tolerance)
+    if (slow || identical(wanted, K) || sum(changes) <= tolerance) {
+      found <- look$errors(K)
+      left <- found["left", ]
+      wanted <- finer_levels(problem, K, left, tolerance)
+      slow <- slow && is_slow(problem, c(following(found), history))
+      if (slow || sum(left) <= tolerance || identical(wanted, K)) break
+    }
     K <- wanted
   }
   bound <- sum(found["bound", ])
-  if (sum(errors) > control$auto_tolerance) note_quadrature(problem, K, bound)
+  if (sum(left) > tolerance) note_quadrature(problem, K, bound)
   list(fit = fit, K = K, error = bound)
 }
 
-# The errors of both levels, each with the other held: rows `left`, which refinement must bring
-# down, and `bound`.
-nested_rule_errors <- function(problem, K, fit) {
-  psi <- problem$map$psi(fit$x)
-  vapply(seq_along(K), function(level) {
-    value <- function(k) {
-      engine_evaluate(
-        problem$design, problem$family, psi, replace(K, level, k), 0L, fit$modes, problem$control
-      )$value
+# K with 2K + 1 for the levels whose share is too large, as far as there are nodes for it.
+finer_levels <- function(problem, K, errors, tolerance) {
+  affordable <- function(K) {
+    rule_nodes(problem$design, K) <= problem$control$max_nodes && max(K) <= 300L
+  }
+  wanted <- ifelse(errors > tolerance / 2, 2L * K + 1L, K)
+  if (affordable(wanted)) return(wanted)
+  one <- replace(K, which.max(errors), 2L * K[which.max(errors)] + 1L)
+  if (affordable(one)) one else K
+}
+
+# As rough_rule(), of both levels; `history` are their changes together.
+rough_nested_rule <- function(problem, coarse, tolerance) {
+  q <- lengths(lapply(problem$design$groups, `[[`, "columns"))
+  K <- c(7L, 5L, 3L)[pmin(q, 3L)]
+  look <- nested_refinement_of(problem, coarse)
+  history <- numeric()
+  repeat {
+    before <- K
+    changes <- look$changes(K)
+    history <- c(sum(changes), history)
+    K <- finer_levels(problem, K, changes, tolerance)
+    if (identical(K, before) || is_slow(problem, history)) break
+  }
+  list(K = K, history = history)
+}
+
+# The next change of both levels, if it is known.
+following <- function(errors) if (!anyNA(errors["following", ])) sum(errors["following", ])
+
+# As refinement_of(), of both levels, each with the other held. Of the errors, rows `left`, which
+# refinement must bring down, `bound`, and `following`.
+nested_refinement_of <- function(problem, fit, K = NULL) {
+  by_rule <- values_by_rule(problem, fit, K)
+  by_level <- function(K, of, result) {
+    vapply(seq_along(K), function(level) {
+      value <- function(k) by_rule(replace(K, level, k))
+      nodes <- function(k) if (k > 300L) Inf else rule_nodes(problem$design, replace(K, level, k))
+      of(value, K[level], nodes, problem)
+    }, result)
+  }
+  list(
+    changes = function(K) by_level(K, refinement_change, 0),
+    errors = function(K) {
+      by_level(K, function(...) {
+        error <- refinement_error(...)
+        c(
+          left = error$change + error$more, bound = error$bound,
+          following = error$following %||% NA_real_
+        )
+      }, c(left = 0, bound = 0, following = 0))
     }
-    nodes <- function(k) if (k > 300L) Inf else rule_nodes(problem$design, replace(K, level, k))
-    error <- refinement_error(value, K[level], nodes, problem)
-    c(left = error$change + error$more, bound = error$bound)
-  }, c(left = 0, bound = 0))
+  )
 }
 
 #' Is `nAGQ` of the right length for the design?

@@ -15,7 +15,8 @@ check_nAGQ <- function(nAGQ) {
 #' Refine the rule until the log-likelihood stays
 #'
 #' K is judged against 2K + 1 at the same parameters ([refinement_error()]), first at the optimum of
-#' a coarse rule to find where to begin, then at the optimum for K. A rule of more than
+#' a coarse rule to find where to begin, then at the optimum for K. The change alone can send K on;
+#' only where it is small enough what may follow is looked at, too. A rule of more than
 #' `control$max_nodes` nodes per cluster is not fitted: then a note gives the bound of the error.
 #' Nor is one where refinement does not pay, see [is_slow()].
 #'
@@ -24,31 +25,48 @@ check_nAGQ <- function(nAGQ) {
 #' @return list(fit, K, error): the optimum for K, and the bound for its error.
 #' @noRd
 refine_rule <- function(problem, x, coarse) {
-  control <- problem$control
-  q <- integral_dimensions(problem$design)
-  affordable <- function(K) K^q <= control$max_nodes && K <= 300L
-  K <- c(7L, 5L, 3L)[min(q, 3L)]
-  left <- function(error) error$change + error$more
-  # Away from the optimum a rough look is enough.
-  errors <- left(rule_error(problem, K, coarse))
-  while (errors[1L] > 100 * control$auto_tolerance && affordable(2L * K + 1L) &&
-    !is_slow(problem, errors)) {
-    K <- 2L * K + 1L
-    errors <- c(left(rule_error(problem, K, coarse)), errors)
-  }
+  tolerance <- problem$control$auto_tolerance
+  finer <- function(K) is_affordable(problem, 2L * K + 1L)
+  begun <- rough_rule(problem, coarse, 100 * tolerance)
+  K <- begun$K
+  changes <- begun$changes
   fit <- coarse
   repeat {
     fit <- maximise_K(problem, K, x, fit)
-    error <- rule_error(problem, K, fit)
-    errors <- c(left(error), errors)
-    if (errors[1L] <= control$auto_tolerance || !affordable(2L * K + 1L) ||
-      is_slow(problem, errors)) {
-      break
+    look <- refinement_of(problem, fit, K)
+    changes <- c(look$change(K), changes)
+    slow <- is_slow(problem, changes)
+    if (finer(K) && !slow && changes[1L] > tolerance) {
+      K <- 2L * K + 1L
+      next
     }
+    error <- look$error(K)
+    left <- error$change + error$more
+    # what the next refinement would change is known by now
+    slow <- slow && is_slow(problem, c(error$following, changes))
+    if (!finer(K) || slow || left <= tolerance) break
     K <- 2L * K + 1L
   }
-  if (errors[1L] > control$auto_tolerance) note_quadrature(problem, K, error$bound)
+  if (left > tolerance) note_quadrature(problem, K, error$bound)
   list(fit = fit, K = K, error = error$bound)
+}
+
+is_affordable <- function(problem, K) {
+  K^integral_dimensions(problem$design) <= problem$control$max_nodes && K <= 300L
+}
+
+# Where to begin: away from the optimum a rough look is enough. Returns K and the changes by the
+# refinements that were tried, the last one first.
+rough_rule <- function(problem, coarse, tolerance) {
+  K <- c(7L, 5L, 3L)[min(integral_dimensions(problem$design), 3L)]
+  look <- refinement_of(problem, coarse)
+  changes <- look$change(K)
+  while (changes[1L] > tolerance && is_affordable(problem, 2L * K + 1L) &&
+    !is_slow(problem, changes)) {
+    K <- 2L * K + 1L
+    changes <- c(look$change(K), changes)
+  }
+  list(K = K, changes = changes)
 }
 
 #' Does refinement not pay?
@@ -56,23 +74,39 @@ refine_rule <- function(problem, x, coarse) {
 #' A smooth integrand repays twice the nodes by orders of magnitude, sooner or later. One that ends
 #' at the edge of a link does not.
 #'
-#' @param errors Of the rules so far, the last one first.
+#' @param changes By the refinements so far, the last one first.
 #' @noRd
-is_slow <- function(problem, errors) {
-  if (is.null(link_edge(problem$family)) || length(errors) < 3L) return(FALSE)
-  all(errors[1:2] > 0.2 * errors[2:3])
+is_slow <- function(problem, changes) {
+  if (is.null(link_edge(problem$family)) || length(changes) < 3L) return(FALSE)
+  all(changes[1:2] > 0.2 * changes[2:3])
 }
 
-rule_error <- function(problem, K, fit) {
+# How a rule of K nodes changes at the parameters of a fit, and its error there.
+refinement_of <- function(problem, fit, K = NULL) {
   q <- integral_dimensions(problem$design)
-  psi <- problem$map$psi(fit$x)
-  value <- function(K) {
-    engine_evaluate(
-      problem$design, problem$family, psi, K, 0L, fit$modes, problem$control
-    )$value
-  }
+  value <- values_by_rule(problem, fit, K)
   nodes <- function(K) if (K > 300L) Inf else K^q
-  refinement_error(value, K, nodes, problem)
+  list(
+    change = function(K) refinement_change(value, K, nodes, problem),
+    error = function(K) refinement_error(value, K, nodes, problem)
+  )
+}
+
+# The log-likelihood at the parameters of a fit as a function of K, found once for each. `by`: the
+# rule of the fit itself, if its value is that of all rows.
+values_by_rule <- function(problem, fit, by = NULL) {
+  psi <- problem$map$psi(fit$x)
+  known <- list()
+  if (!is.null(by)) known[[format_nodes(by)]] <- fit$value
+  function(K) {
+    name <- format_nodes(K)
+    if (is.null(known[[name]])) {
+      known[[name]] <<- engine_evaluate(
+        problem$design, problem$family, psi, K, 0L, fit$modes, problem$control
+      )$value
+    }
+    known[[name]]
+  }
 }
 
 #' How far may the log-likelihood by K nodes be from the integral?
@@ -85,31 +119,39 @@ rule_error <- function(problem, K, fit) {
 #' @param value A function of K: the log-likelihood.
 #' @param nodes A function of K: nodes of the rule, `Inf` if there is none.
 #' @return A list: `change`, of the first refinement (where that rule would be too large, from the
-#'   coarser one, which overstates it); `more`, what may follow; `bound`, for the error: 2 `change`
-#'   and `more`.
+#'   coarser one, which overstates it); `following`, the second change, if it was looked at; `more`,
+#'   what may follow; `bound`, for the error: 2 `change` and `more`.
 #' @noRd
 refinement_error <- function(value, K, nodes, problem) {
-  most <- problem$control$max_nodes
-  here <- value(K)
-  known <- nodes(2L * K + 1L) <= 12 * most
-  finer <- value(if (known) 2L * K + 1L else pmax(1L, (K - 1L) %/% 2L))
-  change <- abs(finer - here)
+  change <- refinement_change(value, K, nodes, problem)
+  known <- has_finer(K, nodes, problem)
   # Where it costs a millisecond a smooth integrand is looked at as closely as any other.
   cheap <- nodes(4L * K + 3L) * nrow(problem$design$X) <= 1e5
-  more <- if (max(K) > 1L && is_smooth(problem$family) && !(known && cheap)) {
+  following <- NULL
+  more <- if (max(K) > 1L && has_smooth_integrand(problem$family) && !(known && cheap)) {
     0
-  } else if (known && nodes(4L * K + 3L) <= most) {
-    second <- abs(value(4L * K + 3L) - finer)
-    second / (1 - min(second / max(change, 1e-300), 0.75))
+  } else if (known && nodes(4L * K + 3L) <= problem$control$max_nodes) {
+    following <- finite_or_inf(abs(value(4L * K + 3L) - value(2L * K + 1L)))
+    following / (1 - min(following / max(change, 1e-300), 0.75))
   } else {
     4 * change
   }
-  finite <- function(x) if (is.finite(x)) x else Inf
-  list(change = finite(change), more = finite(more), bound = finite(2 * change + more))
+  more <- finite_or_inf(more)
+  list(change = change, following = following, more = more, bound = 2 * change + more)
 }
 
+# The change to 2K + 1 nodes; where that rule would be too large, from the coarser one.
+refinement_change <- function(value, K, nodes, problem) {
+  other <- if (has_finer(K, nodes, problem)) 2L * K + 1L else pmax(1L, (K - 1L) %/% 2L)
+  finite_or_inf(abs(value(other) - value(K)))
+}
+
+has_finer <- function(K, nodes, problem) nodes(2L * K + 1L) <= 12 * problem$control$max_nodes
+
+finite_or_inf <- function(x) if (is.finite(x)) x else Inf
+
 # One mode, and no edge within reach.
-is_smooth <- function(family) is_log_concave(family) && is.null(link_edge(family))
+has_smooth_integrand <- function(family) is_log_concave(family) && is.null(link_edge(family))
 
 note_quadrature <- function(problem, K, error) {
   design <- problem$design

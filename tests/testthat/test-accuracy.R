@@ -61,3 +61,39 @@ test_that("chance agreement of two rules is not taken for precision", {
   problem$family <- binomial()
   expect_equal(refinement_error(value, 7L, nodes, problem)$bound, 2e-9, tolerance = 1e-3)
 })
+
+test_that("the same rule is not evaluated twice at one point to judge it", {
+  set.seed(5)
+  d <- data.frame(g = rep(1:40, each = 6), h = rep(1:80, each = 3), x = rnorm(240))
+  d$y <- rbinom(240, 1, pcauchy(d$x + rnorm(40)[d$g]))
+  asked <- character()
+  note_of <- function(psi, K, deriv) {
+    if (deriv == 0L) asked <<- c(asked, paste(c(K, signif(psi, 12L)), collapse = " "))
+  }
+  home <- environment(refine_rule)
+  noting <- bquote((.(note_of))(psi, K, deriv))
+  suppressMessages(trace("engine_evaluate", noting, print = FALSE, where = home))
+  on.exit(suppressMessages(untrace("engine_evaluate", where = home)))
+  for (random in c("(1 | g)", "(x | g)", "(1 | g/h)")) {
+    asked <- character()
+    formula <- as.formula(paste("y ~ x +", random))
+    suppressMessages(suppressWarnings(glmm(formula, d, binomial("cauchit"))))
+    expect_gt(length(asked), 2L)
+    expect_identical(anyDuplicated(asked), 0L)
+  }
+})
+
+test_that("refinement that is slow goes on where the next change is small", {
+  problem <- list(family = poisson("sqrt"))
+  expect_true(is_slow(problem, c(0.9, 0.95, 1)))
+  expect_false(is_slow(problem, c(0.1, 0.95, 1)))
+  problem$family <- poisson()
+  expect_false(is_slow(problem, c(0.9, 0.95, 1)))
+  set.seed(7)
+  d <- data.frame(g = rep(1:200, each = 8), x = rnorm(1600))
+  d$y <- rpois(1600, (2 + 0.3 * d$x + 0.5 * rnorm(200)[d$g])^2)
+  fit <- suppressMessages(glmm(y ~ x + (1 | g), d, poisson("sqrt")))
+  finest <- engine_loglik_at(fit, 255L)
+  expect_lt(abs(fit$logLik - finest), 1e-4)
+  expect_lt(abs(fit$logLik - finest), fit$rule$error)
+})
