@@ -13,7 +13,7 @@ WITH_LIBRARY = R_LIBS="$(LIBRARY)$${R_LIBS:+:$$R_LIBS}"
 .PHONY: help setup demo test check engine-test sanitize-threads coverage lint docs clients fuzz \
   accuracy bench simulate-gee simulate-standardization simulate-endogeneity \
   simulate-ipw simulate-restricted simulate-glmm simulate-estimands \
-  simulate-likelihood-ratio simulate-soft-penalty format clean
+  simulate-likelihood-ratio simulate-soft-penalty simulate-association format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 27
@@ -119,6 +119,11 @@ simulate-likelihood-ratio: ## error of likelihood ratio tests with few clusters 
 	@tools/setup.sh demo
 	@tools/install.sh
 	@$(WITH_LIBRARY) nice Rscript bench/simulation/likelihood-ratio.R $(COUNT)
+
+simulate-association: ## null tests of association_scan(), cases in families (COUNT=50000 variants: 15 minutes)
+	@tools/setup.sh demo
+	@tools/install.sh
+	@$(WITH_LIBRARY) nice Rscript bench/simulation/association.R $(COUNT)
 
 simulate-soft-penalty: ## separated and boundary data with penalty = "soft" (2 minutes)
 	@tools/setup.sh demo

@@ -9,8 +9,8 @@ genotype_columns_ <- function(G, people, rows, variants, impute) {
     .Call(`_margmix_genotype_columns_`, G, people, rows, variants, impute)
 }
 
-saddlepoint_tails_ <- function(law, null, G, b, q, threads) {
-    .Call(`_margmix_saddlepoint_tails_`, law, null, G, b, q, threads)
+saddlepoint_tails_ <- function(law, null, G, b, z, threads) {
+    .Call(`_margmix_saddlepoint_tails_`, law, null, G, b, z, threads)
 }
 
 lower_solve_ <- function(L, B) {

@@ -11,7 +11,8 @@ scan_table <- function(G, null, found, about) {
   z <- found$score / sqrt(V)
   normal <- 2 * stats::pnorm(-abs(z))
   tail <- saddlepoint_tails(G, found, V, z, null)
-  p <- ifelse(is.na(tail), normal, tail)
+  rare <- pmin(found$sum, 2 * known - found$sum) < 20
+  p <- ifelse(is.na(tail), normal, ifelse(rare, pmax(tail, normal), tail))
   estimate <- found$score / V
   corrected <- !is.na(tail) & p > 0
   error <- ifelse(corrected, abs(estimate / stats::qnorm(p / 2)), 1 / sqrt(V))
@@ -44,9 +45,7 @@ saddlepoint_tails <- function(G, found, V, z, null) {
   far <- which(abs(z) > 2)
   if (!length(null$law) || !length(far)) return(out)
   b <- null$C %*% found$products[, far, drop = FALSE]
-  # The score in units of the variance that independent rows have.
-  q <- found$score[far] * sqrt(found$variance[far] / V[far])
-  out[far] <- engine_saddlepoint(null, model_genotypes(G, null, far), b, q)
+  out[far] <- engine_saddlepoint(null, model_genotypes(G, null, far), b, z[far])
   out
 }
 

@@ -20,16 +20,12 @@ scan_null <- function(fit, people, id = NULL) {
   check_null_model(fit)
   design <- fit$design
   who <- row_people(fit, people, id)
-  family <- fit$family
   rows <- list(Z = design$Z, cluster = row_clusters(design))
   eta <- row_offset(design) + drop(design$X %*% fit$beta) + random_predictor(fit, rows)
-  mu <- family$linkinv(eta)
   trials <- row_trials(design)
-  w <- row_weights(design)
-  scale <- if (family_tools(family)$discrete) 1 else fit$phi
-  V <- scale * family_tools(family)$variance(mu, fit$phi, trials)
-  r <- w * (design$y - trials * mu) * family$mu.eta(eta) / V
-  W <- engine_row_weights(fit, eta)
+  expected <- expected_rows(fit, eta, trials)
+  r <- expected$r
+  W <- expected$W
   X <- design$X
   found <- unique(who)
   person <- match(who, found)
@@ -42,8 +38,8 @@ scan_null <- function(fit, people, id = NULL) {
   is_case <- rowsum(+(design$y > 0), person, reorder = FALSE) > 0
   null <- list(
     person = person - 1L, people = at, W = W, X = X,
-    C = scaled_inverse(crossprod(X, W * X), "null_model"), mu = mu, trials = trials,
-    offset = eta - drop(X %*% fit$beta), fit = fit, W_person = drop(by_person(W))
+    C = scaled_inverse(crossprod(X, W * X), "null_model"), mu = population_means(fit),
+    trials = trials, offset = eta - drop(X %*% fit$beta), fit = fit, W_person = drop(by_person(W))
   )
   working <- working_covariance(null)
   null$exact <- score_variance(null, working)
@@ -153,8 +149,7 @@ known_people <- function(who, people) {
 working_covariance <- function(null) {
   L <- effect_columns(null$fit)
   WL <- null$W * L
-  A <- Matrix::forceSymmetric(Matrix::crossprod(L, WL)) + level_precision(null$fit)
-  factor <- Matrix::Cholesky(Matrix::forceSymmetric(A), LDL = FALSE)
+  factor <- effect_factor(L, level_precision(null$fit), null$W)
   half <- half_solver(factor)
   h_X <- half(Matrix::crossprod(WL, null$X))
   M <- scaled_inverse(crossprod(null$X, null$W * null$X) - crossprod(h_X), "null_model")

@@ -13,12 +13,14 @@
 #' for association.
 #'
 #' @details
-#' With r the derivative of the log-likelihood of the rows in the predictor at the modes of the
-#' random effects, less its part V^-1 X (X'V^-1 X)^-1 X'r along the covariates, and P the projection
-#' of the working linear model, the score of a variant g is U = g'r with variance g'Pg. For a linear
-#' model r = Py, U / g'Pg is the coefficient of g by generalized least squares, and the test is that
-#' of the linear model at the null model's variances. For other families they are the first step
-#' from the null model (Chen et al. 2016).
+#' With r the mean over the random effects, given the responses, of the derivative of the
+#' log-likelihood of the rows in the predictor, less its part V^-1 X (X'V^-1 X)^-1 X'r along the
+#' covariates, and P the projection of the working linear model, the score of a variant g is
+#' U = g'r with variance g'Pg. For a linear model r = Py, U / g'Pg is the coefficient of g by
+#' generalized least squares, and the test is that of the linear model at the null model's
+#' variances. For other families they are the first step from the null model. (Chen et al. 2016 take
+#' r and the weights at the modes of the random effects; with few rows for each, as in families, the
+#' variance is then not that of the score.)
 #'
 #' * `variance = "exact"` computes g'Pg for every variant. `"ratio"` does so for `n_ratio` random
 #'   ones and takes the mean ratio to the variance without random effects, which is nearly
@@ -26,8 +28,10 @@
 #'   for up to 2,000 people.
 #' * For 0/1 responses, numbers of successes, and counts, the normal approximation is wrong in the
 #'   tails where cases or minor alleles are rare. Where |z| > 2 the p-value is then that of the
-#'   saddlepoint approximation with the same variance (Dey et al. 2017); `method` says so. A
-#'   negative binomial null model has the normal approximation alone.
+#'   saddlepoint approximation (Dey et al. 2017) to a score of independent rows with the population
+#'   means and the same variance; `method` says so. Where the rarer allele was seen less than 20
+#'   times it is the larger one of both. A negative binomial null model has the normal approximation
+#'   alone.
 #' * A missing genotype is the mean of the variant's others. A variant with one value, or
 #'   without any, has a row without a test and the reason in `method`.
 #'

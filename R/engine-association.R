@@ -33,14 +33,15 @@ engine_genotypes <- function(G, people, variants, impute) {
 #'
 #' @param null From [scan_null()], with `law`: `"binomial"` (with `trials`) or `"poisson"`.
 #' @param G People of the model x scores; row j of the model counts as its person's less X_j b.
-#' @param b Coefficients of X, a column for each score; `q` a value for each.
+#' @param b Coefficients of X, a column for each score; `z` how many standard deviations each is
+#'   from its mean.
 #' @return Probabilities, `NaN` where no saddlepoint is found.
 #' @noRd
-engine_saddlepoint <- function(null, G, b, q) {
+engine_saddlepoint <- function(null, G, b, z) {
   rows <- list(
     person = null$person, X = null$X, mu = as.double(null$mu), trials = as.double(null$trials)
   )
-  saddlepoint_tails_(null$law, rows, G, b, as.double(q), scan_threads(null))
+  saddlepoint_tails_(null$law, rows, G, b, as.double(z), scan_threads(null))
 }
 
 #' The rows of a null model on its covariates and one variant, with Jeffreys' prior

@@ -40,8 +40,8 @@ BEGIN_RCPP
 END_RCPP
 }
 // saddlepoint_tails_
-Rcpp::NumericVector saddlepoint_tails_(const std::string& law, const Rcpp::List& null, const Rcpp::NumericMatrix& G, const Rcpp::NumericMatrix& b, const Rcpp::NumericVector& q, int threads);
-RcppExport SEXP _margmix_saddlepoint_tails_(SEXP lawSEXP, SEXP nullSEXP, SEXP GSEXP, SEXP bSEXP, SEXP qSEXP, SEXP threadsSEXP) {
+Rcpp::NumericVector saddlepoint_tails_(const std::string& law, const Rcpp::List& null, const Rcpp::NumericMatrix& G, const Rcpp::NumericMatrix& b, const Rcpp::NumericVector& z, int threads);
+RcppExport SEXP _margmix_saddlepoint_tails_(SEXP lawSEXP, SEXP nullSEXP, SEXP GSEXP, SEXP bSEXP, SEXP zSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
@@ -49,9 +49,9 @@ BEGIN_RCPP
     Rcpp::traits::input_parameter< const Rcpp::List& >::type null(nullSEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type G(GSEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type b(bSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type q(qSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type z(zSEXP);
     Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(saddlepoint_tails_(law, null, G, b, q, threads));
+    rcpp_result_gen = Rcpp::wrap(saddlepoint_tails_(law, null, G, b, z, threads));
     return rcpp_result_gen;
 END_RCPP
 }

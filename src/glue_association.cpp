@@ -65,17 +65,17 @@ Rcpp::NumericMatrix genotype_columns_(SEXP G, int people, const Rcpp::IntegerVec
 }
 
 // `null`: person (from 0), X, mu, trials; `G`: people x scores, of which b holds the coefficients
-// of X; one q for each.
+// of X; one z for each.
 // [[Rcpp::export]]
 Rcpp::NumericVector saddlepoint_tails_(const std::string& law, const Rcpp::List& null,
                                        const Rcpp::NumericMatrix& G, const Rcpp::NumericMatrix& b,
-                                       const Rcpp::NumericVector& q, int threads) {
+                                       const Rcpp::NumericVector& z, int threads) {
   const ScoreRows model{count_rows(law, column(null, "mu"), column(null, "trials")),
                         glue::integers(null, "person"), glue::matrix(null, "X")};
   bool done = true;
   const VectorXd out = saddlepoint_tails(
       model, MatrixMap(G.begin(), G.nrow(), G.ncol()), MatrixMap(b.begin(), b.nrow(), b.ncol()),
-      VectorMap(q.begin(), q.size()), glue::context(threads), done);
+      VectorMap(z.begin(), z.size()), glue::context(threads), done);
   glue::stop_if_interrupted(done ? Status::ok : Status::interrupted);
   return glue::vector(out);
 }

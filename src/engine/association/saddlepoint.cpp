@@ -10,12 +10,21 @@ namespace margmix {
 
 namespace {
 
+double variance_of(const CountRows& rows, const VectorXd& g) {
+  double sum = 0;
+  for (Index j = 0; j < g.size(); ++j) {
+    const double m = rows.mu[j];
+    sum += g[j] * g[j] * (rows.law == CountLaw::poisson ? m : trials_of(rows, j) * m * (1 - m));
+  }
+  return sum;
+}
+
 // K(t) of the score: rows whose |g t| is small by their series, the others one by one.
 class Score {
  public:
   // Series for as many rows as allow |t| up to twice that of a normal score of size q.
   Score(const CountRows& rows, const VectorXd& g, double q) : rows_(rows), g_(g) {
-    range_ = 2 * std::abs(q) / variance();
+    range_ = 2 * std::abs(q) / variance_of(rows, g);
     const double most = kSeriesReach / range_;
     for (Index j = 0; j < g_.size(); ++j) {
       if (g_[j] == 0) continue;
@@ -43,16 +52,6 @@ class Score {
 
  private:
   static constexpr double kSeriesReach = 0.3;  // error of 1e-7 relative to the variance
-
-  double variance() const {
-    double sum = 0;
-    for (Index j = 0; j < g_.size(); ++j) {
-      const double m = rows_.mu[j];
-      sum +=
-          g_[j] * g_[j] * (rows_.law == CountLaw::poisson ? m : trials_of(rows_, j) * m * (1 - m));
-    }
-    return sum;
-  }
 
   void take_all() {
     range_ = kInf;
@@ -120,16 +119,16 @@ double saddlepoint_p(const CountRows& rows, const VectorXd& g, double q) {
 }
 
 VectorXd saddlepoint_tails(const ScoreRows& model, const MatrixXd& G, const MatrixMap& b,
-                           const VectorMap& q, const RunContext& context, bool& done) {
-  VectorXd out = VectorXd::Constant(q.size(), kNaN);
+                           const VectorMap& z, const RunContext& context, bool& done) {
+  VectorXd out = VectorXd::Constant(z.size(), kNaN);
   const auto work = [&](int, const Block& block) {
     for (Index k = block.first; k < block.last; ++k) {
       VectorXd g = -(model.X * b.col(k));
       for (Index j = 0; j < g.size(); ++j) g[j] += G(model.person[j], k);
-      out[k] = saddlepoint_p(model.rows, g, q[k]);
+      out[k] = saddlepoint_p(model.rows, g, z[k] * std::sqrt(variance_of(model.rows, g)));
     }
   };
-  done = q.size() == 0 || for_each_block(cluster_blocks(q.size()), context, work);
+  done = z.size() == 0 || for_each_block(cluster_blocks(z.size()), context, work);
   return out;
 }
 

@@ -20,8 +20,8 @@ struct CountRows {
 // the range of S, or its mean.
 double saddlepoint_p(const CountRows& rows, const VectorXd& g, double q);
 
-// The same for many scores of rows that belong to people: column k of G has their genotypes, and
-// row j counts as G(person_j, k) - X_j b_k.
+// The same for many scores, z standard deviations of S from its mean, of rows that belong to
+// people: column k of G has their genotypes, and row j counts as G(person_j, k) - X_j b_k.
 struct ScoreRows {
   CountRows rows;
   IntegerMap person;  // from 0
@@ -30,6 +30,6 @@ struct ScoreRows {
 
 // NaN also for those that the caller's interrupt left out; `done` says so.
 VectorXd saddlepoint_tails(const ScoreRows& model, const MatrixXd& G, const MatrixMap& b,
-                           const VectorMap& q, const RunContext& context, bool& done);
+                           const VectorMap& z, const RunContext& context, bool& done);
 
 }  // namespace margmix

@@ -1,0 +1,104 @@
+# Scores and weights of the rows of a null model, given the responses.
+
+#' What the rows expect, given all responses
+#'
+#' The derivative of the integrated log-likelihood in the predictor of a row is the mean over the
+#' random effects given the responses of y - mu, and minus the second derivative is E(W) - cov(mu).
+#' Under a canonical link both are taken over the normal distribution of the random effects that
+#' maximizes the lower bound of the log-likelihood: with L = Z Lambda its mean m is where
+#' L'E(y - mu) = Qm, and its precision is Q + L'E(W)L. For other links they are taken at the modes.
+#'
+#' @param eta The predictor at the modes.
+#' @return A list: `r`, `W`, n each.
+#' @section Errors: `null_model`.
+#' @noRd
+expected_rows <- function(fit, eta, trials) {
+  found <- rows_at_modes(fit, eta, trials)
+  if (!length(count_law(list(fit = fit)))) return(found)
+  L <- effect_columns(fit)
+  Q <- level_precision(fit)
+  found$factor <- effect_factor(L, Q, found$W)
+  random <- eta - null_predictor(fit)
+  found$m <- effects_of(found$factor, Matrix::crossprod(L, found$r + found$W * random))
+  log_sd <- row_log_sd(L, found$factor)
+  share <- 1 # of a step
+  last <- Inf
+  for (pass in 1:100) {
+    found <- expected_mean(fit, trials, L, Q, found, exp(log_sd))
+    step <- row_log_sd(L, effect_factor(L, Q, found$W)) - log_sd
+    moved <- max(abs(step))
+    if (moved < 1e-3) return(found)
+    if (moved > 0.5 * last) share <- max(share / 2, 1 / 16)
+    log_sd <- log_sd + share * step
+    last <- moved
+  }
+  no_expectation()
+}
+
+no_expectation <- function() {
+  abort("null_model", "The means of the random effects given the responses were not found.",
+    hint = "Are the variances of the null model very large?"
+  )
+}
+
+null_predictor <- function(fit) row_offset(fit$design) + drop(fit$design$X %*% fit$beta)
+
+effects_of <- function(factor, b) drop(as.matrix(Matrix::solve(factor, b)))
+
+# The mean m where L'E(y - mu) = Qm, for a given sd of each row's predictor, and r and W there, from
+# a start m with the factor of a near A, which is renewed where steps are long or do not shrink.
+expected_mean <- function(fit, trials, L, Q, start, sd) {
+  design <- fit$design
+  size <- row_weights(design) * trials
+  fixed <- null_predictor(fit)
+  m <- start$m
+  factor <- start$factor
+  far <- FALSE
+  last <- Inf
+  for (step in 1:100) {
+    mean <- engine_population_mean(fixed + drop(as.matrix(L %*% m)), sd, fit$family)
+    r <- row_weights(design) * design$y - size * mean$mean
+    W <- size * mean$d_eta
+    if (far) factor <- effect_factor(L, Q, W)
+    change <- effects_of(factor, Matrix::crossprod(L, r) - Q %*% m)
+    moved <- max(abs(change))
+    if (!is.finite(moved)) break
+    m <- m + pmax(pmin(change, 1), -1)
+    if (moved < 1e-7) return(list(r = r, W = W, m = m, factor = factor))
+    far <- moved > min(0.2, 0.3 * last)
+    last <- moved
+  }
+  no_expectation()
+}
+
+# A = Q + L'WL, factored.
+effect_factor <- function(L, Q, W) {
+  A <- Matrix::forceSymmetric(Matrix::crossprod(L, W * L)) + Q
+  Matrix::Cholesky(Matrix::forceSymmetric(A), LDL = FALSE)
+}
+
+# log of the standard deviation of each row's predictor, whose variance is l_j'A^-1 l_j.
+row_log_sd <- function(L, factor) {
+  half <- half_solver(factor)
+  rows <- seq_len(nrow(L))
+  parts <- split(rows, rows %/% max(1, 2^23 %/% ncol(L)))
+  V <- lapply(parts, function(part) colSums(half(Matrix::t(L[part, , drop = FALSE]))^2))
+  log(pmax(unlist(V, use.names = FALSE), 1e-20)) / 2
+}
+
+rows_at_modes <- function(fit, eta, trials) {
+  family <- fit$family
+  tools <- family_tools(family)
+  mu <- family$linkinv(eta)
+  scale <- if (tools$discrete) 1 else fit$phi
+  V <- scale * tools$variance(mu, fit$phi, trials)
+  r <- row_weights(fit$design) * (fit$design$y - trials * mu) * family$mu.eta(eta) / V
+  list(r = r, W = engine_row_weights(fit, eta))
+}
+
+# What independent rows with the tails of the score have for means: those of the rows before any
+# response is known.
+population_means <- function(fit) {
+  means <- stats::predict(fit, type = "response", random_effects = "integrate")
+  take_rows(as.vector(means), fit$design$order)
+}
