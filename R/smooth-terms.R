@@ -4,7 +4,7 @@
 #'
 #' @description
 #' ```
-#' fit <- glmm(y ~ group + s(age) + (1 | id), data, poisson())
+#' fit <- glmm(seizures ~ treatment + s(base, k = 5) + (1 | subject), epilepsy, poisson())
 #' smooth_terms(fit)
 #' plot(smooth_terms(fit))
 #' ```

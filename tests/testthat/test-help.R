@@ -20,6 +20,7 @@ test_that("the code on top of every help page runs by itself", {
   expect_gt(length(code), 35L)
   others <- c("emmeans", "performance")
   if (!all(vapply(others, requireNamespace, NA, quietly = TRUE))) code[["other-packages.Rd"]] <- ""
+  if (!requireNamespace("mgcv", quietly = TRUE)) code[["smooth_terms.Rd"]] <- ""
   for (name in names(code)) {
     here <- new.env(parent = globalenv())
     run <- function() {
