@@ -74,7 +74,7 @@ NULL
 #' @exportS3Method emmeans::recover_data
 recover_data.margmix_glmm <- function(object, ...) {
   emmeans::recover_data(
-    object$call, stats::delete.response(stats::terms(object)), object$na.action,
+    object$call, stats::delete.response(stats::terms(with_fixed_curves(object))), object$na.action,
     frame = stats::model.frame(object), ...
   )
 }
@@ -82,7 +82,7 @@ recover_data.margmix_glmm <- function(object, ...) {
 #' @rdname other-packages
 #' @exportS3Method emmeans::emm_basis
 emm_basis.margmix_glmm <- function(object, trms, xlev, grid, vcov. = "default", ...) {
-  check_not_smooth(object$design, "Estimated marginal means are", "predict() has the curves.")
+  object <- with_fixed_curves(object)
   covariance <- chosen_vcov(object, client_vcov(object, vcov.))
   warn_not_by_row(trms, grid)
   frame <- stats::model.frame(trms, grid, na.action = stats::na.pass, xlev = xlev)

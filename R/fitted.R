@@ -89,6 +89,7 @@ residuals.margmix_glmm <- function(object,
       hint = "The other types belong to the distribution within a cluster."
     )
   }
+  object <- fit_to_predict(object, random_effects)
   rows <- fitted_rows(object, random_effects)
   residual <- if (type == "quantile") {
     quantile_residual(object, rows, random_effects, seed)

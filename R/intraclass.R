@@ -67,6 +67,7 @@ intraclass_correlation <- function(object, newdata = NULL, level = 0.95, ...) {
   check_dots(..., known = names(formals(intraclass_correlation)))
   check_level(level)
   check_glmm(object, "object", hint = "gee() has a working correlation instead.")
+  object <- with_fixed_curves(object)
   rows <- moment_rows(object, newdata)
   parts <- latent_parts(object, rows)
   response <- response_parts(object, rows)

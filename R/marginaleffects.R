@@ -20,6 +20,9 @@ name_classes <- function() {
 #' @exportS3Method marginaleffects::get_predict
 get_predict.margmix_glmm <- function(model, newdata, type = "response", random_effects = NULL,
                                      re.form, ...) {
+  check_not_smooth(model$design, "Standard errors by package marginaleffects are",
+    "predict(se.fit = TRUE) and marginal_standardization() have those of curves."
+  )
   if (isTRUE(type %in% c("eb", "zero", "integrate"))) {
     random_effects <- type
     type <- "response"

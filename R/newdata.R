@@ -167,6 +167,7 @@ new_offset <- function(frame, newdata) {
 }
 
 new_Z <- function(fit, frame) {
+  if (!length(fit$frame$terms_random)) return(matrix(0, nrow(frame), 0L))
   blocks <- Map(
     function(part, contrasts) part_matrix(part, frame, contrasts)$X,
     fit$frame$terms_random, fit$design$contrasts_random

@@ -64,8 +64,7 @@ with_curves.default <- function(design, asked) asked
 
 #' @export
 with_curves.margmix_smoothed <- function(design, asked) {
-  if (asked$effects == "eb" && is.null(asked$kept)) return(asked)
-  if (asked$effects == "integrate") scale_by_level(design)
+  if (asked$effects == "integrate" || asked$effects == "eb" && is.null(asked$kept)) return(asked)
   kept <- asked$kept %||% logical(ncol(design$Z))
   kept[smooth_columns_of(design$random)] <- TRUE
   list(effects = "eb", kept = if (!all(kept)) kept)

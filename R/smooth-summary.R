@@ -88,24 +88,30 @@ basis_names <- function(basis) {
 
 #' Covariance of the coefficients of a curve given the variances
 #'
-#' Of the fixed ones, then the random ones; the pairs of a covariance come from variances of sums.
+#' Of the fixed ones, then the random ones.
 #'
 #' @return A list: `estimate`, `V`.
 #' @noRd
 curve_posterior <- function(fit, curve) {
   fixed <- curve$fixed[!is.na(curve$fixed)]
   size <- length(fixed) + length(curve$random)
+  V <- covariance_by_sums(size, function(rows) curve_variance(fit, curve, rows))
+  list(estimate = c(fit$beta[fixed], curve_effects(fit)[curve$random]), V = V)
+}
+
+# A covariance matrix from the variances of sums of two; `variance_of(rows)` has those of
+# combinations, a row for each.
+covariance_by_sums <- function(size, variance_of) {
   one <- diag(size)
   pairs <- which(lower.tri(one, TRUE), arr.ind = TRUE)
-  rows <- one[pairs[, 1L], , drop = FALSE] + one[pairs[, 2L], , drop = FALSE]
-  sums <- curve_variance(fit, curve, rows)
+  sums <- variance_of(one[pairs[, 1L], , drop = FALSE] + one[pairs[, 2L], , drop = FALSE])
   V <- matrix(0, size, size)
   V[pairs] <- sums
   own <- diag(V) / 4
   V <- (V - outer(own, own, `+`)) / 2
   V[upper.tri(V)] <- t(V)[upper.tri(V)]
   diag(V) <- own
-  list(estimate = c(fit$beta[fixed], curve_effects(fit)[curve$random]), V = V)
+  V
 }
 
 # Variances of combinations of the coefficients of a curve, a row for each.
@@ -116,12 +122,18 @@ curve_variance <- function(fit, curve, rows) {
   Z <- matrix(0, nrow(rows), ncol(design$Z))
   X[, fixed] <- rows[, seq_along(fixed)]
   Z[, curve$random] <- rows[, length(fixed) + seq_along(curve$random)]
+  fit <- at_variances(fit)
+  level <- matrix(1L, nrow(rows), length(design$groups))
+  engine_eb_variance(fit, X, Z, level)
+}
+
+# The fit with the covariance of beta given the variances.
+at_variances <- function(fit) {
   beta <- seq_along(fit$beta)
   V <- fixed_theta_covariance(fit)
   fit$vcov_full[] <- 0
   fit$vcov_full[beta, beta] <- V
-  level <- matrix(1L, nrow(rows), length(design$groups))
-  engine_eb_variance(fit, X, Z, level)
+  fit
 }
 
 # Of beta, at the estimated variances.
@@ -175,15 +187,14 @@ curve_test <- function(found, X, r) {
   list(statistic = sum(along^2 / spectrum$values[seq_len(r)]), rank = r)
 }
 
-# Coefficients of the fixed part, and what the penalties leave of the others.
+# Of the whole model, the trace of (H + S)^-1 H: the sum over the rows of their information times
+# the variance of the predictor.
 total_edf <- function(fit) {
   remember(fit, "total_edf", {
-    variance <- engine_mode_variance(fit)
-    prior <- rowSums(fit$Lambda^2)
-    left <- unlist(Map(function(v, group) {
-      sum(1 - apply(v, 3L, function(v) diag(as.matrix(v))) / prior[group$columns], na.rm = TRUE)
-    }, variance, fit$design$groups))
-    length(fit$beta) + sum(left)
+    design <- fit$design
+    w <- engine_row_weights(fit, mode_predictor(fit))
+    fit <- at_variances(fit)
+    sum(w * engine_eb_variance(fit, design$X, design$Z, row_clusters(design)))
   })
 }
 

@@ -32,8 +32,13 @@
 #' Rows that share a smooth are not independent: there is no cluster-robust covariance, no
 #' Kenward-Roger correction and no quadrature, and the data can't lie in [shards()]. Predictions at
 #' random effects of zero (`random_effects = "zero"`, `re.form = NA`) keep the curves. New
-#' covariates are evaluated in the basis of the fit. What would integrate the curves out, or leave
-#' them out, is refused (`margmix_error_smooth`).
+#' covariates are evaluated in the basis of the fit.
+#'
+#' Curves are the same for everybody: means of the population, by `predict()` with `random_effects =
+#' "integrate"` or [marginal_standardization()], keep them and integrate the random effects of
+#' clusters out, as [intraclass_correlation()] and \pkg{emmeans} take them for fixed effects.
+#' Standard errors have the covariance of all coefficients, penalized ones too, and of the
+#' variances. [marginal_coefficients()] and [marginal_covariance()] are refused.
 #'
 #' @section Numbers: `edf`, effective degrees of freedom of a curve: the trace of (H + S)^-1 H over
 #'   its coefficients, H the information and S the penalty. `statistic` and `p.value`: the Wald
@@ -118,7 +123,7 @@ with_variables <- function(fixed) {
   Reduce(function(sum, summand) {
     expr <- summand$expr
     if (is_smooth_call(expr)) {
-      expr <- Reduce(function(a, b) call("+", a, b), smooth_variables(expr))
+      expr <- sum_of(smooth_variables(expr))
     }
     join_terms(summand$sign, sum, expr)
   }, parts, NULL)

@@ -75,7 +75,11 @@ model_words <- function(x) {
   family <- family_label(x$family)
   if (x$model != "margmix_glmm") return(paste0("gee, ", family, ", marginal"))
   paste0("glmm, ", family, ", ", switch(x$options$random_effects,
-    integrate = paste0("random effects of ", some_of(code(x$group)), " integrated out"),
+    integrate = if (length(x$group)) {
+      paste0("random effects of ", some_of(code(x$group)), " integrated out")
+    } else {
+      "without clusters"
+    },
     zero = "random effects at zero: not the population mean",
     eb = paste0("random effects at the modes of the observed clusters of ", some_of(code(x$group)))
   ))

@@ -153,7 +153,6 @@ marginal_standardization <- function(fit, exposure = NULL, values = NULL, contra
                                      covariates = NULL, vcov = NULL, df = "default",
                                      level = 0.95, randomized = NULL, propensity = NULL, ...) {
   check_dots(..., known = names(formals(marginal_standardization)), elsewhere = margins_arguments)
-  check_not_smooth(fit$design, "Marginal standardization is")
   exposure <- quoted(exposure, "exposure", substitute(exposure))
   by <- quoted(by, "by", substitute(by))
   options <- standardization_options(
@@ -161,6 +160,8 @@ marginal_standardization <- function(fit, exposure = NULL, values = NULL, contra
     assigned = !is.null(randomized) || !is.null(propensity)
   )
   options$weighted <- !is.null(weights)
+  if (options$random_effects == "eb") check_not_smooth(fit$design, "random_effects = \"eb\" is")
+  fit <- with_fixed_curves(fit)
   target <- fit_target(fit)
   settings <- exposure_settings(fit, exposure, values, reference, target)
   if (!is.null(newdata)) target <- new_target(fit, newdata, settings)

@@ -11,8 +11,13 @@ independent_groups <- function(groups) {
 check_identified.margmix_related <- function(design, family) {
   free <- which(independent_groups(design$groups))
   if (!length(free)) return(invisible())
-  columns <- sort(unlist(lapply(design$groups[free], `[[`, "columns")))
-  terms <- sort(unlist(lapply(design$groups[free], `[[`, "terms")))
+  check_identified.margmix_several_factors(design_part(design, free), family)
+}
+
+# The design with some of its grouping factors, without its class.
+design_part <- function(design, free) {
+  columns <- sort(as.integer(unlist(lapply(design$groups[free], `[[`, "columns"))))
+  terms <- sort(as.integer(unlist(lapply(design$groups[free], `[[`, "terms"))))
   part <- unclass(design)
   part$Z <- design$Z[, columns, drop = FALSE]
   entries <- design$theta_row %in% (columns - 1L)
@@ -26,7 +31,7 @@ check_identified.margmix_related <- function(design, family) {
   }
   part$random <- lapply(design$random[terms], renumber)
   part$groups <- lapply(design$groups[free], renumber)
-  check_identified.margmix_several_factors(part, family)
+  part
 }
 
 # What is smooth is as identified as its basis: the penalized columns are near the others or not.

@@ -111,12 +111,9 @@ test_that("predictions keep the curves; what would lose them is refused", {
   set.seed(3)
   expect_gt(cor(fitted(fit), rowMeans(simulate(fit, 200L))), 0.8)
   refused <- function(expr) expect_error(expr, class = "margmix_error_smooth")
-  refused(predict(fit, random_effects = "integrate"))
-  refused(marginal_standardization(fit, "f"))
+  refused(marginal_standardization(fit, "f", random_effects = "eb"))
   refused(marginal_coefficients(fit))
-  refused(intraclass_correlation(fit))
   refused(marginal_covariance(fit))
-  if (requireNamespace("emmeans", quietly = TRUE)) refused(emmeans::emmeans(fit, ~f))
 })
 
 test_that("summary, pictures and updates know smooths", {
