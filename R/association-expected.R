@@ -20,12 +20,13 @@ expected_rows <- function(fit, eta, trials) {
   found$factor <- effect_factor(L, Q, found$W)
   random <- eta - null_predictor(fit)
   found$m <- effects_of(found$factor, Matrix::crossprod(L, found$r + found$W * random))
-  log_sd <- row_log_sd(L, found$factor)
+  same <- equal_effects(fit$design)
+  log_sd <- row_log_sd(L, found$factor, same)
   share <- 1 # of a step
   last <- Inf
   for (pass in 1:100) {
     found <- expected_mean(fit, trials, L, Q, found, exp(log_sd))
-    step <- row_log_sd(L, effect_factor(L, Q, found$W)) - log_sd
+    step <- row_log_sd(L, effect_factor(L, Q, found$W), same) - log_sd
     moved <- max(abs(step))
     if (moved < 1e-3) return(found)
     if (moved > 0.5 * last) share <- max(share / 2, 1 / 16)
@@ -77,13 +78,19 @@ effect_factor <- function(L, Q, W) {
   Matrix::Cholesky(Matrix::forceSymmetric(A), LDL = FALSE)
 }
 
+# For each row the first one with the same levels and the same Z.
+equal_effects <- function(design) {
+  key <- do.call(paste, as.data.frame(cbind(row_clusters(design), design$Z)))
+  match(key, key)
+}
+
 # log of the standard deviation of each row's predictor, whose variance is l_j'A^-1 l_j.
-row_log_sd <- function(L, factor) {
+row_log_sd <- function(L, factor, same) {
   half <- half_solver(factor)
-  rows <- seq_len(nrow(L))
-  parts <- split(rows, rows %/% max(1, 2^23 %/% ncol(L)))
-  V <- lapply(parts, function(part) colSums(half(Matrix::t(L[part, , drop = FALSE]))^2))
-  log(pmax(unlist(V, use.names = FALSE), 1e-20)) / 2
+  rows <- unique(same)
+  parts <- split(rows, seq_along(rows) %/% max(1, 2^23 %/% ncol(L)))
+  V <- lapply(parts, function(part) Matrix::colSums(half(Matrix::t(L[part, , drop = FALSE]))^2))
+  log(pmax(unlist(V, use.names = FALSE), 1e-20))[match(same, rows)] / 2
 }
 
 rows_at_modes <- function(fit, eta, trials) {

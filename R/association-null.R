@@ -183,13 +183,17 @@ score_variance <- function(null, working) {
   }
 }
 
-# H with H'H = A^-1, up to the order of rows. Few zeros are not worth skipping.
+# H with H'H = A^-1, up to the order of rows. Few zeros are not worth skipping; where there are
+# many, HB of a sparse B is sparse.
 half_solver <- function(factor) {
   size <- nrow(factor)
   L <- methods::as(factor, "CsparseMatrix")
   ordered <- function(B) Matrix::solve(factor, B, system = "P")
   if (size > 5000L || Matrix::nnzero(L) < size^2 / 8) {
-    return(function(B) as.matrix(Matrix::solve(factor, ordered(B), system = "L")))
+    return(function(B) {
+      found <- Matrix::solve(factor, ordered(B), system = "L")
+      if (inherits(B, "sparseMatrix")) found else as.matrix(found)
+    })
   }
   L <- as.matrix(L)
   function(B) engine_lower_solve(L, as.matrix(ordered(B)))

@@ -46,14 +46,11 @@ block <- 1000L
 
 # How many p-values are below the limits, and the chi-squared statistics' histogram for lambda_GC.
 scan_cell <- function(nulls, frequency, variants) {
-  parts <- lapply(seq_len(variants %/% block), function(i) {
-    scan <- association_scan(nulls, draw_variants(frequency, block), variance = "ratio", seed = i)
-    scan <- scan[!is.na(scan$p.value), c("trait", "p.value", "p.normal")]
-    scan$rate <- sub("/.*", "", scan$trait)
-    scan[c("rate", "p.value", "p.normal")]
-  })
+  blocks <- function(i) if (i <= variants %/% block) draw_variants(frequency, block)
+  scan <- association_scan(nulls, blocks, variance = "ratio", progress = FALSE)
+  scan <- as.data.frame(scan)[!is.na(scan$p.value), c("trait", "p.value", "p.normal")]
   do.call(rbind, lapply(names(rates), function(rate) {
-    rows <- do.call(rbind, lapply(parts, function(part) part[part$rate == rate, ]))
+    rows <- scan[startsWith(scan$trait, paste0(rate, "/")), ]
     shares <- function(p) vapply(limits, function(limit) mean(p < limit) / limit, 0)
     data.frame(rate, frequency, tests = nrow(rows), lambda = genomic_inflation(rows$p.value),
       rbind(c(saddlepoint = shares(rows$p.value), normal = shares(rows$p.normal)))

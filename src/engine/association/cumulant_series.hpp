@@ -34,34 +34,44 @@ inline void add_cumulants(const CountRows& rows, Index j, double g, double t, Cu
   out.second += n * g * g * p * (1 - p);
 }
 
-// Sum over rows of kappa_k (g t)^k / k!, k = 2 .. 8. The cumulants of an event follow from
-// kappa_{k+1} = m (1 - m) d kappa_k / dm. The series of log(1 - m + m e^x) converges for |x| < pi
-// at least.
+constexpr int kSeriesOrder = 8;
+
+// kappa_k of each row, k = 2 .. 8, n x 7. The cumulants of an event follow from
+// kappa_{k+1} = m (1 - m) d kappa_k / dm.
+inline MatrixXd row_cumulants(const CountRows& rows) {
+  MatrixXd kappa(rows.mu.size(), kSeriesOrder - 1);
+  for (Index j = 0; j < kappa.rows(); ++j) {
+    const double m = rows.mu[j];
+    if (rows.law == CountLaw::poisson) {
+      kappa.row(j).setConstant(m);
+      continue;
+    }
+    const double w = m * (1 - m), s = 1 - 2 * m;
+    kappa.row(j) << 1, s, 1 - 6 * w, s * (1 - 12 * w), 1 + w * (-30 + 120 * w),
+        s * (1 + w * (-60 + 360 * w)), 1 + w * (-126 + w * (1680 - 5040 * w));
+    kappa.row(j) *= trials_of(rows, j) * w;
+  }
+  return kappa;
+}
+
+// Sum over rows of kappa_k (g t)^k / k!, k = 2 .. 8. The series of log(1 - m + m e^x) converges for
+// |x| < pi at least.
 class CumulantSeries {
  public:
-  void add(const CountRows& rows, Index j, double g) {
-    const double m = rows.mu[j];
-    double kappa[kOrder + 1];
-    if (rows.law == CountLaw::poisson) {
-      for (int k = 2; k <= kOrder; ++k) kappa[k] = m;
-    } else {
-      const double w = m * (1 - m), s = 1 - 2 * m, nw = trials_of(rows, j) * w;
-      kappa[2] = nw;
-      kappa[3] = nw * s;
-      kappa[4] = nw * (1 - 6 * w);
-      kappa[5] = nw * s * (1 - 12 * w);
-      kappa[6] = nw * (1 + w * (-30 + 120 * w));
-      kappa[7] = nw * s * (1 + w * (-60 + 360 * w));
-      kappa[8] = nw * (1 + w * (-126 + w * (1680 - 5040 * w)));
+  CumulantSeries() = default;
+
+  CumulantSeries(const MatrixXd& kappa, const VectorXd& g) {
+    VectorXd power = g;
+    for (int k = 2; k <= kSeriesOrder; ++k) {
+      power.array() *= g.array();
+      sums_[k] = kappa.col(k - 2).dot(power);
     }
-    double power = g;
-    for (int k = 2; k <= kOrder; ++k) sums_[k] += kappa[k] * (power *= g);
   }
 
   Cumulants at(double t) const {
     Cumulants out;
     double power = 1;  // t^(k - 2) / (k - 2)!
-    for (int k = 2; k <= kOrder; ++k) {
+    for (int k = 2; k <= kSeriesOrder; ++k) {
       out.second += sums_[k] * power;
       out.first += sums_[k] * power * t / (k - 1);
       out.K += sums_[k] * power * t * t / (k * (k - 1));
@@ -71,8 +81,7 @@ class CumulantSeries {
   }
 
  private:
-  static constexpr int kOrder = 8;
-  double sums_[kOrder + 1] = {};
+  double sums_[kSeriesOrder + 1] = {};
 };
 
 }  // namespace margmix

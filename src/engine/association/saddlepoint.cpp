@@ -10,29 +10,29 @@ namespace margmix {
 
 namespace {
 
-double variance_of(const CountRows& rows, const VectorXd& g) {
-  double sum = 0;
-  for (Index j = 0; j < g.size(); ++j) {
-    const double m = rows.mu[j];
-    sum += g[j] * g[j] * (rows.law == CountLaw::poisson ? m : trials_of(rows, j) * m * (1 - m));
-  }
-  return sum;
+double variance_of(const MatrixXd& kappa, const VectorXd& g) {
+  return kappa.col(0).dot(g.cwiseAbs2());
 }
 
 // K(t) of the score: rows whose |g t| is small by their series, the others one by one.
 class Score {
  public:
   // Series for as many rows as allow |t| up to twice that of a normal score of size q.
-  Score(const CountRows& rows, const VectorXd& g, double q) : rows_(rows), g_(g) {
-    range_ = 2 * std::abs(q) / variance_of(rows, g);
+  Score(const CountRows& rows, const MatrixXd& kappa, const VectorXd& g, double q)
+      : rows_(rows), g_(g) {
+    range_ = 2 * std::abs(q) / variance_of(kappa, g);
     const double most = kSeriesReach / range_;
-    for (Index j = 0; j < g_.size(); ++j) {
-      if (g_[j] == 0) continue;
-      if (std::abs(g_[j]) > most)
-        single_.push_back(j);
-      else
-        series_.add(rows_, j, g_[j]);
+    if (g.cwiseAbs().maxCoeff() <= most) {
+      series_ = CumulantSeries(kappa, g);
+      return;
     }
+    VectorXd small = g;
+    for (Index j = 0; j < g.size(); ++j) {
+      if (std::abs(g[j]) <= most) continue;
+      single_.push_back(j);
+      small[j] = 0;
+    }
+    series_ = CumulantSeries(kappa, small);
   }
 
   // P(S >= q) for q > 0, P(S <= q) for q < 0; 0 beyond the range of S.
@@ -109,23 +109,28 @@ class Score {
   double range_ = kInf;  // of t, for which the series holds
 };
 
+double two_tails(const CountRows& rows, const MatrixXd& kappa, const VectorXd& g, double q) {
+  const double size = std::abs(q);
+  Score score(rows, kappa, g, size);
+  const double above = score.tail(size);
+  return above + score.tail(-size);
+}
+
 }  // namespace
 
 double saddlepoint_p(const CountRows& rows, const VectorXd& g, double q) {
-  const double size = std::abs(q);
-  Score score(rows, g, size);
-  const double above = score.tail(size);
-  return above + score.tail(-size);
+  return two_tails(rows, row_cumulants(rows), g, q);
 }
 
 VectorXd saddlepoint_tails(const ScoreRows& model, const MatrixXd& G, const MatrixMap& b,
                            const VectorMap& z, const RunContext& context, bool& done) {
   VectorXd out = VectorXd::Constant(z.size(), kNaN);
+  const MatrixXd kappa = row_cumulants(model.rows);
   const auto work = [&](int, const Block& block) {
     for (Index k = block.first; k < block.last; ++k) {
       VectorXd g = -(model.X * b.col(k));
       for (Index j = 0; j < g.size(); ++j) g[j] += G(model.person[j], k);
-      out[k] = saddlepoint_p(model.rows, g, z[k] * std::sqrt(variance_of(model.rows, g)));
+      out[k] = two_tails(model.rows, kappa, g, z[k] * std::sqrt(variance_of(kappa, g)));
     }
   };
   done = z.size() == 0 || for_each_block(cluster_blocks(z.size()), context, work);
