@@ -129,6 +129,18 @@ sandwich_ <- function(scores, information, ask) {
     .Call(`_margmix_sandwich_`, scores, information, ask)
 }
 
+sandwich_sums_ <- function(scores, information, B, ask) {
+    .Call(`_margmix_sandwich_sums_`, scores, information, B, ask)
+}
+
+sandwich_of_sums_ <- function(sums, B, clusters, ask) {
+    .Call(`_margmix_sandwich_of_sums_`, sums, B, clusters, ask)
+}
+
+satterthwaite_df_ <- function(sums) {
+    .Call(`_margmix_satterthwaite_df_`, sums)
+}
+
 corrected_scores_ <- function(scores, information, type) {
     .Call(`_margmix_corrected_scores_`, scores, information, type)
 }
@@ -177,8 +189,8 @@ standardize_ <- function(rows, parameters, family) {
     .Call(`_margmix_standardize_`, rows, parameters, family)
 }
 
-corrected_influence_ <- function(pieces, type, directions) {
-    .Call(`_margmix_corrected_influence_`, pieces, type, directions)
+corrected_influence_ <- function(pieces, B, type, directions) {
+    .Call(`_margmix_corrected_influence_`, pieces, B, type, directions)
 }
 
 marginal_projection_ <- function(rows, family, variance, start) {

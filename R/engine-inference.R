@@ -24,10 +24,32 @@ engine_pieces <- function(pieces) {
 engine_sandwich <- function(pieces, type, contrasts = diag(ncol(pieces$scores)),
                             rule = "satterthwaite", rows = NA) {
   x <- engine_pieces(pieces)
-  storage.mode(contrasts) <- "double"
-  ask <- list(type = type, contrasts = contrasts, rule = rule, rows = as.double(rows))
-  sandwich_(x$scores, x$information, ask)
+  sandwich_(x$scores, x$information, sandwich_request(type, contrasts, rule, rows))
 }
+
+sandwich_request <- function(type, contrasts, rule = "satterthwaite", rows = NA) {
+  storage.mode(contrasts) <- "double"
+  list(type = type, contrasts = contrasts, rule = rule, rows = as.double(rows))
+}
+
+#' What a sandwich is made of: sums over some of the clusters
+#' @param B The information of all clusters.
+#' @return A list of numbers that add up over parts of the clusters, and `leverage`, of each.
+#' @noRd
+engine_sandwich_sums <- function(pieces, B, ask) {
+  x <- engine_pieces(pieces)
+  sandwich_sums_(x$scores, x$information, B, ask)
+}
+
+#' The sandwich of all clusters, as [engine_sandwich()] gives it but for `leverage`
+#' @param sums From [engine_sandwich_sums()], added up.
+#' @param clusters How many there are.
+#' @noRd
+engine_sandwich_total <- function(sums, B, clusters, ask) {
+  sandwich_of_sums_(sums, B, as.integer(clusters), ask)
+}
+
+engine_satterthwaite_df <- function(sums) satterthwaite_df_(sums)
 
 #' @param type One of `"robust"`, `"KC"`, `"MD"`, `"FG"`.
 #' @return A list: `scores` (m x p), `bread` (p x p), `leverage` (m).

@@ -19,16 +19,20 @@ engine_standardize <- function(rows, beta, Lambda, theta_row, theta_col, law) {
   standardize_(rows, parameters, marginal_family(law))
 }
 
-#' Corrected scores, and degrees of freedom of estimates d'u
+#' Corrected scores, and what the degrees of freedom of estimates d'u are made of
 #'
-#' @param pieces A list: `scores` (m x p), `information` (p x p x m).
+#' @param pieces A list: `scores` (m x p), `information` (p x p x m), of some or all of the
+#'   clusters.
+#' @param B The information of all clusters.
 #' @param type `"robust"`, `"KC"`, `"MD"` or `"FG"`.
 #' @param directions p x k, the columns d; c'B^-1 for a contrast c of beta.
-#' @return A list: `scores` (m x p), `leverage` (m; a bound where below 0.02), `df` (k).
+#' @return A list: `scores` (m x p), `leverage` (m; a bound where below 0.02); `sums`, for
+#'   [engine_satterthwaite_df()], which add up; `lost` (k), 1 where one cluster alone determines the
+#'   estimate.
 #' @noRd
-engine_corrected_influence <- function(pieces, type, directions) {
+engine_corrected_influence <- function(pieces, B, type, directions) {
   storage.mode(directions) <- "double"
-  out <- corrected_influence_(engine_pieces(pieces), type, directions)
+  out <- corrected_influence_(engine_pieces(pieces), B, type, directions)
   out$scores <- t(out$scores)
   out
 }

@@ -240,7 +240,7 @@ joint_df <- function(degrees, C) {
 within_range <- function(df, working) pmin(pmax(df, 1), working$most)
 
 empirical_df <- function(fit, type, rule) {
-  engine_sandwich(cluster_pieces(fit), satterthwaite_type(type), rule = rule)$df
+  sandwich_of(fit$design, fit, satterthwaite_type(type), rule = rule)$df
 }
 
 given_df <- function(fit, df) {
@@ -408,11 +408,12 @@ leverage_notes <- function(fit, covariance) {
   leverage <- covariance$leverage
   high <- which(leverage > 0.9)
   if (!length(high)) return(NULL)
-  clusters <- some_of(paste0(fit$design$levels[high], " (", sprintf("%.2f", leverage[high]), ")"))
+  labels <- names(leverage)[high] %||% fit$design$levels[high]
+  clusters <- some_of(paste0(labels, " (", sprintf("%.2f", leverage[high]), ")"))
   warn("leverage", "One cluster almost alone determines a coefficient.",
     given = paste0("leverage of ", code(fit$design$group), " ", clusters),
     hint = "The cluster-robust SE can't be trusted; compare vcov = \"model\".",
-    clusters = fit$design$levels[high], leverage = leverage[high]
+    clusters = labels, leverage = unname(leverage[high])
   )
   c(leverage = paste0("High leverage of ", code(fit$design$group), " ", clusters, "."))
 }

@@ -63,5 +63,5 @@ bread.margmix_gee <- function(x, ...) {
 #' @noRd
 contrast_df <- function(fit, C = diag(length(fit$beta)), type = "KC") {
   if (!is.matrix(C)) C <- t(C)
-  engine_sandwich(cluster_pieces(fit), satterthwaite_type(type), t(C), "satterthwaite")$df
+  sandwich_of(fit$design, fit, satterthwaite_type(type), t(C), "satterthwaite")$df
 }

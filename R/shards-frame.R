@@ -108,7 +108,10 @@ own_variable <- function(name, ...) {
 
 #' @export
 make_element.margmix_frame_recipe <- function(recipe, k) {
-  data <- read_shard(recipe$source, k)
+  frame_element(recipe, read_shard(recipe$source, k))
+}
+
+frame_element <- function(recipe, data) {
   check_variables(recipe, data)
   at <- new.env(parent = recipe$home)
   at$.shard <- data

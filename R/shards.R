@@ -39,8 +39,10 @@
 #' quadrature, and all families of [glmm()] can be fitted, and everything that needs estimates and
 #' sums alone works: `summary()`, `vcov()`, `confint()` (also by profiles), [odds_ratios()],
 #' `predict()` of new data, [ranef()], which asks shard by shard, `anova()` of fits to the same
-#' shards, `drop1()` and `step()`. What needs rows one by one, such as `residuals()` or
-#' [marginal_standardization()], is refused (`margmix_error_shards`), and so is [gee()].
+#' shards, `drop1()`, `step()`, and [marginal_standardization()] over the rows of the fit, with
+#' every covariance that it has (without `newdata`, `randomized`, `propensity`, and effects `"eb"`). What
+#' needs rows one by one, such as `residuals()`, is refused (`margmix_error_shards`), and so is
+#' [gee()].
 #'
 #' # Workers
 #'

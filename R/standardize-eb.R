@@ -30,7 +30,7 @@ eb_means <- function(fit, target, settings, cells, weight) {
       rows$offset <- rows$offset + random_predictor(now, list(Z = rows$Z, cluster = cluster))
       standardize_marginal(rows, shared, parts$beta, fit$family)
     })
-    collect_means(sums, cells$index, length(parts$beta), 0L)
+    collect_means(sums, cells$index, 0L)
   }
   psi <- fit_psi(fit)
   means <- at(psi)

@@ -10,7 +10,7 @@
 #'   `set_of`: for each setting the set that its contrast with the reference is over.
 #' @section Errors: `estimand`, `subgroup`.
 #' @noRd
-standardization_cells <- function(settings, estimand, target, subgroups, weight) {
+standardization_cells <- function(settings, estimand, target, subgroups) {
   k <- length(settings$labels)
   others <- setdiff(seq_len(k), settings$reference)
   row_set <- rep(1L, target$n)
@@ -25,13 +25,14 @@ standardization_cells <- function(settings, estimand, target, subgroups, weight)
   sets <- if (estimand == "ATE") "all" else settings$labels[counted]
   cells <- expand.grid(set = seq_along(sets), subgroup = seq_along(subgroups$labels))
   group <- (subgroups$index - 1L) * length(sets) + row_set
-  check_cells(cells, group, weight, estimand, settings, sets, subgroups)
   index <- do.call(rbind, lapply(seq_len(nrow(cells)), function(cell) {
     set <- cells$set[cell]
     needed <- seq_len(k)[set_of == set | seq_len(k) == settings$reference]
     data.frame(subgroup = cells$subgroup[cell], set = set, setting = needed, cell = cell)
   }))
-  list(group = group, sets = sets, count = nrow(cells), index = index, set_of = set_of)
+  list(
+    group = group, sets = sets, count = nrow(cells), index = index, set_of = set_of, grid = cells
+  )
 }
 
 check_estimand <- function(settings, estimand) {
@@ -51,15 +52,21 @@ observed_setting <- function(settings, target) {
   )
 }
 
-check_cells <- function(cells, group, weight, estimand, settings, sets, subgroups) {
-  total <- rowsum(weight[!is.na(group)], group[!is.na(group)])
-  empty <- setdiff(seq_len(nrow(cells)), as.integer(rownames(total))[total > 0])
+# The weight of the rows of each cell.
+cell_totals <- function(cells, weight) {
+  inside <- !is.na(cells$group)
+  sums <- rowsum(weight[inside], cells$group[inside])
+  replace(numeric(cells$count), as.integer(rownames(sums)), sums)
+}
+
+check_cells <- function(cells, total, estimand, settings, subgroups) {
+  empty <- which(!total > 0)
   if (!length(empty)) return(invisible())
-  subgroup <- subgroups$labels[cells$subgroup[empty]]
+  subgroup <- subgroups$labels[cells$grid$subgroup[empty]]
   if (estimand == "ATE") {
     abort("subgroup", "Every subgroup must have rows with weight.", given = some_of(subgroup))
   }
-  rows <- paste(paste(settings$exposure, collapse = ", "), "=", sets[cells$set[empty]])
+  rows <- paste(paste(settings$exposure, collapse = ", "), "=", cells$sets[cells$grid$set[empty]])
   abort("estimand", paste0(estimand, " must have target rows, observed at the settings compared."),
     given = paste("no row with", some_of(paste0(rows, ifelse(subgroup == "", "", ", "), subgroup)))
   )
@@ -91,15 +98,20 @@ refuse_without_clusters <- function(what) {
 #' @noRd
 standardized_means <- function(fit, target, settings, cells, weight, random_effects) {
   if (random_effects == "eb") return(eb_means(fit, target, settings, cells, weight))
+  sums <- counterfactual_sums(fit, target, settings, cells, weight, random_effects)
+  collect_means(sums, cells$index, length(fit$design$theta_row))
+}
+
+# Sums over the target rows, for each setting.
+counterfactual_sums <- function(fit, target, settings, cells, weight, random_effects) {
   if (random_effects == "zero") fit$Lambda <- NULL
   shared <- shared_part(target, cells, weight)
   used <- !is.na(cells$group) & weight > 0
-  sums <- lapply(seq_along(settings$labels), function(k) {
+  lapply(seq_along(settings$labels), function(k) {
     setting <- lapply(unclass(settings$values)[settings$exposure], `[`, k)
     rows <- counterfactual_design(fit, target, setting, used)
     setting_sums(fit, rows, shared)
   })
-  collect_means(sums, cells$index, length(fit$beta), length(fit$design$theta_row))
 }
 
 # What the settings have in common.
@@ -129,25 +141,40 @@ standardize_marginal <- function(rows, shared, beta, family) {
   engine_standardize(c(rows, shared), beta, matrix(0, 0L, 0L), none, none, family)
 }
 
-collect_means <- function(sums, index, p, n_theta) {
-  pick <- function(name) {
-    vapply(seq_len(nrow(index)), function(t) {
-      out <- sums[[index$setting[t]]][[name]]
-      if (is.matrix(out)) out[, index$cell[t]] else out[index$cell[t]]
-    }, if (is.matrix(sums[[1L]][[name]])) numeric(nrow(sums[[1L]][[name]])) else 0)
-  }
-  columns <- function(name) matrix(pick(name), ncol = nrow(index))
-  weight <- pick("weight")
-  estimate <- pick("mean") / weight
-  d_theta <- columns("d_theta")
+collect_means <- function(sums, index, n_theta) {
+  means <- mean_estimates(sums, index, n_theta)
+  c(means, cluster_deviations(sums, index, means))
+}
+
+# Without what is by cluster.
+mean_estimates <- function(sums, index, n_theta) {
+  weight <- pick_sums(sums, index, "weight")
+  estimate <- pick_sums(sums, index, "mean") / weight
+  d_theta <- sum_columns(sums, index, "d_theta")
   if (nrow(d_theta) < n_theta) d_theta <- matrix(0, n_theta, nrow(index))
-  cluster_weight <- columns("cluster_weight")
-  per <- function(x) x / rep(weight, each = nrow(x))
-  mean_part <- cluster_weight * rep(estimate, each = nrow(cluster_weight))
+  d_beta <- sum_columns(sums, index, "d_beta")
   list(
     estimate = estimate, weight = weight,
-    jacobian = t(per(rbind(columns("d_beta"), d_theta))),
-    between = per(columns("cluster_mean") - mean_part),
-    share = per(cluster_weight)
+    jacobian = t(rbind(d_beta, d_theta) / rep(weight, each = nrow(d_beta) + nrow(d_theta)))
   )
+}
+
+# Deviations of the clusters from means, and their shares of the weight: clusters x T.
+cluster_deviations <- function(sums, index, means) {
+  cluster_weight <- sum_columns(sums, index, "cluster_weight")
+  of_all <- function(x) rep(x, each = nrow(cluster_weight))
+  deviation <- sum_columns(sums, index, "cluster_mean") - cluster_weight * of_all(means$estimate)
+  list(between = deviation / of_all(means$weight), share = cluster_weight / of_all(means$weight))
+}
+
+# The value, or column, of each mean among the sums of its setting.
+pick_sums <- function(sums, index, name) {
+  vapply(seq_len(nrow(index)), function(t) {
+    out <- sums[[index$setting[t]]][[name]]
+    if (is.matrix(out)) out[, index$cell[t]] else out[index$cell[t]]
+  }, if (is.matrix(sums[[1L]][[name]])) numeric(nrow(sums[[1L]][[name]])) else 0)
+}
+
+sum_columns <- function(sums, index, name) {
+  matrix(pick_sums(sums, index, name), ncol = nrow(index))
 }

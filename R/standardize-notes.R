@@ -16,12 +16,18 @@ standardization_notes <- function(fit, tables, variance, settings, options) {
 # With the model alone, clusters of all sizes have the same effect, given their covariates.
 cluster_average_notes <- function(fit, variance, options) {
   if (options$average != "cluster" || !is.null(variance$assigned)) return(NULL)
-  if (length(unique(diff(fit$design$start))) == 1L) return(NULL)
+  if (different_sizes(fit$design) == 1L) return(NULL)
   c(cluster_average = paste(
     "Every cluster counts alike for the covariates only. If effects vary with the size of clusters",
     "beyond what the model says,\nuse `randomized`, or gee() with weights of 1 / size."
   ))
 }
+
+# How many sizes clusters have.
+different_sizes <- function(design) UseMethod("different_sizes")
+
+#' @export
+different_sizes.default <- function(design) length(unique(diff(design$start)))
 
 # The model alone says what the means are at values of a numeric exposure beyond those observed.
 extrapolation_notes <- function(settings) {

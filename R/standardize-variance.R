@@ -30,34 +30,63 @@ standardization_variance <- function(fit, type, means, map, target, random_effec
   } else {
     joint_vcov(fit, pieces, ncol(J))
   }
-  if (is.null(pieces)) return(model_variance(fit, if (given) "given" else type, V, means, E, map))
-  count <- nrow(J)
-  direction <- V %*% t(J) # P x T
-  beta <- seq_along(fit$beta)
+  if (is.null(pieces)) {
+    between <- if (!is.null(E)) crossprod(E)
+    return(model_variance(fit, if (given) "given" else type, V, means, between, map))
+  }
+  B <- rowSums(pieces$information, dims = 2L)
+  between <- list(E = E, share = means$share, known = target$known)
+  influence_variance(type, influence_sums(pieces, B, type, V %*% t(J), map, between))
+}
+
+#' What the covariance is made of: sums over some or all of the clusters
+#'
+#' @param B The information of all clusters in beta.
+#' @param direction V J' (P x T).
+#' @param between A list: `E` (m x T, or `NULL`), `share` (m x T), `known`, positions of the
+#'   clusters of the target among those of the pieces.
+#' @return A list of numbers that add up over parts of the clusters, and `leverage`, of each.
+#' @noRd
+influence_sums <- function(pieces, B, type, direction, map, between) {
+  contrasts <- cbind(diag(ncol(direction)), t(map))
   influence <- engine_corrected_influence(
-    pieces, type, direction[beta, , drop = FALSE] %*% cbind(diag(count), t(map))
+    pieces, B, type, direction[seq_len(ncol(B)), , drop = FALSE] %*% contrasts
   )
   phi <- cbind(influence$scores, pieces$scores_theta) %*% direction
-  df <- influence$df[seq_len(count)]
+  E <- between$E
+  c(
+    list(leverage = influence$leverage, lost = influence$lost, fixed = crossprod(phi)),
+    influence$sums,
+    if (!is.null(E)) {
+      list(
+        sampled = crossprod(joined_influence(phi, E, between$known)), v_x = colSums(E^2),
+        share_2 = colSums(between$share^2), share_4 = colSums(between$share^4)
+      )
+    }
+  )
+}
+
+influence_variance <- function(type, sums) {
+  df <- replace(engine_satterthwaite_df(sums), sums$lost > 0, NaN)
+  means <- seq_len(nrow(sums$fixed))
   list(
-    type = type, leverage = influence$leverage, fixed = crossprod(phi),
-    sampled = if (!is.null(E)) crossprod(joined_influence(phi, E, target$known)),
+    type = type, leverage = sums$leverage, fixed = sums$fixed, sampled = sums$sampled,
     df = list(
-      means_fixed = df, contrasts = influence$df[-seq_len(count)],
-      means_sampled = if (!is.null(E)) welch_df(df, colSums(phi^2), colSums(E^2), means$share)
+      means_fixed = df[means], contrasts = df[-means],
+      means_sampled = if (!is.null(sums$sampled)) welch_df(df[means], sums)
     )
   )
 }
 
 # From a covariance of the parameters: the sampling of covariates is independent of it.
-model_variance <- function(fit, type, V, means, E, map) {
+model_variance <- function(fit, type, V, means, between, map) {
   J <- means$jacobian
   fixed <- J %*% V %*% t(J)
   if (!is.null(means$posterior)) fixed <- fixed + means$posterior
   df <- least_df(fit$design)
   means <- rep(df, nrow(J))
   list(
-    type = type, fixed = fixed, sampled = if (!is.null(E)) fixed + crossprod(E),
+    type = type, fixed = fixed, sampled = if (!is.null(between)) fixed + between,
     df = list(means_fixed = means, means_sampled = means, contrasts = rep(df, nrow(map)))
   )
 }
@@ -135,7 +164,8 @@ joined_influence <- function(phi, E, known) {
 #' v_b has the degrees of freedom df; v_x = sum of E~_i^2 has (sum n_i^2)^2 / sum n_i^4 - 1, at
 #' least 1.
 #' @noRd
-welch_df <- function(df, v_b, v_x, share) {
-  df_x <- pmax(1, colSums(share^2)^2 / colSums(share^4) - 1)
-  (v_b + v_x)^2 / (v_b^2 / df + v_x^2 / df_x)
+welch_df <- function(df, sums) {
+  v_b <- diag(sums$fixed)
+  df_x <- pmax(1, sums$share_2^2 / sums$share_4 - 1)
+  (v_b + sums$v_x)^2 / (v_b^2 / df + sums$v_x^2 / df_x)
 }

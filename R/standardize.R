@@ -162,26 +162,56 @@ marginal_standardization <- function(fit, exposure = NULL, values = NULL, contra
   options$weighted <- !is.null(weights)
   if (options$random_effects == "eb") check_not_smooth(fit$design, "random_effects = \"eb\" is")
   fit <- with_fixed_curves(fit)
+  found <- standardized(fit$design, fit, list(
+    exposure = exposure, values = values, reference = reference, by = by, newdata = newdata,
+    weights = weights, randomized = randomized, propensity = propensity, options = options
+  ))
+  tables <- standardization_tables(
+    found$means, found$maps, found$variance, found$settings, found$cells, found$subgroups, options
+  )
+  tables$basis <- found$basis
+  new_standardization(
+    fit, tables, found$means, found$variance, found$target, found$settings, found$cells,
+    found$subgroups, options
+  )
+}
+
+#' Means, their contrasts and covariance
+#'
+#' @param request The arguments of [marginal_standardization()], with `options`, from
+#'   [standardization_options()].
+#' @return A list: `target`, `settings`, `subgroups`, `cells`, `means`, `maps`, `variance`; `basis`,
+#'   in words.
+#' @noRd
+standardized <- function(design, fit, request) UseMethod("standardized")
+
+#' @export
+standardized.default <- function(design, fit, request) {
+  options <- request$options
   target <- fit_target(fit)
-  settings <- exposure_settings(fit, exposure, values, reference, target)
-  if (!is.null(newdata)) target <- new_target(fit, newdata, settings)
+  settings <- exposure_settings(fit, request$exposure, request$values, request$reference, target)
+  if (!is.null(request$newdata)) target <- new_target(fit, request$newdata, settings)
   if (options$covariates == "sampled" && is.null(target$cluster)) {
     refuse_without_clusters("covariates = \"sampled\"")
   }
-  weight <- target_weights(fit, target, weights)
-  subgroups <- target_subgroups(target, by, settings$exposure)
-  cells <- standardization_cells(settings, options$estimand, target, subgroups, weight)
+  weight <- target_weights(fit, target, request$weights)
+  subgroups <- target_subgroups(target, request$by, settings$exposure)
+  cells <- standardization_cells(settings, options$estimand, target, subgroups)
+  check_cells(cells, cell_totals(cells, weight), options$estimand, settings, subgroups)
   if (options$average == "cluster") weight <- equal_clusters(weight, cells$group, target)
-  basis <- standardization_basis(fit, randomized, propensity, settings, target, options)
+  basis <- standardization_basis(
+    fit, request$randomized, request$propensity, settings, target, options
+  )
   means <- basis_means(basis, fit, target, settings, cells, weight, options$random_effects)
   maps <- contrast_maps(options$contrast, means, cells, settings)
   variance <- basis_variance(
     basis, fit, options$vcov, means, maps$map, target, settings, cells, weight,
     options$random_effects
   )
-  tables <- standardization_tables(means, maps, variance, settings, cells, subgroups, options)
-  tables$basis <- basis_words(basis, settings)
-  new_standardization(fit, tables, means, variance, target, settings, cells, subgroups, options)
+  list(
+    target = target, settings = settings, subgroups = subgroups, cells = cells, means = means,
+    maps = maps, variance = variance, basis = basis_words(basis, settings)
+  )
 }
 
 # What other software calls them.

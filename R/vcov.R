@@ -116,9 +116,19 @@ beta_vcov.margmix_glmm <- function(fit, type) {
     beta <- seq_along(fit$beta)
     return(list(vcov = robust_full(fit)[beta, beta, drop = FALSE]))
   }
-  sandwich <- engine_sandwich(cluster_pieces(fit), type)
+  sandwich <- sandwich_of(fit$design, fit, type)
   sandwich$vcov <- named_square(sandwich$vcov, names(fit$beta))
   sandwich
+}
+
+#' The sandwich of a fit, from the pieces of its clusters
+#' @param ... For [sandwich_request()].
+#' @noRd
+sandwich_of <- function(design, fit, type, ...) UseMethod("sandwich_of")
+
+#' @export
+sandwich_of.default <- function(design, fit, type, ...) {
+  engine_sandwich(cluster_pieces(fit), type, ...)
 }
 
 # H^-1 (sum s_i s_i') H^-1 over all parameters that are not at a boundary.

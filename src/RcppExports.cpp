@@ -467,6 +467,45 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// sandwich_sums_
+Rcpp::List sandwich_sums_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information, const Rcpp::NumericMatrix& B, const Rcpp::List& ask);
+RcppExport SEXP _margmix_sandwich_sums_(SEXP scoresSEXP, SEXP informationSEXP, SEXP BSEXP, SEXP askSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type scores(scoresSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type information(informationSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type B(BSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
+    rcpp_result_gen = Rcpp::wrap(sandwich_sums_(scores, information, B, ask));
+    return rcpp_result_gen;
+END_RCPP
+}
+// sandwich_of_sums_
+Rcpp::List sandwich_of_sums_(const Rcpp::List& sums, const Rcpp::NumericMatrix& B, int clusters, const Rcpp::List& ask);
+RcppExport SEXP _margmix_sandwich_of_sums_(SEXP sumsSEXP, SEXP BSEXP, SEXP clustersSEXP, SEXP askSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type sums(sumsSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type B(BSEXP);
+    Rcpp::traits::input_parameter< int >::type clusters(clustersSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
+    rcpp_result_gen = Rcpp::wrap(sandwich_of_sums_(sums, B, clusters, ask));
+    return rcpp_result_gen;
+END_RCPP
+}
+// satterthwaite_df_
+Rcpp::NumericVector satterthwaite_df_(const Rcpp::List& sums);
+RcppExport SEXP _margmix_satterthwaite_df_(SEXP sumsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type sums(sumsSEXP);
+    rcpp_result_gen = Rcpp::wrap(satterthwaite_df_(sums));
+    return rcpp_result_gen;
+END_RCPP
+}
 // corrected_scores_
 Rcpp::List corrected_scores_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information, const std::string& type);
 RcppExport SEXP _margmix_corrected_scores_(SEXP scoresSEXP, SEXP informationSEXP, SEXP typeSEXP) {
@@ -628,15 +667,16 @@ BEGIN_RCPP
 END_RCPP
 }
 // corrected_influence_
-Rcpp::List corrected_influence_(const Rcpp::List& pieces, const std::string& type, const Rcpp::NumericMatrix& directions);
-RcppExport SEXP _margmix_corrected_influence_(SEXP piecesSEXP, SEXP typeSEXP, SEXP directionsSEXP) {
+Rcpp::List corrected_influence_(const Rcpp::List& pieces, const Rcpp::NumericMatrix& B, const std::string& type, const Rcpp::NumericMatrix& directions);
+RcppExport SEXP _margmix_corrected_influence_(SEXP piecesSEXP, SEXP BSEXP, SEXP typeSEXP, SEXP directionsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type pieces(piecesSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type B(BSEXP);
     Rcpp::traits::input_parameter< const std::string& >::type type(typeSEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type directions(directionsSEXP);
-    rcpp_result_gen = Rcpp::wrap(corrected_influence_(pieces, type, directions));
+    rcpp_result_gen = Rcpp::wrap(corrected_influence_(pieces, B, type, directions));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -859,6 +899,9 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_weak_reference_", (DL_FUNC) &_margmix_weak_reference_, 1},
     {"_margmix_weak_value_", (DL_FUNC) &_margmix_weak_value_, 1},
     {"_margmix_sandwich_", (DL_FUNC) &_margmix_sandwich_, 3},
+    {"_margmix_sandwich_sums_", (DL_FUNC) &_margmix_sandwich_sums_, 4},
+    {"_margmix_sandwich_of_sums_", (DL_FUNC) &_margmix_sandwich_of_sums_, 4},
+    {"_margmix_satterthwaite_df_", (DL_FUNC) &_margmix_satterthwaite_df_, 1},
     {"_margmix_corrected_scores_", (DL_FUNC) &_margmix_corrected_scores_, 3},
     {"_margmix_hotelling_eta_", (DL_FUNC) &_margmix_hotelling_eta_, 4},
     {"_margmix_joint_tails_", (DL_FUNC) &_margmix_joint_tails_, 7},
@@ -871,7 +914,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_kenward_roger_reference_", (DL_FUNC) &_margmix_kenward_roger_reference_, 3},
     {"_margmix_population_mean_", (DL_FUNC) &_margmix_population_mean_, 3},
     {"_margmix_standardize_", (DL_FUNC) &_margmix_standardize_, 3},
-    {"_margmix_corrected_influence_", (DL_FUNC) &_margmix_corrected_influence_, 3},
+    {"_margmix_corrected_influence_", (DL_FUNC) &_margmix_corrected_influence_, 4},
     {"_margmix_marginal_projection_", (DL_FUNC) &_margmix_marginal_projection_, 4},
     {"_margmix_between_variance_", (DL_FUNC) &_margmix_between_variance_, 3},
     {"_margmix_between_covariance_", (DL_FUNC) &_margmix_between_covariance_, 3},

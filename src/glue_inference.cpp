@@ -1,5 +1,5 @@
 // Covariances: convert, call, convert back.
-#include "glue.h"
+#include "glue_sums.h"
 
 #include "inference/hotelling.hpp"
 #include "inference/influence.hpp"
@@ -21,19 +21,54 @@ DfRule df_rule(const std::string& name) {
   throw std::invalid_argument("unknown rule for degrees of freedom: " + name);
 }
 
+SandwichRequest request(const Rcpp::List& ask) {
+  return {Rcpp::as<std::string>(ask["type"]), glue::matrix(ask, "contrasts"),
+          df_rule(Rcpp::as<std::string>(ask["rule"])), Rcpp::as<double>(ask["rows"])};
+}
+
+Rcpp::List sandwich_list(const Sandwich& r) {
+  return Rcpp::List::create(Rcpp::_["vcov"] = glue::matrix(r.vcov),
+                            Rcpp::_["leverage"] = glue::vector(r.leverage),
+                            Rcpp::_["df"] = glue::vector(r.df));
+}
+
 }  // namespace
 
 // ask: list(type, contrasts, rule, rows)
 // [[Rcpp::export]]
 Rcpp::List sandwich_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information,
                      const Rcpp::List& ask) {
-  const Sandwich r =
-      sandwich(ClusterPieces(map(scores), map(information)),
-               {Rcpp::as<std::string>(ask["type"]), glue::matrix(ask, "contrasts"),
-                df_rule(Rcpp::as<std::string>(ask["rule"])), Rcpp::as<double>(ask["rows"])});
-  return Rcpp::List::create(Rcpp::_["vcov"] = glue::matrix(r.vcov),
-                            Rcpp::_["leverage"] = glue::vector(r.leverage),
-                            Rcpp::_["df"] = glue::vector(r.df));
+  return sandwich_list(sandwich(ClusterPieces(map(scores), map(information)), request(ask)));
+}
+
+// Of some clusters; B is the information of all.
+// [[Rcpp::export]]
+Rcpp::List sandwich_sums_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information,
+                          const Rcpp::NumericMatrix& B, const Rcpp::List& ask) {
+  const SandwichSums r =
+      sandwich_sums(ClusterPieces(map(scores), map(information), map(B)), request(ask));
+  return Rcpp::List::create(Rcpp::_["meat"] = glue::matrix(r.meat),
+                            Rcpp::_["satterthwaite"] = glue::satterthwaite(r.satterthwaite),
+                            Rcpp::_["lost_rows"] = glue::counts(r.lost_rows),
+                            Rcpp::_["lost"] = glue::counts(r.lost),
+                            Rcpp::_["leverage"] = glue::vector(r.leverage));
+}
+
+// Sums of sandwich_sums_() over all clusters, of which there are so many.
+// [[Rcpp::export]]
+Rcpp::List sandwich_of_sums_(const Rcpp::List& sums, const Rcpp::NumericMatrix& B, int clusters,
+                             const Rcpp::List& ask) {
+  const MatrixMap none(nullptr, B.nrow(), 0);
+  const SandwichSums all{glue::matrix(sums, "meat"),
+                         glue::satterthwaite(Rcpp::List(sums["satterthwaite"])),
+                         glue::flags(sums, "lost_rows"), glue::flags(sums, "lost"), VectorXd(0)};
+  return sandwich_list(
+      sandwich_of_sums(ClusterPieces(none, none, map(B)), request(ask), all, clusters));
+}
+
+// [[Rcpp::export]]
+Rcpp::NumericVector satterthwaite_df_(const Rcpp::List& sums) {
+  return glue::vector(satterthwaite_df(glue::satterthwaite(sums)));
 }
 
 // [[Rcpp::export]]

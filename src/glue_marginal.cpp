@@ -1,5 +1,5 @@
 // Population means and standardization: convert, call, convert back.
-#include "glue.h"
+#include "glue_sums.h"
 
 #include "marginal/corrected_influence.hpp"
 #include "marginal/standardize.hpp"
@@ -54,15 +54,17 @@ Rcpp::List standardize_(const Rcpp::List& rows, const Rcpp::List& parameters,
                             Rcpp::_["cluster_mean"] = glue::matrix(sums.cluster_mean));
 }
 
-// pieces: list(scores (p x m), information (p^2 x m)).
+// pieces: list(scores (p x m), information (p^2 x m)) of some or all of the clusters; B: the
+// information of all.
 // [[Rcpp::export]]
-Rcpp::List corrected_influence_(const Rcpp::List& pieces, const std::string& type,
-                                const Rcpp::NumericMatrix& directions) {
+Rcpp::List corrected_influence_(const Rcpp::List& pieces, const Rcpp::NumericMatrix& B,
+                                const std::string& type, const Rcpp::NumericMatrix& directions) {
   const CorrectedInfluence r = corrected_influence(
-      ClusterPieces(glue::matrix(pieces, "scores"), glue::matrix(pieces, "information")),
+      ClusterPieces(glue::matrix(pieces, "scores"), glue::matrix(pieces, "information"),
+                    MatrixMap(B.begin(), B.nrow(), B.ncol())),
       corrections_of(type).front(),
       MatrixMap(directions.begin(), directions.nrow(), directions.ncol()));
-  return Rcpp::List::create(Rcpp::_["scores"] = glue::matrix(r.scores),
-                            Rcpp::_["leverage"] = glue::vector(r.leverage),
-                            Rcpp::_["df"] = glue::vector(r.df));
+  return Rcpp::List::create(
+      Rcpp::_["scores"] = glue::matrix(r.scores), Rcpp::_["leverage"] = glue::vector(r.leverage),
+      Rcpp::_["sums"] = glue::satterthwaite(r.sums), Rcpp::_["lost"] = glue::counts(r.lost));
 }

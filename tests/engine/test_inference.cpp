@@ -222,6 +222,28 @@ void sandwich() {
   const Sandwich scaled = run(3 * scores, 9 * information, MatrixXd(100 * contrasts));
   CHECK_NEAR((scaled.df - r.df).cwiseAbs().maxCoeff(), 0.0, 1e-10);
 
+  // Sums of some of the clusters, corrected by the information of all, are sums over all.
+  const MatrixXd B = X.transpose() * X;
+  const auto part = [&](Index first, Index count) {
+    return ClusterPieces(MatrixMap(scores.col(first).data(), p, count),
+                         MatrixMap(information.col(first).data(), p * p, count), B);
+  };
+  for (const std::string& type : {"KC", "FW", "MBN", "robust"}) {
+    const SandwichRequest ask{type, contrasts, DfRule::satterthwaite, double(n)};
+    SandwichSums sums = sandwich_sums(part(0, 2), ask);
+    const SandwichSums rest = sandwich_sums(part(2, m - 2), ask);
+    sums.meat += rest.meat;
+    sums.satterthwaite.trace += rest.satterthwaite.trace;
+    sums.satterthwaite.square += rest.satterthwaite.square;
+    sums.satterthwaite.T += rest.satterthwaite.T;
+    const Sandwich joined = sandwich_of_sums(part(0, 0), ask, sums, m);
+    const Sandwich whole = margmix::sandwich(
+        ClusterPieces(MatrixMap(scores.data(), p, m), MatrixMap(information.data(), p * p, m)),
+        ask);
+    CHECK_NEAR((joined.vcov - whole.vcov).cwiseAbs().maxCoeff(), 0.0, 1e-13);
+    CHECK_NEAR((joined.df - whole.df).cwiseAbs().maxCoeff(), 0.0, 1e-10);
+  }
+
   // One mean of m equal clusters: the variance of the cluster means over m, with m - 1 df.
   MatrixXd one(1, m), info = MatrixXd::Constant(1, m, n_i);
   const VectorXd centred = data.y.array() - data.y.mean();

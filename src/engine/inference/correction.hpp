@@ -45,15 +45,17 @@ std::vector<MatrixXd> contrasts_of(const ClusterPieces& pieces, const Correction
 // determines them, so that nothing is left to estimate their variance from.
 class LostContrasts {
  public:
+  using Flags = Eigen::Array<bool, Dynamic, 1>;
+
   explicit LostContrasts(const MatrixXd& K)
       : K_(K), size_(K.colwise().norm()), lost_(Flags::Constant(K.cols(), false)) {}
 
   void add(const WhitenedCluster& c);
   bool operator[](Index k) const { return lost_[k]; }
+  const Flags& flags() const { return lost_; }
   bool any() const { return lost_.any(); }
 
  private:
-  using Flags = Eigen::Array<bool, Dynamic, 1>;
   MatrixXd K_;
   VectorXd size_;
   Flags lost_;

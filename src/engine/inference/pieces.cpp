@@ -6,6 +6,16 @@ ClusterPieces::ClusterPieces(const MatrixMap& scores, const MatrixMap& informati
     : scores_(scores), information_(information), p_(scores.rows()), m_(scores.cols()) {
   MatrixXd B = MatrixXd::Zero(p_, p_);
   for (Index i = 0; i < m_; ++i) B += B_i(i);
+  whiten_by(B);
+}
+
+ClusterPieces::ClusterPieces(const MatrixMap& scores, const MatrixMap& information,
+                             const MatrixXd& B)
+    : scores_(scores), information_(information), p_(scores.rows()), m_(scores.cols()) {
+  whiten_by(B);
+}
+
+void ClusterPieces::whiten_by(const MatrixXd& B) {
   cholesky_.compute(symmetric(B));
   definite_ = cholesky_.definite();
   if (definite_) L_ = cholesky_.L();

@@ -27,6 +27,8 @@ class ClusterPieces {
  public:
   // scores: p x m; information: p * p x m.
   ClusterPieces(const MatrixMap& scores, const MatrixMap& information);
+  // Some of the clusters whose information adds up to B.
+  ClusterPieces(const MatrixMap& scores, const MatrixMap& information, const MatrixXd& B);
 
   bool definite() const { return definite_; }
   Index p() const { return p_; }
@@ -50,6 +52,7 @@ class ClusterPieces {
   WhitenedCluster operator()(Index i) const;
 
  private:
+  void whiten_by(const MatrixXd& B);
   static MatrixXd symmetric(const MatrixXd& A) { return 0.5 * (A + A.transpose()); }
 
   MatrixMap scores_, information_;

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "inference/correction.hpp"
+#include "inference/satterthwaite.hpp"
 
 namespace margmix {
 
@@ -33,5 +34,19 @@ struct SandwichRequest {
 };
 
 Sandwich sandwich(const ClusterPieces& pieces, const SandwichRequest& ask);
+
+// What a sandwich is made of: sums over clusters, so that those of parts of the clusters add up.
+struct SandwichSums {
+  MatrixXd meat;  // whitened
+  SatterthwaiteSums satterthwaite;
+  LostContrasts::Flags lost_rows, lost;
+  VectorXd leverage;
+};
+
+SandwichSums sandwich_sums(const ClusterPieces& pieces, const SandwichRequest& ask);
+
+// The sandwich of m clusters; of the pieces only B is asked. df is that of Satterthwaite.
+Sandwich sandwich_of_sums(const ClusterPieces& pieces, const SandwichRequest& ask,
+                          const SandwichSums& sums, Index m);
 
 }  // namespace margmix

@@ -11,6 +11,17 @@
 
 namespace margmix {
 
+// What df is made of: sums over clusters, so that those of parts of the clusters add up.
+struct SatterthwaiteSums {
+  VectorXd trace, square;  // k
+  MatrixXd T;              // a contrast in each row: lower triangle of sum f f'
+};
+
+VectorXd satterthwaite_df(const SatterthwaiteSums& sums);
+
+// NaN, for k contrasts of p coefficients.
+SatterthwaiteSums unknown_sums(Index k, Index p);
+
 class Satterthwaite {
  public:
   // contrasts: K = L^-1 C', p x k.
@@ -19,7 +30,8 @@ class Satterthwaite {
   // S: of the cluster; A: the correction of each part.
   void add(const MatrixXd& S, const std::vector<MatrixXd>& A);
 
-  VectorXd df() const;
+  const SatterthwaiteSums& sums() const { return sums_; }
+  VectorXd df() const { return satterthwaite_df(sums_); }
 
  private:
   // One part: all contrasts at once, as rows.
@@ -33,8 +45,7 @@ class Satterthwaite {
   }
 
   MatrixXd K_, h_, f_;
-  VectorXd trace_, square_;
-  MatrixXd T_;  // a contrast in each row: lower triangle of sum f f'
+  SatterthwaiteSums sums_;
 };
 
 }  // namespace margmix

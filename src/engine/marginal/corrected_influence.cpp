@@ -2,16 +2,17 @@
 
 #include <cmath>
 
-#include "inference/satterthwaite.hpp"
-
 namespace margmix {
 
 CorrectedInfluence corrected_influence(const ClusterPieces& pieces, Correction type,
                                        const MatrixMap& directions) {
   const Index p = pieces.p(), m = pieces.clusters(), k = directions.cols();
-  CorrectedInfluence out{MatrixXd::Constant(p, m, kNaN), VectorXd::Constant(m, kNaN),
-                         VectorXd::Constant(k, kNaN)};
-  if (!pieces.definite()) return out;
+  CorrectedInfluence out{MatrixXd::Constant(p, m, kNaN), VectorXd::Constant(m, kNaN), {}, {}};
+  if (!pieces.definite()) {
+    out.sums = unknown_sums(k, p);
+    out.lost = LostContrasts::Flags::Zero(k);
+    return out;
+  }
   const MatrixXd K = pieces.L().transpose() * directions;  // L^-1 (B d)
   Satterthwaite satterthwaite(K);
   LostContrasts lost(K);
@@ -34,9 +35,8 @@ CorrectedInfluence corrected_influence(const ClusterPieces& pieces, Correction t
     lost.add(c);
     satterthwaite.add(c.S, A);
   }
-  out.df = satterthwaite.df();
-  for (Index j = 0; j < k; ++j)
-    if (lost[j]) out.df[j] = kNaN;
+  out.sums = satterthwaite.sums();
+  out.lost = lost.flags();
   return out;
 }
 

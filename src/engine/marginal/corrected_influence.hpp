@@ -4,6 +4,7 @@
 #pragma once
 
 #include "inference/correction.hpp"
+#include "inference/satterthwaite.hpp"
 #include "linalg/decompositions.hpp"
 
 namespace margmix {
@@ -39,9 +40,10 @@ inline bool semidefinite(const MatrixXd& S) {
 }  // namespace influence_detail
 
 struct CorrectedInfluence {
-  MatrixXd scores;    // p x m
-  VectorXd leverage;  // m; an upper limit where it is small
-  VectorXd df;        // k; NaN where one cluster alone determines the estimate
+  MatrixXd scores;            // p x m
+  VectorXd leverage;          // m; an upper limit where it is small
+  SatterthwaiteSums sums;     // of which the degrees of freedom of the k estimates are made
+  LostContrasts::Flags lost;  // does one cluster alone determine the estimate?
 };
 
 // directions: p x k.

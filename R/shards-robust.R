@@ -1,0 +1,49 @@
+# Covariances that correct the scores of clusters, from shards: B, the information of all clusters,
+# comes first; then each shard corrects its own scores and gives sums over its clusters.
+
+#' @export
+sandwich_of.margmix_shards <- function(design, fit, type, contrasts = diag(length(fit$beta)),
+                                       rule = "satterthwaite", rows = NA) {
+  if (!rule %in% c("satterthwaite", "none")) refuse_on_shards(paste("degrees of freedom by", rule))
+  plan <- design$plan_of_shards
+  ask <- sandwich_request(type, contrasts, rule, rows)
+  B <- add_up(ask_shards(plan, shard_information, estimates_of(fit)))
+  parts <- ask_shards(plan, shard_sandwich, estimates_of(fit), B, ask)
+  out <- engine_sandwich_total(
+    add_sums(parts, c("meat", "lost_rows", "lost"), "satterthwaite"), B, length(design$levels), ask
+  )
+  out$leverage <- high_leverage(parts)
+  out
+}
+
+shard_information <- function(design, estimates) {
+  rowSums(joint_pieces(fit_of_shard(design, estimates))$information, dims = 2L)
+}
+
+shard_sandwich <- function(design, estimates, B, ask) {
+  sums <- engine_sandwich_sums(joint_pieces(fit_of_shard(design, estimates)), B, ask)
+  with_high_leverage(sums, design$levels)
+}
+
+# Lists of sums of which some, `inside`, are lists again.
+add_sums <- function(parts, names, inside = NULL) {
+  add <- function(parts, names) {
+    lapply(stats::setNames(names, names), function(name) add_up(lapply(parts, `[[`, name)))
+  }
+  c(add(parts, names), lapply(stats::setNames(inside, inside), function(name) {
+    some <- lapply(parts, `[[`, name)
+    add(some, names(some[[1L]]))
+  }))
+}
+
+# Only clusters that are reported travel: see leverage_notes().
+with_high_leverage <- function(sums, levels) {
+  high <- which(sums$leverage > 0.9)
+  sums$leverage <- stats::setNames(sums$leverage[high], levels[high])
+  sums
+}
+
+high_leverage <- function(parts) {
+  leverage <- unlist(lapply(parts, function(part) as.list(part$leverage)))
+  leverage[order_of_labels(names(leverage))]
+}
