@@ -40,7 +40,7 @@ gee_options <- function(design, scale, bias_reduce, control) {
   method <- control$alpha_method
   list(
     lost = if (method %in% c("default", "sas")) as.double(ncol(design$X)) else 0,
-    all_lags = method == "geepack",
+    all_lags = method == "geepack", adjusted = method == "maee",
     fixed_phi = if (is.null(scale)) NaN else as.double(scale), bound = control$alpha_bound,
     # geepack's correlations divide by the scale of its start where the scale is fixed
     frozen_phi = method == "geepack" && !is.null(scale),

@@ -90,10 +90,15 @@ NULL
 #'   `weights` (by row of the design), and `cluster_weight` (m) or other `weights` (n).
 #' @section Errors: `ipw`.
 #' @noRd
-with_ipw <- function(design, frame, correlation, bias_reduce) {
+with_ipw <- function(design, frame, correlation, bias_reduce, control) {
   w <- take_rows(frame$frame[["(ipw)"]], design$order)
   if (is.null(w)) return(design)
   if (bias_reduce) abort("ipw", "`ipw` can't come with `bias_reduce`.")
+  if (control$alpha_method == "maee") {
+    abort("ipw", "`ipw` can't come with alpha_method = \"maee\".",
+      hint = "The other methods of gee_control() take weights."
+    )
+  }
   if (!is.numeric(w) || !all(is.finite(w) & w > 0)) {
     abort("ipw", "`ipw` must be positive numbers in all rows with a response.",
       given = if (is.numeric(w)) some_of(w[!(is.finite(w) & w > 0)]) else class(w)[1L]

@@ -94,7 +94,7 @@ gee <- function(formula, data, id, waves = NULL, inner = NULL, family = gaussian
     frame <- drop_unweighted(frame, response)
     if (frame$n_unweighted %||% 0L) response <- marginal_response(frame, family)
     design <- build_gee_design(frame, family, contrasts, correlation, response)
-    design <- with_ipw(design, frame, correlation, bias_reduce)
+    design <- with_ipw(design, frame, correlation, bias_reduce, control)
     estimate <- fit_gee_design(design, family, correlation, scale, bias_reduce, start, control)
     if (identical(design$ipw$kind, "schedule")) {
       full <- schedule_design(columns, env, frame, expressions, design, family, correlation)

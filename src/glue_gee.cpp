@@ -51,6 +51,7 @@ MomentRule moment_rule(const Rcpp::List& options) {
   MomentRule rule;
   rule.lost = options["lost"];
   rule.all_lags = options["all_lags"];
+  rule.adjusted = options["adjusted"];
   return rule;
 }
 

@@ -78,6 +78,7 @@ struct MomentSums {
 struct MomentRule {
   double lost = 0;        // p, taken off the number of rows and of pairs; 0 for none
   bool all_lags = false;  // AR(1): least squares over all pairs, not only adjacent ones
+  bool adjusted = false;  // products of residuals as in adjusted_residuals.hpp
 };
 
 // Pearson's estimate of phi.

@@ -2,6 +2,8 @@
 
 #include <Eigen/LU>
 
+#include "gee/adjusted_residuals.hpp"
+
 namespace margmix {
 
 namespace {
@@ -15,13 +17,6 @@ void for_each_run(const Layout& layout, const Block& block, Index most, Work wor
     work(i, last);
     i = last;
   }
-}
-
-void add_cluster(Index i, const double* e, Index n, const Correlation& R, const MomentRule& rule,
-                 MomentSums& sums) {
-  sums.squares += VectorMap(e, n).squaredNorm();
-  sums.rows += double(n);
-  R.add_moments(i, e, rule, sums);
 }
 
 // With weights in the score the equations have the derivative -A, A = sum_i D_i'V_i^-1 W_i D_i, and
@@ -64,6 +59,7 @@ bool Equations::block_residuals(const Block& block, const VectorXd& beta, bool s
 
 bool Equations::residuals(const VectorXd& beta, const Correlation& R, const MomentRule& rule,
                           bool slopes, Residuals& out) const {
+  out.adjusted.resize(0);
   out.s.resize(data_.rows());
   out.e.resize(data_.rows());
   if (slopes) out.log_slope.resize(data_.rows());
@@ -81,14 +77,12 @@ bool Equations::moments(const Correlation& R, const MomentRule& rule, Residuals&
   const bool finished = for_each_block(blocks_, context_, [&](int b, const Block& block) {
     sums[b] = MomentSums(R.sums());
     for (Index i = block.first; i < block.last; ++i) {
-      const double* e = at.e.data() + layout.first(i);
-      const Index n = layout.size(i);
       if (!data_.cluster_weight) {
-        add_cluster(i, e, n, R, rule, sums[b]);
+        add_cluster(layout, i, at, R, rule, sums[b]);
         continue;
       }
       MomentSums own(R.sums());
-      add_cluster(i, e, n, R, rule, own);
+      add_cluster(layout, i, at, R, rule, own);
       sums[b].add(own, data_.weight_of(i));
     }
   });

@@ -41,6 +41,7 @@ struct MarginalFamily {
 struct Residuals {
   VectorXd s, e;
   VectorXd log_slope;  // d log s / d eta, where asked for
+  VectorXd adjusted;   // e~ of adjusted_residuals.hpp, where asked for
   MomentSums sums;
   bool valid = false;  // is every mean inside its range?
 };
@@ -65,7 +66,8 @@ class Equations {
   bool residuals(const VectorXd& beta, const Correlation& R, const MomentRule& rule, bool slopes,
                  Residuals& out) const;
 
-  // The moment sums of the same residuals at the alpha that is set in R.
+  // The moment sums of the same residuals at the alpha that is set in R; of e and e~, if there are
+  // adjusted ones.
   bool moments(const Correlation& R, const MomentRule& rule, Residuals& at) const;
 
   // Adds up the equations at the residuals and the alpha that is set in R. With `hat`, the inverse

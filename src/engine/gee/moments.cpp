@@ -1,5 +1,6 @@
 #include "gee/moments.hpp"
 
+#include "gee/adjusted_residuals.hpp"
 #include "linalg/decompositions.hpp"
 
 namespace margmix {
@@ -44,6 +45,8 @@ bool moment_variance(const Equations& equations, const Correlation& R, const Vec
   const VectorXd total = information.rowwise().sum();
   const MatrixXd bread = Cholesky(MatrixMap(total.data(), p, p)).inverse();
   if (!sums_derivative(equations, R, beta, bread, rule, slopes)) return false;
+  if (rule.adjusted)
+    if (!adjust_residuals(equations, R, at) || !equations.moments(R, rule, at)) return false;
   const MatrixXd moved = slopes * (bread * scores);  // (1 + sums) x clusters
 
   const MomentSums& sums = at.sums;
@@ -62,17 +65,14 @@ bool moment_variance(const Equations& equations, const Correlation& R, const Vec
   constexpr double t = 1e-4;
   for (Index i = 0; i < layout.clusters(); ++i) {
     const double w = equations.data().weight_of(i);
-    const double* e = at.e.data() + layout.first(i);
-    const Index n = layout.size(i);
     MomentSums own(R.sums());
-    R.add_moments(i, e, rule, own);
+    add_cluster(layout, i, at, R, rule, own);
     own.num = w * own.num + moved.col(i).tail(R.sums());
     own.off *= w;
     own.den *= w;
     VectorXd influence(1 + q);
-    influence[0] =
-        pearson / sums.squares *
-        (w * (VectorMap(e, n).squaredNorm() - sums.squares / sums.rows * double(n)) + moved(0, i));
+    influence[0] = pearson / sums.squares *
+                   (w * (own.squares - sums.squares / sums.rows * own.rows) + moved(0, i));
     if (q > 0)
       influence.tail(q) =
           scale.cwiseProduct(alpha_at(t, own, influence[0]) - alpha_at(-t, own, influence[0])) /

@@ -1,5 +1,7 @@
 #include "gee/scoring.hpp"
 
+#include "gee/adjusted_residuals.hpp"
+
 namespace margmix {
 
 GeeFit Scoring::joint(const VectorXd& beta, double relaxation) {
@@ -17,7 +19,7 @@ bool Scoring::estimate(GeeFit& fit, const VectorXd& from, VectorXd& alpha) {
   fit_ = fit;
   fit_.alpha = from;
   R_.set(from);
-  if (!residuals(fit.beta)) return false;
+  if (!residuals(fit.beta) || !adjust()) return false;
   fit_.pearson = pearson_phi(at_.sums, options_.rule);
   alpha = R_.iterative(options_.rule) ? iterated() : next();
   fit.bounded = fit_.bounded;
@@ -103,6 +105,7 @@ GeeFit Scoring::stopped(GeeStatus status) {
 
 // phi and alpha at the present residuals; returns the change of alpha.
 double Scoring::moments() {
+  if (!hold_ && !adjust()) return kInf;
   fit_.pearson = pearson_phi(at_.sums, options_.rule);
   fit_.phi = std::isnan(options_.fixed_phi) ? fit_.pearson : options_.fixed_phi;
   fit_.pairs = at_.sums.pairs;
@@ -113,6 +116,11 @@ double Scoring::moments() {
   fit_.alpha = inside;
   R_.set(inside);
   return moved;
+}
+
+bool Scoring::adjust() {
+  if (!options_.rule.adjusted) return true;
+  return adjust_residuals(equations_, R_, at_) && equations_.moments(R_, options_.rule, at_);
 }
 
 // The estimate from the present sums, inside its bounds. It divides by Pearson's phi even where phi

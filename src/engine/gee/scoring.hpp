@@ -35,6 +35,7 @@ class Scoring {
   bool residuals(const VectorXd& beta);
   GeeFit stopped(GeeStatus status);
   double moments();
+  bool adjust();
   VectorXd next();
   VectorXd iterated();
   GeeStatus scoring_step(VectorXd& step);
