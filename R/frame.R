@@ -225,7 +225,7 @@ frame_home <- function(home, parsed, rows, call, columns) {
   expressions <- c(
     list(parsed$frame), relation_expressions(parsed), unlist(rows), arguments[by_row]
   )
-  kept_home(home, expressions, arguments[!by_row], columns)
+  kept_home(home, expressions, c(arguments[!by_row], parsed$smooths), columns)
 }
 
 # Pieces ----------------------------------------------------------------------------------------

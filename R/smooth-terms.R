@@ -40,6 +40,15 @@
 #' Standard errors have the covariance of all coefficients, penalized ones too, and of the
 #' variances. [marginal_coefficients()] and [marginal_covariance()] are refused.
 #'
+#' @section Random walks and areas: A Gaussian Markov random field with the singular precision Q is
+#' the smooth `s(f, bs = "mrf", xt = list(penalty = Q))` of a factor, with the levels of `f` as
+#' names of Q: `Q <- crossprod(diff(diag(m), differences = 2))` is a random walk of second order
+#' over m times, `diag(rowSums(W)) - W` with the 0/1 matrix W of neighbours an intrinsic
+#' autoregression of areas. What Q can't see (a constant, a line) is in the fixed effects, so that
+#' the likelihood is the exact one. `(1 | area)` beside it has independent areas too: the model of
+#' Besag, York and Mollie (1991). A field has a dense column for each level but that: some hundreds
+#' of them are quick. The standard deviation is in units of mgcv's scaled penalty.
+#'
 #' @section Numbers: `edf`, effective degrees of freedom of a curve: the trace of (H + S)^-1 H over
 #'   its coefficients, H the information and S the penalty. `statistic` and `p.value`: the Wald
 #'   test of Wood (2013) that the curve is zero, with a pseudo-inverse of rank r, the edf rounded
@@ -63,6 +72,9 @@
 #'   factor smooths); what is not available with smooths. `margmix_error_formula`: a smooth that is
 #'   not added.
 #' @references
+#' Besag, J., York, J. and Mollie, A. (1991). Bayesian image restoration, with two applications in
+#' spatial statistics. *Annals of the Institute of Statistical Mathematics* **43**, 1-20.
+#'
 #' Crainiceanu, C. M. and Ruppert, D. (2004). Likelihood ratio tests in linear mixed models with one
 #' variance component. *Journal of the Royal Statistical Society B* **66**, 165-185.
 #'
