@@ -17,9 +17,9 @@ random_design <- function(frame, factors, covariates, contrasts, rows) {
     }
     random[[i]] <- list(
       label = term$label, columns = position + seq_along(names), names = names,
-      covariance = term$covariance, correlated = term$correlated, rank = term$rank,
-      smooth = term$smooth
+      covariance = term$covariance, correlated = term$correlated, rank = term$rank
     )
+    random[[i]]$smooth <- term$smooth # ordinary terms have no such element
     position <- position + length(names)
   }
   for (term in random) check_structure(term)
