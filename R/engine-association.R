@@ -53,8 +53,8 @@ engine_firth <- function(null, g) {
   design <- null$fit$design
   none <- integer()
   rows <- list(
-    X = cbind(null$X, g), Z = matrix(0, length(g), 0L), y = design$y, trials = design$trials,
-    weights = design$weights, offset = null$offset, start = c(0L, length(g)), theta_row = none,
+    X = cbind(null$X, g), Z = matrix(0, length(g), 0L), y = design$y, trials = row_trials(design),
+    weights = row_weights(design), offset = null$offset, start = c(0L, length(g)), theta_row = none,
     theta_col = none, weights_type = design$weights_type
   )
   glm_start_(rows, engine_family(null$fit$family, design), 0, firth = TRUE)
