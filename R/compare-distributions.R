@@ -36,6 +36,7 @@
 compare_distributions <- function(fit, exposure = NULL, points = NULL, ...) {
   check_dots(..., known = names(formals(compare_distributions)))
   check_glmm(fit)
+  check_in_memory(fit$design)
   check_one_effect(fit)
   own <- random_distribution(fit$design)
   parametric <- c("normal", if (has_bridge(fit$family)) "bridge")

@@ -56,6 +56,7 @@
 diagnose_distribution <- function(fit, nsim = 199, at = NULL, level = 0.95, seed = 1, ...) {
   check_dots(..., known = names(formals(diagnose_distribution)))
   check_glmm(fit)
+  check_in_memory(fit$design)
   check_level(level)
   check_scalar_effect(fit)
   if (!is_count(nsim)) {
