@@ -24,8 +24,8 @@ void Satterthwaite::add(const MatrixXd& S, const std::vector<MatrixXd>& A) {
 
 VectorXd satterthwaite_df(const SatterthwaiteSums& sums) {
   VectorXd norm = 2 * sums.T.rowwise().squaredNorm();
-  for (Index r = 0, entry = 0; entry < sums.T.cols(); entry = ++r * (r + 3) / 2)
-    norm -= sums.T.col(entry).cwiseAbs2();
+  const auto diagonal = [](Index r) { return r * (r + 3) / 2; };  // where T has entry (r, r)
+  for (Index r = 0; diagonal(r) < sums.T.cols(); ++r) norm -= sums.T.col(diagonal(r)).cwiseAbs2();
   return sums.trace.array().square() / (sums.square + norm).array();
 }
 
