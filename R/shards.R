@@ -40,9 +40,9 @@
 #' sums alone works: `summary()`, `vcov()`, `confint()` (also by profiles), [odds_ratios()],
 #' `predict()` of new data, [ranef()], which asks shard by shard, `anova()` of fits to the same
 #' shards, `drop1()`, `step()`, and [marginal_standardization()] over the rows of the fit, with
-#' every covariance that it has (without `newdata`, `randomized`, `propensity`, and effects `"eb"`). What
-#' needs rows one by one, such as `residuals()`, is refused (`margmix_error_shards`), and so is
-#' [gee()].
+#' every covariance that it has (without `newdata`, `randomized`, `propensity`, and effects
+#' `"eb"`). What needs rows one by one, such as `residuals()`, is refused (`margmix_error_shards`),
+#' and so is [gee()].
 #'
 #' # Workers
 #'
