@@ -9,24 +9,30 @@
 #' L'E(y - mu) = Qm, and its precision is Q + L'E(W)L. For other links they are taken at the modes.
 #'
 #' @param eta The predictor at the modes.
-#' @return A list: `r`, `W`, n each.
+#' @param L Z Lambda; `Q` the precision of all effects.
+#' @return A list: `r`, `W`, n each; `factor` of A = Q + L'WL.
 #' @section Errors: `null_model`.
 #' @noRd
-expected_rows <- function(fit, eta, trials) {
-  found <- rows_at_modes(fit, eta, trials)
-  if (!length(count_law(list(fit = fit)))) return(found)
-  L <- effect_columns(fit)
-  Q <- level_precision(fit)
+expected_rows <- function(fit, eta, L, Q) {
+  found <- rows_at_modes(fit, eta)
   found$factor <- effect_factor(L, Q, found$W)
-  random <- eta - null_predictor(fit)
+  if (!length(count_law(fit$family))) return(found)
+  design <- fit$design
+  model <- list(
+    family = fit$family, events = row_weights(design) * design$y,
+    size = row_weights(design) * row_trials(design), L = L, Q = Q,
+    fixed = drop(design$X %*% fit$beta) + row_offset(design)
+  )
+  random <- eta - model$fixed
   found$m <- effects_of(found$factor, Matrix::crossprod(L, found$r + found$W * random))
-  same <- equal_effects(fit$design)
+  same <- equal_effects(design)
   log_sd <- row_log_sd(L, found$factor, same)
   share <- 1 # of a step
   last <- Inf
   for (pass in 1:100) {
-    found <- expected_mean(fit, trials, L, Q, found, exp(log_sd))
-    step <- row_log_sd(L, effect_factor(L, Q, found$W), same) - log_sd
+    found <- expected_mean(model, found, exp(log_sd))
+    found$factor <- effect_factor(L, Q, found$W)
+    step <- row_log_sd(L, found$factor, same) - log_sd
     moved <- max(abs(step))
     if (moved < 1e-3) return(found)
     if (moved > 0.5 * last) share <- max(share / 2, 1 / 16)
@@ -42,30 +48,26 @@ no_expectation <- function() {
   )
 }
 
-null_predictor <- function(fit) row_offset(fit$design) + drop(fit$design$X %*% fit$beta)
-
 effects_of <- function(factor, b) drop(as.matrix(Matrix::solve(factor, b)))
 
 # The mean m where L'E(y - mu) = Qm, for a given sd of each row's predictor, and r and W there, from
 # a start m with the factor of a near A, which is renewed where steps are long or do not shrink.
-expected_mean <- function(fit, trials, L, Q, start, sd) {
-  design <- fit$design
-  size <- row_weights(design) * trials
-  fixed <- null_predictor(fit)
+expected_mean <- function(model, start, sd) {
+  L <- model$L
   m <- start$m
   factor <- start$factor
   far <- FALSE
   last <- Inf
   for (step in 1:100) {
-    mean <- engine_population_mean(fixed + drop(as.matrix(L %*% m)), sd, fit$family)
-    r <- row_weights(design) * design$y - size * mean$mean
-    W <- size * mean$d_eta
-    if (far) factor <- effect_factor(L, Q, W)
-    change <- effects_of(factor, Matrix::crossprod(L, r) - Q %*% m)
+    mean <- engine_population_mean(model$fixed + drop(as.matrix(L %*% m)), sd, model$family)
+    r <- model$events - model$size * mean$mean
+    W <- model$size * mean$d_eta
+    if (far) factor <- effect_factor(L, model$Q, W)
+    change <- effects_of(factor, Matrix::crossprod(L, r) - model$Q %*% m)
     moved <- max(abs(change))
     if (!is.finite(moved)) break
     m <- m + pmax(pmin(change, 1), -1)
-    if (moved < 1e-7) return(list(r = r, W = W, m = m, factor = factor))
+    if (moved < 1e-7) return(list(r = r, W = W, m = m))
     far <- moved > min(0.2, 0.3 * last)
     last <- moved
   }
@@ -93,8 +95,9 @@ row_log_sd <- function(L, factor, same) {
   log(pmax(unlist(V, use.names = FALSE), 1e-20))[match(same, rows)] / 2
 }
 
-rows_at_modes <- function(fit, eta, trials) {
+rows_at_modes <- function(fit, eta) {
   family <- fit$family
+  trials <- row_trials(fit$design)
   tools <- family_tools(family)
   mu <- family$linkinv(eta)
   scale <- if (tools$discrete) 1 else fit$phi

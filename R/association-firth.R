@@ -38,7 +38,7 @@ firth_threshold <- function(nulls, firth) {
   if (!is.numeric(firth) || length(firth) != 1L || !isTRUE(firth >= 0 && firth <= 1)) {
     abort("argument", "`firth` must be a p-value, 0 to 1.", given = deparse(firth)[1L])
   }
-  able <- vapply(nulls, function(null) length(count_law(null)) > 0L, NA)
+  able <- vapply(nulls, function(null) length(count_law(null$fit$family)) > 0L, NA)
   if (firth > 0 && !any(able)) {
     abort("argument", "`firth` is for binomial and Poisson null models.",
       given = nulls[[1L]]$fit$family$family
@@ -48,4 +48,4 @@ firth_threshold <- function(nulls, firth) {
 }
 
 # Families whose tails and penalized likelihoods are known: the law of their rows.
-count_law <- function(null) intersect(null$fit$family$family, c("binomial", "poisson"))
+count_law <- function(family) intersect(family$family, c("binomial", "poisson"))

@@ -3,8 +3,7 @@
 
 #' The null model of a scan
 #'
-#' At the modes of the random effects r is the derivative of the log-likelihood of the rows in the
-#' predictor eta, and W minus the second one.
+#' r and W of the rows are those of [expected_rows()].
 #'
 #' @param fit A mixed model.
 #' @param people Names of the rows of the genotypes.
@@ -20,10 +19,9 @@ scan_null <- function(fit, people, id = NULL) {
   check_null_model(fit)
   design <- fit$design
   who <- row_people(fit, people, id)
-  rows <- list(Z = design$Z, cluster = row_clusters(design))
-  eta <- row_offset(design) + drop(design$X %*% fit$beta) + random_predictor(fit, rows)
-  trials <- row_trials(design)
-  expected <- expected_rows(fit, eta, trials)
+  eta <- mode_predictor(fit)
+  L <- effect_columns(fit)
+  expected <- expected_rows(fit, eta, L, level_precision(fit))
   r <- expected$r
   W <- expected$W
   X <- design$X
@@ -39,9 +37,10 @@ scan_null <- function(fit, people, id = NULL) {
   null <- list(
     person = person - 1L, people = at, W = W, X = X,
     C = scaled_inverse(crossprod(X, W * X), "null_model"), mu = population_means(fit),
-    trials = trials, offset = eta - drop(X %*% fit$beta), fit = fit, W_person = drop(by_person(W))
+    trials = row_trials(design), offset = eta - drop(X %*% fit$beta), fit = fit,
+    W_person = drop(by_person(W))
   )
-  working <- working_covariance(null)
+  working <- working_covariance(null, L, expected$factor)
   null$exact <- score_variance(null, working)
   r <- across_covariates(null, working, r)
   null$columns <- cbind(0, 0, by_person(r), by_person(W * X))
@@ -142,14 +141,12 @@ known_people <- function(who, people) {
 #' V = W^-1 + Z Sigma Z', and by Woodbury's identity V^-1 = W - W Z Lambda A^-1 Lambda'Z'W, where
 #' A = Q + Lambda'Z'WZ Lambda has one sparse factor.
 #'
-#' @param null From [scan_null()].
+#' @param null From [scan_null()]; `L` Z Lambda; `factor` of A.
 #' @return A list: `WL` (W Z Lambda), `factor` of A, `half` (a function of B that returns HB with
 #'   H'H = A^-1), `h_X` (H Lambda'Z'WX), `M` ((X'V^-1 X)^-1).
 #' @noRd
-working_covariance <- function(null) {
-  L <- effect_columns(null$fit)
+working_covariance <- function(null, L, factor) {
   WL <- null$W * L
-  factor <- effect_factor(L, level_precision(null$fit), null$W)
   half <- half_solver(factor)
   h_X <- half(Matrix::crossprod(WL, null$X))
   M <- scaled_inverse(crossprod(null$X, null$W * null$X) - crossprod(h_X), "null_model")

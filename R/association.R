@@ -115,7 +115,7 @@ association_scan <- function(fit, genotypes, variance = c("auto", "exact", "rati
   exact <- vapply(nulls, needs_exact, NA, variance)
   sampled <- if (!all(exact)) with_seed(seed, source$some(n_ratio))
   for (m in seq_along(nulls)) {
-    nulls[[m]]$law <- if (isTRUE(saddlepoint)) count_law(nulls[[m]])
+    nulls[[m]]$law <- if (isTRUE(saddlepoint)) count_law(nulls[[m]]$fit$family)
     nulls[[m]]$firth <- threshold[[m]]
     if (!exact[m]) nulls[[m]]$ratio <- variance_ratio(nulls[[m]], sampled)
   }
