@@ -31,7 +31,7 @@ fixed_curves.margmix_smoothed <- function(design, fit) {
   columns <- smooth_columns_of(design$random)
   b <- stats::setNames(curve_effects(fit)[columns], colnames(design$Z)[columns])
   clusters <- which(!smooth_groups(design))
-  at <- joint_positions(design, columns, length(fit$vcov_full[, 1L]))
+  at <- joint_positions(design, columns, nrow(fit$vcov_full))
   V <- curve_covariance(fit, columns)
   fit$vcov_full <- V[at, at, drop = FALSE]
   fit$theta <- fit$theta[!(design$theta_row + 1L) %in% columns]
@@ -95,10 +95,7 @@ curve_tangents <- function(fit, columns) {
 given_psi <- function(fit, columns) {
   fit$vcov_full[] <- 0
   covariance_by_sums(length(columns), function(rows) {
-    Z <- matrix(0, nrow(rows), ncol(fit$design$Z))
-    Z[, columns] <- rows
-    X <- matrix(0, nrow(rows), ncol(fit$design$X))
-    engine_eb_variance(fit, X, Z, matrix(1L, nrow(rows), length(fit$design$groups)))
+    combination_variance(fit, rows, integer(), columns)
   })
 }
 

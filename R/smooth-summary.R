@@ -114,17 +114,20 @@ covariance_by_sums <- function(size, variance_of) {
   V
 }
 
-# Variances of combinations of the coefficients of a curve, a row for each.
+# Variances of combinations of the coefficients of a curve at the estimated variances, a row for
+# each.
 curve_variance <- function(fit, curve, rows) {
+  combination_variance(at_variances(fit), rows, curve$fixed[!is.na(curve$fixed)], curve$random)
+}
+
+# The same of any columns of X (`fixed`) and of those of smooths in Z (`random`).
+combination_variance <- function(fit, rows, fixed, random) {
   design <- fit$design
-  fixed <- curve$fixed[!is.na(curve$fixed)]
   X <- matrix(0, nrow(rows), ncol(design$X))
   Z <- matrix(0, nrow(rows), ncol(design$Z))
   X[, fixed] <- rows[, seq_along(fixed)]
-  Z[, curve$random] <- rows[, length(fixed) + seq_along(curve$random)]
-  fit <- at_variances(fit)
-  level <- matrix(1L, nrow(rows), length(design$groups))
-  engine_eb_variance(fit, X, Z, level)
+  Z[, random] <- rows[, length(fixed) + seq_along(random)]
+  engine_eb_variance(fit, X, Z, matrix(1L, nrow(rows), length(design$groups)))
 }
 
 # The fit with the covariance of beta given the variances.
