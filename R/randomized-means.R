@@ -26,6 +26,10 @@ basis_means.margmix_model_basis <- function(basis, fit, target, settings, cells,
 #' @export
 basis_means.margmix_assigned_basis <- function(basis, fit, target, settings, cells, weight,
                                                random_effects) {
+  assigned_means(basis, fit, target, settings, cells, weight)
+}
+
+assigned_means <- function(basis, fit, target, settings, cells, weight) {
   used <- !is.na(cells$group) & weight > 0
   sums <- lapply(seq_along(settings$labels), function(k) {
     setting <- lapply(unclass(settings$values)[settings$exposure], `[`, k)

@@ -33,14 +33,21 @@ basis_variance.margmix_assigned_basis <- function(basis, fit, type, means, map, 
     } else {
       one_step_means(basis, fit, means)
     }
-    m <- nrow(left_out)
-    sqrt((m - 1) / m) * (rep(means$estimate, each = m) - left_out)
+    jackknife_deviations(means$estimate, left_out)
   }
-  assigned <- list(
+  assigned_covariance(list(
     left = J %||% phi, right = phi %||% J,
     stratum = if (basis$by_cluster) max.col(cbind(basis$units, 0.5), "first") else 1L,
-    size = vapply(means$pieces, `[[`, numeric(length(basis$total)), "W")
-  )
+    size = vapply(means$pieces, `[[`, numeric(nrow(basis$units)), "W")
+  ), map, type)
+}
+
+jackknife_deviations <- function(estimate, left_out) {
+  m <- nrow(left_out)
+  sqrt((m - 1) / m) * (rep(estimate, each = m) - left_out)
+}
+
+assigned_covariance <- function(assigned, map, type) {
   sampled <- crossprod(assigned$left, assigned$right)
   list(
     type = type, sampled = (sampled + t(sampled)) / 2, assigned = assigned,
@@ -65,7 +72,7 @@ one_step_means <- function(basis, fit, means) {
     shift <- rest_of(piece$D, step) + (ratio - 1) * rest_of(piece$D_Q, step)
     if (!is.null(step_propensity)) shift <- shift + rest_of(piece$D_propensity, step_propensity)
     sum(piece$P) - piece$P + (sum(piece$Q) - piece$Q) * ratio - shift
-  }, numeric(length(basis$total)))
+  }, numeric(nrow(basis$units)))
   out / vapply(means$pieces, function(piece) sum(piece$W) - piece$W, numeric(nrow(out)))
 }
 
@@ -86,9 +93,14 @@ parameter_steps <- function(fit, type) {
 # The share of units with each setting, over that without each cluster: m x settings.
 share_ratio <- function(basis) {
   if (!isTRUE(basis$estimated)) return(matrix(1, nrow(basis$units), ncol(basis$units)))
-  rest <- rep(colSums(basis$units), each = nrow(basis$units)) - basis$units
-  rep(basis$share, each = nrow(rest)) / (rest / (sum(basis$total) - basis$total))
+  m <- nrow(basis$units)
+  rest <- rep(colSums(basis$units), each = m) - basis$units
+  total <- units_total(basis)
+  rep(basis$share, each = m) / (rest / (rep(colSums(total), each = m) - total))
 }
+
+# All units of each cluster, of which those with a setting are a share: m x columns of `units`.
+units_total <- function(basis) matrix(basis$total, nrow(basis$units), ncol(basis$units))
 
 #' Influence of each cluster on the means
 #' @return m x T.
@@ -104,11 +116,12 @@ influence_deviations <- function(basis, fit, means) {
     }
     if (isTRUE(basis$estimated)) {
       p <- basis$share[means$setting[t]]
-      own <- basis$units[, means$setting[t]] - p * basis$total
-      phi <- phi - sum(piece$Q) / p * own / sum(basis$total)
+      total <- units_total(basis)[, means$setting[t]]
+      own <- basis$units[, means$setting[t]] - p * total
+      phi <- phi - sum(piece$Q) / p * own / sum(total)
     }
     phi / sum(piece$W)
-  }, numeric(length(basis$total)))
+  }, numeric(nrow(basis$units)))
 }
 
 #' Degrees of freedom of combinations of means
@@ -148,9 +161,7 @@ refitted_means <- function(basis, fit, means, target, settings, cells, weight) {
   out <- vapply(seq_len(m), function(i) {
     now <- refitted_without(fit, i)
     own <- basis_without(basis, i)
-    found <- basis_means(own, now, target, settings, cells, replace(weight, rows_of == i, 0),
-      "integrate"
-    )
+    found <- assigned_means(own, now, target, settings, cells, replace(weight, rows_of == i, 0))
     vapply(seq_along(found$pieces), function(t) {
       piece <- found$pieces[[t]]
       (sum(piece$P) + sum(piece$Q) * ratio[i, means$setting[t]]) / sum(piece$W)

@@ -8,21 +8,24 @@
 #'   the probability of it, are added to the means of the model. The probabilities are known, the
 #'   observed shares, or fitted by a propensity model (`margmix_propensity_basis`).
 #'
-#' @param randomized `NULL`, `TRUE`, `"clusters"`, `"individuals"`, or the probability of each
-#'   setting.
-#' @param propensity `NULL`, or a fit of the exposure.
+#' @param request The arguments of [marginal_standardization()]: `randomized`, `NULL`, `TRUE`,
+#'   `"clusters"`, `"individuals"`, or the probability of each setting; `propensity`, `NULL`, or a
+#'   fit of the exposure; `period`, `NULL` or a name.
 #' @return A list; of an assigned basis: `arm` (n positions among the settings, `NA` for none),
 #'   `probability` (n, of the row's own setting), `by_cluster`: is the exposure constant in
 #'   clusters? `units` (m x settings): clusters or individuals that had the setting, `total` (m)
 #'   and `estimated`: are the probabilities their shares?
 #' @section Errors: `randomized`, `propensity`, `crossed_clusters`.
 #' @noRd
-standardization_basis <- function(fit, randomized, propensity, settings, target, options) {
+standardization_basis <- function(fit, request, settings, target, weight) {
+  randomized <- request$randomized
+  propensity <- request$propensity
   if (is.null(randomized) && is.null(propensity)) {
     return(structure(list(), class = "margmix_model_basis"))
   }
-  check_assigned(fit, randomized, propensity, settings, target, options)
+  check_assigned(fit, randomized, propensity, settings, target, request$options)
   basis <- assigned_units(settings, target)
+  if (!is.null(request$period)) return(period_basis(basis, request, settings, target, weight))
   check_arms(basis, settings, target)
   basis <- if (is.null(propensity)) {
     randomized_basis(basis, randomized, settings)
@@ -32,6 +35,15 @@ standardization_basis <- function(fit, randomized, propensity, settings, target,
   structure(basis, class = c(
     if (!is.null(propensity)) "margmix_propensity_basis", "margmix_assigned_basis"
   ))
+}
+
+#' Weights of the rows for the average asked for
+#' @noRd
+averaged_weight <- function(basis, weight, cells, target, average) UseMethod("averaged_weight")
+
+#' @export
+averaged_weight.default <- function(basis, weight, cells, target, average) {
+  if (average == "cluster") equal_clusters(weight, cells$group, target) else weight
 }
 
 check_assigned <- function(fit, randomized, propensity, settings, target, options) {

@@ -50,6 +50,11 @@ print.margmix_standardization <- function(x, digits = max(3L, getOption("digits"
   invisible(x)
 }
 
+average_words <- c(
+  individual = "individual", cluster = "cluster", period = "period, and individual in it,",
+  `cluster-period` = "period, and cluster in it,"
+)
+
 standardization_heading <- function(x) {
   estimand <- c(
     ATE = "all target rows (ATE)", ATT = "rows at the setting compared (ATT)",
@@ -60,10 +65,9 @@ standardization_heading <- function(x) {
     paste0("Model:   ", model_words(x)),
     paste0("Basis:   ", x$basis),
     paste0("Rows:    ", count_of(x$rows, "row"), if (x$target == "new") " of new data",
-      if (x$options$weighted) ", weighted as given", if (x$options$average == "cluster") {
-        ", every cluster counts alike"
-      } else if (!x$options$weighted) {
-        ", every individual counts alike"
+      if (x$options$weighted) ", weighted as given",
+      if (x$options$average != "individual" || !x$options$weighted) {
+        paste0(", every ", average_words[[x$options$average]], " counts alike")
       }
     ),
     paste0("SE:      ", standardization_se_words(x)),

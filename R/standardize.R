@@ -101,7 +101,8 @@
 #' @param newdata Target rows; by default those of the fit.
 #' @param weights Weights of the target rows: numbers in the caller's order, or the name of a
 #'   variable.
-#' @param average `"individual"` or `"cluster"`.
+#' @param average `"individual"` or `"cluster"`; with `period` also `"period"` or
+#'   `"cluster-period"`.
 #' @param random_effects `"integrate"`, `"zero"` or `"eb"`; of no consequence for [gee()].
 #' @param covariates `"sampled"` or `"fixed"`. The default is `"sampled"`, and `"fixed"` for
 #'   `newdata`.
@@ -122,8 +123,8 @@
 #'   `vcov_contrasts`; `jacobian`, derivatives of the means in beta and theta.
 #' @section Errors: `margmix_error_exposure`, `_values`, `_reference`, `_estimand`, `_by`,
 #'   `_subgroup`, `_contrast`, `_weights`, `_newdata`, `_vcov`, `_df`,
-#'   `_randomized`, `_propensity`, `_jackknife` (a cluster that the model can't be fitted without),
-#'   `_data_changed`, `_not_estimable`, `_crossed_clusters`, `_population_mean` (a link without one,
+#'   `_randomized`, `_propensity`, `_period`, `_jackknife` (a cluster that the model can't be fitted
+#'   without), `_data_changed`, `_not_estimable`, `_crossed_clusters`, `_population_mean` (a link without one,
 #'   such as `"inverse"`). Warnings:
 #'   `margmix_warning_few_clusters`, `_leverage`, `_separation`. Note `margmix_note_extrapolation`:
 #'   values beyond the observed range of a numeric exposure.
@@ -148,10 +149,12 @@
 marginal_standardization <- function(fit, exposure = NULL, values = NULL, contrast = NULL,
                                      estimand = c("ATE", "ATT", "ATU"), reference = NULL, by = NULL,
                                      newdata = NULL, weights = NULL,
-                                     average = c("individual", "cluster"),
+                                     average = c("individual", "cluster", "period",
+                                                 "cluster-period"),
                                      random_effects = c("integrate", "zero", "eb"),
                                      covariates = NULL, vcov = NULL, df = "default",
-                                     level = 0.95, randomized = NULL, propensity = NULL, ...) {
+                                     level = 0.95, randomized = NULL, propensity = NULL,
+                                     period = NULL, ...) {
   check_dots(..., known = names(formals(marginal_standardization)), elsewhere = margins_arguments)
   exposure <- quoted(exposure, "exposure", substitute(exposure))
   by <- quoted(by, "by", substitute(by))
@@ -162,10 +165,13 @@ marginal_standardization <- function(fit, exposure = NULL, values = NULL, contra
   options$weighted <- !is.null(weights)
   if (options$random_effects == "eb") check_not_smooth(fit$design, "random_effects = \"eb\" is")
   fit <- with_fixed_curves(fit)
-  found <- standardized(fit$design, fit, list(
+  request <- list(
     exposure = exposure, values = values, reference = reference, by = by, newdata = newdata,
-    weights = weights, randomized = randomized, propensity = propensity, options = options
-  ))
+    weights = weights, randomized = randomized, propensity = propensity, period = period,
+    options = options
+  )
+  check_period_average(request)
+  found <- standardized(fit$design, fit, request)
   tables <- standardization_tables(
     found$means, found$maps, found$variance, found$settings, found$cells, found$subgroups, options
   )
@@ -198,10 +204,8 @@ standardized.default <- function(design, fit, request) {
   subgroups <- target_subgroups(target, request$by, settings$exposure)
   cells <- standardization_cells(settings, options$estimand, target, subgroups)
   check_cells(cells, cell_totals(cells, weight), options$estimand, settings, subgroups)
-  if (options$average == "cluster") weight <- equal_clusters(weight, cells$group, target)
-  basis <- standardization_basis(
-    fit, request$randomized, request$propensity, settings, target, options
-  )
+  basis <- standardization_basis(fit, request, settings, target, weight)
+  weight <- averaged_weight(basis, weight, cells, target, options$average)
   means <- basis_means(basis, fit, target, settings, cells, weight, options$random_effects)
   maps <- contrast_maps(options$contrast, means, cells, settings)
   variance <- basis_variance(
@@ -248,7 +252,7 @@ standardization_options <- function(fit, contrast, estimand, average, random_eff
   covariates <- covariates %||% if (given) "fixed" else "sampled"
   covariates <- one_of(covariates, c("sampled", "fixed"), "covariates")
   vcov <- vcov %||% if (eb || crossed && !assigned) "model" else "KC"
-  average <- one_of(average, c("individual", "cluster"), "average")
+  average <- one_of(average, c("individual", "cluster", "period", "cluster-period"), "average")
   if (crossed && !assigned) check_crossed(fit, covariates, vcov, average)
   if (eb) check_eb_variance(covariates, vcov)
   list(
