@@ -142,12 +142,12 @@ compare_fits <- function(fits, names, nsim, seed) {
   reference <- vapply(pairs, `[[`, "", "reference")
   of <- if (length(pairs) > 1L) paste0(" (", names[-1L], ")")
   structure(table,
-    heading = c(
+    heading = wrap_lines(c(
       "Likelihood ratio tests",
       paste0(names, ": ", vapply(fits, function(fit) formula_text(stats::formula(fit)), "")),
       common$words,
       paste0("Reference", of, ": ", reference), ""
-    ),
+    )),
     class = c("anova", "data.frame")
   )
 }

@@ -21,22 +21,22 @@
 #' @export
 print.margmix_scan <- function(x, n = 10L, ...) {
   tested <- sum(!is.na(x$p.value))
-  cat("Association scan: ", count_of(nrow(x), "variant"), ", ", tested, " tested\n", sep = "")
+  say("Association scan: ", count_of(nrow(x), "variant"), ", ", tested, " tested\n", sep = "")
   ratio <- attr(x, "ratio")
-  cat("Variance of scores: ", if (is.null(ratio)) "exact" else paste(sprintf(
+  say("Variance of scores: ", if (is.null(ratio)) "exact" else paste(sprintf(
     "by a ratio of %.4f (coefficient of variation %.4f)", ratio, attr(x, "ratio_cv")
   ), collapse = ", "), "\n", sep = "")
   traits <- x$trait %||% rep("", nrow(x))
   lambda <- tapply(x$p.value, factor(traits, unique(traits)), genomic_inflation)
   label <- paste0(names(lambda), ifelse(nzchar(names(lambda)), ": ", ""))
   if (tested > 0L) {
-    cat("Inflation lambda_GC: ", paste0(label, sprintf("%.3f", lambda), collapse = ", "), "\n",
+    say("Inflation lambda_GC: ", paste0(label, sprintf("%.3f", lambda), collapse = ", "), "\n",
       sep = ""
     )
   }
   often <- sum(x$frequency > 0.5, na.rm = TRUE)
-  if (often > 0L) cat("The counted allele is the more frequent one in", often, "rows\n")
-  cat("Coefficients per allele, conditional on the random effects\n\n")
+  if (often > 0L) say("The counted allele is the more frequent one in", often, "rows\n")
+  say("Coefficients per allele, conditional on the random effects\n\n")
   shown <- c("variant", "people", "frequency", "estimate", "std.error", "p.value", "method")
   top <- utils::head(order(x$p.value), n)
   print(as.data.frame(x)[top, c(intersect("trait", names(x)), shown)],

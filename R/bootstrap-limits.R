@@ -108,8 +108,8 @@ bootstrap_words <- function(object, first) {
 #' @param digits Significant digits.
 #' @export
 print.margmix_bootstrap <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
-  cat(bootstrap_words(x, "Bootstrap,"), sep = "\n")
-  for (why in names(x$failed)) cat("  ", x$failed[[why]], " without fit: ", why, "\n", sep = "")
+  say(bootstrap_words(x, "Bootstrap,"), sep = "\n")
+  for (why in names(x$failed)) say("  ", x$failed[[why]], " without fit: ", why, "\n", sep = "")
   t <- x$replicates
   print(cbind(
     Estimate = x$estimate, Bias = colMeans(t, na.rm = TRUE) - x$estimate,

@@ -25,7 +25,7 @@ linearHypothesis.margmix_fit <- function(model, hypothesis.matrix, rhs = NULL,
   table <- car_table(table, test)
   words <- wald_words(model, inference, list(found))
   structure(table,
-    heading = c("Linear hypothesis test", linear$text, "", paste0(words, "\n")),
+    heading = wrap_lines(c("Linear hypothesis test", linear$text, "", words, "")),
     value = linear$C %*% model$beta - linear$rhs,
     vcov = linear$C %*% inference$covariance$vcov %*% t(linear$C)
   )
@@ -103,9 +103,9 @@ Anova.margmix_fit <- function(mod, type = c("II", "III"), test.statistic = c("F"
     value = column("statistic"), Df = column("df1"), Res.Df = column("df2"), p = column("p.value"),
     row.names = vapply(tests, `[[`, "", "label")
   )
-  structure(car_table(table, test), heading = c(
-    paste0("Wald tests of terms, type ", type), paste0(wald_words(mod, inference, found), "\n")
-  ))
+  structure(car_table(table, test), heading = wrap_lines(c(
+    paste0("Wald tests of terms, type ", type), wald_words(mod, inference, found), ""
+  )))
 }
 
 #' Contrasts of type II

@@ -122,16 +122,16 @@ population_mean_of.margmix_mass_points <- function(fit, rows) {
 #' @rdname compare_distributions
 #' @export
 print.margmix_distributions <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
-  cat("One model, ", length(x$fits), " distributions of the random effect by ",
+  say("One model, ", length(x$fits), " distributions of the random effect by ",
     code(x$fit$design$group), "\n\n", sep = "")
-  cat(coefficient_heading(), ":\n", sep = "")
+  say(coefficient_heading(), ":\n", sep = "")
   print(format(x$coefficients, digits = digits))
   by <- if (!is.null(x$exposure)) paste(" by", code(x$exposure))
-  cat("\nPopulation means", by, ":\n", sep = "")
+  say("\nPopulation means", by, ":\n", sep = "")
   print(format(x$means, digits = digits))
   cat("\n")
   print(format(x$criteria, digits = digits + 2L))
-  cat("\n", movement_words(x), "\n", sep = "")
+  say("\n", movement_words(x), "\n", sep = "")
   invisible(x)
 }
 

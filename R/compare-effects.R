@@ -219,10 +219,10 @@ contents <- function(key, cluster) {
 #' @export
 print.margmix_effects <- function(x, digits = max(3L, getOption("digits") - 4L), ...) {
   group <- some_of(code(group_labels(x$glmm$design)))
-  cat("Conditional and marginal effects", if (!is.null(x$ratio)) paste0(": ", x$ratio), "\n\n",
+  say("Conditional and marginal effects", if (!is.null(x$ratio)) paste0(": ", x$ratio), "\n\n",
     sep = ""
   )
-  cat("Conditional:   two rows of one and the same ", group, " (glmm)\n",
+  say("Conditional:   two rows of one and the same ", group, " (glmm)\n",
     "Marginal:      averages over the population, implied by the mixed model,\n",
     paste0("               ", x$method, "\n"),
     if (!is.null(x$gee)) "GEE:           averages over the population, estimated directly\n",
@@ -242,8 +242,8 @@ print.margmix_effects <- function(x, digits = max(3L, getOption("digits") - 4L),
   )
   rownames(shown) <- table$term
   print(shown, quote = FALSE, right = TRUE)
-  cat(format_level(x$level), " limits. glmm: ", x$words[["glmm"]], "\n", sep = "")
-  if (!is.null(x$gee)) cat("gee: ", x$words[["gee"]], "\n", sep = "")
+  say(format_level(x$level), " limits. glmm: ", x$words[["glmm"]], "\n", sep = "")
+  if (!is.null(x$gee)) say("gee: ", x$words[["gee"]], "\n", sep = "")
   print_remarks(x$notes)
   invisible(x)
 }

@@ -110,7 +110,7 @@ chosen_rows <- function(parm, all_rows, coefficients) {
 #' @rdname confint.margmix_glmm
 #' @export
 print.margmix_confint <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
-  cat(attr(x, "heading"), sep = "\n")
+  say(attr(x, "heading"), sep = "\n")
   print(matrix(x, nrow(x), dimnames = dimnames(x)), digits = digits, ...)
   invisible(x)
 }
@@ -167,37 +167,10 @@ deviation_limits <- function(fit, level) {
 # Profile ---------------------------------------------------------------------------------------
 
 profile_rows <- function(fit, rows, level) {
-  if (!isTRUE(fit$REML) || !length(fit$beta)) {
-    return(profile_table(fit, rows, level, likelihood_of(fit)))
-  }
-  out <- matrix(NA_real_, length(rows), 2L)
-  deviations <- rows %in% deviation_names(fit)
-  if (any(deviations)) {
-    restricted <- restricted_profile(fit)
-    out[deviations, ] <-
-      profile_table(restricted$fit, rows[deviations], level, restricted$likelihood)
-  }
-  if (!all(deviations)) {
-    ml <- ml_version(fit)
-    out[!deviations, ] <- profile_table(ml, rows[!deviations], level, likelihood_of(ml))
-  }
-  out
-}
-
-profile_table <- function(fit, rows, level, likelihood) {
-  space <- profile_space(fit)
-  variance <- diag(space$V)
-  scale <- ifelse(variance > 0, 1 / sqrt(variance), 1)
-  limits <- lapply(rows, function(row) {
-    quantity <- space$quantities[[row]]
-    if (is.null(quantity)) return(c(NA_real_, NA_real_))
-    limits <- profile_limits(fit, quantity, level, likelihood, space$psi, space$V, scale)
-    if (isTRUE(quantity$log)) return(exp(limits))
-    if (row %in% c("sigma", "phi")) return(exp(limits * sigma_power(fit$family)))
-    reading <- reading_named(fit$design, row)
-    if (is.null(reading)) limits else reading(limits)
+  limits <- visit_profiles(fit, rows, function(profile) {
+    profile$printed(profile_limits(profile, level))
   })
-  do.call(rbind, limits)
+  do.call(rbind, lapply(limits, function(x) x %||% c(NA_real_, NA_real_)))
 }
 
 profile_words <- function(fit, rows, level) {

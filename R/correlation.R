@@ -167,7 +167,7 @@ new_correlation <- function(type, label = fact$label, ...) {
 #' @param ... Not used.
 #' @export
 print.margmix_correlation <- function(x, ...) {
-  cat("Working correlation: ", x$label, "\n", sep = "")
+  say("Working correlation: ", x$label, "\n", sep = "")
   invisible(x)
 }
 

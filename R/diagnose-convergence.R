@@ -130,18 +130,18 @@ near_boundary <- function(fit) {
 #' @rdname diagnose_convergence
 #' @export
 print.margmix_convergence <- function(x, digits = 3L, ...) {
-  cat("Convergence: scaled gradient g'H^-1 g = ", format(x$criterion, digits = 2L), " (limit ",
+  say("Convergence: scaled gradient g'H^-1 g = ", format(x$criterion, digits = 2L), " (limit ",
     format(x$limit), ")\n",
     sep = ""
   )
   if (length(x$eigenvalues)) {
-    cat("Eigenvalues of the scaled information: ", format(x$eigenvalues[1L], digits = digits),
+    say("Eigenvalues of the scaled information: ", format(x$eigenvalues[1L], digits = digits),
       " to ", format(max(x$eigenvalues), digits = digits), " (below 1e-6: hardly determined)\n",
       sep = ""
     )
   }
   if (length(x$boundary)) {
-    cat("At the boundary: ", paste(x$boundary, collapse = "; "), "\n", sep = "")
+    say("At the boundary: ", paste(x$boundary, collapse = "; "), "\n", sep = "")
   }
   print_problems(x$problems, "No problem found.")
   invisible(x)

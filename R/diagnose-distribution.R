@@ -162,19 +162,19 @@ gradient_band <- function(deltas, points, level) {
 #' @rdname diagnose_distribution
 #' @export
 print.margmix_distribution_check <- function(x, digits = 3L, ...) {
-  cat("Gradient function of ", distribution_noun(x$fit), " by ", code(x$fit$design$group), ", ",
+  say("Gradient function of ", distribution_noun(x$fit), " by ", code(x$fit$design$group), ", ",
     count_of(length(x$fit$design$levels), "cluster"), "\n\n", sep = "")
   shown <- x$table[unique(round(seq(1, nrow(x$table), length.out = 7L))), ]
   print(format(shown, digits = digits), row.names = FALSE)
-  cat("\n1 everywhere where the distribution is right; above 1 the data ask for more mass.\n")
+  say("\n1 everywhere where the distribution is right; above 1 the data ask for more mass.\n")
   if (is.na(x$p.value)) {
-    cat("No test: nsim = 0.\n")
+    say("No test: nsim = 0.\n")
     return(invisible(x))
   }
-  cat("T = ", format(x$statistic, digits = digits), ", p = ", format(x$p.value, digits = digits),
+  say("T = ", format(x$statistic, digits = digits), ", p = ", format(x$p.value, digits = digits),
     " from ", count_of(length(x$simulated), "simulated data set"), "; band: ",
     format_level(x$level), " of them, pointwise.\n", sep = "")
-  cat(if (x$p.value < 0.05) {
+  say(if (x$p.value < 0.05) {
     "The data contradict this distribution: see compare_distributions() for what it changes."
   } else {
     "The data do not contradict this distribution; few rows in a cluster say little of it."

@@ -197,7 +197,7 @@ mundlak_joint <- function(larger, small, names, df) {
 #' @rdname diagnose_endogeneity
 #' @export
 print.margmix_endogeneity <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
-  cat("Correlated random effects? Test of Mundlak (1978) by ", code(x$group), ", ",
+  say("Correlated random effects? Test of Mundlak (1978) by ", code(x$group), ", ",
     count_of(x$clusters, "cluster"), "\n\n",
     sep = ""
   )
@@ -212,13 +212,13 @@ print.margmix_endogeneity <- function(x, digits = max(3L, getOption("digits") - 
   rownames(shown) <- rownames(x$table)
   print(shown, quote = FALSE, right = TRUE)
   joint <- x$joint
-  cat("\nJoint: F = ", format(joint$F, digits = 3L), " on ", joint$df[1L], " and ",
+  say("\nJoint: F = ", format(joint$F, digits = 3L), " on ", joint$df[1L], " and ",
     format(joint$df[2L], digits = 3L), " df, p = ", format.pval(joint$p.value, 2L, 1e-4),
     "; likelihood ratio ", format(joint$LR, digits = 3L), ", p = ",
     format.pval(joint$LR.p.value, 2L, 1e-4), "\n",
     sep = ""
   )
-  cat(endogeneity_words(x), sep = "\n")
+  say(endogeneity_words(x), sep = "\n")
   invisible(x)
 }
 

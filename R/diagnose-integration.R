@@ -235,10 +235,10 @@ lattice_points <- function(shift, N, df = 5) {
 #' @export
 print.margmix_integration <- function(x, digits = 4L, ...) {
   if (x$exact) {
-    cat("Integration: exact (Gaussian response, identity link).\nNo problem found.\n")
+    say("Integration: exact (Gaussian response, identity link).\nNo problem found.\n")
     return(invisible(x))
   }
-  cat("Integration at the fitted parameters, K = ", format_nodes(x$K), " in the fit\n\n", sep = "")
+  say("Integration at the fitted parameters, K = ", format_nodes(x$K), " in the fit\n\n", sep = "")
   shown <- cbind(
     K = format(x$table$K), logLik = format(x$table$logLik, nsmall = digits, digits = 10L),
     Difference = formatC(x$table$difference, digits = 2L, format = "g")
@@ -247,7 +247,7 @@ print.margmix_integration <- function(x, digits = 4L, ...) {
   print(shown, quote = FALSE, right = TRUE)
   cat("\n")
   if (!is.null(x$importance)) {
-    cat("Importance sampling: ", format(x$importance$logLik, nsmall = digits, digits = 10L),
+    say("Importance sampling: ", format(x$importance$logLik, nsmall = digits, digits = 10L),
       " (Monte Carlo SE ", format(x$importance$std.error, digits = 2L), ", seed ",
       if (is.null(x$seed)) "not set" else x$seed, ")\n",
       sep = ""
@@ -255,13 +255,13 @@ print.margmix_integration <- function(x, digits = 4L, ...) {
   }
   most <- most_changed(x$estimates)
   if (nrow(most)) {
-    cat("A Newton step by the finest rule: ", formatC(abs(most$ratio), digits = 2L, format = "g"),
+    say("A Newton step by the finest rule: ", formatC(abs(most$ratio), digits = 2L, format = "g"),
       " standard errors at most (", most$parameter, ")\n",
       sep = ""
     )
   }
   worst <- utils::head(x$clusters, 3L)
-  cat("Largest errors: ", code(x$group), " ",
+  say("Largest errors: ", code(x$group), " ",
     paste0(worst$cluster, " (", formatC(worst$difference, digits = 2L, format = "g"), ")",
       collapse = ", "
     ), "\n",

@@ -107,14 +107,14 @@ pearson_statistic <- function(fit, y) {
 #' @rdname diagnose_overdispersion
 #' @export
 print.margmix_overdispersion <- function(x, digits = 3L, ...) {
-  cat("Overdispersion within clusters, ", x$family$family,
+  say("Overdispersion within clusters, ", x$family$family,
     " family: Pearson statistic at the modes\nagainst ", x$nsim, " simulations from the fit (seed ",
     if (is.null(x$seed)) "not set" else x$seed, ")\n\n",
     "Ratio to the simulated mean: ", format(x$ratio, digits = digits), ", p = ",
     format.pval(x$p.value, digits = 2L), "\n",
     sep = ""
   )
-  cat(if (!x$fires) {
+  say(if (!x$fires) {
     "No problem found."
   } else if (x$ratio > 1) {
     "The responses vary more within clusters than the family says."

@@ -9,10 +9,10 @@ check_normal <- function(fit, what) {
 
 print_problems <- function(problems, none) {
   if (!length(problems)) {
-    cat(none, "\n", sep = "")
+    say(none, "\n", sep = "")
     return(invisible())
   }
-  cat(paste0("* ", problems), sep = "\n")
+  say(paste0("* ", problems), sep = "\n")
 }
 
 #' Parameters in the user's words

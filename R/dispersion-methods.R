@@ -20,7 +20,7 @@ dispersion_table <- function(fit, level = 0.95) {
 }
 
 print_dispersion_table <- function(fit, digits) {
-  cat("\nDispersion, coefficients of log phi (", dispersion_term(fit$family), "):\n", sep = "")
+  say("\nDispersion, coefficients of log phi (", dispersion_term(fit$family), "):\n", sep = "")
   print_coefficients(dispersion_table(fit), digits)
 }
 

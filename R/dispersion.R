@@ -38,7 +38,7 @@ dispersion_words <- function(fit, digits) {
 print_dispersion <- function(fit, digits) {
   if (has_dispersion_formula(fit$design)) return(print_dispersion_table(fit, digits))
   words <- dispersion_words(fit, digits)
-  if (length(words)) cat(words, "\n", sep = "")
+  if (length(words)) say(words, "\n", sep = "")
 }
 
 # The limit ----------------------------------------------------------------------------------------

@@ -142,13 +142,13 @@ new_fit <- function(class, estimate, call, family, frame, design, notes, warning
 
 # The end of a printed fit: coefficients, rows and clusters, what the reader should know.
 print_estimates <- function(x, heading, none, digits) {
-  cat("\n", heading, ":\n", sep = "")
+  say("\n", heading, ":\n", sep = "")
   if (length(x$coefficients)) {
     print(format(x$coefficients, digits = digits), quote = FALSE)
   } else {
-    cat("(", none, ")\n", sep = "")
+    say("(", none, ")\n", sep = "")
   }
-  cat("\n", size_words(x), "\n", sep = "")
+  say("\n", size_words(x), "\n", sep = "")
   print_remarks(fit_remarks(x))
   invisible(x)
 }

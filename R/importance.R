@@ -90,14 +90,14 @@ importance_problems <- function(found, tolerance, fit) {
 print.margmix_integration_groups <- function(x, digits = 4L, ...) {
   number <- function(value) formatC(value, format = "f", digits = digits)
   importance <- x$importance
-  cat("Integration at the fitted parameters, random effects of ", some_of(code(x$group)), "\n\n",
+  say("Integration at the fitted parameters, random effects of ", some_of(code(x$group)), "\n\n",
     sep = ""
   )
   labels <- c(x$rule, "Importance sampling", "Difference")
   values <- c(number(c(x$logLik, importance$logLik)), formatC(x$difference, digits = 2L))
   error <- paste0("  (Monte Carlo SE ", format(importance$std.error, digits = 2L), ")")
-  cat(paste0(format(labels), "  ", format(values, justify = "right"), c("", error, "")), sep = "\n")
-  cat("\n", importance$draws, " draws, effectively ", format(importance$effective, digits = 3L),
+  say(paste0(format(labels), "  ", format(values, justify = "right"), c("", error, "")), sep = "\n")
+  say("\n", importance$draws, " draws, effectively ", format(importance$effective, digits = 3L),
     "; seed ", if (is.null(x$seed)) "not set" else x$seed, "\n",
     sep = ""
   )

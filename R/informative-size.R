@@ -97,8 +97,8 @@ size_comparison <- function(individual, cluster) {
 #' @param digits Significant digits.
 #' @export
 print.margmix_informative_size <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
-  cat("Marginal effects on the average individual and in the average cluster\n")
-  cat(attr(x, "heading"), "", sep = "\n")
+  say("Marginal effects on the average individual and in the average cluster\n")
+  say(attr(x, "heading"), "", sep = "\n")
   label <- paste0(x$contrast, ": ", x$level, " vs ", x$reference)
   for (name in rev(attr(x, "by"))) label <- paste0(name, " = ", x[[name]], ", ", label)
   log <- ifelse(x$contrast == "difference", "", " (log)")

@@ -68,11 +68,11 @@ interaction_contrasts <- function(x, level = x$options$level, ...) {
 #' @export
 print.margmix_interactions <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
   words <- contrast_words(attr(x, "family"))
-  cat("Differences between the effects of subgroups\n", attr(x, "heading")[2L], "\n",
+  say("Differences between the effects of subgroups\n", attr(x, "heading")[2L], "\n",
     "Limits:  ", format_level(attr(x, "confidence")), "\n", sep = "")
   table <- as.data.frame(unclass(x)[names(x)])
   for (contrast in unique(table$contrast)) {
-    cat("\n", words[[contrast]], if (contrast == "difference") ": difference" else ": ratio",
+    say("\n", words[[contrast]], if (contrast == "difference") ": difference" else ": ratio",
       " to ", table$versus[1L], "\n", sep = "")
     part <- table[table$contrast == contrast, ]
     print_standardized(list(by = attr(x, "by")), part, digits, tests = TRUE)

@@ -93,7 +93,7 @@ intraclass_correlation <- function(object, newdata = NULL, level = 0.95, ...) {
 #' @rdname intraclass_correlation
 #' @export
 print.margmix_icc <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
-  cat("Intraclass correlation by ", some_of(code(x$group)), ", averaged over ",
+  say("Intraclass correlation by ", some_of(code(x$group)), ", averaged over ",
     count_of(x$rows, if (x$new) "row of `newdata`" else "row"), "\n\n",
     sep = ""
   )
@@ -103,14 +103,14 @@ print.margmix_icc <- function(x, digits = max(3L, getOption("digits") - 3L), ...
     "latent scale, over all covariates (unadjusted)", "response scale, at given covariates"
   )
   print(shown, quote = FALSE, right = TRUE)
-  cat("\nVariances on the scale of the predictor (distribution: ", x$distribution, ")\n", sep = "")
+  say("\nVariances on the scale of the predictor (distribution: ", x$distribution, ")\n", sep = "")
   table <- cbind(
     Variance = format(x$variances$variance, digits = digits), share_columns(x$variances, digits)
   )
   colnames(table)[2L] <- "Share"
   rownames(table) <- rownames(x$variances)
   print(table, quote = FALSE, right = TRUE)
-  cat(format_level(x$level), "limits by the delta method on the logit scale, model-based.\n")
+  say(format_level(x$level), "limits by the delta method on the logit scale, model-based.\n")
   invisible(x)
 }
 

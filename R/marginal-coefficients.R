@@ -223,8 +223,8 @@ per_row_effect <- function(fit, s) {
 #' @export
 print.margmix_marginal_coefficients <- function(x, digits = max(3L, getOption("digits") - 3L),
                                                 ...) {
-  cat("Marginal (population-averaged) coefficients, implied by the mixed model\n")
-  cat(method_words(x), sep = "\n")
+  say("Marginal (population-averaged) coefficients, implied by the mixed model\n")
+  say(method_words(x), sep = "\n")
   cat("\n")
   table <- x$table
   shown <- cbind(
@@ -237,8 +237,8 @@ print.margmix_marginal_coefficients <- function(x, digits = max(3L, getOption("d
   )
   rownames(shown) <- rownames(table)
   print(shown, quote = FALSE, right = TRUE)
-  cat(format_level(x$level), " limits. ", x$words, "\n", sep = "")
-  cat("Conditional: for a given ", some_of(code(x$group)),
+  say(format_level(x$level), " limits. ", x$words, "\n", sep = "")
+  say("Conditional: for a given ", some_of(code(x$group)),
     "; attenuation: marginal / conditional.\n", sep = ""
   )
   invisible(x)

@@ -149,16 +149,16 @@ covariance_newdata <- function(fit, newdata, trials) {
 print.margmix_marginal_covariance <- function(x, digits = max(3L, getOption("digits") - 3L),
                                               rows = 15L, ...) {
   shown <- seq_len(min(nrow(x), rows))
-  cat("Marginal covariance of the responses of ", attr(x, "from"), ", ",
+  say("Marginal covariance of the responses of ", attr(x, "from"), ", ",
     "random effects integrated out\n\nMeans:\n",
     sep = ""
   )
   print(attr(x, "mean")[shown], digits = digits)
-  cat("\nVariances and covariances:\n")
+  say("\nVariances and covariances:\n")
   V <- matrix(x, nrow(x), dimnames = dimnames(x))
   print(V[shown, shown, drop = FALSE], digits = digits, ...)
-  cat("\nCorrelations:\n")
+  say("\nCorrelations:\n")
   print(attr(x, "correlation")[shown, shown, drop = FALSE], digits = digits, ...)
-  if (nrow(x) > rows) cat("... and", nrow(x) - rows, "more rows\n")
+  if (nrow(x) > rows) say("... and", nrow(x) - rows, "more rows\n")
   invisible(x)
 }

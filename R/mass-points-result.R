@@ -89,29 +89,29 @@ softmax_slope <- function(pi) {
 #' @rdname mass_points
 #' @export
 print.margmix_mass_points <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
-  cat("Generalized linear mixed model with random effects at ",
+  say("Generalized linear mixed model with random effects at ",
     count_of(nrow(x$points), "mass point"), "\n", sep = "")
-  cat("Formula: ", paste(deparse(stats::formula(x$fit), width.cutoff = 80L), collapse = "\n"), "\n",
+  say("Formula: ", paste(deparse(stats::formula(x$fit), width.cutoff = 80L), collapse = "\n"), "\n",
     "Family:  ", family_label(x$fit$family), "\n\n", sep = "")
-  cat("Log-likelihood ", sprintf("%.4f", x$logLik), " on ", count_of(x$df, "parameter"), ", AIC ",
+  say("Log-likelihood ", sprintf("%.4f", x$logLik), " on ", count_of(x$df, "parameter"), ", AIC ",
     sprintf("%.2f", stats::AIC(x)), "\n", sep = "")
-  cat(if (x$gain < 1e-3) {
+  say(if (x$gain < 1e-3) {
     "No further point would raise the likelihood at these coefficients."
   } else {
     paste("Further points could add up to", format(signif(x$gain, 2L)), "at these coefficients.")
   }, "\n\n", sep = "")
-  cat("Random effects by ", code(x$fit$design$group), if (is.finite(x$sd)) {
+  say("Random effects by ", code(x$fit$design$group), if (is.finite(x$sd)) {
     paste0(", standard deviation ", format(x$sd, digits = digits))
   }, ":\n", sep = "")
   shown <- x$points[setdiff(names(x$points), "held")]
   names(shown) <- c("Location", "SE", "Mass", "SE ")
   print(format(shown, digits = digits), row.names = FALSE)
-  cat("\n", coefficient_heading(), ":\n", sep = "")
+  say("\n", coefficient_heading(), ":\n", sep = "")
   print(format(cbind(Estimate = x$beta, `Std. Error` = sqrt(diag(x$vcov))), digits = digits),
     quote = FALSE
   )
-  cat("SE: model-based, for this number of points.\n")
-  cat("\n", size_words(x$fit), "\n", sep = "")
+  say("SE: model-based, for this number of points.\n")
+  say("\n", size_words(x$fit), "\n", sep = "")
   invisible(x)
 }
 

@@ -60,8 +60,8 @@ NULL
 #' @rdname glmm-methods
 #' @export
 print.margmix_glmm <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
-  cat(fit_heading(x), sep = "\n")
-  cat("\n", format_logLik(x), "\n", sep = "")
+  say(fit_heading(x), sep = "\n")
+  say("\n", format_logLik(x), "\n", sep = "")
   cat("\n")
   print(VarCorr(x), digits = digits)
   print_dispersion(x, digits)

@@ -32,6 +32,8 @@
 #'     draws; eigenvalues of the scaled information: `x`, `label`, `estimate`, `conf.low`,
 #'     `conf.high`.}
 #'   \item{[diagnose_distribution()]}{The same columns: the gradient function and its band.}
+#'   \item{[profile()][profile.margmix_glmm]}{zeta by value: `panel`, `x`, `estimate`, and
+#'     `straight`, as Wald intervals have it.}
 #'   \item{[smooth_terms()]}{Curves with bands, a panel for each: the columns of `curves`.}
 #'   \item{[diagnose_overdispersion()]}{A histogram: `statistic` (simulated), `observed`.}
 #' }

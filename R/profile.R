@@ -167,37 +167,98 @@ lose_row <- function(design, psi, r) {
 
 # Limits ----------------------------------------------------------------------------------------
 
+#' Visit the profiles of some rows of `confint()`
+#'
+#' Of a restricted fit those of standard deviations are of the restricted likelihood, those of
+#' coefficients of the likelihood.
+#'
+#' @param visit Function of a profile, a list: `fit` (which has the maximum), `quantity` (from
+#'   [profile_quantities()]), `likelihood`, `psi` (estimates), `V` (their covariance), `scale` (as
+#'   in [maximise_slice()]), and `printed`, from values of the quantity to those that are printed.
+#' @return A list by row of what `visit` returned; `NULL` where nothing was estimated.
+#' @noRd
+visit_profiles <- function(fit, rows, visit) {
+  if (!isTRUE(fit$REML) || !length(fit$beta)) {
+    return(visit_rows(fit, rows, likelihood_of(fit), visit))
+  }
+  out <- vector("list", length(rows))
+  deviations <- rows %in% deviation_names(fit)
+  if (any(deviations)) {
+    restricted <- restricted_profile(fit)
+    out[deviations] <-
+      visit_rows(restricted$fit, rows[deviations], restricted$likelihood, visit)
+  }
+  if (!all(deviations)) {
+    ml <- ml_version(fit)
+    out[!deviations] <- visit_rows(ml, rows[!deviations], likelihood_of(ml), visit)
+  }
+  out
+}
+
+visit_rows <- function(fit, rows, likelihood, visit) {
+  space <- profile_space(fit)
+  variance <- diag(space$V)
+  scale <- ifelse(variance > 0, 1 / sqrt(variance), 1)
+  lapply(rows, function(row) {
+    quantity <- space$quantities[[row]]
+    if (is.null(quantity)) return(NULL)
+    visit(list(
+      fit = fit, quantity = quantity, likelihood = likelihood, psi = space$psi, V = space$V,
+      scale = scale, printed = printed_scale(fit, quantity, row)
+    ))
+  })
+}
+
+printed_scale <- function(fit, quantity, row) {
+  if (isTRUE(quantity$log)) return(exp)
+  if (row %in% c("sigma", "phi")) return(function(x) exp(x * sigma_power(fit$family)))
+  reading_named(fit$design, row) %||% identity
+}
+
+# The direction in which the other parameters follow the quantity, and a first step of `cutoff`
+# standard errors.
+first_step <- function(profile, cutoff) {
+  quantity <- profile$quantity
+  direction <- drop(profile$V %*% quantity$gradient)
+  variance <- sum(direction * quantity$gradient)
+  if (variance <= 0) return(list(size = max(0.5 * abs(quantity$estimate), 0.5), tangent = 0))
+  list(size = cutoff * sqrt(variance), tangent = direction / variance)
+}
+
+# A function of a value: the maximum of its slice, searched from where the last two point to.
+walk_profile <- function(profile, tangent) {
+  quantity <- profile$quantity
+  last <- list(list(value = quantity$estimate, psi = profile$psi))
+  function(value) {
+    psi <- extrapolate(last, value, tangent)
+    now <- maximise_slice(profile$likelihood, quantity$make, psi, value, profile$scale)
+    if (is.finite(now$value)) {
+      last <<- utils::tail(c(last, list(list(value = value, psi = now$psi))), 2L)
+    }
+    now
+  }
+}
+
 #' Profile limits of one quantity
 #'
 #' Where 2 (maximum - profile) reaches the quantile of chi^2 with 1 degree of freedom, by Newton's
 #' method on its square root, whose derivative the slope gives. The lower limit of a standard
 #' deviation is 0 if the profile does not reach the quantile before.
 #'
-#' @param likelihood,scale As in `maximise_slice()`.
-#' @param quantity From `profile_quantities()`.
-#' @param psi Estimates; `V`, their covariance, for the first step.
+#' @param profile From [visit_profiles()].
 #' @return Two numbers; infinite if the profile stays flat, `NA` if it can't be followed.
 #' @noRd
-profile_limits <- function(fit, quantity, level, likelihood, psi, V, scale) {
+profile_limits <- function(profile, level) {
   cutoff <- stats::qnorm((1 + level) / 2)
-  direction <- drop(V %*% quantity$gradient)
-  variance <- sum(direction * quantity$gradient)
-  step <- if (variance > 0) cutoff * sqrt(variance) else max(0.5 * abs(quantity$estimate), 0.5)
-  tangent <- if (variance > 0) direction / variance else 0 * direction
+  step <- first_step(profile, cutoff)
+  quantity <- profile$quantity
   limit <- function(side, outside = NULL) {
-    last <- list(list(value = quantity$estimate, psi = psi))
-    point <- function(value) {
-      psi <- extrapolate(last, value, tangent)
-      now <- maximise_slice(likelihood, quantity$make, psi, value, scale)
-      if (is.finite(now$value)) {
-        last <<- utils::tail(c(last, list(list(value = value, psi = now$psi))), 2L)
-      }
-      now
-    }
-    find_limit(point, quantity$estimate, fit$logLik, cutoff, side, step, outside)
+    point <- walk_profile(profile, step$tangent)
+    find_limit(point, quantity$estimate, profile$fit$logLik, cutoff, side, step$size, outside)
   }
   if (is.null(quantity$row)) return(c(limit(-1), limit(1)))
-  c(if (reaches_zero(fit, quantity, cutoff, likelihood, scale)) 0 else limit(-1, 0), limit(1))
+  reaches <- reaches_zero(profile$fit, quantity, cutoff, profile$likelihood, profile$scale)
+  c(if (reaches) 0 else limit(-1, 0), limit(1))
 }
 
 extrapolate <- function(last, value, tangent) {

@@ -102,9 +102,9 @@ print.ranef.margmix_glmm <- function(x, rows = 20L, ...) {
     effects <- x[[group]]
     attr(effects, "postVar") <- NULL
     m <- nrow(effects)
-    cat("Random effects of ", code(group), ", empirical-Bayes ", attr(x, "type"), ":\n", sep = "")
+    say("Random effects of ", code(group), ", empirical-Bayes ", attr(x, "type"), ":\n", sep = "")
     print(utils::head(effects, rows), ...)
-    if (m > rows) cat("... and", m - rows, "more clusters\n")
+    if (m > rows) say("... and", m - rows, "more clusters\n")
   }
   invisible(x)
 }

@@ -215,9 +215,9 @@ print.margmix_ranks <- function(x, rows = 20L, ...) {
   }
   m <- nrow(x)
   share <- paste0(100 * attr(x, "tail"), "%")
-  cat("Clusters of ", code(attr(x, "group")), " ranked by ", code(attr(x, "effect")), " of ",
+  say("Clusters of ", code(attr(x, "group")), " ranked by ", code(attr(x, "effect")), " of ",
     attr(x, "clusters"), ", lowest first\n", sep = "")
-  cat("Posterior ", if (attr(x, "exact")) "by quadrature" else "taken as normal",
+  say("Posterior ", if (attr(x, "exact")) "by quadrature" else "taken as normal",
     " at the estimated parameters; rank: its expectation;\np_low, p_high: probability of the ",
     "lowest and the highest ", share, "\n", sep = "")
   shown <- as.data.frame(x)
@@ -227,6 +227,6 @@ print.margmix_ranks <- function(x, rows = 20L, ...) {
   numbers <- vapply(shown, is.numeric, NA)
   shown[numbers] <- lapply(shown[numbers], function(v) signif(v, 3L))
   print(shown[take, , drop = FALSE], row.names = FALSE, ...)
-  if (m > rows) cat("...", m - 2L * half, "clusters between are not shown\n")
+  if (m > rows) say("...", m - 2L * half, "clusters between are not shown\n")
   invisible(x)
 }

@@ -221,7 +221,7 @@ print.margmix_ratios <- function(x, digits = max(3L, getOption("digits") - 3L), 
     print.data.frame(x, digits = digits)
     return(invisible(x))
   }
-  cat(attr(x, "heading"), "", sep = "\n")
+  say(attr(x, "heading"), "", sep = "\n")
   shown <- cbind(
     Ratio = format_ratio(x$estimate, digits),
     Lower = format_ratio(x$conf.low, digits), Upper = format_ratio(x$conf.high, digits),

@@ -202,9 +202,9 @@ check_given_once <- function(pieces, labels) {
 
 #' @export
 print.margmix_shards_source <- function(x, ...) {
-  cat(shards_words(x), "\n", sep = "")
-  cat("Columns: ", some_of(names(x$template), 12L), "\n", sep = "")
-  if (!is.null(x$team$cluster)) cat("Workers: ", sum(x$team$live), "\n", sep = "")
+  say(shards_words(x), "\n", sep = "")
+  say("Columns: ", some_of(names(x$template), 12L), "\n", sep = "")
+  if (!is.null(x$team$cluster)) say("Workers: ", sum(x$team$live), "\n", sep = "")
   invisible(x)
 }
 

@@ -37,12 +37,12 @@ NULL
 #' @rdname print.margmix_standardization
 #' @export
 print.margmix_standardization <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
-  cat(standardization_heading(x), sep = "\n")
-  cat("\n", mean_words(x), "\n", sep = "")
+  say(standardization_heading(x), sep = "\n")
+  say("\n", mean_words(x), "\n", sep = "")
   print_standardized(x, x$means, digits, tests = FALSE)
   words <- contrast_words(x$family)
   for (contrast in unique(x$contrasts$contrast)) {
-    cat("\n", words[[contrast]], "\n", sep = "")
+    say("\n", words[[contrast]], "\n", sep = "")
     part <- x$contrasts[x$contrasts$contrast == contrast, ]
     print_standardized(x, part, digits, tests = TRUE)
   }
@@ -151,7 +151,7 @@ print.summary.margmix_standardization <- function(x, digits = max(3L, getOption(
   result <- x$result
   print(result, digits = digits)
   table <- as.data.frame(result)
-  cat("\nDegrees of freedom and tests\n")
+  say("\nDegrees of freedom and tests\n")
   print(
     table[c("term", "df", "statistic", "p.value")], digits = digits, row.names = FALSE,
     right = FALSE

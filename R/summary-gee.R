@@ -76,13 +76,13 @@ summary.margmix_gee <- function(object, vcov = "KC", df = "default", level = 0.9
 #' @export
 print.summary.margmix_gee <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
   fit <- x$fit
-  cat(gee_heading(fit, digits, with_alpha = FALSE), sep = "\n")
-  cat("\n", size_words(fit), "\n\n", sep = "")
+  say(gee_heading(fit, digits, with_alpha = FALSE), sep = "\n")
+  say("\n", size_words(fit), "\n\n", sep = "")
   print_moments(x, digits)
-  cat(marginal_heading(fit), ":\n", sep = "")
+  say(marginal_heading(fit), ":\n", sep = "")
   print_coefficients(x$coefficients, digits)
-  cat(x$words, "\n", sep = "")
-  cat(gee_convergence_words(fit), "\n", sep = "")
+  say(x$words, "\n", sep = "")
+  say(gee_convergence_words(fit), "\n", sep = "")
   print_remarks(x$remarks)
   invisible(x)
 }
@@ -120,12 +120,12 @@ print_moments <- function(x, digits, most = 15L) {
   table <- rbind(x$correlation, scale = x$scale)
   rest <- max(0L, nrow(x$correlation) - most)
   if (rest) table <- table[c(seq_len(most), nrow(table)), ]
-  cat("Working correlation (", correlation_title(x$fit), ") and scale:\n", sep = "")
+  say("Working correlation (", correlation_title(x$fit), ") and scale:\n", sep = "")
   shown <- cbind(Estimate = table$estimate, `Std. Error` = table$std.error)
   rownames(shown) <- rownames(table)
   print(shown, digits = digits, na.print = "")
-  if (rest) cat("(", rest, " more correlations)\n", sep = "")
-  if (!is.null(x$fit$scale)) cat("The scale was fixed.\n")
+  if (rest) say("(", rest, " more correlations)\n", sep = "")
+  if (!is.null(x$fit$scale)) say("The scale was fixed.\n")
   cat("\n")
 }
 

@@ -113,19 +113,19 @@ summary.margmix_glmm <- function(object, vcov = "default", df = "default", level
 #' @export
 print.summary.margmix_glmm <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
   fit <- x$fit
-  cat(fit_heading(fit, x$error), sep = "\n")
-  cat("\n", format_logLik(fit), "\n\n", sep = "")
+  say(fit_heading(fit, x$error), sep = "\n")
+  say("\n", format_logLik(fit), "\n\n", sep = "")
   print(x$varcor, digits = digits)
   print_dispersion(fit, digits)
-  cat("\n", size_words(fit), "\n\n", sep = "")
-  cat(coefficient_heading(), ":\n", sep = "")
+  say("\n", size_words(fit), "\n\n", sep = "")
+  say(coefficient_heading(), ":\n", sep = "")
   print_coefficients(own_coefficients(x), digits)
-  cat(x$words, "\n", sep = "")
+  say(x$words, "\n", sep = "")
   if (!is.null(x$smooths)) print(x$smooths, digits = digits)
   if (is_modelled(x$type)) {
-    cat(assumption_words(fit), "\n", sep = "")
+    say(assumption_words(fit), "\n", sep = "")
   }
-  cat(convergence_words(fit$convergence, fit$control$tolerance), "\n", sep = "")
+  say(convergence_words(fit$convergence, fit$control$tolerance), "\n", sep = "")
   print_remarks(x$remarks)
   invisible(x)
 }
@@ -148,7 +148,7 @@ coef.summary.margmix_glmm <- function(object, ...) as.matrix(object$coefficients
 
 print_coefficients <- function(table, digits) {
   if (!nrow(table)) {
-    cat("(no fixed effects)\n")
+    say("(no fixed effects)\n")
     return(invisible())
   }
   shown <- cbind(

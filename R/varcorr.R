@@ -115,10 +115,10 @@ print.VarCorr.margmix_glmm <- function(x, digits = max(3L, getOption("digits") -
                                comp = "Std.Dev.", ...) {
   unknown <- setdiff(comp, c("Std.Dev.", "Variance"))
   if (length(unknown)) one_of(unknown[1L], c("Std.Dev.", "Variance"), "comp")
-  cat("Random effects:\n")
+  say("Random effects:\n")
   print(format_varcorr(x, digits, comp), quote = FALSE, right = FALSE, row.names = FALSE)
   relations <- attr(x, "relations")
-  if (length(relations)) cat(paste0(names(relations), ": ", relations), sep = "\n")
+  if (length(relations)) say(paste0(names(relations), ": ", relations), sep = "\n")
   invisible(x)
 }
 

@@ -106,5 +106,7 @@ anova_table <- function(rows, hypotheses, columns, what, words) {
   dimnames(table) <- list(vapply(hypotheses$tests, `[[`, "", "label"), columns)
   heading <- hypotheses$heading
   heading[1L] <- paste(what, heading[1L])
-  structure(table, heading = c(heading, paste0(words, "\n")), class = c("anova", "data.frame"))
+  structure(table,
+    heading = wrap_lines(c(heading, words, "")), class = c("anova", "data.frame")
+  )
 }

@@ -110,6 +110,33 @@ wrap_words <- function(text, indent = 0L, exdent = 0L, width = getOption("width"
   strwrap(text, width + 1L, indent, exdent)
 }
 
+#' Lines no wider than the console, below each other after "Label: " or "* "
+#'
+#' `name = "value"` stays in one line.
+#'
+#' @param lines Character; those that fit are returned as they are, spaces and all.
+#' @noRd
+wrap_lines <- function(lines, width = getOption("width")) {
+  wrap_line <- function(line) {
+    label <- regmatches(line, regexpr("^ *(\\* |[A-Z][A-Za-z ]{0,20}: +)?", line))
+    size <- nchar(label)
+    rest <- gsub(" = \"", "\u00a0=\u00a0\"", substring(line, size + 1L), fixed = TRUE)
+    rest <- wrap_words(rest, width = max(20L, width - size))
+    paste0(c(label, rep(strrep(" ", size), length(rest) - 1L)), chartr("\u00a0", " ", rest))
+  }
+  unlist(lapply(lines, function(line) if (nchar(line) > width) wrap_line(line) else line))
+}
+
+# cat() of words, in lines no wider than the console.
+say <- function(..., sep = " ") {
+  words <- c(...)
+  if (!length(words)) return(invisible())
+  ends <- if (grepl("\n", sep, fixed = TRUE)) sep
+  text <- paste0(paste(words, collapse = sep), ends)
+  lines <- wrap_lines(strsplit(text, "\n", fixed = TRUE)[[1L]])
+  cat(paste(lines, collapse = "\n"), if (grepl("\n$", text)) "\n", sep = "")
+}
+
 # Rows, clusters and their sizes, dropped rows.
 size_words <- function(fit) {
   counted <- fit$design$weights_type == "frequency"
@@ -189,7 +216,7 @@ print_remarks <- function(remarks) {
   cat("\n")
   for (text in remarks) {
     lines <- strsplit(text, "\n", fixed = TRUE)[[1L]]
-    cat("Note: ", lines[1L], "\n", sep = "")
-    for (line in trimws(lines[-1L])) cat("      ", line, "\n", sep = "")
+    say("Note: ", lines[1L], "\n", sep = "")
+    for (line in trimws(lines[-1L])) say("      ", line, "\n", sep = "")
   }
 }

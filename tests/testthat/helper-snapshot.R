@@ -43,3 +43,15 @@ cat_condition <- function(kind, condition) {
   message <- strsplit(conditionMessage(condition), "\n", fixed = TRUE)[[1L]]
   cat(paste0(kind, " <", class(condition)[1L], ">"), paste0("  ", message), sep = "\n")
 }
+
+#' Is a regular expression in what is printed? Lines that were wrapped count as one.
+expect_output <- function(x, regexp = ".", fixed = FALSE) {
+  lines <- utils::capture.output(x)
+  text <- c(paste(lines, collapse = "\n"), gsub("\\s+", " ", paste(lines, collapse = " ")))
+  testthat::expect(any(grepl(regexp, text, fixed = fixed)), paste0(
+    "Not in the output: ", regexp, "\n", text[1L]
+  ))
+}
+
+# The heading of a table, its wrapped lines as one.
+heading_text <- function(table) paste(trimws(attr(table, "heading")), collapse = " ")

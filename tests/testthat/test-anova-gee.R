@@ -59,7 +59,7 @@ test_that("other covariances and df: an F test that says so", {
   Q <- sum(coef(fit)[4:5] * solve(vcov(fit, "robust")[4:5, 4:5], coef(fit)[4:5]))
   expect_equal(found$`F value`[3L], Q / 2)
   expect_equal(found$`Den Df`[3L], unname(coef_inference(fit, "robust")$df[1L]))
-  expect_match(attr(found, "heading")[2L], "F tests with the smallest K - p_b df")
+  expect_match(heading_text(found), "F tests with the smallest K - p_b df")
   expect_equal(anova(fit, vcov = vcov(fit, "robust"), df = Inf)$`F value`[3L], Q / 2)
 })
 

@@ -160,7 +160,7 @@ test_that("Wald tests of several coefficients with few clusters are those of mar
   expect_equal(found$`F value`, wald_statistic(fixef(fit), C, vcov(fit, "KC")) / 3)
   expect_equal(found$`Pr(>F)`,
     joint_test(fit, C, vcov(fit, "KC"), "KC", list(count = 30000, seed = 1))$p.value)
-  expect_match(attr(found, "heading")[2L], "draws under the working model")
+  expect_match(heading_text(found), "draws under the working model")
   expect_identical(anova(fit, vcov = "KC", df = Inf)$`Den Df`, Inf)
 })
 

@@ -193,8 +193,8 @@ test_that("rows share the random effects of the groups they have in common", {
   expected <- v[["(Intercept)|school"]] + v[["(Intercept)|class"]] * same + fit$phi * diag(6)
   expect_equal(unclass(marginal_covariance(fit, "2")), expected, ignore_attr = TRUE)
   shown <- capture.output(print(marginal_covariance(fit, "2"), rows = 2))
-  expect_length(shown, 16L)
-  expect_match(shown[16L], paste("and", nrow(expected) - 2, "more rows"))
+  expect_length(shown, 17L)
+  expect_match(shown[17L], paste("and", nrow(expected) - 2, "more rows"))
   icc <- intraclass_correlation(fit)
   expect_equal(icc$icc["adjusted", "estimate"], sum(v) / (sum(v) + fit$phi))
   expect_error(

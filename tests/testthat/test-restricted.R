@@ -116,9 +116,7 @@ test_that("a restricted fit is a fit: covariance, log-likelihood, update, refit,
   fit <- glmm(cbind(r, n - r) ~ seed + extract + (1 | plate), seeds, binomial(), nAGQ = 9,
     REML = TRUE
   )
-  expect_match(capture.output(print(fit))[1], "restricted maximum likelihood (Cox-Reid adjusted)",
-    fixed = TRUE
-  )
+  expect_output(print(fit), "restricted maximum likelihood (Cox-Reid adjusted)", fixed = TRUE)
   expect_match(capture.output(print(summary(fit))), "^Restricted log-likelihood", all = FALSE)
   expect_true(attr(logLik(fit), "REML"))
   expect_identical(attr(logLik(fit), "df"), 4L)

@@ -84,16 +84,14 @@ test_that("tables of coefficients, terms and ratios leave the columns of a curve
   d <- waves
   fit <- glmm(count ~ z + s(x, k = 6) + (1 | g), d, poisson())
   expect_identical(rownames(anova(fit)), "z")
-  expect_match(attr(anova(fit), "heading"), "smooth_terms() tests `s(x, k = 6)`",
-    fixed = TRUE, all = FALSE
-  )
+  expect_match(heading_text(anova(fit)), "smooth_terms() tests `s(x, k = 6)`", fixed = TRUE)
   expect_identical(rate_ratios(fit)$term, "z")
   shown <- capture.output(print(summary(fit)))
   expect_false(any(grepl("^s(x, k = 6) ", shown, fixed = TRUE)))
   expect_match(unlist(report(fit)), "`s\\(x\\)`: a curve with [0-9.]+ effective", all = FALSE)
   smaller <- update(fit, . ~ . - s(x, k = 6))
   compared <- anova(smaller, fit)
-  expect_match(attr(compared, "heading"), "one variance on the boundary", all = FALSE)
+  expect_match(heading_text(compared), "one variance on the boundary")
 })
 
 test_that("what has no smooths says so", {
