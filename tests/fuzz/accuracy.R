@@ -24,7 +24,7 @@ accuracy_structures <- c(
 
 #' The bound of one fit beside its true error
 #' @return A row, or `NULL` if the fit has no bound: refused, exact, at a zero variance, or no finer
-#'   rule to be had, or longer than `seconds` of processor time.
+#'   rule to be had, or longer than `seconds` of processor time; or if the integral itself fails.
 judge_bound <- function(number, space, seconds = 10) {
   case <- fuzz_case(number, accuracy_families(), accuracy_structures)
   fit <- tryCatch({
@@ -38,7 +38,7 @@ judge_bound <- function(number, space, seconds = 10) {
   }, error = function(e) NULL, interrupt = function(e) NULL)
   if (!identical(fit$rule$method, "AGHQ") || all(fit$theta == 0)) return(NULL)
   true <- true_loglik(fit, space)
-  if (is.null(true)) return(NULL)
+  if (is.null(true) || !is.finite(true$value)) return(NULL)
   data.frame(
     number = number, family = case$family_name, structure = case$structure,
     difficulty = case$difficulty, K = paste(fit$rule$K, collapse = " x "),
