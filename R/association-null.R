@@ -222,7 +222,7 @@ group_precision <- function(group) {
   relation <- group$relation
   m <- length(group$levels)
   if (is.null(relation)) return(Matrix::Diagonal(m))
-  if (relation$kind != "precision") {
+  if (relation$kind != "precision" || length(relation$anchor)) {
     abort("null_model", "Levels of a null model must be independent, or have a known relation.",
       given = code(group$label)
     )

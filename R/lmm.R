@@ -20,22 +20,40 @@ maximise_lmm <- function(design, REML, theta, control, start_given = FALSE) {
     last$result
   }
   if (at(theta * scale)$status != "ok") if (start_given) abort_start() else abort_exact()
-  found <- stats::nlminb(
-    theta * scale,
-    function(x) if (at(x)$status == "ok") -at(x)$value else Inf,
-    function(x) -at(x)$gradient / scale,
-    control = list(
-      rel.tol = 1e-14, x.tol = 1e-12, abs.tol = 0, iter.max = 10L * control$max_iterations,
-      eval.max = 20L * control$max_iterations
+  search <- function(start, free) {
+    whole <- function(x) replace(start, free, x)
+    found <- stats::nlminb(
+      start[free],
+      function(x) if (at(whole(x))$status == "ok") -at(whole(x))$value else Inf,
+      function(x) -(at(whole(x))$gradient / scale)[free],
+      control = list(
+        rel.tol = 1e-14, x.tol = 1e-12, abs.tol = 0, iter.max = 10L * control$max_iterations,
+        eval.max = 20L * control$max_iterations
+      )
     )
-  )
-  if (REML) found$par <- polish_reml(design, found$par, scale, at, control)
+    found$par <- whole(found$par)
+    if (REML) found$par <- polish_reml(design, found$par, scale, at, control, free)
+    found
+  }
+  found <- search(theta * scale, rep(TRUE, length(theta)))
+  if (REML) found <- settle_rho(design, found, search, at)
   end <- at(found$par)
   if (end$status != "ok" || end$phi < centred$rounding) abort_exact()
   c(
     list(theta = found$par / scale, beta = end$beta + centred$beta), end[c("phi", "B", "value")],
     list(iterations = found$iterations, evaluations = evaluations, message = found$message)
   )
+}
+
+# Entries of rho on their way to an end are held there, as snap_rho() does by maximum likelihood.
+settle_rho <- function(design, found, search, at) {
+  first <- length(design$theta_row)
+  for (end in ends_ahead(design, found$par[-seq_len(first)])) {
+    entry <- first + end$entry
+    held <- search(replace(found$par, entry, end$at), seq_along(found$par) != entry)
+    if (isTRUE(at(held$par)$value >= at(found$par)$value - end$slack)) found <- held
+  }
+  found
 }
 
 # The profile's parameters are (theta / sigma, rho): the power of sigma that each is divided by.
@@ -63,13 +81,13 @@ centre_response <- function(design, theta, control) {
   )
 }
 
-# Newton steps on the unprofiled criterion; beyond nlminb's own tolerance.
-polish_reml <- function(design, x, scale, at, control) {
-  free <- seq_along(x)
+# Newton steps in the entries that are free on the unprofiled criterion; beyond nlminb's own
+# tolerance.
+polish_reml <- function(design, x, scale, at, control, free) {
   for (step in 1:3) {
     now <- at(x)
     derivatives <- reml_derivatives(design, x / scale, now$phi, control)
-    active <- c(x != 0 | profile_power(design) == 0, TRUE)
+    active <- c(free & (x != 0 | profile_power(design) == 0), TRUE)
     direction <- newton_direction(
       -derivatives$gradient[active], -derivatives$hessian[active, active, drop = FALSE]
     )
@@ -78,7 +96,7 @@ polish_reml <- function(design, x, scale, at, control) {
     change[active] <- direction$step
     # from (theta, log phi) back to theta relative to sigma
     power <- profile_power(design)
-    theta <- x / scale * sqrt(now$phi)^power - change[free]
+    theta <- x / scale * sqrt(now$phi)^power - change[seq_along(x)]
     trial <- theta * scale / sqrt(now$phi * exp(-change[length(change)]))^power
     if (!(at(trial)$value >= now$value - 1e-9 * abs(now$value))) break
     x <- trial

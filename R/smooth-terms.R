@@ -47,7 +47,8 @@
 #' autoregression of areas. What Q can't see (a constant, a line) is in the fixed effects, so that
 #' the likelihood is the exact one. `(1 | area)` beside it has independent areas too: the model of
 #' Besag, York and Mollie (1991). A field has a dense column for each level but that: some hundreds
-#' of them are quick. The standard deviation is in units of mgcv's scaled penalty.
+#' of them are quick. The standard deviation is in units of mgcv's scaled penalty. `rw1()`, `rw2()`
+#' and `bym2()` of [related_levels] are the same fields with sparse precisions.
 #'
 #' @section Numbers: `edf`, effective degrees of freedom of a curve: the trace of (H + S)^-1 H over
 #'   its coefficients, H the information and S the penalty. `statistic` and `p.value`: the Wald

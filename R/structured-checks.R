@@ -9,9 +9,40 @@ independent_groups <- function(groups) {
 # ones are depends on the relation: a direction that is not shows in the information at the end.
 #' @export
 check_identified.margmix_related <- function(design, family) {
+  for (group in design$groups) note_null_space(group$relation, group, design)
   free <- which(independent_groups(design$groups))
   if (!length(free)) return(invisible())
   check_identified.margmix_several_factors(design_part(design, free), family)
+}
+
+#' Say that the fixed effects lack what an intrinsic relation leaves to them
+#'
+#' A random walk adds up to zero, and of second order has no slope: level and slope are fixed
+#' effects, or are left out.
+#' @noRd
+note_null_space <- function(relation, group, design) UseMethod("note_null_space")
+
+#' @export
+note_null_space.default <- function(relation, group, design) invisible()
+
+#' @export
+note_null_space.margmix_rw1 <- function(relation, group, design) {
+  note_missing_fixed(rep(1, nrow(design$X)), "level", "Leave out the 0 or -1.", group, design)
+}
+
+#' @export
+note_null_space.margmix_rw2 <- function(relation, group, design) {
+  note_null_space.margmix_rw1(relation, group, design)
+  note_missing_fixed(
+    relation$at[group$index + 1L], "trend", "Add the time to the fixed effects.", group, design
+  )
+}
+
+note_missing_fixed <- function(x, what, hint, group, design) {
+  if (is_spanned(cbind(x), cbind(design$X, if (what != "level") 1))) return(invisible())
+  note("relation", paste0(
+    "The fixed effects have no ", what, " beside a random walk, which has none."
+  ), given = code(group$label), hint = hint)
 }
 
 # The design with some of its grouping factors, without its class.

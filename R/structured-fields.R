@@ -98,7 +98,7 @@ field_relation <- function(term, frame, index, env) {
   first <- index$start[-length(index$start)] + 1L
   if (!is.null(index$order)) first <- index$order[first]
   at <- coordinates_of(term, frame, settings$metric)[, first, drop = FALSE]
-  own <- field_blocks(term, frame)
+  own <- series_codes(term, frame)
   facts <- field_correlations[[settings$correlation]]
   relation <- c(
     list(kind = "field", nugget = facts$nugget, places = at, block = own$code[first] - 1L),
@@ -113,13 +113,6 @@ field_relation <- function(term, frame, index, env) {
   relation$shortest <- min(order$apart)
   check_apart(relation, order)
   with_parents(relation, order$order, settings$dense)
-}
-
-# The series of `| 1` are one.
-field_blocks <- function(term, frame) {
-  series <- term$relation$series
-  if (!identical(series, 1)) return(value_codes_of(frame, series))
-  list(code = rep(1L, nrow(frame)), levels = "1")
 }
 
 # Up to `dense` places of a block are its core; of more, the first in maximin order, and the others
@@ -214,11 +207,7 @@ levels_words.margmix_field <- function(relation, group, used) {
 #' @export
 new_levels.margmix_field <- function(relation, group, term, frame) {
   found <- match_clusters(frame, term$group, group$levels)
-  own <- if (identical(term$relation$series, 1)) {
-    rep(1L, length(found$label))
-  } else {
-    match_clusters(frame, term$relation$series, relation$series)$cluster
-  }
+  own <- known_series(term, frame, relation)
   use <- which(is.na(found$cluster) & !is.na(own) & !is.na(found$label))
   use <- use[!duplicated(found$label[use])]
   if (!length(use)) return(NULL)

@@ -34,9 +34,9 @@ scale_by_level.margmix_related <- function(design, fit, Z, cluster) {
 
 # Standard errors would have to know how the variance of a level moves with alpha.
 check_fixed_variance <- function(group) {
-  if (!inherits(group$relation, "margmix_car")) return(invisible())
+  if (!inherits(group$relation, c("margmix_car", "margmix_bym2"))) return(invisible())
   abort("related", "Population means of a conditional autoregression are not available.",
-    given = code(group$label), hint = "Its levels have variances that depend on alpha."
+    given = code(group$label), hint = "Its levels have variances that depend on alpha or phi."
   )
 }
 
@@ -54,8 +54,19 @@ levels_matter.default <- function(design) FALSE
 
 #' @export
 levels_matter.margmix_related <- function(design) {
-  any(vapply(design$groups, function(group) length(group$relation$variance) > 1L, NA))
+  any(vapply(design$groups, function(group) varies_by_level(group$relation), NA))
 }
+
+varies_by_level <- function(relation) UseMethod("varies_by_level")
+
+#' @export
+varies_by_level.default <- function(relation) length(relation$variance) > 1L
+
+#' @export
+varies_by_level.margmix_car <- function(relation) TRUE
+
+#' @export
+varies_by_level.margmix_bym2 <- varies_by_level.margmix_car
 
 # New levels --------------------------------------------------------------------------------------
 
@@ -107,15 +118,25 @@ new_levels.default <- function(relation, group, term, frame) NULL
 
 #' @export
 new_levels.margmix_relation <- function(relation, group, term, frame) {
-  if (is.null(relation$gap)) return(NULL)
+  if (!is.null(relation$gap)) new_times(relation, group, term, frame)
+}
+
+# The series of each row, from 1; `NA` of those that the fit does not have.
+known_series <- function(term, frame, relation) {
+  series <- term$relation$series
+  if (identical(series, 1)) return(rep(1L, nrow(frame)))
+  match_clusters(frame, series, relation$series)$cluster
+}
+
+new_times <- function(relation, group, term, frame) {
   found <- match_clusters(frame, term$group, group$levels)
-  own <- match_clusters(frame, term$relation$series, relation$series)$cluster
+  own <- known_series(term, frame, relation)
   label <- expression_text(term$relation$time)
   use <- which(is.na(found$cluster) & !is.na(own) & !is.na(found$label))
   use <- use[!duplicated(found$label[use])]
   time <- frame[[label]][use]
   if (is.null(relation$steps)) {
-    at <- time_values(time, label, relation$kind)
+    at <- time_values(time, label, term$relation$kind)
   } else {
     at <- match(as.character(time), relation$steps)
     use <- use[!is.na(at)]
@@ -138,11 +159,7 @@ with_levels.margmix_relation <- function(relation, group, new) {
   gap <- c(0, diff(at[order]))
   gap[!duplicated(series[order])] <- 0
   steps <- gap / relation$unit
-  if (relation$kind == "ar1" && any(abs(steps - round(steps)) > 1e-6 * pmax(1, steps))) {
-    abort("time", "New times of ar1() must be whole steps from those of the fit.",
-      given = some_of(new$label)
-    )
-  }
+  if (relation$kind == "ar1") check_whole_steps(steps, new$label, "ar1()")
   relation$gap <- if (relation$kind == "ar1") round(steps) else gap
   relation$together <- series[order]
   relation$at <- at[order]
@@ -152,4 +169,11 @@ with_levels.margmix_relation <- function(relation, group, new) {
   group$index <- match(seq_len(m), order)[group$index + 1L] - 1L
   group$relation <- relation
   list(group = group, order = order)
+}
+
+check_whole_steps <- function(steps, labels, what) {
+  if (all(abs(steps - round(steps)) <= 1e-6 * pmax(1, abs(steps)))) return(invisible())
+  abort("time", paste("New times of", what, "must be whole steps from those of the fit."),
+    given = some_of(labels)
+  )
 }

@@ -16,8 +16,10 @@ relation_of <- function(term, frame, index, env) {
   relation <- switch(term$relation$kind,
     ar1 = , ou = series_relation(term, frame, index),
     exp = , gau = , mat = field_relation(term, frame, index, env),
+    rw1 = , rw2 = walk_relation(term, frame, index),
     phylo = tree_relation(evaluate_matrix(term, env), term),
     car = neighbour_relation(evaluate_matrix(term, env), term),
+    bym2 = areas_relation(evaluate_matrix(term, env), term),
     known = matrix_relation(evaluate_matrix(term, env), term)
   )
   if (!is.null(term$relation$matrix)) check_level_names(relation, index$levels, term)
@@ -45,7 +47,7 @@ check_level_names <- function(relation, levels, term) {
         count_of(length(absent), "level"), " of ", code(expression_text(term$group)),
         " that it lacks: ", some_of(absent)
       ),
-      hint = paste0("It knows ", some_of(relation$names), "."), levels = absent
+      hint = paste0("It knows ", some_of(relation$names[relation$own]), "."), levels = absent
     )
   }
   extra <- setdiff(relation$names[relation$own], levels)
@@ -63,18 +65,27 @@ series_relation <- function(term, frame, index) {
   first <- index$start[-length(index$start)] + 1L
   count <- diff(index$start)
   if (!is.null(index$order)) first <- index$order[first]
-  own <- value_codes_of(frame, term$relation$series)
+  own <- series_codes(term, frame)
   series <- own$code[first]
-  if (!is.factor(time)) check_ties(index, count, term)
-  at <- time_values(time, label, term$relation$kind)[first]
+  kind <- term$relation$kind
+  stepped <- kind != "ou"
+  if (!is.factor(time) && kind %in% c("ar1", "ou")) check_ties(index, count, term)
+  at <- time_values(time, label, kind)[first]
   gap <- c(0, diff(at))
   gap[!duplicated(series)] <- 0
-  unit <- if (term$relation$kind == "ar1") step_of_time(gap, label) else 1
+  unit <- if (stepped) step_of_time(gap, label, kind) else 1
   list(
-    kind = term$relation$kind, gap = if (unit == 1) gap else round(gap / unit), unit = unit,
+    kind = kind, gap = if (unit == 1) gap else round(gap / unit), unit = unit,
     names = index$levels, own = TRUE, together = series, at = at, series = own$levels,
-    steps = if (is.factor(time) && term$relation$kind == "ar1") levels(time), variance = 1
+    steps = if (is.factor(time) && stepped) levels(time), variance = 1
   )
+}
+
+# Codes of the series of rows; that of `| 1` is one.
+series_codes <- function(term, frame) {
+  series <- term$relation$series
+  if (!identical(series, 1)) return(value_codes_of(frame, series))
+  list(code = rep(1L, nrow(frame)), levels = "1")
 }
 
 # Codes of the values of a group, which may be an interaction.
@@ -99,7 +110,7 @@ check_ties <- function(index, count, term) {
 
 # Steps of a factor are its levels in order; for ou() they must read as numbers.
 time_values <- function(time, label, kind) {
-  if (is.factor(time) && kind == "ar1") return(as.numeric(time))
+  if (is.factor(time) && kind != "ou") return(as.numeric(time))
   given <- class(time)[1L]
   if (is.factor(time)) {
     time <- suppressWarnings(as.numeric(gsub("[()]", "", levels(time))))[as.integer(time)]
@@ -112,14 +123,14 @@ time_values <- function(time, label, kind) {
 }
 
 # The shortest gap, which all others are multiples of.
-step_of_time <- function(gap, label) {
+step_of_time <- function(gap, label, kind) {
   gaps <- unique(gap[gap > 0])
   if (!length(gaps)) return(1)
   unit <- min(gaps)
   odd <- gaps[abs(gaps / unit - round(gaps / unit)) > 1e-6 * gaps / unit]
   if (!length(odd)) return(unit)
   if (all(gaps == round(gaps))) return(1)
-  abort("time", "The times of ar1() must be whole steps apart.",
+  abort("time", paste0("The times of ", kind, "() must be whole steps apart."),
     given = paste0(
       code(label), " with gaps of ", signif(unit, 4L), " and ", some_of(signif(odd, 4L))
     ),
@@ -192,7 +203,7 @@ known_precision <- function(lower, what) {
   facts <- engine_relation_facts(c(list(kind = "precision", log_det = 0), lower))
   if (!facts$definite) {
     refuse_matrix(what, "must be positive definite.", paste(length(lower$names), "levels"),
-      "An intrinsic precision, whose rows add up to zero, is that of car() with alpha = 1."
+      "Intrinsic precisions, whose rows add up to zero, are those of rw1(), rw2() and bym2()."
     )
   }
   c(list(kind = "precision", log_det = facts$log_det, variance = facts$variance), lower)
@@ -219,19 +230,22 @@ inverse_covariance <- function(K, what) {
   named_square(chol2inv(R), names)
 }
 
+neighbour_weights <- function(W, what) {
+  lower <- sparse_lower(W, what)
+  if (all(lower$diagonal == 0) && all(lower$below >= 0)) return(lower)
+  refuse_matrix(what, "must have a zero diagonal and no negative weight.", some_of(
+    lower$names[lower$diagonal != 0]
+  ))
+}
+
 neighbour_relation <- function(W, term) {
   what <- expression_text(term$relation$matrix)
-  lower <- sparse_lower(W, what)
-  if (any(lower$diagonal != 0) || any(lower$below < 0)) {
-    refuse_matrix(what, "must have a zero diagonal and no negative weight.", some_of(
-      lower$names[lower$diagonal != 0]
-    ))
-  }
+  lower <- neighbour_weights(W, what)
   neighbours <- c(rep.int(seq_along(lower$names), diff(lower$start)), lower$row + 1L)
   alone <- lower$names[tabulate(neighbours, length(lower$names)) == 0L]
   if (length(alone)) {
     refuse_matrix(what, "must give every area a neighbour.", paste("none of", some_of(alone)),
-      "Leave islands out, or connect them with the nearest area."
+      "Leave islands out, connect them with the nearest area, or use bym2(1 | area, W)."
     )
   }
   lower$diagonal <- NULL

@@ -25,7 +25,8 @@ rho_groups <- function(design) {
 }
 
 rho_count <- function(relation) {
-  if (inherits(relation, c("margmix_ar1", "margmix_ou", "margmix_car", "margmix_field"))) 1L else 0L
+  kinds <- c("margmix_ar1", "margmix_ou", "margmix_car", "margmix_field", "margmix_bym2")
+  if (inherits(relation, kinds)) 1L else 0L
 }
 
 #' Where a search begins: half a correlation at the median gap, or between neighbours
@@ -173,7 +174,8 @@ unidentified_rho <- function(design, Lambda) {
 groups_words.margmix_related <- function(design) {
   each <- vapply(design$groups, function(group) {
     used <- sum(tabulate(group$index + 1L, length(group$levels)) > 0L)
-    more <- length(group$levels) - used
+    own <- rep_len(group$relation$own %||% TRUE, length(group$levels))
+    more <- max(sum(own) - used, 0)
     paste0(
       levels_words(group$relation, group, used),
       if (more) paste0(" (", format(more, big.mark = ","), " more without rows)")
@@ -242,20 +244,31 @@ ends_of.margmix_ou <- function(relation) {
 #' @export
 ends_of.margmix_car <- function(relation) list(list(at = 16, near = 5, words = "alpha is 1"))
 
-# Entries of rho that are on their way to an end are set to it, if the log-likelihood allows it
-# with the other parameters as they want to be there.
-snap_rho <- function(problem, K, fit) {
-  design <- problem$design
-  first <- ncol(design$X) + length(design$theta_row)
+#' Ends that entries of rho are on their way to
+#'
+#' @return A list of `entry`, `at` and `slack`: what the log-likelihood may fall by. What it gains
+#'   beyond the end is rounding.
+#' @noRd
+ends_ahead <- function(design, rho) {
   owners <- rho_groups(design)
-  for (r in seq_along(owners)) {
-    for (end in ends_of(design$groups[[owners[r]]]$relation)) {
-      side <- sign(end$at - end$near)
-      if ((fit$x[first + r] - end$near) * side <= 0 || fit$x[first + r] == end$at) next
-      # what it gains beyond the end is rounding
-      slack <- if ((fit$x[first + r] - end$at) * side > 0) Inf else 1e-5
-      fit <- snap_entry(problem, K, fit, first + r, end$at, slack)
-    }
+  unlist(lapply(seq_along(owners), function(r) {
+    ends <- ends_of(design$groups[[owners[r]]]$relation)
+    ahead <- Filter(function(end) {
+      (rho[r] - end$near) * sign(end$at - end$near) > 0 && rho[r] != end$at
+    }, ends)
+    lapply(ahead, function(end) {
+      beyond <- (rho[r] - end$at) * sign(end$at - end$near) > 0
+      list(entry = r, at = end$at, slack = if (beyond) Inf else 1e-5)
+    })
+  }), recursive = FALSE)
+}
+
+# Such entries are set to the end, if the log-likelihood allows it with the other parameters as they
+# want to be there.
+snap_rho <- function(problem, K, fit) {
+  first <- ncol(problem$design$X) + length(problem$design$theta_row)
+  for (end in ends_ahead(problem$design, fit$x[first + seq_along(rho_groups(problem$design))])) {
+    fit <- snap_entry(problem, K, fit, first + end$entry, end$at, end$slack)
   }
   fit
 }

@@ -12,15 +12,16 @@
 #' factor. Several such terms, and others beside them, may be in one model.
 #'
 #' @details
-#' Written as `ar1(time + 0 | id)` and `ou(time + 0 | id)` (series), `phylo(1 | species, tree)`
-#' (relatives), `known(1 | animal, precision = Q)` (any known relation), `car(1 | area, W)`
-#' (neighbours) and `exp(x + y | g)`, `gau(x + y | g)`, `mat(x + y | g)` (places, see
-#' [spatial_fields]). The effects of a term have covariance \eqn{\Sigma \otimes Q^{-1}}:
-#' \eqn{\Sigma} between the columns of the term, as everywhere, and \eqn{Q^{-1}} between levels.
-#' The precision Q is sparse, and its inverse is never formed; the time is linear in the number of
-#' levels for series and trees. The likelihood is the Laplace approximation (exact for a linear
-#' model). Where Q has a parameter rho, the fit holds it on an unbounded scale,
-#' `component(fit, "rho")`.
+#' Written as `ar1(time + 0 | id)`, `ou(time + 0 | id)`, `rw1(time + 0 | id)` and
+#' `rw2(time + 0 | id)` (series), `phylo(1 | species, tree)` (relatives),
+#' `known(1 | animal, precision = Q)` (any known relation), `car(1 | area, W)` and
+#' `bym2(1 | area, W)` (neighbours) and `exp(x + y | g)`, `gau(x + y | g)`, `mat(x + y | g)`
+#' (places, see [spatial_fields]). The effects of a term have covariance
+#' \eqn{\Sigma \otimes Q^{-1}}: \eqn{\Sigma} between the columns of the term, as everywhere, and
+#' \eqn{Q^{-1}} between levels. The precision Q is sparse, and its inverse is never formed; the time
+#' is linear in the number of levels for series and trees. The likelihood is the Laplace
+#' approximation (exact for a linear model). Where Q has a parameter rho, the fit holds it on an
+#' unbounded scale, `component(fit, "rho")`.
 #'
 #' * `ar1(time + 0 | id)`: a series for each `id` with correlation r^d between times d steps apart,
 #'   r = tanh(rho). A step is the shortest gap between times, of which all others must be
@@ -28,6 +29,13 @@
 #'   the steps; then rows of one time share an effect, where tied numbers are an error.
 #' * `ou(time + 0 | id)`: an Ornstein-Uhlenbeck process, with correlation exp(-rate d) between times
 #'   d apart, any numbers; rate = exp(rho).
+#' * `rw1(time + 0 | id)`: a random walk for each `id`, whose increment over d steps has variance d;
+#'   `rw2(time + 0 | id)`: one of second order, whose second differences over steps have variance 1.
+#'   Steps are those of `ar1()`, and rows of one time share an effect. These precisions are
+#'   singular: a walk adds up to zero over the times of its series, and one of second order has no
+#'   linear trend either (Rue and Held 2005). Level and trend are for the other terms, as in
+#'   `y ~ time + rw2(time + 0 | 1)`; with several series `(1 | id)`, `(time | id)` or fixed effects
+#'   of `id`. The standard deviation is that of one step. At most 100 series.
 #' * `phylo(1 | species, tree)`: Brownian motion along a rooted `phylo` tree of package \pkg{ape},
 #'   whose height is scaled to one, so that the variance is that at the tips that are furthest
 #'   from the root. Inner nodes have effects of their own (Hadfield and Nakagawa 2010), so that Q is
@@ -38,20 +46,46 @@
 #'   inverted once.
 #' * `car(1 | area, W)`: a proper conditional autoregression, Q = D - alpha W for a symmetric
 #'   matrix W of neighbours or weights with row sums D; alpha = 1 / (1 + exp(-rho)).
+#' * `bym2(1 | area, W)`: the areas of Besag, York and Mollie as Riebler et al. (2016) write them,
+#'   sqrt(1 - phi) v + sqrt(phi) u with independent v and a spatial part u, whose precision D - W
+#'   is intrinsic. u adds up to zero over each connected part of the map and is scaled there, so
+#'   that the geometric mean of its variances is one: phi = 1 / (1 + exp(-rho)) is the share of the
+#'   variance that is spatial, and the standard deviation that of an area. Effects of areas
+#'   without neighbours are independent, with the same variance (Freni-Sterrantino, Ventrucci and
+#'   Rue 2018); a note names them. [ranef()] has the spatial parts too, after the areas.
+#'
+#' `| 1` in the place of `| id` is one series.
+#'
+#' The constraints are exact: solutions of the sparse equations are corrected for them (Rue and Held
+#' 2005, 2.3), so that the likelihood is that of the generalized inverse of the precision.
 #'
 #' Levels are matched by name with the tips of the tree or the `dimnames` of the matrix, in any
 #' order. Levels that only the tree or matrix knows have effects too, whose estimates
 #' [ranef()] and [predict()] have.
 #'
 #' @section Errors: `margmix_error_relation`: a level that the tree or matrix lacks, a name twice, a
-#'   matrix that is not symmetric or not positive definite, an area without neighbours, a tree that
-#'   is not rooted or has zero or no lengths; `margmix_error_time`: times that are tied, missing,
-#'   not numbers, or no whole steps. What is not available with related levels is
-#'   `margmix_error_related`. A note, `margmix_note_relation`, says what a relation knows and the
-#'   data do not have.
+#'   matrix that is not symmetric or not positive definite, an area of `car()` without neighbours,
+#'   more than 100 random walks, a tree that is not rooted or has zero or no lengths;
+#'   `margmix_error_time`: times that are tied, missing, not numbers, or no whole steps, or too
+#'   few for a random walk. What is not available with related levels is `margmix_error_related`.
+#'   A note, `margmix_note_relation`, says what a relation knows and the data do not have, which
+#'   areas are islands, and that the fixed effects lack the level or trend of a random walk.
 #' @references
+#' Freni-Sterrantino, A., Ventrucci, M. and Rue, H. (2018). A note on intrinsic conditional
+#' autoregressive models for disconnected graphs. *Spatial and Spatio-temporal Epidemiology* **26**,
+#' 25-34.
+#'
 #' Hadfield, J. D. and Nakagawa, S. (2010). General quantitative genetic methods for comparative
 #' biology. *Journal of Evolutionary Biology* **23**, 494-508.
+#'
+#' Riebler, A., Sorbye, S. H., Simpson, D. and Rue, H. (2016). An intuitive Bayesian spatial model
+#' for disease mapping that accounts for scaling. *Statistical Methods in Medical Research* **25**,
+#' 1145-1165.
+#'
+#' Rue, H. and Held, L. (2005). *Gaussian Markov random fields*. Chapman and Hall/CRC.
+#'
+#' Sorbye, S. H. and Rue, H. (2014). Scaling intrinsic Gaussian Markov random field priors in
+#' spatial modelling. *Spatial Statistics* **8**, 39-51.
 #' @examples
 #' # four patients, twenty weeks each: the correlation falls with the time between weeks
 #' set.seed(1)
@@ -60,14 +94,27 @@
 #' d$y <- rpois(80, exp(1 + as.vector(level)))
 #' fit <- glmm(y ~ 1 + ar1(week + 0 | patient), d, poisson())
 #' VarCorr(fit)
+#'
+#' # one random walk of all patients together
+#' walk <- glmm(y ~ 1 + (1 | patient) + rw1(week + 0 | 1), d, poisson())
+#' ranef(walk)[["rw1(week)"]][1:3, ]
+#'
+#' # areas on a line, each with its neighbours
+#' areas <- letters[1:12]
+#' W <- 1 * (abs(outer(1:12, 1:12, "-")) == 1)
+#' dimnames(W) <- list(areas, areas)
+#' map <- data.frame(area = rep(areas, 3), y = rpois(36, exp(1 + rep(sin(1:12 / 2), 3))))
+#' glmm(y ~ 1 + bym2(1 | area, W), map, poisson())
 #' @name related_levels
-#' @aliases ar1 ou phylo known car
+#' @aliases ar1 ou rw1 rw2 phylo known car bym2
 NULL
 
 # The arguments of each kind; those without a default must be given.
 relation_arguments <- list(
-  ar1 = function(bar) NULL, ou = function(bar) NULL, phylo = function(bar, tree) NULL,
+  ar1 = function(bar) NULL, ou = function(bar) NULL, rw1 = function(bar) NULL,
+  rw2 = function(bar) NULL, phylo = function(bar, tree) NULL,
   known = function(bar, precision = NULL, covariance = NULL) NULL, car = function(bar, W) NULL,
+  bym2 = function(bar, W) NULL,
   exp = function(bar, distance, dense, neighbours) NULL,
   gau = function(bar, distance, dense, neighbours) NULL,
   mat = function(bar, nu, distance, dense, neighbours) NULL
@@ -94,16 +141,15 @@ related_terms <- function(expr, env) {
     as.list(match.call(relation_arguments[[kind]], expr))[-1L],
     error = function(e) refuse_relation(expr, conditionMessage(e))
   )
-  everywhere <- "distance" %in% names(formals(relation_arguments[[kind]])) &&
-    identical(arguments$bar[[3L]], 1)
+  known <- names(formals(relation_arguments[[kind]]))
+  needed <- length(setdiff(known, c("bar", relation_settings))) > 0L
+  everywhere <- !needed && identical(arguments$bar[[3L]], 1)
   # a group that is not there yet: the places themselves are
   if (everywhere) arguments$bar[[3L]] <- quote(everywhere)
   terms <- random_terms(arguments$bar, env)
   if (length(terms) != 1L) refuse_relation(expr, "a nested group")
   term <- terms[[1L]]
   if (everywhere) term$group <- 1
-  known <- names(formals(relation_arguments[[kind]]))
-  needed <- length(setdiff(known, c("bar", relation_settings))) > 0L
   matrix <- arguments[!names(arguments) %in% c("bar", relation_settings)]
   if (length(matrix) != needed) refuse_relation(expr, paste(length(matrix), "matrices or trees"))
   term$relation <- list(
@@ -115,7 +161,11 @@ related_terms <- function(expr, env) {
   } else if (!needed) {
     term <- point_in_time(term, expr)
   }
-  within <- if (everywhere) term$relation$places else list(term$relation$series)
+  within <- if (!everywhere) {
+    list(term$relation$series)
+  } else {
+    term$relation$places %||% list(term$relation$time)
+  }
   within <- paste(vapply(within, expression_text, ""), collapse = ", ")
   term$group_label <- paste0(kind, "(", within, ")")
   term$label <- expression_text(expr)
@@ -126,7 +176,8 @@ refuse_relation <- function(expr, given) {
   abort("formula", "A term with related levels must be written as one of these.",
     given = paste0(expression_text(expr), if (length(given)) paste0(" (", given, ")")),
     hint = c(
-      "ar1(time + 0 | id), ou(time + 0 | id), phylo(1 | species, tree), car(1 | area, W),",
+      "ar1(time + 0 | id), ou(time + 0 | id), rw1(time + 0 | id), rw2(time + 0 | id),",
+      "phylo(1 | species, tree), car(1 | area, W), bym2(1 | area, W),",
       "known(1 | id, precision = Q), known(1 | id, covariance = K),",
       "exp(x + y | g), gau(x + y | g), mat(x + y | g, nu = 1.5)."
     )
@@ -145,7 +196,7 @@ point_in_time <- function(term, expr) {
   if (!variable || !term$correlated) refuse_relation(expr, "the left side is one time variable")
   term$lhs[[2L]] <- 1
   term$relation$time <- time
-  term$group <- call(":", term$group, time)
+  term$group <- if (identical(term$group, 1)) time else call(":", term$group, time)
   term
 }
 

@@ -77,7 +77,8 @@ Rcpp::List relation_facts_(const Rcpp::List& relation, const Rcpp::NumericVector
   const auto levels = glue::relation(relation);
   if (rho.size() != levels->n_rho()) Rcpp::stop("internal: `rho` has the wrong length");
   const Precision Q = levels->at(rho.begin());
-  const PrecisionFacts facts = precision_facts(levels->pattern(), Q.diagonal, Q.below);
+  const PrecisionFacts facts =
+      precision_facts(levels->pattern(), Q.diagonal, Q.below, levels->constraint());
   return Rcpp::List::create(Rcpp::_["definite"] = facts.definite,
                             Rcpp::_["log_det"] = facts.log_det.sum(),
                             Rcpp::_["variance"] = glue::vector(facts.variance));
@@ -117,7 +118,8 @@ Rcpp::NumericMatrix relation_draws_(const Rcpp::List& relation, const Rcpp::Nume
   if (rho.size() != levels->n_rho() || normals.nrow() != levels->size())
     Rcpp::stop("internal: draws of other levels");
   return glue::matrix(related_draws(levels->pattern(), levels->at(rho.begin()),
-                                    MatrixMap(normals.begin(), normals.nrow(), normals.ncol())));
+                                    MatrixMap(normals.begin(), normals.nrow(), normals.ncol()),
+                                    levels->constraint()));
 }
 
 // [[Rcpp::export]]

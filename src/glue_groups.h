@@ -37,6 +37,14 @@ inline margmix::FieldSpec field(const Rcpp::List& list) {
   return out;
 }
 
+// `constraint` (levels x r), `anchor` (from 0) and its `weight`; nothing where Q is not singular.
+inline margmix::Constraint constraint(const Rcpp::List& list) {
+  if (!list.containsElementNamed("constraint")) return {};
+  const Rcpp::NumericMatrix C = list["constraint"];
+  return {margmix::MatrixMap(C.begin(), C.nrow(), C.ncol()),
+          Rcpp::as<std::vector<int>>(list["anchor"]), copied(list, "weight")};
+}
+
 // A relation between levels: `kind`, and what it needs; NULL for independent levels.
 inline std::shared_ptr<const margmix::Levels> relation(SEXP x) {
   using margmix::Autoregression;
@@ -45,8 +53,14 @@ inline std::shared_ptr<const margmix::Levels> relation(SEXP x) {
   const std::string kind = list["kind"];
   if (kind == "precision")
     return std::make_shared<margmix::KnownPrecision>(
-        pattern(list), margmix::Precision{copied(list, "diagonal"), copied(list, "below"),
-                                          copied(list, "log_det")});
+        pattern(list),
+        margmix::Precision{copied(list, "diagonal"), copied(list, "below"),
+                           copied(list, "log_det")},
+        constraint(list));
+  if (kind == "bym2")
+    return std::make_shared<margmix::SharedAreas>(pattern(list), copied(list, "diagonal"),
+                                                  copied(list, "below"), list["log_det"],
+                                                  constraint(list));
   if (kind == "car")
     return std::make_shared<margmix::ConditionalAutoregression>(pattern(list),
                                                                 copied(list, "below"));

@@ -82,3 +82,10 @@ ar1_covariance <- function(series, time, r, labels) {
   dimnames(K) <- list(labels, labels)
   K
 }
+
+# Log-density of the responses of a linear model with this covariance matrix, at beta of the fit.
+mvn_log_density <- function(fit, V) {
+  r <- fit$design$y - drop(fit$design$X %*% fit$beta)
+  R <- chol(V)
+  -sum(log(diag(R))) - 0.5 * (length(r) * log(2 * pi) + sum(backsolve(R, r, transpose = TRUE)^2))
+}

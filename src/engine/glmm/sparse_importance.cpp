@@ -20,8 +20,9 @@ ImportanceDraws sparse_importance(const GroupedDesign& design, const SparsePlan&
     return out;
   }
   const Index n = design.X.rows();
-  const double h = mode.rows_value() - 0.5 * mode.u().squaredNorm();
-  out.center = h + family.constant(design.response) - 0.5 * system.log_det();
+  const SparsePrecision& Q = system.precision();
+  const double h = mode.rows_value() - 0.5 * Q.quadratic(mode.u());
+  out.center = h + family.constant(design.response) - 0.5 * (system.log_det() - Q.log_det());
   out.log_weights.resize(normals.cols());
   VectorXd shift(n);
   for (Index k = 0; k < normals.cols(); ++k) {
@@ -29,15 +30,16 @@ ImportanceDraws sparse_importance(const GroupedDesign& design, const SparsePlan&
       out.status = Status::interrupted;
       return out;
     }
-    const VectorXd e1 = root.cwiseProduct(normals.col(k).head(n));
-    const VectorXd d = system.solve(system.Vt(e1) + normals.col(k).tail(system.size()));
+    const auto e1 = normals.col(k).head(n), e2 = normals.col(k).tail(system.size());
+    const VectorXd d =
+        Q.related() ? system.draw(e2) : system.solve(system.Vt(root.cwiseProduct(e1)) + e2);
     shift.setZero();
     system.add_V(d, shift);
     const VectorXd eta = mode.eta() + shift;
     const double rows =
         family.rows(design.response, eta.data(), nullptr, nullptr, nullptr, nullptr);
-    const double h_new = rows - 0.5 * (mode.u() + d).squaredNorm();
-    out.log_weights[k] = h_new - h + 0.5 * (d.squaredNorm() + W.dot(shift.cwiseProduct(shift)));
+    const double h_new = rows - 0.5 * Q.quadratic(mode.u() + d);
+    out.log_weights[k] = h_new - h + 0.5 * (Q.quadratic(d) + W.dot(shift.cwiseProduct(shift)));
   }
   return out;
 }

@@ -34,7 +34,35 @@ void SparsePrecision::fill(VectorXd& diagonal, VectorXd& below) const {
       else
         below[*to++] = x;
     });
+    visit_anchors(part.group, [&](Index at, double weight) { diagonal[at] += weight; });
   }
+}
+
+ConstrainedInverse SparsePrecision::constrained() const {
+  Index r = 0;
+  for (const Part& part : parts_) {
+    const Group& group = design_.groups[part.group];
+    r += group.q() * group.relation->constraint().C.cols();
+  }
+  if (r == 0) return {};
+  MatrixXd C = MatrixXd::Zero(plan_.size(), r);
+  std::vector<Index> anchor;
+  VectorXd weights(r);
+  for (const Part& part : parts_) {
+    const Group& group = design_.groups[part.group];
+    const MatrixXd& own = group.relation->constraint().C;
+    const auto first = static_cast<Index>(anchor.size());
+    visit_anchors(part.group, [&](Index at, double weight) {
+      weights[static_cast<Index>(anchor.size())] = weight;
+      anchor.push_back(plan_.size1() + at);
+    });
+    const int* at = plan_.places[part.group].data();
+    for (Index l = 0; l < own.rows(); ++l)
+      for (Index c = 0; c < group.q(); ++c)
+        for (Index k = 0; k < own.cols(); ++k)
+          C(plan_.size1() + at[l * group.q() + c], first + k * group.q() + c) = own(l, k);
+  }
+  return ConstrainedInverse(C, anchor, weights);
 }
 
 void SparsePrecision::add_product(const Part& part, const Precision& Q, const VectorXd& u,

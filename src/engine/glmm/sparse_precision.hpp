@@ -1,5 +1,6 @@
 // The prior precision of all random effects u: Q(rho) of the factors whose levels are related, one
-// block for each column of Z, and I of the others. Related factors lie in block 2.
+// block for each column of Z, and I of the others. Related factors lie in block 2. A singular Q has
+// a constraint of u (random/constraint.hpp).
 #pragma once
 
 #include "design/groups.hpp"
@@ -16,8 +17,11 @@ class SparsePrecision {
 
   VectorXd times(const VectorXd& u) const;  // Q u
   double quadratic(const VectorXd& u) const { return related_ ? u.dot(times(u)) : u.squaredNorm(); }
-  // The part of block 2 of A: its diagonal and the entries on its pattern.
+  // The part of block 2 of A: its diagonal, with the anchors of constraints, and the entries on its
+  // pattern.
   void fill(VectorXd& diagonal, VectorXd& below) const;
+
+  ConstrainedInverse constrained() const;  // the constraints of all factors and columns
 
   // With Q_r = dQ/drho_r: Q_r u, and by cluster the sums of d log|Q|/drho_r / 2 and of Q_r(i, j)
   // pair(i, j) over all i and j, for a symmetric function of two positions in u.
@@ -35,6 +39,8 @@ class SparsePrecision {
   // visit(i, j, x, level) for the entries x of a matrix on the pattern of a factor's Q, j <= i.
   template <class Visit>
   void visit_entries(std::size_t group, const Precision& Q, Visit visit) const;
+  template <class Visit>
+  void visit_anchors(std::size_t group, Visit visit) const;  // visit(place in block 2, weight)
   const Part& part_of(Index r) const;
   const Precision& derivative(const Part& part, Index r) const;
   void add_product(const Part& part, const Precision& Q, const VectorXd& u, VectorXd& out) const;
@@ -59,6 +65,16 @@ void SparsePrecision::visit_entries(std::size_t group, const Precision& Q, Visit
       for (Index c = 0; c < q; ++c)
         visit(first + at[pattern.row[e] * q + c], first + at[l * q + c], Q.below[e], l);
   }
+}
+
+template <class Visit>
+void SparsePrecision::visit_anchors(std::size_t group, Visit visit) const {
+  const Constraint& constraint = design_.groups[group].relation->constraint();
+  const Index q = design_.groups[group].q();
+  for (std::size_t k = 0; k < constraint.anchor.size(); ++k)
+    for (Index c = 0; c < q; ++c)
+      visit(plan_.places[group][constraint.anchor[k] * q + c],
+            constraint.weight[static_cast<Index>(k)]);
 }
 
 template <class Pair>

@@ -1,6 +1,5 @@
 #include "glmm/sparse_system.hpp"
 
-#include <algorithm>
 #include <cmath>
 
 #include "linalg/decompositions.hpp"
@@ -12,7 +11,8 @@ SparseSystem::SparseSystem(const GroupedDesign& design, const SparsePlan& plan)
       plan_(plan),
       precision_(design, plan),
       block_column_(design.q()),
-      V_(design.q(), design.X.rows()) {
+      V_(design.q(), design.X.rows()),
+      constrained_(precision_.constrained()) {
   for (Index a = 0; a < plan.q1(); ++a) block_column_[plan.columns1[a]] = static_cast<int>(a);
   for (Index c = 0; c < plan.q2(); ++c)
     block_column_[plan.columns2[c]] = static_cast<int>(plan.q1() + c);
@@ -116,7 +116,8 @@ VectorXd SparseSystem::Vt(const VectorXd& x) const {
 
 bool SparseSystem::factor() {
   if (!cholesky_) cholesky_ = std::make_unique<SparseCholesky>(plan_.cholesky);
-  return cholesky_->factor([&](Index j, double* w) { fill_column(j, w); });
+  return cholesky_->factor([&](Index j, double* w) { fill_column(j, w); }) &&
+         constrained_.set([&](const VectorXd& f) { return solve_factored(f); });
 }
 
 void SparseSystem::fill_column(Index j, double* w) const {
@@ -144,7 +145,9 @@ void SparseSystem::fill_column(Index j, double* w) const {
   }
 }
 
-double SparseSystem::log_det() const { return log_det11_ + cholesky_->log_det(); }
+double SparseSystem::log_det() const {
+  return log_det11_ + cholesky_->log_det() + constrained_.log_det();
+}
 
 VectorXd SparseSystem::reduce(const VectorXd& f) const {
   const Index q1 = plan_.q1();
@@ -177,10 +180,23 @@ VectorXd SparseSystem::expand(const VectorXd& f, const VectorXd& x2) const {
   return out;
 }
 
-VectorXd SparseSystem::solve(const VectorXd& f) const {
+VectorXd SparseSystem::solve_factored(const VectorXd& f) const {
   VectorXd x2 = reduce(f);
   cholesky_->solve(x2);
   return expand(f, x2);
+}
+
+VectorXd SparseSystem::solve(const VectorXd& f) const {
+  VectorXd x = solve_factored(f);
+  constrained_.correct(f, x);
+  return x;
+}
+
+VectorXd SparseSystem::draw(const VectorXd& z) const {
+  VectorXd x = z;
+  cholesky_->solve_transposed(x);
+  constrained_.project(x);
+  return x;
 }
 
 VectorXd SparseSystem::newton_step(const VectorXd& f, double tolerance, bool* definite) {
@@ -189,80 +205,6 @@ VectorXd SparseSystem::newton_step(const VectorXd& f, double tolerance, bool* de
   const bool factored = factor();
   if (definite) *definite = factored;
   return factored ? solve(f) : f;
-}
-
-void SparseSystem::invert() { cholesky_->invert(); }
-
-// Q = S^-1 on the neighbours of run s, G = A11^-1 B Q, and the block of A^-1 of the run itself.
-void SparseSystem::local_inverse(Index s, MatrixXd& Q, MatrixXd& G, MatrixXd& inverse11) const {
-  const Index q1 = plan_.q1(), m = count(s);
-  Q.resize(m, m);
-  cholesky_->inverse(near(s), m, Q);
-  const MatrixMap C_s(C(s), q1, m);
-  G.resize(q1, m);
-  G.noalias() = C_s.lazyProduct(Q);
-  inverse11 = MatrixMap(A11_inverse_.data() + q1 * q1 * s, q1, q1);
-  inverse11 += G.lazyProduct(C_s.transpose());
-}
-
-double SparseSystem::inverse_quadratic(Index run, const VectorXd& v1, const std::vector<int>& at,
-                                       const VectorXd& v2) const {
-  const Index q1 = plan_.q1(), m = run < 0 ? 0 : count(run);
-  double value = 0;
-  VectorXd r(m);  // v2 - B'A11^-1 v1 on the neighbours of the run
-  if (run >= 0) {
-    value = v1.dot(MatrixMap(A11_inverse_.data() + q1 * q1 * run, q1, q1) * v1);
-    r = -(MatrixMap(C(run), q1, m).transpose() * v1);
-  }
-  if (run < 0 && at.size() == 1) return v2[0] * v2[0] * cholesky_->inverse(at[0], at[0]);
-  bool inside = run >= 0;
-  for (std::size_t k = 0; k < at.size() && inside; ++k) {
-    const int* place = std::lower_bound(near(run), near(run) + m, at[k]);
-    inside = place != near(run) + m && *place == at[k];
-    if (inside) r[place - near(run)] += v2[k];
-  }
-  if (inside) {
-    MatrixXd Q(m, m);
-    cholesky_->inverse(near(run), m, Q);
-    return value + r.dot(Q * r);
-  }
-  VectorXd f = VectorXd::Zero(plan_.size2());
-  if (run >= 0)
-    for (Index i = 0; i < m; ++i) f[near(run)[i]] -= MatrixMap(C(run), q1, m).col(i).dot(v1);
-  for (std::size_t k = 0; k < at.size(); ++k) f[at[k]] += v2[k];
-  VectorXd x = f;
-  cholesky_->solve(x);
-  return value + f.dot(x);
-}
-
-std::vector<MatrixXd> SparseSystem::variance_blocks() const {
-  std::vector<MatrixXd> out;
-  for (std::size_t k = 0; k < design_.groups.size(); ++k) {
-    const Group& group = design_.groups[k];
-    MatrixXd blocks(group.q() * group.q(), group.levels);
-    if (static_cast<int>(k) == plan_.big) {
-      MatrixXd Q, G, inverse11;
-      for (Index s = 0; s < plan_.runs(); ++s) {
-        local_inverse(s, Q, G, inverse11);
-        blocks.col(plan_.run_level[s]) = Eigen::Map<VectorXd>(inverse11.data(), inverse11.size());
-      }
-    } else {
-      // The effects of one level share rows, so all their pairs are in the pattern.
-      std::vector<int> at(group.q()), by(group.q());
-      MatrixXd Q(group.q(), group.q());
-      for (Index l = 0; l < group.levels; ++l) {
-        const int* place = plan_.places[k].data() + l * group.q();
-        for (Index c = 0; c < group.q(); ++c) by[c] = static_cast<int>(c);
-        std::sort(by.begin(), by.end(), [&](int a, int b) { return place[a] < place[b]; });
-        for (Index c = 0; c < group.q(); ++c) at[c] = place[by[c]];
-        cholesky_->inverse(at.data(), group.q(), Q);
-        for (Index c = 0; c < group.q(); ++c)
-          for (Index r = 0; r < group.q(); ++r) blocks(by[r] + group.q() * by[c], l) = Q(r, c);
-      }
-    }
-    out.push_back(std::move(blocks));
-  }
-  return out;
 }
 
 // Levels of the largest factor without rows are not in u: their effects are zero.

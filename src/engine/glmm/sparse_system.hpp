@@ -7,6 +7,9 @@
 // then u are effects of unit scale whose precision is Q, block 1 is empty and S = A. Whitening
 // them, to keep I, would take a factor of Q and fill V.
 //
+// Effects under a constraint, as of intrinsic precisions, have A_c^-1 and log|A_c| in the place of
+// A^-1 and log|A| (random/constraint.hpp).
+//
 // Everything is done on S: solves by its factor or by conjugate gradients, log|A| = log|A11| +
 // log|S|, and the entries of A^-1 that a row's effects need from the entries of S^-1 on its
 // pattern. Vectors of random effects u are in the order of elimination: size1 effects by run, then
@@ -90,12 +93,14 @@ class SparseSystem {
   void invert();
   template <class Visit>
   void visit_rows(Visit visit) const;
+  // A draw with covariance A^-1 from standard normal ones, where block 1 is empty.
+  VectorXd draw(const VectorXd& z) const;
   // v'A^-1 v for a vector v with the entries v1 in run `run` (-1: none) and v2 at the positions
   // `at` of block 2. Needs invert(); pairs outside the pattern are solved for.
   double inverse_quadratic(Index run, const VectorXd& v1, const std::vector<int>& at,
                            const VectorXd& v2) const;
   double inverse(Index i, Index j) const {  // an entry for effects of block 2, on the pattern
-    return cholesky_->inverse(i - plan_.size1(), j - plan_.size1());
+    return cholesky_->inverse(i - plan_.size1(), j - plan_.size1()) + constrained_.entry(i, j);
   }
   // Blocks of A^-1 for each level of each factor: q_k * q_k x levels.
   std::vector<MatrixXd> variance_blocks() const;
@@ -116,6 +121,10 @@ class SparseSystem {
   const double* B(Index s) const { return B_.data() + plan_.q1() * plan_.near_start[s]; }
   const double* C(Index s) const { return C_.data() + plan_.q1() * plan_.near_start[s]; }
   void local_inverse(Index s, MatrixXd& Q, MatrixXd& G, MatrixXd& inverse11) const;
+  void block_inverse(const int* at, Index count, Eigen::Ref<MatrixXd> out) const;
+  VectorXd solve_factored(const VectorXd& f) const;
+  double inverse_quadratic_factored(Index run, const VectorXd& v1, const std::vector<int>& at,
+                                    const VectorXd& v2) const;
 
   const GroupedDesign& design_;
   const SparsePlan& plan_;
@@ -127,6 +136,7 @@ class SparseSystem {
   VectorXd B_, C_;  // q1 x count(s) for each run: B and A11^-1 B
   VectorXd A22_diagonal_, A22_below_, S_diagonal_;
   std::unique_ptr<SparseCholesky> cholesky_;
+  ConstrainedInverse constrained_;
   mutable int iterations_ = 0;
 };
 

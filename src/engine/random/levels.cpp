@@ -98,6 +98,65 @@ Precision ConditionalAutoregression::derivative(const double* rho, Index) const 
 
 namespace {
 
+// R among the levels of u, and each b with its u.
+Pattern pattern_of_pairs(const Pattern& R) {
+  const int m = static_cast<int>(R.size());
+  Pattern out;
+  out.start.assign(1, 0);
+  for (int j = 0; j < 2 * m; ++j) {
+    if (j < m) {
+      out.row.push_back(m + j);
+    } else {
+      for (int k = R.start[j - m]; k < R.start[j - m + 1]; ++k) out.row.push_back(m + R.row[k]);
+    }
+    out.start.push_back(static_cast<int>(out.row.size()));
+  }
+  return out;
+}
+
+Constraint of_second_half(Constraint constraint) {
+  const Index m = constraint.C.rows();
+  MatrixXd C = MatrixXd::Zero(2 * m, constraint.C.cols());
+  C.bottomRows(m) = constraint.C;
+  constraint.C = C;
+  for (int& level : constraint.anchor) level += static_cast<int>(m);
+  return constraint;
+}
+
+}  // namespace
+
+SharedAreas::SharedAreas(const Pattern& R, VectorXd diagonal, VectorXd below, double log_det,
+                         const Constraint& constraint)
+    : Levels(pattern_of_pairs(R), of_second_half(constraint)),
+      diagonal_(std::move(diagonal)),
+      below_(std::move(below)),
+      log_det_(log_det) {}
+
+// 1 / (1 - phi) = 1 + e^rho, phi / (1 - phi) = e^rho; the Schur complement of b is R.
+Precision SharedAreas::at(const double* rho) const {
+  const Index m = diagonal_.size();
+  const double odds = std::exp(*rho), pair = -std::sqrt(odds * (1 + odds));
+  Precision Q{VectorXd(2 * m), VectorXd(m + below_.size()), VectorXd::Zero(2 * m)};
+  Q.diagonal << VectorXd::Constant(m, 1 + odds), (diagonal_.array() + odds).matrix();
+  Q.below << VectorXd::Constant(m, pair), below_;
+  Q.log_det.head(m).setConstant(std::log1p(odds));
+  Q.log_det[m] = log_det_;
+  return Q;
+}
+
+Precision SharedAreas::derivative(const double* rho, Index) const {
+  const Index m = diagonal_.size();
+  const double odds = std::exp(*rho), phi = odds / (1 + odds);
+  const double pair = -0.5 * (1 + 2 * odds) * std::sqrt(phi);
+  Precision Q{VectorXd::Constant(2 * m, odds), VectorXd::Zero(m + below_.size()),
+              VectorXd::Zero(2 * m)};
+  Q.below.head(m).setConstant(pair);
+  Q.log_det.head(m).setConstant(phi);
+  return Q;
+}
+
+namespace {
+
 // The Cholesky factor of Q in a sparse order.
 struct OrderedFactor {
   std::vector<int> to;
@@ -105,8 +164,14 @@ struct OrderedFactor {
   std::unique_ptr<SparseCholesky> factor;
   bool definite;
 
-  OrderedFactor(const Pattern& pattern, const VectorXd& diagonal, const VectorXd& below)
+  ConstrainedInverse constrained;
+
+  // Under a constraint the factor has the weights of its anchors.
+  OrderedFactor(const Pattern& pattern, VectorXd diagonal, const VectorXd& below,
+                const Constraint& constraint)
       : to(minimum_degree(pattern)) {
+    const auto& anchor = constraint.anchor;
+    for (std::size_t k = 0; k < anchor.size(); ++k) diagonal[anchor[k]] += constraint.weight[k];
     std::vector<int> entry;
     const Pattern ordered = permuted(pattern, to, &entry);
     plan = plan_cholesky(ordered);
@@ -118,15 +183,29 @@ struct OrderedFactor {
       w[j] += d[j];
       for (int k = ordered.start[j]; k < ordered.start[j + 1]; ++k) w[ordered.row[k]] += b[k];
     });
+    if (!definite || anchor.empty()) return;
+    constrained =
+        ConstrainedInverse(constraint.C, {anchor.begin(), anchor.end()}, constraint.weight);
+    definite = constrained.set([&](const VectorXd& f) { return back(f, &SparseCholesky::solve); });
+  }
+
+  // A solution by the factor, of x in the order of the levels.
+  template <class Solve>
+  VectorXd back(const VectorXd& x, Solve solve) const {
+    VectorXd moved(x.size()), out(x.size());
+    for (Index j = 0; j < x.size(); ++j) moved[to[j]] = x[j];
+    (factor.get()->*solve)(moved);
+    for (Index j = 0; j < x.size(); ++j) out[j] = moved[to[j]];
+    return out;
   }
 };
 
 }  // namespace
 
 PrecisionFacts precision_facts(const Pattern& pattern, const VectorXd& diagonal,
-                               const VectorXd& below) {
+                               const VectorXd& below, const Constraint& constraint) {
   const Index m = pattern.size();
-  const OrderedFactor Q(pattern, diagonal, below);
+  const OrderedFactor Q(pattern, diagonal, below, constraint);
   PrecisionFacts out;
   out.definite = Q.definite;
   if (!out.definite) return out;
@@ -136,22 +215,24 @@ PrecisionFacts precision_facts(const Pattern& pattern, const VectorXd& diagonal,
   out.inverse_below.resize(below.size());
   for (Index j = 0; j < m; ++j) {
     out.log_det[j] = Q.factor->log_det(Q.to[j]);
-    out.variance[j] = Q.factor->inverse(Q.to[j], Q.to[j]);
+    out.variance[j] = Q.factor->inverse(Q.to[j], Q.to[j]) + Q.constrained.entry(j, j);
     for (int k = pattern.start[j]; k < pattern.start[j + 1]; ++k)
-      out.inverse_below[k] = Q.factor->inverse(Q.to[j], Q.to[pattern.row[k]]);
+      out.inverse_below[k] =
+          Q.factor->inverse(Q.to[j], Q.to[pattern.row[k]]) + Q.constrained.entry(j, pattern.row[k]);
   }
+  out.log_det[0] += Q.constrained.log_det();
   return out;
 }
 
 // With Q = LL' the vector L'^-1 z has covariance Q^-1.
-MatrixXd related_draws(const Pattern& pattern, const Precision& Q, MatrixXd normals) {
-  const OrderedFactor factor(pattern, Q.diagonal, Q.below);
+MatrixXd related_draws(const Pattern& pattern, const Precision& Q, MatrixXd normals,
+                       const Constraint& constraint) {
+  const OrderedFactor factor(pattern, Q.diagonal, Q.below, constraint);
   if (!factor.definite) throw std::invalid_argument("a precision that is not positive definite");
-  VectorXd x(normals.rows());
   for (Index c = 0; c < normals.cols(); ++c) {
-    for (Index j = 0; j < x.size(); ++j) x[factor.to[j]] = normals(j, c);
-    factor.factor->solve_transposed(x);
-    for (Index j = 0; j < x.size(); ++j) normals(j, c) = x[factor.to[j]];
+    VectorXd x = factor.back(normals.col(c), &SparseCholesky::solve_transposed);
+    factor.constrained.project(x);
+    normals.col(c) = x;
   }
   return normals;
 }

@@ -7,6 +7,7 @@
 
 #include "core/types.hpp"
 #include "linalg/sparse_cholesky.hpp"
+#include "random/constraint.hpp"
 
 namespace margmix {
 
@@ -18,11 +19,13 @@ struct Precision {
 
 class Levels {
  public:
-  explicit Levels(Pattern pattern) : pattern_(std::move(pattern)) {}
+  explicit Levels(Pattern pattern, Constraint constraint = {})
+      : pattern_(std::move(pattern)), constraint_(std::move(constraint)) {}
   virtual ~Levels() = default;
 
   Index size() const { return pattern_.size(); }
   const Pattern& pattern() const { return pattern_; }  // of Q at every rho
+  const Constraint& constraint() const { return constraint_; }
 
   // rho is unbounded.
   virtual Index n_rho() const = 0;
@@ -31,12 +34,14 @@ class Levels {
 
  private:
   Pattern pattern_;
+  Constraint constraint_;
 };
 
 // A known matrix.
 class KnownPrecision : public Levels {
  public:
-  KnownPrecision(Pattern pattern, Precision Q) : Levels(std::move(pattern)), Q_(std::move(Q)) {}
+  KnownPrecision(Pattern pattern, Precision Q, Constraint constraint = {})
+      : Levels(std::move(pattern), std::move(constraint)), Q_(std::move(Q)) {}
   Index n_rho() const override { return 0; }
   Precision at(const double*) const override { return Q_; }
   Precision derivative(const double*, Index) const override { return {}; }
@@ -79,17 +84,39 @@ class ConditionalAutoregression : public Levels {
   VectorXd W_, D_;
 };
 
-// What follows from Q alone: is it positive definite, log|Q| by level, and the diagonal of Q^-1.
+// Besag, York and Mollie's areas, in the form of Riebler et al. (2016): m areas b and, as further
+// levels, their spatial parts u with the intrinsic precision R, under the constraint of u,
+//
+//   b = sqrt(phi) u + N(0, 1 - phi),   phi = 1 / (1 + exp(-rho)).
+//
+// Its pattern is that of R, moved by m, and a pair (b, u) of each area.
+class SharedAreas : public Levels {
+ public:
+  // `log_det` of R under the constraint; C and anchors count the m levels of u from 0.
+  SharedAreas(const Pattern& R, VectorXd diagonal, VectorXd below, double log_det,
+              const Constraint& constraint);
+  Index n_rho() const override { return 1; }
+  Precision at(const double* rho) const override;
+  Precision derivative(const double* rho, Index) const override;
+
+ private:
+  VectorXd diagonal_, below_;  // of R
+  double log_det_;
+};
+
+// What follows from Q alone: is it positive definite under its constraint, log|Q| by level, and the
+// diagonal of Q^-1.
 struct PrecisionFacts {
   bool definite = false;
   VectorXd log_det, variance, inverse_below;  // the last on the pattern
 };
 
 PrecisionFacts precision_facts(const Pattern& pattern, const VectorXd& diagonal,
-                               const VectorXd& below);
+                               const VectorXd& below, const Constraint& constraint = {});
 
 // Draws with covariance Q^-1 by column, from independent standard normal ones. Throws
 // std::invalid_argument where Q is not positive definite.
-MatrixXd related_draws(const Pattern& pattern, const Precision& Q, MatrixXd normals);
+MatrixXd related_draws(const Pattern& pattern, const Precision& Q, MatrixXd normals,
+                       const Constraint& constraint = {});
 
 }  // namespace margmix
