@@ -25,6 +25,10 @@ bridge_quantile_ <- function(u, sigma) {
     .Call(`_margmix_bridge_quantile_`, u, sigma)
 }
 
+fit_conditional_logistic_ <- function(design, tolerance, iterations, threads) {
+    .Call(`_margmix_fit_conditional_logistic_`, design, tolerance, iterations, threads)
+}
+
 covariance_entries_ <- function(kind, q, tau, g) {
     .Call(`_margmix_covariance_entries_`, kind, q, tau, g)
 }

@@ -94,6 +94,20 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// fit_conditional_logistic_
+Rcpp::List fit_conditional_logistic_(const Rcpp::List& design, double tolerance, int iterations, int threads);
+RcppExport SEXP _margmix_fit_conditional_logistic_(SEXP designSEXP, SEXP toleranceSEXP, SEXP iterationsSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< double >::type tolerance(toleranceSEXP);
+    Rcpp::traits::input_parameter< int >::type iterations(iterationsSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(fit_conditional_logistic_(design, tolerance, iterations, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
 // covariance_entries_
 Rcpp::List covariance_entries_(const std::string& kind, int q, const Rcpp::NumericVector& tau, const Rcpp::NumericVector& g);
 RcppExport SEXP _margmix_covariance_entries_(SEXP kindSEXP, SEXP qSEXP, SEXP tauSEXP, SEXP gSEXP) {
@@ -873,6 +887,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_lower_solve_", (DL_FUNC) &_margmix_lower_solve_, 2},
     {"_margmix_bridge_score_density_", (DL_FUNC) &_margmix_bridge_score_density_, 5},
     {"_margmix_bridge_quantile_", (DL_FUNC) &_margmix_bridge_quantile_, 2},
+    {"_margmix_fit_conditional_logistic_", (DL_FUNC) &_margmix_fit_conditional_logistic_, 4},
     {"_margmix_covariance_entries_", (DL_FUNC) &_margmix_covariance_entries_, 4},
     {"_margmix_covariance_parameters_", (DL_FUNC) &_margmix_covariance_parameters_, 3},
     {"_margmix_cluster_values_", (DL_FUNC) &_margmix_cluster_values_, 8},
