@@ -222,7 +222,7 @@ conditional_table <- function(x, level) {
 #' @export
 print.margmix_conditional <- function(x, level = 0.95, digits = max(3L, getOption("digits") - 3L),
                                       ...) {
-  cat(
+  say(
     "Conditional logistic regression, exact given the successes of each ", x$group, "\n",
     count_of(x$informative, "cluster"), " of ", x$clusters, " with unequal responses, ",
     count_of(x$rows, "row"), "; log-likelihood ", format(x$logLik, digits = digits + 2L), "\n",
@@ -245,7 +245,7 @@ print.margmix_conditional <- function(x, level = 0.95, digits = max(3L, getOptio
   print(shown, quote = FALSE, right = TRUE)
   gone <- names(x$coefficients)[is.na(x$coefficients)]
   if (length(gone)) {
-    cat("\nConstant within clusters, or combinations of others: ", some_of(code(gone)), ".\n",
+    say("\nConstant within clusters, or combinations of others: ", some_of(code(gone)), ".\n",
       sep = "")
   }
   invisible(x)

@@ -145,7 +145,7 @@ exposure_effects.margmix_standardization <- function(x, times = NULL, level = x$
 print.margmix_exposure_effects <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
   if (is.null(attr(x, "heading"))) return(print.data.frame(x, digits = digits))
   cat("Effects by exposure time, compared with time 0\n")
-  cat(attr(x, "heading"), sep = "\n")
+  say(attr(x, "heading"), sep = "\n")
   by <- attr(x, "by")
   cell <- if (length(by)) do.call(paste, c(unname(unclass(x)[by]), sep = ", ")) else ""
   cell <- rep_len(cell, nrow(x))
@@ -161,7 +161,7 @@ print.margmix_exposure_effects <- function(x, digits = max(3L, getOption("digits
     print(shown, quote = FALSE, right = TRUE)
   }
   test <- attr(x, "constant")
-  if (!is.null(test)) cat("\n", constant_words(test), "\n", sep = "")
+  if (!is.null(test)) say("\n", constant_words(test), "\n", sep = "")
   print_remarks(attr(x, "notes"))
   invisible(x)
 }
