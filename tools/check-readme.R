@@ -1,5 +1,6 @@
 # Runs the first R block of README.md and compares what it prints with the blocks that follow it,
-# but for numbers that depend on rounding. Quits with status 1 where they differ.
+# but for numbers that depend on rounding; and its table of features with bench/features.csv. Quits
+# with status 1 where they differ.
 
 lines <- readLines("README.md")
 fences <- grep("^```", lines)
@@ -24,5 +25,19 @@ if (!identical(plain(printed), plain(shown))) {
   cat("README.md prints what the package does not:\n")
   cat(paste("<", setdiff(plain(shown), plain(printed))), sep = "\n")
   cat(paste(">", setdiff(plain(printed), plain(shown))), sep = "\n")
+  quit(status = 1L)
+}
+
+found <- utils::read.csv("bench/features.csv")
+row <- function(feature) {
+  answers <- found$answer[found$feature == feature]
+  paste0("| ", paste(c(feature, answers), collapse = " | "), " |")
+}
+table <- grep("^\\| .*\\| (yes|no|warns|-) \\|$", lines, value = TRUE)
+features <- sub("^\\| ([^|]+) \\|.*", "\\1", table)
+expected <- vapply(features, row, "")
+if (!length(table) || !all(table == expected)) {
+  cat("README.md has features that bench/features.csv has not:\n")
+  cat(paste("<", table[table != expected]), paste(">", expected[table != expected]), sep = "\n")
   quit(status = 1L)
 }
