@@ -42,3 +42,22 @@ test_that("trials of catheters: the model with random studies is metafor's", {
   expect_equal(fixef(fit)[["coated"]], as.vector(found$beta), tolerance = 1e-3)
   expect_equal(component(fit, "Sigma")[2, 2], found$tau2, tolerance = 5e-3)
 })
+
+test_that("trials of catheters: given the totals infections are noncentral hypergeometric", {
+  skip_if_not_installed("metadat")
+  trials <- metadat::dat.nielweise2007
+  long <- data.frame(
+    study = rep(trials$study, 2), coated = rep(1:0, each = nrow(trials)),
+    events = c(trials$ai, trials$ci), n = c(trials$n1i, trials$n2i)
+  )
+  found <- conditional_logistic(cbind(events, n - events) ~ coated, long, id = study)
+  loglik <- function(effect) {
+    sum(mapply(function(y, total, n1, n2) {
+      x <- max(0, total - n2):min(total, n1)
+      terms <- exp(dhyper(x, n1, n2, total, log = TRUE) + x * effect)
+      log(terms[x == y] / sum(terms))
+    }, trials$ai, trials$ai + trials$ci, trials$n1i, trials$n2i))
+  }
+  best <- optimize(loglik, c(-4, 2), maximum = TRUE, tol = 1e-9)$maximum
+  expect_equal(unname(coef(found)), best, tolerance = 1e-6)
+})
