@@ -13,7 +13,8 @@ WITH_LIBRARY = R_LIBS="$(LIBRARY)$${R_LIBS:+:$$R_LIBS}"
 .PHONY: help setup demo test check engine-test sanitize-threads coverage lint docs clients fuzz \
   accuracy bench simulate-gee simulate-standardization simulate-endogeneity \
   simulate-ipw simulate-restricted simulate-glmm simulate-estimands \
-  simulate-likelihood-ratio simulate-soft-penalty simulate-association format clean
+  simulate-likelihood-ratio simulate-soft-penalty simulate-association \
+  simulate-stepped-wedge simulate-gradient-test format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 27
@@ -129,6 +130,17 @@ simulate-soft-penalty: ## separated and boundary data with penalty = "soft" (2 m
 	@tools/setup.sh demo
 	@tools/install.sh
 	@$(WITH_LIBRARY) nice Rscript bench/simulation/soft-penalty.R $(COUNT)
+
+simulate-stepped-wedge: ## time-averaged effects and risk differences of stepped-wedge trials (15 minutes)
+	@tools/setup.sh demo
+	@tools/install.sh
+	@$(WITH_LIBRARY) nice Rscript bench/simulation/stepped-wedge.R $(COUNT)
+	@$(WITH_LIBRARY) nice Rscript bench/simulation/stepped-wedge-periods.R $(COUNT)
+
+simulate-gradient-test: ## size and power of diagnose_distribution() (COUNT=1000: 20 minutes)
+	@tools/setup.sh demo
+	@tools/install.sh
+	@$(WITH_LIBRARY) nice Rscript bench/simulation/gradient-test.R $(COUNT)
 
 format: ## format the C++ sources
 	@tools/setup.sh lint

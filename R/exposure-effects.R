@@ -267,7 +267,7 @@ constant_test <- function(fit, C, covariance, df) {
 constant_words <- function(test) {
   if (is.na(test$p.value)) return("Equal effects at all times: too few clusters for a joint test.")
   paste0(
-    "Equal effects at all times: F = ", formatC(test$statistic, digits = 3L, format = "fg"),
+    "Equal effects at all times: F = ", trimws(formatC(test$statistic, digits = 3L, format = "fg")),
     " with ", test$df1, " and ", format_df(test$df2), " df, p = ",
     format.pval(test$p.value, digits = 2L, eps = 1e-4), "."
   )
