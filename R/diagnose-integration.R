@@ -31,15 +31,15 @@
 #' With two nested factors, `(1 | a/b)`, finer rules at both levels are compared with that of the
 #' fit; there is no second method.
 #'
-#' With crossed factors, or more than two levels, the integral does not fall into small ones, and
-#' there are no finer rules to compare with; nor for nested factors where they would have too many
-#' nodes (see `max_nodes` of [glmm_control()]). All random effects are drawn together, `draws`
-#' times, from the normal distribution at their mode that the Laplace approximation integrates; the
-#' estimate is that of Laplace times the mean of the weights. The result shows it with its Monte
-#' Carlo standard error, the difference from the fit, and the effective number of draws,
-#' (sum w)^2 / sum w^2. If that is below 5% of `draws`, or 30, the weights are too unequal for the
-#' estimate to be trusted, which the check says; otherwise it fires if the difference is above
-#' `tolerance` and 3 standard errors.
+#' With crossed factors, related levels, smooths, or more than two levels, the integral does not
+#' fall into small ones, and there are no finer rules to compare with; nor for nested factors where
+#' they would have too many nodes (see `max_nodes` of [glmm_control()]). All random effects are
+#' drawn together, `draws` times, from the normal distribution at their mode that the Laplace
+#' approximation integrates; the estimate is that of Laplace times the mean of the weights. The
+#' result shows it with its Monte Carlo standard error, the difference from the fit, and the
+#' effective number of draws, (sum w)^2 / sum w^2. If that is below 5% of `draws`, or 30, the
+#' weights are too unequal for the estimate to be trusted, which the check says; otherwise it fires
+#' if the difference is above `tolerance` and 3 standard errors.
 #'
 #' @param fit A fit of [glmm()] with normal random effects.
 #' @param tolerance Largest error of the log-likelihood to accept. A likelihood ratio statistic has

@@ -40,9 +40,14 @@ check_smooth_kind <- function(call, label) {
     )
   }
   if (is_call_to(call, c("te", "ti"))) {
-    abort("smooth", "A tensor product smooth must be a t2() term.",
-      given = label, hint = "The penalties of te() overlap, and are no variances of random effects."
-    )
+    same <- call
+    same[[1L]] <- quote(t2)
+    abort("smooth", "A tensor product smooth must be a t2() term.", given = label, hint = c(
+      paste0("Write ", expression_text(same), "."),
+      paste0("Each coefficient of t2() has one penalty, and so a variance; those of ",
+        call[[1L]], "() have several."
+      )
+    ))
   }
 }
 

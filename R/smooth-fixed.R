@@ -14,7 +14,7 @@
 #' @return The fit; with smooth terms one of a design of class `margmix_fixed_curves`, with `beta`,
 #'   `coefficients`, `theta`, `Lambda`, `modes`, `vcov_full`, `frame` to match.
 #' @noRd
-with_fixed_curves <- function(fit) fixed_curves(fit$design, fit)
+with_fixed_curves <- function(fit) with_moving_variances(fixed_curves(fit$design, fit))
 
 # Where random effects are integrated out.
 fit_to_predict <- function(fit, random_effects) {

@@ -23,6 +23,11 @@
 #' family than the linear one this is the Laplace approximation, where `mgcv::gam(method = "ML")`
 #' maximises over the coefficients of the fixed effects without its determinant.
 #'
+#' `te()` and `ti()` are refused: their penalties overlap, S = lambda_1 S_1 + lambda_2 S_2 on the
+#' same coefficients, so that these are independent for no basis. `t2()` (Wood, Scheipl and Faraway
+#' 2013) splits the same product of marginal bases into parts with a penalty each, main effects and
+#' the interaction, and takes the same arguments.
+#'
 #' Coefficients of the columns without penalty mean nothing without the others: the prints of
 #' `summary()` and `report()`, tests of terms by `anova()` and ratios leave them out, `coef()` has
 #' them. `anova()` of fits with and without a smooth refers to the mixture where one variance is on
@@ -84,6 +89,9 @@
 #'
 #' Wood, S. N. (2013). On p-values for smooth components of an extended generalized additive model.
 #' *Biometrika* **100**, 221-228.
+#'
+#' Wood, S. N., Scheipl, F. and Faraway, J. J. (2013). Straightforward intermediate rank tensor
+#' product smoothing in mixed models. *Statistics and Computing* **23**, 341-360.
 #'
 #' Wood, S. N. (2017). *Generalized additive models: an introduction with R*, 2nd edition. CRC.
 #' @examplesIf requireNamespace("mgcv", quietly = TRUE)

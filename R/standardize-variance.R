@@ -121,11 +121,12 @@ joint_pieces.margmix_gee <- function(fit) cluster_pieces(fit)
 
 #' @export
 joint_pieces.margmix_glmm <- function(fit) {
-  pieces <- engine_scores(fit, information = TRUE)
+  pieces <- engine_scores(fit$own %||% fit, information = TRUE)
   beta <- seq_along(fit$beta)
+  theta <- length(beta) + seq_len(length(fit$theta) - length(fit$moved))
   list(
     scores = pieces$scores[, beta, drop = FALSE], information = pieces$information,
-    scores_theta = pieces$scores[, length(beta) + seq_along(fit$theta), drop = FALSE]
+    scores_theta = pieces$scores[, c(theta, max(beta, theta) + fit$moved), drop = FALSE]
   )
 }
 

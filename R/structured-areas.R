@@ -21,7 +21,10 @@ areas_relation <- function(W, term) {
   R <- scaled_precision(lower, component, alone)
   spatial <- paste("spatial part of", areas)
   c(
-    list(kind = "bym2", spatial = R$variance, names = c(areas, spatial)),
+    list(
+      kind = "bym2", spatial = R$variance, variance = c((1 + R$variance) / 2, R$variance),
+      names = c(areas, spatial)
+    ),
     R[c("start", "row", "diagonal", "below", "log_det", "constraint", "anchor", "weight")],
     list(own = rep(c(TRUE, FALSE), each = length(areas)), together = rep(component, 2L))
   )

@@ -249,5 +249,8 @@ neighbour_relation <- function(W, term) {
     )
   }
   lower$diagonal <- NULL
-  c(list(kind = "car"), lower)
+  relation <- c(list(kind = "car"), lower)
+  rho <- start_of_relation.margmix_car(relation)
+  relation$variance <- engine_relation_facts(relation, rho)$variance
+  relation
 }

@@ -183,7 +183,7 @@ test_that("a fit is printed, saved and updated with its relation", {
     glmm(count > 3 ~ x + ar1(t + 0 | id), all$data, binomial(), random_distribution = "bridge"),
     class = "margmix_error_random_distribution"
   )
-  expect_error(diagnose_integration(fit), class = "margmix_error_related")
+  expect_lt(diagnose_integration(fit)$error, 0.5)
 })
 
 test_that("a series without variance is an answer, and its correlation is not known", {
