@@ -29,7 +29,8 @@
 #' @param ... Not used.
 #' @return `profile()`: a data frame of class `margmix_profile`, named as in package \pkg{lme4}:
 #'   `.par` (factor, what is held), `.focal` (its value), `.zeta`, and `logLik`. Its rows are in the
-#'   order of values. A side along which the likelihood stays flat has no points.
+#'   order of values. A side along which the likelihood flattens ends at 95, 80 or 50% limits, or has
+#'   no points.
 #' @section Errors: `margmix_error_parm`, `margmix_error_argument`.
 #' @references
 #' Bates, D. M. and Watts, D. G. (1988). *Nonlinear Regression Analysis and Its Applications*,
@@ -73,7 +74,7 @@ trace_profile <- function(profile, level, points) {
     logLik <- vapply(value, function(value) walk(value)$value, 0)
     data.frame(value = value, .zeta = sign * sqrt(pmax(0, 2 * (best - logLik))), logLik = logLik)
   }
-  ends <- profile_limits(profile, level)
+  ends <- profile_ends(profile, level)
   out <- rbind(
     side(-1, ends[1L]), data.frame(value = estimate, .zeta = 0, logLik = best), side(1, ends[2L])
   )
@@ -81,6 +82,23 @@ trace_profile <- function(profile, level, points) {
   out$.focal <- profile$printed(out$value)
   out[order(out$.focal), c(".focal", ".zeta", "logLik")]
 }
+
+# The limits of `level`; where the likelihood stays above them, those of a smaller one. The
+# logarithm of a standard deviation that may be zero ends far below its estimate.
+profile_ends <- function(profile, level) {
+  ends <- profile_limits(profile, level)
+  if (isTRUE(profile$quantity$log) && identical(ends[1L], -Inf)) {
+    ends[1L] <- profile$quantity$estimate + log(near_zero)
+  }
+  for (smaller in c(0.95, 0.8, 0.5)) {
+    short <- !is.finite(ends)
+    if (any(short) && smaller < level) ends[short] <- profile_limits(profile, smaller)[short]
+  }
+  ends
+}
+
+# A standard deviation this many times its estimate counts as zero.
+near_zero <- 1e-5
 
 #' @rdname profile.margmix_glmm
 #' @details `confint()` interpolates between the points.
@@ -112,7 +130,8 @@ confint.margmix_profile <- function(object, parm, level = 0.95, ...) {
 interpolate_limits <- function(trace, cutoff) {
   limit <- function(side) {
     end <- side * trace$.zeta[if (side < 0) 1L else nrow(trace)]
-    if (end < cutoff - 1e-6) return(if (side < 0 && trace$.focal[1L] == 0) 0 else NA_real_)
+    at_zero <- side < 0 && abs(trace$.focal[1L]) <= 2 * near_zero * trace$.focal[trace$.zeta == 0][1L]
+    if (end < cutoff - 1e-6) return(if (at_zero) 0 else NA_real_)
     stats::splinefun(trace$.zeta, trace$.focal, "monoH.FC")(side * min(cutoff, end))
   }
   c(limit(-1), limit(1))

@@ -57,6 +57,12 @@ test_that("a standard deviation that may be zero, an aliased coefficient, restri
   expect_equal(sd$logLik[sd$.focal == 0], as.numeric(alone), tolerance = 1e-8)
   expect_identical(confint(traced)["sd_(Intercept)|g", 1], 0)
 
+  # a standard deviation that is searched by its logarithm, and may be zero
+  equal <- suppressMessages(glmm(y ~ x + cs(x | g), d))
+  traced <- suppressWarnings(profile(equal, "sd_", points = 3))
+  expect_identical(confint(traced)["sd_x|g", 1], 0)
+  expect_identical(suppressWarnings(confint(equal, "sd_", method = "profile"))["sd_x|g", 1], 0)
+
   restricted <- suppressMessages(glmm(y ~ x + (1 | g), d, REML = TRUE))
   traced <- profile(restricted)
   expect_equal(unclass(confint(traced)), unclass(confint(restricted, "all", method = "profile")),
