@@ -29,8 +29,8 @@
 #' @param ... Not used.
 #' @return `profile()`: a data frame of class `margmix_profile`, named as in package \pkg{lme4}:
 #'   `.par` (factor, what is held), `.focal` (its value), `.zeta`, and `logLik`. Its rows are in the
-#'   order of values. A side along which the likelihood flattens ends at 95, 80 or 50% limits, or has
-#'   no points.
+#'   order of values. A side along which the likelihood flattens ends at 95, 80 or 50% limits, or
+#'   has no points.
 #' @section Errors: `margmix_error_parm`, `margmix_error_argument`.
 #' @references
 #' Bates, D. M. and Watts, D. G. (1988). *Nonlinear Regression Analysis and Its Applications*,
@@ -130,7 +130,8 @@ confint.margmix_profile <- function(object, parm, level = 0.95, ...) {
 interpolate_limits <- function(trace, cutoff) {
   limit <- function(side) {
     end <- side * trace$.zeta[if (side < 0) 1L else nrow(trace)]
-    at_zero <- side < 0 && abs(trace$.focal[1L]) <= 2 * near_zero * trace$.focal[trace$.zeta == 0][1L]
+    estimate <- trace$.focal[trace$.zeta == 0][1L]
+    at_zero <- side < 0 && abs(trace$.focal[1L]) <= 2 * near_zero * estimate
     if (end < cutoff - 1e-6) return(if (at_zero) 0 else NA_real_)
     stats::splinefun(trace$.zeta, trace$.focal, "monoH.FC")(side * min(cutoff, end))
   }
