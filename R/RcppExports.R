@@ -65,6 +65,18 @@ gee_moment_variance_ <- function(design, family, correlation, beta, alpha, phi, 
     .Call(`_margmix_gee_moment_variance_`, design, family, correlation, beta, alpha, phi, options)
 }
 
+gee_sums_ <- function(design, family, correlation, query, threads) {
+    .Call(`_margmix_gee_sums_`, design, family, correlation, query, threads)
+}
+
+gee_kinds_ <- function(design, correlation) {
+    .Call(`_margmix_gee_kinds_`, design, correlation)
+}
+
+gee_shared_ <- function(kinds, correlation) {
+    .Call(`_margmix_gee_shared_`, kinds, correlation)
+}
+
 glm_start_ <- function(design, family, level, firth) {
     .Call(`_margmix_glm_start_`, design, family, level, firth)
 }

@@ -93,8 +93,7 @@ fit_without <- function(fit, columns) {
       hint = "Compare two fits, or use test = \"Wald\"."
     )
   }
-  design <- fit$design
-  design$X <- design$X[, -columns, drop = FALSE]
+  design <- without_columns(fit$design, columns)
   beta <- 0 * fit$beta
   if (!ncol(design$X)) return(list(beta = beta, fit = fit))
   small <- quietly(fit_gee_design(design, fit$family, fit$correlation, fit$scale,
@@ -104,6 +103,14 @@ fit_without <- function(fit, columns) {
   list(beta = beta, fit = small)
 }
 
+without_columns <- function(design, columns) UseMethod("without_columns")
+
+#' @export
+without_columns.default <- function(design, columns) {
+  design$X <- design$X[, -columns, drop = FALSE]
+  design
+}
+
 fit_hypotheses <- function(fits, names) {
   marginal <- vapply(fits, inherits, NA, "margmix_gee")
   if (!all(marginal)) {
@@ -111,22 +118,26 @@ fit_hypotheses <- function(fits, names) {
       given = some_of(paste(code(names), vapply(fits, function(x) class(x)[1L], ""))[!marginal])
     )
   }
-  check_same_responses(fits)
+  rows <- rows_to_compare(fits)
+  check_same_responses(fits, rows)
   order <- order(vapply(fits, function(fit) length(fit$beta), 1L))
   fits <- fits[order]
+  X <- lapply(rows[order], comparison_X)
   names <- short_labels(names)[order]
   tests <- lapply(seq_along(fits)[-1L], function(i) {
-    c(list(label = names[i]), nested_hypothesis(fits[[i - 1L]], fits[[i]], names[i - 1:0]))
+    c(list(label = names[i]), nested_hypothesis(fits[i - 1:0], X[i - 1:0], names[i - 1:0]))
   })
   formulas <- vapply(fits, function(fit) formula_text(stats::formula(fit)), "")
   list(heading = c("of what the next smaller model leaves out", paste0(names, ": ", formulas)),
     tests = tests)
 }
 
-# X_small = X_large M; C spans what M does not reach.
-nested_hypothesis <- function(small, large, names) {
-  X <- caller_order(large$design$X, large$design)
-  X_small <- caller_order(small$design$X, small$design)
+# X_small = X_large M; C spans what M does not reach. The smaller one comes first.
+nested_hypothesis <- function(fits, columns, names) {
+  small <- fits[[1L]]
+  large <- fits[[2L]]
+  X_small <- columns[[1L]]
+  X <- columns[[2L]]
   if (!is_spanned(X_small, X) || ncol(X_small) == ncol(X)) {
     abort("anova_nested", "The smaller model must be a special case of the larger one.",
       given = paste0(code(names[1L]), if (ncol(X_small) == ncol(X)) {
@@ -148,16 +159,21 @@ nested_hypothesis <- function(small, large, names) {
   )
 }
 
-check_same_responses <- function(fits) {
-  what <- function(fit) {
-    design <- fit$design
-    cluster <- rep.int(seq_along(design$levels), diff(design$start))
-    cluster <- caller_order(cluster, design)
-    list(
-      rows = lapply(response_rows(design), caller_order, design),
-      cluster = match(cluster, unique(cluster))
-    )
-  }
+#' @export
+comparison_X.margmix_gee <- function(fit) caller_order(fit$design$X, fit$design)
+
+#' @export
+comparison_data.margmix_gee <- function(fit) {
+  lapply(response_rows(fit$design), caller_order, fit$design)
+}
+
+#' @export
+comparison_groups.margmix_gee <- function(fit) {
+  cluster <- caller_order(row_levels(fit$design), fit$design)
+  list(match(cluster, unique(cluster)))
+}
+
+check_same_responses <- function(fits, rows) {
   label <- vapply(fits, function(fit) {
     paste0(plain_label(fit$family), ", ", fit$correlation$label)
   }, "")
@@ -166,11 +182,11 @@ check_same_responses <- function(fits) {
       given = some_of(unique(label)), hint = "Compare them by qic()."
     )
   }
-  first <- what(fits[[1L]])
-  same <- vapply(fits[-1L], function(fit) isTRUE(all.equal(what(fit), first)), NA)
+  what <- lapply(rows, function(fit) list(comparison_data(fit), comparison_groups(fit)))
+  same <- vapply(what[-1L], function(other) isTRUE(all.equal(other, what[[1L]])), NA)
   if (all(same)) return(invisible())
   abort("anova_rows", "Fits that are compared must be of the same rows, responses and clusters.",
-    given = some_of(paste(vapply(fits, function(fit) length(fit$design$y), 1L), "rows")),
+    given = some_of(paste(vapply(fits, function(fit) nrow(fit$design$X), 1L), "rows")),
     hint = "Rows with missing values may have been dropped from one of them."
   )
 }

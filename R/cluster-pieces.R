@@ -24,5 +24,12 @@ cluster_pieces.margmix_gee <- function(fit) {
     fit[c("design", "correlation")] <- fit$schedule[c("design", "correlation")]
     fit$alpha_engine <- numeric()
   }
-  c(engine_gee_pieces(fit), list(levels = fit$design$levels))
+  marginal_pieces(fit$design, fit)
+}
+
+marginal_pieces <- function(design, fit) UseMethod("marginal_pieces")
+
+#' @export
+marginal_pieces.default <- function(design, fit) {
+  c(engine_gee_pieces(fit), list(levels = design$levels))
 }

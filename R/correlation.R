@@ -228,4 +228,12 @@ pair_gaps <- function(design) {
   unlist(lapply(seq_along(visit_labels(design))[-1L], function(b) b - seq_len(b - 1L)))
 }
 
-visit_labels <- function(design) design$wave_levels %||% seq_len(max(diff(design$start)))
+visit_labels <- function(design) design$wave_levels %||% seq_len(largest_cluster(design))
+
+largest_cluster <- function(design) cluster_size_range(design)[2L]
+
+# Rows of the smallest and of the largest one.
+cluster_size_range <- function(design) UseMethod("cluster_size_range")
+
+#' @export
+cluster_size_range.default <- function(design) range(diff(design$start))

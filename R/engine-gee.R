@@ -8,9 +8,58 @@
 #'   `iterations`, `max_abs_eta`.
 #' @noRd
 engine_gee_start <- function(design, family, level, adjustment, control) {
-  start <- gee_start_(design, engine_family(family, design), level, adjustment, control$threads)
-  start$max_abs_eta <- max(abs(drop(design$X %*% start$beta) + row_offset(design)))
+  source <- equation_source(design, family, cor_independence(), control)
+  start <- gee_start_(source, engine_family(family, design), level, adjustment, control$threads)
+  start$max_abs_eta <- largest_predictor(design, start$beta)
   start
+}
+
+#' What the engine asks for sums over clusters
+#'
+#' @return A design, whose rows are here; or a list: `ask`, a function of a query that returns what
+#'   [engine_gee_sums()] does, of all clusters; `p`; and clusters that stand for all, from
+#'   [engine_gee_kinds()].
+#' @noRd
+equation_source <- function(design, family, correlation, control) UseMethod("equation_source")
+
+#' @export
+equation_source.default <- function(design, family, correlation, control) design
+
+#' The part that the clusters of a design have in what a search asks
+#' @param correlation With its `shared` facts, from [engine_gee_shared()].
+#' @param query From the engine.
+#' @return A list of numbers that add up over parts of the clusters.
+#' @noRd
+engine_gee_sums <- function(design, family, correlation, query, threads) {
+  gee_sums_(design, engine_family(family, design), correlation, query, threads)
+}
+
+#' Clusters that stand for all those of a design, for what correlations ask of all together
+#' @return A list: `start`, `time`, `wave`, `inner` as in a design; `count`, how many each stands
+#'   for. Those of parts of the clusters are joined by [join_kinds()].
+#' @noRd
+engine_gee_kinds <- function(design, correlation) gee_kinds_(design, correlation)
+
+join_kinds <- function(parts, correlation) {
+  of <- function(name) unlist(lapply(parts, `[[`, name))
+  sizes <- unlist(lapply(parts, function(part) diff(part$start)))
+  engine_gee_kinds(list(
+    start = c(0L, cumsum(sizes)), time = of("time"), wave = of("wave"), inner = of("inner"),
+    count = of("count")
+  ), correlation)
+}
+
+#' What the parameters of a correlation mean for all clusters
+#' @param kinds From [engine_gee_kinds()].
+#' @noRd
+engine_gee_shared <- function(kinds, correlation) gee_shared_(kinds, correlation)
+
+# The largest linear predictor in size.
+largest_predictor <- function(design, beta) UseMethod("largest_predictor")
+
+#' @export
+largest_predictor.default <- function(design, beta) {
+  max(abs(drop(design$X %*% beta) + row_offset(design)))
 }
 
 #' Solve the estimating equations
@@ -32,7 +81,8 @@ engine_gee_fit <- function(design, family, correlation, beta, scale, bias_reduce
   options$adjustment <- adjustment
   reproduce <- correlation_fact(correlation, "matrix") && !options$own_variances
   options$smallest_eigenvalue <- if (reproduce) 1e-8 else least_eigenvalue
-  gee_fit_(design, engine_family(family, design), correlation, as.double(beta), options)
+  source <- equation_source(design, family, correlation, control)
+  gee_fit_(source, engine_family(family, design), correlation, as.double(beta), options)
 }
 
 # Settings as the engine takes them.
@@ -70,6 +120,7 @@ engine_gee_pieces <- function(fit) {
 #' @return n_i x n_i.
 #' @noRd
 engine_gee_correlation <- function(design, correlation, alpha, cluster = 1L) {
+  check_in_memory(design)
   gee_correlation_(design, correlation, as.double(alpha), as.integer(cluster) - 1L)
 }
 
@@ -77,6 +128,11 @@ engine_gee_correlation <- function(design, correlation, alpha, cluster = 1L) {
 #' @return `pairs`, `clusters` that have such pairs, `skipped` clusters (too large).
 #' @noRd
 engine_frechet <- function(design, family, correlation, beta, alpha_engine) {
+  UseMethod("engine_frechet")
+}
+
+#' @export
+engine_frechet.default <- function(design, family, correlation, beta, alpha_engine) {
   gee_frechet_(design, engine_family(family, design), correlation, beta, alpha_engine)
 }
 
@@ -86,7 +142,8 @@ engine_frechet <- function(design, family, correlation, beta, alpha_engine) {
 engine_moment_variance <- function(fit) {
   options <- gee_options(fit$design, fit$scale, fit$bias_reduce, fit$control)
   gee_moment_variance_(
-    fit$design, engine_family(fit$family, fit$design), fit$correlation, fit$beta,
+    equation_source(fit$design, fit$family, fit$correlation, fit$control),
+    engine_family(fit$family, fit$design), fit$correlation, fit$beta,
     as.double(fit$alpha_engine), fit$phi, options
   )
 }

@@ -14,14 +14,25 @@
 #' @section Errors: those of [build_design()]; `waves`, `duplicate_rows`, `inner`.
 #' @noRd
 build_gee_design <- function(frame, family, contrasts, correlation, response) {
-  rows <- attr(frame$frame, "row.names")
   cluster <- index_values(frame$frame[["(id)"]])
-  check_clusters(cluster, frame$id_label,
+  visits <- read_waves(frame$frame[["(waves)"]], correlation)
+  check_visits(cluster, frame$id_label, visits, max(diff(cluster$start)), correlation)
+  gee_arrays(frame, contrasts, correlation, response, cluster, visits, fixed_design)
+}
+
+# `largest`: rows of the largest cluster.
+check_visits <- function(cluster, id_label, visits, largest, correlation) {
+  check_clusters(cluster, id_label,
     otherwise = "`id` names the independent units; glm() takes all rows as independent."
   )
-  visits <- read_waves(frame$frame[["(waves)"]], correlation)
-  check_positions(visits, cluster, correlation)
-  check_size(visits, cluster, correlation)
+  check_positions(visits, largest, correlation)
+  check_size(visits, largest, correlation)
+}
+
+# The arrays and what describes them. `visits` may know the codes of the engine already;
+# `fixed_part` is as in design_arrays().
+gee_arrays <- function(frame, contrasts, correlation, response, cluster, visits, fixed_part) {
+  rows <- attr(frame$frame, "row.names")
   note_row_order(visits, cluster, correlation)
   inner <- read_inner(frame$frame[["(inner)"]], cluster, correlation)
   cluster$order <- row_order(cluster, inner$code, visits$key)
@@ -30,17 +41,18 @@ build_gee_design <- function(frame, family, contrasts, correlation, response) {
   check_finite(response$offset, "The offset", rows)
   sorted <- sort_covariates(frame, cluster$order)
   check_contrasts(contrasts, sorted)
-  fixed <- fixed_design(
+  fixed <- fixed_part(
     frame$terms_fixed, sorted, contrasts, function() take_rows(rows, cluster$order)
   )
+  codes <- visits$engine_code %||% visit_codes(visits, correlation)
   structure(c(
     fixed[c("X", "aliased", "assign")], lapply(response, take_rows, cluster$order), cluster,
     list(
       group = frame$id_label, terms = frame$terms_fixed,
       time = if ("time" %in% correlation$needs) take_rows(visits$time, cluster$order),
-      wave = take_rows(visit_codes(visits, correlation), cluster$order),
+      wave = take_rows(codes, cluster$order),
       wave_levels = visits$levels,
-      lag_unit = if ("lag" %in% correlation$needs) lag_unit(visits$time),
+      lag_unit = if ("lag" %in% correlation$needs) visits$lag_unit %||% lag_unit(visits$time),
       inner = if ("inner" %in% correlation$needs) take_rows(inner$code, cluster$order)
     ),
     fixed[c("xlevels", "contrasts")], list(weights_type = "prior")
@@ -194,8 +206,7 @@ repeats_hint <- function(many, correlation) {
 uses_waves <- function(correlation) any(c("time", "lag", "visit") %in% correlation$needs)
 
 # Without waves the rows of a fixed matrix are positions.
-check_positions <- function(visits, cluster, correlation) {
-  largest <- max(diff(cluster$start))
+check_positions <- function(visits, largest, correlation) {
   R <- correlation$R
   if (!is.null(visits$code) || is.null(R) || largest <= nrow(R)) return(invisible())
   abort("waves", "The fixed correlation matrix must have a row for every row of a cluster.",
@@ -218,8 +229,7 @@ note_row_order <- function(visits, cluster, correlation) {
 
 # What has one parameter for each pair of visits, or needs a dense factor, is for visits that are
 # few: times measured to the second are as many as the rows.
-check_size <- function(visits, cluster, correlation) {
-  largest <- max(diff(cluster$start))
+check_size <- function(visits, largest, correlation) {
   count <- correlation_fact(correlation, "count")
   many <- count(length(visits$levels %||% seq_len(largest)), largest)
   if (many <= correlation_fact(correlation, "most")) return(invisible())

@@ -73,10 +73,16 @@ gee_start_values <- function(design, start_glm, start) {
 
 # Are Pearson residuals more than rounding? They are not where every row is fitted exactly.
 has_residuals <- function(fit, design, family) {
-  y <- design$y / row_trials(design)
-  w <- row_weights(design) * row_trials(design)
   mu <- family$linkinv(start_level(design, family))
-  isTRUE(fit$phi > 1e-20 * sum(w * y^2) / (length(y) * family$variance(mu)))
+  isTRUE(fit$phi > 1e-20 * squared_response(design) / (nrow(design$X) * family$variance(mu)))
+}
+
+# The weighted sum of squares of the responses.
+squared_response <- function(design) UseMethod("squared_response")
+
+#' @export
+squared_response.default <- function(design) {
+  sum(row_weights(design) * row_trials(design) * (design$y / row_trials(design))^2)
 }
 
 # Parameters that no pair of rows has anything to say of: they play no part in the fit.
@@ -95,7 +101,6 @@ correlation_boundary <- function(fit, correlation) {
 # Only single 0/1 responses have the bounds. What is found belongs to the summary: the coefficients
 # and robust standard errors do not rest on it.
 frechet_count <- function(design, family, correlation, fit) {
-  binary <- has_trials(family) && all(row_trials(design) == 1)
-  if (!binary || !any(fit$alpha_engine != 0) || fit$status != "ok") return(NULL)
+  if (!is_binary(family, design) || !any(fit$alpha_engine != 0) || fit$status != "ok") return(NULL)
   engine_frechet(design, family, correlation, fit$beta, fit$alpha_engine)
 }

@@ -87,6 +87,30 @@ join_labels <- function(parts) {
   joined
 }
 
+#' The design of a marginal model
+#'
+#' @param frame From [build_frame()].
+#' @return A list: the `design`, and the `frame` of the rows that take part.
+#' @noRd
+marginal_design <- function(frame, family, contrasts, correlation) UseMethod("marginal_design")
+
+#' @export
+marginal_design.default <- function(frame, family, contrasts, correlation) {
+  rows <- weighted_rows(frame, family)
+  list(
+    frame = rows$frame,
+    design = build_gee_design(rows$frame, family, contrasts, correlation, rows$response)
+  )
+}
+
+# The frame without rows that have no weight, and its response.
+weighted_rows <- function(frame, family) {
+  response <- marginal_response(frame, family)
+  frame <- drop_unweighted(frame, response)
+  if (frame$n_unweighted %||% 0L) response <- marginal_response(frame, family)
+  list(frame = frame, response = response)
+}
+
 #' Drop rows without weight
 #'
 #' A row of weight 0, or without trials, takes no part: as if it had not been observed.

@@ -91,8 +91,9 @@ NULL
 #' @section Errors: `ipw`.
 #' @noRd
 with_ipw <- function(design, frame, correlation, bias_reduce, control) {
-  w <- take_rows(frame$frame[["(ipw)"]], design$order)
+  w <- frame$frame[["(ipw)"]]
   if (is.null(w)) return(design)
+  w <- take_rows(w, design$order)
   if (bias_reduce) abort("ipw", "`ipw` can't come with `bias_reduce`.")
   if (control$alpha_method == "maee") {
     abort("ipw", "`ipw` can't come with alpha_method = \"maee\".",

@@ -78,16 +78,26 @@ note_two_step <- function(fit) {
 # variance vanishes with them.
 warn_edge <- function(fit, design, family) {
   range <- family_tools(family)$mean_range
-  mu <- row_offset(design) + drop(design$X %*% fit$beta)
-  edge <- pmin(mu - range[1L], range[2L] - mu) < 1e-6 * min(mean(mu), 1)
-  if (!any(edge)) return(invisible())
+  mean <- identity_means(design, fit$beta, sum) / nrow(design$X)
+  edge <- identity_means(design, fit$beta, function(mu) {
+    sum(pmin(mu - range[1L], range[2L] - mu) < 1e-6 * min(mean, 1))
+  })
+  if (!edge) return(invisible())
   warn("edge", "Means at the end of their range have no standard error that holds.",
     given = paste0(
-      "fitted means of ", count_of(sum(edge), "row"), " at ",
+      "fitted means of ", count_of(edge, "row"), " at ",
       paste(range[is.finite(range)], collapse = " or ")
     ),
     hint = "Another link keeps them inside; marginal_standardization() gives differences from it."
   )
+}
+
+# What a sum over rows makes of the means of a model with an identity link.
+identity_means <- function(design, beta, sums) UseMethod("identity_means")
+
+#' @export
+identity_means.default <- function(design, beta, sums) {
+  sums(row_offset(design) + drop(design$X %*% beta))
 }
 
 note_no_pairs <- function(fit) {

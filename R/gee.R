@@ -25,7 +25,8 @@
 #'
 #' @param formula A two-sided formula without random terms. `offset()` terms may be included. The
 #'   response may not stand on the right side.
-#' @param data A data frame (tibble, data.table), list or environment.
+#' @param data A data frame (tibble, data.table), list or environment; or [shards()] of whole
+#'   clusters.
 #' @param id The independent units: a variable of `data`, `~variable`, `~site:person`, or a vector.
 #'   Rows group **by value**, in any order.
 #' @param waves Visits or times inside an `id`, for correlations that depend on them; each at most
@@ -90,11 +91,9 @@ gee <- function(formula, data, id, waves = NULL, inner = NULL, family = gaussian
     frame <- build_frame(columns, env, parsed, expressions)
     check_single_rows(frame, "gee()")
     frame$id_label <- paste(vapply(expressions$id, short_text, ""), collapse = ":")
-    response <- marginal_response(frame, family)
-    frame <- drop_unweighted(frame, response)
-    if (frame$n_unweighted %||% 0L) response <- marginal_response(frame, family)
-    design <- build_gee_design(frame, family, contrasts, correlation, response)
-    design <- with_ipw(design, frame, correlation, bias_reduce, control)
+    made <- marginal_design(frame, family, contrasts, correlation)
+    frame <- made$frame
+    design <- with_ipw(made$design, frame, correlation, bias_reduce, control)
     estimate <- fit_gee_design(design, family, correlation, scale, bias_reduce, start, control)
     if (identical(design$ipw$kind, "schedule")) {
       full <- schedule_design(columns, env, frame, expressions, design, family, correlation)

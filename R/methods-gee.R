@@ -64,12 +64,15 @@ correlation_title <- function(fit) {
   unit <- design$lag_unit %||% 1
   paste0(
     fit$correlation$label, if (unit != 1) paste(", lags of", format(unit)),
-    if (is_uneven(design)) ", correlation over time 1"
+    if (uneven_times(design)) ", correlation over time 1"
   )
 }
 
 # Do rows that follow each other lie at other times than 1 apart?
-is_uneven <- function(design) {
+uneven_times <- function(design) UseMethod("uneven_times")
+
+#' @export
+uneven_times.default <- function(design) {
   if (is.null(design$time)) return(FALSE)
   gaps <- diff(design$time)
   gaps[design$start[-c(1L, length(design$start))]] <- 1
@@ -114,7 +117,10 @@ terms.margmix_gee <- function(x, ...) x$design$terms
 
 #' @rdname gee-methods
 #' @export
-model.frame.margmix_gee <- function(formula, ...) formula$frame$frame
+model.frame.margmix_gee <- function(formula, ...) {
+  check_in_memory(formula$design)
+  formula$frame$frame
+}
 
 #' @rdname gee-methods
 #' @export

@@ -21,7 +21,7 @@ compared_shards <- function(fits, in_shards) {
     part <- function(name) columns[, kind == name, drop = FALSE]
     parts <- lapply(stats::setNames(names(size), names(size)), part)
     structure(list(
-      X = parts$X, Z = parts$Z, data = lapply(parts[-(1:2)], drop),
+      X = parts$X, Z = parts$Z, data = lapply(parts[setdiff(names(size), c("X", "Z"))], drop),
       groups = list(fit$frame$source$id), correlated = correlated_pairs(fit)
     ), class = "margmix_compared_shards")
   }, fits, rotated$sizes, last)
@@ -76,10 +76,11 @@ triangle_of_designs <- function(designs) {
 }
 
 columns_to_compare <- function(design) {
-  list(
+  columns <- list(
     X = design$X, Z = design$Z, y = design$y, trials = row_trials(design),
     weights = row_weights(design), offset = row_offset(design)
   )
+  Filter(Negate(is.null), columns)
 }
 
 #' @export

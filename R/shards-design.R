@@ -9,30 +9,42 @@ build_design.margmix_shards_frame <- function(frame, family, contrasts = NULL,
   unknown <- c(bridge = "a bridge distribution")[distribution]
   if (!is.na(unknown)) refuse_on_shards(unknown)
   plan <- frame$plan
-  recipe <- plan$recipe
-  recipe[c("family", "contrasts", "weights_type", "levels")] <-
-    list(without_promises(family), contrasts, weights_type, frame$levels)
-  class(recipe) <- c("margmix_design_recipe", class(recipe))
-  change_recipe(plan, recipe)
-  common <- ask_shards(plan, common_design, shards = plan$shards[1L])[[1L]]
-  facts <- ask_shards(plan, row_facts, family)
-  flags <- names(Filter(is_logical_level, frame$levels))
-  common$xlevels[flags] <- NULL
-  common$xlevels_random <- lapply(common$xlevels_random, function(x) x[setdiff(names(x), flags)])
-  design <- shards_design(common, facts, plan)
+  to_designs(plan, frame, list(
+    family = without_promises(family), contrasts = contrasts, weights_type = weights_type,
+    make = shard_design, used = function(frame, family) frame
+  ))
+  facts <- join_facts(ask_shards(plan, row_facts, family))
+  design <- shards_design(common_of_shards(plan, frame$levels), facts, plan)
+  design$Z <- columns_elsewhere(facts, "Z", colnames(design$Z))
+  design$groups[[1L]]$levels <- design$levels
   check_clusters(design, design$group)
   design <- drop_aliased_shards(design, attr(frame$terms_fixed, "intercept") == 1L)
   check_identified(design, family)
   design
 }
 
+# What is kept of shards are designs from now on. `settings`: fields of the recipe, among them
+# `make`, a function of the frame of a shard and the recipe, and `used`, one of the frame and the
+# family that leaves the rows that take part.
+to_designs <- function(plan, frame, settings) {
+  recipe <- plan$recipe
+  recipe[c(names(settings), "levels")] <- c(settings, list(frame$levels))
+  class(recipe) <- c("margmix_design_recipe", class(recipe))
+  change_recipe(plan, recipe)
+}
+
+# What the designs of all shards have in common.
+common_of_shards <- function(plan, levels) {
+  common <- ask_shards(plan, common_design, shards = plan$shards[1L])[[1L]]
+  flags <- names(Filter(is_logical_level, levels))
+  common$xlevels[flags] <- NULL
+  common$xlevels_random <- lapply(common$xlevels_random, function(x) x[setdiff(names(x), flags)])
+  common
+}
+
 shards_design <- function(common, facts, plan) {
-  facts <- join_facts(facts)
-  labels <- structure(list(count = facts$clusters), class = "margmix_elsewhere_labels")
   common$X <- columns_elsewhere(facts, "X", colnames(common$X))
-  common$Z <- columns_elsewhere(facts, "Z", colnames(common$Z))
-  common$levels <- common$groups[[1L]]$levels <- labels
-  common[c("y", "trials", "weights", "offset", "order", "start")] <- NULL
+  common$levels <- structure(list(count = facts$clusters), class = "margmix_elsewhere_labels")
   common$facts <- facts
   common$plan_of_shards <- plan
   structure(common, class = c("margmix_shards", "margmix_design"))
@@ -80,7 +92,8 @@ make_element.margmix_design_recipe <- function(recipe, k) take_on(NextMethod(), 
 #' @export
 take_on.margmix_design_recipe <- function(element, recipe) {
   if (!is.null(element$none)) return(element)
-  if (is.null(element$X)) element <- shard_design(element, recipe)
+  if (is.null(element$X)) element <- recipe$make(element, recipe)
+  if (!is.null(element$none)) return(element)
   aliased <- recipe$aliased
   if (!is.null(aliased) && ncol(element$X) == length(aliased) && any(aliased)) {
     element$X <- element$X[, !aliased, drop = FALSE]
@@ -109,8 +122,9 @@ shard_design <- function(frame, recipe) {
 # All but the rows.
 common_design <- function(design) {
   for (name in c("X", "Z")) design[[name]] <- design[[name]][0L, , drop = FALSE]
-  design[c("y", "trials", "weights", "offset", "start", "levels", "order")] <- NULL
-  design$groups[[1L]]$levels <- NULL
+  by_row <- c("y", "trials", "weights", "offset", "time", "wave", "inner")
+  design[c(by_row, "start", "levels", "order")] <- NULL
+  for (k in seq_along(design$groups)) design$groups[[k]]$levels <- NULL
   unclass(design)
 }
 

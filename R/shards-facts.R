@@ -9,20 +9,26 @@ add_up <- function(parts) Reduce(`+`, parts)
 #' @return A list: `rows`, `clusters`; `X`, `Z` (see [columns_elsewhere()]); `response`, from
 #'   [response_totals()]; `y` (mean and sum of squares about it); `used`, rows with weight and
 #'   trials, and the sum of their weights; `sizes`, from [cluster_size_facts()]; `separation`, from
-#'   [level_states()]; `agreement`, from [level_agreement()].
+#'   [level_states()]; `agreement`, from [level_agreement()]. [fixed_facts()] has no facts of random
+#'   effects.
 #' @noRd
 row_facts <- function(design, family) {
+  c(fixed_facts(design, family), list(
+    Z = column_facts(design$Z), separation = level_states(design, 1L),
+    agreement = level_agreement(design, 1L)
+  ))
+}
+
+fixed_facts <- function(design, family) {
   used <- used_rows(design)
   weights <- row_weights(design)
   y <- design$y
   list(
     rows = length(y), clusters = length(design$levels),
-    X = column_facts(design$X), Z = column_facts(design$Z),
-    response = response_totals(design, family),
+    X = column_facts(design$X), response = response_totals(design, family),
     y = list(mean = mean(y), about = sum((y - mean(y))^2)),
     used = list(rows = sum(used), weight = sum(weights[used]), most = max(weights)),
-    sizes = cluster_size_facts(design),
-    separation = level_states(design, 1L), agreement = level_agreement(design, 1L)
+    sizes = cluster_size_facts(design)
   )
 }
 
@@ -58,16 +64,23 @@ cluster_size_facts <- function(design) {
 
 join_facts <- function(facts) {
   of <- function(name) lapply(facts, `[[`, name)
+  c(join_fixed_facts(facts), list(
+    Z = join_columns(of("Z"), unlist(of("rows"))), separation = add_up(of("separation")),
+    agreement = Reduce(`|`, of("agreement"))
+  ))
+}
+
+join_fixed_facts <- function(facts) {
+  of <- function(name) lapply(facts, `[[`, name)
   rows <- unlist(of("rows"))
   list(
     rows = sum(rows), clusters = sum(unlist(of("clusters"))),
-    X = join_columns(of("X"), rows), Z = join_columns(of("Z"), rows),
-    response = join_totals(of("response"), rows), y = join_spread(of("y"), rows),
+    X = join_columns(of("X"), rows), response = join_totals(of("response"), rows),
+    y = join_spread(of("y"), rows),
     used = Reduce(function(a, b) {
       list(rows = a$rows + b$rows, weight = a$weight + b$weight, most = max(a$most, b$most))
     }, of("used")),
-    sizes = join_sizes(of("sizes")),
-    separation = add_up(of("separation")), agreement = Reduce(`|`, of("agreement"))
+    sizes = join_sizes(of("sizes"))
   )
 }
 

@@ -5,10 +5,9 @@
 #' @noRd
 #' @export
 frame_of.margmix_shards_source <- function(data, call, env, parsed, rows = NULL) {
-  if (!is.null(rows)) refuse_on_shards("gee()")
   parsed <- expand_dot(parsed, data$template)
-  check_shards_model(parsed, data$id)
-  recipe <- frame_recipe(data, call, env, parsed)
+  check_shards_model(parsed, data$id, rows)
+  recipe <- frame_recipe(data, call, env, parsed, rows)
   plan <- shard_plan(data, recipe)
   facts <- ask_shards(plan, frame_facts)
   n <- vapply(facts, `[[`, 0L, "n")
@@ -36,8 +35,11 @@ frame_of.margmix_shards_source <- function(data, call, env, parsed, rows = NULL)
   )
 }
 
-# One grouping factor, whose clusters the shards keep whole.
-check_shards_model <- function(parsed, id) {
+# One grouping factor, or `id`, whose clusters the shards keep whole.
+check_shards_model <- function(parsed, id, rows) {
+  if (!is.null(rows$ipw)) {
+    refuse_on_shards("`ipw`, weights whose mean is that of all rows, and visits that nobody made")
+  }
   if (has_relations(parsed$random)) {
     refuse_on_shards("related levels of random effects")
   }
@@ -47,9 +49,9 @@ check_shards_model <- function(parsed, id) {
     )
   }
   if (!is.null(parsed$dispersion)) refuse_on_shards("a dispersion formula")
-  factors <- grouping_factors(parsed$random)
-  group <- vapply(factors, `[[`, "", "label")
-  if (identical(group, id)) return(invisible())
+  group <- vapply(grouping_factors(parsed$random), `[[`, "", "label")
+  group <- c(group, vapply(rows$id, expression_text, ""))
+  if (identical(unname(group), id)) return(invisible())
   abort("shards", "The grouping factor must be the one whose clusters the shards keep whole.",
     given = paste0(some_of(code(group)), " in the formula, ", code(id), " in shards()")
   )
@@ -59,7 +61,7 @@ refuse_on_shards <- function(what, hint = NULL) {
   abort("shards", paste0("This needs data in memory: ", what, "."), hint = hint)
 }
 
-frame_recipe <- function(source, call, env, parsed) {
+frame_recipe <- function(source, call, env, parsed, rows) {
   arguments <- intersect(c("formula", "subset", "weights", "offset", "na.action"), names(call))
   kept <- call[c(1L, match(arguments, names(call)))]
   kept[["formula"]] <- NULL
@@ -67,7 +69,7 @@ frame_recipe <- function(source, call, env, parsed) {
   structure(list(
     source = travelling_source(source), memory = source$memory,
     options = options("contrasts", "na.action"), call = kept, parsed = move_formulas(parsed, home),
-    home = home
+    rows = rows, home = home
   ), class = "margmix_frame_recipe")
 }
 
@@ -118,11 +120,13 @@ frame_element <- function(recipe, data) {
   call <- recipe$call
   call$data <- quote(.shard)
   frame <- tryCatch(
-    build_frame(call, at, recipe$parsed),
+    build_frame(call, at, recipe$parsed, recipe$rows),
     margmix_error_no_rows = function(e) list(n_total = 0L, n_dropped = 0)
   )
   if (is.null(frame$frame)) return(c(frame, list(none = TRUE)))
-  frame$dependent <- dependent_variables(frame, data)
+  frame$dependent <- c(
+    dependent_variables(frame, data), dependent_rows(recipe$rows, data, recipe$home)
+  )
   frame$all_levels <- all_levels(frame, data)
   frame
 }
@@ -158,6 +162,13 @@ dependent_variables <- function(frame, data) {
   of_row <- if (any(kept)) constants_of_row(terms, data)
   changed <- kept & !mapply(identical, made, of_row %||% calls)
   names[changed | !by_row]
+}
+
+# Of the row arguments those whose values depend on other rows.
+dependent_rows <- function(rows, data, env) {
+  parts <- unlist(rows, recursive = FALSE)
+  own <- vapply(parts, is_by_row, NA, newdata = data, env = env)
+  vapply(parts[!own], expression_text, "")
 }
 
 # The variables as one row alone would keep them; NULL where it can't.

@@ -70,12 +70,18 @@ order_of_labels <- function(labels) {
 }
 
 # The fields of a fit that its shards need.
-estimates_of <- function(fit) {
+estimates_of <- function(fit) UseMethod("estimates_of")
+
+#' @export
+estimates_of.margmix_glmm <- function(fit) {
   unclass(fit)[c("family", "beta", "theta", "rho", "phi", "Lambda", "rule", "control")]
 }
 
-# The fit as that of one shard, with its modes.
-fit_of_shard <- function(design, estimates) {
+# The fit as that of one shard, of a mixed model with its modes.
+fit_of_shard <- function(design, estimates) UseMethod("fit_of_shard", estimates)
+
+#' @export
+fit_of_shard.default <- function(design, estimates) {
   fit <- c(list(design = design), estimates)
   fit$modes <- engine_evaluate(
     design, fit$family, fit_psi(fit), fit$rule$K, 0L, NULL, fit$control

@@ -4,10 +4,11 @@
 #' @export
 sandwich_of.margmix_shards <- function(design, fit, type, contrasts = diag(length(fit$beta)),
                                        rule = "satterthwaite", rows = NA) {
-  if (!rule %in% c("satterthwaite", "none")) refuse_on_shards(paste("degrees of freedom by", rule))
+  # these are no functions of sums
+  if (!rule %in% c("satterthwaite", "none")) return(NextMethod())
   plan <- design$plan_of_shards
   ask <- sandwich_request(type, contrasts, rule, rows)
-  B <- add_up(ask_shards(plan, shard_information, estimates_of(fit)))
+  B <- total_information(design, fit)
   parts <- ask_shards(plan, shard_sandwich, estimates_of(fit), B, ask)
   out <- engine_sandwich_total(
     add_sums(parts, c("meat", "lost_rows", "lost"), "satterthwaite"), B, length(design$levels), ask

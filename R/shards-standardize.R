@@ -51,7 +51,8 @@ target_plan <- function(design, fit, columns) {
   plan <- design$plan_of_shards
   recipe <- single_rows(plan$recipe)
   recipe$columns <- unique(unlist(columns))
-  recipe$estimates <- c(estimates_of(fit), list(coefficients = fit$coefficients))
+  recipe$estimates <- c(unclass(estimates_of(fit)), list(coefficients = fit$coefficients))
+  recipe$fit_class <- class(fit)
   class(recipe) <- "margmix_target_recipe"
   shard_plan(fit$frame$source, recipe, plan$shards)
 }
@@ -60,15 +61,16 @@ target_plan <- function(design, fit, columns) {
 make_element.margmix_target_recipe <- function(recipe, k) {
   data <- read_shard(recipe$source, k)
   frame <- frame_element(recipe, data)
+  frame <- recipe$used(frame, recipe$family)
   frame$frame <- with_common_levels(
     frame$frame, Filter(Negate(is_logical_level), recipe$levels)
   )
   needed <- c(recipe$columns, all.vars(frame$parsed$frame))
   local <- c(recipe$estimates, list(
-    design = shard_design(frame, recipe), frame = frame, formula = frame$parsed$fixed,
+    design = recipe$make(frame, recipe), frame = frame, formula = frame$parsed$fixed,
     call = list(data = data[intersect(names(data), needed)])
   ))
-  structure(local, class = c("margmix_glmm", "margmix_fit"))
+  structure(local, class = recipe$fit_class)
 }
 
 # Values of the exposure, and combinations of the variables of subgroups.

@@ -260,7 +260,7 @@ report_stopped <- function(plan, workers) {
     hint = c(
       "Make a cluster and shards() again.",
       if (!is.null(plan$best$start)) {
-        "The best estimates so far are in the `start` of this error: glmm(start = ) takes them."
+        "The best estimates so far are in the `start` of this error, which a fit takes as its own."
       }
     ), start = plan$best$start
   )

@@ -11,16 +11,16 @@
 #' glmm(severe ~ treatment * scheduled + (1 | patient), s, binomial())
 #' ```
 #'
-#' Data of whole clusters in pieces, each of which fits into memory. What a fit needs of the rows is
-#' a sum over clusters: every shard gives its part, wherever it is, and rows do not travel. The fit
-#' is that to all rows together: estimates, standard errors and log-likelihood agree to about ten
-#' digits.
+#' Data of whole clusters in pieces, each of which fits into memory. What [glmm()] and [gee()] need
+#' of the rows is a sum over clusters: every shard gives its part, wherever it is, and rows do not
+#' travel. The fit is that to all rows together: estimates, standard errors and log-likelihood agree
+#' to about ten digits.
 #'
 #' @details
 #' # The first pass
 #'
 #' `shards()` reads every shard, once where ranges of clusters do not overlap, and checks that
-#' columns and their types agree and that each cluster lies in one shard, by value. `glmm()` reads
+#' columns and their types agree and that each cluster lies in one shard, by value. A fit reads
 #' them again for the levels of its factors (text is sorted as by [factor()]) and for the design.
 #' What is found then is an error, and nothing is fitted.
 #'
@@ -33,7 +33,10 @@
 #'
 #' Parts are summed in the order of the clusters, in which shards are sorted. The result has the
 #' same bits with any number of workers, in any order of `files`, and when a worker stops on the
-#' way. Other pieces of the same data give the same numbers up to rounding.
+#' way. Other pieces of the same data give the same numbers up to rounding, as the order of sums
+#' is another.
+#'
+#' # Mixed models
 #'
 #' Random effects of one grouping factor, scalar or vector, by the Laplace approximation or
 #' quadrature, and all families of [glmm()] can be fitted, and everything that needs estimates and
@@ -41,8 +44,24 @@
 #' `predict()` of new data, [ranef()], which asks shard by shard, `anova()` of fits to the same
 #' shards, `drop1()`, `step()`, and [marginal_standardization()] over the rows of the fit, with
 #' every covariance that it has (without `newdata`, `randomized`, `propensity`, and effects
-#' `"eb"`). What needs rows one by one, such as `residuals()`, is refused (`margmix_error_shards`),
-#' and so is [gee()].
+#' `"eb"`). What needs rows one by one, such as `residuals()`, is refused
+#' (`margmix_error_shards`).
+#'
+#' # Marginal models
+#'
+#' ```
+#' gee(severe ~ treatment * scheduled, s, patient, family = binomial(), corstr = "exchangeable")
+#' ```
+#'
+#' `id` is the column that `shards()` was given. All [correlations], families and methods of
+#' [gee_control()] can be fitted: visits, lags and the unit of time are those of all shards
+#' together. `summary()`, [vcov.margmix_gee()], `anova()`, [qic()], [odds_ratios()], `predict()` of
+#' new data and [marginal_standardization()] work as for mixed models. Joint tests and some degrees
+#' of freedom (`"pan-wall"`, `"fay-graubard"`) are no functions of sums: p + p^2 numbers of each
+#' cluster travel for them, up to 10^8 in all.
+#'
+#' Refused are `ipw`, which rests on means over all rows and on visits that nobody made, the
+#' covariance `"jackknife-full"`, a fit for each cluster, and what needs rows one by one.
 #'
 #' # Workers
 #'
@@ -81,7 +100,8 @@
 #' @param cluster `NULL`, to work in this process, or a cluster of workers.
 #' @param memory Most bytes of designs that a process keeps. What does not fit is read again for
 #'   every evaluation of the likelihood; with 0 everything is.
-#' @return An object of class `margmix_shards_source`, for the `data` of [glmm()]. A fit keeps it:
+#' @return An object of class `margmix_shards_source`, for the `data` of [glmm()] or [gee()]. A fit
+#'   keeps it:
 #'   it needs the files (and workers) for what it computes later.
 #' @section Errors: `margmix_error_shards`: a shard can't be read, is empty, differs in columns or
 #'   types, is given twice, or has a cluster of another one; a variable depends on all rows;
@@ -95,6 +115,7 @@
 #' s <- shards(files, id = "id")
 #' s
 #' glmm(resp ~ age + smoke + (1 | id), s, binomial(), nAGQ = 9)
+#' gee(resp ~ age + smoke, s, id, family = binomial(), corstr = "exchangeable")
 #' unlink(folder, recursive = TRUE)
 #' @export
 shards <- function(files, id, read = readRDS, cluster = NULL, memory = Inf) {

@@ -110,7 +110,11 @@ joint_vcov.margmix_glmm <- function(fit, pieces, P) {
 
 #' @export
 joint_vcov.margmix_gee <- function(fit, pieces, P) {
-  B <- rowSums((pieces %||% cluster_pieces(fit))$information, dims = 2L)
+  B <- if (is.null(pieces)) {
+    total_information(fit$design, fit)
+  } else {
+    rowSums(pieces$information, dims = 2L)
+  }
   tryCatch(chol2inv(chol(B)), error = function(e) B * NA_real_)
 }
 

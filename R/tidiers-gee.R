@@ -66,9 +66,10 @@ tidy.margmix_gee <- function(x, conf.int = FALSE, conf.level = 0.95, exponentiat
 #' @export
 glance.margmix_gee <- function(x, ...) {
   check_passed_dots(..., known = "x")
-  sizes <- diff(x$design$start)
+  sizes <- cluster_size_range(x$design)
   as_tibble_if_known(data.frame(
-    nobs = stats::nobs(x), nclusters = length(sizes), min.size = min(sizes), max.size = max(sizes),
+    nobs = stats::nobs(x), nclusters = length(x$design$levels), min.size = sizes[1L],
+    max.size = sizes[2L],
     correlation = x$correlation$label, phi = x$phi, df.residual = smallest_df(x),
     converged = isTRUE(x$convergence$converged)
   ))

@@ -78,19 +78,33 @@ vcov.margmix_gee <- function(object, type = "KC", complete = TRUE, ...) {
 
 #' @export
 beta_vcov.margmix_gee <- function(fit, type) {
-  pieces <- cluster_pieces(fit)
   names <- names(fit$beta)
   if (covariance_fact(type, "more_clusters")) check_more_clusters(fit, type)
   if (type == "model") {
-    bread <- engine_corrected_scores(pieces, "robust")$bread
-    return(list(vcov = named_square(bread, names)))
+    return(list(vcov = named_square(inverse_information(fit$design, fit), names)))
   }
   if (type == "jackknife-full") return(list(vcov = jackknife_vcov(fit)))
-  out <- engine_sandwich(pieces, type, rows = length(fit$design$y))
+  out <- sandwich_of(fit$design, fit, type, rows = nrow(fit$design$X))
   K <- length(fit$design$levels)
   if (type == "robust" && fit$control$alpha_method == "stata") out$vcov <- out$vcov * K / (K - 1)
   out$vcov <- named_square(out$vcov, names)
   out
+}
+
+# The inverse of the information of all clusters.
+inverse_information <- function(design, fit) UseMethod("inverse_information")
+
+#' @export
+inverse_information.default <- function(design, fit) {
+  engine_corrected_scores(cluster_pieces(fit), "robust")$bread
+}
+
+# The information of all clusters.
+total_information <- function(design, fit) UseMethod("total_information")
+
+#' @export
+total_information.default <- function(design, fit) {
+  rowSums(cluster_pieces(fit)$information, dims = 2L)
 }
 
 check_more_clusters <- function(fit, type) {

@@ -246,6 +246,45 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// gee_sums_
+Rcpp::List gee_sums_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::List& correlation, const Rcpp::List& query, int threads);
+RcppExport SEXP _margmix_gee_sums_(SEXP designSEXP, SEXP familySEXP, SEXP correlationSEXP, SEXP querySEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type query(querySEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(gee_sums_(design, family, correlation, query, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
+// gee_kinds_
+Rcpp::List gee_kinds_(const Rcpp::List& design, const Rcpp::List& correlation);
+RcppExport SEXP _margmix_gee_kinds_(SEXP designSEXP, SEXP correlationSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
+    rcpp_result_gen = Rcpp::wrap(gee_kinds_(design, correlation));
+    return rcpp_result_gen;
+END_RCPP
+}
+// gee_shared_
+Rcpp::List gee_shared_(const Rcpp::List& kinds, const Rcpp::List& correlation);
+RcppExport SEXP _margmix_gee_shared_(SEXP kindsSEXP, SEXP correlationSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type kinds(kindsSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
+    rcpp_result_gen = Rcpp::wrap(gee_shared_(kinds, correlation));
+    return rcpp_result_gen;
+END_RCPP
+}
 // glm_start_
 Rcpp::List glm_start_(const Rcpp::List& design, const Rcpp::List& family, double level, bool firth);
 RcppExport SEXP _margmix_glm_start_(SEXP designSEXP, SEXP familySEXP, SEXP levelSEXP, SEXP firthSEXP) {
@@ -897,6 +936,9 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_gee_correlation_", (DL_FUNC) &_margmix_gee_correlation_, 4},
     {"_margmix_gee_frechet_", (DL_FUNC) &_margmix_gee_frechet_, 5},
     {"_margmix_gee_moment_variance_", (DL_FUNC) &_margmix_gee_moment_variance_, 7},
+    {"_margmix_gee_sums_", (DL_FUNC) &_margmix_gee_sums_, 5},
+    {"_margmix_gee_kinds_", (DL_FUNC) &_margmix_gee_kinds_, 2},
+    {"_margmix_gee_shared_", (DL_FUNC) &_margmix_gee_shared_, 2},
     {"_margmix_glm_start_", (DL_FUNC) &_margmix_glm_start_, 4},
     {"_margmix_glm_sums_", (DL_FUNC) &_margmix_glm_sums_, 5},
     {"_margmix_glm_search_", (DL_FUNC) &_margmix_glm_search_, 2},

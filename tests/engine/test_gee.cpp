@@ -1,6 +1,7 @@
 // Working correlations and the solution of the estimating equations against dense matrices.
 #include "check.hpp"
 #include "gee/fit.hpp"
+#include "gee/local_source.hpp"
 #include "gee_sample.hpp"
 
 using namespace margmix;
@@ -156,7 +157,8 @@ void solutions() {
       options.rule = {double(p), all_lags};
       options.bound_at_zero = false;
       options.tolerance = 1e-10;
-      const GeeFit fit = fit_gee(data, family, *c.R, VectorXd::Zero(p), options, kOneThread);
+      LocalSource source(data, family, kOneThread);
+      const GeeFit fit = fit_gee(source, *c.R, VectorXd::Zero(p), options);
       std::printf("%s: %d iterations\n", c.name, fit.iterations);
       CHECK(fit.status == GeeStatus::ok && fit.converged && !fit.clamped);
       const VectorXd alpha = c.R->report(fit.alpha);
@@ -180,8 +182,63 @@ void solutions() {
                    0.0, 1e-5);
       }
       const RunContext two{2};
-      const GeeFit again = fit_gee(data, family, *c.R, VectorXd::Zero(p), options, two);
+      LocalSource by_two(data, family, two);
+      const GeeFit again = fit_gee(by_two, *c.R, VectorXd::Zero(p), options);
       CHECK(again.beta == fit.beta && again.alpha == fit.alpha);
+    }
+  }
+}
+
+// The first and the other clusters as data of their own: rows that begin at 0.
+Layout part_of(const Layout& all, Index first, Index last, Eigen::VectorXi& start) {
+  const Index row = all.first(first);
+  start.resize(last - first + 1);
+  for (Index i = first; i <= last; ++i) start[i - first] = all.start[i] - static_cast<int>(row);
+  return {IntegerMap(start.data(), start.size()), all.time + row, all.wave + row, all.inner + row};
+}
+
+// Correlations of parts of the clusters, which know of the others by their shared facts, add up to
+// that of all; and clusters that stand for all have its range and its words.
+void parts() {
+  const Index m = 25, cut = 3;
+  const sample::Visits v(m, 12);
+  const MatrixXd e = random_rows(v.rows(), 1, 8);
+  const std::vector<CorrelationSpec> specs = {
+      {"exchangeable", 0, {}}, {"ar1", 0, {}},    {"mdependent", 4, {}}, {"toeplitz", 0, {}},
+      {"unstructured", 0, {}}, {"nested", 0, {}}, {"decay", 0, {}}};
+  for (const CorrelationSpec& spec : specs) {
+    for (const VectorXd* time : {&v.time, &v.real_time, &v.uneven_time}) {
+      const Layout all = v.layout(*time);
+      const auto whole = make_correlation(spec, all);
+      const ClusterKinds kinds = kinds_of(spec.type, all);
+      const Layout few = kinds.layout();
+      const auto stand_in = make_correlation(spec, few);
+      const SharedFacts shared = stand_in->shared();
+      const Index q = whole->parameters();
+      CHECK(stand_in->parameters() == q && stand_in->lags() == whole->lags());
+      const VectorXd alpha = whole->feasible(VectorXd::Constant(q, 0.6), 0.05);
+      CHECK_NEAR((stand_in->feasible(VectorXd::Constant(q, 0.6), 0.05) - alpha).norm(), 0, 1e-12);
+      CHECK((stand_in->report(alpha) - whole->report(alpha)).norm() == 0);
+      CHECK((stand_in->initial() - whole->initial()).norm() == 0);
+      whole->set(alpha);
+      MomentSums sums(whole->sums()), added(whole->sums());
+      for (Index i = 0; i < m; ++i) whole->add_moments(i, e.data() + v.start[i], {}, sums);
+      for (const auto& [first, last] : {std::pair<Index, Index>{0, cut}, {cut, m}}) {
+        Eigen::VectorXi start;
+        const auto R = make_correlation(spec, part_of(all, first, last, start), &shared);
+        R->set(alpha);
+        for (Index i = first; i < last; ++i) {
+          R->add_moments(i - first, e.data() + v.start[i], {}, added);
+          const Index n = v.start[i + 1] - v.start[i];
+          MatrixXd one = random_rows(n, 2, 5), two = one;
+          R->whiten(i - first, one);
+          whole->whiten(i, two);
+          CHECK_NEAR((one - two).cwiseAbs().maxCoeff(), 0.0, 1e-12);
+        }
+      }
+      CHECK_NEAR((added.num - sums.num).norm(), 0.0, 1e-12);
+      CHECK_NEAR((added.den - sums.den).norm(), 0.0, 1e-12);
+      CHECK_NEAR((added.pairs - sums.pairs).norm(), 0.0, 1e-12);
     }
   }
 }
@@ -198,6 +255,7 @@ int main() {
   plain_moments();
   ranges();
   solutions();
+  parts();
   unknown_names();
   return check::summary();
 }

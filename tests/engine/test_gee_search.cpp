@@ -2,6 +2,8 @@
 // matrix.
 #include "check.hpp"
 #include "gee/fit.hpp"
+#include "gee/local_source.hpp"
+#include "gee/registry.hpp"
 #include "gee/start.hpp"
 #include "gee_sample.hpp"
 
@@ -61,7 +63,8 @@ void separated() {
     Panel panel(8, 5, seed);
     for (Index j = 0; j < panel.y.size(); ++j) panel.y[j] = panel.X(j, 1) > 0.4 ? 1 : 0;
     const MarginalData data = panel.data();
-    const GlmStart start = start_gee(data, family, VectorXd::Zero(2), 1, kOneThread);
+    LocalSource source(data, family, kOneThread);
+    const GlmStart start = start_gee(source, VectorXd::Zero(2), 1);
     CHECK(start.converged && start.definite);
     const auto value = [&](const VectorXd& b) { return penalised(panel, b); };
     CHECK_NEAR(toy::gradient(value, start.beta, 1e-4).cwiseAbs().maxCoeff(), 0.0, 1e-4);
@@ -71,7 +74,7 @@ void separated() {
     options.adjustment = 1;
     for (const char* type : {"exchangeable", "ar1", "unstructured"}) {
       const auto R = make_correlation({type, 0, MatrixXd()}, data.layout);
-      const GeeFit fit = fit_gee(data, family, *R, start.beta, options, kOneThread);
+      const GeeFit fit = fit_gee(source, *R, start.beta, options);
       CHECK(fit.status == GeeStatus::ok && fit.converged);
       CHECK(fit.beta.cwiseAbs().maxCoeff() < 100);
     }
@@ -90,7 +93,8 @@ void all_equal() {
   const MarginalData data{MatrixMap(constant.data(), 40, 1), all.response, all.offset, all.layout,
                           nullptr};
   for (const double level : {0.0, 30.0}) {
-    const GlmStart start = start_gee(data, family, VectorXd::Constant(1, level), 1, kOneThread);
+    LocalSource source(data, family, kOneThread);
+    const GlmStart start = start_gee(source, VectorXd::Constant(1, level), 1);
     CHECK_NEAR(start.beta[0], std::log(40.5 / 0.5), std::sqrt(1e-9 * (1 / 40.5 + 1 / 0.5)));
   }
 }
@@ -106,7 +110,8 @@ void two_steps() {
   GeeOptions options;
   options.rule = {2, false};
   const auto R = make_correlation({"unstructured", 0, MatrixXd()}, data.layout);
-  const GeeFit fit = fit_gee(data, family, *R, VectorXd::Zero(2), options, kOneThread);
+  LocalSource source(data, family, kOneThread);
+  const GeeFit fit = fit_gee(source, *R, VectorXd::Zero(2), options);
   CHECK(fit.status == GeeStatus::ok && fit.converged && fit.clamped && fit.two_step);
 
   const VectorXd ols = panel.X.colPivHouseholderQr().solve(panel.y);
@@ -132,7 +137,7 @@ void two_steps() {
 
   // Where another program's estimate is wanted, nothing takes its place.
   options.own_variances = false;
-  const GeeFit moved = fit_gee(data, family, *R, VectorXd::Zero(2), options, kOneThread);
+  const GeeFit moved = fit_gee(source, *R, VectorXd::Zero(2), options);
   CHECK(moved.clamped && !moved.two_step);
 }
 

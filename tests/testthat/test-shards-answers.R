@@ -36,7 +36,33 @@ test_that("each function works or is refused with class shards", {
       bootstrap(fit, 2), diagnose_endogeneity(fit), diagnose_integration(fit),
       diagnose_overdispersion(fit), diagnose_distribution(fit), compare_distributions(fit),
       mass_points(fit), intraclass_correlation(fit), marginal_covariance(fit), plot_data(fit),
-      plot_shrinkage(fit), dfbeta(fit), getME(fit, "X"), gee(bin ~ x, s, id = g)
+      plot_shrinkage(fit), dfbeta(fit), getME(fit, "X")
+    )
+  )
+  for (outcome in names(calls)) {
+    for (call in as.list(calls[[outcome]])) {
+      expect_identical(answer_of(eval(call)), outcome, label = deparse(call)[1L])
+    }
+  }
+})
+
+test_that("so does each function of a marginal fit", {
+  s <- in_shards(shard_sample, "g")
+  fit <- gee(bin ~ x + f, s, g, family = binomial(), corstr = "exchangeable")
+  new <- shard_sample[1:5, ]
+  calls <- list(
+    works = expression(
+      print(fit), summary(fit), vcov(fit, "MBN"), confint(fit), coef(fit), fixef(fit), nobs(fit),
+      sigma(fit), family(fit), formula(fit), terms(fit), df.residual(fit), anova(fit), qic(fit),
+      update(fit, . ~ . - f), odds_ratios(fit), tidy(fit), glance(fit), report(fit),
+      marginal_standardization(fit, "f"), predict(fit, new), component(fit, "scores"),
+      component(fit, "alpha"), cooks.distance(fit)
+    ),
+    refused = expression(
+      predict(fit), fitted(fit), residuals(fit), augment(fit), model.matrix(fit),
+      component(fit, "X"), component(fit, "cluster_sizes"), weights(fit), influence(fit),
+      bootstrap(fit, 2), vcov(fit, "jackknife-full"), model.frame(fit),
+      marginal_standardization(fit, "f", newdata = new), gee(bin ~ x, s, g, ipw = t)
     )
   )
   for (outcome in names(calls)) {

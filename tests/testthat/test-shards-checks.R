@@ -71,7 +71,7 @@ test_that("what shards can't do yet is an error, and no other answer", {
   )
   expect_refused(glmm(y > 2 ~ x + (1 | id), s, binomial(), penalty = "soft"), "Given: glmm()")
   expect_refused(glmm(y ~ x + ar1(x + 0 | id), s), "related levels")
-  expect_refused(gee(y ~ x, id = id, data = s), "gee()")
+  expect_refused(gee(y ~ x, id = site, data = s), "`site` in the formula, `id` in shards()")
 })
 
 test_that("levels in another order are refused", {

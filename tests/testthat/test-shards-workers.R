@@ -46,6 +46,19 @@ test_that("any number of workers gives the same bits", {
   expect_identical(parallel::clusterApply(cluster, 1:3, identity), as.list(1:3))
 })
 
+test_that("a marginal fit has the same bits with workers", {
+  files <- write_shards(some_patients, "patient", 4L)
+  fit <- function(...) {
+    fit <- gee(severe ~ treatment, shards(files, "patient", ...), patient, waves = visit,
+      family = binomial(), corstr = "toeplitz"
+    )
+    c(unclass(fit)[c("beta", "phi", "alpha")], list(vcov(fit), summary(fit)$correlation))
+  }
+  here <- fit()
+  expect_identical(fit(cluster = whole_cluster[1:2]), here)
+  expect_identical(fit(cluster = whole_cluster[1:2], memory = 0), here)
+})
+
 test_that("what a formula names beside the data travels along", {
   files <- write_shards(some_patients, "patient", 2L)
   cluster <- whole_cluster[1L]

@@ -4,12 +4,14 @@
 
 namespace margmix {
 
-bool adjust_residuals(const Equations& equations, const Correlation& R, Residuals& at) {
+bool adjust_residuals(const Equations& equations, const Correlation& R, const MatrixXd* B,
+                      Residuals& at) {
   const MarginalData& data = equations.data();
   MatrixXd scores, information;
   if (!equations.pieces(at, R, 1.0, scores, information)) return false;
-  const ClusterPieces pieces(MatrixMap(scores.data(), scores.rows(), scores.cols()),
-                             MatrixMap(information.data(), information.rows(), information.cols()));
+  const MatrixMap u(scores.data(), scores.rows(), scores.cols());
+  const MatrixMap B_i(information.data(), information.rows(), information.cols());
+  const ClusterPieces pieces = B ? ClusterPieces(u, B_i, *B) : ClusterPieces(u, B_i);
   const CorrectedScores corrected = corrected_scores(pieces, Correction::MD);
   const MatrixXd shift = corrected.B_inverse * corrected.scores;  // (B - B_i)^-1 u_i
   at.adjusted = at.e;

@@ -10,9 +10,11 @@
 namespace margmix {
 
 // Sets at.adjusted: with B_i, u_i of the pieces, e~_i = e_i + D_i (B - B_i)^-1 u_i. Directions that
-// a cluster alone determines stay as they are; clusters have no weights. False when the caller
+// a cluster alone determines stay as they are; clusters have no weights. B is the information of
+// all clusters, of which these are some; null where they are all. False when the caller
 // interrupted.
-bool adjust_residuals(const Equations& equations, const Correlation& R, Residuals& at);
+bool adjust_residuals(const Equations& equations, const Correlation& R, const MatrixXd* B,
+                      Residuals& at);
 
 // Adds the moments of cluster i. A sum of products is a quadratic form q(e); that of e~ with e is
 // {q(e + e~) - q(e) - q(e~)} / 2, which costs three times as much.

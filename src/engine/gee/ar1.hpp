@@ -17,12 +17,14 @@ namespace margmix {
 
 class AR1 final : public Correlation {
  public:
-  explicit AR1(const Layout& layout) : layout_(layout), gaps_(layout, TimeUnit::shortest) {
+  explicit AR1(const Layout& layout, const SharedFacts* shared = nullptr)
+      : layout_(layout), gaps_(layout, TimeUnit::shortest, shared) {
     if (!gaps_.regular()) step_.resize(layout.rows());
     set(initial());
   }
 
   Index parameters() const override { return 1; }
+  SharedFacts shared() const override { return {0, {}, gaps_.facts()}; }
   bool only_positive() const override { return !gaps_.signed_rho(); }
   VectorXd initial() const override {
     return VectorXd::Constant(1, gaps_.regular() ? 0.0 : over_one_unit(0.3));
@@ -32,7 +34,7 @@ class AR1 final : public Correlation {
     return rule.all_lags || !gaps_.regular();
   }
 
-  void set(const VectorXd& alpha) override {
+  void assign(const VectorXd& alpha) override {
     rho_ = alpha[0];
     if (gaps_.regular()) return;
     for (Index j = 0; j < layout_.rows(); ++j) step_[j] = power(rho_, gaps_[j]);

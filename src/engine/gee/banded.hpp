@@ -34,8 +34,13 @@ class MDependent final : public Correlation {
   }
 
   Index parameters() const override { return m_; }
+  SharedFacts shared() const override {
+    std::vector<int> lags(m_);
+    for (Index l = 0; l < m_; ++l) lags[l] = static_cast<int>(l + 1);
+    return {0, lags, {}};
+  }
 
-  void set(const VectorXd& alpha) override {
+  void assign(const VectorXd& alpha) override {
     alpha_ = alpha;
     factors_.resize(visits_.size());
     for (std::size_t k = 0; k < visits_.size(); ++k) factor(visits_[k], alpha, 0, factors_[k]);

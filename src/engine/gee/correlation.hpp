@@ -14,10 +14,11 @@ namespace margmix {
 
 // What a working correlation needs to know of the rows, sorted by cluster.
 struct Layout {
-  IntegerMap start;    // clusters + 1
-  const double* time;  // n, increasing within a cluster, or null: positions 1, 2, ...
-  const int* wave;     // n, codes 0, 1, ... of the visits, or null: positions
-  const int* inner;    // n, codes of inner units, contiguous within a cluster, or null
+  IntegerMap start;               // clusters + 1
+  const double* time;             // n, increasing within a cluster, or null: positions 1, 2, ...
+  const int* wave;                // n, codes 0, 1, ... of the visits, or null: positions
+  const int* inner;               // n, codes of inner units, contiguous within a cluster, or null
+  const double* count = nullptr;  // clusters, how many of them each stands for, or null: one
 
   Index clusters() const { return start.size() - 1; }
   Index first(Index i) const { return start[i]; }
@@ -38,6 +39,22 @@ struct Layout {
   }
   double time_of(Index row, Index first) const { return time ? time[row] : double(row - first); }
   int wave_of(Index row, Index first) const { return wave ? wave[row] : int(row - first); }
+  double count_of(Index i) const { return count ? count[i] : 1; }
+};
+
+// The gaps between adjacent rows of a cluster, in units: the median or the shortest gap.
+struct GapFacts {
+  double unit = 1, median = 1;  // the median in units
+  bool regular = true;          // all gaps are one unit
+  bool whole = true;            // and whole numbers, in units of 1
+};
+
+// What parameters mean, which must be the same for all clusters of the data, wherever their rows
+// are.
+struct SharedFacts {
+  int visits = 0;         // unstructured: how many there are
+  std::vector<int> lags;  // m-dependence: 1, ..., m; Toeplitz: those that occur
+  GapFacts gaps;
 };
 
 // Rows of a cluster, a block of a column-major buffer.
@@ -102,7 +119,13 @@ class Correlation {
   virtual bool iterative(const MomentRule&) const { return false; }
 
   // alpha must be feasible.
-  virtual void set(const VectorXd& alpha) = 0;
+  void set(const VectorXd& alpha) {
+    current_ = alpha;
+    assign(alpha);
+  }
+  const VectorXd& current() const { return current_; }
+
+  virtual SharedFacts shared() const { return {}; }
 
   // The nearest alpha (towards independence) at which all eigenvalues of R_i are at least
   // `smallest`; alpha itself if they are.
@@ -178,6 +201,11 @@ class Correlation {
   virtual VectorXd report_derivative(const VectorXd& alpha) const {
     return VectorXd::Ones(alpha.size());
   }
+
+ private:
+  virtual void assign(const VectorXd& alpha) = 0;
+
+  VectorXd current_;
 };
 
 }  // namespace margmix

@@ -11,19 +11,20 @@ namespace margmix {
 
 class ExponentialDecay final : public Correlation {
  public:
-  explicit ExponentialDecay(const Layout& layout)
-      : layout_(layout), gaps_(layout, TimeUnit::median), filter_(layout.rows()) {
+  explicit ExponentialDecay(const Layout& layout, const SharedFacts* shared = nullptr)
+      : layout_(layout), gaps_(layout, TimeUnit::median, shared), filter_(layout.rows()) {
     set(initial());
   }
 
   Index parameters() const override { return 2; }  // alpha, r over one unit
   Index sums() const override { return 3; }
+  SharedFacts shared() const override { return {0, {}, gaps_.facts()}; }
   VectorXd initial() const override { return Eigen::Vector2d(0, 0.5); }
   bool bounded_at_zero(Index c) const override { return c == 0; }
   bool only_positive() const override { return true; }
   bool iterative(const MomentRule&) const override { return true; }
 
-  void set(const VectorXd& alpha) override {
+  void assign(const VectorXd& alpha) override {
     alpha_ = alpha[0];
     r_ = alpha[1];
     h_ = std::sqrt(std::max(0.0, alpha_));

@@ -10,7 +10,7 @@
 #include <cmath>
 
 #include "family/family.hpp"
-#include "gee/correlation.hpp"
+#include "gee/source.hpp"
 #include "gee/variance.hpp"
 #include "parallel/blocks.hpp"
 
@@ -44,14 +44,6 @@ struct Residuals {
   VectorXd adjusted;   // e~ of adjusted_residuals.hpp, where asked for
   MomentSums sums;
   bool valid = false;  // is every mean inside its range?
-};
-
-// phi^-1 is not included: information D~'R^-1 D~ and score D~'R^-1 e.
-struct EquationSums {
-  MatrixXd information;  // p x p
-  VectorXd score;        // p
-  VectorXd adjustment;   // p: sum_j x_j h_j dlog s_j / deta, where asked for
-  double quadratic = 0;  // e'R^-1 e
 };
 
 class Equations {

@@ -18,7 +18,7 @@ class Exchangeable final : public Correlation {
   Index parameters() const override { return 1; }
   bool bounded_at_zero(Index) const override { return true; }
 
-  void set(const VectorXd& alpha) override {
+  void assign(const VectorXd& alpha) override {
     alpha_ = alpha[0];
     scale_ = 1 / std::sqrt(1 - alpha_);
   }

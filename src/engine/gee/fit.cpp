@@ -142,10 +142,9 @@ class Continuation {
 }  // namespace
 
 // A search that goes astray is repeated with slower moments, and at last by continuation.
-GeeFit fit_gee(const MarginalData& data, const MarginalFamily& family, Correlation& R,
-               const VectorXd& beta, const GeeOptions& options, const RunContext& context) {
-  const Equations equations(data, family, context);
-  Scoring scoring(equations, R, options);
+GeeFit fit_gee(EquationSource& source, Correlation& R, const VectorXd& beta,
+               const GeeOptions& options) {
+  Scoring scoring(source, R, options);
   GeeFit fit = scoring.joint(beta, 1);
   if (!R.parameters()) {
     fit.converged = solved(fit, scoring.start_pearson(), options);

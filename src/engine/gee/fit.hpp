@@ -4,7 +4,7 @@
 // errors (sqrt(U'B^-1 U)), and alpha by no more than `tolerance`.
 #pragma once
 
-#include "gee/equations.hpp"
+#include "gee/source.hpp"
 
 namespace margmix {
 
@@ -36,7 +36,7 @@ struct GeeFit {
 };
 
 // Starts at `beta`, whose means must be valid.
-GeeFit fit_gee(const MarginalData& data, const MarginalFamily& family, Correlation& R,
-               const VectorXd& beta, const GeeOptions& options, const RunContext& context);
+GeeFit fit_gee(EquationSource& source, Correlation& R, const VectorXd& beta,
+               const GeeOptions& options);
 
 }  // namespace margmix

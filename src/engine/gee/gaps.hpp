@@ -10,47 +10,64 @@ namespace margmix {
 
 enum class TimeUnit { median, shortest };
 
-// The gaps between adjacent rows of a cluster, in units: the median or the shortest gap. Where all
-// gaps are whole numbers and some are 1, the shortest gap keeps them as they are.
+// The gaps of each row. Where all gaps are whole numbers and some are 1, the shortest gap keeps
+// them as they are. `shared`: the facts of all clusters, of which these are some; or null.
 class Gaps {
  public:
-  Gaps(const Layout& layout, TimeUnit kind) {
+  Gaps(const Layout& layout, TimeUnit kind, const SharedFacts* shared) {
     if (!layout.time) return;
     gap_.assign(layout.rows(), 0.0);
     std::vector<double> seen;
     for (Index i = 0; i < layout.clusters(); ++i)
       for (Index j = layout.first(i) + 1; j < layout.start[i + 1]; ++j)
         seen.push_back(gap_[j] = layout.time[j] - layout.time[j - 1]);
-    const auto all = [&seen](auto holds) { return std::all_of(seen.begin(), seen.end(), holds); };
-    regular_ = all([](double d) { return d == 1; });
-    if (!regular_) set_unit(seen, kind);
-    whole_ = unit_ == 1 && all([](double d) { return d == std::round(d); });
-    regular_ = regular_ || all([this](double d) { return d == unit_; });
-    if (regular_) gap_.clear();
+    facts_ = shared ? shared->gaps : find_facts(seen, layout, kind);
+    if (facts_.unit != 1)
+      for (double& d : gap_) d /= facts_.unit;
+    if (facts_.regular) gap_.clear();
   }
 
-  double operator[](Index row) const { return regular_ ? 1.0 : gap_[row]; }
-  bool regular() const { return regular_; }   // all gaps are one unit
-  bool signed_rho() const { return whole_; }  // rho^gap has a meaning for rho < 0
-  double unit() const { return unit_; }
-  double median() const { return median_; }  // in units
+  double operator[](Index row) const { return facts_.regular ? 1.0 : gap_[row]; }
+  bool regular() const { return facts_.regular; }
+  bool signed_rho() const { return facts_.whole; }  // rho^gap has a meaning for rho < 0
+  double unit() const { return facts_.unit; }
+  double median() const { return facts_.median; }
+  const GapFacts& facts() const { return facts_; }
 
  private:
-  void set_unit(std::vector<double> gaps, TimeUnit kind) {
+  static GapFacts find_facts(const std::vector<double>& seen, const Layout& layout, TimeUnit kind) {
+    const auto all = [&seen](auto holds) { return std::all_of(seen.begin(), seen.end(), holds); };
+    GapFacts facts;
+    facts.regular = all([](double d) { return d == 1; });
+    if (!facts.regular) set_unit(layout.count ? counted(seen, layout) : seen, kind, facts);
+    facts.whole = facts.unit == 1 && all([](double d) { return d == std::round(d); });
+    facts.regular = facts.regular || all([&facts](double d) { return d == facts.unit; });
+    return facts;
+  }
+
+  static void set_unit(std::vector<double> gaps, TimeUnit kind, GapFacts& facts) {
     gaps.erase(std::remove(gaps.begin(), gaps.end(), 0.0), gaps.end());
     if (gaps.empty()) return;
     std::nth_element(gaps.begin(), gaps.begin() + gaps.size() / 2, gaps.end());
     const double median = gaps[gaps.size() / 2];
     const double shortest = *std::min_element(gaps.begin(), gaps.end());
-    unit_ = kind == TimeUnit::median ? median : std::max(shortest, kShortest * median);
-    median_ = median / unit_;
-    for (double& d : gap_) d /= unit_;
+    facts.unit = kind == TimeUnit::median ? median : std::max(shortest, kShortest * median);
+    facts.median = median / facts.unit;
+  }
+
+  // Every gap as often as its cluster stands for others.
+  static std::vector<double> counted(const std::vector<double>& seen, const Layout& layout) {
+    std::vector<double> all;
+    auto gap = seen.begin();
+    for (Index i = 0; i < layout.clusters(); ++i)
+      for (Index j = 1; j < layout.size(i); ++j, ++gap)
+        all.insert(all.end(), static_cast<std::size_t>(layout.count[i]), *gap);
+    return all;
   }
 
   static constexpr double kShortest = 1e-6;
   std::vector<double> gap_;  // by row; 0 in the first of a cluster
-  double unit_ = 1, median_ = 1;
-  bool regular_ = true, whole_ = true;  // whole: in units of 1
+  GapFacts facts_;
 };
 
 // rho^d and its derivative in rho; for d < 1 that has no value at 0.

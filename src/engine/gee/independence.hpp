@@ -8,7 +8,7 @@ namespace margmix {
 class Independence final : public Correlation {
  public:
   Index parameters() const override { return 0; }
-  void set(const VectorXd&) override {}
+  void assign(const VectorXd&) override {}
   VectorXd feasible(const VectorXd& alpha, double) const override { return alpha; }
   void whiten(Index, RowsRef) const override {}
   void whiten_transposed(Index, RowsRef) const override {}

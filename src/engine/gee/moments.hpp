@@ -2,13 +2,13 @@
 // included (as in Yan and Fine 2004).
 #pragma once
 
-#include "gee/equations.hpp"
+#include "gee/source.hpp"
 
 namespace margmix {
 
 // Variances of (Pearson's phi, alpha), alpha on the scale of Correlation::report(). R must be set
 // to the estimate; phi is the scale of the information. False when the caller interrupted.
-bool moment_variance(const Equations& equations, const Correlation& R, const VectorXd& beta,
-                     const VectorXd& alpha, double phi, const MomentRule& rule, VectorXd& variance);
+bool moment_variance(EquationSource& source, const Correlation& R, const VectorXd& beta, double phi,
+                     const MomentRule& rule, VectorXd& variance);
 
 }  // namespace margmix

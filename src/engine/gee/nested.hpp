@@ -29,7 +29,7 @@ class NestedExchangeable final : public Correlation {
   Index parameters() const override { return 2; }
   bool bounded_at_zero(Index) const override { return true; }
 
-  void set(const VectorXd& alpha) override {
+  void assign(const VectorXd& alpha) override {
     within_ = alpha[0];
     between_ = alpha[1];
   }

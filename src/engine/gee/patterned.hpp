@@ -19,7 +19,7 @@ class Patterned : public Correlation {
     stored_ = doubles <= kMostStored;
   }
 
-  void set(const VectorXd& alpha) override {
+  void assign(const VectorXd& alpha) override {
     alpha_ = alpha;
     if (!stored_) return;
     factors_.resize(patterns_.count());
@@ -151,11 +151,13 @@ class Patterned : public Correlation {
 // (non-stationary m-dependence) none.
 class Unstructured final : public Patterned {
  public:
-  Unstructured(const Layout& layout, int most) : Patterned(layout, false), most_(most) {
-    visits_ = patterns_.largest_visit() + 1;
+  Unstructured(const Layout& layout, int most, const SharedFacts* shared = nullptr)
+      : Patterned(layout, false), most_(most) {
+    visits_ = shared ? shared->visits : patterns_.largest_visit() + 1;
     set(VectorXd::Zero(parameters()));
   }
   Index parameters() const override { return visits_ * (visits_ - 1) / 2; }
+  SharedFacts shared() const override { return {static_cast<int>(visits_), {}, {}}; }
 
  private:
   Index parameter(int a, int b) const override {
@@ -168,27 +170,32 @@ class Unstructured final : public Patterned {
 // One parameter for each lag that two rows of a cluster have.
 class Toeplitz final : public Patterned {
  public:
-  explicit Toeplitz(const Layout& layout) : Patterned(layout, true) {
-    place_.assign(patterns_.largest_visit() + 1, -1);
-    for (Index k = 0; k < patterns_.count(); ++k) {
-      const auto& visits = patterns_.visits(k);
-      for (std::size_t b = 1; b < visits.size(); ++b)
-        for (std::size_t a = 0; a < b; ++a) place_[visits[b] - visits[a]] = 0;
-    }
-    for (std::size_t lag = 1; lag < place_.size(); ++lag) {
-      if (place_[lag] < 0) continue;
-      place_[lag] = static_cast<Index>(lags_.size());
-      lags_.push_back(static_cast<int>(lag));
-    }
+  explicit Toeplitz(const Layout& layout, const SharedFacts* shared = nullptr)
+      : Patterned(layout, true), lags_(shared ? shared->lags : own_lags()) {
+    place_.assign(lags_.empty() ? 1 : lags_.back() + 1, -1);
+    for (std::size_t c = 0; c < lags_.size(); ++c) place_[lags_[c]] = static_cast<Index>(c);
     set(VectorXd::Zero(parameters()));
   }
   Index parameters() const override { return static_cast<Index>(lags_.size()); }
   std::vector<int> lags() const override { return lags_; }
+  SharedFacts shared() const override { return {0, lags_, {}}; }
 
  private:
+  std::vector<int> own_lags() const {
+    std::vector<char> seen(patterns_.largest_visit() + 1, 0);
+    for (Index k = 0; k < patterns_.count(); ++k) {
+      const auto& visits = patterns_.visits(k);
+      for (std::size_t b = 1; b < visits.size(); ++b)
+        for (std::size_t a = 0; a < b; ++a) seen[visits[b] - visits[a]] = 1;
+    }
+    std::vector<int> lags;
+    for (std::size_t lag = 1; lag < seen.size(); ++lag)
+      if (seen[lag]) lags.push_back(static_cast<int>(lag));
+    return lags;
+  }
   Index parameter(int a, int b) const override { return place_[b - a]; }
-  std::vector<Index> place_;  // of the parameter, by lag
   std::vector<int> lags_;
+  std::vector<Index> place_;  // of the parameter, by lag
 };
 
 // A matrix of the user, by visit.

@@ -12,18 +12,22 @@
 
 namespace margmix {
 
-std::unique_ptr<Correlation> make_correlation(const CorrelationSpec& spec, const Layout& layout) {
+std::unique_ptr<Correlation> make_correlation(const CorrelationSpec& spec, const Layout& layout,
+                                              const SharedFacts* shared) {
   if (spec.type == "independence") return std::make_unique<Independence>();
   if (spec.type == "exchangeable") return std::make_unique<Exchangeable>(layout);
-  if (spec.type == "ar1") return std::make_unique<AR1>(layout);
+  if (spec.type == "ar1") return std::make_unique<AR1>(layout, shared);
   if (spec.type == "nested") return std::make_unique<NestedExchangeable>(layout);
-  if (spec.type == "decay") return std::make_unique<ExponentialDecay>(layout);
-  if (spec.type == "mdependent")
-    return std::make_unique<MDependent>(layout, std::min<Index>(spec.lag, layout.largest_lag()));
-  if (spec.type == "toeplitz") return std::make_unique<Toeplitz>(layout);
+  if (spec.type == "decay") return std::make_unique<ExponentialDecay>(layout, shared);
+  if (spec.type == "mdependent") {
+    const Index m = shared ? static_cast<Index>(shared->lags.size())
+                           : std::min<Index>(spec.lag, layout.largest_lag());
+    return std::make_unique<MDependent>(layout, m);
+  }
+  if (spec.type == "toeplitz") return std::make_unique<Toeplitz>(layout, shared);
   if (spec.type == "unstructured") {
     const int all = std::numeric_limits<int>::max();
-    return std::make_unique<Unstructured>(layout, spec.lag > 0 ? spec.lag : all);
+    return std::make_unique<Unstructured>(layout, spec.lag > 0 ? spec.lag : all, shared);
   }
   if (spec.type == "fixed") return std::make_unique<Fixed>(layout, spec.R);
   throw std::invalid_argument("the engine has no working correlation " + spec.type);

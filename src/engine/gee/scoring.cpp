@@ -1,7 +1,5 @@
 #include "gee/scoring.hpp"
 
-#include "gee/adjusted_residuals.hpp"
-
 namespace margmix {
 
 GeeFit Scoring::joint(const VectorXd& beta, double relaxation) {
@@ -20,24 +18,17 @@ bool Scoring::estimate(GeeFit& fit, const VectorXd& from, VectorXd& alpha) {
   fit_.alpha = from;
   R_.set(from);
   if (!residuals(fit.beta) || !adjust()) return false;
-  fit_.pearson = pearson_phi(at_.sums, options_.rule);
+  fit_.pearson = pearson_phi(source_.sums(), options_.rule);
   alpha = R_.iterative(options_.rule) ? iterated() : next();
   fit.bounded = fit_.bounded;
   fit.clamped = fit_.clamped;
-  fit.pairs = at_.sums.pairs;
+  fit.pairs = source_.sums().pairs;
   return true;
 }
 
 bool Scoring::own_estimate(const GeeFit& fit, VectorXd& alpha) {
-  if (!residuals(fit.beta)) return false;
-  const Layout& layout = equations_.data().layout;
-  MatrixXd sums = MatrixXd::Zero(R_.parameters(), 3);
-  MatrixXd own = sums;
-  for (Index i = 0; i < layout.clusters(); ++i) {
-    own.setZero();
-    R_.add_products(i, at_.e.data() + layout.first(i), own);
-    sums += equations_.data().weight_of(i) * own;
-  }
+  MatrixXd sums;
+  if (!residuals(fit.beta) || !source_.products(R_, sums)) return false;
   const auto squares = (sums.col(1).array() * sums.col(2).array()).sqrt();
   alpha = (squares > 0).select(sums.col(0).array() / squares, 0.0);
   return true;
@@ -51,8 +42,8 @@ GeeFit Scoring::search(const VectorXd& beta, const VectorXd& alpha) {
   fit_.alpha = alpha;
   R_.set(alpha);
   if (!residuals(beta)) return stopped(GeeStatus::interrupted);
-  if (!at_.valid) return stopped(GeeStatus::invalid_start);
-  start_pearson_ = pearson_phi(at_.sums, options_.rule);
+  if (!source_.valid()) return stopped(GeeStatus::invalid_start);
+  start_pearson_ = pearson_phi(source_.sums(), options_.rule);
   if (options_.frozen_phi && std::isnan(frozen_)) frozen_ = start_pearson_;
   VectorXd last = VectorXd::Zero(beta.size());
   for (fit_.iterations = 1; fit_.iterations <= options_.max_iterations; ++fit_.iterations) {
@@ -94,7 +85,7 @@ bool Scoring::worse(const VectorXd& last) {
 }
 
 bool Scoring::residuals(const VectorXd& beta) {
-  return equations_.residuals(beta, R_, options_.rule, options_.bias_reduce, at_);
+  return source_.move(beta, R_, options_.rule, {options_.bias_reduce, false});
 }
 
 GeeFit Scoring::stopped(GeeStatus status) {
@@ -106,9 +97,9 @@ GeeFit Scoring::stopped(GeeStatus status) {
 // phi and alpha at the present residuals; returns the change of alpha.
 double Scoring::moments() {
   if (!hold_ && !adjust()) return kInf;
-  fit_.pearson = pearson_phi(at_.sums, options_.rule);
+  fit_.pearson = pearson_phi(source_.sums(), options_.rule);
   fit_.phi = std::isnan(options_.fixed_phi) ? fit_.pearson : options_.fixed_phi;
-  fit_.pairs = at_.sums.pairs;
+  fit_.pairs = source_.sums().pairs;
   if (hold_ || !R_.parameters() || !(fit_.pearson > 0)) return 0;
   VectorXd inside = R_.iterative(options_.rule) ? iterated() : next();
   if (relaxation_ < 1) inside = fit_.alpha + relaxation_ * (inside - fit_.alpha);
@@ -120,14 +111,14 @@ double Scoring::moments() {
 
 bool Scoring::adjust() {
   if (!options_.rule.adjusted) return true;
-  return adjust_residuals(equations_, R_, at_) && equations_.moments(R_, options_.rule, at_);
+  return source_.adjust(R_, options_.rule);
 }
 
 // The estimate from the present sums, inside its bounds. It divides by Pearson's phi even where phi
 // is fixed: correlations of residuals that are larger than the model says are not larger for it.
 VectorXd Scoring::next() {
   const double phi = std::isnan(frozen_) ? fit_.pearson : frozen_;
-  VectorXd alpha = R_.estimate(at_.sums, phi, options_.rule);
+  VectorXd alpha = R_.estimate(source_.sums(), phi, options_.rule);
   fit_.bounded = false;
   const bool bound = options_.bound_at_zero || R_.only_positive();
   for (Index c = 0; bound && c < alpha.size(); ++c) {
@@ -165,16 +156,15 @@ VectorXd Scoring::iterated() {
     last_step = step;
     alpha = trial;
     R_.set(alpha);
-    equations_.moments(R_, options_.rule, at_);
+    source_.moments(R_, options_.rule);
   }
   return alpha;
 }
 
 GeeStatus Scoring::scoring_step(VectorXd& step) {
-  if (!equations_.sums(at_, R_, nullptr, sums_)) return GeeStatus::interrupted;
+  if (!source_.equations(R_, nullptr, sums_)) return GeeStatus::interrupted;
   if (!factorise()) return GeeStatus::singular;
-  if (options_.bias_reduce && !equations_.sums(at_, R_, &hat_, sums_))
-    return GeeStatus::interrupted;
+  if (options_.bias_reduce && !source_.equations(R_, &hat_, sums_)) return GeeStatus::interrupted;
   VectorXd score = sums_.score;
   if (options_.bias_reduce)
     score += (std::isnan(options_.adjustment) ? fit_.phi : options_.adjustment) * sums_.adjustment;
@@ -196,7 +186,7 @@ bool Scoring::move(const VectorXd& step) {
   for (int halvings = 0; halvings < 40; ++halvings, t *= 0.5) {
     const VectorXd beta = fit_.beta + t * step;
     if (!residuals(beta)) return false;
-    if (!at_.valid) {
+    if (!source_.valid()) {
       ++fit_.halvings;
       continue;
     }

@@ -8,8 +8,8 @@ namespace margmix {
 
 class Scoring {
  public:
-  Scoring(const Equations& equations, Correlation& R, const GeeOptions& options)
-      : equations_(equations), R_(R), options_(options) {}
+  Scoring(EquationSource& source, Correlation& R, const GeeOptions& options)
+      : source_(source), R_(R), options_(options) {}
 
   // Moments take `relaxation` times their way at each step.
   GeeFit joint(const VectorXd& beta, double relaxation);
@@ -42,11 +42,10 @@ class Scoring {
   bool factorise();
   bool move(const VectorXd& step);
 
-  const Equations& equations_;
+  EquationSource& source_;
   Correlation& R_;
   const GeeOptions& options_;
   GeeFit fit_;
-  Residuals at_;
   EquationSums sums_;
   Cholesky cholesky_;
   MatrixXd hat_;  // inverse information

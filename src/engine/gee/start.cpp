@@ -9,9 +9,8 @@ namespace {
 
 class GlmScoring {
  public:
-  GlmScoring(const MarginalData& data, const MarginalFamily& family, double adjustment,
-             const RunContext& context)
-      : data_(data), family_(family), equations_(data, family, context), adjustment_(adjustment) {}
+  GlmScoring(EquationSource& source, double adjustment)
+      : source_(source), adjustment_(adjustment) {}
 
   GlmStart run(const VectorXd& beta) {
     start_.beta = beta;
@@ -20,7 +19,7 @@ class GlmScoring {
       VectorXd step;
       if (!scoring_step(step)) break;
       // Relative to the residuals: with an identity link they have the units of the response.
-      if (start_.decrement < 1e-9 * std::max(1.0, at_.sums.squares / at_.sums.rows)) {
+      if (start_.decrement < 1e-9 * std::max(1.0, source_.sums().squares / source_.sums().rows)) {
         start_.converged = true;
         break;
       }
@@ -42,30 +41,27 @@ class GlmScoring {
  private:
   // The (penalised) likelihood, -Inf where a mean is outside its range.
   double value(const VectorXd& beta) {
-    equations_.residuals(beta, R_, MomentRule(), adjustment_ > 0, at_);
-    if (!at_.valid) return -kInf;
-    VectorXd eta = data_.offset;
-    eta.noalias() += data_.X * beta;
-    const double likelihood =
-        family_.family.rows(data_.response, eta.data(), nullptr, nullptr, nullptr, nullptr);
+    source_.move(beta, R_, MomentRule(), {adjustment_ > 0, true});
+    if (!source_.valid()) return -kInf;
+    const double likelihood = source_.likelihood();
     return adjustment_ > 0 ? likelihood + adjustment_ * half_log_determinant() : likelihood;
   }
 
   double half_log_determinant() {
-    equations_.sums(at_, R_, nullptr, sums_);
+    source_.equations(R_, nullptr, sums_);
     cholesky_.compute(sums_.information);
     if (!cholesky_.definite()) return -kInf;
     return cholesky_.log_det() / 2;
   }
 
   bool scoring_step(VectorXd& step) {
-    equations_.sums(at_, R_, nullptr, sums_);
+    source_.equations(R_, nullptr, sums_);
     cholesky_.compute(sums_.information);
     start_.definite = cholesky_.definite();
     if (!start_.definite) return false;
     if (adjustment_ > 0) {
       const MatrixXd hat = cholesky_.inverse();
-      equations_.sums(at_, R_, &hat, sums_);
+      source_.equations(R_, &hat, sums_);
       sums_.score += adjustment_ * sums_.adjustment;
     }
     step = cholesky_.solve(sums_.score);
@@ -73,27 +69,25 @@ class GlmScoring {
     return true;
   }
 
-  const MarginalData& data_;
-  const MarginalFamily& family_;
-  const Equations equations_;
+  EquationSource& source_;
   const Independence R_;
   double adjustment_;
   GlmStart start_;
-  Residuals at_;
   EquationSums sums_;
   Cholesky cholesky_;
 };
 
 }  // namespace
 
-GlmStart start_gee(const MarginalData& data, const MarginalFamily& family, const VectorXd& beta,
-                   double adjustment, const RunContext& context) {
-  return GlmScoring(data, family, adjustment, context).run(beta);
+GlmStart start_gee(EquationSource& source, const VectorXd& beta, double adjustment) {
+  return GlmScoring(source, adjustment).run(beta);
 }
 
-VectorXd constant_beta(const MarginalData& data, double level) {
-  const MatrixXd XX = data.X.transpose() * data.X;
-  return solve_symmetric(XX, data.X.transpose() * (level - data.offset.array()).matrix());
+VectorXd constant_beta(EquationSource& source, double level) {
+  MatrixXd XX;
+  VectorXd Xy;
+  source.least_squares(level, XX, Xy);
+  return solve_symmetric(XX, Xy);
 }
 
 }  // namespace margmix

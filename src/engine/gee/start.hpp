@@ -1,7 +1,7 @@
 // Where the search for a marginal model starts: independent rows.
 #pragma once
 
-#include "gee/equations.hpp"
+#include "gee/source.hpp"
 
 namespace margmix {
 
@@ -15,10 +15,9 @@ struct GlmStart {
 
 // With an `adjustment` the likelihood is penalised by that many times log|B| / 2, and Firth's
 // estimate, which is finite, is its maximum.
-GlmStart start_gee(const MarginalData& data, const MarginalFamily& family, const VectorXd& beta,
-                   double adjustment, const RunContext& context);
+GlmStart start_gee(EquationSource& source, const VectorXd& beta, double adjustment);
 
 // Least squares for X beta = level - offset: the constant model where X holds a constant.
-VectorXd constant_beta(const MarginalData& data, double level);
+VectorXd constant_beta(EquationSource& source, double level);
 
 }  // namespace margmix

@@ -1,0 +1,99 @@
+#include "gee/local_source.hpp"
+
+#include "gee/adjusted_residuals.hpp"
+
+namespace margmix {
+
+bool LocalSource::move(const VectorXd& beta, const Correlation& R, const MomentRule& rule,
+                       const PointAsk& ask) {
+  const bool finished = equations_.residuals(beta, R, rule, ask.slopes, at_);
+  valid_ = at_.valid;
+  sums_ = at_.sums;
+  if (ask.likelihood) likelihood_ = valid_ ? likelihood_at(beta) : -kInf;
+  return finished;
+}
+
+double LocalSource::likelihood_at(const VectorXd& beta) const {
+  VectorXd eta = data_.offset;
+  eta.noalias() += data_.X * beta;
+  return family_.family.rows(data_.response, eta.data(), nullptr, nullptr, nullptr, nullptr);
+}
+
+bool LocalSource::moments(const Correlation& R, const MomentRule& rule) {
+  const bool finished = equations_.moments(R, rule, at_);
+  sums_ = at_.sums;
+  return finished;
+}
+
+bool LocalSource::adjust(const Correlation& R, const MomentRule& rule) {
+  return adjusted(nullptr, R, rule);
+}
+
+bool LocalSource::adjust_by(const MatrixXd& B, const Correlation& R, const MomentRule& rule) {
+  return adjusted(&B, R, rule);
+}
+
+bool LocalSource::adjusted(const MatrixXd* B, const Correlation& R, const MomentRule& rule) {
+  return adjust_residuals(equations_, R, B, at_) && moments(R, rule);
+}
+
+bool LocalSource::equations(const Correlation& R, const MatrixXd* hat, EquationSums& out) {
+  return equations_.sums(at_, R, hat, out);
+}
+
+bool LocalSource::products(const Correlation& R, MatrixXd& out) {
+  out.setZero(R.parameters(), 3);
+  MatrixXd own = out;
+  for (Index i = 0; i < data_.layout.clusters(); ++i) {
+    own.setZero();
+    R.add_products(i, at_.e.data() + data_.layout.first(i), own);
+    out += data_.weight_of(i) * own;
+  }
+  return true;
+}
+
+void LocalSource::least_squares(double level, MatrixXd& XX, VectorXd& Xy) {
+  XX = data_.X.transpose() * data_.X;
+  Xy = data_.X.transpose() * (level - data_.offset.array()).matrix();
+}
+
+// The influence of a cluster on alpha is the derivative of the estimate in the direction of its
+// share of the sums, and of the move of beta that it causes.
+bool LocalSource::squared_influence(const Correlation& R, const MomentRule& rule, double phi,
+                                    const MomentTotals& totals, VectorXd& out) {
+  constexpr double t = 1e-4;
+  const Index q = R.parameters();
+  MatrixXd scores, information;
+  if (!equations_.pieces(at_, R, phi, scores, information)) return false;
+  const MatrixXd moved = totals.slopes * (totals.bread * scores);  // (1 + sums) x clusters
+  const MomentSums& sums = totals.sums;
+  const double pearson = pearson_phi(sums, rule);
+  const VectorXd scale = R.report_derivative(R.current());
+  const auto alpha_at = [&](double step, const MomentSums& own, double d_phi) {
+    MomentSums shifted = sums;
+    shifted.num += step * own.num;
+    shifted.off += step * own.off;
+    shifted.den += step * own.den;
+    return R.estimate(shifted, pearson + step * d_phi, rule);
+  };
+  out.setZero(1 + q);
+  for (Index i = 0; i < data_.layout.clusters(); ++i) {
+    const double w = data_.weight_of(i);
+    MomentSums own(R.sums());
+    add_cluster(data_.layout, i, at_, R, rule, own);
+    own.num = w * own.num + moved.col(i).tail(R.sums());
+    own.off *= w;
+    own.den *= w;
+    VectorXd influence(1 + q);
+    influence[0] = pearson / sums.squares *
+                   (w * (own.squares - sums.squares / sums.rows * own.rows) + moved(0, i));
+    if (q > 0)
+      influence.tail(q) =
+          scale.cwiseProduct(alpha_at(t, own, influence[0]) - alpha_at(-t, own, influence[0])) /
+          (2 * t);
+    out += influence.cwiseAbs2();
+  }
+  return true;
+}
+
+}  // namespace margmix

@@ -1,0 +1,38 @@
+// The sums of clusters whose rows are in memory.
+#pragma once
+
+#include "gee/equations.hpp"
+#include "gee/source.hpp"
+
+namespace margmix {
+
+class LocalSource final : public EquationSource {
+ public:
+  LocalSource(const MarginalData& data, const MarginalFamily& family, const RunContext& context)
+      : data_(data), family_(family), equations_(data, family, context) {}
+
+  Index p() const override { return data_.p(); }
+  bool move(const VectorXd& beta, const Correlation& R, const MomentRule& rule,
+            const PointAsk& ask) override;
+  bool moments(const Correlation& R, const MomentRule& rule) override;
+  bool adjust(const Correlation& R, const MomentRule& rule) override;
+  bool equations(const Correlation& R, const MatrixXd* hat, EquationSums& out) override;
+  bool products(const Correlation& R, MatrixXd& out) override;
+  bool squared_influence(const Correlation& R, const MomentRule& rule, double phi,
+                         const MomentTotals& totals, VectorXd& out) override;
+  void least_squares(double level, MatrixXd& XX, VectorXd& Xy) override;
+
+  // As adjust(), where the clusters are some of those whose information is B.
+  bool adjust_by(const MatrixXd& B, const Correlation& R, const MomentRule& rule);
+
+ private:
+  bool adjusted(const MatrixXd* B, const Correlation& R, const MomentRule& rule);
+  double likelihood_at(const VectorXd& beta) const;
+
+  const MarginalData& data_;
+  const MarginalFamily& family_;
+  const Equations equations_;
+  Residuals at_;
+};
+
+}  // namespace margmix

@@ -1,0 +1,209 @@
+// Where the sums of a marginal model come from: rows in memory, or a function of R that asks
+// shards.
+#include "glue_gee.h"
+
+using namespace margmix;
+
+namespace glue {
+
+namespace {
+
+const double* optional_doubles(const Rcpp::List& list, const char* name, R_xlen_t length) {
+  if (!list.containsElementNamed(name) || Rf_isNull(list[name])) return nullptr;
+  return doubles(list, name, length);
+}
+
+const int* optional_integers(const Rcpp::List& list, const char* name) {
+  if (!list.containsElementNamed(name) || Rf_isNull(list[name])) return nullptr;
+  return integers(list, name).data();
+}
+
+VectorXd vector_in(const Rcpp::List& list, const char* name, Index size) {
+  return VectorMap(doubles(list, name, size), size);
+}
+
+SharedFacts shared_facts(const Rcpp::List& list) {
+  SharedFacts facts;
+  facts.visits = Rcpp::as<int>(list["visits"]);
+  facts.lags = Rcpp::as<std::vector<int>>(list["lags"]);
+  facts.gaps = {Rcpp::as<double>(list["unit"]), Rcpp::as<double>(list["median"]),
+                Rcpp::as<bool>(list["regular"]), Rcpp::as<bool>(list["whole"])};
+  return facts;
+}
+
+// Every request travels with all that it rests on: those who answer remember nothing.
+class AskedSource final : public EquationSource {
+ public:
+  AskedSource(const Rcpp::Function& ask, Index p) : ask_(ask), p_(p) {}
+
+  Index p() const override { return p_; }
+
+  bool move(const VectorXd& beta, const Correlation& R, const MomentRule& rule,
+            const PointAsk& ask) override {
+    beta_ = beta;
+    adjust_ = R_NilValue;
+    slopes_ = ask.slopes;
+    read_moments(answer("moments", R, rule, ask.likelihood), R);
+    return true;
+  }
+
+  bool moments(const Correlation& R, const MomentRule& rule) override {
+    read_moments(answer("moments", R, rule), R);
+    return true;
+  }
+
+  bool adjust(const Correlation& R, const MomentRule& rule) override {
+    EquationSums at;
+    equations(R, nullptr, at);
+    adjust_ = Rcpp::List::create(Rcpp::_["alpha"] = vector(R.current()),
+                                 Rcpp::_["B"] = matrix(at.information));
+    return moments(R, rule);
+  }
+
+  bool equations(const Correlation& R, const MatrixXd* hat, EquationSums& out) override {
+    Rcpp::List query = ask_for("equations", R, MomentRule());
+    if (hat) query["hat"] = matrix(*hat);
+    const Rcpp::List parts = ask_(query);
+    out.information = matrix(parts, "information");
+    out.score = vector_in(parts, "score", p_);
+    out.adjustment = vector_in(parts, "adjustment", p_);
+    out.quadratic = Rcpp::as<double>(parts["quadratic"]);
+    return true;
+  }
+
+  bool products(const Correlation& R, MatrixXd& out) override {
+    out = matrix(answer("products", R, MomentRule()), "products");
+    return true;
+  }
+
+  bool squared_influence(const Correlation& R, const MomentRule& rule, double phi,
+                         const MomentTotals& totals, VectorXd& out) override {
+    Rcpp::List query = ask_for("influence", R, rule);
+    query["phi"] = phi;
+    query["totals"] = Rcpp::List::create(Rcpp::_["sums"] = moment_list(totals.sums),
+                                         Rcpp::_["slopes"] = matrix(totals.slopes),
+                                         Rcpp::_["bread"] = matrix(totals.bread));
+    out = vector_in(ask_(query), "variance", 1 + R.parameters());
+    return true;
+  }
+
+  void least_squares(double level, MatrixXd& XX, VectorXd& Xy) override {
+    const Rcpp::List parts =
+        ask_(Rcpp::List::create(Rcpp::_["what"] = "least_squares", Rcpp::_["level"] = level));
+    XX = matrix(parts, "XX");
+    Xy = vector_in(parts, "Xy", p_);
+  }
+
+ private:
+  Rcpp::List ask_for(const char* what, const Correlation& R, const MomentRule& rule) const {
+    return Rcpp::List::create(Rcpp::_["what"] = what, Rcpp::_["beta"] = vector(beta_),
+                              Rcpp::_["alpha"] = vector(R.current()),
+                              Rcpp::_["rule"] = rule_list(rule), Rcpp::_["adjust"] = adjust_,
+                              Rcpp::_["slopes"] = slopes_);
+  }
+
+  Rcpp::List answer(const char* what, const Correlation& R, const MomentRule& rule,
+                    bool likelihood = false) const {
+    Rcpp::List query = ask_for(what, R, rule);
+    query["likelihood"] = likelihood;
+    return ask_(query);
+  }
+
+  void read_moments(const Rcpp::List& parts, const Correlation& R) {
+    valid_ = Rcpp::as<double>(parts["invalid"]) == 0;
+    likelihood_ = valid_ ? Rcpp::as<double>(parts["likelihood"]) : -kInf;
+    if (valid_) sums_ = moment_sums(parts, R.sums());
+  }
+
+  Rcpp::Function ask_;
+  Index p_;
+  VectorXd beta_;
+  Rcpp::RObject adjust_;
+  bool slopes_ = false;
+};
+
+}  // namespace
+
+Layout layout(const Rcpp::List& design) {
+  const IntegerMap start = integers(design, "start");
+  const R_xlen_t n = start[start.size() - 1];
+  return {start, optional_doubles(design, "time", n), optional_integers(design, "wave"),
+          optional_integers(design, "inner"), optional_doubles(design, "count", start.size() - 1)};
+}
+
+MarginalData marginal_data(const Rcpp::List& design) {
+  const MatrixMap X = matrix(design, "X");
+  const R_xlen_t n = X.rows();
+  Rows rows;
+  rows.n = n;
+  rows.y = doubles(design, "y", n);
+  rows.size = unless_one(by_row(design, "trials", n), n);
+  rows.weight = unless_one(by_row(design, "weights", n), n);
+  const Layout of = layout(design);
+  return {X,
+          rows,
+          VectorMap(by_row(design, "offset", n), n),
+          of,
+          optional_doubles(design, "cluster_weight", of.clusters()),
+          optional_doubles(design, "score_weight", n)};
+}
+
+MomentRule moment_rule(const Rcpp::List& options) {
+  MomentRule rule;
+  rule.lost = options["lost"];
+  rule.all_lags = options["all_lags"];
+  rule.adjusted = options["adjusted"];
+  return rule;
+}
+
+Rcpp::List rule_list(const MomentRule& rule) {
+  return Rcpp::List::create(Rcpp::_["lost"] = rule.lost, Rcpp::_["all_lags"] = rule.all_lags,
+                            Rcpp::_["adjusted"] = rule.adjusted);
+}
+
+Rcpp::List moment_list(const MomentSums& sums) {
+  return Rcpp::List::create(Rcpp::_["squares"] = sums.squares, Rcpp::_["rows"] = sums.rows,
+                            Rcpp::_["num"] = vector(sums.num), Rcpp::_["off"] = vector(sums.off),
+                            Rcpp::_["den"] = vector(sums.den),
+                            Rcpp::_["pairs"] = vector(sums.pairs));
+}
+
+MomentSums moment_sums(const Rcpp::List& list, Index q) {
+  MomentSums sums(q);
+  sums.squares = Rcpp::as<double>(list["squares"]);
+  sums.rows = Rcpp::as<double>(list["rows"]);
+  sums.num = vector_in(list, "num", q);
+  sums.off = vector_in(list, "off", q);
+  sums.den = vector_in(list, "den", q);
+  sums.pairs = vector_in(list, "pairs", q);
+  return sums;
+}
+
+std::unique_ptr<Correlation> correlation(const Rcpp::List& list, const Layout& layout) {
+  CorrelationSpec spec;
+  spec.type = Rcpp::as<std::string>(list["type"]);
+  if (list.containsElementNamed("lag")) spec.lag = Rcpp::as<int>(list["lag"]);
+  if (list.containsElementNamed("R")) spec.R = matrix(list, "R");
+  if (!list.containsElementNamed("shared")) return make_correlation(spec, layout);
+  const SharedFacts shared = shared_facts(list["shared"]);
+  return make_correlation(spec, layout, &shared);
+}
+
+MarginalRows::MarginalRows(const Rcpp::List& design, const Rcpp::List& f, int threads)
+    : data(marginal_data(design)),
+      distribution(glue::family(f)),
+      family{*distribution, variance_of(Rcpp::as<std::string>(f["family"]))},
+      context(glue::context(threads)) {}
+
+Asked::Asked(const Rcpp::List& design, const Rcpp::List& family, int threads)
+    : layout_(glue::layout(design)) {
+  if (design.containsElementNamed("ask")) {
+    source_ =
+        std::make_unique<AskedSource>(Rcpp::Function(design["ask"]), Rcpp::as<int>(design["p"]));
+    return;
+  }
+  rows_ = std::make_unique<MarginalRows>(design, family, threads);
+  source_ = std::make_unique<LocalSource>(rows_->data, rows_->family, rows_->context);
+}
+
+}  // namespace glue
