@@ -15,8 +15,12 @@ check_identified.margmix_several_factors <- function(design, family) {
   rows <- which(used_rows(design))
   bernoulli <- single && is_binary(family, design)
   if (bernoulli) check_shared_levels(design, rows)
-  dispersion <- single && has_phi(family)
-  if (is_groups_gram_regular(design, rows, dispersion)) return(invisible())
+  dispersion <- single && is_residual(family)
+  if (is_groups_gram_regular(design, rows, dispersion)) {
+    competing <- single && has_phi(family) && !is_groups_gram_regular(design, rows, TRUE)
+    if (competing) note_competing(family)
+    return(invisible())
+  }
   confounded <- dispersion && is_groups_gram_regular(design, rows, FALSE)
   refuse_unidentified(design, some_of(term_labels(design)), if (confounded) {
     paste0("With one row per level the variance can't be told from the ",

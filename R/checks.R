@@ -147,12 +147,28 @@ check_identified.default <- function(design, family) {
       "A random effect shows only where 0/1 responses share it; with one row each use glm()."
     )
   }
-  dispersion <- single && has_phi(family)
-  if (is_identified(design, used, dispersion)) return(invisible())
+  dispersion <- single && is_residual(family)
+  if (is_identified(design, used, dispersion)) {
+    competing <- single && has_phi(family) && !is_identified(design, used, TRUE)
+    if (competing) note_competing(family)
+    return(invisible())
+  }
   refuse_unidentified(
     design, paste0(some_of(term_labels(design)), ", largest cluster of size ", largest),
     unidentified_hint(design, family, used, dispersion, largest)
   )
+}
+
+# Overdispersion by a dispersion and by a random effect of each row.
+note_competing <- function(family) {
+  note("competing", paste0(
+    "The ", dispersion_term(family), " and a random effect of each row compete for the same ",
+    "variation."
+  ), hint = c(
+    "Only the shape of the responses tells them apart, and standard errors of both are large.",
+    paste0("Compare AIC() with the model without the effect, and with ",
+      if (has_trials(family)) "binomial()" else "poisson()", ".")
+  ))
 }
 
 # Which of the causes it is, each tried by taking it away.

@@ -76,6 +76,10 @@ fact_of_link <- function(family, fact) {
 # Is there a dispersion to estimate?
 has_phi <- function(family) family_tools(family)$has_dispersion
 
+# Is the dispersion the same as a random effect of each row? For counts it is another variance
+# function, and the shape of the responses tells.
+is_residual <- function(family) has_phi(family) && !family_tools(family)$discrete
+
 # Rows that can push the fixed effects to infinity, "both", "zero" or "none".
 separation_kind <- function(family) fact_of_link(family, "separation") %||% "none"
 

@@ -142,7 +142,8 @@
 #' @section Errors and warnings: Every condition has a class: `margmix_error_<cause>` for bad input,
 #'   `margmix_warning_<cause>` (`convergence`, `separation`, `rank`, `large_sd`, `second_maximum`,
 #'   ...), and notes
-#'   `margmix_note_<cause>` (`boundary`, `quadrature`).
+#'   `margmix_note_<cause>` (`boundary`, `quadrature`, `competing`: a dispersion of counts beside a
+#'   random effect of each row).
 #' @references
 #' Cox, D. R. and Reid, N. (1987). Parameter orthogonality and approximate conditional inference.
 #' *Journal of the Royal Statistical Society B* 49, 1-39.

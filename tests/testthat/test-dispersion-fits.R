@@ -250,3 +250,36 @@ test_that("binomial counts without overdispersion end at the binomial model", {
   expect_equal(as.numeric(logLik(fit)), as.numeric(logLik(binomial_fit)), tolerance = 1e-9)
   expect_false(anyNA(residuals(fit, "quantile", seed = 1)))
 })
+
+test_that("counts with a dispersion and an effect of each row are those of integrals by row", {
+  set.seed(3)
+  n <- 150
+  d <- data.frame(row = seq_len(n), x = rnorm(n))
+  d$y <- rnbinom(n, mu = exp(0.8 + 0.5 * d$x + 0.8 * rnorm(n)), size = 3)
+  d$k <- rbinom(n, 15, plogis(0.5 * d$x + rnorm(n)))
+  cases <- list(
+    list(y ~ x + (1 | row), nbinom2(), function(i, mu, phi) dnbinom(d$y[i], phi, mu = mu)),
+    list(y ~ x + (1 | row), nbinom1(), function(i, mu, phi) dnbinom(d$y[i], mu / phi, mu = mu)),
+    list(cbind(k, 15 - k) ~ x + (1 | row), betabinomial(), function(i, mu, phi) {
+      k <- d$k[i]
+      choose(15, k) * exp(lbeta(k + mu * phi, 15 - k + (1 - mu) * phi) -
+        lbeta(mu * phi, (1 - mu) * phi))
+    })
+  )
+  u <- seq(-9, 9, by = 0.02)
+  weight <- 0.02 * dnorm(u)
+  for (case in cases) {
+    fit <- quietly(glmm(case[[1]], d, case[[2]], nAGQ = 31))
+    log_likelihood <- function(par) {
+      eta <- par[1] + par[2] * d$x
+      sum(log(vapply(seq_len(n), function(i) {
+        sum(weight * case[[3]](i, fit$family$linkinv(eta[i] + par[3] * u), exp(par[4])))
+      }, 0)))
+    }
+    at <- c(fit$beta, fit$theta, log(fit$phi))
+    expect_equal(c(logLik(fit)), log_likelihood(at), tolerance = 1e-7, info = family(fit)$family)
+    if (fit$theta > 0) {
+      expect_lt(max(abs(numDeriv::grad(log_likelihood, at))), 1e-3)
+    }
+  }
+})
