@@ -79,9 +79,7 @@ note_two_step <- function(fit) {
 warn_edge <- function(fit, design, family) {
   range <- family_tools(family)$mean_range
   mean <- identity_means(design, fit$beta, sum) / nrow(design$X)
-  edge <- identity_means(design, fit$beta, function(mu) {
-    sum(pmin(mu - range[1L], range[2L] - mu) < 1e-6 * min(mean, 1))
-  })
+  edge <- identity_means(design, fit$beta, count_near, range, 1e-6 * min(mean, 1))
   if (!edge) return(invisible())
   warn("edge", "Means at the end of their range have no standard error that holds.",
     given = paste0(
@@ -92,12 +90,17 @@ warn_edge <- function(fit, design, family) {
   )
 }
 
-# What a sum over rows makes of the means of a model with an identity link.
-identity_means <- function(design, beta, sums) UseMethod("identity_means")
+count_near <- function(mu, range, distance) {
+  sum(pmin(mu - range[1L], range[2L] - mu) < distance)
+}
+
+# What a sum over rows, with its further arguments, makes of the means of a model with an identity
+# link.
+identity_means <- function(design, beta, sums, ...) UseMethod("identity_means")
 
 #' @export
-identity_means.default <- function(design, beta, sums) {
-  sums(row_offset(design) + drop(design$X %*% beta))
+identity_means.default <- function(design, beta, sums, ...) {
+  sums(row_offset(design) + drop(design$X %*% beta), ...)
 }
 
 note_no_pairs <- function(fit) {

@@ -25,8 +25,8 @@ largest_predictor.margmix_shards <- function(design, beta) {
 }
 
 #' @export
-identity_means.margmix_shards <- function(design, beta, sums) {
-  add_up(ask_shards(design$plan_of_shards, identity_means, beta, sums))
+identity_means.margmix_shards <- function(design, beta, sums, ...) {
+  add_up(ask_shards(design$plan_of_shards, identity_means, beta, sums, ...))
 }
 
 #' @export

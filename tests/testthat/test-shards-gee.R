@@ -78,6 +78,20 @@ test_that("other arguments mean what they mean in memory", {
   fit <- both(bin ~ x, id = g, family = binomial("identity"), corstr = "exchangeable")
 })
 
+test_that("means at the end of their range are counted over all shards", {
+  d <- transform(visits, z = rep_len(0:1, nrow(visits)))
+  d$bin[d$z == 0] <- 0
+  said <- lapply(list(d, in_shards(d, "g")), function(data) {
+    expect_warning(
+      gee(bin ~ z, data, g,
+        family = binomial("identity"), control = gee_control(separation = "none")
+      ),
+      class = "margmix_warning_edge"
+    )
+  })
+  expect_identical(conditionMessage(said[[2L]]), conditionMessage(said[[1L]]))
+})
+
 test_that("visits are those of all shards together", {
   d <- visits
   d$label <- c("b", "base", "m10", "m2", "x", "y", "z", "last")[d$v]
@@ -159,6 +173,7 @@ test_that("covariances, tests, means and predictions are those of all rows", {
     same(function(x, ...) tidy(x, df = df, conf.int = TRUE))
   }
   same(function(x, ...) glance(x))
+  same(function(x, ...) component(x, c("scores", "information")))
   same(function(x, ...) odds_ratios(x))
   same(function(x, ...) anova(x))
   same(function(x, ...) anova(x, test = "score"))
