@@ -14,7 +14,7 @@ WITH_LIBRARY = R_LIBS="$(LIBRARY)$${R_LIBS:+:$$R_LIBS}"
   accuracy bench simulate-gee simulate-standardization simulate-endogeneity \
   simulate-ipw simulate-restricted simulate-glmm simulate-estimands \
   simulate-likelihood-ratio simulate-soft-penalty simulate-association \
-  simulate-stepped-wedge simulate-gradient-test format clean
+  simulate-stepped-wedge simulate-gradient-test simulate-structured format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 27
@@ -105,6 +105,11 @@ simulate-ipw: ## gee() with weights for visits that are missing at random (20 mi
 	@tools/setup.sh demo
 	@tools/install.sh
 	@$(WITH_LIBRARY) nice Rscript bench/simulation/ipw.R
+
+simulate-structured: ## coverage with a lineage tree, a field and batches in one model (4 minutes)
+	@tools/setup.sh demo
+	@tools/install.sh
+	@$(WITH_LIBRARY) nice Rscript bench/simulation/structured.R $(COUNT)
 
 simulate-restricted: ## standard deviations between few clusters, ML and restricted (2 minutes)
 	@tools/setup.sh demo

@@ -25,7 +25,12 @@
 #'   `nsim` simulates the distribution under the smaller model;
 #' * one random column (its variance and its covariances, and possibly fixed effects): the variance
 #'   is on the boundary, and the reference is the 50:50 mixture of chi^2 with r - 1 and r degrees of
-#'   freedom (Self and Liang 1987; Stram and Lee 1994);
+#'   freedom (Self and Liang 1987; Stram and Lee 1994).
+#'   With it goes a parameter of related levels, as of `ar1()` or `exp()`, which is not defined
+#'   where the variance is zero, so that the statistic is the largest of many (Davies 1987). The
+#'   table says that the mixture is then approximate. At 5% it rejected in 3.4% of 600 data sets of
+#'   ten series of 12 times without `ar1()`, and in 2.4% of 250 data sets of 100 places without
+#'   `exp()`;
 #' * several random columns: the mixture has no simple form. chi^2 with r degrees of freedom is
 #'   conservative, and the table says so; `nsim` simulates the distribution under the smaller model
 #'   instead, p = (1 + number of simulated statistics at least as large) / (1 + nsim).
@@ -52,6 +57,9 @@
 #'   `margmix_error_anova_restricted` (restricted likelihoods that do not compare),
 #'   `margmix_error_argument`.
 #' @references
+#' Davies, R. B. (1987). Hypothesis testing when a nuisance parameter is present only under the
+#' alternative. *Biometrika* **74**, 33-43.
+#'
 #' Kenward, M. G. and Roger, J. H. (1997). Small sample inference for fixed effects from restricted
 #' maximum likelihood. *Biometrics* **53**, 983-997.
 #'
@@ -259,7 +267,11 @@ compare_pair <- function(small, large, columns, nsim, seed) {
   }
   if (columns == 1L) {
     return(c(out, p = (chi2(r - 1) + chi2(r)) / 2, reference = paste0(
-      "50:50 mixture of chi^2 with ", r - 1, " and ", r, " df (one variance on the boundary)."
+      "50:50 mixture of chi^2 with ", r - 1, " and ", r, " df (one variance on the boundary",
+      if (length(large$rho) > length(small$rho)) {
+        paste0("; approximate, since `", names(large$rho)[length(large$rho)],
+          "` is not defined there: simulate with `nsim`")
+      }, ")."
     )))
   }
   c(out, p = chi2(r), reference = if (columns == 0L) {

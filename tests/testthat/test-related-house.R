@@ -168,6 +168,11 @@ test_that("a fit is printed, saved and updated with its relation", {
   expect_equal(predict(again, new), predict(fit, new))
   smaller <- update(fit, . ~ . - x)
   expect_equal(anova(smaller, fit)$Df[2L], 1)
+  # without the series its correlation is not defined
+  none <- anova(fit, glm(count ~ x, poisson, all$data))
+  expect_match(attr(none, "heading"), "rho_ar1.id.` is not defined there", all = FALSE)
+  statistic <- 2 * (fit$logLik - as.numeric(logLik(glm(count ~ x, poisson, all$data))))
+  expect_equal(none$`Pr(>Chisq)`[2L], sum(pchisq(statistic, 1:2, lower.tail = FALSE)) / 2)
   expect_equal(
     as.numeric(logLik(update(fit, start = list(beta = c(0, 0), theta = 1, rho = 0)))),
     as.numeric(logLik(fit)), tolerance = 1e-8
