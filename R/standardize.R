@@ -108,7 +108,8 @@
 #'   `newdata`.
 #' @param vcov `"KC"` (the default), `"MD"`, `"FG"`, `"robust"`, `"model"`, or a covariance matrix
 #'   (for a mixed model of beta and theta, as `vcov(fit, full = TRUE)`). With `randomized` or
-#'   `propensity`: `"KC"`, `"jackknife"`, `"jackknife-full"` or `"robust"`.
+#'   `propensity`: `"KC"`, `"jackknife"` (the default with `period`), `"jackknife-full"` or
+#'   `"robust"`.
 #' @param df `"default"`, or a number for all (`Inf` for normal intervals).
 #' @param level Confidence level.
 #' @param randomized `NULL` for the means of the model; `TRUE` if the exposure was randomized, to
@@ -159,7 +160,8 @@ marginal_standardization <- function(fit, exposure = NULL, values = NULL, contra
   exposure <- quoted(exposure, "exposure", substitute(exposure))
   by <- quoted(by, "by", substitute(by))
   options <- standardization_options(
-    fit, contrast, estimand, average, random_effects, covariates, vcov, df, level, newdata,
+    fit, contrast, estimand, average, random_effects, covariates,
+    vcov %||% if (!is.null(period)) "jackknife", df, level, newdata,
     assigned = !is.null(randomized) || !is.null(propensity)
   )
   options$weighted <- !is.null(weights)

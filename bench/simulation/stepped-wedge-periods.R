@@ -1,6 +1,6 @@
 # Coverage of risk differences of small stepped-wedge trials, compared within periods.
 #
-#   Rscript bench/simulation/stepped-wedge-periods.R        1,000 data sets -> ...-periods.md
+#   Rscript bench/simulation/stepped-wedge-periods.R        400 data sets -> ...-periods.md
 #   Rscript bench/simulation/stepped-wedge-periods.R 100    100 of them
 #
 # Trials as in stepped-wedge.R, with an effect of 0.3 at all exposure times, a covariate, and 5 or
@@ -11,7 +11,7 @@ here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE
 suppressMessages(library(margmix))
 
 count <- suppressWarnings(as.integer(commandArgs(TRUE)))
-replicates <- if (any(!is.na(count))) count[!is.na(count)][1L] else 1000L
+replicates <- if (any(!is.na(count))) count[!is.na(count)][1L] else 400L
 shrink <- 1 / sqrt(1 + 0.3^2 + 0.15^2 + 0.5^2) # random intercepts, and 0.5 x with x normal
 baseline <- function(period) -0.5 + 0.2 * period
 truth <- mean(pnorm((baseline(2:4) + 0.3) * shrink) - pnorm(baseline(2:4) * shrink))
@@ -39,21 +39,24 @@ one <- function(K) {
       found <- marginal_standardization(fit, "treated", contrast = "difference", ...)$contrasts
       c(found$estimate, found$conf.low > truth || found$conf.high < truth)
     }
-    c(answer(), answer(randomized = TRUE, period = "period", average = "period"))
+    within <- function(vcov) {
+      answer(vcov = vcov, randomized = TRUE, period = "period", average = "period")
+    }
+    c(answer(), within("KC"), within(NULL))
   }))
 }
 
-ways <- c("model alone", "within periods")
+ways <- c("model alone", "within periods, KC", "within periods, jackknife (default)")
 table <- do.call(rbind, lapply(c(8L, 12L, 24L), function(K) {
   set.seed(K)
   found <- replicate(replicates, tryCatch(
-    suppressMessages(suppressWarnings(one(K))), margmix_error = function(e) rep(NA_real_, 8L)
+    suppressMessages(suppressWarnings(one(K))), margmix_error = function(e) rep(NA_real_, 12L)
   ))
   ok <- !is.na(found[1L, ])
   data.frame(K,
-    model = rep(names(models), each = 2L), means = rep(ways, 2L), truth = sprintf("%.4f", truth),
-    mean = sprintf("%.4f", rowMeans(found[c(1, 3, 5, 7), ok])),
-    error = sprintf("%.1f", 100 * rowMeans(found[c(2, 4, 6, 8), ok])), data_sets = sum(ok)
+    model = rep(names(models), each = 3L), means = rep(ways, 2L), truth = sprintf("%.4f", truth),
+    mean = sprintf("%.4f", rowMeans(found[seq(1, 11, 2), ok])),
+    error = sprintf("%.1f", 100 * rowMeans(found[seq(2, 12, 2), ok])), data_sets = sum(ok)
   )
 }))
 writeLines(c(

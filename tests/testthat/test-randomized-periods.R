@@ -68,7 +68,8 @@ test_that("means, influence and jackknife are those by hand", {
     expect_equal(unname(full$vcov_means), 11 / 12 * tcrossprod(left_out - mu), tolerance = 1e-7)
     quick <- by_period(fit, average, vcov = "jackknife")
     expect_equal(quick$contrasts$std.error, full$contrasts$std.error, tolerance = 0.01)
-    KC <- by_period(fit, average)
+    KC <- by_period(fit, average, vcov = "KC")
+    expect_identical(by_period(fit, average)$vcov_means, quick$vcov_means)
     expect_equal(KC$contrasts$std.error^2,
       sum((quick$assigned$left %*% c(-1, 1)) * (robust$assigned$right %*% c(-1, 1))),
       tolerance = 1e-10
