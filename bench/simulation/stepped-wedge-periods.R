@@ -63,8 +63,9 @@ writeLines(c(
   "# Risk differences of small stepped-wedge trials", "",
   paste0(
     "Marginal standardization of `gee()`, by the model alone or within periods ",
-    "(`randomized = TRUE, period = `), working model right or without periods; error: how often a 95% interval misses ",
-    "the truth, in %, Monte Carlo error of 5%: ", sprintf("%.1f", 100 * sqrt(0.0475 / replicates)),
+    "(`randomized = TRUE, period = `), working model right or without periods; error: how ",
+    "often a 95% interval misses the truth, in %, Monte Carlo error of 5%: ",
+    sprintf("%.1f", 100 * sqrt(0.0475 / replicates)),
     ". `make simulate-stepped-wedge`."
   ), "",
   "| K | model | means | truth | mean | error | data sets |", "|---|---|---|---|---|---|---|",
