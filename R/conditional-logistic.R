@@ -148,9 +148,19 @@ conditional_rows <- function(design) {
       count_of(length(N), "cluster")
     )
   }
+  steps <- sum(as.double(N[s > 0 & s < N]) * s[s > 0 & s < N])
+  if (steps > most_steps) {
+    refuse_conditional("Clusters must have fewer trials: the sum over sets would take too long.",
+      paste(count_of(max(N), "trial"), "in the largest cluster"),
+      "Such large clusters hardly bias glm() with a factor for the clusters."
+    )
+  }
   cluster <- cluster[used]
   list(used = used, cluster = cluster, start = c(0L, cumsum(rle(cluster)$lengths)))
 }
+
+# Trials times successes, summed over clusters: a minute or so for each evaluation.
+most_steps <- 1e9
 
 group_means <- function(X, cluster) {
   index <- match(cluster, unique(cluster))

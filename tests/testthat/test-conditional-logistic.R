@@ -90,4 +90,8 @@ test_that("what can't be conditioned on is refused", {
     conditional_logistic(y ~ x, subset(apart, y == 1), id = id)
     conditional_logistic(y ~ x, apart, id = id)
   })
+  huge <- data.frame(id = c(1, 1, 2, 2), x = c(0, 1, 0, 1), y = c(3, 4, 5, 6) * 1e4, n = 1e5)
+  expect_error(conditional_logistic(cbind(y, n - y) ~ x, huge, id = id), "fewer trials",
+    class = "margmix_error_conditional"
+  )
 })
