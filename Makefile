@@ -57,7 +57,7 @@ docs: ## write NAMESPACE, man/ and RcppExports
 	@tools/setup.sh lint
 	@Rscript tools/docs.R .
 
-clients: ## write what other packages read out of the fits to inst/clients.csv
+clients: ## write what other packages read out of the fits to tests/testthat/clients.csv
 	@tools/setup.sh test
 	@tools/install.sh
 	@$(WITH_LIBRARY) Rscript tools/clients.R

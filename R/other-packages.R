@@ -27,11 +27,11 @@ is_frame_of <- function(frame, package) environmentName(topenv(frame)) == packag
 
 #' The section that lists the clients, for roxygen2
 #'
-#' @param clients The rows of inst/clients.csv, which tools/clients.R writes: a client and a model
+#' @param clients Of tests/testthat/clients.csv, which tools/clients.R writes: a client and a model
 #'   in each, and what the client answers.
 #' @return Lines of a roxygen2 block.
 #' @noRd
-clients_section <- function(clients = read_clients("inst/clients.csv")) {
+clients_section <- function(clients = read_clients("tests/testthat/clients.csv")) {
   key <- paste(clients$package, clients$call)
   rows <- lapply(split(clients, factor(key, unique(key))), client_line)
   c(

@@ -103,6 +103,7 @@ near_zero <- 1e-5
 #' @rdname profile.margmix_glmm
 #' @details `confint()` interpolates between the points.
 #' @param object,x What `profile()` returned.
+#' @param digits Significant digits to print.
 #' @param parm Names among `.par`; all of them if left out.
 #' @export
 confint.margmix_profile <- function(object, parm, level = 0.95, ...) {

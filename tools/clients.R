@@ -1,12 +1,13 @@
-# Writes what other packages read out of the fits to inst/clients.csv, from which `make docs` makes
-# the table of help page `other-packages`. The rows of packages that are not installed stay.
+# Writes what other packages read out of the fits to tests/testthat/clients.csv, from which
+# `make docs` makes the table of help page `other-packages`. The rows of packages that are not
+# installed stay.
 #   Rscript tools/clients.R
 
 library(margmix)
 helpers <- new.env()
 for (file in Sys.glob("tests/testthat/helper-clients*.R")) sys.source(file, helpers)
 
-path <- "inst/clients.csv"
+path <- "tests/testthat/clients.csv"
 earlier <- if (file.exists(path)) margmix:::read_clients(path)
 
 rows_of <- function(client) {

@@ -3,7 +3,7 @@
 # fit could answer by, and the table says why. There is nothing between.
 #
 # The clients themselves are in helper-clients-*.R. tools/clients.R writes what is found to
-# inst/clients.csv, of which help page `other-packages` makes its table.
+# tests/testthat/clients.csv, of which help page `other-packages` makes its table.
 
 #' A client
 #'
@@ -147,7 +147,7 @@ compare_answers <- function(found, expected) {
   paste0("differs: ", toString(signif(found, 6L)), " for ", toString(signif(expected, 6L)))
 }
 
-#' What a client does with all fits, as rows of inst/clients.csv
+#' What a client does with all fits, as rows of tests/testthat/clients.csv
 #' @noRd
 client_rows <- function(client) {
   cells <- lapply(client$models, function(model) client_cells(client, model))

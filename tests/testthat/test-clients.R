@@ -1,7 +1,7 @@
 # Other packages answer as this one does, or are refused with a reason; and help page
 # `other-packages` says so.
 
-saved <- read_clients(system.file("clients.csv", package = "margmix"))
+saved <- read_clients(test_path("clients.csv"))
 
 for (client in all_clients()) {
   test_that(paste0(client$package, ": ", client$call), {
