@@ -7,9 +7,9 @@ marginal <- gee(severe ~ treatment * scheduled, toenail, patient,
   family = binomial(), corstr = "exchangeable"
 )
 dir.create("man/figures", showWarnings = FALSE)
-grDevices::png("man/figures/README-effects.png", 720, 380, res = 100, type = "cairo")
+grDevices::png("man/figures/README-effects.png", 620, 340, res = 90, type = "cairo")
 graphics::par(mar = c(4, 4, 0.5, 0.5))
 plot(compare_effects(fit, marginal),
-  clusters = 15, xlab = "Month of the visit", ylab = "Probability of a severe infection", main = ""
+  clusters = 10, xlab = "Month of the visit", ylab = "Probability of a severe infection", main = ""
 )
 invisible(grDevices::dev.off())
