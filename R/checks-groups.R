@@ -17,8 +17,7 @@ check_identified.margmix_several_factors <- function(design, family) {
   if (bernoulli) check_shared_levels(design, rows)
   dispersion <- single && is_residual(family)
   if (is_groups_gram_regular(design, rows, dispersion)) {
-    competing <- single && has_phi(family) && !is_groups_gram_regular(design, rows, TRUE)
-    if (competing) note_competing(family)
+    if (single && !dispersion) note_competing(family, is_groups_gram_regular(design, rows, TRUE))
     return(invisible())
   }
   confounded <- dispersion && is_groups_gram_regular(design, rows, FALSE)

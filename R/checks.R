@@ -149,8 +149,7 @@ check_identified.default <- function(design, family) {
   }
   dispersion <- single && is_residual(family)
   if (is_identified(design, used, dispersion)) {
-    competing <- single && has_phi(family) && !is_identified(design, used, TRUE)
-    if (competing) note_competing(family)
+    if (single && !dispersion) note_competing(family, is_identified(design, used, TRUE))
     return(invisible())
   }
   refuse_unidentified(
@@ -159,8 +158,10 @@ check_identified.default <- function(design, family) {
   )
 }
 
-# Overdispersion by a dispersion and by a random effect of each row.
-note_competing <- function(family) {
+# Overdispersion by a dispersion and by a random effect of each row. `apart`: does the covariance of
+# the rows tell them apart? It is looked at only where there is a dispersion.
+note_competing <- function(family, apart) {
+  if (!has_phi(family) || apart) return(invisible())
   note("competing", paste0(
     "The ", dispersion_term(family), " and a random effect of each row compete for the same ",
     "variation."

@@ -140,10 +140,10 @@ permuted <- function(r, group) stats::ave(r, group, FUN = function(x) x[sample.i
 #' @rdname diagnose_dependence
 #' @export
 print.margmix_dependence <- function(x, digits = 3L, ...) {
-  cat("Dependence of residuals by distance, ", count_of(x$rows, "row"),
+  say("Dependence of residuals by distance, ", count_of(x$rows, "row"),
     if (x$rows < x$total) paste(" of", x$total), "\n\n", sep = "")
   print(format(x$table, digits = digits), row.names = FALSE)
-  cat("\nNearest class: p = ", format.pval(x$p.value, digits = 2L), " by ", x$nsim,
+  say("\nNearest class: p = ", format.pval(x$p.value, digits = 2L), " by ", x$nsim,
     " permutations, which also give the limits.\n", sep = "")
   invisible(x)
 }

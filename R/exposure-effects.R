@@ -144,13 +144,13 @@ exposure_effects.margmix_standardization <- function(x, times = NULL, level = x$
 #' @export
 print.margmix_exposure_effects <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
   if (is.null(attr(x, "heading"))) return(print.data.frame(x, digits = digits))
-  cat("Effects by exposure time, compared with time 0\n")
+  say("Effects by exposure time, compared with time 0\n")
   say(attr(x, "heading"), sep = "\n")
   by <- attr(x, "by")
   cell <- if (length(by)) do.call(paste, c(unname(unclass(x)[by]), sep = ", ")) else ""
   cell <- rep_len(cell, nrow(x))
   for (one in unique(cell)) {
-    cat("\n", one, if (nzchar(one)) "\n", sep = "")
+    say("\n", one, if (nzchar(one)) "\n", sep = "")
     part <- x[cell == one, ]
     shown <- cbind(
       Estimate = format_ratio(part$estimate, digits), Lower = format_ratio(part$conf.low, digits),
@@ -257,8 +257,9 @@ times_heading <- function(fit, ratio) {
 constant_test <- function(fit, C, covariance, df) {
   if (nrow(C) < 2L) return(NULL)
   differences <- C[-1L, , drop = FALSE] - rep(C[1L, ], each = nrow(C) - 1L)
-  independent <- qr(t(differences)) # those of a straight line are one
-  differences <- differences[independent$pivot[seq_len(independent$rank)], , drop = FALSE]
+  # those of a straight line are one
+  independent <- independent_columns(matrix(0, ncol(C), 0L), t(differences))
+  differences <- differences[independent, , drop = FALSE]
   vcov <- if (covariance$type == "given") covariance$vcov else covariance$type
   inference <- wald_inference(fit, vcov, df, list(count = 0))
   wald_test(list(large = fit, C = differences), inference)

@@ -82,16 +82,21 @@ walk_profile <- function(profile, tangent) {
 #' @return Two numbers; infinite if the profile stays flat, `NA` if it can't be followed.
 #' @noRd
 profile_limits <- function(profile, level) {
+  c(profile_limit(profile, level, -1), profile_limit(profile, level, 1))
+}
+
+profile_limit <- function(profile, level, side) {
   cutoff <- stats::qnorm((1 + level) / 2)
-  step <- first_step(profile, cutoff)
   quantity <- profile$quantity
-  limit <- function(side, outside = NULL) {
-    point <- walk_profile(profile, step$tangent)
-    find_limit(point, quantity$estimate, profile$fit$logLik, cutoff, side, step$size, outside)
+  outside <- if (side < 0 && !is.null(quantity$row)) 0
+  if (!is.null(outside) &&
+    reaches_zero(profile$fit, quantity, cutoff, profile$likelihood, profile$scale)) {
+    return(0)
   }
-  if (is.null(quantity$row)) return(c(limit(-1), limit(1)))
-  reaches <- reaches_zero(profile$fit, quantity, cutoff, profile$likelihood, profile$scale)
-  c(if (reaches) 0 else limit(-1, 0), limit(1))
+  step <- first_step(profile, cutoff)
+  find_limit(walk_profile(profile, step$tangent), quantity$estimate, profile$fit$logLik, cutoff,
+    side, step$size, outside
+  )
 }
 
 extrapolate <- function(last, value, tangent) {

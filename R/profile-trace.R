@@ -91,8 +91,8 @@ profile_ends <- function(profile, level) {
     ends[1L] <- profile$quantity$estimate + log(near_zero)
   }
   for (smaller in c(0.95, 0.8, 0.5)) {
-    short <- !is.finite(ends)
-    if (any(short) && smaller < level) ends[short] <- profile_limits(profile, smaller)[short]
+    short <- which(!is.finite(ends) & smaller < level)
+    ends[short] <- vapply(c(-1, 1)[short], function(side) profile_limit(profile, smaller, side), 0)
   }
   ends
 }

@@ -36,8 +36,7 @@ eb_means <- function(fit, target, settings, cells, weight) {
   means <- at(psi)
   means$jacobian <- vapply(seq_along(psi), function(j) {
     h <- 1e-3 * max(abs(psi[j]), 0.1)
-    step <- function(size) at(replace(psi, j, psi[j] + size * h))$estimate
-    (8 * (step(1) - step(-1)) - (step(2) - step(-2))) / (12 * h)
+    four_point(function(x) at(replace(psi, j, x))$estimate, psi[j], h)
   }, means$estimate)
   means$posterior <- eb_posterior(fit, designs, cells, cluster, weight, means$weight)
   means

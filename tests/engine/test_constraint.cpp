@@ -3,14 +3,13 @@
 #include <Eigen/Eigenvalues>
 
 #include "check.hpp"
+#include "dense.hpp"
 #include "random/levels.hpp"
 #include "toy.hpp"
 
 using namespace margmix;
 
 namespace {
-
-double largest(const MatrixXd& x) { return x.size() ? x.cwiseAbs().maxCoeff() : 0.0; }
 
 struct Matrices {
   MatrixXd inverse;  // generalized
@@ -48,14 +47,6 @@ Sparse sparse(const MatrixXd& Q) {
   }
   out.Q = {Q.diagonal(), VectorMap(below.data(), static_cast<Index>(below.size())),
            VectorXd::Zero(Q.rows())};
-  return out;
-}
-
-MatrixXd dense(const Levels& levels, const Precision& Q) {
-  MatrixXd out = Q.diagonal.asDiagonal();
-  for (Index j = 0; j < levels.size(); ++j)
-    for (int k = levels.pattern().start[j]; k < levels.pattern().start[j + 1]; ++k)
-      out(levels.pattern().row[k], j) = out(j, levels.pattern().row[k]) = Q.below[k];
   return out;
 }
 

@@ -1,6 +1,7 @@
 // Spatial fields: distances and orders of places against their definitions, precisions against
 // the inverse of the correlation matrix and against differences in rho.
 #include "check.hpp"
+#include "dense.hpp"
 #include "linalg/decompositions.hpp"
 #include "random/field.hpp"
 #include "toy.hpp"
@@ -11,16 +12,6 @@
 using namespace margmix;
 
 namespace {
-
-double largest(const MatrixXd& x) { return x.size() ? x.cwiseAbs().maxCoeff() : 0.0; }
-
-MatrixXd dense(const Levels& levels, const Precision& Q) {
-  MatrixXd out = Q.diagonal.asDiagonal();
-  for (Index j = 0; j < levels.size(); ++j)
-    for (int k = levels.pattern().start[j]; k < levels.pattern().start[j + 1]; ++k)
-      out(levels.pattern().row[k], j) = out(j, levels.pattern().row[k]) = Q.below[k];
-  return out;
-}
 
 // Fourteen places of two blocks in a square of side 2.
 constexpr Index kPlaces = 14;

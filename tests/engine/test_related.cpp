@@ -2,6 +2,7 @@
 // Laplace approximation and the linear model against dense algebra with the covariance of the
 // effects itself, whose inverse the engine never sees.
 #include "check.hpp"
+#include "dense.hpp"
 #include "design/dispersion.hpp"
 #include "glmm/sparse_lmm.hpp"
 #include "glmm/sparse_posterior.hpp"
@@ -12,16 +13,6 @@ using namespace margmix;
 namespace {
 
 const RunContext kOneThread;
-
-double largest(const MatrixXd& x) { return x.size() ? x.cwiseAbs().maxCoeff() : 0.0; }
-
-MatrixXd dense(const Levels& levels, const Precision& Q) {
-  MatrixXd out = Q.diagonal.asDiagonal();
-  for (Index j = 0; j < levels.size(); ++j)
-    for (int k = levels.pattern().start[j]; k < levels.pattern().start[j + 1]; ++k)
-      out(levels.pattern().row[k], j) = out(j, levels.pattern().row[k]) = Q.below[k];
-  return out;
-}
 
 // Two series, the second with one level only; gaps of 1, 3 and 2.
 const std::vector<double> kGap = {0, 1, 3, 2, 1, 0, 1, 1};

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "check.hpp"
+#include "dense.hpp"
 #include "design/dispersion.hpp"
 #include "glmm/sparse_laplace.hpp"
 #include "glmm/sparse_lmm.hpp"
@@ -17,8 +18,6 @@ using namespace margmix;
 namespace {
 
 const RunContext kOneThread;
-
-double largest(const MatrixXd& x) { return x.size() ? x.cwiseAbs().maxCoeff() : 0.0; }
 
 MatrixXd orthogonal(Index n, unsigned seed) {
   toy::Random random(seed);

@@ -5,14 +5,13 @@
 #include <algorithm>
 
 #include "check.hpp"
+#include "dense.hpp"
 #include "linalg/dense_kernels.hpp"
 #include "toy.hpp"
 
 using namespace margmix;
 
 namespace {
-
-double largest(const MatrixXd& x) { return x.size() ? x.cwiseAbs().maxCoeff() : 0.0; }
 
 // A random sparse pattern, S over it, positive definite, and its dense form.
 struct Sparse {
