@@ -11,7 +11,8 @@
 #' @noRd
 engine_score_scan <- function(nulls, G) {
   models <- lapply(unname(nulls), `[`, c("columns", "W_person", "C"))
-  score_scan_(models, G, genotyped_people(G), scan_threads(nulls[[1L]]))
+  ask <- list(models = models, threads = scan_threads(nulls[[1L]]))
+  genotypes_(G, genotyped_people(G), "scan", ask)
 }
 
 genotyped_people <- function(G) attr(G, "people") %||% nrow(G)
@@ -24,9 +25,9 @@ scan_threads <- function(null) null$fit$control$threads
 #' @param impute The mean of a variant in place of missing ones? 0 if all are.
 #' @noRd
 engine_genotypes <- function(G, people, variants, impute) {
-  genotype_columns_(
-    G, genotyped_people(G), as.integer(people) - 1L, as.integer(variants) - 1L, impute
-  )
+  genotypes_(G, genotyped_people(G), "columns", list(
+    rows = as.integer(people) - 1L, variants = as.integer(variants) - 1L, impute = impute
+  ))
 }
 
 #' Two-sided tail probabilities of scores under independent responses
@@ -57,7 +58,7 @@ engine_firth <- function(null, g) {
     weights = row_weights(design), offset = null$offset, start = c(0L, length(g)), theta_row = none,
     theta_col = none, weights_type = design$weights_type
   )
-  glm_start_(rows, engine_family(null$fit$family, design), 0, firth = TRUE)
+  glm_(rows, engine_family(null$fit$family, design), "firth", list(level = 0))
 }
 
 #' L^-1 B for a lower triangular matrix L

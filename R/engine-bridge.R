@@ -9,7 +9,8 @@ engine_bridge_quantile <- function(u, sigma) bridge_quantile_(as.double(u), sigm
 #' @return A list: `low`, `high` (m); `log_density` (points x m), up to a constant of the cluster.
 #' @noRd
 engine_bridge_density <- function(fit, points) {
-  bridge_score_density_(
-    fit$design, engine_family(fit$family, fit$design), fit_psi(fit), points, fit$control$threads
+  clusters_(
+    fit$design, fit$family, fit_psi(fit), "score_density", list(points = points),
+    fit$control$threads
   )
 }

@@ -5,9 +5,12 @@
 #' @noRd
 engine_conditional_logistic <- function(rows, tolerance, iterations, threads) {
   n <- nrow(rows$X)
-  fit_conditional_logistic_(list(
+  design <- list(
     X = rows$X, Z = matrix(0, n, 0L), y = as.double(rows$y), trials = as.double(rows$trials),
     weights = 1, offset = as.double(rows$offset), start = rows$start, theta_row = integer(),
     theta_col = integer()
-  ), tolerance, as.integer(iterations), as.integer(threads))
+  )
+  glm_(design, list(), "conditional_logistic", list(
+    tolerance = tolerance, iterations = iterations, threads = threads
+  ))
 }

@@ -9,10 +9,12 @@
 #' @return A list: `entries`; `jacobian`, entries x parameters; `bend`, the second derivatives of
 #'   the entries summed with weights `g`.
 #' @noRd
-engine_covariance_entries <- function(kind, q, tau, g) covariance_entries_(kind, q, tau, g)
+engine_covariance_entries <- function(kind, q, tau, g) {
+  covariance_(kind, q, "entries", list(tau = as.double(tau), g = as.double(g)))
+}
 
 #' Parameters of a term from its entries
 #' @noRd
 engine_covariance_parameters <- function(kind, q, entries) {
-  covariance_parameters_(kind, q, entries)
+  covariance_(kind, q, "parameters", list(entries = as.double(entries)))
 }

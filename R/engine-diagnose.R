@@ -11,8 +11,6 @@
 engine_cluster_values <- function(fit, K, points = NULL) {
   q <- ncol(fit$design$Z)
   if (is.null(points)) points <- list(t = matrix(0, q, 0L), log_q0 = numeric())
-  cluster_values_(
-    fit$design, engine_family(fit$family, fit$design), fit_psi(fit), as.integer(K), t(fit$modes),
-    points$t, points$log_q0, fit$control$threads
-  )
+  ask <- c(list(K = K, modes = t(fit$modes)), points[c("t", "log_q0")])
+  clusters_(fit$design, fit$family, fit_psi(fit), "values", ask, fit$control$threads)
 }

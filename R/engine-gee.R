@@ -8,8 +8,10 @@
 #'   `iterations`, `max_abs_eta`.
 #' @noRd
 engine_gee_start <- function(design, family, level, adjustment, control) {
-  source <- equation_source(design, family, cor_independence(), control)
-  start <- gee_start_(source, engine_family(family, design), level, adjustment, control$threads)
+  independence <- cor_independence()
+  source <- equation_source(design, family, independence, control)
+  ask <- list(level = level, adjustment = adjustment, threads = control$threads)
+  start <- gee_(source, engine_family(family, design), independence, "start", ask)
   start$max_abs_eta <- largest_predictor(design, start$beta)
   start
 }
@@ -31,14 +33,16 @@ equation_source.default <- function(design, family, correlation, control) design
 #' @return A list of numbers that add up over parts of the clusters.
 #' @noRd
 engine_gee_sums <- function(design, family, correlation, query, threads) {
-  gee_sums_(design, engine_family(family, design), correlation, query, threads)
+  gee_rows_(design, engine_family(family, design), correlation, query$what, query, threads)
 }
 
 #' Clusters that stand for all those of a design, for what correlations ask of all together
 #' @return A list: `start`, `time`, `wave`, `inner` as in a design; `count`, how many each stands
 #'   for. Those of parts of the clusters are joined by [join_kinds()].
 #' @noRd
-engine_gee_kinds <- function(design, correlation) gee_kinds_(design, correlation)
+engine_gee_kinds <- function(design, correlation) {
+  gee_layout_(design, correlation, "kinds", list())
+}
 
 join_kinds <- function(parts, correlation) {
   of <- function(name) unlist(lapply(parts, `[[`, name))
@@ -52,7 +56,9 @@ join_kinds <- function(parts, correlation) {
 #' What the parameters of a correlation mean for all clusters
 #' @param kinds From [engine_gee_kinds()].
 #' @noRd
-engine_gee_shared <- function(kinds, correlation) gee_shared_(kinds, correlation)
+engine_gee_shared <- function(kinds, correlation) {
+  gee_layout_(kinds, correlation, "shared", list())
+}
 
 # The largest linear predictor in size.
 largest_predictor <- function(design, beta) UseMethod("largest_predictor")
@@ -78,11 +84,11 @@ largest_predictor.default <- function(design, beta) {
 engine_gee_fit <- function(design, family, correlation, beta, scale, bias_reduce, adjustment,
                            control) {
   options <- gee_options(design, scale, bias_reduce, control)
-  options$adjustment <- adjustment
+  options[c("beta", "adjustment")] <- list(as.double(beta), adjustment)
   reproduce <- correlation_fact(correlation, "matrix") && !options$own_variances
   options$smallest_eigenvalue <- if (reproduce) 1e-8 else least_eigenvalue
   source <- equation_source(design, family, correlation, control)
-  gee_fit_(source, engine_family(family, design), correlation, as.double(beta), options)
+  gee_(source, engine_family(family, design), correlation, "fit", options)
 }
 
 # Settings as the engine takes them.
@@ -104,9 +110,10 @@ gee_options <- function(design, scale, bias_reduce, control) {
 #' @return A list: `scores` (m x p), `information` (p x p x m).
 #' @noRd
 engine_gee_pieces <- function(fit) {
-  out <- gee_pieces_(
-    fit$design, engine_family(fit$family, fit$design), fit$correlation, fit$beta,
-    fit$alpha_engine, fit$phi, fit$control$threads
+  out <- gee_rows_(
+    fit$design, engine_family(fit$family, fit$design), fit$correlation, "pieces",
+    list(beta = as.double(fit$beta), alpha = as.double(fit$alpha_engine), phi = fit$phi),
+    fit$control$threads
   )
   p <- length(fit$beta)
   list(
@@ -121,7 +128,8 @@ engine_gee_pieces <- function(fit) {
 #' @noRd
 engine_gee_correlation <- function(design, correlation, alpha, cluster = 1L) {
   check_in_memory(design)
-  gee_correlation_(design, correlation, as.double(alpha), as.integer(cluster) - 1L)
+  ask <- list(alpha = as.double(alpha), cluster = cluster - 1L)
+  gee_layout_(design, correlation, "correlation", ask)
 }
 
 #' Pairs of rows whose correlation two 0/1 responses with their means can't have
@@ -133,7 +141,8 @@ engine_frechet <- function(design, family, correlation, beta, alpha_engine) {
 
 #' @export
 engine_frechet.default <- function(design, family, correlation, beta, alpha_engine) {
-  gee_frechet_(design, engine_family(family, design), correlation, beta, alpha_engine)
+  ask <- list(beta = as.double(beta), alpha = as.double(alpha_engine))
+  gee_rows_(design, engine_family(family, design), correlation, "frechet", ask, 1L)
 }
 
 #' Variances of phi and alpha
@@ -141,9 +150,12 @@ engine_frechet.default <- function(design, family, correlation, beta, alpha_engi
 #' @noRd
 engine_moment_variance <- function(fit) {
   options <- gee_options(fit$design, fit$scale, fit$bias_reduce, fit$control)
-  gee_moment_variance_(
-    equation_source(fit$design, fit$family, fit$correlation, fit$control),
-    engine_family(fit$family, fit$design), fit$correlation, fit$beta,
-    as.double(fit$alpha_engine), fit$phi, options
+  estimates <- list(
+    beta = as.double(fit$beta), alpha = as.double(fit$alpha_engine), phi = fit$phi
+  )
+  source <- equation_source(fit$design, fit$family, fit$correlation, fit$control)
+  gee_(
+    source, engine_family(fit$family, fit$design), fit$correlation, "variance",
+    c(options, estimates)
   )
 }

@@ -15,6 +15,50 @@ difference_steps <- function(design, psi) {
 #' @noRd
 engine_plan <- function(design, budget) groups_plan_(design, budget)
 
+#' Gradient and average information with traces estimated from vectors of signs
+#'
+#' @param modes A list by factor, or `NULL`.
+#' @param probes Signs, effects of the reduced system x vectors.
+#' @param tolerance Of the conjugate gradients.
+#' @return A list: `gradient`, `information` (if asked for), `modes`, `cg_iterations`, `status`.
+#' @noRd
+engine_stochastic_step <- function(problem, psi, modes, probes, tolerance, information) {
+  ask <- list(probes = probes, tolerance = tolerance, information = information)
+  ask_sparse(problem$design, problem$family, psi, modes, "stochastic_step", ask, problem$control)
+}
+
+#' The same with a Hessian by differences
+#' @param steps P lengths.
+#' @param linear Is the model linear?
+#' @return A list: `gradient`, `hessian` (minus the second derivatives), `modes`, `status`.
+#' @noRd
+engine_stochastic_hessian <- function(problem, psi, modes, probes, tolerance, steps, linear) {
+  ask <- list(probes = probes, tolerance = tolerance, steps = steps, linear = linear)
+  ask_sparse(problem$design, problem$family, psi, modes, "stochastic_hessian", ask, problem$control)
+}
+
+#' Log-likelihood by Laplace, its log-determinant estimated by Lanczos quadrature
+#' @return A list: `value`, `sd` (Monte Carlo), `modes`, `status`.
+#' @noRd
+engine_laplace_estimate <- function(design, family, psi, modes, probes, control) {
+  ask_sparse(design, family, psi, modes, "laplace_estimate", list(probes = probes), control)
+}
+
+#' Weights of draws from the normal approximation at the mode of a fit
+#' @param normals Standard normal numbers, (rows + random effects) x draws.
+#' @return A list: `center`, `log_weights`, `status`.
+#' @noRd
+engine_importance <- function(fit, normals) {
+  ask_sparse(
+    fit$design, fit$family, fit_psi(fit), fit$modes, "importance", list(normals = normals),
+    fit$control
+  )
+}
+
+ask_sparse <- function(design, family, psi, modes, piece, ask, control) {
+  sparse_(design, family, as.double(psi), as.list(modes), piece, ask, control$threads)
+}
+
 # What needs a factorisation: exact values, variances of random effects, REML.
 check_factorable <- function(design, what) UseMethod("check_factorable")
 

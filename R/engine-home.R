@@ -5,4 +5,4 @@ engine_weak_reference <- function(env) weak_reference_(env)
 
 #' The environment, or `NULL` where it is gone
 #' @noRd
-engine_weak_value <- function(reference) weak_value_(reference)
+engine_weak_value <- function(reference) weak_reference_(reference)

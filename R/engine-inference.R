@@ -23,8 +23,8 @@ engine_pieces <- function(pieces) {
 #' @noRd
 engine_sandwich <- function(pieces, type, contrasts = diag(ncol(pieces$scores)),
                             rule = "satterthwaite", rows = NA) {
-  x <- engine_pieces(pieces)
-  sandwich_(x$scores, x$information, sandwich_request(type, contrasts, rule, rows))
+  ask <- sandwich_request(type, contrasts, rule, rows)
+  inference_(engine_pieces(pieces), "sandwich", ask)
 }
 
 sandwich_request <- function(type, contrasts, rule = "satterthwaite", rows = NA) {
@@ -37,8 +37,7 @@ sandwich_request <- function(type, contrasts, rule = "satterthwaite", rows = NA)
 #' @return A list of numbers that add up over parts of the clusters, and `leverage`, of each.
 #' @noRd
 engine_sandwich_sums <- function(pieces, B, ask) {
-  x <- engine_pieces(pieces)
-  sandwich_sums_(x$scores, x$information, B, ask)
+  inference_(c(engine_pieces(pieces), list(B = B)), "sums", ask)
 }
 
 #' The sandwich of all clusters, as [engine_sandwich()] gives it but for `leverage`
@@ -46,7 +45,9 @@ engine_sandwich_sums <- function(pieces, B, ask) {
 #' @param clusters How many there are.
 #' @noRd
 engine_sandwich_total <- function(sums, B, clusters, ask) {
-  sandwich_of_sums_(sums, B, as.integer(clusters), ask)
+  none <- matrix(0, nrow(B), 0L)
+  pieces <- list(scores = none, information = none, B = B)
+  inference_(pieces, "sandwich_of_all", c(ask, list(sums = sums, clusters = clusters)))
 }
 
 engine_satterthwaite_df <- function(sums) satterthwaite_df_(sums)
@@ -55,8 +56,7 @@ engine_satterthwaite_df <- function(sums) satterthwaite_df_(sums)
 #' @return A list: `scores` (m x p), `bread` (p x p), `leverage` (m).
 #' @noRd
 engine_corrected_scores <- function(pieces, type) {
-  x <- engine_pieces(pieces)
-  out <- corrected_scores_(x$scores, x$information, type)
+  out <- inference_(engine_pieces(pieces), "corrected", list(type = type))
   out$scores <- t(out$scores)
   out
 }
@@ -65,9 +65,8 @@ engine_corrected_scores <- function(pieces, type) {
 #' @param C q x p.
 #' @noRd
 engine_hotelling_eta <- function(pieces, type, C) {
-  x <- engine_pieces(pieces)
   storage.mode(C) <- "double"
-  hotelling_eta_(x$scores, x$information, type, C)
+  inference_(engine_pieces(pieces), "hotelling_eta", list(type = type, C = C))
 }
 
 #' Tail probabilities of the joint Wald statistic of C beta under the working model
@@ -78,26 +77,24 @@ engine_hotelling_eta <- function(pieces, type, C) {
 #' @return P(statistic > Q | draw), N numbers; `NaN` where the drawn covariance is singular.
 #' @noRd
 engine_joint_tails <- function(pieces, type, C, Q, draws, shift = numeric(ncol(C))) {
-  x <- engine_pieces(pieces)
   storage.mode(C) <- "double"
-  joint_tails_(x$scores, x$information, type, C, shift, Q, draws)
+  ask <- list(type = type, C = C, shift = as.double(shift), Q = Q)
+  inference_(engine_pieces(pieces), "joint_tails", c(ask, draws[c("z", "b", "u")]))
 }
 
 #' Generalized score statistic of C beta = 0
 #' @param pieces Of the full model, at the estimate under C beta = 0.
 #' @noRd
 engine_score_statistic <- function(pieces, C) {
-  x <- engine_pieces(pieces)
   storage.mode(C) <- "double"
-  score_statistic_(x$scores, x$information, C)
+  inference_(engine_pieces(pieces), "score_test", list(C = C))
 }
 
 #' One-step influence of clusters
 #' @return A list: `dfbeta` (m x p, beta - beta_(i)), `cooks_distance` (m), `leverage` (m).
 #' @noRd
 engine_influence <- function(pieces) {
-  x <- engine_pieces(pieces)
-  out <- influence_(x$scores, x$information)
+  out <- inference_(engine_pieces(pieces), "influence", list())
   out$dfbeta <- t(out$dfbeta)
   out
 }

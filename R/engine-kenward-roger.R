@@ -6,7 +6,7 @@
 #' @noRd
 engine_row_weights <- function(fit, eta) {
   family <- engine_family(fit$family, fit$design)
-  row_weights_(fit$design, family, as.double(eta), as.double(fit_aux(fit)))
+  glm_(fit$design, family, "weights", list(eta = as.double(eta), aux = as.double(fit_aux(fit))))
 }
 
 #' Pieces of the covariance of Kenward and Roger
@@ -23,7 +23,8 @@ engine_kenward_roger_pieces <- function(design, W, Lambda, control) {
   design$groups <- lapply(seq_along(design$groups), function(k) {
     replace(design$groups[[k]], "index", list(row_levels(design, k) - 1L))
   })
-  kenward_roger_pieces_(design, as.double(W), Lambda, control$threads)
+  ask <- list(W = as.double(W), Lambda = Lambda, threads = control$threads)
+  kenward_roger_(design, "pieces", ask)
 }
 
 #' X'V^-1 Y of the working linear mixed model
@@ -47,14 +48,16 @@ engine_working_products <- function(design, W, Lambda, Y, control) {
 #'   restricted estimation and the correction; `definite`.
 #' @noRd
 engine_kenward_roger <- function(pieces, scale = list()) {
-  kenward_roger_(pieces, lapply(scale, as.double))
+  kenward_roger_(pieces, "covariance", lapply(scale, as.double))
 }
 
 #' The part of R that adds to Phi in every direction
 #' @param R,Phi p x p, symmetric; Phi positive definite.
 #' @return p x p.
 #' @noRd
-engine_positive_part <- function(R, Phi) positive_part_(R, Phi)
+engine_positive_part <- function(R, Phi) {
+  kenward_roger_(list(Phi = Phi), "added", list(R = R))
+}
 
 #' What Wald statistics of C beta = 0 are referred to
 #'
@@ -65,5 +68,5 @@ engine_positive_part <- function(R, Phi) positive_part_(R, Phi)
 #' @noRd
 engine_kenward_roger_reference <- function(fitted, C, joint) {
   storage.mode(C) <- "double"
-  kenward_roger_reference_(fitted[c("Phi", "P", "Omega", "Phi_0")], C, joint)
+  kenward_roger_(fitted, "reference", list(C = C, joint = joint))
 }

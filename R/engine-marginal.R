@@ -18,9 +18,14 @@ marginal_family <- function(law) {
 #'   `iterations`.
 #' @noRd
 engine_projection <- function(rows, law, phi, start) {
-  marginal_projection_(
-    rows, marginal_family(law), variance_coefficients(law, phi), as.double(start)
-  )
+  population_(marginal_family(law), "projection", list(
+    rows = rows, variance = variance_coefficients(law, phi), start = as.double(start)
+  ))
+}
+
+# Of rows: the fixed part of each, and the standard deviation of the random part.
+predictors <- function(eta, s) {
+  list(eta = as.double(eta), s = as.double(rep_len(s, length(eta))))
 }
 
 #' Variance between clusters of the mean of rows, with its derivatives
@@ -28,14 +33,14 @@ engine_projection <- function(rows, law, phi, start) {
 #' @return A list: `value`, `d_eta`, `d_s`.
 #' @noRd
 engine_between_variance <- function(eta, s, law) {
-  between_variance_(as.double(eta), as.double(rep_len(s, length(eta))), marginal_family(law))
+  population_(marginal_family(law), "between_variance", predictors(eta, s))
 }
 
 #' Covariances of the conditional means of rows
 #' @param S Covariance matrix of the random parts of the predictors.
 #' @noRd
 engine_between_covariance <- function(eta, S, law) {
-  between_covariance_(as.double(eta), S, marginal_family(law))
+  population_(marginal_family(law), "between_covariance", list(eta = as.double(eta), S = S))
 }
 
 #' Coefficients of the variance function, v0 + v1 mu + v2 mu^2

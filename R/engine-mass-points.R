@@ -5,10 +5,8 @@
 #' @return points x m, without the constants of the family.
 #' @noRd
 engine_conditional_density <- function(design, family, beta, log_phi, b, control) {
-  conditional_log_density_(
-    design, family, as.double(beta), if (length(log_phi)) log_phi else NaN, as.double(b),
-    control$threads
-  )
+  ask <- list(log_phi = if (length(log_phi)) log_phi else NaN, b = as.double(b))
+  clusters_(design, family, as.double(beta), "conditional_density", ask, control$threads)
 }
 
 #' Log-likelihood of a distribution with masses at K locations
@@ -16,5 +14,7 @@ engine_conditional_density <- function(design, family, beta, log_phi, b, control
 #' @return A list: `value`, `gradient`, `hessian`, `posterior` (K x m), `status`.
 #' @noRd
 engine_mass_points <- function(design, family, psi, deriv, control) {
-  mass_point_likelihood_(design, family, as.double(psi), deriv, control$threads)
+  clusters_(
+    design, family, as.double(psi), "mass_points", list(order = deriv), control$threads
+  )
 }

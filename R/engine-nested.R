@@ -25,7 +25,8 @@ posterior.margmix_two_levels <- function(design, fit, median) {
 #' @export
 combination_covariance.margmix_two_levels <- function(design, fit, coefficients) {
   flat <- lapply(coefficients, function(x) matrix(x, ncol = dim(x)[3L]))
-  nested_combination_covariance_(
-    design, fit$family, fit_psi(fit), fit$modes, flat[[1L]], flat[[2L]], fit$control$threads
+  ask <- list(modes = fit$modes, top = flat[[1L]], leaf = flat[[2L]])
+  objective_(
+    design, fit$family, fit_psi(fit), "combination_covariance", ask, fit$control$threads
   )
 }

@@ -8,8 +8,9 @@
 #' @return Points x clusters, up to a constant of the cluster.
 #' @noRd
 engine_posterior_density <- function(fit, coordinate, mean, sd, t) {
-  posterior_log_density_(
-    fit$design, engine_family(fit$family, fit$design), fit_psi(fit), coordinate - 1L, 25L,
-    as.double(mean), as.double(sd), as.double(t), fit$control$threads
+  ask <- list(
+    coordinate = coordinate - 1L, K = 25L, mean = as.double(mean), sd = as.double(sd),
+    t = as.double(t)
   )
+  clusters_(fit$design, fit$family, fit_psi(fit), "posterior_density", ask, fit$control$threads)
 }

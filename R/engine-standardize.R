@@ -12,11 +12,10 @@
 #' @noRd
 engine_standardize <- function(rows, beta, Lambda, theta_row, theta_col, law) {
   check_population_mean(law, Lambda)
-  parameters <- list(
-    beta = as.double(beta), Lambda = Lambda, theta_row = as.integer(theta_row),
+  population_(marginal_family(law), "standardize", list(
+    rows = rows, beta = as.double(beta), Lambda = Lambda, theta_row = as.integer(theta_row),
     theta_col = as.integer(theta_col)
-  )
-  standardize_(rows, parameters, marginal_family(law))
+  ))
 }
 
 #' Corrected scores, and what the degrees of freedom of estimates d'u are made of
@@ -32,7 +31,8 @@ engine_standardize <- function(rows, beta, Lambda, theta_row, theta_col, law) {
 #' @noRd
 engine_corrected_influence <- function(pieces, B, type, directions) {
   storage.mode(directions) <- "double"
-  out <- corrected_influence_(engine_pieces(pieces), B, type, directions)
+  ask <- list(type = type, directions = directions)
+  out <- inference_(c(engine_pieces(pieces), list(B = B)), "corrected_directions", ask)
   out$scores <- t(out$scores)
   out
 }

@@ -5,7 +5,7 @@
 #' @return A list: `definite`; `log_det`, of Q; `variance`, the diagonal of its inverse.
 #' @noRd
 engine_relation_facts <- function(relation, rho = numeric()) {
-  relation_facts_(relation, as.double(rho))
+  relation_(relation, "facts", list(rho = as.double(rho)))
 }
 
 #' Random effects of related levels at unit scale, from standard normal draws
@@ -13,7 +13,7 @@ engine_relation_facts <- function(relation, rho = numeric()) {
 #' @noRd
 related_draws <- function(relation, rho, draws) {
   if (is.null(relation)) return(draws)
-  relation_draws_(relation, as.double(rho), draws)
+  relation_(relation, "draws", list(rho = as.double(rho), normals = draws))
 }
 
 #' Places of a field in maximin order within their blocks
@@ -21,7 +21,7 @@ related_draws <- function(relation, rho, draws) {
 #' @return A list: `order` (from 1), and by place the distance `apart` from those before it.
 #' @noRd
 engine_field_order <- function(relation) {
-  found <- field_order_(relation)
+  found <- relation_(relation, "order", list())
   found$order <- found$order + 1L
   found
 }
@@ -35,5 +35,7 @@ engine_field_order <- function(relation) {
 #'   before it in `order`.
 #' @noRd
 engine_field_parents <- function(relation, order, count, of, candidate) {
-  field_parents_(relation, as.integer(order) - 1L, as.integer(count), of, candidate)
+  relation_(relation, "parents", list(
+    order = as.integer(order) - 1L, count = count, of = of, candidate = candidate
+  ))
 }

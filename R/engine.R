@@ -9,7 +9,7 @@ engine_family <- function(family, design) {
 
 # Is the likelihood of a row known to be log-concave in the predictor?
 is_log_concave <- function(family) {
-  family_log_concave_(list(family = family$family, link = family$link, weights_type = "prior"))
+  population_(marginal_family(family), "log_concave", list())
 }
 
 #' Log-likelihood of a mixed model and its derivatives
@@ -41,7 +41,9 @@ evaluate <- function(design, family, psi, K, modes, ask, threads) UseMethod("eva
 
 #' @export
 evaluate.default <- function(design, family, psi, K, modes, ask, threads) {
-  objective_evaluate_(design, family, psi, K, modes, ask, threads)
+  objective_(
+    design, family, psi, "evaluate", list(K = K, modes = modes, request = ask), threads
+  )
 }
 
 #' Generalized linear model without random effects
@@ -54,7 +56,27 @@ engine_glm_start <- function(design, family, level) UseMethod("engine_glm_start"
 
 #' @export
 engine_glm_start.default <- function(design, family, level) {
-  glm_start_(design, engine_family(family, design), level, firth = FALSE)
+  glm_(design, engine_family(family, design), "fit", list(level = level))
+}
+
+#' What the search of such a model sums over rows
+#'
+#' @param order 0 (value), or more: with derivatives.
+#' @param clip Are negative weights -l'' zero?
+#' @return A list: `value`, `gradient`, `information`, `max_abs_eta`, `constant` of the densities,
+#'   with `order = 0`.
+#' @noRd
+engine_glm_sums <- function(design, family, beta, order, clip) {
+  ask <- list(beta = as.double(beta), order = order, clip = clip)
+  glm_(design, family, "sums", ask)
+}
+
+#' Its search where rows are elsewhere
+#' @param sums A function of `beta`, `order` and `clip` that adds up [engine_glm_sums()].
+#' @return As [engine_glm_start()]; `value` lacks the constant.
+#' @noRd
+engine_glm_search <- function(sums, beta) {
+  glm_(list(), list(), "search", list(sum = sums, beta = as.double(beta)))
 }
 
 #' Linear mixed model with beta profiled out
@@ -103,7 +125,7 @@ engine_other_modes <- function(design, family, psi, K, control) UseMethod("engin
 
 #' @export
 engine_other_modes.default <- function(design, family, psi, K, control) {
-  objective_other_modes_(design, family, as.double(psi), K, control$threads)
+  objective_(design, family, as.double(psi), "other_modes", list(K = K), control$threads)
 }
 
 #' Posterior of the random effects b = Lambda u at the fitted parameters
@@ -137,7 +159,8 @@ posterior_call <- function(fit, K, median = FALSE) {
 }
 
 engine_moments <- function(design, family, psi, K, modes, median, control) {
-  objective_posterior_(design, family, as.double(psi), K, modes, median, control$threads)
+  ask <- list(K = K, modes = modes, median = median)
+  objective_(design, family, as.double(psi), "posterior", ask, control$threads)
 }
 
 #' Conditional variance Lambda A^-1 Lambda' at the modes
@@ -164,9 +187,9 @@ engine_eb_variance <- function(fit, X, Z, cluster) {
   cluster <- replace(cluster - 1L, is.na(cluster), -1L)
   storage.mode(cluster) <- "integer"
   check_factorable(fit$design, "conditional variances.")
-  objective_prediction_variance_(
-    fit$design, fit$family, fit_psi(fit), fit$modes, list(X = X, Z = Z, cluster = cluster), V,
-    fit$control$threads
+  ask <- list(modes = fit$modes, X = X, Z = Z, cluster = cluster, V = V)
+  objective_(
+    fit$design, fit$family, fit_psi(fit), "prediction_variance", ask, fit$control$threads
   )
 }
 
@@ -200,7 +223,7 @@ combination_covariance.default <- function(design, fit, coefficients) {
 #' @noRd
 engine_population_mean <- function(eta, s, law) {
   check_population_mean(law, s)
-  population_mean_(as.double(eta), as.double(rep_len(s, length(eta))), marginal_family(law))
+  population_(marginal_family(law), "mean", predictors(eta, s))
 }
 
 #' Log-likelihood at the fitted parameters under another rule

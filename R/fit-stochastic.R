@@ -43,10 +43,7 @@ random_signs <- function(size, count, seed = probe_seed) {
 }
 
 stochastic_step <- function(problem, psi, modes, probes, tolerance, information) {
-  out <- groups_stochastic_(
-    problem$design, engine_family(problem$family, problem$design), psi, as.list(modes), probes,
-    tolerance, information, problem$control$threads
-  )
+  out <- engine_stochastic_step(problem, psi, modes, probes, tolerance, information)
   if (out$status != "ok" || !all(is.finite(out$gradient))) return(NULL)
   out
 }
@@ -125,10 +122,9 @@ stochastic_start <- function(problem, psi, probes, near = NULL) {
 # Gradient and Hessian (of minus the log-likelihood), and the Newton step with them; `NULL` where it
 # is not positive definite.
 stochastic_newton <- function(problem, found, probes) {
-  out <- groups_stochastic_hessian_(
-    problem$design, engine_family(problem$family, problem$design), found$psi,
-    as.list(found$modes), probes, 1e-7, 0.05 * difference_steps(problem$design, found$psi),
-    is_linear(problem$family), problem$control$threads
+  out <- engine_stochastic_hessian(
+    problem, found$psi, found$modes, probes, 1e-7,
+    0.05 * difference_steps(problem$design, found$psi), is_linear(problem$family)
   )
   if (out$status != "ok") return(NULL)
   direction <- newton_direction(out$gradient, out$hessian)
@@ -195,9 +191,8 @@ fit_iterative <- function(problem, x) {
   if (is.null(found)) check_factorable(design, "this family, or a zero variance.")
   hessian <- found$hessian
   end <- settle(problem, found, probes)
-  estimate <- groups_estimate_(
-    design, engine_family(problem$family, design), end$psi, end$modes, all_probes,
-    problem$control$threads
+  estimate <- engine_laplace_estimate(
+    design, problem$family, end$psi, end$modes, all_probes, problem$control
   )
   result <- c(
     list(value = estimate$value, gradient = end$gradient, hessian = -hessian, status = "ok"),

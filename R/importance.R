@@ -19,10 +19,7 @@ importance_loglik <- function(fit, draws = 1000L, seed = 1L) {
   size <- nrow(design$X) + sum(vapply(fit$modes, length, 1L))
   block <- max(1L, min(draws, as.integer(2e6 / size)))
   results <- with_seed(seed, lapply(block_sizes(draws, block), function(count) {
-    groups_importance_(
-      design, engine_family(fit$family, design), fit_psi(fit), fit$modes,
-      matrix(stats::rnorm(size * count), size, count), fit$control$threads
-    )
+    engine_importance(fit, matrix(stats::rnorm(size * count), size, count))
   }))
   r <- unlist(lapply(results, `[[`, "log_weights"))
   top <- max(r)

@@ -89,7 +89,7 @@ engine_glm_start.margmix_shards <- function(design, family, level) {
   plan <- design$plan_of_shards
   spec <- engine_family(family, design)
   sums <- function(beta, order, clip) {
-    parts <- ask_shards(plan, shard_glm, spec, beta, order, clip)
+    parts <- ask_shards(plan, engine_glm_sums, spec, beta, order, clip)
     list(
       value = add_up(lapply(parts, `[[`, "value")),
       gradient = add_up(lapply(parts, `[[`, "gradient")),
@@ -97,14 +97,10 @@ engine_glm_start.margmix_shards <- function(design, family, level) {
       max_abs_eta = max(vapply(parts, `[[`, 0, "max_abs_eta"))
     )
   }
-  start <- glm_search_(sums, constant_solution(design, level))
-  constants <- ask_shards(plan, shard_glm, spec, start$beta, 0L, FALSE)
+  start <- engine_glm_search(sums, constant_solution(design, level))
+  constants <- ask_shards(plan, engine_glm_sums, spec, start$beta, 0L, FALSE)
   start$value <- start$value + add_up(lapply(constants, `[[`, "constant"))
   start
-}
-
-shard_glm <- function(design, family, beta, order, clip) {
-  glm_sums_(design, family, beta, as.integer(order), clip)
 }
 
 # Least squares for X beta = level in every row.

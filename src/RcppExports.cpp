@@ -10,32 +10,17 @@ Rcpp::Rostream<true>&  Rcpp::Rcout = Rcpp::Rcpp_cout_get();
 Rcpp::Rostream<false>& Rcpp::Rcerr = Rcpp::Rcpp_cerr_get();
 #endif
 
-// score_scan_
-Rcpp::List score_scan_(const Rcpp::List& models, SEXP G, int people, int threads);
-RcppExport SEXP _margmix_score_scan_(SEXP modelsSEXP, SEXP GSEXP, SEXP peopleSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type models(modelsSEXP);
-    Rcpp::traits::input_parameter< SEXP >::type G(GSEXP);
-    Rcpp::traits::input_parameter< int >::type people(peopleSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(score_scan_(models, G, people, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
-// genotype_columns_
-Rcpp::NumericMatrix genotype_columns_(SEXP G, int people, const Rcpp::IntegerVector& rows, const Rcpp::IntegerVector& variants, bool impute);
-RcppExport SEXP _margmix_genotype_columns_(SEXP GSEXP, SEXP peopleSEXP, SEXP rowsSEXP, SEXP variantsSEXP, SEXP imputeSEXP) {
+// genotypes_
+SEXP genotypes_(SEXP G, int people, const std::string& piece, const Rcpp::List& ask);
+RcppExport SEXP _margmix_genotypes_(SEXP GSEXP, SEXP peopleSEXP, SEXP pieceSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< SEXP >::type G(GSEXP);
     Rcpp::traits::input_parameter< int >::type people(peopleSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::IntegerVector& >::type rows(rowsSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::IntegerVector& >::type variants(variantsSEXP);
-    Rcpp::traits::input_parameter< bool >::type impute(imputeSEXP);
-    rcpp_result_gen = Rcpp::wrap(genotype_columns_(G, people, rows, variants, impute));
+    Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
+    rcpp_result_gen = Rcpp::wrap(genotypes_(G, people, piece, ask));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -67,262 +52,76 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// bridge_score_density_
-Rcpp::List bridge_score_density_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int points, int threads);
-RcppExport SEXP _margmix_bridge_score_density_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP pointsSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< int >::type points(pointsSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(bridge_score_density_(design, family, psi, points, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
-// bridge_quantile_
-Rcpp::List bridge_quantile_(const Rcpp::NumericVector& u, double sigma);
-RcppExport SEXP _margmix_bridge_quantile_(SEXP uSEXP, SEXP sigmaSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type u(uSEXP);
-    Rcpp::traits::input_parameter< double >::type sigma(sigmaSEXP);
-    rcpp_result_gen = Rcpp::wrap(bridge_quantile_(u, sigma));
-    return rcpp_result_gen;
-END_RCPP
-}
-// fit_conditional_logistic_
-Rcpp::List fit_conditional_logistic_(const Rcpp::List& design, double tolerance, int iterations, int threads);
-RcppExport SEXP _margmix_fit_conditional_logistic_(SEXP designSEXP, SEXP toleranceSEXP, SEXP iterationsSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< double >::type tolerance(toleranceSEXP);
-    Rcpp::traits::input_parameter< int >::type iterations(iterationsSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(fit_conditional_logistic_(design, tolerance, iterations, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
-// covariance_entries_
-Rcpp::List covariance_entries_(const std::string& kind, int q, const Rcpp::NumericVector& tau, const Rcpp::NumericVector& g);
-RcppExport SEXP _margmix_covariance_entries_(SEXP kindSEXP, SEXP qSEXP, SEXP tauSEXP, SEXP gSEXP) {
+// covariance_
+SEXP covariance_(const std::string& kind, int q, const std::string& piece, const Rcpp::List& ask);
+RcppExport SEXP _margmix_covariance_(SEXP kindSEXP, SEXP qSEXP, SEXP pieceSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const std::string& >::type kind(kindSEXP);
     Rcpp::traits::input_parameter< int >::type q(qSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type tau(tauSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type g(gSEXP);
-    rcpp_result_gen = Rcpp::wrap(covariance_entries_(kind, q, tau, g));
+    Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
+    rcpp_result_gen = Rcpp::wrap(covariance_(kind, q, piece, ask));
     return rcpp_result_gen;
 END_RCPP
 }
-// covariance_parameters_
-Rcpp::NumericVector covariance_parameters_(const std::string& kind, int q, const Rcpp::NumericVector& entries);
-RcppExport SEXP _margmix_covariance_parameters_(SEXP kindSEXP, SEXP qSEXP, SEXP entriesSEXP) {
+// gee_
+SEXP gee_(const Rcpp::List& source, const Rcpp::List& family, const Rcpp::List& correlation, const std::string& piece, const Rcpp::List& ask);
+RcppExport SEXP _margmix_gee_(SEXP sourceSEXP, SEXP familySEXP, SEXP correlationSEXP, SEXP pieceSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const std::string& >::type kind(kindSEXP);
-    Rcpp::traits::input_parameter< int >::type q(qSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type entries(entriesSEXP);
-    rcpp_result_gen = Rcpp::wrap(covariance_parameters_(kind, q, entries));
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type source(sourceSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
+    Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
+    rcpp_result_gen = Rcpp::wrap(gee_(source, family, correlation, piece, ask));
     return rcpp_result_gen;
 END_RCPP
 }
-// cluster_values_
-Rcpp::List cluster_values_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int K, const Rcpp::NumericMatrix& modes, const Rcpp::NumericMatrix& t, const Rcpp::NumericVector& log_q0, int threads);
-RcppExport SEXP _margmix_cluster_values_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP tSEXP, SEXP log_q0SEXP, SEXP threadsSEXP) {
+// gee_rows_
+SEXP gee_rows_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::List& correlation, const std::string& piece, const Rcpp::List& ask, int threads);
+RcppExport SEXP _margmix_gee_rows_(SEXP designSEXP, SEXP familySEXP, SEXP correlationSEXP, SEXP pieceSEXP, SEXP askSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< int >::type K(KSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type modes(modesSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type t(tSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type log_q0(log_q0SEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
+    Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
     Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(cluster_values_(design, family, psi, K, modes, t, log_q0, threads));
+    rcpp_result_gen = Rcpp::wrap(gee_rows_(design, family, correlation, piece, ask, threads));
     return rcpp_result_gen;
 END_RCPP
 }
-// gee_start_
-Rcpp::List gee_start_(const Rcpp::List& design, const Rcpp::List& family, double level, double adjustment, int threads);
-RcppExport SEXP _margmix_gee_start_(SEXP designSEXP, SEXP familySEXP, SEXP levelSEXP, SEXP adjustmentSEXP, SEXP threadsSEXP) {
+// gee_layout_
+SEXP gee_layout_(const Rcpp::List& layout, const Rcpp::List& correlation, const std::string& piece, const Rcpp::List& ask);
+RcppExport SEXP _margmix_gee_layout_(SEXP layoutSEXP, SEXP correlationSEXP, SEXP pieceSEXP, SEXP askSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type layout(layoutSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
+    Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
+    rcpp_result_gen = Rcpp::wrap(gee_layout_(layout, correlation, piece, ask));
+    return rcpp_result_gen;
+END_RCPP
+}
+// glm_
+SEXP glm_(const Rcpp::List& design, const Rcpp::List& family, const std::string& piece, const Rcpp::List& ask);
+RcppExport SEXP _margmix_glm_(SEXP designSEXP, SEXP familySEXP, SEXP pieceSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< double >::type level(levelSEXP);
-    Rcpp::traits::input_parameter< double >::type adjustment(adjustmentSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(gee_start_(design, family, level, adjustment, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
-// gee_fit_
-Rcpp::List gee_fit_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::List& correlation, const Rcpp::NumericVector& beta, const Rcpp::List& options);
-RcppExport SEXP _margmix_gee_fit_(SEXP designSEXP, SEXP familySEXP, SEXP correlationSEXP, SEXP betaSEXP, SEXP optionsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type beta(betaSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type options(optionsSEXP);
-    rcpp_result_gen = Rcpp::wrap(gee_fit_(design, family, correlation, beta, options));
-    return rcpp_result_gen;
-END_RCPP
-}
-// gee_pieces_
-Rcpp::List gee_pieces_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::List& correlation, const Rcpp::NumericVector& beta, const Rcpp::NumericVector& alpha, double phi, int threads);
-RcppExport SEXP _margmix_gee_pieces_(SEXP designSEXP, SEXP familySEXP, SEXP correlationSEXP, SEXP betaSEXP, SEXP alphaSEXP, SEXP phiSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type beta(betaSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type alpha(alphaSEXP);
-    Rcpp::traits::input_parameter< double >::type phi(phiSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(gee_pieces_(design, family, correlation, beta, alpha, phi, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
-// gee_correlation_
-Rcpp::NumericMatrix gee_correlation_(const Rcpp::List& design, const Rcpp::List& correlation, const Rcpp::NumericVector& alpha, int cluster);
-RcppExport SEXP _margmix_gee_correlation_(SEXP designSEXP, SEXP correlationSEXP, SEXP alphaSEXP, SEXP clusterSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type alpha(alphaSEXP);
-    Rcpp::traits::input_parameter< int >::type cluster(clusterSEXP);
-    rcpp_result_gen = Rcpp::wrap(gee_correlation_(design, correlation, alpha, cluster));
-    return rcpp_result_gen;
-END_RCPP
-}
-// gee_frechet_
-Rcpp::NumericVector gee_frechet_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::List& correlation, const Rcpp::NumericVector& beta, const Rcpp::NumericVector& alpha);
-RcppExport SEXP _margmix_gee_frechet_(SEXP designSEXP, SEXP familySEXP, SEXP correlationSEXP, SEXP betaSEXP, SEXP alphaSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type beta(betaSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type alpha(alphaSEXP);
-    rcpp_result_gen = Rcpp::wrap(gee_frechet_(design, family, correlation, beta, alpha));
-    return rcpp_result_gen;
-END_RCPP
-}
-// gee_moment_variance_
-Rcpp::NumericVector gee_moment_variance_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::List& correlation, const Rcpp::NumericVector& beta, const Rcpp::NumericVector& alpha, double phi, const Rcpp::List& options);
-RcppExport SEXP _margmix_gee_moment_variance_(SEXP designSEXP, SEXP familySEXP, SEXP correlationSEXP, SEXP betaSEXP, SEXP alphaSEXP, SEXP phiSEXP, SEXP optionsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type beta(betaSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type alpha(alphaSEXP);
-    Rcpp::traits::input_parameter< double >::type phi(phiSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type options(optionsSEXP);
-    rcpp_result_gen = Rcpp::wrap(gee_moment_variance_(design, family, correlation, beta, alpha, phi, options));
-    return rcpp_result_gen;
-END_RCPP
-}
-// gee_sums_
-Rcpp::List gee_sums_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::List& correlation, const Rcpp::List& query, int threads);
-RcppExport SEXP _margmix_gee_sums_(SEXP designSEXP, SEXP familySEXP, SEXP correlationSEXP, SEXP querySEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type query(querySEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(gee_sums_(design, family, correlation, query, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
-// gee_kinds_
-Rcpp::List gee_kinds_(const Rcpp::List& design, const Rcpp::List& correlation);
-RcppExport SEXP _margmix_gee_kinds_(SEXP designSEXP, SEXP correlationSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
-    rcpp_result_gen = Rcpp::wrap(gee_kinds_(design, correlation));
-    return rcpp_result_gen;
-END_RCPP
-}
-// gee_shared_
-Rcpp::List gee_shared_(const Rcpp::List& kinds, const Rcpp::List& correlation);
-RcppExport SEXP _margmix_gee_shared_(SEXP kindsSEXP, SEXP correlationSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type kinds(kindsSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
-    rcpp_result_gen = Rcpp::wrap(gee_shared_(kinds, correlation));
-    return rcpp_result_gen;
-END_RCPP
-}
-// glm_start_
-Rcpp::List glm_start_(const Rcpp::List& design, const Rcpp::List& family, double level, bool firth);
-RcppExport SEXP _margmix_glm_start_(SEXP designSEXP, SEXP familySEXP, SEXP levelSEXP, SEXP firthSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< double >::type level(levelSEXP);
-    Rcpp::traits::input_parameter< bool >::type firth(firthSEXP);
-    rcpp_result_gen = Rcpp::wrap(glm_start_(design, family, level, firth));
-    return rcpp_result_gen;
-END_RCPP
-}
-// glm_sums_
-Rcpp::List glm_sums_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& beta, int order, bool clip);
-RcppExport SEXP _margmix_glm_sums_(SEXP designSEXP, SEXP familySEXP, SEXP betaSEXP, SEXP orderSEXP, SEXP clipSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type beta(betaSEXP);
-    Rcpp::traits::input_parameter< int >::type order(orderSEXP);
-    Rcpp::traits::input_parameter< bool >::type clip(clipSEXP);
-    rcpp_result_gen = Rcpp::wrap(glm_sums_(design, family, beta, order, clip));
-    return rcpp_result_gen;
-END_RCPP
-}
-// glm_search_
-Rcpp::List glm_search_(const Rcpp::Function& sum, const Rcpp::NumericVector& beta);
-RcppExport SEXP _margmix_glm_search_(SEXP sumSEXP, SEXP betaSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::Function& >::type sum(sumSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type beta(betaSEXP);
-    rcpp_result_gen = Rcpp::wrap(glm_search_(sum, beta));
+    Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
+    rcpp_result_gen = Rcpp::wrap(glm_(design, family, piece, ask));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -342,17 +141,6 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// family_log_concave_
-bool family_log_concave_(const Rcpp::List& family);
-RcppExport SEXP _margmix_family_log_concave_(SEXP familySEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    rcpp_result_gen = Rcpp::wrap(family_log_concave_(family));
-    return rcpp_result_gen;
-END_RCPP
-}
 // groups_plan_
 Rcpp::List groups_plan_(const Rcpp::List& design, double budget);
 RcppExport SEXP _margmix_groups_plan_(SEXP designSEXP, SEXP budgetSEXP) {
@@ -365,60 +153,9 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// relation_facts_
-Rcpp::List relation_facts_(const Rcpp::List& relation, const Rcpp::NumericVector& rho);
-RcppExport SEXP _margmix_relation_facts_(SEXP relationSEXP, SEXP rhoSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type relation(relationSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type rho(rhoSEXP);
-    rcpp_result_gen = Rcpp::wrap(relation_facts_(relation, rho));
-    return rcpp_result_gen;
-END_RCPP
-}
-// field_order_
-Rcpp::List field_order_(const Rcpp::List& relation);
-RcppExport SEXP _margmix_field_order_(SEXP relationSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type relation(relationSEXP);
-    rcpp_result_gen = Rcpp::wrap(field_order_(relation));
-    return rcpp_result_gen;
-END_RCPP
-}
-// field_parents_
-Rcpp::List field_parents_(const Rcpp::List& relation, const std::vector<int>& order, int count, const Rcpp::LogicalVector& of, const Rcpp::LogicalVector& candidate);
-RcppExport SEXP _margmix_field_parents_(SEXP relationSEXP, SEXP orderSEXP, SEXP countSEXP, SEXP ofSEXP, SEXP candidateSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type relation(relationSEXP);
-    Rcpp::traits::input_parameter< const std::vector<int>& >::type order(orderSEXP);
-    Rcpp::traits::input_parameter< int >::type count(countSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::LogicalVector& >::type of(ofSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::LogicalVector& >::type candidate(candidateSEXP);
-    rcpp_result_gen = Rcpp::wrap(field_parents_(relation, order, count, of, candidate));
-    return rcpp_result_gen;
-END_RCPP
-}
-// relation_draws_
-Rcpp::NumericMatrix relation_draws_(const Rcpp::List& relation, const Rcpp::NumericVector& rho, const Rcpp::NumericMatrix& normals);
-RcppExport SEXP _margmix_relation_draws_(SEXP relationSEXP, SEXP rhoSEXP, SEXP normalsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type relation(relationSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type rho(rhoSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type normals(normalsSEXP);
-    rcpp_result_gen = Rcpp::wrap(relation_draws_(relation, rho, normals));
-    return rcpp_result_gen;
-END_RCPP
-}
-// groups_stochastic_
-Rcpp::List groups_stochastic_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::List& modes, const Rcpp::NumericMatrix& probes, double tolerance, bool information, int threads);
-RcppExport SEXP _margmix_groups_stochastic_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP probesSEXP, SEXP toleranceSEXP, SEXP informationSEXP, SEXP threadsSEXP) {
+// sparse_
+SEXP sparse_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::List& modes, const std::string& piece, const Rcpp::List& ask, int threads);
+RcppExport SEXP _margmix_sparse_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP pieceSEXP, SEXP askSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
@@ -426,125 +163,34 @@ BEGIN_RCPP
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type modes(modesSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type probes(probesSEXP);
-    Rcpp::traits::input_parameter< double >::type tolerance(toleranceSEXP);
-    Rcpp::traits::input_parameter< bool >::type information(informationSEXP);
+    Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
     Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(groups_stochastic_(design, family, psi, modes, probes, tolerance, information, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
-// groups_stochastic_hessian_
-Rcpp::List groups_stochastic_hessian_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::List& modes, const Rcpp::NumericMatrix& probes, double tolerance, const Rcpp::NumericVector& steps, bool linear, int threads);
-RcppExport SEXP _margmix_groups_stochastic_hessian_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP probesSEXP, SEXP toleranceSEXP, SEXP stepsSEXP, SEXP linearSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type modes(modesSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type probes(probesSEXP);
-    Rcpp::traits::input_parameter< double >::type tolerance(toleranceSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type steps(stepsSEXP);
-    Rcpp::traits::input_parameter< bool >::type linear(linearSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(groups_stochastic_hessian_(design, family, psi, modes, probes, tolerance, steps, linear, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
-// groups_importance_
-Rcpp::List groups_importance_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::List& modes, const Rcpp::NumericMatrix& normals, int threads);
-RcppExport SEXP _margmix_groups_importance_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP normalsSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type modes(modesSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type normals(normalsSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(groups_importance_(design, family, psi, modes, normals, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
-// groups_estimate_
-Rcpp::List groups_estimate_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::List& modes, const Rcpp::NumericMatrix& probes, int threads);
-RcppExport SEXP _margmix_groups_estimate_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP probesSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type modes(modesSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type probes(probesSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(groups_estimate_(design, family, psi, modes, probes, threads));
+    rcpp_result_gen = Rcpp::wrap(sparse_(design, family, psi, modes, piece, ask, threads));
     return rcpp_result_gen;
 END_RCPP
 }
 // weak_reference_
-SEXP weak_reference_(SEXP env);
-RcppExport SEXP _margmix_weak_reference_(SEXP envSEXP) {
+SEXP weak_reference_(SEXP x);
+RcppExport SEXP _margmix_weak_reference_(SEXP xSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< SEXP >::type env(envSEXP);
-    rcpp_result_gen = Rcpp::wrap(weak_reference_(env));
+    Rcpp::traits::input_parameter< SEXP >::type x(xSEXP);
+    rcpp_result_gen = Rcpp::wrap(weak_reference_(x));
     return rcpp_result_gen;
 END_RCPP
 }
-// weak_value_
-SEXP weak_value_(SEXP reference);
-RcppExport SEXP _margmix_weak_value_(SEXP referenceSEXP) {
+// inference_
+SEXP inference_(const Rcpp::List& pieces, const std::string& piece, const Rcpp::List& ask);
+RcppExport SEXP _margmix_inference_(SEXP piecesSEXP, SEXP pieceSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< SEXP >::type reference(referenceSEXP);
-    rcpp_result_gen = Rcpp::wrap(weak_value_(reference));
-    return rcpp_result_gen;
-END_RCPP
-}
-// sandwich_
-Rcpp::List sandwich_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information, const Rcpp::List& ask);
-RcppExport SEXP _margmix_sandwich_(SEXP scoresSEXP, SEXP informationSEXP, SEXP askSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type scores(scoresSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type information(informationSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type pieces(piecesSEXP);
+    Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
-    rcpp_result_gen = Rcpp::wrap(sandwich_(scores, information, ask));
-    return rcpp_result_gen;
-END_RCPP
-}
-// sandwich_sums_
-Rcpp::List sandwich_sums_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information, const Rcpp::NumericMatrix& B, const Rcpp::List& ask);
-RcppExport SEXP _margmix_sandwich_sums_(SEXP scoresSEXP, SEXP informationSEXP, SEXP BSEXP, SEXP askSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type scores(scoresSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type information(informationSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type B(BSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
-    rcpp_result_gen = Rcpp::wrap(sandwich_sums_(scores, information, B, ask));
-    return rcpp_result_gen;
-END_RCPP
-}
-// sandwich_of_sums_
-Rcpp::List sandwich_of_sums_(const Rcpp::List& sums, const Rcpp::NumericMatrix& B, int clusters, const Rcpp::List& ask);
-RcppExport SEXP _margmix_sandwich_of_sums_(SEXP sumsSEXP, SEXP BSEXP, SEXP clustersSEXP, SEXP askSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type sums(sumsSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type B(BSEXP);
-    Rcpp::traits::input_parameter< int >::type clusters(clustersSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
-    rcpp_result_gen = Rcpp::wrap(sandwich_of_sums_(sums, B, clusters, ask));
+    rcpp_result_gen = Rcpp::wrap(inference_(pieces, piece, ask));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -559,350 +205,86 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// corrected_scores_
-Rcpp::List corrected_scores_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information, const std::string& type);
-RcppExport SEXP _margmix_corrected_scores_(SEXP scoresSEXP, SEXP informationSEXP, SEXP typeSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type scores(scoresSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type information(informationSEXP);
-    Rcpp::traits::input_parameter< const std::string& >::type type(typeSEXP);
-    rcpp_result_gen = Rcpp::wrap(corrected_scores_(scores, information, type));
-    return rcpp_result_gen;
-END_RCPP
-}
-// hotelling_eta_
-double hotelling_eta_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information, const std::string& type, const Rcpp::NumericMatrix& C);
-RcppExport SEXP _margmix_hotelling_eta_(SEXP scoresSEXP, SEXP informationSEXP, SEXP typeSEXP, SEXP CSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type scores(scoresSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type information(informationSEXP);
-    Rcpp::traits::input_parameter< const std::string& >::type type(typeSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type C(CSEXP);
-    rcpp_result_gen = Rcpp::wrap(hotelling_eta_(scores, information, type, C));
-    return rcpp_result_gen;
-END_RCPP
-}
-// joint_tails_
-Rcpp::NumericVector joint_tails_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information, const std::string& type, const Rcpp::NumericMatrix& C, const Rcpp::NumericVector& shift, double Q, const Rcpp::List& draws);
-RcppExport SEXP _margmix_joint_tails_(SEXP scoresSEXP, SEXP informationSEXP, SEXP typeSEXP, SEXP CSEXP, SEXP shiftSEXP, SEXP QSEXP, SEXP drawsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type scores(scoresSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type information(informationSEXP);
-    Rcpp::traits::input_parameter< const std::string& >::type type(typeSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type C(CSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type shift(shiftSEXP);
-    Rcpp::traits::input_parameter< double >::type Q(QSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type draws(drawsSEXP);
-    rcpp_result_gen = Rcpp::wrap(joint_tails_(scores, information, type, C, shift, Q, draws));
-    return rcpp_result_gen;
-END_RCPP
-}
-// score_statistic_
-double score_statistic_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information, const Rcpp::NumericMatrix& C);
-RcppExport SEXP _margmix_score_statistic_(SEXP scoresSEXP, SEXP informationSEXP, SEXP CSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type scores(scoresSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type information(informationSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type C(CSEXP);
-    rcpp_result_gen = Rcpp::wrap(score_statistic_(scores, information, C));
-    return rcpp_result_gen;
-END_RCPP
-}
-// influence_
-Rcpp::List influence_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information);
-RcppExport SEXP _margmix_influence_(SEXP scoresSEXP, SEXP informationSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type scores(scoresSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type information(informationSEXP);
-    rcpp_result_gen = Rcpp::wrap(influence_(scores, information));
-    return rcpp_result_gen;
-END_RCPP
-}
-// row_weights_
-Rcpp::NumericVector row_weights_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& eta, const Rcpp::NumericVector& aux);
-RcppExport SEXP _margmix_row_weights_(SEXP designSEXP, SEXP familySEXP, SEXP etaSEXP, SEXP auxSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type eta(etaSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type aux(auxSEXP);
-    rcpp_result_gen = Rcpp::wrap(row_weights_(design, family, eta, aux));
-    return rcpp_result_gen;
-END_RCPP
-}
-// kenward_roger_pieces_
-Rcpp::List kenward_roger_pieces_(const Rcpp::List& design, const Rcpp::NumericVector& W, const Rcpp::NumericMatrix& Lambda, int threads);
-RcppExport SEXP _margmix_kenward_roger_pieces_(SEXP designSEXP, SEXP WSEXP, SEXP LambdaSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type W(WSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type Lambda(LambdaSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(kenward_roger_pieces_(design, W, Lambda, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
 // kenward_roger_
-Rcpp::List kenward_roger_(const Rcpp::List& pieces, const Rcpp::List& scale);
-RcppExport SEXP _margmix_kenward_roger_(SEXP piecesSEXP, SEXP scaleSEXP) {
+SEXP kenward_roger_(const Rcpp::List& of, const std::string& piece, const Rcpp::List& ask);
+RcppExport SEXP _margmix_kenward_roger_(SEXP ofSEXP, SEXP pieceSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type pieces(piecesSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type scale(scaleSEXP);
-    rcpp_result_gen = Rcpp::wrap(kenward_roger_(pieces, scale));
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type of(ofSEXP);
+    Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
+    rcpp_result_gen = Rcpp::wrap(kenward_roger_(of, piece, ask));
     return rcpp_result_gen;
 END_RCPP
 }
-// positive_part_
-Rcpp::NumericMatrix positive_part_(const Rcpp::NumericMatrix& R, const Rcpp::NumericMatrix& Phi);
-RcppExport SEXP _margmix_positive_part_(SEXP RSEXP, SEXP PhiSEXP) {
+// relation_
+SEXP relation_(const Rcpp::List& relation, const std::string& piece, const Rcpp::List& ask);
+RcppExport SEXP _margmix_relation_(SEXP relationSEXP, SEXP pieceSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type R(RSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type Phi(PhiSEXP);
-    rcpp_result_gen = Rcpp::wrap(positive_part_(R, Phi));
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type relation(relationSEXP);
+    Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
+    rcpp_result_gen = Rcpp::wrap(relation_(relation, piece, ask));
     return rcpp_result_gen;
 END_RCPP
 }
-// kenward_roger_reference_
-Rcpp::List kenward_roger_reference_(const Rcpp::List& fitted, const Rcpp::NumericMatrix& C, bool joint);
-RcppExport SEXP _margmix_kenward_roger_reference_(SEXP fittedSEXP, SEXP CSEXP, SEXP jointSEXP) {
+// population_
+SEXP population_(const Rcpp::List& law, const std::string& piece, const Rcpp::List& ask);
+RcppExport SEXP _margmix_population_(SEXP lawSEXP, SEXP pieceSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type fitted(fittedSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type C(CSEXP);
-    Rcpp::traits::input_parameter< bool >::type joint(jointSEXP);
-    rcpp_result_gen = Rcpp::wrap(kenward_roger_reference_(fitted, C, joint));
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type law(lawSEXP);
+    Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
+    rcpp_result_gen = Rcpp::wrap(population_(law, piece, ask));
     return rcpp_result_gen;
 END_RCPP
 }
-// population_mean_
-Rcpp::List population_mean_(const Rcpp::NumericVector& eta, const Rcpp::NumericVector& s, const Rcpp::List& family);
-RcppExport SEXP _margmix_population_mean_(SEXP etaSEXP, SEXP sSEXP, SEXP familySEXP) {
+// bridge_quantile_
+Rcpp::List bridge_quantile_(const Rcpp::NumericVector& u, double sigma);
+RcppExport SEXP _margmix_bridge_quantile_(SEXP uSEXP, SEXP sigmaSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type eta(etaSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type s(sSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    rcpp_result_gen = Rcpp::wrap(population_mean_(eta, s, family));
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type u(uSEXP);
+    Rcpp::traits::input_parameter< double >::type sigma(sigmaSEXP);
+    rcpp_result_gen = Rcpp::wrap(bridge_quantile_(u, sigma));
     return rcpp_result_gen;
 END_RCPP
 }
-// standardize_
-Rcpp::List standardize_(const Rcpp::List& rows, const Rcpp::List& parameters, const Rcpp::List& family);
-RcppExport SEXP _margmix_standardize_(SEXP rowsSEXP, SEXP parametersSEXP, SEXP familySEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type rows(rowsSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type parameters(parametersSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    rcpp_result_gen = Rcpp::wrap(standardize_(rows, parameters, family));
-    return rcpp_result_gen;
-END_RCPP
-}
-// corrected_influence_
-Rcpp::List corrected_influence_(const Rcpp::List& pieces, const Rcpp::NumericMatrix& B, const std::string& type, const Rcpp::NumericMatrix& directions);
-RcppExport SEXP _margmix_corrected_influence_(SEXP piecesSEXP, SEXP BSEXP, SEXP typeSEXP, SEXP directionsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type pieces(piecesSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type B(BSEXP);
-    Rcpp::traits::input_parameter< const std::string& >::type type(typeSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type directions(directionsSEXP);
-    rcpp_result_gen = Rcpp::wrap(corrected_influence_(pieces, B, type, directions));
-    return rcpp_result_gen;
-END_RCPP
-}
-// marginal_projection_
-Rcpp::List marginal_projection_(const Rcpp::List& rows, const Rcpp::List& family, const Rcpp::NumericVector& variance, const Rcpp::NumericVector& start);
-RcppExport SEXP _margmix_marginal_projection_(SEXP rowsSEXP, SEXP familySEXP, SEXP varianceSEXP, SEXP startSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type rows(rowsSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type variance(varianceSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type start(startSEXP);
-    rcpp_result_gen = Rcpp::wrap(marginal_projection_(rows, family, variance, start));
-    return rcpp_result_gen;
-END_RCPP
-}
-// between_variance_
-Rcpp::List between_variance_(const Rcpp::NumericVector& eta, const Rcpp::NumericVector& s, const Rcpp::List& family);
-RcppExport SEXP _margmix_between_variance_(SEXP etaSEXP, SEXP sSEXP, SEXP familySEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type eta(etaSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type s(sSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    rcpp_result_gen = Rcpp::wrap(between_variance_(eta, s, family));
-    return rcpp_result_gen;
-END_RCPP
-}
-// between_covariance_
-Rcpp::NumericMatrix between_covariance_(const Rcpp::NumericVector& eta, const Rcpp::NumericMatrix& S, const Rcpp::List& family);
-RcppExport SEXP _margmix_between_covariance_(SEXP etaSEXP, SEXP SSEXP, SEXP familySEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type eta(etaSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type S(SSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    rcpp_result_gen = Rcpp::wrap(between_covariance_(eta, S, family));
-    return rcpp_result_gen;
-END_RCPP
-}
-// conditional_log_density_
-Rcpp::NumericMatrix conditional_log_density_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& beta, double log_phi, const Rcpp::NumericVector& b, int threads);
-RcppExport SEXP _margmix_conditional_log_density_(SEXP designSEXP, SEXP familySEXP, SEXP betaSEXP, SEXP log_phiSEXP, SEXP bSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type beta(betaSEXP);
-    Rcpp::traits::input_parameter< double >::type log_phi(log_phiSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type b(bSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(conditional_log_density_(design, family, beta, log_phi, b, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
-// mass_point_likelihood_
-Rcpp::List mass_point_likelihood_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int order, int threads);
-RcppExport SEXP _margmix_mass_point_likelihood_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP orderSEXP, SEXP threadsSEXP) {
+// objective_
+SEXP objective_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const std::string& piece, const Rcpp::List& ask, int threads);
+RcppExport SEXP _margmix_objective_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP pieceSEXP, SEXP askSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< int >::type order(orderSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(mass_point_likelihood_(design, family, psi, order, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
-// objective_evaluate_
-Rcpp::List objective_evaluate_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const std::vector<int>& K, const Rcpp::RObject& modes, const Rcpp::List& ask, int threads);
-RcppExport SEXP _margmix_objective_evaluate_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP askSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< const std::vector<int>& >::type K(KSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::RObject& >::type modes(modesSEXP);
+    Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
     Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(objective_evaluate_(design, family, psi, K, modes, ask, threads));
+    rcpp_result_gen = Rcpp::wrap(objective_(design, family, psi, piece, ask, threads));
     return rcpp_result_gen;
 END_RCPP
 }
-// objective_other_modes_
-Rcpp::List objective_other_modes_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const std::vector<int>& K, int threads);
-RcppExport SEXP _margmix_objective_other_modes_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP threadsSEXP) {
+// clusters_
+SEXP clusters_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const std::string& piece, const Rcpp::List& ask, int threads);
+RcppExport SEXP _margmix_clusters_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP pieceSEXP, SEXP askSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< const std::vector<int>& >::type K(KSEXP);
+    Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
     Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(objective_other_modes_(design, family, psi, K, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
-// objective_posterior_
-Rcpp::List objective_posterior_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const std::vector<int>& K, const Rcpp::RObject& modes, bool median, int threads);
-RcppExport SEXP _margmix_objective_posterior_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP KSEXP, SEXP modesSEXP, SEXP medianSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< const std::vector<int>& >::type K(KSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::RObject& >::type modes(modesSEXP);
-    Rcpp::traits::input_parameter< bool >::type median(medianSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(objective_posterior_(design, family, psi, K, modes, median, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
-// objective_prediction_variance_
-Rcpp::NumericVector objective_prediction_variance_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::RObject& modes, const Rcpp::List& rows, const Rcpp::NumericMatrix& V, int threads);
-RcppExport SEXP _margmix_objective_prediction_variance_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP rowsSEXP, SEXP VSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::RObject& >::type modes(modesSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type rows(rowsSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type V(VSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(objective_prediction_variance_(design, family, psi, modes, rows, V, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
-// nested_combination_covariance_
-Rcpp::NumericMatrix nested_combination_covariance_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, const Rcpp::RObject& modes, const Rcpp::NumericMatrix& top, const Rcpp::NumericMatrix& leaf, int threads);
-RcppExport SEXP _margmix_nested_combination_covariance_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP topSEXP, SEXP leafSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::RObject& >::type modes(modesSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type top(topSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type leaf(leafSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(nested_combination_covariance_(design, family, psi, modes, top, leaf, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
-// posterior_log_density_
-Rcpp::NumericMatrix posterior_log_density_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi, int coordinate, int K, const Rcpp::NumericVector& mean, const Rcpp::NumericVector& sd, const Rcpp::NumericVector& t, int threads);
-RcppExport SEXP _margmix_posterior_log_density_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP coordinateSEXP, SEXP KSEXP, SEXP meanSEXP, SEXP sdSEXP, SEXP tSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
-    Rcpp::traits::input_parameter< int >::type coordinate(coordinateSEXP);
-    Rcpp::traits::input_parameter< int >::type K(KSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type mean(meanSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type sd(sdSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type t(tSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(posterior_log_density_(design, family, psi, coordinate, K, mean, sd, t, threads));
+    rcpp_result_gen = Rcpp::wrap(clusters_(design, family, psi, piece, ask, threads));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -920,69 +302,26 @@ END_RCPP
 }
 
 static const R_CallMethodDef CallEntries[] = {
-    {"_margmix_score_scan_", (DL_FUNC) &_margmix_score_scan_, 4},
-    {"_margmix_genotype_columns_", (DL_FUNC) &_margmix_genotype_columns_, 5},
+    {"_margmix_genotypes_", (DL_FUNC) &_margmix_genotypes_, 4},
     {"_margmix_saddlepoint_tails_", (DL_FUNC) &_margmix_saddlepoint_tails_, 6},
     {"_margmix_lower_solve_", (DL_FUNC) &_margmix_lower_solve_, 2},
-    {"_margmix_bridge_score_density_", (DL_FUNC) &_margmix_bridge_score_density_, 5},
-    {"_margmix_bridge_quantile_", (DL_FUNC) &_margmix_bridge_quantile_, 2},
-    {"_margmix_fit_conditional_logistic_", (DL_FUNC) &_margmix_fit_conditional_logistic_, 4},
-    {"_margmix_covariance_entries_", (DL_FUNC) &_margmix_covariance_entries_, 4},
-    {"_margmix_covariance_parameters_", (DL_FUNC) &_margmix_covariance_parameters_, 3},
-    {"_margmix_cluster_values_", (DL_FUNC) &_margmix_cluster_values_, 8},
-    {"_margmix_gee_start_", (DL_FUNC) &_margmix_gee_start_, 5},
-    {"_margmix_gee_fit_", (DL_FUNC) &_margmix_gee_fit_, 5},
-    {"_margmix_gee_pieces_", (DL_FUNC) &_margmix_gee_pieces_, 7},
-    {"_margmix_gee_correlation_", (DL_FUNC) &_margmix_gee_correlation_, 4},
-    {"_margmix_gee_frechet_", (DL_FUNC) &_margmix_gee_frechet_, 5},
-    {"_margmix_gee_moment_variance_", (DL_FUNC) &_margmix_gee_moment_variance_, 7},
-    {"_margmix_gee_sums_", (DL_FUNC) &_margmix_gee_sums_, 5},
-    {"_margmix_gee_kinds_", (DL_FUNC) &_margmix_gee_kinds_, 2},
-    {"_margmix_gee_shared_", (DL_FUNC) &_margmix_gee_shared_, 2},
-    {"_margmix_glm_start_", (DL_FUNC) &_margmix_glm_start_, 4},
-    {"_margmix_glm_sums_", (DL_FUNC) &_margmix_glm_sums_, 5},
-    {"_margmix_glm_search_", (DL_FUNC) &_margmix_glm_search_, 2},
+    {"_margmix_covariance_", (DL_FUNC) &_margmix_covariance_, 4},
+    {"_margmix_gee_", (DL_FUNC) &_margmix_gee_, 5},
+    {"_margmix_gee_rows_", (DL_FUNC) &_margmix_gee_rows_, 6},
+    {"_margmix_gee_layout_", (DL_FUNC) &_margmix_gee_layout_, 4},
+    {"_margmix_glm_", (DL_FUNC) &_margmix_glm_, 4},
     {"_margmix_lmm_objective_", (DL_FUNC) &_margmix_lmm_objective_, 6},
-    {"_margmix_family_log_concave_", (DL_FUNC) &_margmix_family_log_concave_, 1},
     {"_margmix_groups_plan_", (DL_FUNC) &_margmix_groups_plan_, 2},
-    {"_margmix_relation_facts_", (DL_FUNC) &_margmix_relation_facts_, 2},
-    {"_margmix_field_order_", (DL_FUNC) &_margmix_field_order_, 1},
-    {"_margmix_field_parents_", (DL_FUNC) &_margmix_field_parents_, 5},
-    {"_margmix_relation_draws_", (DL_FUNC) &_margmix_relation_draws_, 3},
-    {"_margmix_groups_stochastic_", (DL_FUNC) &_margmix_groups_stochastic_, 8},
-    {"_margmix_groups_stochastic_hessian_", (DL_FUNC) &_margmix_groups_stochastic_hessian_, 9},
-    {"_margmix_groups_importance_", (DL_FUNC) &_margmix_groups_importance_, 6},
-    {"_margmix_groups_estimate_", (DL_FUNC) &_margmix_groups_estimate_, 6},
+    {"_margmix_sparse_", (DL_FUNC) &_margmix_sparse_, 7},
     {"_margmix_weak_reference_", (DL_FUNC) &_margmix_weak_reference_, 1},
-    {"_margmix_weak_value_", (DL_FUNC) &_margmix_weak_value_, 1},
-    {"_margmix_sandwich_", (DL_FUNC) &_margmix_sandwich_, 3},
-    {"_margmix_sandwich_sums_", (DL_FUNC) &_margmix_sandwich_sums_, 4},
-    {"_margmix_sandwich_of_sums_", (DL_FUNC) &_margmix_sandwich_of_sums_, 4},
+    {"_margmix_inference_", (DL_FUNC) &_margmix_inference_, 3},
     {"_margmix_satterthwaite_df_", (DL_FUNC) &_margmix_satterthwaite_df_, 1},
-    {"_margmix_corrected_scores_", (DL_FUNC) &_margmix_corrected_scores_, 3},
-    {"_margmix_hotelling_eta_", (DL_FUNC) &_margmix_hotelling_eta_, 4},
-    {"_margmix_joint_tails_", (DL_FUNC) &_margmix_joint_tails_, 7},
-    {"_margmix_score_statistic_", (DL_FUNC) &_margmix_score_statistic_, 3},
-    {"_margmix_influence_", (DL_FUNC) &_margmix_influence_, 2},
-    {"_margmix_row_weights_", (DL_FUNC) &_margmix_row_weights_, 4},
-    {"_margmix_kenward_roger_pieces_", (DL_FUNC) &_margmix_kenward_roger_pieces_, 4},
-    {"_margmix_kenward_roger_", (DL_FUNC) &_margmix_kenward_roger_, 2},
-    {"_margmix_positive_part_", (DL_FUNC) &_margmix_positive_part_, 2},
-    {"_margmix_kenward_roger_reference_", (DL_FUNC) &_margmix_kenward_roger_reference_, 3},
-    {"_margmix_population_mean_", (DL_FUNC) &_margmix_population_mean_, 3},
-    {"_margmix_standardize_", (DL_FUNC) &_margmix_standardize_, 3},
-    {"_margmix_corrected_influence_", (DL_FUNC) &_margmix_corrected_influence_, 4},
-    {"_margmix_marginal_projection_", (DL_FUNC) &_margmix_marginal_projection_, 4},
-    {"_margmix_between_variance_", (DL_FUNC) &_margmix_between_variance_, 3},
-    {"_margmix_between_covariance_", (DL_FUNC) &_margmix_between_covariance_, 3},
-    {"_margmix_conditional_log_density_", (DL_FUNC) &_margmix_conditional_log_density_, 6},
-    {"_margmix_mass_point_likelihood_", (DL_FUNC) &_margmix_mass_point_likelihood_, 5},
-    {"_margmix_objective_evaluate_", (DL_FUNC) &_margmix_objective_evaluate_, 7},
-    {"_margmix_objective_other_modes_", (DL_FUNC) &_margmix_objective_other_modes_, 5},
-    {"_margmix_objective_posterior_", (DL_FUNC) &_margmix_objective_posterior_, 7},
-    {"_margmix_objective_prediction_variance_", (DL_FUNC) &_margmix_objective_prediction_variance_, 7},
-    {"_margmix_nested_combination_covariance_", (DL_FUNC) &_margmix_nested_combination_covariance_, 7},
-    {"_margmix_posterior_log_density_", (DL_FUNC) &_margmix_posterior_log_density_, 9},
+    {"_margmix_kenward_roger_", (DL_FUNC) &_margmix_kenward_roger_, 3},
+    {"_margmix_relation_", (DL_FUNC) &_margmix_relation_, 3},
+    {"_margmix_population_", (DL_FUNC) &_margmix_population_, 3},
+    {"_margmix_bridge_quantile_", (DL_FUNC) &_margmix_bridge_quantile_, 2},
+    {"_margmix_objective_", (DL_FUNC) &_margmix_objective_, 6},
+    {"_margmix_clusters_", (DL_FUNC) &_margmix_clusters_, 6},
     {"_margmix_equal_rows_", (DL_FUNC) &_margmix_equal_rows_, 2},
     {NULL, NULL, 0}
 };

@@ -41,6 +41,25 @@ inline margmix::MatrixMap matrix(const Rcpp::List& list, const char* name) {
   return margmix::MatrixMap(REAL(x), Rf_nrows(x), Rf_ncols(x));
 }
 
+// All values of a vector of doubles.
+inline margmix::VectorMap values(const Rcpp::List& list, const char* name) {
+  SEXP x = list[name];
+  if (TYPEOF(x) != REALSXP) Rcpp::stop("internal: `%s` must be doubles", name);
+  return margmix::VectorMap(REAL(x), Rf_xlength(x));
+}
+
+inline double number(const Rcpp::List& list, const char* name) {
+  return Rcpp::as<double>(list[name]);
+}
+
+inline int integer(const Rcpp::List& list, const char* name) { return Rcpp::as<int>(list[name]); }
+
+inline bool flag(const Rcpp::List& list, const char* name) { return Rcpp::as<bool>(list[name]); }
+
+inline std::string text(const Rcpp::List& list, const char* name) {
+  return Rcpp::as<std::string>(list[name]);
+}
+
 // Sizes and weights that are all one are passed on as "none".
 inline const double* unless_one(const double* x, R_xlen_t n) {
   return std::all_of(x, x + n, [](double v) { return v == 1.0; }) ? nullptr : x;
@@ -115,6 +134,22 @@ inline const char* name(margmix::Status status) {
     case margmix::Status::interrupted: return "interrupted";
   }
   return "unknown";
+}
+
+// What can be asked of a thing, by name. R calls one compiled function for each kind of thing, with
+// the name of the piece it wants and the arguments of that piece.
+template <typename Thing>
+struct Piece {
+  const char* name;
+  SEXP (*of)(const Thing& thing, const Rcpp::List& ask);
+};
+
+template <typename Thing, std::size_t n>
+SEXP piece(const Piece<Thing> (&pieces)[n], const std::string& name, const Thing& thing,
+           const Rcpp::List& ask) {
+  for (const Piece<Thing>& known : pieces)
+    if (name == known.name) return known.of(thing, ask);
+  Rcpp::stop("internal: no piece `%s`", name);
 }
 
 inline Rcpp::NumericVector vector(const margmix::VectorXd& x) {

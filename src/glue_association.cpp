@@ -9,11 +9,6 @@ using namespace margmix;
 
 namespace {
 
-VectorMap column(const Rcpp::List& list, const char* name) {
-  const Rcpp::NumericVector x = list[name];
-  return VectorMap(x.begin(), x.size());
-}
-
 // Doubles, integers or bytes; bytes hold four people each.
 Genotypes genotypes(SEXP G, int people) {
   Genotypes out{static_cast<const double*>(nullptr), people, Rf_ncols(G)};
@@ -38,30 +33,36 @@ CountRows count_rows(const std::string& law, const VectorMap& mu, const VectorMa
   return {law == "poisson" ? CountLaw::poisson : CountLaw::binomial, mu, trials};
 }
 
-}  // namespace
-
-// `models`: lists of columns, by_person, C; `G`: people x variants.
-// [[Rcpp::export]]
-Rcpp::List score_scan_(const Rcpp::List& models, SEXP G, int people, int threads) {
+// models: lists of columns, W_person, C; threads
+SEXP scan(const Genotypes& G, const Rcpp::List& ask) {
+  const Rcpp::List models = ask["models"];
   std::vector<ScanNull> nulls;
   for (const Rcpp::List model : models)
-    nulls.push_back(
-        {glue::matrix(model, "columns"), column(model, "W_person"), glue::matrix(model, "C")});
-  const Scan scan = score_scan(nulls, genotypes(G, people), glue::context(threads));
-  glue::stop_if_interrupted(scan.status);
+    nulls.push_back({glue::matrix(model, "columns"), glue::values(model, "W_person"),
+                     glue::matrix(model, "C")});
+  const Scan r = score_scan(nulls, G, glue::context(glue::integer(ask, "threads")));
+  glue::stop_if_interrupted(r.status);
   Rcpp::List found;
-  for (const ScanResult& result : scan.models) found.push_back(scan_list(result));
+  for (const ScanResult& result : r.models) found.push_back(scan_list(result));
   return Rcpp::List::create(Rcpp::_["models"] = found,
-                            Rcpp::_["smallest"] = glue::vector(scan.smallest),
-                            Rcpp::_["largest"] = glue::vector(scan.largest));
+                            Rcpp::_["smallest"] = glue::vector(r.smallest),
+                            Rcpp::_["largest"] = glue::vector(r.largest));
 }
 
-// Positions of people and variants, from 0.
+// rows and variants, positions from 0; impute
+SEXP columns(const Genotypes& G, const Rcpp::List& ask) {
+  return glue::matrix(genotype_columns(G, glue::integers(ask, "rows"),
+                                       glue::integers(ask, "variants"), glue::flag(ask, "impute")));
+}
+
+constexpr glue::Piece<Genotypes> kPieces[] = {{"scan", scan}, {"columns", columns}};
+
+}  // namespace
+
+// What genotypes, people x variants, are asked for.
 // [[Rcpp::export]]
-Rcpp::NumericMatrix genotype_columns_(SEXP G, int people, const Rcpp::IntegerVector& rows,
-                                      const Rcpp::IntegerVector& variants, bool impute) {
-  return glue::matrix(genotype_columns(genotypes(G, people), IntegerMap(rows.begin(), rows.size()),
-                                       IntegerMap(variants.begin(), variants.size()), impute));
+SEXP genotypes_(SEXP G, int people, const std::string& piece, const Rcpp::List& ask) {
+  return glue::piece(kPieces, piece, genotypes(G, people), ask);
 }
 
 // `null`: person (from 0), X, mu, trials; `G`: people x scores, of which b holds the coefficients
@@ -70,7 +71,7 @@ Rcpp::NumericMatrix genotype_columns_(SEXP G, int people, const Rcpp::IntegerVec
 Rcpp::NumericVector saddlepoint_tails_(const std::string& law, const Rcpp::List& null,
                                        const Rcpp::NumericMatrix& G, const Rcpp::NumericMatrix& b,
                                        const Rcpp::NumericVector& z, int threads) {
-  const ScoreRows model{count_rows(law, column(null, "mu"), column(null, "trials")),
+  const ScoreRows model{count_rows(law, glue::values(null, "mu"), glue::values(null, "trials")),
                         glue::integers(null, "person"), glue::matrix(null, "X")};
   bool done = true;
   const VectorXd out = saddlepoint_tails(

@@ -9,10 +9,6 @@
 
 namespace glue {
 
-inline margmix::VectorXd as_vector(const Rcpp::NumericVector& x) {
-  return margmix::VectorMap(x.begin(), x.size());
-}
-
 margmix::Layout layout(const Rcpp::List& design);
 margmix::MarginalData marginal_data(const Rcpp::List& design);
 margmix::MomentRule moment_rule(const Rcpp::List& options);
@@ -35,7 +31,7 @@ struct MarginalRows {
 };
 
 // What a search asks: a design whose rows are here; or a list with a function `ask` that returns
-// the sums of gee_sums_(), the number of coefficients `p`, and clusters that stand for all.
+// the sums of gee_rows_(), the number of coefficients `p`, and clusters that stand for all.
 class Asked {
  public:
   Asked(const Rcpp::List& design, const Rcpp::List& family, int threads);

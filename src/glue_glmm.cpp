@@ -1,6 +1,8 @@
-// Start values and linear mixed models: convert, call, convert back.
+// Rows without random effects, and linear mixed models: convert, call, convert back.
 #include "glue_groups.h"
 
+#include "design/dispersion.hpp"
+#include "glmm/conditional_logistic.hpp"
 #include "glmm/glm.hpp"
 #include "glmm/jeffreys.hpp"
 #include "glmm/lmm.hpp"
@@ -18,7 +20,7 @@ Rcpp::List glm_list(const GlmFit& fit) {
                             Rcpp::_["iterations"] = fit.iterations);
 }
 
-// `sum` is a function of R of (beta, order, clip) that returns what glm_sums_() does.
+// `sum` is a function of R of (beta, order, clip) that returns what sums() does.
 GlmSums sums_of(const Rcpp::Function& sum) {
   return [sum](const VectorXd& beta, VectorXd* gradient, MatrixXd* information, double* largest_eta,
                bool clip_W) {
@@ -30,39 +32,82 @@ GlmSums sums_of(const Rcpp::Function& sum) {
   };
 }
 
-}  // namespace
+struct RowsOf {
+  const Rcpp::List& design;
+  const Rcpp::List& family;
+};
 
-// From the mean model; `firth`: with Jeffreys' prior.
-// [[Rcpp::export]]
-Rcpp::List glm_start_(const Rcpp::List& design, const Rcpp::List& family, double level,
-                      bool firth) {
-  const Design d = glue::design(design);
-  const VectorXd start = constant_start(d, level);
-  return glm_list(firth ? fit_firth(d, glue::spec(family), start)
-                        : fit_glm(d, *glue::family(family), start));
+// level -> a fit that starts at the mean model
+SEXP fit(const RowsOf& rows, const Rcpp::List& ask) {
+  const Design d = glue::design(rows.design);
+  const VectorXd start = constant_start(d, glue::number(ask, "level"));
+  return glm_list(fit_glm(d, *glue::family(rows.family), start));
 }
 
-// The sums over the rows of one shard.
-// [[Rcpp::export]]
-Rcpp::List glm_sums_(const Rcpp::List& design, const Rcpp::List& family,
-                     const Rcpp::NumericVector& beta, int order, bool clip) {
-  const Design d = glue::design(design);
-  const auto f = glue::family(family);
+// level -> the same with Jeffreys' prior
+SEXP firth(const RowsOf& rows, const Rcpp::List& ask) {
+  const Design d = glue::design(rows.design);
+  const VectorXd start = constant_start(d, glue::number(ask, "level"));
+  return glm_list(fit_firth(d, glue::spec(rows.family), start));
+}
+
+// sum, beta -> a fit to rows that are elsewhere
+SEXP search(const RowsOf&, const Rcpp::List& ask) {
+  const Rcpp::Function sum = ask["sum"];
+  return glm_list(search_glm(sums_of(sum), glue::values(ask, "beta")));
+}
+
+// beta, order, clip -> what a search sums
+SEXP sums(const RowsOf& rows, const Rcpp::List& ask) {
+  const Design d = glue::design(rows.design);
+  const auto f = glue::family(rows.family);
+  const bool derivatives = glue::integer(ask, "order") > 0;
   VectorXd gradient;
   MatrixXd information;
   double largest_eta;
-  const double value =
-      GlmObjective(d, *f)(VectorMap(beta.begin(), beta.size()), order ? &gradient : nullptr,
-                          order ? &information : nullptr, &largest_eta, clip);
+  const double value = GlmObjective(d, *f)(
+      glue::values(ask, "beta"), derivatives ? &gradient : nullptr,
+      derivatives ? &information : nullptr, &largest_eta, glue::flag(ask, "clip"));
   return Rcpp::List::create(Rcpp::_["value"] = value, Rcpp::_["gradient"] = glue::vector(gradient),
                             Rcpp::_["information"] = glue::matrix(information),
                             Rcpp::_["max_abs_eta"] = largest_eta,
-                            Rcpp::_["constant"] = order ? 0.0 : f->constant(d.response));
+                            Rcpp::_["constant"] = derivatives ? 0.0 : f->constant(d.response));
 }
 
+// eta, aux -> -l'' of every row
+SEXP weights(const RowsOf& rows, const Rcpp::List& ask) {
+  const Design d = glue::design(rows.design);
+  const auto f = glue::family(rows.family);
+  const VectorMap aux(glue::doubles(ask, "aux", d.n_aux(*f)), d.n_aux(*f));
+  set_dispersion(d, aux, *f);
+  Rcpp::NumericVector W(d.X.rows());
+  f->rows(d.response, glue::doubles(ask, "eta", W.size()), nullptr, W.begin(), nullptr, nullptr);
+  return W;
+}
+
+// tolerance, iterations, threads -> logistic regression given the successes of clusters
+SEXP conditional_logistic(const RowsOf& rows, const Rcpp::List& ask) {
+  const ConditionalLogistic r = fit_conditional_logistic(
+      glue::design(rows.design), glue::number(ask, "tolerance"), glue::integer(ask, "iterations"),
+      glue::context(glue::integer(ask, "threads")));
+  glue::stop_if_interrupted(r.status);
+  return Rcpp::List::create(
+      Rcpp::_["beta"] = glue::vector(r.beta), Rcpp::_["value"] = r.value,
+      Rcpp::_["information"] = glue::matrix(r.information), Rcpp::_["criterion"] = r.criterion,
+      Rcpp::_["iterations"] = r.iterations, Rcpp::_["status"] = glue::name(r.status));
+}
+
+constexpr glue::Piece<RowsOf> kPieces[] = {
+    {"fit", fit},   {"firth", firth},     {"search", search},
+    {"sums", sums}, {"weights", weights}, {"conditional_logistic", conditional_logistic}};
+
+}  // namespace
+
+// What rows without random effects are asked for. `design` may be empty for a search.
 // [[Rcpp::export]]
-Rcpp::List glm_search_(const Rcpp::Function& sum, const Rcpp::NumericVector& beta) {
-  return glm_list(search_glm(sums_of(sum), VectorMap(beta.begin(), beta.size())));
+SEXP glm_(const Rcpp::List& design, const Rcpp::List& family, const std::string& piece,
+          const Rcpp::List& ask) {
+  return glue::piece(kPieces, piece, {design, family}, ask);
 }
 
 // A design of one grouping factor, or of several with its plan.
@@ -83,6 +128,3 @@ Rcpp::List lmm_objective_(const Rcpp::List& design, const Rcpp::NumericVector& t
       Rcpp::_["beta"] = glue::vector(r.beta), Rcpp::_["B"] = glue::matrix(r.B),
       Rcpp::_["phi"] = r.phi, Rcpp::_["status"] = glue::name(r.status));
 }
-
-// [[Rcpp::export]]
-bool family_log_concave_(const Rcpp::List& family) { return glue::family(family)->log_concave(); }

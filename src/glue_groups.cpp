@@ -59,9 +59,79 @@ Rcpp::List from_matrices(const std::vector<MatrixXd>& x) {
   return out;
 }
 
-VectorXd start_from(const SparseSystem& system, const Rcpp::List& modes) {
-  return modes.size() ? system.join(matrices(modes)) : VectorXd();
+// A model of several factors at psi and at modes, or at none.
+struct SparseModel {
+  SparseModel(const Rcpp::List& design, const Rcpp::List& f, const Rcpp::NumericVector& at,
+              const Rcpp::List& modes, int threads)
+      : d(glue::grouped_design(design)),
+        plan(glue::plan(design["plan"])),
+        family(make_family(glue::spec(f, design))),
+        system(d, plan),
+        psi(VectorMap(at.begin(), at.size())),
+        u(modes.size() ? system.join(matrices(modes)) : VectorXd()),
+        context(glue::context(threads)) {}
+
+  const GroupedDesign d;
+  const SparsePlan plan;
+  const std::unique_ptr<Family> family;
+  const SparseSystem system;
+  const VectorXd psi, u;
+  const RunContext context;
+};
+
+// probes, tolerance, information: is it wanted?
+SEXP stochastic_step(const SparseModel& at, const Rcpp::List& ask) {
+  const StochasticStep r =
+      sparse_stochastic(at.d, at.plan, *at.family, at.psi, at.u, glue::matrix(ask, "probes"),
+                        glue::number(ask, "tolerance"), glue::flag(ask, "information"), at.context);
+  glue::stop_if_interrupted(r.status);
+  return Rcpp::List::create(Rcpp::_["gradient"] = glue::vector(r.gradient),
+                            Rcpp::_["information"] = glue::matrix(r.information),
+                            Rcpp::_["modes"] = from_matrices(at.system.split(r.u)),
+                            Rcpp::_["cg_iterations"] = r.cg_iterations,
+                            Rcpp::_["status"] = glue::name(r.status));
 }
+
+// probes, tolerance, steps, linear
+SEXP stochastic_hessian(const SparseModel& at, const Rcpp::List& ask) {
+  const VectorMap steps(glue::doubles(ask, "steps", at.psi.size()), at.psi.size());
+  const StochasticHessian r = sparse_stochastic_hessian(
+      at.d, at.plan, *at.family, at.psi, at.u, glue::matrix(ask, "probes"),
+      glue::number(ask, "tolerance"), steps, glue::flag(ask, "linear"), at.context);
+  glue::stop_if_interrupted(r.status);
+  return Rcpp::List::create(Rcpp::_["gradient"] = glue::vector(r.gradient),
+                            Rcpp::_["hessian"] = glue::matrix(r.hessian),
+                            Rcpp::_["modes"] = from_matrices(at.system.split(r.u)),
+                            Rcpp::_["status"] = glue::name(r.status));
+}
+
+// normals: (rows + random effects) x draws
+SEXP importance(const SparseModel& at, const Rcpp::List& ask) {
+  const MatrixMap normals = glue::matrix(ask, "normals");
+  if (normals.rows() != at.d.X.rows() + at.system.size())
+    Rcpp::stop("internal: wrong number of normals");
+  const ImportanceDraws r =
+      sparse_importance(at.d, at.plan, *at.family, at.psi, at.u, normals, at.context);
+  glue::stop_if_interrupted(r.status);
+  return Rcpp::List::create(Rcpp::_["center"] = r.center,
+                            Rcpp::_["log_weights"] = glue::vector(r.log_weights),
+                            Rcpp::_["status"] = glue::name(r.status));
+}
+
+// probes
+SEXP laplace_estimate(const SparseModel& at, const Rcpp::List& ask) {
+  const SparseEstimate r = sparse_laplace_estimate(at.d, at.plan, *at.family, at.psi, at.u,
+                                                   glue::matrix(ask, "probes"), at.context);
+  glue::stop_if_interrupted(r.status);
+  return Rcpp::List::create(Rcpp::_["value"] = r.value, Rcpp::_["sd"] = r.sd,
+                            Rcpp::_["modes"] = from_matrices(at.system.split(r.u)),
+                            Rcpp::_["status"] = glue::name(r.status));
+}
+
+constexpr glue::Piece<SparseModel> kPieces[] = {{"stochastic_step", stochastic_step},
+                                                {"stochastic_hessian", stochastic_hessian},
+                                                {"importance", importance},
+                                                {"laplace_estimate", laplace_estimate}};
 
 }  // namespace
 
@@ -70,131 +140,10 @@ Rcpp::List groups_plan_(const Rcpp::List& design, double budget) {
   return from_plan(make_plan(glue::grouped_design(design), budget));
 }
 
-// What follows from the precision of related levels at rho alone: is it definite, log|Q| and the
-// diagonal of its inverse.
+// By draws: what several factors are asked for beyond their objective.
 // [[Rcpp::export]]
-Rcpp::List relation_facts_(const Rcpp::List& relation, const Rcpp::NumericVector& rho) {
-  const auto levels = glue::relation(relation);
-  if (rho.size() != levels->n_rho()) Rcpp::stop("internal: `rho` has the wrong length");
-  const Precision Q = levels->at(rho.begin());
-  const PrecisionFacts facts =
-      precision_facts(levels->pattern(), Q.diagonal, Q.below, levels->constraint());
-  return Rcpp::List::create(Rcpp::_["definite"] = facts.definite,
-                            Rcpp::_["log_det"] = facts.log_det.sum(),
-                            Rcpp::_["variance"] = glue::vector(facts.variance));
-}
-
-// Places in maximin order, and how far each is from those before it.
-// [[Rcpp::export]]
-Rcpp::List field_order_(const Rcpp::List& relation) {
-  const MaximinOrder r = maximin_order(glue::places(relation));
-  return Rcpp::List::create(Rcpp::_["order"] = integers(r.order),
-                            Rcpp::_["apart"] = glue::vector(r.apart));
-}
-
-// The nearest candidates before each place of `of`, one place after the other.
-// [[Rcpp::export]]
-Rcpp::List field_parents_(const Rcpp::List& relation, const std::vector<int>& order, int count,
-                          const Rcpp::LogicalVector& of, const Rcpp::LogicalVector& candidate) {
-  const auto flags = [](const Rcpp::LogicalVector& x) {
-    return std::vector<char>(x.begin(), x.end());
-  };
-  const auto near =
-      nearest_before(glue::places(relation), order, count, flags(of), flags(candidate));
-  std::vector<int> start = {0}, parent;
-  for (const auto& own : near) {
-    parent.insert(parent.end(), own.begin(), own.end());
-    start.push_back(static_cast<int>(parent.size()));
-  }
-  return Rcpp::List::create(Rcpp::_["parent_start"] = integers(start),
-                            Rcpp::_["parent"] = integers(parent));
-}
-
-// Draws with the covariance of related levels, by column of independent ones.
-// [[Rcpp::export]]
-Rcpp::NumericMatrix relation_draws_(const Rcpp::List& relation, const Rcpp::NumericVector& rho,
-                                    const Rcpp::NumericMatrix& normals) {
-  const auto levels = glue::relation(relation);
-  if (rho.size() != levels->n_rho() || normals.nrow() != levels->size())
-    Rcpp::stop("internal: draws of other levels");
-  return glue::matrix(related_draws(levels->pattern(), levels->at(rho.begin()),
-                                    MatrixMap(normals.begin(), normals.nrow(), normals.ncol()),
-                                    levels->constraint()));
-}
-
-// [[Rcpp::export]]
-Rcpp::List groups_stochastic_(const Rcpp::List& design, const Rcpp::List& family,
-                              const Rcpp::NumericVector& psi, const Rcpp::List& modes,
-                              const Rcpp::NumericMatrix& probes, double tolerance, bool information,
-                              int threads) {
-  const GroupedDesign d = glue::grouped_design(design);
-  const SparsePlan plan = glue::plan(design["plan"]);
-  const auto f = glue::family(family);
-  const SparseSystem system(d, plan);
-  const StochasticStep r =
-      sparse_stochastic(d, plan, *f, VectorMap(psi.begin(), psi.size()), start_from(system, modes),
-                        MatrixMap(probes.begin(), probes.nrow(), probes.ncol()), tolerance,
-                        information, glue::context(threads));
-  glue::stop_if_interrupted(r.status);
-  return Rcpp::List::create(Rcpp::_["gradient"] = glue::vector(r.gradient),
-                            Rcpp::_["information"] = glue::matrix(r.information),
-                            Rcpp::_["modes"] = from_matrices(system.split(r.u)),
-                            Rcpp::_["cg_iterations"] = r.cg_iterations,
-                            Rcpp::_["status"] = glue::name(r.status));
-}
-
-// [[Rcpp::export]]
-Rcpp::List groups_stochastic_hessian_(const Rcpp::List& design, const Rcpp::List& family,
-                                      const Rcpp::NumericVector& psi, const Rcpp::List& modes,
-                                      const Rcpp::NumericMatrix& probes, double tolerance,
-                                      const Rcpp::NumericVector& steps, bool linear, int threads) {
-  const GroupedDesign d = glue::grouped_design(design);
-  const SparsePlan plan = glue::plan(design["plan"]);
-  const auto f = glue::family(family);
-  const SparseSystem system(d, plan);
-  if (steps.size() != psi.size()) Rcpp::stop("internal: `steps` has the wrong length");
-  const StochasticHessian r = sparse_stochastic_hessian(
-      d, plan, *f, VectorMap(psi.begin(), psi.size()), start_from(system, modes),
-      MatrixMap(probes.begin(), probes.nrow(), probes.ncol()), tolerance,
-      VectorMap(steps.begin(), steps.size()), linear, glue::context(threads));
-  glue::stop_if_interrupted(r.status);
-  return Rcpp::List::create(Rcpp::_["gradient"] = glue::vector(r.gradient),
-                            Rcpp::_["hessian"] = glue::matrix(r.hessian),
-                            Rcpp::_["modes"] = from_matrices(system.split(r.u)),
-                            Rcpp::_["status"] = glue::name(r.status));
-}
-
-// [[Rcpp::export]]
-Rcpp::List groups_importance_(const Rcpp::List& design, const Rcpp::List& family,
-                              const Rcpp::NumericVector& psi, const Rcpp::List& modes,
-                              const Rcpp::NumericMatrix& normals, int threads) {
-  const GroupedDesign d = glue::grouped_design(design);
-  const SparsePlan plan = glue::plan(design["plan"]);
-  const auto f = glue::family(family);
-  const SparseSystem system(d, plan);
-  if (normals.nrow() != d.X.rows() + system.size()) Rcpp::stop("internal: wrong number of normals");
-  const ImportanceDraws r = sparse_importance(
-      d, plan, *f, VectorMap(psi.begin(), psi.size()), start_from(system, modes),
-      MatrixMap(normals.begin(), normals.nrow(), normals.ncol()), glue::context(threads));
-  glue::stop_if_interrupted(r.status);
-  return Rcpp::List::create(Rcpp::_["center"] = r.center,
-                            Rcpp::_["log_weights"] = glue::vector(r.log_weights),
-                            Rcpp::_["status"] = glue::name(r.status));
-}
-
-// [[Rcpp::export]]
-Rcpp::List groups_estimate_(const Rcpp::List& design, const Rcpp::List& family,
-                            const Rcpp::NumericVector& psi, const Rcpp::List& modes,
-                            const Rcpp::NumericMatrix& probes, int threads) {
-  const GroupedDesign d = glue::grouped_design(design);
-  const SparsePlan plan = glue::plan(design["plan"]);
-  const auto f = glue::family(family);
-  const SparseSystem system(d, plan);
-  const SparseEstimate r = sparse_laplace_estimate(
-      d, plan, *f, VectorMap(psi.begin(), psi.size()), start_from(system, modes),
-      MatrixMap(probes.begin(), probes.nrow(), probes.ncol()), glue::context(threads));
-  glue::stop_if_interrupted(r.status);
-  return Rcpp::List::create(Rcpp::_["value"] = r.value, Rcpp::_["sd"] = r.sd,
-                            Rcpp::_["modes"] = from_matrices(system.split(r.u)),
-                            Rcpp::_["status"] = glue::name(r.status));
+SEXP sparse_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi,
+             const Rcpp::List& modes, const std::string& piece, const Rcpp::List& ask,
+             int threads) {
+  return glue::piece(kPieces, piece, {design, family, psi, modes, threads}, ask);
 }

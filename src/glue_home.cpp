@@ -1,8 +1,9 @@
 // Weak references to environments: no engine is called.
 #include <Rcpp.h>
 
+// Of an environment a reference; of a reference its environment, NULL where that is gone.
 // [[Rcpp::export]]
-SEXP weak_reference_(SEXP env) { return R_MakeWeakRef(env, R_NilValue, R_NilValue, FALSE); }
-
-// [[Rcpp::export]]
-SEXP weak_value_(SEXP reference) { return R_WeakRefKey(reference); }
+SEXP weak_reference_(SEXP x) {
+  return TYPEOF(x) == WEAKREFSXP ? R_WeakRefKey(x)
+                                 : R_MakeWeakRef(x, R_NilValue, R_NilValue, FALSE);
+}

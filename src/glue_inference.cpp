@@ -1,4 +1,4 @@
-// Covariances: convert, call, convert back.
+// What follows from scores and information of clusters: convert, call, convert back.
 #include "glue_sums.h"
 
 #include "inference/hotelling.hpp"
@@ -6,12 +6,11 @@
 #include "inference/joint_reference.hpp"
 #include "inference/sandwich.hpp"
 #include "inference/score_test.hpp"
+#include "marginal/corrected_influence.hpp"
 
 using namespace margmix;
 
 namespace {
-
-MatrixMap map(const Rcpp::NumericMatrix& x) { return MatrixMap(x.begin(), x.nrow(), x.ncol()); }
 
 DfRule df_rule(const std::string& name) {
   if (name == "none") return DfRule::none;
@@ -32,21 +31,18 @@ Rcpp::List sandwich_list(const Sandwich& r) {
                             Rcpp::_["df"] = glue::vector(r.df));
 }
 
-}  // namespace
-
-// ask: list(type, contrasts, rule, rows)
-// [[Rcpp::export]]
-Rcpp::List sandwich_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information,
-                     const Rcpp::List& ask) {
-  return sandwich_list(sandwich(ClusterPieces(map(scores), map(information)), request(ask)));
+std::vector<Correction> corrections(const Rcpp::List& ask) {
+  return corrections_of(glue::text(ask, "type"));
 }
 
-// Of some clusters; B is the information of all.
-// [[Rcpp::export]]
-Rcpp::List sandwich_sums_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information,
-                          const Rcpp::NumericMatrix& B, const Rcpp::List& ask) {
-  const SandwichSums r =
-      sandwich_sums(ClusterPieces(map(scores), map(information), map(B)), request(ask));
+// type, contrasts, rule, rows
+SEXP sandwich_of(const ClusterPieces& pieces, const Rcpp::List& ask) {
+  return sandwich_list(sandwich(pieces, request(ask)));
+}
+
+// The same -> sums over some of the clusters.
+SEXP sums(const ClusterPieces& pieces, const Rcpp::List& ask) {
+  const SandwichSums r = sandwich_sums(pieces, request(ask));
   return Rcpp::List::create(Rcpp::_["meat"] = glue::matrix(r.meat),
                             Rcpp::_["satterthwaite"] = glue::satterthwaite(r.satterthwaite),
                             Rcpp::_["lost_rows"] = glue::counts(r.lost_rows),
@@ -54,68 +50,89 @@ Rcpp::List sandwich_sums_(const Rcpp::NumericMatrix& scores, const Rcpp::Numeric
                             Rcpp::_["leverage"] = glue::vector(r.leverage));
 }
 
-// Sums of sandwich_sums_() over all clusters, of which there are so many.
-// [[Rcpp::export]]
-Rcpp::List sandwich_of_sums_(const Rcpp::List& sums, const Rcpp::NumericMatrix& B, int clusters,
-                             const Rcpp::List& ask) {
-  const MatrixMap none(nullptr, B.nrow(), 0);
+// The same, sums added over all clusters, and how many these are. There are no pieces but B.
+SEXP sandwich_of_all(const ClusterPieces& pieces, const Rcpp::List& ask) {
+  const Rcpp::List sums = ask["sums"];
   const SandwichSums all{glue::matrix(sums, "meat"),
                          glue::satterthwaite(Rcpp::List(sums["satterthwaite"])),
                          glue::flags(sums, "lost_rows"), glue::flags(sums, "lost"), VectorXd(0)};
-  return sandwich_list(
-      sandwich_of_sums(ClusterPieces(none, none, map(B)), request(ask), all, clusters));
+  return sandwich_list(sandwich_of_sums(pieces, request(ask), all, glue::integer(ask, "clusters")));
 }
 
-// [[Rcpp::export]]
-Rcpp::NumericVector satterthwaite_df_(const Rcpp::List& sums) {
-  return glue::vector(satterthwaite_df(glue::satterthwaite(sums)));
-}
-
-// [[Rcpp::export]]
-Rcpp::List corrected_scores_(const Rcpp::NumericMatrix& scores,
-                             const Rcpp::NumericMatrix& information, const std::string& type) {
-  const Corrections parts = corrections_of(type);
-  if (parts.size() != 1) throw std::invalid_argument("no single correction: " + type);
-  const CorrectedScores r =
-      corrected_scores(ClusterPieces(map(scores), map(information)), parts.front());
+// type
+SEXP corrected(const ClusterPieces& pieces, const Rcpp::List& ask) {
+  const std::vector<Correction> parts = corrections(ask);
+  if (parts.size() != 1) throw std::invalid_argument("not a single correction");
+  const CorrectedScores r = corrected_scores(pieces, parts.front());
   return Rcpp::List::create(Rcpp::_["scores"] = glue::matrix(r.scores),
                             Rcpp::_["bread"] = glue::matrix(r.B_inverse),
                             Rcpp::_["leverage"] = glue::vector(r.leverage));
 }
 
-// [[Rcpp::export]]
-double hotelling_eta_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information,
-                      const std::string& type, const Rcpp::NumericMatrix& C) {
-  const ClusterPieces pieces(map(scores), map(information));
-  if (!pieces.definite()) return kNaN;
-  return ApproximateHotelling(pieces, corrections_of(type), map(C)).eta();
+// type, directions
+SEXP corrected_directions(const ClusterPieces& pieces, const Rcpp::List& ask) {
+  const CorrectedInfluence r =
+      corrected_influence(pieces, corrections(ask).front(), glue::matrix(ask, "directions"));
+  return Rcpp::List::create(
+      Rcpp::_["scores"] = glue::matrix(r.scores), Rcpp::_["leverage"] = glue::vector(r.leverage),
+      Rcpp::_["sums"] = glue::satterthwaite(r.sums), Rcpp::_["lost"] = glue::counts(r.lost));
 }
 
-// draws: list(z, b, u)
-// [[Rcpp::export]]
-Rcpp::NumericVector joint_tails_(const Rcpp::NumericMatrix& scores,
-                                 const Rcpp::NumericMatrix& information, const std::string& type,
-                                 const Rcpp::NumericMatrix& C, const Rcpp::NumericVector& shift,
-                                 double Q, const Rcpp::List& draws) {
-  const ClusterPieces pieces(map(scores), map(information));
-  const MatrixMap z = glue::matrix(draws, "z");
+// type, C
+SEXP hotelling_eta(const ClusterPieces& pieces, const Rcpp::List& ask) {
+  if (!pieces.definite()) return Rcpp::wrap(kNaN);
+  return Rcpp::wrap(ApproximateHotelling(pieces, corrections(ask), glue::matrix(ask, "C")).eta());
+}
+
+// type, C, shift, Q, and draws z, b, u
+SEXP joint_tails(const ClusterPieces& pieces, const Rcpp::List& ask) {
+  const MatrixMap z = glue::matrix(ask, "z");
   if (!pieces.definite()) return glue::vector(VectorXd::Constant(z.cols(), kNaN));
-  const JointReference reference(pieces, corrections_of(type), map(C),
-                                 VectorMap(shift.begin(), shift.size()));
-  const VectorMap u(glue::doubles(draws, "u", z.cols()), z.cols());
-  return glue::vector(reference.tails(Q, {z, glue::matrix(draws, "b"), u}));
+  const JointReference reference(pieces, corrections(ask), glue::matrix(ask, "C"),
+                                 glue::values(ask, "shift"));
+  const VectorMap u(glue::doubles(ask, "u", z.cols()), z.cols());
+  return glue::vector(reference.tails(glue::number(ask, "Q"), {z, glue::matrix(ask, "b"), u}));
 }
 
-// [[Rcpp::export]]
-double score_statistic_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information,
-                        const Rcpp::NumericMatrix& C) {
-  return score_statistic(ClusterPieces(map(scores), map(information)), map(C));
+// C
+SEXP score_test(const ClusterPieces& pieces, const Rcpp::List& ask) {
+  return Rcpp::wrap(score_statistic(pieces, glue::matrix(ask, "C")));
 }
 
-// [[Rcpp::export]]
-Rcpp::List influence_(const Rcpp::NumericMatrix& scores, const Rcpp::NumericMatrix& information) {
-  const Influence r = influence(ClusterPieces(map(scores), map(information)));
+SEXP influence_of(const ClusterPieces& pieces, const Rcpp::List&) {
+  const Influence r = influence(pieces);
   return Rcpp::List::create(Rcpp::_["dfbeta"] = glue::matrix(r.dfbeta),
                             Rcpp::_["cooks_distance"] = glue::vector(r.cooks_distance),
                             Rcpp::_["leverage"] = glue::vector(r.leverage));
+}
+
+constexpr glue::Piece<ClusterPieces> kPieces[] = {{"sandwich", sandwich_of},
+                                                  {"sums", sums},
+                                                  {"sandwich_of_all", sandwich_of_all},
+                                                  {"corrected", corrected},
+                                                  {"corrected_directions", corrected_directions},
+                                                  {"hotelling_eta", hotelling_eta},
+                                                  {"joint_tails", joint_tails},
+                                                  {"score_test", score_test},
+                                                  {"influence", influence_of}};
+
+// scores (p x m), information (p^2 x m), and B of all clusters where these are not all.
+ClusterPieces cluster_pieces(const Rcpp::List& list) {
+  const MatrixMap scores = glue::matrix(list, "scores"),
+                  information = glue::matrix(list, "information");
+  if (!list.containsElementNamed("B")) return ClusterPieces(scores, information);
+  return ClusterPieces(scores, information, glue::matrix(list, "B"));
+}
+
+}  // namespace
+
+// What the pieces of clusters are asked for.
+// [[Rcpp::export]]
+SEXP inference_(const Rcpp::List& pieces, const std::string& piece, const Rcpp::List& ask) {
+  return glue::piece(kPieces, piece, cluster_pieces(pieces), ask);
+}
+
+// [[Rcpp::export]]
+Rcpp::NumericVector satterthwaite_df_(const Rcpp::List& sums) {
+  return glue::vector(satterthwaite_df(glue::satterthwaite(sums)));
 }

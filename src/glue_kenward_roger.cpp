@@ -1,7 +1,6 @@
 // Kenward and Roger: convert, call, convert back.
 #include "glue_groups.h"
 
-#include "design/dispersion.hpp"
 #include "inference/kenward_roger.hpp"
 
 using namespace margmix;
@@ -22,30 +21,14 @@ std::vector<MatrixXd> squares(const MatrixMap& x, Index p) {
   return out;
 }
 
-}  // namespace
-
-// -l'' of every row at the predictor eta.
-// [[Rcpp::export]]
-Rcpp::NumericVector row_weights_(const Rcpp::List& design, const Rcpp::List& family,
-                                 const Rcpp::NumericVector& eta, const Rcpp::NumericVector& aux) {
-  const Design d = glue::design(design);
-  const auto f = glue::family(family);
-  if (aux.size() != d.n_aux(*f)) Rcpp::stop("internal: `aux` has the wrong length");
-  set_dispersion(d, VectorMap(aux.begin(), aux.size()), *f);
-  if (eta.size() != d.X.rows()) Rcpp::stop("internal: `eta` has the wrong length");
-  Rcpp::NumericVector W(eta.size());
-  f->rows(d.response, eta.begin(), nullptr, W.begin(), nullptr, nullptr);
-  return W;
-}
-
-// [[Rcpp::export]]
-Rcpp::List kenward_roger_pieces_(const Rcpp::List& design, const Rcpp::NumericVector& W,
-                                 const Rcpp::NumericMatrix& Lambda, int threads) {
+// Of a design: W, Lambda, threads.
+SEXP pieces(const Rcpp::List& design, const Rcpp::List& ask) {
   const GroupedDesign d = glue::grouped_design(design);
-  if (W.size() != d.X.rows()) Rcpp::stop("internal: `W` has the wrong length");
+  const R_xlen_t n = d.X.rows();
   const KenwardRogerPieces r =
-      kenward_roger_pieces(d, VectorMap(W.begin(), W.size()),
-                           MatrixMap(Lambda.begin(), d.q(), d.q()), glue::context(threads));
+      kenward_roger_pieces(d, VectorMap(glue::doubles(ask, "W", n), n),
+                           MatrixMap(glue::doubles(ask, "Lambda", d.q() * d.q()), d.q(), d.q()),
+                           glue::context(glue::integer(ask, "threads")));
   glue::stop_if_interrupted(r.status);
   return Rcpp::List::create(Rcpp::_["M"] = glue::matrix(r.M), Rcpp::_["M_0"] = glue::matrix(r.M_0),
                             Rcpp::_["P"] = flat(r.P, d.p()), Rcpp::_["Q"] = flat(r.Q, d.p()),
@@ -53,20 +36,19 @@ Rcpp::List kenward_roger_pieces_(const Rcpp::List& design, const Rcpp::NumericVe
                             Rcpp::_["status"] = glue::name(r.status));
 }
 
-// scale: list(v, phi, N) for a residual variance phi, otherwise empty.
-// [[Rcpp::export]]
-Rcpp::List kenward_roger_(const Rcpp::List& pieces, const Rcpp::List& scale) {
-  const MatrixMap M = glue::matrix(pieces, "M");
+// Of pieces: v, phi, N for a residual variance phi, otherwise nothing.
+SEXP covariance(const Rcpp::List& of, const Rcpp::List& ask) {
+  const MatrixMap M = glue::matrix(of, "M");
   KenwardRogerPieces x;
   x.M = M;
-  x.M_0 = glue::matrix(pieces, "M_0");
-  x.P = squares(glue::matrix(pieces, "P"), M.rows());
-  x.Q = squares(glue::matrix(pieces, "Q"), M.rows());
-  x.T = glue::matrix(pieces, "T");
-  x.t = VectorMap(glue::doubles(pieces, "t", x.T.rows()), x.T.rows());
-  if (scale.size())
-    x = with_dispersion(x, VectorMap(glue::doubles(scale, "v", x.t.size()), x.t.size()),
-                        scale["phi"], scale["N"]);
+  x.M_0 = glue::matrix(of, "M_0");
+  x.P = squares(glue::matrix(of, "P"), M.rows());
+  x.Q = squares(glue::matrix(of, "Q"), M.rows());
+  x.T = glue::matrix(of, "T");
+  x.t = VectorMap(glue::doubles(of, "t", x.T.rows()), x.T.rows());
+  if (ask.size())
+    x = with_dispersion(x, VectorMap(glue::doubles(ask, "v", x.t.size()), x.t.size()),
+                        glue::number(ask, "phi"), glue::number(ask, "N"));
   const KenwardRoger r = kenward_roger(x);
   return Rcpp::List::create(
       Rcpp::_["Phi"] = glue::matrix(r.Phi), Rcpp::_["P"] = flat(r.P, M.rows()),
@@ -75,20 +57,18 @@ Rcpp::List kenward_roger_(const Rcpp::List& pieces, const Rcpp::List& scale) {
       Rcpp::_["definite"] = r.definite);
 }
 
-// [[Rcpp::export]]
-Rcpp::NumericMatrix positive_part_(const Rcpp::NumericMatrix& R, const Rcpp::NumericMatrix& Phi) {
-  return glue::matrix(positive_part(MatrixMap(R.begin(), R.nrow(), R.ncol()),
-                                    MatrixMap(Phi.begin(), Phi.nrow(), Phi.ncol())));
+// Of a covariance, R: the part of R that adds to Phi.
+SEXP added(const Rcpp::List& of, const Rcpp::List& ask) {
+  return glue::matrix(positive_part(glue::matrix(ask, "R"), glue::matrix(of, "Phi")));
 }
 
-// The reference of each row of C, or (joint) of all rows together.
-// [[Rcpp::export]]
-Rcpp::List kenward_roger_reference_(const Rcpp::List& fitted, const Rcpp::NumericMatrix& C,
-                                    bool joint) {
-  const MatrixXd Phi = glue::matrix(fitted, "Phi"), P = glue::matrix(fitted, "P"),
-                 Omega = glue::matrix(fitted, "Omega"), Phi_0 = glue::matrix(fitted, "Phi_0");
+// Of a covariance, C and joint: the reference of each row of C, or of all rows together.
+SEXP reference(const Rcpp::List& of, const Rcpp::List& ask) {
+  const MatrixXd Phi = glue::matrix(of, "Phi"), P = glue::matrix(of, "P"),
+                 Omega = glue::matrix(of, "Omega"), Phi_0 = glue::matrix(of, "Phi_0");
   const KenwardRogerReference reference(Phi, P, Omega, Phi_0);
-  const MatrixMap rows(C.begin(), C.nrow(), C.ncol());
+  const MatrixMap rows = glue::matrix(ask, "C");
+  const bool joint = glue::flag(ask, "joint");
   const Index tests = joint ? 1 : rows.rows();
   VectorXd df(tests), scale(tests);
   for (Index k = 0; k < tests; ++k) {
@@ -98,4 +78,15 @@ Rcpp::List kenward_roger_reference_(const Rcpp::List& fitted, const Rcpp::Numeri
   }
   return Rcpp::List::create(Rcpp::_["df"] = glue::vector(df),
                             Rcpp::_["scale"] = glue::vector(scale));
+}
+
+constexpr glue::Piece<Rcpp::List> kPieces[] = {
+    {"pieces", pieces}, {"covariance", covariance}, {"added", added}, {"reference", reference}};
+
+}  // namespace
+
+// One stage after the other: `of` is a design, its pieces, or the covariance they give.
+// [[Rcpp::export]]
+SEXP kenward_roger_(const Rcpp::List& of, const std::string& piece, const Rcpp::List& ask) {
+  return glue::piece(kPieces, piece, of, ask);
 }

@@ -1,49 +1,102 @@
-// Population means and standardization: convert, call, convert back.
-#include "glue_sums.h"
+// What random effects imply for the population: convert, call, convert back.
+#include "glue.h"
 
-#include "marginal/corrected_influence.hpp"
+#include <tuple>
+
+#include "glmm/bridge_posterior.hpp"
+#include "marginal/moments.hpp"
+#include "marginal/projection.hpp"
 #include "marginal/standardize.hpp"
 
 using namespace margmix;
 
-// [[Rcpp::export]]
-Rcpp::List population_mean_(const Rcpp::NumericVector& eta, const Rcpp::NumericVector& s,
-                            const Rcpp::List& family) {
-  const auto f = glue::family(family);
-  const PopulationMeanRule rule(glue::spec(family), *f);
-  const R_xlen_t n = eta.size();
-  Rcpp::NumericVector mean(n), d_eta(n), d_s(n);
-  for (R_xlen_t j = 0; j < n; ++j) {
-    if (j % 10000 == 0) Rcpp::checkUserInterrupt();
-    const PopulationMean m = rule(eta[j], s[j]);
-    mean[j] = m.mean;
-    d_eta[j] = m.d_eta;
-    d_s[j] = m.d_s;
-  }
-  return Rcpp::List::create(Rcpp::_["mean"] = mean, Rcpp::_["d_eta"] = d_eta, Rcpp::_["d_s"] = d_s);
+namespace {
+
+// The family of the responses given the effects, and the distribution of these.
+struct Law {
+  explicit Law(const Rcpp::List& list) : spec(glue::spec(list)), family(make_family(spec)) {}
+
+  const FamilySpec spec;
+  const std::unique_ptr<Family> family;
+};
+
+VectorMap of_rows(const Rcpp::List& list, const char* name, R_xlen_t n) {
+  return VectorMap(glue::doubles(list, name, n), n);
 }
 
-// rows: X, Z, offset, weight, group, groups, cluster, clusters (see TargetRows);
-// parameters: beta, Lambda, theta_row, theta_col.
-// [[Rcpp::export]]
-Rcpp::List standardize_(const Rcpp::List& rows, const Rcpp::List& parameters,
-                        const Rcpp::List& family) {
-  const auto f = glue::family(family);
-  const PopulationMeanRule rule(glue::spec(family), *f);
+// Is the likelihood of a row log-concave in its predictor?
+SEXP log_concave(const Law& law, const Rcpp::List&) {
+  return Rcpp::wrap(law.family->log_concave());
+}
+
+// The value of each row at (eta, s), under that name, and its derivatives.
+template <typename At>
+SEXP by_row(const Rcpp::List& ask, const char* value_name, At at) {
+  const VectorMap eta = glue::values(ask, "eta");
+  const R_xlen_t n = eta.size();
+  const VectorMap s = of_rows(ask, "s", n);
+  Rcpp::NumericVector value(n), d_eta(n), d_s(n);
+  for (R_xlen_t j = 0; j < n; ++j) {
+    if (j % 10000 == 0) Rcpp::checkUserInterrupt();
+    std::tie(value[j], d_eta[j], d_s[j]) = at(eta[j], s[j]);
+  }
+  return Rcpp::List::create(Rcpp::_[value_name] = value, Rcpp::_["d_eta"] = d_eta,
+                            Rcpp::_["d_s"] = d_s);
+}
+
+// eta, s -> population means
+SEXP mean(const Law& law, const Rcpp::List& ask) {
+  const PopulationMeanRule rule(law.spec, *law.family);
+  return by_row(ask, "mean", [&](double eta, double s) {
+    const PopulationMean m = rule(eta, s);
+    return std::make_tuple(m.mean, m.d_eta, m.d_s);
+  });
+}
+
+// eta, s -> variances of conditional means
+SEXP between_variance(const Law& law, const Rcpp::List& ask) {
+  const BetweenMoments moments(law.spec, *law.family);
+  return by_row(ask, "value", [&](double eta, double s) {
+    const BetweenVariance v = moments.variance(eta, s);
+    return std::make_tuple(v.value, v.d_eta, v.d_s);
+  });
+}
+
+// eta, S (covariance matrix of the random parts) -> n x n covariances of conditional means
+SEXP between_covariance(const Law& law, const Rcpp::List& ask) {
+  const BetweenMoments moments(law.spec, *law.family);
+  const VectorMap eta = glue::values(ask, "eta");
+  const MatrixMap S = glue::matrix(ask, "S");
+  const int n = static_cast<int>(eta.size());
+  Rcpp::NumericMatrix out(n, n);
+  for (int j = 0; j < n; ++j) {
+    Rcpp::checkUserInterrupt();
+    const double sj = std::sqrt(S(j, j));
+    for (int k = 0; k <= j; ++k)
+      out(j, k) = out(k, j) = moments.covariance(eta[j], sj, eta[k], std::sqrt(S(k, k)), S(j, k));
+  }
+  return out;
+}
+
+// rows: list(X, Z, offset, weight, group, groups, cluster, clusters), see TargetRows; beta, Lambda,
+// theta_row, theta_col
+SEXP standardize(const Law& law, const Rcpp::List& ask) {
+  const PopulationMeanRule rule(law.spec, *law.family);
+  const Rcpp::List rows = ask["rows"];
   const MatrixMap X = glue::matrix(rows, "X");
   const R_xlen_t n = X.rows();
   const TargetRows target{X,
                           glue::matrix(rows, "Z"),
-                          VectorMap(glue::doubles(rows, "offset", n), n),
-                          VectorMap(glue::doubles(rows, "weight", n), n),
+                          of_rows(rows, "offset", n),
+                          of_rows(rows, "weight", n),
                           glue::integers(rows, "group"),
-                          Rcpp::as<int>(rows["groups"]),
+                          glue::integer(rows, "groups"),
                           glue::integers(rows, "cluster"),
-                          Rcpp::as<int>(rows["clusters"])};
-  const VectorMap beta(glue::doubles(parameters, "beta", X.cols()), X.cols());
-  const MatrixMap Lambda = glue::matrix(parameters, "Lambda");
-  const IntegerMap theta_row = glue::integers(parameters, "theta_row"),
-                   theta_col = glue::integers(parameters, "theta_col");
+                          glue::integer(rows, "clusters")};
+  const VectorMap beta = of_rows(ask, "beta", X.cols());
+  const MatrixMap Lambda = glue::matrix(ask, "Lambda");
+  const IntegerMap theta_row = glue::integers(ask, "theta_row"),
+                   theta_col = glue::integers(ask, "theta_col");
   const StandardizedSums sums =
       Standardizer(target, beta, Lambda, theta_row, theta_col, rule).run();
   return Rcpp::List::create(Rcpp::_["weight"] = glue::vector(sums.weight),
@@ -54,17 +107,49 @@ Rcpp::List standardize_(const Rcpp::List& rows, const Rcpp::List& parameters,
                             Rcpp::_["cluster_mean"] = glue::matrix(sums.cluster_mean));
 }
 
-// pieces: list(scores (p x m), information (p^2 x m)) of some or all of the clusters; B: the
-// information of all.
-// [[Rcpp::export]]
-Rcpp::List corrected_influence_(const Rcpp::List& pieces, const Rcpp::NumericMatrix& B,
-                                const std::string& type, const Rcpp::NumericMatrix& directions) {
-  const CorrectedInfluence r = corrected_influence(
-      ClusterPieces(glue::matrix(pieces, "scores"), glue::matrix(pieces, "information"),
-                    MatrixMap(B.begin(), B.nrow(), B.ncol())),
-      corrections_of(type).front(),
-      MatrixMap(directions.begin(), directions.nrow(), directions.ncol()));
+// rows: list(X, offset, weight, mean, d_eta, d_theta); variance: v0, v1, v2; start
+SEXP projection(const Law& law, const Rcpp::List& ask) {
+  const Rcpp::List rows = ask["rows"];
+  const MatrixMap X = glue::matrix(rows, "X");
+  const R_xlen_t n = X.rows();
+  const ImpliedRows implied{X,
+                            of_rows(rows, "offset", n),
+                            of_rows(rows, "weight", n),
+                            of_rows(rows, "mean", n),
+                            of_rows(rows, "d_eta", n),
+                            glue::matrix(rows, "d_theta")};
+  const double* v = glue::doubles(ask, "variance", 3);
+  const Projection r =
+      MarginalProjection(implied, *law.family, {v[0], v[1], v[2]}).run(glue::values(ask, "start"));
   return Rcpp::List::create(
-      Rcpp::_["scores"] = glue::matrix(r.scores), Rcpp::_["leverage"] = glue::vector(r.leverage),
-      Rcpp::_["sums"] = glue::satterthwaite(r.sums), Rcpp::_["lost"] = glue::counts(r.lost));
+      Rcpp::_["gamma"] = glue::vector(r.gamma), Rcpp::_["jacobian"] = glue::matrix(r.jacobian),
+      Rcpp::_["converged"] = r.converged, Rcpp::_["iterations"] = r.iterations);
+}
+
+constexpr glue::Piece<Law> kPieces[] = {
+    {"log_concave", log_concave},           {"mean", mean},
+    {"between_variance", between_variance}, {"between_covariance", between_covariance},
+    {"standardize", standardize},           {"projection", projection}};
+
+}  // namespace
+
+// What the law of responses is asked for.
+// [[Rcpp::export]]
+SEXP population_(const Rcpp::List& law, const std::string& piece, const Rcpp::List& ask) {
+  return glue::piece(kPieces, piece, Law(law), ask);
+}
+
+// b and its derivatives in sigma at normal scores u of the bridge distribution.
+// [[Rcpp::export]]
+Rcpp::List bridge_quantile_(const Rcpp::NumericVector& u, double sigma) {
+  const BridgeDistribution bridge(sigma);
+  const R_xlen_t n = u.size();
+  Rcpp::NumericVector b(n), d1(n), d2(n);
+  for (R_xlen_t k = 0; k < n; ++k) {
+    const BridgeDistribution::Value v = bridge.at(u[k]);
+    b[k] = v.b;
+    d1[k] = v.d1;
+    d2[k] = v.d2;
+  }
+  return Rcpp::List::create(Rcpp::_["b"] = b, Rcpp::_["d1"] = d1, Rcpp::_["d2"] = d2);
 }

@@ -28,21 +28,22 @@ std::unique_ptr<Objective> penalized(std::unique_ptr<Objective> model, const Rcp
   return soft_objective(std::move(model), glue::design(design), spec, design["penalty"]);
 }
 
-std::unique_ptr<Objective> objective(const Rcpp::List& design, const Rcpp::List& family,
-                                     const Rcpp::NumericVector& psi) {
-  const FamilySpec spec = glue::spec(family, design);
+std::unique_ptr<Objective> objective(const glue::ModelAt& model) {
+  const Rcpp::List& design = model.design;
   auto is = [&](const char* kind) { return Rf_inherits(design, kind); };
   std::unique_ptr<Objective> out =
-      is("margmix_two_levels") ? nested_objective(nested_design(design), spec)
+      is("margmix_two_levels") ? nested_objective(nested_design(design), model.spec)
       : is("margmix_sparse")
-          ? sparse_objective(glue::grouped_design(design), glue::plan(design["plan"]), spec)
-      : is("margmix_bridge") ? bridge_objective(glue::design(design), spec)
-                             : product_objective(glue::design(design), spec);
-  if (psi.size() != out->parameters()) Rcpp::stop("internal: `psi` has the wrong length");
-  return penalized(std::move(out), design, spec);
+          ? sparse_objective(glue::grouped_design(design), glue::plan(design["plan"]), model.spec)
+      : is("margmix_bridge") ? bridge_objective(glue::design(design), model.spec)
+                             : product_objective(glue::design(design), model.spec);
+  if (model.psi.size() != out->parameters()) Rcpp::stop("internal: `psi` has the wrong length");
+  return penalized(std::move(out), design, model.spec);
 }
 
-VectorXd vector(const Rcpp::NumericVector& x) { return VectorMap(x.begin(), x.size()); }
+std::vector<int> nodes(const Rcpp::List& ask) { return Rcpp::as<std::vector<int>>(ask["K"]); }
+
+Modes modes(const Rcpp::List& ask) { return glue::modes(Rcpp::RObject(ask["modes"])); }
 
 Rcpp::List level(const LevelPosterior& x) {
   return Rcpp::List::create(
@@ -57,71 +58,62 @@ void stop_unless_found(Status status) {
   if (status != Status::ok) Rcpp::stop("internal: no mode at the fit");
 }
 
-}  // namespace
-
-// [[Rcpp::export]]
-Rcpp::List objective_evaluate_(const Rcpp::List& design, const Rcpp::List& family,
-                               const Rcpp::NumericVector& psi, const std::vector<int>& K,
-                               const Rcpp::RObject& modes, const Rcpp::List& ask, int threads) {
-  const ObjectiveResult r = objective(design, family, psi)
-                                ->evaluate(vector(psi), K, glue::modes(modes),
-                                           glue::objective_request(ask), glue::context(threads));
+// K, modes, request: list(order, scores, information, known_phi)
+SEXP evaluate(const glue::ModelAt& model, const Rcpp::List& ask) {
+  const ObjectiveResult r = objective(model)->evaluate(
+      model.psi, nodes(ask), modes(ask), glue::objective_request(ask["request"]), model.context);
   glue::stop_if_interrupted(r.status);
-  return glue::objective_list(r, design);
+  return glue::objective_list(r, model.design);
 }
 
-// [[Rcpp::export]]
-Rcpp::List objective_other_modes_(const Rcpp::List& design, const Rcpp::List& family,
-                                  const Rcpp::NumericVector& psi, const std::vector<int>& K,
-                                  int threads) {
-  const OtherModes r =
-      objective(design, family, psi)->other_modes(vector(psi), K, glue::context(threads));
+// K
+SEXP other_modes(const glue::ModelAt& model, const Rcpp::List& ask) {
+  const OtherModes r = objective(model)->other_modes(model.psi, nodes(ask), model.context);
   return Rcpp::List::create(Rcpp::_["better"] = static_cast<int>(r.better),
                             Rcpp::_["missed"] = r.missed);
 }
 
-// A list by factor.
-// [[Rcpp::export]]
-Rcpp::List objective_posterior_(const Rcpp::List& design, const Rcpp::List& family,
-                                const Rcpp::NumericVector& psi, const std::vector<int>& K,
-                                const Rcpp::RObject& modes, bool median, int threads) {
-  const PosteriorResult r =
-      objective(design, family, psi)
-          ->posterior(vector(psi), K, glue::modes(modes), median, glue::context(threads));
+// K, modes, median -> a list by factor
+SEXP posterior(const glue::ModelAt& model, const Rcpp::List& ask) {
+  const PosteriorResult r = objective(model)->posterior(model.psi, nodes(ask), modes(ask),
+                                                        glue::flag(ask, "median"), model.context);
   stop_unless_found(r.status);
   Rcpp::List out(r.levels.size());
   for (std::size_t k = 0; k < r.levels.size(); ++k) out[k] = level(r.levels[k]);
   return out;
 }
 
-// `rows`: X, Z, and cluster (n x factors, from 0; -1 is a new level).
-// [[Rcpp::export]]
-Rcpp::NumericVector objective_prediction_variance_(
-    const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi,
-    const Rcpp::RObject& modes, const Rcpp::List& rows, const Rcpp::NumericMatrix& V, int threads) {
-  const Rcpp::IntegerMatrix levels = rows["cluster"];
+// modes, V, and of the rows X, Z, cluster (n x factors, from 0; -1 is a new level)
+SEXP prediction_variance(const glue::ModelAt& model, const Rcpp::List& ask) {
+  const Rcpp::IntegerMatrix levels = ask["cluster"];
   const PredictionRows at{
-      glue::matrix(rows, "X"), glue::matrix(rows, "Z"),
+      glue::matrix(ask, "X"), glue::matrix(ask, "Z"),
       Eigen::Map<const Eigen::MatrixXi>(levels.begin(), levels.nrow(), levels.ncol())};
   VectorXd out;
-  const Status status = objective(design, family, psi)
-                            ->prediction_variance(vector(psi), glue::modes(modes), at,
-                                                  MatrixMap(V.begin(), V.nrow(), V.ncol()),
-                                                  glue::context(threads), out);
-  stop_unless_found(status);
+  stop_unless_found(objective(model)->prediction_variance(
+      model.psi, modes(ask), at, glue::matrix(ask, "V"), model.context, out));
   return glue::vector(out);
 }
 
+// modes, top, leaf: effects x levels, by combination; two nested levels only
+SEXP combination_covariance(const glue::ModelAt& model, const Rcpp::List& ask) {
+  return glue::matrix(nested_combination_covariance(nested_design(model.design), *model.family(),
+                                                    model.psi, modes(ask), glue::matrix(ask, "top"),
+                                                    glue::matrix(ask, "leaf"), model.context));
+}
+
+constexpr glue::Piece<glue::ModelAt> kPieces[] = {
+    {"evaluate", evaluate},
+    {"other_modes", other_modes},
+    {"posterior", posterior},
+    {"prediction_variance", prediction_variance},
+    {"combination_covariance", combination_covariance}};
+
+}  // namespace
+
+// What an objective is asked for.
 // [[Rcpp::export]]
-Rcpp::NumericMatrix nested_combination_covariance_(const Rcpp::List& design,
-                                                   const Rcpp::List& family,
-                                                   const Rcpp::NumericVector& psi,
-                                                   const Rcpp::RObject& modes,
-                                                   const Rcpp::NumericMatrix& top,
-                                                   const Rcpp::NumericMatrix& leaf, int threads) {
-  const NestedDesign d = nested_design(design);
-  const auto f = make_family(glue::spec(family, design));
-  return glue::matrix(nested_combination_covariance(
-      d, *f, vector(psi), glue::modes(modes), MatrixMap(top.begin(), top.nrow(), top.ncol()),
-      MatrixMap(leaf.begin(), leaf.nrow(), leaf.ncol()), glue::context(threads)));
+SEXP objective_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi,
+                const std::string& piece, const Rcpp::List& ask, int threads) {
+  return glue::piece(kPieces, piece, {design, family, psi, threads}, ask);
 }

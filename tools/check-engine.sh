@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# The engine's own rules.
+# The engine's own rules, and where R calls it.
 #   tools/check-engine.sh includes   the folders include each other in one direction only
 #   tools/check-engine.sh words      no R, no console, no end of process, no random numbers
 #   tools/check-engine.sh openmp     OpenMP only in parallel/
+#   tools/check-engine.sh calls      only R/engine*.R calls compiled functions
 #   tools/check-engine.sh compile    it compiles where R's headers are not found
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -47,6 +48,12 @@ check_words() {
 
 check_openmp() {
   none '# *pragma +omp|<omp\.h>|\bomp_[a-z_]+\(' $(sources src | grep -v "^$engine/parallel/")
+}
+
+check_calls() {
+  local compiled
+  compiled=$(sed -n 's/^\([a-z_]*_\) <- function.*/\1/p' R/RcppExports.R | paste -sd '|')
+  none "\b($compiled)\(" $(ls R/*.R | grep -vE '^R/(engine|RcppExports)')
 }
 
 check_compile() {

@@ -18,7 +18,7 @@ record <- function(original) {
 }
 
 space <- asNamespace("margmix")
-name <- "objective_evaluate_"
+name <- "objective_"
 unlockBinding(name, space)
 assign(name, record(get(name, space)), envir = space)
 

@@ -25,6 +25,7 @@ step "spelling" Rscript tools/spelling.R
 step "files that CONTRIBUTING.md names" tools/check-contributing.sh
 step "order of engine includes" tools/check-engine.sh includes
 step "engine words" tools/check-engine.sh words
+step "calls of compiled functions" tools/check-engine.sh calls
 step "OpenMP in one place" tools/check-engine.sh openmp
 step "engine compiles without R" tools/check-engine.sh compile
 step "docs are current" tools/check-docs.sh

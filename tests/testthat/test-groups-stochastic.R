@@ -126,9 +126,8 @@ test_that("the log-determinant of S is unbiased", {
   psi <- replace(model$psi, 3:6, c(0.8, 0.1, 0.5, 0.6))
   exact <- toy_engine(model, gaussian(), 1L, psi = psi)$value
   size <- length(model$design$plan$owner_start) - 1L
-  found <- groups_estimate_(
-    model$design, engine_family(gaussian(), model$design), psi, list(),
-    random_signs(size, 200L), 1L
+  found <- engine_laplace_estimate(
+    model$design, gaussian(), psi, list(), random_signs(size, 200L), glmm_control()
   )
   expect_lt(abs(found$value - exact), 4 * found$sd + 1e-8)
   expect_lt(found$sd, 0.05)

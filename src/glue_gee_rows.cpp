@@ -1,0 +1,172 @@
+// The rows and the layout of a marginal model: convert, call, convert back.
+#include "glue_gee.h"
+
+#include "gee/frechet.hpp"
+
+using namespace margmix;
+
+namespace {
+
+struct Rows {
+  Rows(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::List& correlation,
+       int threads)
+      : rows(design, family, threads), R(glue::correlation(correlation, rows.data.layout)) {}
+
+  LocalSource source() const { return LocalSource(rows.data, rows.family, rows.context); }
+
+  const glue::MarginalRows rows;
+  const std::unique_ptr<Correlation> R;
+};
+
+// The residuals at the beta of a query, adjusted where it says so, and R at its alpha.
+LocalSource source_at(const Rows& of, const Rcpp::List& query) {
+  LocalSource source = of.source();
+  Correlation& R = *of.R;
+  const MomentRule rule = glue::moment_rule(query["rule"]);
+  const bool likelihood =
+      query.containsElementNamed("likelihood") && glue::flag(query, "likelihood");
+  const bool adjusted = !Rf_isNull(query["adjust"]);
+  const Rcpp::List adjust = adjusted ? Rcpp::List(query["adjust"]) : query;
+  R.set(glue::values(adjust, "alpha"));
+  bool finished =
+      source.move(glue::values(query, "beta"), R, rule, {glue::flag(query, "slopes"), likelihood});
+  if (adjusted) {
+    finished = finished && source.adjust_by(glue::matrix(adjust, "B"), R, rule);
+    R.set(glue::values(query, "alpha"));
+    finished = finished && source.moments(R, rule);
+  }
+  if (!finished) throw Rcpp::internal::InterruptedException();
+  return source;
+}
+
+SEXP moments(const Rows& of, const Rcpp::List& query) {
+  const LocalSource source = source_at(of, query);
+  Rcpp::List out = glue::moment_list(source.sums());
+  out["invalid"] = source.valid() ? 0.0 : 1.0;
+  out["likelihood"] = source.likelihood();
+  return out;
+}
+
+SEXP equations(const Rows& of, const Rcpp::List& query) {
+  LocalSource source = source_at(of, query);
+  EquationSums sums;
+  MatrixXd hat;
+  const bool adjust = query.containsElementNamed("hat");
+  if (adjust) hat = glue::matrix(query, "hat");
+  if (!source.equations(*of.R, adjust ? &hat : nullptr, sums))
+    throw Rcpp::internal::InterruptedException();
+  return Rcpp::List::create(Rcpp::_["information"] = glue::matrix(sums.information),
+                            Rcpp::_["score"] = glue::vector(sums.score),
+                            Rcpp::_["adjustment"] = glue::vector(sums.adjustment),
+                            Rcpp::_["quadratic"] = sums.quadratic);
+}
+
+SEXP influence(const Rows& of, const Rcpp::List& query) {
+  LocalSource source = source_at(of, query);
+  const Rcpp::List totals = query["totals"];
+  const MomentTotals all{glue::moment_sums(totals["sums"], of.R->sums()),
+                         glue::matrix(totals, "slopes"), glue::matrix(totals, "bread")};
+  VectorXd variance;
+  if (!source.squared_influence(*of.R, glue::moment_rule(query["rule"]), glue::number(query, "phi"),
+                                all, variance))
+    throw Rcpp::internal::InterruptedException();
+  return Rcpp::List::create(Rcpp::_["variance"] = glue::vector(variance));
+}
+
+SEXP products(const Rows& of, const Rcpp::List& query) {
+  MatrixXd products;
+  source_at(of, query).products(*of.R, products);
+  return Rcpp::List::create(Rcpp::_["products"] = glue::matrix(products));
+}
+
+SEXP least_squares(const Rows& of, const Rcpp::List& query) {
+  MatrixXd XX;
+  VectorXd Xy;
+  of.source().least_squares(glue::number(query, "level"), XX, Xy);
+  return Rcpp::List::create(Rcpp::_["XX"] = glue::matrix(XX), Rcpp::_["Xy"] = glue::vector(Xy));
+}
+
+// beta, alpha, phi -> scores and information by cluster
+SEXP pieces(const Rows& of, const Rcpp::List& query) {
+  of.R->set(glue::values(query, "alpha"));
+  const Equations equations(of.rows.data, of.rows.family, of.rows.context);
+  Residuals at;
+  MatrixXd scores, information;
+  const bool finished =
+      equations.residuals(glue::values(query, "beta"), *of.R, MomentRule(), false, at) &&
+      equations.pieces(at, *of.R, glue::number(query, "phi"), scores, information);
+  if (!finished) throw Rcpp::internal::InterruptedException();
+  return Rcpp::List::create(Rcpp::_["scores"] = glue::matrix(scores),
+                            Rcpp::_["information"] = glue::matrix(information));
+}
+
+// beta, alpha -> pairs of 0/1 responses that can't have their correlation
+SEXP frechet(const Rows& of, const Rcpp::List& query) {
+  of.R->set(glue::values(query, "alpha"));
+  const FrechetCount count =
+      count_frechet(of.rows.data, *of.rows.distribution, *of.R, glue::values(query, "beta"));
+  return Rcpp::NumericVector::create(Rcpp::_["pairs"] = count.pairs,
+                                     Rcpp::_["clusters"] = count.clusters,
+                                     Rcpp::_["skipped"] = count.skipped);
+}
+
+constexpr glue::Piece<Rows> kOfRows[] = {
+    {"moments", moments},   {"equations", equations},         {"influence", influence},
+    {"products", products}, {"least_squares", least_squares}, {"pieces", pieces},
+    {"frechet", frechet}};
+
+struct LayoutOf {
+  const Rcpp::List& list;
+  const Rcpp::List& correlation;
+};
+
+// Clusters that stand for all, see ClusterKinds.
+SEXP kinds(const LayoutOf& of, const Rcpp::List&) {
+  const ClusterKinds kinds = kinds_of(glue::text(of.correlation, "type"), glue::layout(of.list));
+  const auto unless_empty = [](const auto& x) { return x.empty() ? R_NilValue : Rcpp::wrap(x); };
+  return Rcpp::List::create(
+      Rcpp::_["start"] = Rcpp::wrap(kinds.start), Rcpp::_["time"] = unless_empty(kinds.time),
+      Rcpp::_["wave"] = unless_empty(kinds.wave), Rcpp::_["inner"] = unless_empty(kinds.inner),
+      Rcpp::_["count"] = Rcpp::wrap(kinds.count));
+}
+
+SEXP shared(const LayoutOf& of, const Rcpp::List&) {
+  const SharedFacts facts = glue::correlation(of.correlation, glue::layout(of.list))->shared();
+  return Rcpp::List::create(
+      Rcpp::_["visits"] = facts.visits, Rcpp::_["lags"] = Rcpp::wrap(facts.lags),
+      Rcpp::_["unit"] = facts.gaps.unit, Rcpp::_["median"] = facts.gaps.median,
+      Rcpp::_["regular"] = facts.gaps.regular, Rcpp::_["whole"] = facts.gaps.whole);
+}
+
+// alpha, cluster (from 0) -> R_i
+SEXP correlation_matrix(const LayoutOf& of, const Rcpp::List& ask) {
+  const Layout layout = glue::layout(of.list);
+  const auto R = glue::correlation(of.correlation, layout);
+  R->set(glue::values(ask, "alpha"));
+  const int cluster = glue::integer(ask, "cluster");
+  const Index n = layout.size(cluster);
+  MatrixXd out(n, n);
+  for (Index j = 0; j < n; ++j)
+    for (Index k = 0; k < n; ++k) out(j, k) = j == k ? 1 : R->entry(cluster, j, k);
+  return glue::matrix(out);
+}
+
+constexpr glue::Piece<LayoutOf> kOfLayout[] = {
+    {"kinds", kinds}, {"shared", shared}, {"correlation", correlation_matrix}};
+
+}  // namespace
+
+// What a search asks of rows, numbers that add up over parts of the clusters (`ask`: beta, alpha,
+// rule, adjust, slopes, ..., see AskedSource), and what is asked after it.
+// [[Rcpp::export]]
+SEXP gee_rows_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::List& correlation,
+               const std::string& piece, const Rcpp::List& ask, int threads) {
+  return glue::piece(kOfRows, piece, {design, family, correlation, threads}, ask);
+}
+
+// What a correlation is asked of the clusters it is for. `layout`: start, time, wave, inner.
+// [[Rcpp::export]]
+SEXP gee_layout_(const Rcpp::List& layout, const Rcpp::List& correlation, const std::string& piece,
+                 const Rcpp::List& ask) {
+  return glue::piece(kOfLayout, piece, {layout, correlation}, ask);
+}

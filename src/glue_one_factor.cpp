@@ -1,0 +1,87 @@
+// Clusters of one factor, each by itself: convert, call, convert back.
+#include "glue_objective.h"
+
+#include "glmm/bridge_posterior.hpp"
+#include "glmm/cluster_values.hpp"
+#include "glmm/mass_points.hpp"
+#include "glmm/posterior_density.hpp"
+
+using namespace margmix;
+
+namespace {
+
+// K, modes (q x m), t, log_q0 -> the log-likelihood of each cluster, by quadrature and by points
+// drawn around the mode
+SEXP values(const glue::ModelAt& model, const Rcpp::List& ask) {
+  const Design d = glue::design(model.design);
+  const auto f = model.family();
+  if (model.psi.size() != parameter_count(d, *f))
+    Rcpp::stop("internal: `psi` has the wrong length");
+  const ImportancePoints points{glue::matrix(ask, "t"), glue::values(ask, "log_q0")};
+  const ClusterValues r =
+      cluster_values(d, *f, product_rule(glue::integer(ask, "K"), d.moves()), model.psi,
+                     glue::matrix(ask, "modes"), points, model.context);
+  glue::stop_if_interrupted(r.status);
+  return Rcpp::List::create(Rcpp::_["quadrature"] = glue::vector(r.quadrature),
+                            Rcpp::_["importance"] = glue::vector(r.importance),
+                            Rcpp::_["constant"] = f->constant(d.response),
+                            Rcpp::_["status"] = glue::name(r.status));
+}
+
+// coordinate (from 0), K, mean and sd by cluster, t -> log-density of an effect, points x clusters
+SEXP posterior_density(const glue::ModelAt& model, const Rcpp::List& ask) {
+  const Design d = glue::design(model.design);
+  const R_xlen_t m = d.clusters();
+  return glue::matrix(posterior_log_density(
+      d, *model.family(), model.psi, glue::integer(ask, "coordinate"), glue::integer(ask, "K"),
+      VectorMap(glue::doubles(ask, "mean", m), m), VectorMap(glue::doubles(ask, "sd", m), m),
+      glue::values(ask, "t"), model.context));
+}
+
+// points -> the same for the normal score of an intercept of the bridge distribution
+SEXP score_density(const glue::ModelAt& model, const Rcpp::List& ask) {
+  const ScoreDensity r =
+      bridge_score_density(glue::design(model.design), *model.family(), model.psi,
+                           glue::integer(ask, "points"), model.context);
+  glue::stop_if_interrupted(r.status);
+  return Rcpp::List::create(Rcpp::_["low"] = glue::vector(r.low),
+                            Rcpp::_["high"] = glue::vector(r.high),
+                            Rcpp::_["log_density"] = glue::matrix(r.log_density));
+}
+
+// Of psi = beta: b, log_phi -> log-density of each cluster's responses, effects x clusters
+SEXP conditional_density(const glue::ModelAt& model, const Rcpp::List& ask) {
+  const VectorMap beta(model.psi.data(), model.psi.size());
+  const ConditionalDensity r =
+      conditional_log_density(glue::design(model.design), *model.family(), beta,
+                              glue::number(ask, "log_phi"), glue::values(ask, "b"), model.context);
+  glue::stop_if_interrupted(r.status);
+  return glue::matrix(r.log_density);
+}
+
+// Of psi = (beta, locations, logarithms of masses): order
+SEXP mass_points(const glue::ModelAt& model, const Rcpp::List& ask) {
+  const MassPointTotals r =
+      mass_point_likelihood(glue::design(model.design), *model.family(), model.psi,
+                            glue::integer(ask, "order"), model.context);
+  glue::stop_if_interrupted(r.status);
+  return Rcpp::List::create(
+      Rcpp::_["value"] = r.value, Rcpp::_["gradient"] = glue::vector(r.gradient),
+      Rcpp::_["hessian"] = glue::matrix(r.hessian),
+      Rcpp::_["posterior"] = glue::matrix(r.posterior), Rcpp::_["status"] = glue::name(r.status));
+}
+
+constexpr glue::Piece<glue::ModelAt> kPieces[] = {{"values", values},
+                                                  {"posterior_density", posterior_density},
+                                                  {"score_density", score_density},
+                                                  {"conditional_density", conditional_density},
+                                                  {"mass_points", mass_points}};
+
+}  // namespace
+
+// What the clusters of one factor are asked for, one by one.
+// [[Rcpp::export]]
+SEXP clusters_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi,
+               const std::string& piece, const Rcpp::List& ask, int threads) {
+  return glue::piece(kPieces, piece, {design, family, psi, threads}, ask);
+}
