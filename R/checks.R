@@ -98,7 +98,7 @@ check_scale <- function(design) {
   ratio <- mean_over_sd(X, min(nrow(X), 1000L))
   # A few rows bound the sd from below, which nearly always is enough.
   unsure <- ratio > 3e6
-  if (any(unsure)) ratio[unsure] <- mean_over_sd(X, nrow(X))[unsure]
+  if (any(unsure)) ratio[unsure] <- mean_over_sd(X, nrow(X), which(unsure))
   far <- ratio > 3e6
   if (!any(far)) return(invisible())
   names <- some_of(code(colnames(X)[far]))
@@ -110,15 +110,16 @@ check_scale <- function(design) {
   )
 }
 
-# |mean| / sd of each column, 0 for a constant, from the deviations of the first `rows` rows alone.
-mean_over_sd <- function(X, rows) UseMethod("mean_over_sd")
+# |mean| / sd of `columns`, 0 for a constant, from the deviations of the first `rows` rows alone.
+mean_over_sd <- function(X, rows, columns = seq_len(ncol(X))) UseMethod("mean_over_sd")
 
 #' @export
-mean_over_sd.default <- function(X, rows) {
+mean_over_sd.default <- function(X, rows, columns = seq_len(ncol(X))) {
   mean <- colMeans(X)
-  first <- X[seq_len(rows), , drop = FALSE]
-  spread <- sqrt(colSums((first - rep(mean, each = rows))^2) / nrow(X))
-  ifelse(rows == nrow(X) & spread == 0, 0, abs(mean) / spread)
+  first <- seq_len(rows)
+  about <- vapply(columns, function(column) sum((X[first, column] - mean[[column]])^2), 0)
+  spread <- sqrt(about / nrow(X))
+  ifelse(rows == nrow(X) & spread == 0, 0, abs(mean[columns]) / spread)
 }
 
 # Identification of the variance parameters ------------------------------------------------------

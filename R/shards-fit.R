@@ -240,9 +240,9 @@ rows_near.margmix_shards <- function(design, estimate, edge) 0L
 # Sums that stand for columns -------------------------------------------------------------------
 
 #' @export
-mean_over_sd.margmix_elsewhere <- function(X, rows) {
+mean_over_sd.margmix_elsewhere <- function(X, rows, columns = seq_along(X$mean)) {
   spread <- sqrt(X$about / X$n)
-  ifelse(spread == 0, 0, abs(X$mean) / spread)
+  ifelse(spread == 0, 0, abs(X$mean) / spread)[columns]
 }
 
 #' @export

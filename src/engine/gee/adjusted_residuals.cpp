@@ -23,17 +23,11 @@ bool adjust_residuals(const Equations& equations, const Correlation& R, const Ma
   return true;
 }
 
-void add_cluster(const Layout& layout, Index i, const Residuals& at, const Correlation& R,
-                 const MomentRule& rule, MomentSums& sums) {
-  const Index first = layout.first(i), n = layout.size(i);
-  const VectorMap e(at.e.data() + first, n);
-  sums.rows += double(n);
-  if (!at.adjusted.size()) {
-    sums.squares += e.squaredNorm();
-    R.add_moments(i, e.data(), rule, sums);
-    return;
-  }
-  const VectorMap adjusted(at.adjusted.data() + first, n);
+namespace {
+
+// Products e_j e~_k are halves of those of e + e~ less those of e and of e~.
+void add_adjusted(Index i, const VectorMap& e, const VectorMap& adjusted, const Correlation& R,
+                  const MomentRule& rule, MomentSums& sums) {
   const VectorXd both = e + adjusted;
   const auto moments = [&](const double* of) {
     MomentSums out(R.sums());
@@ -44,6 +38,21 @@ void add_cluster(const Layout& layout, Index i, const Residuals& at, const Corre
   own.num = 0.5 * (moments(both.data()).num - own.num - moments(adjusted.data()).num);
   own.squares = e.dot(adjusted);
   sums.add(own);
+}
+
+}  // namespace
+
+void add_cluster(const Layout& layout, Index i, const Residuals& at, const Correlation& R,
+                 const MomentRule& rule, MomentSums& sums) {
+  const Index first = layout.first(i), n = layout.size(i);
+  const VectorMap e(at.e.data() + first, n);
+  sums.rows += double(n);
+  if (at.adjusted.size()) {
+    add_adjusted(i, e, VectorMap(at.adjusted.data() + first, n), R, rule, sums);
+    return;
+  }
+  sums.squares += e.squaredNorm();
+  R.add_moments(i, e.data(), rule, sums);
 }
 
 }  // namespace margmix

@@ -98,19 +98,13 @@ class AR1 final : public Correlation {
                    MomentSums& sums) const override {
     const Index n = layout_.size(i), first = layout_.first(i);
     if (n < 2) return;
-    MomentSums own(1);
-    if (rule.all_lags) {
-      add_all_pairs(first, n, e, own);
-    } else {
-      for (Index j = 1; j < n; ++j) {
-        const double d = gaps_[first + j], g = power_derivative(rho_, d), f = power(rho_, d);
-        own.num[0] += g * e[j - 1] * e[j];
-        own.off[0] += g * (g * rho_ - f);
-        own.den[0] += g * g;
-      }
-      own.pairs[0] = double(n - 1);
-    }
-    sums.add(own);
+    const auto over_gap = [&](Index k) { return power_of(rho_, gaps_[first + k]); };
+    const auto over_one = [&](Index) { return Power{rho_, 1}; };
+    const Step own = gaps_.regular() ? pairs(rule, n, e, over_one) : pairs(rule, n, e, over_gap);
+    sums.num[0] += own.num;
+    sums.off[0] += own.off;
+    sums.den[0] += own.den;
+    sums.pairs[0] += rule.all_lags ? 0.5 * double(n) * double(n - 1) : double(n - 1);
   }
 
   // Least squares in rho: a step goes at most half of the way to the ends of its range, unless that
@@ -140,15 +134,24 @@ class AR1 final : public Correlation {
   double over_one_unit(double r) const { return std::pow(r, 1 / gaps_.median()); }
   double step(Index row) const { return gaps_.regular() ? rho_ : step_[row]; }
 
-  void add_all_pairs(Index first, Index n, const double* e, MomentSums& own) const {
-    PairSums pairs;
+  // Sums over pairs, with f = rho^gap and its slope g: of g e_j e_k, g (g rho - f), g^2.
+  struct Step {
+    double num = 0, off = 0, den = 0;
+  };
+
+  // `over(k)`: f and g of the gap between rows k - 1 and k.
+  template <class Over>
+  Step pairs(const MomentRule& rule, Index n, const double* e, Over over) const {
+    Step own;
+    PairSums sums;
     for (Index k = 1; k < n; ++k) {
-      pairs.advance(e[k - 1], rho_, gaps_[first + k]);
-      own.num[0] += e[k] * pairs.ge;
-      own.off[0] += rho_ * pairs.gg - pairs.fg;
-      own.den[0] += pairs.gg;
+      if (!rule.all_lags) sums = PairSums();
+      sums.advance(e[k - 1], over(k));
+      own.num += e[k] * sums.ge;
+      own.off += rho_ * sums.gg - sums.fg;
+      own.den += sums.gg;
     }
-    own.pairs[0] = 0.5 * double(n) * double(n - 1);
+    return own;
   }
 
   Layout layout_;

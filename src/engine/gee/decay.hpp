@@ -106,7 +106,7 @@ class ExponentialDecay final : public Correlation {
     const Index n = layout_.size(i), first = layout_.first(i);
     PairSums pairs;
     for (Index k = 1; k < n; ++k) {
-      pairs.advance(e[k - 1], r_, gaps_[first + k]);
+      pairs.advance(e[k - 1], power_of(r_, gaps_[first + k]));
       sums.num[0] += e[k] * pairs.fe;
       sums.num[1] += e[k] * pairs.ge;
       sums.den[0] += pairs.ff;

@@ -77,14 +77,20 @@ inline double power_derivative(double rho, double d) {
   return d == 1 ? 1.0 : d * std::pow(rho, d - 1);
 }
 
+// rho^d, and its derivative in rho.
+struct Power {
+  double f, g;
+};
+inline Power power_of(double rho, double d) { return {power(rho, d), power_derivative(rho, d)}; }
+
 // Sums over all pairs j < k of a cluster in one sweep. For row k, with f = rho^D and g its
 // derivative over the distance D to each earlier row: of f e_j, g e_j, f^2, f g and g^2.
 struct PairSums {
   double fe = 0, ge = 0, ff = 0, fg = 0, gg = 0;
 
-  // From row k - 1, with residual e, to row k, a gap d later.
-  void advance(double e, double rho, double d) {
-    const double r = power(rho, d), s = power_derivative(rho, d);
+  // From row k - 1, with residual e, to row k; `over` the gap between them.
+  void advance(double e, const Power& over) {
+    const double r = over.f, s = over.g;
     fe += e;
     ff += 1;
     ge = ge * r + fe * s;

@@ -134,7 +134,7 @@ VectorXd Scoring::next() {
 // Where next() is one Gauss-Newton step: steps until they end, secant steps in one dimension and
 // shorter ones in two where they turn back, so that large residuals do not make them slow or
 // alternating. A step goes at most half of the way to the end of the range, a secant step a quarter
-// further.
+// further; only small steps may become longer.
 VectorXd Scoring::iterated() {
   VectorXd alpha = fit_.alpha, step, last_alpha, last_step;
   double length = 1;
@@ -144,9 +144,9 @@ VectorXd Scoring::iterated() {
     if (!(step.cwiseAbs().maxCoeff() > 0.01 * options_.tolerance)) break;
     VectorXd trial = target;
     if (i > 0 && alpha.size() == 1 && step[0] != last_step[0]) {
-      const double secant =
-          alpha[0] - step[0] * (alpha[0] - last_alpha[0]) / (step[0] - last_step[0]);
-      if (std::fabs(secant - alpha[0]) <= 1.5 * std::fabs(step[0])) trial[0] = secant;
+      const double secant = step[0] * (alpha[0] - last_alpha[0]) / (last_step[0] - step[0]);
+      const bool small = is_feasible(alpha + 10 * step) && is_feasible(alpha - 10 * step);
+      if (std::fabs(secant) <= (small ? 3 : 1.5) * std::fabs(step[0])) trial[0] = alpha[0] + secant;
       trial = R_.feasible(trial, options_.smallest_eigenvalue);
     } else if (i > 0 && alpha.size() > 1) {
       length = step.dot(last_step) < 0 ? 0.5 * length : std::min(1.0, 1.5 * length);
@@ -159,6 +159,10 @@ VectorXd Scoring::iterated() {
     source_.moments(R_, options_.rule);
   }
   return alpha;
+}
+
+bool Scoring::is_feasible(const VectorXd& alpha) const {
+  return R_.feasible(alpha, options_.smallest_eigenvalue) == alpha;
 }
 
 GeeStatus Scoring::scoring_step(VectorXd& step) {

@@ -38,6 +38,7 @@ class Scoring {
   bool adjust();
   VectorXd next();
   VectorXd iterated();
+  bool is_feasible(const VectorXd& alpha) const;
   GeeStatus scoring_step(VectorXd& step);
   bool factorise();
   bool move(const VectorXd& step);
