@@ -43,6 +43,11 @@ check_shared_levels <- function(design, rows) {
   }
 }
 
+#' @export
+prove_identified.margmix_several_factors <- function(design, used, dispersion) {
+  is_groups_gram_regular(design, which(used), dispersion)
+}
+
 # Has the Gram matrix full rank, by the first of the rows, some spread over them, or all?
 is_groups_gram_regular <- function(design, rows, dispersion) {
   for (take in unique(pmin(c(5000L, length(rows)), length(rows)))) {

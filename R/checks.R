@@ -242,6 +242,14 @@ centre_hint <- function(names, far) {
   )
 }
 
+# Do the rows in use prove that variances, and a dispersion, can be told apart?
+prove_identified <- function(design, used, dispersion) UseMethod("prove_identified")
+
+#' @export
+prove_identified.default <- function(design, used, dispersion) {
+  is_identified(design, used, dispersion)
+}
+
 is_identified <- function(design, used, dispersion) {
   m <- length(design$levels)
   for (take in unique(c(min(m, 500L), m))) {

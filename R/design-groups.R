@@ -33,14 +33,16 @@ grouping_factors <- function(random) {
 #'
 #' @param frame A data frame with the variables of the groups.
 #' @param factors From [grouping_factors()].
+#' @param nested The factors from the coarsest to the finest, where rows elsewhere have shown that
+#'   they are nested; then nothing is checked.
 #' @return A list: `order`, `start`, `levels`, `group`, `structure`, `groups` as in
 #'   [build_design()], the latter without `columns` and `names`, which depend on Z.
 #' @section Errors: `group`, `few_clusters`, `not_identified` (two factors with the same rows).
 #' @noRd
-group_index <- function(frame, factors) {
+group_index <- function(frame, factors, nested = NULL) {
   indices <- lapply(factors, function(factor) cluster_index(frame, factor$group))
   labels <- vapply(factors, `[[`, "", "label")
-  Map(check_clusters, indices, labels, length(factors) == 1L)
+  if (is.null(nested)) Map(check_clusters, indices, labels, length(factors) == 1L)
   groups <- Map(function(factor, index) {
     list(label = factor$label, levels = index$levels, terms = factor$terms)
   }, factors, indices)
@@ -51,7 +53,7 @@ group_index <- function(frame, factors) {
   }
   codes <- lapply(indices, row_codes)
   sizes <- lengths(lapply(indices, `[[`, "levels"))
-  nested <- nesting_order(codes, sizes, labels)
+  nested <- nested %||% nesting_order(sizes, labels, pair_counter(codes))
   by <- nested %||% order(-sizes)
   order <- do.call(base::order, c(codes[by], list(method = "radix")))
   if (!is.unsorted(order)) order <- NULL
@@ -79,15 +81,22 @@ row_codes <- function(index) {
   code
 }
 
+# Of two factors: how many pairs of their levels there are among the rows.
+pair_counter <- function(codes) {
+  function(one, other) {
+    sum(!duplicated((codes[[one]] - 1) * max(codes[[other]]) + codes[[other]]))
+  }
+}
+
 # Factors from the coarsest to the finest if each lies in the next coarser one, otherwise NULL.
-nesting_order <- function(codes, sizes, labels) {
+# `pairs`: a function as pair_counter() makes it.
+nesting_order <- function(sizes, labels, pairs) {
   by <- order(sizes)
   nested <- TRUE
   for (k in seq_along(by)[-1L]) {
     outer <- by[k - 1L]
     inner <- by[k]
-    pairs <- (codes[[outer]] - 1) * sizes[inner] + codes[[inner]]
-    distinct <- sum(!duplicated(pairs))
+    distinct <- pairs(outer, inner)
     if (distinct == sizes[inner] && sizes[inner] == sizes[outer]) {
       abort("not_identified", "Two grouping factors must not group the rows in the same way.",
         given = some_of(code(labels[c(outer, inner)])),

@@ -12,14 +12,10 @@
 #' @noRd
 #' @export
 between_within_df.margmix_several_factors <- function(design) {
-  size <- row_sizes(design)
-  N <- sum(size)
-  groups <- cluster_groups(design)
-  levels <- vapply(groups, function(group) sum(level_sums(size, group) > 0), 0)
-  shares <- vapply(groups, function(group) level_share(design, size, group),
-    numeric(ncol(design$X))
-  )
-  shares <- matrix(shares, ncol(design$X))
+  factors <- factor_shares(design)
+  N <- factors[[1L]]$N
+  levels <- vapply(factors, `[[`, 0, "K")
+  shares <- matrix(vapply(factors, `[[`, numeric(ncol(design$X)), "share"), ncol(design$X))
   between <- pmax(levels - colSums(shares == 1), 1)
   within_all <- rowSums(shares >= 0.1) == 0
   within <- max(N - 1 - sum(levels - 1) - sum(within_all), 1)
@@ -28,14 +24,29 @@ between_within_df.margmix_several_factors <- function(design) {
   }, 0)
 }
 
-# Sums over the levels of a factor, whose rows may be anywhere.
-level_sums <- function(x, group) {
-  drop(rowsum(x, factor(group$index, seq_along(group$levels) - 1L), reorder = TRUE))
+#' Shares of the variance of each column of X between the levels of each factor
+#' @return For each factor a list, as [cluster_shares()].
+#' @noRd
+factor_shares <- function(design) UseMethod("factor_shares")
+
+#' @export
+factor_shares.default <- function(design) lapply(factor_anova(design), with_share)
+
+#' Sums as those of [anova_sums()], of the levels of each factor
+#' @return A list by factor; empty for one factor, whose levels are the clusters.
+#' @noRd
+factor_anova <- function(design) UseMethod("factor_anova")
+
+#' @export
+factor_anova.default <- function(design) list()
+
+#' @export
+factor_anova.margmix_several_factors <- function(design) {
+  lapply(cluster_groups(design), level_anova, design = design)
 }
 
-#' Share of the variance of each column of X between the levels of a factor
-#' @inherit between_share
-#' @noRd
-level_share <- function(design, size, group) {
-  anova_share(design$X, size, group$index + 1L, function(x) level_sums(x, group))
+# Rows of a level may be anywhere, and a level may have none.
+level_anova <- function(group, design) {
+  level <- match(group$index, sort(unique(group$index)))
+  anova_sums(design$X, row_sizes(design), level, function(x) drop(rowsum(x, level)))
 }

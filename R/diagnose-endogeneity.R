@@ -137,9 +137,7 @@ factor_df.default <- function(design, k) between_df(design)
 
 #' @export
 factor_df.margmix_several_factors <- function(design, k) {
-  size <- row_sizes(design)
-  group <- design$groups[[k]]
-  max(sum(level_sums(size, group) > 0) - sum(level_share(design, size, group) == 1), 1)
+  level_df(with_share(level_anova(design$groups[[k]], design)))
 }
 
 # The columns of M that are no combination of X and of earlier ones.

@@ -272,20 +272,15 @@ between_within_df <- function(design) UseMethod("between_within_df")
 
 #' @export
 between_within_df.default <- function(design) {
-  size <- row_sizes(design)
-  share <- between_share(design, size)
-  constant <- share == 1
-  within <- sum(size) - count_clusters(design, size) - sum(!constant)
-  ifelse(share < 0.1, max(within, 1), between_df(design, size, sum(constant)))
+  clusters <- cluster_shares(design)
+  within <- clusters$N - clusters$K - sum(clusters$share != 1)
+  ifelse(clusters$share < 0.1, max(within, 1), level_df(clusters))
 }
 
-between_df <- function(design, size, constant) UseMethod("between_df")
+between_df <- function(design) level_df(cluster_shares(design))
 
-#' @export
-between_df.default <- function(design, size = row_sizes(design),
-                               constant = sum(between_share(design, size) == 1)) {
-  max(count_clusters(design, size) - constant, 1)
-}
+# Levels less the columns that are constant in them.
+level_df <- function(levels) max(levels$K - sum(levels$share == 1), 1)
 
 # Observations that a row stands for; 0 if it has no weight.
 row_sizes <- function(design) {
@@ -294,22 +289,26 @@ row_sizes <- function(design) {
   size
 }
 
-count_clusters <- function(design, size) sum(cluster_sums(size, design$start) > 0)
-
 #' Between-cluster share of the variance of each column of X
 #'
 #' The one-way analysis of variance estimate of the intraclass correlation, at least 0: (MSB - MSW)
 #' / (MSB + (n0 - 1) MSW) with n0 = (N - sum n_i^2 / N) / (K - 1). A column randomised inside small
 #' clusters thus has a share near 0, not 1 / n_i.
 #'
-#' @return p numbers; exactly 1 for a column that is constant in every cluster.
+#' @return A list: `share`, p numbers, exactly 1 for a column that is constant in every cluster; `N`
+#'   and `K`, the observations and the clusters that have some.
 #' @noRd
-between_share <- function(design, size) {
+cluster_shares <- function(design) UseMethod("cluster_shares")
+
+#' @export
+cluster_shares.default <- function(design) {
   cluster <- rep.int(seq_along(design$levels), diff(design$start))
-  anova_share(design$X, size, cluster, function(x) cluster_sums(x, design$start))
+  with_share(anova_sums(design$X, row_sizes(design), cluster, function(x) {
+    cluster_sums(x, design$start)
+  }))
 }
 
-anova_share <- function(X, size, level, sums) share_of(anova_sums(X, size, level, sums))
+with_share <- function(sums) c(sums[c("N", "K")], list(share = share_of(sums)))
 
 #' Sums of the one-way analysis of variance of each column
 #'

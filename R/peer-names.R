@@ -144,7 +144,10 @@ me_parts <- list(
   lower = function(fit) ifelse(fit$design$theta_row == fit$design$theta_col, 0, -Inf),
   Lambda = function(fit) sparse_lambda(fit),
   Lambdat = function(fit) Matrix::t(sparse_lambda(fit)),
-  u = function(fit) stats::sigma(fit) * by_level(by_factor(fit$design, fit$modes)),
+  u = function(fit) {
+    check_in_memory(fit$design)
+    stats::sigma(fit) * by_level(by_factor(fit$design, fit$modes))
+  },
   b = function(fit) by_level(lapply(ranef(fit, condVar = FALSE), as.matrix)),
   flist = function(fit) group_factors_of(fit$design),
   cnms = function(fit) {

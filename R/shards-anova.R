@@ -22,7 +22,7 @@ compared_shards <- function(fits, in_shards) {
     parts <- lapply(stats::setNames(names(size), names(size)), part)
     structure(list(
       X = parts$X, Z = parts$Z, data = lapply(parts[setdiff(names(size), c("X", "Z"))], drop),
-      groups = list(fit$frame$source$id), correlated = correlated_pairs(fit)
+      groups = as.list(group_labels(fit$design)), correlated = correlated_pairs(fit)
     ), class = "margmix_compared_shards")
   }, fits, rotated$sizes, last)
 }
@@ -75,12 +75,13 @@ triangle_of_designs <- function(designs) {
   )
 }
 
+# Rows as in the data: each model sorts them in its way.
 columns_to_compare <- function(design) {
   columns <- list(
     X = design$X, Z = design$Z, y = design$y, trials = row_trials(design),
     weights = row_weights(design), offset = row_offset(design)
   )
-  Filter(Negate(is.null), columns)
+  lapply(Filter(Negate(is.null), columns), caller_order, design)
 }
 
 #' @export

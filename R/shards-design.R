@@ -11,13 +11,15 @@ build_design.margmix_shards_frame <- function(frame, family, contrasts = NULL,
   plan <- frame$plan
   to_designs(plan, frame, list(
     family = without_promises(family), contrasts = contrasts, weights_type = weights_type,
-    make = shard_design, used = function(frame, family) frame
+    nested = frame$nested, make = shard_design, used = function(frame, family) frame
   ))
   facts <- join_facts(ask_shards(plan, row_facts, family))
   design <- shards_design(common_of_shards(plan, frame$levels), facts, plan)
   design$Z <- columns_elsewhere(facts, "Z", colnames(design$Z))
-  design$groups[[1L]]$levels <- design$levels
-  check_clusters(design, design$group)
+  for (k in seq_along(design$groups)) {
+    design$groups[[k]]$levels <- labels_elsewhere(facts$factors[[k]]$levels)
+  }
+  Map(check_clusters, design$groups, group_labels(design), is.null(design$groups[[1L]]$index))
   design <- drop_aliased_shards(design, attr(frame$terms_fixed, "intercept") == 1L)
   check_identified(design, family)
   design
@@ -44,10 +46,14 @@ common_of_shards <- function(plan, levels) {
 
 shards_design <- function(common, facts, plan) {
   common$X <- columns_elsewhere(facts, "X", colnames(common$X))
-  common$levels <- structure(list(count = facts$clusters), class = "margmix_elsewhere_labels")
+  common$levels <- labels_elsewhere(facts$clusters)
   common$facts <- facts
   common$plan_of_shards <- plan
-  structure(common, class = c("margmix_shards", "margmix_design"))
+  structure(common, class = c("margmix_shards", class(random_part(common))))
+}
+
+labels_elsewhere <- function(count) {
+  structure(list(count = count), class = "margmix_elsewhere_labels")
 }
 
 # Aliased columns are dropped in every shard.
@@ -71,7 +77,7 @@ drop_aliased_shards <- function(design, intercept) {
   change_recipe(plan, recipe)
   design$aliased <- aliased
   design$X <- some_columns(X, !aliased)
-  design$facts$sizes$share <- design$facts$sizes$share[!aliased]
+  design$facts <- take_shares(design$facts, !aliased)
   design
 }
 
@@ -110,21 +116,21 @@ take_on.margmix_design_recipe <- function(element, recipe) {
 shard_design <- function(frame, recipe) {
   frame$frame <- with_common_levels(frame$frame, recipe$levels)
   factors <- grouping_factors(frame$parsed$random)
-  label <- factors[[1L]]$label
-  index <- cluster_index(frame$frame, factors[[1L]]$group)
-  groups <- list(list(label = label, levels = index$levels, terms = factors[[1L]]$terms))
-  cluster <- c(index, list(group = label, structure = "independent", groups = groups))
-  random_part(design_arrays(
+  cluster <- group_index(frame$frame, factors, recipe$nested)
+  with_plan(random_part(design_arrays(
     frame, recipe$family, factors, cluster, recipe$contrasts, recipe$weights_type, fixed_columns
-  ), "normal")
+  ), "normal"))
 }
 
 # All but the rows.
 common_design <- function(design) {
   for (name in c("X", "Z")) design[[name]] <- design[[name]][0L, , drop = FALSE]
   by_row <- c("y", "trials", "weights", "offset", "time", "wave", "inner")
-  design[c(by_row, "start", "levels", "order")] <- NULL
-  for (k in seq_along(design$groups)) design$groups[[k]]$levels <- NULL
+  design[c(by_row, "start", "levels", "order", "plan")] <- NULL
+  for (k in seq_along(design$groups)) {
+    design$groups[[k]]$levels <- NULL
+    if (!is.null(design$groups[[k]]$index)) design$groups[[k]]$index <- labels_elsewhere(NA)
+  }
   unclass(design)
 }
 
@@ -173,6 +179,9 @@ length.margmix_elsewhere_labels <- function(x) unclass(x)$count
 
 #' @export
 `[.margmix_elsewhere_labels` <- function(x, ...) refuse_rows()
+
+#' @export
+Ops.margmix_elsewhere_labels <- function(e1, e2) refuse_rows()
 
 #' @export
 as.character.margmix_elsewhere_labels <- function(x, ...) refuse_rows()

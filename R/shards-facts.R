@@ -8,15 +8,23 @@ add_up <- function(parts) Reduce(`+`, parts)
 #' @param design A design in memory.
 #' @return A list: `rows`, `clusters`; `X`, `Z` (see [columns_elsewhere()]); `response`, from
 #'   [response_totals()]; `y` (mean and sum of squares about it); `used`, rows with weight and
-#'   trials, and the sum of their weights; `sizes`, from [cluster_size_facts()]; `separation`, from
-#'   [level_states()]; `agreement`, from [level_agreement()]. [fixed_facts()] has no facts of random
+#'   trials, and the sum of their weights; `sizes`, from [cluster_size_facts()]; `factors`, from
+#'   [level_facts()]; `anova`, from [factor_anova()]. [fixed_facts()] has no facts of random
 #'   effects.
 #' @noRd
 row_facts <- function(design, family) {
   c(fixed_facts(design, family), list(
-    Z = column_facts(design$Z), separation = level_states(design, 1L),
-    agreement = level_agreement(design, 1L)
+    Z = column_facts(design$Z), anova = factor_anova(design),
+    factors = lapply(seq_along(design$groups), level_facts, design = design)
   ))
+}
+
+# Of grouping factor k.
+level_facts <- function(design, k) {
+  list(
+    levels = length(design$groups[[k]]$levels), together = levels_together(design, k),
+    states = level_states(design, k), agreement = level_agreement(design, k)
+  )
 }
 
 fixed_facts <- function(design, family) {
@@ -65,9 +73,30 @@ cluster_size_facts <- function(design) {
 join_facts <- function(facts) {
   of <- function(name) lapply(facts, `[[`, name)
   c(join_fixed_facts(facts), list(
-    Z = join_columns(of("Z"), unlist(of("rows"))), separation = add_up(of("separation")),
-    agreement = Reduce(`|`, of("agreement"))
+    Z = join_columns(of("Z"), unlist(of("rows"))),
+    shares = by_position(of("anova"), function(parts) with_share(join_anova(parts))),
+    factors = by_position(of("factors"), join_level_facts)
   ))
+}
+
+# `join` of what shards say of the first factor, of the second, and so on.
+by_position <- function(parts, join) {
+  lapply(seq_along(parts[[1L]]), function(k) join(lapply(parts, `[[`, k)))
+}
+
+join_level_facts <- function(parts) {
+  of <- function(name) lapply(parts, `[[`, name)
+  list(
+    levels = add_up(of("levels")), together = max(unlist(of("together"))),
+    states = add_up(of("states")), agreement = Reduce(`|`, of("agreement"))
+  )
+}
+
+# Facts of some of the columns of X.
+take_shares <- function(facts, take) {
+  facts$sizes$share <- facts$sizes$share[take]
+  facts$shares <- lapply(facts$shares, function(x) replace(x, "share", list(x$share[take])))
+  facts
 }
 
 join_fixed_facts <- function(facts) {

@@ -80,7 +80,13 @@ engine_other_modes.margmix_shards <- function(design, family, psi, K, control) {
 flip_modes.margmix_shards <- function(design, modes, signs) list()
 
 #' @export
-by_factor.margmix_shards <- function(design, x) list(x)
+by_factor.margmix_shards <- function(design, x) rep(list(x), length(design$groups))
+
+#' @export
+row_levels.margmix_shards <- function(design, k = 1L) refuse_rows()
+
+#' @export
+levels_together.margmix_shards <- function(design, k) design$facts$factors[[k]]$together
 
 # Starts ----------------------------------------------------------------------------------------
 
@@ -160,45 +166,48 @@ all_inside <- function(design, beta, sign) {
 check_identified.margmix_shards <- function(design, family) {
   plan <- design$plan_of_shards
   alone <- design$facts$sizes$largest <= 1
+  shared <- vapply(design$facts$factors, function(levels) levels$agreement[["shared"]], NA)
   for (most in c(500, Inf)) {
     few <- random_rows(design, ask_shards(plan, random_part_of, most / length(plan$shards)))
-    used <- used_rows(few)
     single <- few$weights_type == "prior" || design$facts$used$most <= 1
-    if (!alone && is_identified(few, used, single && has_phi(family))) return(invisible())
-    if (alone) break
+    proved <- !alone && prove_identified(few, used_rows(few), single && has_phi(family))
+    if (proved && all(shared)) return(invisible())
+    if (proved || alone) break
   }
   check_identified(few, family)
 }
 
 random_part_of <- function(design, clusters) {
   take <- min(max(2, ceiling(clusters)), length(design$levels))
-  rows <- seq_len(design$start[take + 1L])
-  small <- keep_rows(design, rows)
-  c(
-    response_rows(small), list(Z = small$Z, sizes = diff(design$start)[seq_len(take)])
-  )
+  small <- take_clusters(design, seq_len(take))
+  c(response_rows(small), small[c("Z", "groups", "start")])
 }
 
 # A design in memory of the random parts of some clusters.
 random_rows <- function(design, parts) {
   of <- function(name) unlist(lapply(parts, `[[`, name))
-  sizes <- of("sizes")
   Z <- do.call(rbind, lapply(parts, `[[`, "Z"))
+  groups <- join_levels(design$groups, parts)
   random_part(c(
-    .subset(design, c("random", "groups", "theta_row", "theta_col", "weights_type", "structure")),
+    .subset(design, c("random", "theta_row", "theta_col", "weights_type", "structure")),
     list(
-      Z = Z, X = matrix(0, nrow(Z), ncol(design$X)), y = of("y"), trials = of("trials"),
-      weights = of("weights"), offset = of("offset"), start = c(0L, cumsum(sizes)),
-      levels = as.character(seq_along(sizes))
+      groups = groups, Z = Z, X = matrix(0, nrow(Z), ncol(design$X)), y = of("y"),
+      trials = of("trials"), weights = of("weights"), offset = of("offset"),
+      start = joined_starts(parts), levels = groups[[1L]]$levels
     )
   ), "normal")
 }
 
-#' @export
-level_states.margmix_shards <- function(design, k) design$facts$separation
+# Where the clusters of several parts begin.
+joined_starts <- function(parts) {
+  c(0L, cumsum(unlist(lapply(parts, function(part) diff(part$start)))))
+}
 
 #' @export
-level_agreement.margmix_shards <- function(design, k) design$facts$agreement
+level_states.margmix_shards <- function(design, k) design$facts$factors[[k]]$states
+
+#' @export
+level_agreement.margmix_shards <- function(design, k) design$facts$factors[[k]]$agreement
 
 #' @export
 response_variance.margmix_shards <- function(design, family, phi) {

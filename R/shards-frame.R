@@ -9,7 +9,7 @@ frame_of.margmix_shards_source <- function(data, call, env, parsed, rows = NULL)
   check_shards_model(parsed, data$id, rows)
   recipe <- frame_recipe(data, call, env, parsed, rows)
   plan <- shard_plan(data, recipe)
-  facts <- ask_shards(plan, frame_facts)
+  facts <- ask_shards(plan, frame_facts, data$id)
   n <- vapply(facts, `[[`, 0L, "n")
   dropped <- sum(vapply(facts, `[[`, 0, "n_dropped"))
   if (!any(n > 0L)) {
@@ -22,6 +22,9 @@ frame_of.margmix_shards_source <- function(data, call, env, parsed, rows = NULL)
   check_row_functions(facts, data$labels[plan$shards])
   frame <- ask_shards(plan, frame_template, shards = plan$shards[1L])[[1L]]
   levels <- common_levels(lapply(facts, `[[`, "levels"))
+  frame$nested <- nesting_of_shards(
+    lapply(facts, `[[`, "nesting"), grouping_factors(parsed$random), data$id
+  )
   frame$frame <- with_common_levels(frame$frame, Filter(Negate(is_logical_level), levels))
   home <- environment(parsed$formula)
   frame$parsed <- move_formulas(parsed, home)
@@ -35,7 +38,7 @@ frame_of.margmix_shards_source <- function(data, call, env, parsed, rows = NULL)
   )
 }
 
-# One grouping factor, or `id`, whose clusters the shards keep whole.
+# A grouping factor, or `id`, must be the one whose clusters the shards keep whole.
 check_shards_model <- function(parsed, id, rows) {
   if (!is.null(rows$ipw)) {
     refuse_on_shards("`ipw`, weights whose mean is that of all rows, and visits that nobody made")
@@ -50,10 +53,10 @@ check_shards_model <- function(parsed, id, rows) {
   }
   if (!is.null(parsed$dispersion)) refuse_on_shards("a dispersion formula")
   group <- vapply(grouping_factors(parsed$random), `[[`, "", "label")
-  group <- c(group, vapply(rows$id, expression_text, ""))
-  if (identical(unname(group), id)) return(invisible())
-  abort("shards", "The grouping factor must be the one whose clusters the shards keep whole.",
-    given = paste0(some_of(code(group)), " in the formula, ", code(id), " in shards()")
+  own <- vapply(rows$id, expression_text, "")
+  if (id %in% group || identical(unname(own), id)) return(invisible())
+  abort("shards", "A grouping factor must be the one whose clusters the shards keep whole.",
+    given = paste0(some_of(code(c(group, own))), " in the formula, ", code(id), " in shards()")
   )
 }
 
@@ -182,7 +185,7 @@ constants_of_row <- function(terms, data) {
   if (!is.null(frame)) as.list(attr(attr(frame, "terms"), "predvars"))[-1L]
 }
 
-frame_facts <- function(frame) {
+frame_facts <- function(frame, id) {
   if (!is.null(frame$none)) return(list(n = 0L, n_dropped = frame$n_dropped))
   covariates <- unique(unlist(lapply(
     c(list(frame$terms_fixed), frame$terms_random), part_covariates
@@ -194,6 +197,7 @@ frame_facts <- function(frame) {
   }, unique(c(response, covariates)))
   list(
     n = nrow(frame$frame), n_dropped = frame$n_dropped, dependent = frame$dependent,
+    nesting = nesting_facts(frame, id),
     levels = lapply(stats::setNames(categorical, categorical), function(name) {
       x <- frame$frame[[name]]
       used <- if (is.factor(x)) levels(x) else as.character(unique(x))

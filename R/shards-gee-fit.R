@@ -117,6 +117,6 @@ without_columns.margmix_shards <- function(design, columns) {
   design$plan_of_shards <- shard_plan(list(team = old$team), recipe, old$shards)
   design$X <- some_columns(design$X, -columns)
   design$aliased <- left_out
-  design$facts$sizes$share <- design$facts$sizes$share[-columns]
+  design$facts <- take_shares(design$facts, -columns)
   design
 }

@@ -10,33 +10,25 @@ count_used.margmix_shards <- function(design) design$facts$used
 most_trials.margmix_shards <- function(design) design$facts$sizes$any_size
 
 #' @export
-between_within_df.margmix_shards <- function(design) {
-  sizes <- design$facts$sizes
-  constant <- sizes$share == 1
-  within <- sizes$N - sizes$K - sum(!constant)
-  ifelse(sizes$share < 0.1, max(within, 1), between_df(design))
-}
+cluster_shares.margmix_shards <- function(design) design$facts$sizes
 
 #' @export
-between_df.margmix_shards <- function(design, size = NULL, constant = NULL) {
-  sizes <- design$facts$sizes
-  max(sizes$K - sum(sizes$share == 1), 1)
-}
+factor_shares.margmix_shards <- function(design) design$facts$shares
 
 #' @export
 total_size.margmix_shards <- function(design) design$facts$sizes$N
 
 #' @export
 groups_words.margmix_shards <- function(design) {
+  paste0(NextMethod(), ", in ", count_of(length(design$plan_of_shards$shards), "shard"))
+}
+
+#' @export
+cluster_spread.margmix_shards <- function(design) {
   sizes <- design$facts$sizes
-  spread <- c(
+  c(
     min = min(sizes$values), median = middle_size(sizes$values, sizes$counts),
     max = max(sizes$values)
-  )
-  source <- design$plan_of_shards
-  paste0(
-    clusters_words(length(design$levels), design$group, spread), ", in ",
-    count_of(length(source$shards), "shard")
   )
 }
 
@@ -51,22 +43,32 @@ middle_size <- function(values, counts) {
 #' @export
 cluster_effects.margmix_shards <- function(design, object, type, condVar) {
   parts <- ask_shards(design$plan_of_shards, shard_effects, estimates_of(object), type, condVar)
-  values <- do.call(rbind, lapply(parts, `[[`, "value"))
-  q <- ncol(values)
-  levels <- unlist(lapply(parts, `[[`, "levels"), use.names = FALSE)
-  by <- order_of_labels(levels)
-  variance <- if (condVar) {
-    array(unlist(lapply(parts, `[[`, "variance")), c(q, q, nrow(values)))[, , by, drop = FALSE]
-  }
-  group <- design$groups[[1L]]
-  group$levels <- levels[by]
-  list(list(value = values[by, , drop = FALSE], variance = variance, group = group))
+  Map(function(parts, group) {
+    values <- do.call(rbind, lapply(parts, `[[`, "value"))
+    q <- ncol(values)
+    levels <- unlist(lapply(parts, function(part) part$group$levels), use.names = FALSE)
+    term <- object$frame$parsed$random[[group$terms[1L]]]
+    by <- order_of_labels(levels, length(group_columns(term$group)))
+    variance <- if (condVar) {
+      array(unlist(lapply(parts, `[[`, "variance")), c(q, q, nrow(values)))[, , by, drop = FALSE]
+    }
+    group$levels <- levels[by]
+    list(value = values[by, , drop = FALSE], variance = variance, group = group)
+  }, by_position(parts, identity), design$groups)
 }
 
-# Numbers by size, text as in the C locale.
-order_of_labels <- function(labels) {
-  number <- suppressWarnings(as.numeric(labels))
-  order(if (anyNA(number)) labels else number, method = "radix")
+# Numbers by size, text as in the C locale; labels of several variables, a:b, by a and then b.
+order_of_labels <- function(labels, variables = 1L) {
+  keys <- list(labels)
+  split <- if (variables > 1L) strsplit(labels, ":", fixed = TRUE)
+  if (length(split) && all(lengths(split) == variables)) {
+    keys <- lapply(seq_len(variables), function(k) vapply(split, `[`, "", k))
+  }
+  keys <- lapply(keys, function(key) {
+    number <- suppressWarnings(as.numeric(key))
+    if (anyNA(number)) key else number
+  })
+  do.call(order, c(keys, list(method = "radix")))
 }
 
 # The fields of a fit that its shards need.
@@ -90,8 +92,7 @@ fit_of_shard.default <- function(design, estimates) {
 }
 
 shard_effects <- function(design, estimates, type, condVar) {
-  found <- cluster_effects(design, fit_of_shard(design, estimates), type, condVar)[[1L]]
-  list(value = found$value, variance = found$variance, levels = design$levels)
+  cluster_effects(design, fit_of_shard(design, estimates), type, condVar)
 }
 
 # Pieces of the working linear mixed model are sums over clusters.
@@ -157,25 +158,23 @@ first_cluster <- function(design, fit) {
 clusters_of_shard <- function(design, labels, estimates) {
   chosen <- if (is.null(labels)) 1L else which(design$levels %in% labels)
   if (!length(chosen)) return(NULL)
-  size <- diff(design$start)[chosen]
-  small <- keep_rows(design, sequence(size, design$start[chosen] + 1L))
-  small$start <- c(0L, cumsum(size))
-  small$levels <- design$levels[chosen]
+  small <- take_clusters(design, chosen)
   c(
-    response_rows(small), list(X = small$X, Z = small$Z, size = size, levels = small$levels),
-    list(modes = fit_of_shard(small, estimates)$modes)
+    response_rows(small), small[c("X", "Z", "start", "groups")],
+    list(modes = by_factor(small, fit_of_shard(small, estimates)$modes))
   )
 }
 
 with_clusters <- function(design, fit, parts) {
   of <- function(name) unlist(lapply(parts, `[[`, name), use.names = FALSE)
-  rows <- function(name) do.call(rbind, lapply(parts, `[[`, name))
-  kept <- .subset(design, setdiff(names(design), c("X", "Z", "levels", "facts", "plan_of_shards")))
-  kept$groups[[1L]]$levels <- of("levels")
-  fit$design <- random_part(c(kept, list(
-    X = rows("X"), Z = rows("Z"), y = of("y"), trials = of("trials"), weights = of("weights"),
-    offset = of("offset"), start = c(0L, cumsum(of("size"))), levels = of("levels")
-  )), "normal")
-  fit$modes <- rows("modes")
+  rows <- function(parts) do.call(rbind, parts)
+  groups <- join_levels(design$groups, parts)
+  all <- c("X", "Z", "levels", "groups", "facts", "plan_of_shards")
+  fit$design <- with_plan(random_part(c(.subset(design, setdiff(names(design), all)), list(
+    X = rows(lapply(parts, `[[`, "X")), Z = rows(lapply(parts, `[[`, "Z")), y = of("y"),
+    trials = of("trials"), weights = of("weights"), offset = of("offset"),
+    start = joined_starts(parts), levels = groups[[1L]]$levels, groups = groups
+  )), "normal"))
+  fit$modes <- from_factors(fit$design, by_position(lapply(parts, `[[`, "modes"), rows))
   fit
 }

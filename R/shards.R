@@ -38,13 +38,14 @@
 #'
 #' # Mixed models
 #'
-#' Random effects of one grouping factor, scalar or vector, by the Laplace approximation or
-#' quadrature, and all families of [glmm()] can be fitted, and everything that needs estimates and
-#' sums alone works: `summary()`, `vcov()`, `confint()` (also by profiles), [odds_ratios()],
-#' `predict()` of new data, [ranef()], which asks shard by shard, `anova()` of fits to the same
-#' shards, `drop1()`, `step()`, and [marginal_standardization()] over the rows of the fit, with
-#' every covariance that it has (without `newdata`, `randomized`, `propensity`, and effects
-#' `"eb"`). What needs rows one by one, such as `residuals()`, is refused
+#' Random effects of `id`, scalar or vector, and of factors nested in it, as in `(1 | id/ward)`, can
+#' be fitted with all families of [glmm()], by the Laplace approximation or quadrature. Crossed and
+#' related effects, smooths and dispersion formulas need data in memory. Everything that needs
+#' estimates and sums alone works: `summary()`, `vcov()`, `confint()` (also by profiles),
+#' [odds_ratios()], `predict()` of new data, [ranef()], which asks shard by shard, `anova()` of
+#' fits to the same shards, `drop1()`, `step()`, and [marginal_standardization()] over the rows of
+#' the fit, with every covariance that it has (without `newdata`, `randomized`, `propensity`, and
+#' effects `"eb"`). What needs rows one by one, such as `residuals()`, is refused
 #' (`margmix_error_shards`).
 #'
 #' # Marginal models

@@ -55,7 +55,7 @@ check_distinct_factors <- function(groups, codes, labels) {
   free <- independent_groups(groups)
   if (sum(free) < 2L) return(invisible())
   sizes <- lengths(lapply(groups, `[[`, "levels"))
-  nesting_order(codes[free], sizes[free], labels[free])
+  nesting_order(sizes[free], labels[free], pair_counter(codes[free]))
 }
 
 #' Blocks of rows that no level, and no relation of levels, connects

@@ -162,13 +162,19 @@ groups_words <- function(design) UseMethod("groups_words")
 
 #' @export
 groups_words.default <- function(design) {
+  clusters_words(length(design$levels), design$group, cluster_spread(design))
+}
+
+cluster_spread <- function(design) UseMethod("cluster_spread")
+
+#' @export
+cluster_spread.default <- function(design) {
   sizes <- diff(design$start)
   # A frequency counts rows.
   if (design$weights_type == "frequency") {
     sizes <- as.vector(rowsum(row_weights(design), rep.int(seq_along(sizes), sizes)))
   }
-  spread <- c(min = min(sizes), median = stats::median(sizes), max = max(sizes))
-  clusters_words(length(sizes), design$group, spread)
+  c(min = min(sizes), median = stats::median(sizes), max = max(sizes))
 }
 
 clusters_words <- function(clusters, group, spread) {

@@ -44,3 +44,14 @@ shard_sample <- local({
   d$share <- rbeta(n, 3 * plogis(eta), 3 * (1 - plogis(eta)))
   d
 })
+
+# Does a call work, is it refused with class shards, or what else is the error?
+answer_of <- function(expr) {
+  error <- tryCatch({
+    utils::capture.output(quietly(force(expr)))
+    NULL
+  }, error = identity)
+  if (is.null(error)) return("works")
+  if (inherits(error, "margmix_error_shards")) return("refused")
+  paste(class(error)[1L], conditionMessage(error))
+}

@@ -1,15 +1,5 @@
 # What a fit to shards answers: everything either works or is an error of class shards.
 
-answer_of <- function(expr) {
-  error <- tryCatch({
-    utils::capture.output(quietly(force(expr)))
-    NULL
-  }, error = identity)
-  if (is.null(error)) return("works")
-  if (inherits(error, "margmix_error_shards")) return("refused")
-  paste(class(error)[1L], conditionMessage(error))
-}
-
 test_that("each function works or is refused with class shards", {
   s <- in_shards(shard_sample, "g")
   fit <- glmm(bin ~ x + f + (1 | g), s, binomial(), nAGQ = 3)

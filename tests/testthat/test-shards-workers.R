@@ -59,6 +59,15 @@ test_that("a marginal fit has the same bits with workers", {
   expect_identical(fit(cluster = whole_cluster[1:2], memory = 0), here)
 })
 
+test_that("a nested fit has the same bits with workers", {
+  files <- write_shards(nested_data(), "a", 3L)
+  fit <- function(...) {
+    fit <- glmm(count ~ x + (1 | a / b), shards(files, "a", ...), poisson(), nAGQ = 3)
+    c(shard_estimates(fit), ranef(fit))
+  }
+  expect_identical(fit(cluster = whole_cluster[1:2]), fit())
+})
+
 test_that("what a formula names beside the data travels along", {
   files <- write_shards(some_patients, "patient", 2L)
   cluster <- whole_cluster[1L]

@@ -61,7 +61,7 @@ test_that("the between-cluster share is the intraclass correlation of a column",
     start = c(0L, 2L, 4L, 6L), levels = c("a", "b", "c"), trials = rep(1, 6), weights = rep(1, 6),
     weights_type = "prior"
   )
-  share <- between_share(design, row_sizes(design))
+  share <- cluster_shares(design)$share
   expect_identical(share[1:3], c(1, 1, 0))
   table <- anova(lm(design$X[, 4] ~ factor(c(1, 1, 2, 2, 3, 3))))
   ms <- table[["Mean Sq"]]
