@@ -75,15 +75,20 @@ period_basis <- function(basis, request, settings, target, weight) {
 }
 
 check_period_average <- function(request) {
+  if (!is.null(request$period)) return(check_period_design(request))
   average <- request$options$average
-  assigned <- !is.null(request$randomized) || !is.null(request$propensity)
-  if (!is.null(request$period) && !assigned) {
-    refuse_period("`period` must come with randomized = TRUE.", "`period` alone")
-  }
-  if (!is.null(request$period) || average %in% c("individual", "cluster")) return(invisible())
+  if (average %in% c("individual", "cluster")) return(invisible())
   refuse_period("`average` of periods must come with `period`.",
     paste0("average = \"", average, "\""), "period = \"name\", randomized = TRUE."
   )
+}
+
+check_period_design <- function(request) {
+  randomized <- request$randomized
+  if (isTRUE(randomized) || identical(randomized, "clusters")) return(invisible())
+  given <- if (is.null(randomized)) "`period` alone" else some_of(randomized)
+  if (!is.null(request$propensity)) given <- "`propensity`"
+  refuse_period("`period` must come with randomized = TRUE.", given)
 }
 
 refuse_period <- function(must, given, hint = NULL) {
@@ -92,11 +97,6 @@ refuse_period <- function(must, given, hint = NULL) {
 
 period_codes <- function(request, settings, target) {
   period <- request$period
-  if (!isTRUE(request$randomized) && !identical(request$randomized, "clusters")) {
-    refuse_period("`period` must come with randomized = TRUE.",
-      if (is.null(request$propensity)) some_of(request$randomized) else "`propensity`"
-    )
-  }
   if (!is.null(request$by)) {
     refuse_period("`period` and `by` are not combined.", some_of(code(request$by)),
       "Fit the subgroups apart."

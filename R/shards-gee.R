@@ -136,7 +136,6 @@ check_inner_units <- function(plan, correlation) {
   )
 }
 
-
 inner_labels <- function(design) design$inner_labels
 
 unit_labels <- function(x) if (!is.null(x)) value_labels(unique(x))
