@@ -29,7 +29,9 @@ compact_rows.margmix_shards <- function(design) design
 evaluate.margmix_shards <- function(design, family, psi, K, modes, ask, threads) {
   if (ask$scores || ask$information) refuse_rows()
   plan <- design$plan_of_shards
-  parts <- ask_shards(plan, shard_value, family, psi, K, ask, threads, design$part)
+  parts <- ask_shards(
+    plan, shard_value, family_names(family), psi, K, ask, threads, design$part
+  )
   status <- vapply(parts, `[[`, "", "status")
   out <- list(
     value = add_up(lapply(parts, `[[`, "value")),
@@ -45,6 +47,9 @@ evaluate.margmix_shards <- function(design, family, psi, K, modes, ask, threads)
   }
   out
 }
+
+# What the engine asks of a family; its functions are as large as all the rest of a question.
+family_names <- function(family) unclass(family)[c("family", "link")]
 
 shard_value <- function(design, family, psi, K, ask, threads, part) {
   if (!is.null(part)) design <- part_of_clusters(design, part)$design

@@ -5,6 +5,7 @@
 equation_source.margmix_shards <- function(design, family, correlation, control) {
   plan <- design$plan_of_shards
   shared <- shared_correlation(design, correlation)
+  family <- family_names(family)
   ask <- function(query) {
     parts <- ask_shards(plan, engine_gee_sums, family, shared, query, control$threads)
     assign("best", list(start = list(beta = query$beta)), plan)
