@@ -2,7 +2,7 @@
 #'
 #' @description
 #' ```
-#' glmm(severe ~ treatment * scheduled + (1 | patient), toenail, family = binomial())
+#' glmm(severe ~ treatment * scheduled + (1 | patient), toenail, binomial())
 #' ```
 #'
 #' Fits a model with random effects of one grouping factor or of several, nested or crossed, by the
