@@ -168,7 +168,11 @@ inner_ticks <- function(limits) {
 }
 
 inner_legend <- function(plan, ...) {
-  graphics::legend("top", plan$words, bty = "n", cex = plan$cex, ncol = plan$columns, ...)
+  graphics::legend("top", plan$words,
+    bty = "n", cex = plan$cex, ncol = plan$columns,
+    text.width = max(graphics::strwidth(plan$words, cex = plan$cex)) +
+      graphics::strwidth("m", cex = plan$cex), ...
+  )
 }
 
 # Width of labels before there is a plot, for which strwidth() waits: half their height by letter.

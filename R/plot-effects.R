@@ -21,7 +21,10 @@ plot_data.margmix_effects <- function(x, along = NULL, at = list(), clusters = 5
   fit <- x$glmm
   new <- typical_rows(fit, along, at)
   names <- c(
-    cluster = paste("each", some_of(fit$design$group)), zero = "random effect 0",
+    cluster = paste0(some_of(fit$design$group), ", ", clusters, " ",
+      if (ncol(fit$Lambda) > 1L) "draws" else "quantiles"
+    ),
+    zero = "random effect 0",
     population = "population (glmm)", gee = "population (gee)"
   )
   positions <- data.frame(x = new$x, label = new$labels %||% NA_character_)

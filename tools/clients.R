@@ -11,8 +11,10 @@ path <- "tests/testthat/clients.csv"
 earlier <- if (file.exists(path)) margmix:::read_clients(path)
 
 rows_of <- function(client) {
-  if (requireNamespace(client$package, quietly = TRUE)) return(helpers$client_rows(client))
-  message(client$package, " is not installed: what is known of it stays")
+  packages <- c(client$package, client$needs)
+  there <- vapply(packages, requireNamespace, NA, quietly = TRUE)
+  if (all(there)) return(helpers$client_rows(client))
+  message(toString(packages[!there]), " is not installed: what is known of it stays")
   earlier[earlier$package == client$package & earlier$call == client$call, ]
 }
 

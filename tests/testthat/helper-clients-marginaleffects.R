@@ -40,6 +40,21 @@ clients_marginaleffects <- function() {
       )
     }, smallest_df_answers, version = "1.0.0", note = "the smallest df"),
     means("zero"), means("integrate"),
+    client("marginaleffects", "avg_slopes(fit, variables, type = \"integrate\")", function(fit) {
+      found <- with_operator(marginaleffects::avg_slopes(
+        fit, variables = "treatment", type = "integrate", vcov = vcov(fit, "model"),
+        numderiv = "fdcenter"
+      ))
+      list(estimate = found$estimate, std.error = found$std.error)
+    }, function(fit) {
+      own <- tidy(marginal_standardization(
+        fit, "treatment", covariates = "fixed", vcov = "model"
+      ))
+      list(estimate = own$estimate[3L], std.error = own$std.error[3L])
+    },
+    models = mixed_models[c(1L, 2L, 4L)], version = "1.0.0",
+    note = "differences of marginal_standardization()"
+    ),
     client("marginaleffects", "predictions(fit)", function(fit) first_means(fit),
       function(fit) own_means(fit), models = "gee", version = "1.0.0"
     ),

@@ -17,6 +17,15 @@ clients_tables <- function() {
         p.value = table$p.value, interval = c(table$conf.low, table$conf.high)
       )
     }, note = "with exponentiate = TRUE, standard errors by the delta method"),
+    client("gtsummary", "tbl_regression(fit, intercept = TRUE)", function(fit) {
+      table <- from("gtsummary", "tbl_regression")(fit, intercept = TRUE)$table_body
+      table <- table[!is.na(table$estimate), ]
+      list(
+        estimate = table$estimate, std.error = table$std.error, p.value = table$p.value,
+        interval = c(table$conf.low, table$conf.high)
+      )
+    }, note = "with exponentiate = TRUE, its header says conditional or marginal",
+    needs = "broom.helpers"),
     client("texreg", "extract(fit)", function(fit) {
       found <- from("texreg", "extract")(fit)
       own <- seq_along(coef(fit))

@@ -14,13 +14,14 @@
 #' @param models Names of `client_fits()` that the client is for.
 #' @param note A remark for the table.
 #' @param no_hook Why another answer, or a failure, can't be helped.
+#' @param needs Packages that the call needs beside `package`.
 #' @return A list.
 #' @noRd
 client <- function(package, call, run, expected = own_answers, models = client_models,
-                   version = "0", note = no_hook, no_hook = "") {
+                   version = "0", note = no_hook, no_hook = "", needs = character()) {
   list(
     package = package, call = call, run = run, expected = expected, models = models,
-    version = version, note = note, no_hook = no_hook
+    version = version, note = note, no_hook = no_hook, needs = needs
   )
 }
 

@@ -7,6 +7,7 @@ for (client in all_clients()) {
   test_that(paste0(client$package, ": ", client$call), {
     skip_on_cran()
     skip_if_not_installed(client$package, client$version)
+    for (package in client$needs) skip_if_not_installed(package)
     found <- client_rows(client)
     cells <- as.matrix(found[client_answers])
     wrong <- which(!grepl(allowed_cells, cells))

@@ -139,3 +139,20 @@ test_that("fits go through files and other processes", {
   found <- parallel::mclapply(1:2, function(i) coef(update(fit, nAGQ = 7)), mc.cores = 2)
   expect_equal(found[[2]], coef(update(fit, nAGQ = 7)))
 })
+
+test_that("gtsummary has rows of coefficients, and says whose ratios they are", {
+  skip_if_not_installed("gtsummary")
+  skip_if_not_installed("broom.helpers")
+  shown <- function(fit, ...) {
+    table <- getExportedValue("gtsummary", "tbl_regression")(fit, ...)
+    header <- table$table_styling$header
+    list(rows = table$table_body$term, header = header$label[header$column == "estimate"])
+  }
+  fit <- result_fit("infection")
+  ratios <- shown(fit, exponentiate = TRUE)
+  expect_identical(ratios$header, "**Conditional odds ratio**")
+  expect_false(any(grepl("sd__", ratios$rows)))
+  expect_identical(shown(fit)$header, "**Beta**")
+  marginal <- gee(seizures ~ treatment, epilepsy, id = subject, family = poisson())
+  expect_identical(shown(marginal, exponentiate = TRUE)$header, "**Marginal rate ratio**")
+})

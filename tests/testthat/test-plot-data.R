@@ -69,7 +69,7 @@ test_that("bands along a covariate are limits of predict()", {
     plogis(unname(zero$fit - qt(0.975, df) * zero$se.fit)))
   expect_equal(of("population (gee)")$estimate,
     unname(predict(effects$gee, new, type = "response")))
-  expect_true(all(is.na(of("each clinic")$conf.low)))
+  expect_identical(of("clinic, 10 quantiles")$conf.low, rep(NA_real_, 20L))
 })
 
 test_that("clusters are drawn with the numbers of ranef() and rank_clusters()", {
