@@ -89,7 +89,7 @@ anova.margmix_gee <- function(object, ..., test = c("Wald", "score"), vcov = "KC
 # The fit with the coefficients of some columns at 0.
 fit_without <- function(fit, columns) {
   if (!is.null(fit$schedule)) {
-    abort("argument", "Score tests of terms are not made with weights over a schedule of visits.",
+    abort("argument", "Score tests aren't available with weights over a schedule of visits.",
       hint = "Compare two fits, or use test = \"Wald\"."
     )
   }
@@ -114,7 +114,7 @@ without_columns.default <- function(design, columns) {
 fit_hypotheses <- function(fits, names) {
   marginal <- vapply(fits, inherits, NA, "margmix_gee")
   if (!all(marginal)) {
-    abort("argument", "anova() must be given fits of gee() to compare.",
+    abort("argument", "anova() compares fits of gee().",
       given = some_of(paste(code(names), vapply(fits, function(x) class(x)[1L], ""))[!marginal])
     )
   }

@@ -98,7 +98,7 @@ check_compared_fits <- function(others) {
   if (all(is_fit)) return(invisible())
   what <- names(others)[!is_fit] %||% rep("", sum(!is_fit))
   kind <- vapply(others[!is_fit], function(x) class(x)[1L], "")
-  abort("argument", "anova() must be given fits of glmm(), glm() or lm() to compare.",
+  abort("argument", "anova() compares fits of glmm(), glm() or lm().",
     given = some_of(trimws(paste(ifelse(what == "", "", code(what)), kind)))
   )
 }

@@ -45,6 +45,7 @@
 #' boot <- bootstrap(fit, 50, seed = 1)
 #' boot
 #' confint(boot, method = "bca")
+#' @order 1
 #' @export
 bootstrap <- function(fit, B = 999, type = NULL, seed = NULL, cl = NULL, ...) {
   check_dots(..., known = names(formals(bootstrap)))

@@ -93,7 +93,7 @@ conditional_fit <- function(fit, call, beside) {
   X <- design$X[rows$used, , drop = FALSE]
   kept <- within_columns(X, rows$cluster)
   if (!length(kept)) {
-    refuse_conditional("Some covariate must vary within clusters of unequal responses.",
+    refuse_conditional("No covariate varies within a cluster whose responses differ.",
       some_of(code(colnames(X)))
     )
   }
@@ -144,7 +144,7 @@ conditional_rows <- function(design) {
   }
   used <- (s > 0 & s < N)[cluster]
   if (!any(used)) {
-    refuse_conditional("Some cluster must have a success and a failure.",
+    refuse_conditional("No cluster has both a success and a failure.",
       count_of(length(N), "cluster")
     )
   }

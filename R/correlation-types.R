@@ -55,15 +55,15 @@ own_variances <- function() {
 
 note_negative <- function(fit, control) {
   note("boundary", paste(
-    "Estimated within-cluster correlation was negative and is set to 0 (few or unequal",
-    "clusters); SEs stay robust to this."
+    "The estimated correlation within clusters was negative and is set to 0 (few or unequal",
+    "clusters); robust SEs remain valid."
   ), hint = if (control$alpha_bound) "gee_control(alpha_bound = FALSE) lifts the bound.")
 }
 
 note_rho <- function(fit, control) {
   note("boundary", paste(
     "Adjacent rows are negatively correlated, which rho^|dt| can't represent for these",
-    "waves: rho is set to 0; SEs stay robust to this."
+    "waves: rho is set to 0; robust SEs remain valid."
   ), hint = "Waves that count visits (1, 2, ...) allow a negative rho.")
 }
 

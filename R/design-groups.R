@@ -98,7 +98,7 @@ nesting_order <- function(sizes, labels, pairs) {
     inner <- by[k]
     distinct <- pairs(outer, inner)
     if (distinct == sizes[inner] && sizes[inner] == sizes[outer]) {
-      abort("not_identified", "Two grouping factors must not group the rows in the same way.",
+      abort("not_identified", "Two grouping factors group the rows in the same way.",
         given = some_of(code(labels[c(outer, inner)])),
         hint = "Their variances can't be told apart: leave one out."
       )

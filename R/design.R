@@ -233,7 +233,7 @@ fixed_columns <- function(part, covariates, contrasts, rows) {
 }
 
 warn_aliased <- function(dropped) {
-  warn("rank", "The fixed effects must be linearly independent; aliased columns are dropped.",
+  warn("rank", "The fixed effects are linearly dependent; aliased columns are dropped.",
     given = paste0(
       some_of(code(dropped), 10L), " (constant, or determined by the columns before)"
     ),

@@ -101,7 +101,7 @@ check_scalar_effect <- function(fit) {
   check_one_effect(fit)
   shared_phi(fit, "a look at the distribution of the random effect")
   if (fit$theta[[1L]] == 0) {
-    abort("distribution", "The variance of the random effect must not be zero.",
+    abort("distribution", "The variance of the random effect is zero.",
       given = "an estimate of zero", hint = "There is no distribution to look at."
     )
   }

@@ -75,7 +75,8 @@ diagnose_endogeneity <- function(fit, cluster_size = TRUE, level = 0.95, group =
   k <- match(one_of(group %||% labels[1L], labels, "group"), labels)
   added <- mundlak_columns(design, isTRUE(cluster_size), k)
   if (!ncol(added$M)) {
-    abort("endogeneity", "Some covariate must vary within and between clusters to be tested.",
+    abort("endogeneity",
+      "No covariate varies both within and between clusters, so there is nothing to test.",
       given = paste0("the columns ", some_of(code(colnames(design$X))))
     )
   }

@@ -38,8 +38,8 @@ report_moved <- function(fit, correlation, control) {
   default <- !several || control$alpha_method == "default"
   raise <- if (default) warn else abort
   raise("correlation", paste(
-    "The estimated correlations do not form a correlation matrix, or one that is",
-    "nearly singular."
+    "The estimated correlations form no valid correlation matrix, or one that is nearly",
+    "singular."
   ),
     given = paste0(
       "working correlation ", correlation$label,
@@ -66,8 +66,8 @@ note_two_step <- function(fit) {
   if (!fit$two_step || fit$clamped) return(invisible())
   part <- if (fit$share < 1) paste(format(signif(fit$share, 2L)), "of ") else ""
   text <- paste0(
-    "No correlation agrees with the residuals it leads to, as happens with few clusters: it is ",
-    part, "that of independent rows' residuals; SEs stay robust to this."
+    "No correlation agrees with the residuals that it leads to, as can happen with few clusters. ",
+    "The fit uses ", part, "that of independent rows' residuals; robust SEs remain valid."
   )
   note("two_step", text,
     hint = "A simpler working correlation may have a joint solution; corstr = \"independence\" has."
@@ -106,7 +106,7 @@ identity_means.default <- function(design, beta, sums, ...) {
 note_no_pairs <- function(fit) {
   unknown <- setdiff(names(fit$alpha)[is.na(fit$alpha)], if (any(fit$pairs > 0)) "decay")
   if (!length(unknown)) return(invisible())
-  note("no_pairs", "A correlation that no two rows of a cluster have is not estimated.",
+  note("no_pairs", "A correlation is not estimated where no cluster has two such rows.",
     given = paste("no such rows for", some_of(unknown)), hint = "It is NA; the fit doesn't use it."
   )
 }
@@ -130,8 +130,8 @@ check_pairs <- function(fit, design, correlation, control) {
   labels <- names(fit$alpha)
   raise <- if (strict) abort else warn
   raise("few_pairs", paste(
-    "A correlation must rest on more pairs of rows than there are coefficients, where",
-    "the divisor is pairs - p."
+    "A correlation has too few pairs of rows for the divisor pairs - p, where p is the number of",
+    "coefficients."
   ),
     given = paste0(
       some_of(paste0(labels[few], " (", count_of(fit$pairs[few], "pair"), ")")), "; p = ",
@@ -145,7 +145,7 @@ check_pairs <- function(fit, design, correlation, control) {
 }
 
 refuse_separated <- function(separation) {
-  abort("gee_failed", "The estimating equations must have a finite solution.",
+  abort("gee_failed", "The estimating equations have no finite solution.",
     given = paste("estimates run to infinity for", some_of(code(separation$terms), 10L)),
     hint = "bias_reduce = TRUE keeps them finite."
   )
@@ -154,9 +154,9 @@ refuse_separated <- function(separation) {
 refuse_gee <- function(status) {
   must <- switch(status,
     invalid_start = "The means at the starting values must lie inside their range.",
-    singular = "The information matrix must be positive definite.",
-    no_valid_step = "The search for a solution must not leave the range of the means.",
-    no_scale = "Some residual must not be zero: the scale can't be estimated."
+    singular = "The information matrix is not positive definite.",
+    no_valid_step = "The search for a solution left the range of the means.",
+    no_scale = "All residuals are zero, so the scale can't be estimated."
   )
   hint <- switch(status,
     invalid_start = "Other starting values (`start`) or another link may help.",

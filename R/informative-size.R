@@ -54,7 +54,7 @@ test_informative_size <- function(fit, exposure, randomized = NULL, propensity =
   })
   sizes <- unique(both[[1L]]$assigned$size[, 1L])
   if (length(sizes[sizes > 0]) == 1L) {
-    abort("equal_sizes", "The clusters must have different sizes.",
+    abort("equal_sizes", "All clusters have the same size.",
       given = paste("all of size", format(sizes)),
       hint = "The average individual and the average cluster are the same here."
     )

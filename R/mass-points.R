@@ -54,6 +54,7 @@
 #' @examples
 #' fit <- glmm(cbind(r, n - r) ~ seed * extract + (1 | plate), seeds, binomial(), nAGQ = 7)
 #' mass_points(fit)
+#' @order 1
 #' @export
 mass_points <- function(fit, points = NULL, ...) {
   check_dots(..., known = names(formals(mass_points)))

@@ -56,7 +56,7 @@ check_one_factor.margmix_several_factors <- function(design) {
 check_new_labels <- function(fit, label, known) {
   old <- unique(fit$design$levels[known[!is.na(known)]])
   if (!length(old)) return(invisible())
-  abort("observed", "Responses can be given for clusters that were not in the fit only.",
+  abort("observed", "Responses can be given only for clusters that were not in the fit.",
     given = paste(code(fit$design$group), some_of(old)),
     hint = "The responses of these clusters are part of the fit."
   )

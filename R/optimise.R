@@ -125,7 +125,7 @@ maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL) {
 }
 
 abort_start <- function() {
-  abort("start", "The log-likelihood must be finite at `start`.",
+  abort("start", "The log-likelihood is not finite at `start`.",
     hint = "Leave out some of `beta`, `theta` and `phi`, or give values near the estimates."
   )
 }
@@ -134,7 +134,7 @@ abort_start <- function() {
 abort_not_finite <- function(problem, K, x = NULL) {
   family <- problem$family
   if (!is.null(problem$start) && identical(x, problem$start)) abort_start()
-  abort("no_likelihood", "The log-likelihood must be finite where the search starts and ends.",
+  abort("no_likelihood", "The log-likelihood is not finite where the search starts or ends.",
     given = paste(
       "no finite value with", family$link, "link and", format_nodes(K), "quadrature points"
     ),

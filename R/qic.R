@@ -102,11 +102,11 @@ quasi_likelihood.default <- function(design, fit) {
 }
 
 check_qic_fits <- function(fits, labels) {
-  if (!length(fits)) abort("argument", "qic() must be given one fit of gee() or more.")
+  if (!length(fits)) abort("argument", "qic() needs at least one fit of gee().")
   marginal <- vapply(fits, inherits, NA, "margmix_gee")
   if (!all(marginal)) {
     classes <- vapply(fits, function(fit) class(fit)[1L], "")
-    abort("argument", "qic() must be given fits of gee().",
+    abort("argument", "qic() compares fits of gee().",
       given = some_of(paste(labels, "of class", classes)[!marginal])
     )
   }

@@ -9,9 +9,8 @@
 # sums over the rows of period j, and mu(a) = sum omega_j mu_j(a) / sum omega_j. A period counts
 # only if every setting was given in it to two clusters or more.
 
-#' Model-robust means by period
-#'
 #' @name marginal_standardization
+#' @rdname marginal_standardization
 #' @param period `NULL`, or the name of the period, for clusters that were randomized to sequences
 #'   of settings; with `randomized = TRUE`.
 #' @section Stepped-wedge and crossover trials: Where clusters change their setting in the course of
@@ -60,7 +59,7 @@ period_basis <- function(basis, request, settings, target, weight) {
   ), function(x) length(unique(x)), default = 0L)
   kept <- which(apply(clusters >= 2L, 1L, all))
   if (!length(kept)) {
-    refuse_period("In some period every setting must have been given to two clusters or more.",
+    refuse_period("In no period was every setting given to two clusters or more.",
       paste("no such period among", some_of(coded$levels, 10L))
     )
   }

@@ -45,6 +45,7 @@
 #' ranef(fit)
 #' as.data.frame(ranef(fit, type = "mean"))
 #' plot(ranef(fit))
+#' @order 1
 #' @export
 ranef.margmix_glmm <- function(object, type = c("mode", "mean", "median"), condVar = TRUE,
                                newdata = NULL, ...) {

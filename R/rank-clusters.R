@@ -47,6 +47,7 @@
 #' @examples
 #' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
 #' rank_clusters(fit)
+#' @order 1
 #' @export
 rank_clusters <- function(object, effect = NULL, group = NULL, tail = 0.1, level = 0.95, ...) {
   check_glmm(object, "object")
@@ -87,7 +88,7 @@ effect_posterior <- function(object, k, j) {
   moments <- supports(object$design, "moments")
   effects <- ranef(object, type = if (moments) "mean" else "mode")[[k]]
   if (all(object$Lambda[group$columns[j], ] == 0)) {
-    abort("no_variance", "The variance of the effect must be positive: all clusters are alike.",
+    abort("no_variance", "The variance of the effect is zero: all clusters are alike.",
       given = paste0(code(group$names[j]), " by ", code(group$label))
     )
   }

@@ -47,6 +47,7 @@
 #' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
 #' odds_ratios(fit)
 #' odds_ratios(fit, vcov = "KC", level = 0.9)
+#' @order 1
 #' @export
 odds_ratios <- function(object, ...) UseMethod("odds_ratios")
 

@@ -34,6 +34,7 @@
 #' @examples
 #' fit <- gee(outcome ~ treat + visit, respiratory, ~center:id, family = binomial(), corstr = "ex")
 #' report(fit)
+#' @order 1
 #' @export
 report <- function(x, ...) UseMethod("report")
 

@@ -87,7 +87,7 @@ response_variance.default <- function(design, family, phi) {
 abort_exact <- function(given = "the fixed and random effects reproduce the response exactly",
                         hint = NULL) {
   abort("residual_variance",
-    "The random and fixed effects must leave some variation of the response unexplained.",
+    "The random and fixed effects leave no variation of the response unexplained.",
     given, hint
   )
 }

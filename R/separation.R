@@ -73,7 +73,7 @@ least_loss.default <- function(design, family, beta) {
 report_separation <- function(found, action, cure) {
   raise <- if (action == "error") abort else warn
   raise("separation",
-    "The fixed effects must not separate the responses: the likelihood has no maximum.",
+    "The fixed effects separate the responses, so the likelihood has no maximum.",
     given = paste0(
       "estimates run to infinity for ",
       some_of(paste0(code(found$terms), ifelse(found$direction > 0, " (+Inf)", " (-Inf)")), 10L)
@@ -196,7 +196,7 @@ check_level_separation <- function(design, k, cure) {
   found <- level_states(design, k)
   if (found[["both"]] || !found[["failures"]] || !found[["successes"]]) return(invisible())
   abort("variance_separation",
-    "Some cluster must have both successes and failures: the variance runs to infinity.",
+    "No cluster has both successes and failures, so the variance runs to infinity.",
     given = paste0(
       found[["failures"]], " clusters of ", code(group_labels(design)[k]),
       " with failures only, ", found[["successes"]], " with successes only"

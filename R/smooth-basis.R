@@ -53,7 +53,7 @@ check_smooth_kind <- function(call, label) {
 
 refuse_smooth <- function(label, given) {
   few <- grepl("fewer unique covariate|not enough \\(unique\\) data|unique", given)
-  abort("smooth", "The basis of a smooth must exist for these data, and be that of random effects.",
+  abort("smooth", "This smooth can't be set up as random effects with these data.",
     given = paste0(label, ": ", given),
     hint = if (few) "Give a smaller `k`, at most the number of distinct values."
   )

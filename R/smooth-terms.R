@@ -100,6 +100,7 @@
 #' ), poisson())
 #' smooth_terms(fit)
 #' plot(smooth_terms(fit))
+#' @order 1
 #' @name smooth_terms
 NULL
 

@@ -84,7 +84,7 @@ soft_covariance <- function(problem, psi, K, modes) {
 #' @noRd
 check_unpenalized <- function(fits) {
   if (!any(vapply(fits, function(fit) is_penalized(fit$design), NA))) return(invisible())
-  abort("anova_penalized", "Penalized log-likelihoods must not be compared.",
+  abort("anova_penalized", "Penalized log-likelihoods can't be compared.",
     given = "penalty = \"soft\"",
     hint = "A Wald test, summary() or one fit in anova(), needs no log-likelihood."
   )

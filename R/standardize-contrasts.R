@@ -39,7 +39,7 @@ check_ratio_means <- function(estimate, contrast) {
   upper <- if (contrast == "odds_ratio") 1 else Inf
   outside <- estimate <= 0 | estimate >= upper
   if (contrast == "difference" || !any(outside)) return(invisible())
-  abort("contrast", paste0("A ratio must be of positive means",
+  abort("contrast", paste0("A ratio needs positive means",
     if (upper == 1) " below 1", "."),
     given = paste0(contrast, " of means ", some_of(signif(estimate[outside], 4L))),
     hint = "Use contrast = \"difference\"."

@@ -37,7 +37,7 @@ standardization_cells <- function(settings, estimand, target, subgroups) {
 
 check_estimand <- function(settings, estimand) {
   if (settings$discrete) return(invisible())
-  abort("estimand", paste0(estimand, " must have an exposure with observed groups."),
+  abort("estimand", paste0(estimand, " needs an exposure with observed groups."),
     given = paste("a continuous exposure,", some_of(code(settings$exposure))),
     hint = "Use estimand = \"ATE\", or restrict the rows by `newdata` or `weights`."
   )
@@ -67,7 +67,7 @@ check_cells <- function(cells, total, estimand, settings, subgroups) {
     abort("subgroup", "Every subgroup must have rows with weight.", given = some_of(subgroup))
   }
   rows <- paste(paste(settings$exposure, collapse = ", "), "=", cells$sets[cells$grid$set[empty]])
-  abort("estimand", paste0(estimand, " must have target rows, observed at the settings compared."),
+  abort("estimand", paste0(estimand, " needs target rows observed at the settings compared."),
     given = paste("no row with", some_of(paste0(rows, ifelse(subgroup == "", "", ", "), subgroup)))
   )
 }

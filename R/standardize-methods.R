@@ -31,6 +31,7 @@
 #' confint(result, level = 0.9)
 #' as.data.frame(result)
 #' plot(result)
+#' @order 1
 #' @name print.margmix_standardization
 NULL
 

@@ -133,7 +133,7 @@ affected_columns <- function(target, exposure) {
 fit_data <- function(fit) {
   frame <- fit$frame$frame
   refuse <- function(given) {
-    abort("data_changed", "The data of the fit must still be there, unchanged.",
+    abort("data_changed", "The data of the fit are gone or have changed.",
       given = given, hint = "Give them as `newdata`, with the grouping variable."
     )
   }
@@ -203,7 +203,7 @@ check_estimable <- function(fit, frame, setting, used) {
   gap <- abs(X[, aliased, drop = FALSE] - X[, !aliased, drop = FALSE] %*% rule)
   broken <- apply(gap > 1e-7 * max(1, abs(X)), 2L, any)
   if (!any(broken)) return(invisible())
-  abort("not_estimable", "The data must determine the mean of every target row.",
+  abort("not_estimable", "The data don't determine the mean of every target row.",
     given = paste0(setting_words(setting), ", where ",
       some_of(code(names(which(aliased))[broken])), " would matter but was not estimated"
     ),

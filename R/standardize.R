@@ -146,6 +146,7 @@
 #' fit <- glmm(outcome ~ treat + sex + age + (1 | patient), respiratory, binomial())
 #' marginal_standardization(fit, "treat")
 #' marginal_standardization(fit, "treat", by = "sex", contrast = "difference")
+#' @order 1
 #' @export
 marginal_standardization <- function(fit, exposure = NULL, values = NULL, contrast = NULL,
                                      estimand = c("ATE", "ATT", "ATU"), reference = NULL, by = NULL,

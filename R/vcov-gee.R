@@ -123,7 +123,7 @@ check_more_clusters <- function(fit, type) {
 # (K - p) / K sum (b - b_(i))(b - b_(i))', every b_(i) a fit of its own.
 jackknife_vcov <- function(fit) {
   if (!is.null(fit$schedule)) {
-    abort("jackknife", "The full jackknife is not made with weights over a schedule of visits.",
+    abort("jackknife", "The full jackknife isn't available with weights over a schedule of visits.",
       hint = "Use type \"jackknife\", the one-step version."
     )
   }

@@ -67,7 +67,7 @@ means_by_cluster <- function(x, g, known) {
   numeric <- (is.numeric(x) || is.logical(x)) && !is.factor(x) && NCOL(x) == 1L
   if (!numeric || length(x) != length(g)) {
     abort("cluster_mean",
-      "The cluster mean of a numeric variable is wanted, with a cluster per row.",
+      "A cluster mean needs a numeric variable and the cluster of each row.",
       given = paste0(
         "`x` of class ", class(x)[1L], " and length ", length(x), ", `g` of length ", length(g)
       ),
