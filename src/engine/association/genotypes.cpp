@@ -45,14 +45,17 @@ GenotypeReader::GenotypeReader(const Genotypes& genotypes) : genotypes_(genotype
 void GenotypeReader::read(const unsigned char* bytes, Index first, Index count, double* out,
                           std::vector<Index>& missing, GenotypeRange&) const {
   const unsigned char* from = bytes + first / 4;
-  for (Index i = 0; i < count; i += 4) {
-    const unsigned char byte = *from++;
-    const Index here = std::min<Index>(4, count - i);
-    std::copy_n(alleles_[byte].data(), here, out + i);
-    if (!any_missing_[byte]) continue;
-    for (Index j = 0; j < here; ++j)
-      if ((byte >> (2 * j) & 3) == kMissing) missing.push_back(first + i + j);
+  const Index whole = count / 4, rest = count % 4;
+  bool complete = true;
+  for (Index k = 0; k < whole; ++k) {
+    Eigen::Map<Eigen::Array4d>(out + 4 * k) =
+        Eigen::Map<const Eigen::Array4d>(&alleles_[from[k]][0]);
+    complete &= !any_missing_[from[k]];
   }
+  if (rest > 0) std::copy_n(alleles_[from[whole]].begin(), rest, out + 4 * whole);
+  if (complete && rest == 0) return;
+  for (Index i = 0; i < count; ++i)
+    if ((from[i / 4] >> (2 * (i % 4)) & 3) == kMissing) missing.push_back(first + i);
 }
 
 void GenotypeReader::read(Index variant, Index first, Index count, double* out,

@@ -22,9 +22,11 @@ class Pass {
     }
     columns_.resize(people_, columns);
     W_.resize(people_, static_cast<Index>(models.size()));
+    people_of_.resize(2, W_.cols());
     for (size_t m = 0; m < models.size(); ++m) {
       columns_.middleCols(first_[m], models[m].columns.cols()) = models[m].columns;
       W_.col(static_cast<Index>(m)) = models[m].W;
+      people_of_.col(static_cast<Index>(m)) = models[m].columns.leftCols(2).colwise().sum();
     }
   }
 
@@ -42,7 +44,7 @@ class Pass {
         reader_.read(first + k, i, rows, g.col(k).data(), missing[k], range[k]);
       add_cross_products({&columns_(0, 0) + i, people_, columns_.cols()},
                          {g.data(), kPeople, kVariants}, rows, sums.data());
-      g.topRows(rows) = g.topRows(rows).cwiseAbs2();
+      g = g.cwiseAbs2();
       add_cross_products({&W_(0, 0) + i, people_, W_.cols()}, {g.data(), kPeople, kVariants}, rows,
                          squares.data());
     }
@@ -67,11 +69,11 @@ class Pass {
       without_W += model.W[i];
     }
     ScanResult& out = out_.models[m];
-    const double known = model.columns.col(0).sum() - without[0];
+    const double known = people_of_(0, static_cast<Index>(m)) - without[0];
     const double mean = known > 0 ? sums[0] / known : 0.0;
     out.missing[k] = without[0];
     out.sum[k] = sums[0];
-    out.cases[k] = model.columns.col(1).sum() - without[1];
+    out.cases[k] = people_of_(1, static_cast<Index>(m)) - without[1];
     out.case_sum[k] = sums[1];
     sums += mean * without;
     const VectorXd b = sums.tail(width - 3);
@@ -85,6 +87,7 @@ class Pass {
   const GenotypeReader reader_;
   const Index people_;
   MatrixXd columns_, W_;  // of all models, side by side
+  MatrixXd people_of_;    // all and cases of each model, 2 x models
   std::vector<Index> first_;
   Scan& out_;
 };
