@@ -1,7 +1,8 @@
 # Clusters at the height of their expected rank.
 
 #' @rdname rank_clusters
-#' @param labels Draw the labels of the clusters? By default if there are at most 40.
+#' @param labels Draw the labels of the clusters? By default if there are at most 40; where labels
+#'   would meet, that of the more extreme rank is drawn.
 #' @param xlab,main Label of the axis, title.
 #' @details `plot()` draws a caterpillar plot in the order of rank: posterior means with their
 #'   intervals at the height of the expected rank, filled where the cluster belongs to one of the
@@ -49,18 +50,33 @@ plot.margmix_ranks_picture <- function(x, labels = NULL, xlab = NULL, main = NUL
   )
   if (labels) {
     size <- label_size(x$upper, x$rank, x$cluster)
-    graphics::text(x$upper, x$rank, x$cluster, pos = 4L, offset = 0.3, cex = size)
+    apart <- labels_apart(x$upper, x$rank, x$cluster, size)
+    graphics::text(x$upper[apart], x$rank[apart], x$cluster[apart],
+      pos = 4L, offset = 0.3, cex = size
+    )
   }
   inner_legend(plan, pch = c(19L, 1L), col = c(ink[["vermilion"]], ink[["black"]]))
   invisible(x)
 }
 
-# The largest letters with which no two labels meet.
+# The largest letters with which no two labels meet, or the smallest that can be read.
 label_size <- function(x, y, labels) {
-  for (cex in c(0.8, 0.7, 0.6, 0.5, 0.4)) {
+  for (cex in c(0.8, 0.7, 0.6)) {
     near <- abs(outer(y, y, "-")) < graphics::strheight("M", cex = cex) * 1.2 &
       abs(outer(x, x, "-")) < max(graphics::strwidth(labels, cex = cex))
     if (sum(near) == length(x)) break
   }
   cex
+}
+
+# The labels that meet none of a more extreme rank.
+labels_apart <- function(x, y, labels, cex) {
+  high <- graphics::strheight("M", cex = cex) * 1.2
+  end <- x + graphics::strwidth(labels, cex = cex)
+  kept <- integer()
+  for (i in order(-abs(y - mean(range(y))))) {
+    meets <- abs(y[kept] - y[i]) < high & x[kept] < end[i] & x[i] < end[kept]
+    if (!any(meets)) kept <- c(kept, i)
+  }
+  kept
 }

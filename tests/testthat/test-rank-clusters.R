@@ -149,3 +149,11 @@ test_that("with a bridge effect the ranks are those of the exact posteriors", {
     expect_true(attr(ranks, "exact"))
   }
 })
+
+test_that("labels that would meet are left out, the more extreme rank has its own", {
+  grDevices::pdf(NULL, 5, 5)
+  on.exit(grDevices::dev.off())
+  graphics::plot(0:10, 0:10)
+  apart <- labels_apart(c(2, 2, 2.1, 8, 5), c(1, 5, 5.01, 5.02, 9), paste0("label", 1:5), 0.6)
+  expect_setequal(apart, c(1L, 3:5))
+})
