@@ -30,6 +30,8 @@ only=
 
 export R_MAKEVARS_USER=$PWD/tools/Makevars KEEP_OBJECTS=yes
 export MAKEFLAGS=-j$(getconf _NPROCESSORS_ONLN)
+[ -d .build/library/margmix ] ||
+  echo "Compiling margmix for the first time takes some minutes; tail -f .build/install.log shows it."
 if ! R CMD INSTALL $only --library=.build/library $copy >.build/install.log 2>&1; then
   cat .build/install.log
   rm -f $installed
