@@ -30,20 +30,19 @@ is_log_concave <- function(family) {
 engine_evaluate <- function(design, family, psi, K, deriv = 0L, modes = NULL,
                             control = glmm_control(), scores = FALSE, information = FALSE,
                             only_beta = FALSE) {
-  check_factorable(design, "an exact likelihood.")
-  ask <- list(
-    order = as.integer(deriv), scores = scores, information = information, known_phi = only_beta
-  )
-  evaluate(design, family, as.double(psi), K, modes, ask, control$threads)
+  UseMethod("engine_evaluate")
 }
 
-evaluate <- function(design, family, psi, K, modes, ask, threads) UseMethod("evaluate")
-
 #' @export
-evaluate.default <- function(design, family, psi, K, modes, ask, threads) {
-  objective_(
-    design, family, psi, "evaluate", list(K = K, modes = modes, request = ask), threads
+engine_evaluate.default <- function(design, family, psi, K, deriv = 0L, modes = NULL,
+                                    control = glmm_control(), scores = FALSE,
+                                    information = FALSE, only_beta = FALSE) {
+  check_factorable(design, "an exact likelihood.")
+  ask <- list(
+    K = K, modes = modes, order = deriv, scores = scores, information = information,
+    known_phi = only_beta
   )
+  objective_(design, family, as.double(psi), "evaluate", ask, control$threads)
 }
 
 #' Generalized linear model without random effects

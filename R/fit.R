@@ -10,58 +10,65 @@
 fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL,
                        control = glmm_control()) {
   distinct <- pool_rows(design, family, control$collapse)
-  estimate <- fit_rows(distinct$design, family, nAGQ, REML, start, control)
-  estimate$phi <- aux_phi(design, family, fit_aux(c(estimate, list(family = family))))
-  estimate$logLik <- estimate$logLik + distinct$constant
-  estimate$start_glm$value <- estimate$start_glm$value + distinct$constant
-  estimate["patterns"] <- list(distinct$patterns)
-  estimate
-}
-
-fit_rows <- function(design, family, nAGQ, REML, start, control) {
-  check_scale(design)
-  check_structured_fit(design, REML)
-  check_dispersion_fit(design)
-  check_constant_clusters(design, family)
-  if (is_penalized(design)) {
-    start_glm <- soft_start_glm(design, family)
-    separation <- separation_found()
-  } else {
-    check_cluster_separation(design, family)
-    start_glm <- fit_start_glm(design, family)
-    separation <- check_separation(
-      design, family, start_glm, control$separation, penalty_hint(design, family)
-    )
-  }
-  way <- way_of_integration(design, family, REML)
-  C <- centring(way, design, nAGQ)
-  inner <- centred_design(design, C)
+  rows <- distinct$design
+  found <- fit_without_effects(rows, family, REML, control)
+  start_glm <- found$start_glm
+  way <- way_of_integration(rows, family, REML)
+  C <- centring(way, rows, nAGQ)
+  inner <- centred_design(rows, C)
   problem <- list(
     design = inner, family = family, way = way, map = parameter_map(inner, family, start_glm),
     control = rule_control(way, control)
   )
-  edge <- if (!separation$separated) edge_glm(problem, start_glm)
+  edge <- if (!found$separation$separated) edge_glm(problem, start_glm)
   if (!is.null(edge)) start_glm[c("beta", "value")] <- edge[c("beta", "value")]
-  x <- start_values(problem, start_glm, centred_start(design, C, start))
+  x <- start_values(problem, start_glm, centred_start(rows, C, start))
   x <- feasible_start(problem, x, if (is.null(start)) start_glm$level)
   if (!is.null(start)) problem$start <- x
   fitted <- inside_edge(edge, family, {
-    check_rule(way, design, nAGQ)
+    check_rule(way, rows, nAGQ)
     fitted <- integrate_and_fit(way, problem, x, nAGQ, REML)
     if (is.null(fitted$reml)) fitted$fit <- settle_boundary(problem, fitted, start_glm)
     if (!REML || !is.null(fitted$reml)) fitted <- beyond_zero(problem, fitted)
     fitted
   })
   if (REML && is.null(fitted$reml)) fitted <- fit_restricted(problem, fitted, start_glm)
-  estimate <- uncentred(design, C, finish_fit(problem, fitted))
-  problem$design <- design
-  estimate$modes <- final_modes(design, problem, estimate)
-  report_fit(problem, estimate, separation)
+  estimate <- uncentred(rows, C, finish_fit(problem, fitted))
+  problem$design <- rows
+  estimate$modes <- final_modes(rows, problem, estimate)
+  report_fit(problem, estimate, found$separation)
   estimate$rule <- report_modes(problem, estimate)
-  c(estimate, list(
+  estimate <- c(estimate, list(
     REML = REML, nAGQ = nAGQ, start_glm = start_glm[c("beta", "converged", "max_abs_eta", "value")],
-    separation = separation, control = control
+    separation = found$separation, control = control
   ))
+  of_all_rows(estimate, design, family, distinct)
+}
+
+# What can be known before random effects are fitted: checks, the start GLM, separation.
+fit_without_effects <- function(design, family, REML, control) {
+  check_scale(design)
+  check_structured_fit(design, REML)
+  check_dispersion_fit(design)
+  check_constant_clusters(design, family)
+  if (is_penalized(design)) {
+    return(list(start_glm = soft_start_glm(design, family), separation = separation_found()))
+  }
+  check_cluster_separation(design, family)
+  start_glm <- fit_start_glm(design, family)
+  separation <- check_separation(
+    design, family, start_glm, control$separation, penalty_hint(design, family)
+  )
+  list(start_glm = start_glm, separation = separation)
+}
+
+# An estimate from distinct rows, told of the rows they stand for.
+of_all_rows <- function(estimate, design, family, distinct) {
+  estimate$phi <- aux_phi(design, family, fit_aux(c(estimate, list(family = family))))
+  estimate$logLik <- estimate$logLik + distinct$constant
+  estimate$start_glm$value <- estimate$start_glm$value + distinct$constant
+  estimate["patterns"] <- list(distinct$patterns)
+  estimate
 }
 
 fit_start_glm <- function(design, family) {

@@ -16,7 +16,7 @@ objective_at <- function(problem, K, modes, order) {
   last <- list(x = NULL, order = -1L)
   best <- list(value = -Inf)
   evaluations <- 0L
-  at <- function(x, wanted) {
+  value <- function(x, wanted = order) {
     if (!identical(x, last$x) || last$order < wanted) {
       psi <- problem$map$psi(x)
       result <- engine_evaluate(
@@ -35,22 +35,23 @@ objective_at <- function(problem, K, modes, order) {
         ))
       }
     }
-    last
+    if (last$ok) -last$result$value else Inf
   }
   list(
-    value = function(x) {
-      now <- at(x, order)
-      if (now$ok) -now$result$value else Inf
-    },
+    value = value,
     gradient = function(x) {
-      now <- at(x, 1L)
-      -problem$map$gradient(x, now$result$gradient)
+      value(x, 1L)
+      -problem$map$gradient(x, last$result$gradient)
     },
     hessian = function(x) {
-      now <- at(x, 2L)
-      -problem$map$hessian(x, now$result$gradient, now$result$hessian)
+      value(x, 2L)
+      -problem$map$hessian(x, last$result$gradient, last$result$hessian)
     },
-    at = at, evaluations = function() evaluations,
+    at = function(x, wanted) {
+      value(x, wanted)
+      last
+    },
+    evaluations = function() evaluations,
     # the best point so far, visited again from its own modes
     best = function() {
       modes <<- best$modes

@@ -143,7 +143,8 @@ refinement_error <- function(value, K, nodes, problem) {
 # The change to 2K + 1 nodes; where that rule would be too large, from the coarser one.
 refinement_change <- function(value, K, nodes, problem) {
   other <- if (has_finer(K, nodes, problem)) 2L * K + 1L else pmax(1L, (K - 1L) %/% 2L)
-  finite_or_inf(abs(value(other) - value(K)))
+  change <- abs(value(other) - value(K))
+  finite_or_inf(change)
 }
 
 has_finer <- function(K, nodes, problem) nodes(2L * K + 1L) <= 12 * problem$control$max_nodes

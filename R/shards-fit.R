@@ -26,11 +26,13 @@ compact_rows.margmix_shards <- function(design) design
 # Modes are found anew at each point, from zero: they do not travel, and the value depends on the
 # point alone, whatever was computed before it and by whom.
 #' @export
-evaluate.margmix_shards <- function(design, family, psi, K, modes, ask, threads) {
-  if (ask$scores || ask$information) refuse_rows()
+engine_evaluate.margmix_shards <- function(design, family, psi, K, deriv = 0L, modes = NULL,
+                                           control = glmm_control(), scores = FALSE,
+                                           information = FALSE, only_beta = FALSE) {
+  if (scores || information) refuse_rows()
   plan <- design$plan_of_shards
   parts <- ask_shards(
-    plan, shard_value, family_names(family), psi, K, ask, threads, design$part
+    plan, shard_value, family_names(family), psi, K, deriv, only_beta, control$threads, design$part
   )
   status <- vapply(parts, `[[`, "", "status")
   out <- list(
@@ -51,9 +53,10 @@ evaluate.margmix_shards <- function(design, family, psi, K, modes, ask, threads)
 # What the engine asks of a family; its functions are as large as all the rest of a question.
 family_names <- function(family) unclass(family)[c("family", "link")]
 
-shard_value <- function(design, family, psi, K, ask, threads, part) {
+shard_value <- function(design, family, psi, K, deriv, only_beta, threads, part) {
   if (!is.null(part)) design <- part_of_clusters(design, part)$design
-  out <- evaluate(design, family, psi, K, NULL, ask, threads)
+  control <- list(threads = threads)
+  out <- engine_evaluate(design, family, psi, K, deriv, NULL, control, only_beta = only_beta)
   out[c("value", "gradient", "hessian", "status")]
 }
 

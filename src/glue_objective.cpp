@@ -58,10 +58,10 @@ void stop_unless_found(Status status) {
   if (status != Status::ok) Rcpp::stop("internal: no mode at the fit");
 }
 
-// K, modes, request: list(order, scores, information, known_phi)
+// K, modes, order, scores, information, known_phi
 SEXP evaluate(const glue::ModelAt& model, const Rcpp::List& ask) {
-  const ObjectiveResult r = objective(model)->evaluate(
-      model.psi, nodes(ask), modes(ask), glue::objective_request(ask["request"]), model.context);
+  const ObjectiveResult r = objective(model)->evaluate(model.psi, nodes(ask), modes(ask),
+                                                       glue::objective_request(ask), model.context);
   glue::stop_if_interrupted(r.status);
   return glue::objective_list(r, model.design);
 }

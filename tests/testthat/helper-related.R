@@ -37,7 +37,7 @@ dense_laplace_loglik <- function(fit, covariances) {
   K <- dense_random_covariance(fit, covariances)
   family <- fit$family
   y <- fit$design$y
-  size <- fit$design$trials
+  size <- row_trials(fit$design)
   rows <- if (family$family == "poisson") {
     function(eta) {
       mu <- exp(eta)
@@ -49,7 +49,7 @@ dense_laplace_loglik <- function(fit, covariances) {
       list(l = sum(dbinom(y, size, mu, log = TRUE)), g = y - size * mu, W = size * mu * (1 - mu))
     }
   }
-  eta0 <- drop(fit$design$X %*% fit$beta) + fit$design$offset
+  eta0 <- drop(fit$design$X %*% fit$beta) + row_offset(fit$design)
   a <- numeric(length(y))
   for (step in 1:50) {
     f <- drop(K %*% a)

@@ -70,7 +70,7 @@ test_that("the pieces of generalized models are those of n x n matrices", {
   d$k <- rbinom(n, d$size, plogis(eta))
   d$count <- rpois(n, exp(eta))
   d$time <- rgamma(n, 3, 3 / exp(eta))
-  logit <- function(fit, mu) fit$design$trials * mu * (1 - mu)
+  logit <- function(fit, mu) row_trials(fit$design) * mu * (1 - mu)
   poisson_log <- function(fit, mu) mu
   gamma_log <- function(fit, mu) fit$design$y / (mu * fit$phi)
   cases <- list(
@@ -88,7 +88,7 @@ test_that("the pieces of generalized models are those of n x n matrices", {
     for (theta in list(seq(0.3, 0.9, length.out = length(fit$theta)), 0 * fit$theta)) {
       fit$theta <- theta
       fit$Lambda <- lambda_matrix(fit$design, theta)
-      W <- case[[3]](fit, fit$family$linkinv(mode_predictor(fit))) * fit$design$weights
+      W <- case[[3]](fit, fit$family$linkinv(mode_predictor(fit))) * row_weights(fit$design)
       expected <- dense_working_model(fit, W, residual = case[[2]]$family == "Gamma")
       found <- working_model_at(fit)
       for (part in c("Phi", "P", "Omega", "Phi_0")) {
@@ -133,7 +133,7 @@ test_that("the covariance of maximum likelihood counts the uncertainty of the we
     at[parts] <- restricted[parts]
     X <- fit$design$X
     weights <- function(fit) {
-      fit$design$trials * case[[2]]$variance(case[[2]]$linkinv(mode_predictor(fit)))
+      row_trials(fit$design) * case[[2]]$variance(case[[2]]$linkinv(mode_predictor(fit)))
     }
     # canonical links: mu' is the weight
     V <- dense_variance(fit, weights(fit))$V

@@ -207,7 +207,7 @@ test_that("posterior means and variances of both levels are those of plain integ
   fit <- glmm(y ~ x + (1 | a / b), d, family, nAGQ = 15)
   design <- fit$design
   u <- seq(-8, 8, by = 0.05)
-  eta0 <- design$offset + drop(design$X %*% fit$beta)
+  eta0 <- row_offset(design) + drop(design$X %*% fit$beta)
   sd <- unname(diag(fit$Lambda))
   of <- function(k) sd[design$groups[[k]]$columns]
   first <- design$groups[[1L]]$index == 0
@@ -238,7 +238,7 @@ test_that("posterior means and variances of both levels are those of plain integ
 check_medians <- function(fit, log_density) {
   design <- fit$design
   u <- seq(-7, 7, by = 0.04)
-  eta0 <- design$offset + drop(design$X %*% fit$beta)
+  eta0 <- row_offset(design) + drop(design$X %*% fit$beta)
   sd <- lapply(design$groups, function(group) fit$Lambda[group$columns, group$columns])
   leaf <- design$groups[[2L]]$index
   leaves <- unique(leaf[design$groups[[1L]]$index == 0])
