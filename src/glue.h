@@ -1,11 +1,12 @@
 // Conversions between R objects and the engine's views. No mathematics.
 #pragma once
 
-#include <Rcpp.h>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <vector>
 
-#ifndef _WIN32
-#include <unistd.h>
-#endif
+#include <Rcpp.h>
 
 #include "core/run_context.hpp"
 #include "design/design.hpp"
@@ -13,128 +14,43 @@
 
 namespace glue {
 
-inline const double* doubles(const Rcpp::List& list, const char* name, R_xlen_t length) {
-  SEXP x = list[name];
-  if (TYPEOF(x) != REALSXP || Rf_xlength(x) != length)
-    Rcpp::stop("internal: `%s` must be %d doubles", name, static_cast<int>(length));
-  return REAL(x);
-}
+// Elements of a list by name -----------------------------------------------------------------
+
+// Is it there, and not NULL?
+bool has(const Rcpp::List& list, const char* name);
+
+const double* doubles(const Rcpp::List& list, const char* name, R_xlen_t length);
+margmix::VectorMap vector(const Rcpp::List& list, const char* name, R_xlen_t length);
+margmix::VectorMap vector(const Rcpp::List& list, const char* name);  // of any length
+margmix::MatrixMap matrix(const Rcpp::List& list, const char* name);
+margmix::IntegerMap integers(const Rcpp::List& list, const char* name);
+std::vector<int> copied_integers(const Rcpp::List& list, const char* name);  // doubles, too
+Rcpp::List list(const Rcpp::List& list, const char* name);
+double number(const Rcpp::List& list, const char* name);
+int integer(const Rcpp::List& list, const char* name);
+bool flag(const Rcpp::List& list, const char* name);
+std::string text(const Rcpp::List& list, const char* name);
 
 // A value for each row; the list may have one for all. R frees the copy when the call returns.
-inline const double* by_row(const Rcpp::List& list, const char* name, R_xlen_t n) {
-  SEXP x = list[name];
-  if (TYPEOF(x) != REALSXP || Rf_xlength(x) != 1) return doubles(list, name, n);
-  double* copies = reinterpret_cast<double*>(R_alloc(n, sizeof(double)));
-  std::fill(copies, copies + n, REAL(x)[0]);
-  return copies;
-}
-
-inline margmix::IntegerMap integers(const Rcpp::List& list, const char* name) {
-  SEXP x = list[name];
-  if (TYPEOF(x) != INTSXP) Rcpp::stop("internal: `%s` must be integer", name);
-  return margmix::IntegerMap(INTEGER(x), Rf_xlength(x));
-}
-
-inline margmix::MatrixMap matrix(const Rcpp::List& list, const char* name) {
-  SEXP x = list[name];
-  if (TYPEOF(x) != REALSXP || !Rf_isMatrix(x)) Rcpp::stop("internal: `%s` must be a matrix", name);
-  return margmix::MatrixMap(REAL(x), Rf_nrows(x), Rf_ncols(x));
-}
-
-// All values of a vector of doubles.
-inline margmix::VectorMap values(const Rcpp::List& list, const char* name) {
-  SEXP x = list[name];
-  if (TYPEOF(x) != REALSXP) Rcpp::stop("internal: `%s` must be doubles", name);
-  return margmix::VectorMap(REAL(x), Rf_xlength(x));
-}
-
-inline double number(const Rcpp::List& list, const char* name) {
-  return Rcpp::as<double>(list[name]);
-}
-
-inline int integer(const Rcpp::List& list, const char* name) { return Rcpp::as<int>(list[name]); }
-
-inline bool flag(const Rcpp::List& list, const char* name) { return Rcpp::as<bool>(list[name]); }
-
-inline std::string text(const Rcpp::List& list, const char* name) {
-  return Rcpp::as<std::string>(list[name]);
-}
+const double* by_row(const Rcpp::List& list, const char* name, R_xlen_t n);
 
 // Sizes and weights that are all one are passed on as "none".
-inline const double* unless_one(const double* x, R_xlen_t n) {
-  return std::all_of(x, x + n, [](double v) { return v == 1.0; }) ? nullptr : x;
-}
+const double* unless_one(const double* x, R_xlen_t n);
 
-inline margmix::Design design(const Rcpp::List& list) {
-  const margmix::MatrixMap X = matrix(list, "X"), Z = matrix(list, "Z");
-  const R_xlen_t n = X.rows();
-  margmix::Rows rows;
-  rows.n = n;
-  rows.y = doubles(list, "y", n);
-  rows.size = unless_one(by_row(list, "trials", n), n);
-  rows.weight = unless_one(by_row(list, "weights", n), n);
-  const bool has_D = list.containsElementNamed("D") && !Rf_isNull(list["D"]);
-  return {X,
-          Z,
-          rows,
-          margmix::VectorMap(by_row(list, "offset", n), n),
-          integers(list, "start"),
-          integers(list, "theta_row"),
-          integers(list, "theta_col"),
-          0,
-          has_D ? matrix(list, "D") : margmix::MatrixMap(nullptr, 0, 0)};
-}
+margmix::Design design(const Rcpp::List& list);
 
 // list(family, link, weights_type), and perhaps bridge
-inline margmix::FamilySpec spec(const Rcpp::List& list) {
-  return {Rcpp::as<std::string>(list["family"]), Rcpp::as<std::string>(list["link"]),
-          Rcpp::as<std::string>(list["weights_type"]) == "frequency",
-          list.containsElementNamed("bridge") && Rcpp::as<bool>(list["bridge"])};
-}
-
-inline std::unique_ptr<margmix::Family> family(const Rcpp::List& list) {
-  return margmix::make_family(spec(list));
-}
+margmix::FamilySpec spec(const Rcpp::List& list);
+std::unique_ptr<margmix::Family> family(const Rcpp::List& list);
 
 // A family object of R; what the weights are is a property of the design.
-inline margmix::FamilySpec spec(const Rcpp::List& family, const Rcpp::List& design) {
-  return {Rcpp::as<std::string>(family["family"]), Rcpp::as<std::string>(family["link"]),
-          Rcpp::as<std::string>(design["weights_type"]) == "frequency", false};
-}
+margmix::FamilySpec spec(const Rcpp::List& family, const Rcpp::List& design);
 
-inline void check_interrupt(void*) { R_CheckUserInterrupt(); }
+// A run ------------------------------------------------------------------------------------------
 
-// A process made by fork() has a copy of OpenMP's list of threads, but not the threads: it would
-// wait for them without end. It is told by its number, which is not that of the process that loaded
-// this library. Windows has no fork().
-#ifdef _WIN32
-inline bool is_forked() { return false; }
-#else
-inline const pid_t loaded_by = getpid();
-inline bool is_forked() { return getpid() != loaded_by; }
-#endif
-
-inline margmix::RunContext context(int threads) {
-  margmix::RunContext context;
-  context.threads = is_forked() ? 1 : threads;
-  // R_ToplevelExec turns R's long jump into a return value: no jump passes through the engine.
-  context.interrupted = [] { return R_ToplevelExec(check_interrupt, nullptr) == FALSE; };
-  return context;
-}
-
-inline void stop_if_interrupted(margmix::Status status) {
-  if (status == margmix::Status::interrupted) throw Rcpp::internal::InterruptedException();
-}
-
-inline const char* name(margmix::Status status) {
-  switch (status) {
-    case margmix::Status::ok: return "ok";
-    case margmix::Status::not_finite: return "not_finite";
-    case margmix::Status::no_mode: return "no_mode";
-    case margmix::Status::interrupted: return "interrupted";
-  }
-  return "unknown";
-}
+margmix::RunContext context(int threads);
+void stop_if_interrupted(margmix::Status status);
+void stop_unless(bool finished);  // an interrupt by the user
 
 // What can be asked of a thing, by name. R calls one compiled function for each kind of thing, with
 // the name of the piece it wants and the arguments of that piece.
@@ -152,14 +68,28 @@ SEXP piece(const Piece<Thing> (&pieces)[n], const std::string& name, const Thing
   Rcpp::stop("internal: no piece `%s`", name);
 }
 
-inline Rcpp::NumericVector vector(const margmix::VectorXd& x) {
-  return Rcpp::NumericVector(x.data(), x.data() + x.size());
-}
+// Results ----------------------------------------------------------------------------------------
 
-inline Rcpp::NumericMatrix matrix(const margmix::MatrixXd& x) {
-  Rcpp::NumericMatrix out(x.rows(), x.cols());
-  std::copy(x.data(), x.data() + x.size(), out.begin());
-  return out;
-}
+const char* name(margmix::Status status);
+Rcpp::NumericVector vector(const margmix::VectorXd& x);
+Rcpp::NumericMatrix matrix(const margmix::MatrixXd& x);
+
+// An element of a list.
+struct Named {
+  Named(const char* n, SEXP x);
+  Named(const char* n, double x);
+  Named(const char* n, int x);
+  Named(const char* n, bool x);
+  Named(const char* n, const char* x);
+  Named(const char* n, margmix::Status x);
+  Named(const char* n, const margmix::VectorXd& x);
+  Named(const char* n, const margmix::MatrixXd& x);
+  Named(const char* n, const std::vector<int>& x);
+
+  const char* name;
+  Rcpp::RObject value;
+};
+
+Rcpp::List list(std::initializer_list<Named> elements);
 
 }  // namespace glue

@@ -22,11 +22,14 @@ Genotypes genotypes(SEXP G, int people) {
 }
 
 Rcpp::List scan_list(const ScanResult& r) {
-  return Rcpp::List::create(
-      Rcpp::_["missing"] = glue::vector(r.missing), Rcpp::_["sum"] = glue::vector(r.sum),
-      Rcpp::_["cases"] = glue::vector(r.cases), Rcpp::_["case_sum"] = glue::vector(r.case_sum),
-      Rcpp::_["score"] = glue::vector(r.score), Rcpp::_["variance"] = glue::vector(r.variance),
-      Rcpp::_["weight"] = glue::vector(r.weight), Rcpp::_["products"] = glue::matrix(r.products));
+  return glue::list({{"missing", r.missing},
+                     {"sum", r.sum},
+                     {"cases", r.cases},
+                     {"case_sum", r.case_sum},
+                     {"score", r.score},
+                     {"variance", r.variance},
+                     {"weight", r.weight},
+                     {"products", r.products}});
 }
 
 CountRows count_rows(const std::string& law, const VectorMap& mu, const VectorMap& trials) {
@@ -35,18 +38,16 @@ CountRows count_rows(const std::string& law, const VectorMap& mu, const VectorMa
 
 // models: lists of columns, W_person, C; threads
 SEXP scan(const Genotypes& G, const Rcpp::List& ask) {
-  const Rcpp::List models = ask["models"];
+  const Rcpp::List models = glue::list(ask, "models");
   std::vector<ScanNull> nulls;
   for (const Rcpp::List model : models)
-    nulls.push_back({glue::matrix(model, "columns"), glue::values(model, "W_person"),
+    nulls.push_back({glue::matrix(model, "columns"), glue::vector(model, "W_person"),
                      glue::matrix(model, "C")});
   const Scan r = score_scan(nulls, G, glue::context(glue::integer(ask, "threads")));
   glue::stop_if_interrupted(r.status);
   Rcpp::List found;
   for (const ScanResult& result : r.models) found.push_back(scan_list(result));
-  return Rcpp::List::create(Rcpp::_["models"] = found,
-                            Rcpp::_["smallest"] = glue::vector(r.smallest),
-                            Rcpp::_["largest"] = glue::vector(r.largest));
+  return glue::list({{"models", found}, {"smallest", r.smallest}, {"largest", r.largest}});
 }
 
 // rows and variants, positions from 0; impute
@@ -71,7 +72,7 @@ SEXP genotypes_(SEXP G, int people, const std::string& piece, const Rcpp::List& 
 Rcpp::NumericVector saddlepoint_tails_(const std::string& law, const Rcpp::List& null,
                                        const Rcpp::NumericMatrix& G, const Rcpp::NumericMatrix& b,
                                        const Rcpp::NumericVector& z, int threads) {
-  const ScoreRows model{count_rows(law, glue::values(null, "mu"), glue::values(null, "trials")),
+  const ScoreRows model{count_rows(law, glue::vector(null, "mu"), glue::vector(null, "trials")),
                         glue::integers(null, "person"), glue::matrix(null, "X")};
   bool done = true;
   const VectorXd out = saddlepoint_tails(

@@ -9,18 +9,18 @@ namespace {
 
 // tau; g, the gradient in the entries, for what their second derivatives add to a Hessian
 SEXP entries(const Covariance& covariance, const Rcpp::List& ask) {
-  const VectorXd at = glue::values(ask, "tau");
+  const VectorXd at = glue::vector(ask, "tau");
   if (at.size() != covariance.parameters()) Rcpp::stop("internal: `tau` has the wrong length");
   const VectorXd entries = covariance.entries(at);
-  const VectorMap g(glue::doubles(ask, "g", entries.size()), entries.size());
-  return Rcpp::List::create(Rcpp::_["entries"] = glue::vector(entries),
-                            Rcpp::_["jacobian"] = glue::matrix(covariance.jacobian(at)),
-                            Rcpp::_["bend"] = glue::matrix(covariance.bend(at, g)));
+  const VectorMap g = glue::vector(ask, "g", entries.size());
+  return glue::list({{"entries", entries},
+                     {"jacobian", covariance.jacobian(at)},
+                     {"bend", covariance.bend(at, g)}});
 }
 
 // entries
 SEXP parameters(const Covariance& covariance, const Rcpp::List& ask) {
-  return glue::vector(covariance.parameters_of(glue::values(ask, "entries")));
+  return glue::vector(covariance.parameters_of(glue::vector(ask, "entries")));
 }
 
 constexpr glue::Piece<Covariance> kPieces[] = {{"entries", entries}, {"parameters", parameters}};

@@ -36,46 +36,53 @@ struct Equation {
 SEXP start(const Equation& of, const Rcpp::List& ask) {
   const GlmStart start = start_gee(*of.asked, constant_beta(*of.asked, glue::number(ask, "level")),
                                    glue::number(ask, "adjustment"));
-  return Rcpp::List::create(
-      Rcpp::_["beta"] = glue::vector(start.beta), Rcpp::_["decrement"] = start.decrement,
-      Rcpp::_["converged"] = start.converged, Rcpp::_["info_pd"] = start.definite,
-      Rcpp::_["iterations"] = start.iterations);
+  return glue::list({{"beta", start.beta},
+                     {"decrement", start.decrement},
+                     {"converged", start.converged},
+                     {"info_pd", start.definite},
+                     {"iterations", start.iterations}});
 }
 
 // beta, and settings
 SEXP fit(const Equation& of, const Rcpp::List& ask) {
   GeeOptions o;
   o.rule = glue::moment_rule(ask);
-  o.fixed_phi = ask["fixed_phi"];
-  o.frozen_phi = ask["frozen_phi"];
-  o.bound_at_zero = ask["bound"];
-  o.bias_reduce = ask["bias_reduce"];
-  o.adjustment = ask["adjustment"];
-  o.smallest_eigenvalue = ask["smallest_eigenvalue"];
-  o.own_variances = ask["own_variances"];
-  o.tolerance = ask["tolerance"];
-  o.max_iterations = ask["max_iterations"];
-  const GeeFit fit = fit_gee(*of.asked, *of.R, glue::values(ask, "beta"), o);
-  if (fit.status == GeeStatus::interrupted) throw Rcpp::internal::InterruptedException();
+  o.fixed_phi = glue::number(ask, "fixed_phi");
+  o.frozen_phi = glue::flag(ask, "frozen_phi");
+  o.bound_at_zero = glue::flag(ask, "bound");
+  o.bias_reduce = glue::flag(ask, "bias_reduce");
+  o.adjustment = glue::number(ask, "adjustment");
+  o.smallest_eigenvalue = glue::number(ask, "smallest_eigenvalue");
+  o.own_variances = glue::flag(ask, "own_variances");
+  o.tolerance = glue::number(ask, "tolerance");
+  o.max_iterations = glue::integer(ask, "max_iterations");
+  const GeeFit fit = fit_gee(*of.asked, *of.R, glue::vector(ask, "beta"), o);
+  glue::stop_unless(fit.status != GeeStatus::interrupted);
   const VectorXd reported = of.R->report(fit.alpha);
-  return Rcpp::List::create(
-      Rcpp::_["beta"] = glue::vector(fit.beta), Rcpp::_["phi"] = fit.phi,
-      Rcpp::_["alpha"] = glue::vector(reported), Rcpp::_["alpha_engine"] = glue::vector(fit.alpha),
-      Rcpp::_["pairs"] = glue::vector(fit.pairs), Rcpp::_["lags"] = Rcpp::wrap(of.R->lags()),
-      Rcpp::_["only_positive"] = of.R->only_positive(), Rcpp::_["criterion"] = fit.criterion,
-      Rcpp::_["iterations"] = fit.iterations, Rcpp::_["halvings"] = fit.halvings,
-      Rcpp::_["converged"] = fit.converged, Rcpp::_["bounded"] = fit.bounded,
-      Rcpp::_["clamped"] = fit.clamped, Rcpp::_["two_step"] = fit.two_step,
-      Rcpp::_["share"] = fit.share, Rcpp::_["status"] = name(fit.status));
+  return glue::list({{"beta", fit.beta},
+                     {"phi", fit.phi},
+                     {"alpha", reported},
+                     {"alpha_engine", fit.alpha},
+                     {"pairs", fit.pairs},
+                     {"lags", of.R->lags()},
+                     {"only_positive", of.R->only_positive()},
+                     {"criterion", fit.criterion},
+                     {"iterations", fit.iterations},
+                     {"halvings", fit.halvings},
+                     {"converged", fit.converged},
+                     {"bounded", fit.bounded},
+                     {"clamped", fit.clamped},
+                     {"two_step", fit.two_step},
+                     {"share", fit.share},
+                     {"status", name(fit.status)}});
 }
 
 // beta, alpha, phi, and settings -> variances of phi and alpha
 SEXP variance(const Equation& of, const Rcpp::List& ask) {
-  of.R->set(glue::values(ask, "alpha"));
+  of.R->set(glue::vector(ask, "alpha"));
   VectorXd variance;
-  if (!moment_variance(*of.asked, *of.R, glue::values(ask, "beta"), glue::number(ask, "phi"),
-                       glue::moment_rule(ask), variance))
-    throw Rcpp::internal::InterruptedException();
+  glue::stop_unless(moment_variance(*of.asked, *of.R, glue::vector(ask, "beta"),
+                                    glue::number(ask, "phi"), glue::moment_rule(ask), variance));
   return glue::vector(variance);
 }
 

@@ -23,19 +23,18 @@ LocalSource source_at(const Rows& of, const Rcpp::List& query) {
   LocalSource source = of.source();
   Correlation& R = *of.R;
   const MomentRule rule = glue::moment_rule(query["rule"]);
-  const bool likelihood =
-      query.containsElementNamed("likelihood") && glue::flag(query, "likelihood");
-  const bool adjusted = !Rf_isNull(query["adjust"]);
+  const bool likelihood = glue::has(query, "likelihood") && glue::flag(query, "likelihood");
+  const bool adjusted = glue::has(query, "adjust");
   const Rcpp::List adjust = adjusted ? Rcpp::List(query["adjust"]) : query;
-  R.set(glue::values(adjust, "alpha"));
+  R.set(glue::vector(adjust, "alpha"));
   bool finished =
-      source.move(glue::values(query, "beta"), R, rule, {glue::flag(query, "slopes"), likelihood});
+      source.move(glue::vector(query, "beta"), R, rule, {glue::flag(query, "slopes"), likelihood});
   if (adjusted) {
     finished = finished && source.adjust_by(glue::matrix(adjust, "B"), R, rule);
-    R.set(glue::values(query, "alpha"));
+    R.set(glue::vector(query, "alpha"));
     finished = finished && source.moments(R, rule);
   }
-  if (!finished) throw Rcpp::internal::InterruptedException();
+  glue::stop_unless(finished);
   return source;
 }
 
@@ -51,60 +50,57 @@ SEXP equations(const Rows& of, const Rcpp::List& query) {
   LocalSource source = source_at(of, query);
   EquationSums sums;
   MatrixXd hat;
-  const bool adjust = query.containsElementNamed("hat");
+  const bool adjust = glue::has(query, "hat");
   if (adjust) hat = glue::matrix(query, "hat");
-  if (!source.equations(*of.R, adjust ? &hat : nullptr, sums))
-    throw Rcpp::internal::InterruptedException();
-  return Rcpp::List::create(Rcpp::_["information"] = glue::matrix(sums.information),
-                            Rcpp::_["score"] = glue::vector(sums.score),
-                            Rcpp::_["adjustment"] = glue::vector(sums.adjustment),
-                            Rcpp::_["quadratic"] = sums.quadratic);
+  glue::stop_unless(source.equations(*of.R, adjust ? &hat : nullptr, sums));
+  return glue::list({{"information", sums.information},
+                     {"score", sums.score},
+                     {"adjustment", sums.adjustment},
+                     {"quadratic", sums.quadratic}});
 }
 
 SEXP influence(const Rows& of, const Rcpp::List& query) {
   LocalSource source = source_at(of, query);
-  const Rcpp::List totals = query["totals"];
+  const Rcpp::List totals = glue::list(query, "totals");
   const MomentTotals all{glue::moment_sums(totals["sums"], of.R->sums()),
                          glue::matrix(totals, "slopes"), glue::matrix(totals, "bread")};
   VectorXd variance;
-  if (!source.squared_influence(*of.R, glue::moment_rule(query["rule"]), glue::number(query, "phi"),
-                                all, variance))
-    throw Rcpp::internal::InterruptedException();
-  return Rcpp::List::create(Rcpp::_["variance"] = glue::vector(variance));
+  glue::stop_unless(source.squared_influence(*of.R, glue::moment_rule(query["rule"]),
+                                             glue::number(query, "phi"), all, variance));
+  return glue::list({{"variance", variance}});
 }
 
 SEXP products(const Rows& of, const Rcpp::List& query) {
   MatrixXd products;
   source_at(of, query).products(*of.R, products);
-  return Rcpp::List::create(Rcpp::_["products"] = glue::matrix(products));
+  return glue::list({{"products", products}});
 }
 
 SEXP least_squares(const Rows& of, const Rcpp::List& query) {
   MatrixXd XX;
   VectorXd Xy;
   of.source().least_squares(glue::number(query, "level"), XX, Xy);
-  return Rcpp::List::create(Rcpp::_["XX"] = glue::matrix(XX), Rcpp::_["Xy"] = glue::vector(Xy));
+  return glue::list({{"XX", XX}, {"Xy", Xy}});
 }
 
 // beta, alpha, phi -> scores and information by cluster
 SEXP pieces(const Rows& of, const Rcpp::List& query) {
-  of.R->set(glue::values(query, "alpha"));
+  of.R->set(glue::vector(query, "alpha"));
   const Equations equations(of.rows.data, of.rows.family, of.rows.context);
   Residuals at;
   MatrixXd scores, information;
   const bool finished =
-      equations.residuals(glue::values(query, "beta"), *of.R, MomentRule(), false, at) &&
+      equations.residuals(glue::vector(query, "beta"), *of.R, MomentRule(), false, at) &&
       equations.pieces(at, *of.R, glue::number(query, "phi"), scores, information);
-  if (!finished) throw Rcpp::internal::InterruptedException();
-  return Rcpp::List::create(Rcpp::_["scores"] = glue::matrix(scores),
-                            Rcpp::_["information"] = glue::matrix(information));
+  glue::stop_unless(finished);
+  return glue::list({{"scores", scores}, {"information", information}});
 }
 
 // beta, alpha -> pairs of 0/1 responses that can't have their correlation
 SEXP frechet(const Rows& of, const Rcpp::List& query) {
-  of.R->set(glue::values(query, "alpha"));
+  of.R->set(glue::vector(query, "alpha"));
   const FrechetCount count =
-      count_frechet(of.rows.data, *of.rows.distribution, *of.R, glue::values(query, "beta"));
+      count_frechet(of.rows.data, *of.rows.distribution, *of.R, glue::vector(query, "beta"));
   return Rcpp::NumericVector::create(Rcpp::_["pairs"] = count.pairs,
                                      Rcpp::_["clusters"] = count.clusters,
                                      Rcpp::_["skipped"] = count.skipped);
@@ -124,25 +120,28 @@ struct LayoutOf {
 SEXP kinds(const LayoutOf& of, const Rcpp::List&) {
   const ClusterKinds kinds = kinds_of(glue::text(of.correlation, "type"), glue::layout(of.list));
   const auto unless_empty = [](const auto& x) { return x.empty() ? R_NilValue : Rcpp::wrap(x); };
-  return Rcpp::List::create(
-      Rcpp::_["start"] = Rcpp::wrap(kinds.start), Rcpp::_["time"] = unless_empty(kinds.time),
-      Rcpp::_["wave"] = unless_empty(kinds.wave), Rcpp::_["inner"] = unless_empty(kinds.inner),
-      Rcpp::_["count"] = Rcpp::wrap(kinds.count));
+  return glue::list({{"start", kinds.start},
+                     {"time", unless_empty(kinds.time)},
+                     {"wave", unless_empty(kinds.wave)},
+                     {"inner", unless_empty(kinds.inner)},
+                     {"count", Rcpp::wrap(kinds.count)}});
 }
 
 SEXP shared(const LayoutOf& of, const Rcpp::List&) {
   const SharedFacts facts = glue::correlation(of.correlation, glue::layout(of.list))->shared();
-  return Rcpp::List::create(
-      Rcpp::_["visits"] = facts.visits, Rcpp::_["lags"] = Rcpp::wrap(facts.lags),
-      Rcpp::_["unit"] = facts.gaps.unit, Rcpp::_["median"] = facts.gaps.median,
-      Rcpp::_["regular"] = facts.gaps.regular, Rcpp::_["whole"] = facts.gaps.whole);
+  return glue::list({{"visits", facts.visits},
+                     {"lags", facts.lags},
+                     {"unit", facts.gaps.unit},
+                     {"median", facts.gaps.median},
+                     {"regular", facts.gaps.regular},
+                     {"whole", facts.gaps.whole}});
 }
 
 // alpha, cluster (from 0) -> R_i
 SEXP correlation_matrix(const LayoutOf& of, const Rcpp::List& ask) {
   const Layout layout = glue::layout(of.list);
   const auto R = glue::correlation(of.correlation, layout);
-  R->set(glue::values(ask, "alpha"));
+  R->set(glue::vector(ask, "alpha"));
   const int cluster = glue::integer(ask, "cluster");
   const Index n = layout.size(cluster);
   MatrixXd out(n, n);

@@ -9,25 +9,19 @@ namespace glue {
 namespace {
 
 const double* optional_doubles(const Rcpp::List& list, const char* name, R_xlen_t length) {
-  if (!list.containsElementNamed(name) || Rf_isNull(list[name])) return nullptr;
-  return doubles(list, name, length);
+  return has(list, name) ? doubles(list, name, length) : nullptr;
 }
 
 const int* optional_integers(const Rcpp::List& list, const char* name) {
-  if (!list.containsElementNamed(name) || Rf_isNull(list[name])) return nullptr;
-  return integers(list, name).data();
-}
-
-VectorXd vector_in(const Rcpp::List& list, const char* name, Index size) {
-  return VectorMap(doubles(list, name, size), size);
+  return has(list, name) ? integers(list, name).data() : nullptr;
 }
 
 SharedFacts shared_facts(const Rcpp::List& list) {
   SharedFacts facts;
-  facts.visits = Rcpp::as<int>(list["visits"]);
-  facts.lags = Rcpp::as<std::vector<int>>(list["lags"]);
-  facts.gaps = {Rcpp::as<double>(list["unit"]), Rcpp::as<double>(list["median"]),
-                Rcpp::as<bool>(list["regular"]), Rcpp::as<bool>(list["whole"])};
+  facts.visits = integer(list, "visits");
+  facts.lags = copied_integers(list, "lags");
+  facts.gaps = {number(list, "unit"), number(list, "median"), flag(list, "regular"),
+                flag(list, "whole")};
   return facts;
 }
 
@@ -55,8 +49,7 @@ class AskedSource final : public EquationSource {
   bool adjust(const Correlation& R, const MomentRule& rule) override {
     EquationSums at;
     equations(R, nullptr, at);
-    adjust_ = Rcpp::List::create(Rcpp::_["alpha"] = vector(R.current()),
-                                 Rcpp::_["B"] = matrix(at.information));
+    adjust_ = list({{"alpha", R.current()}, {"B", at.information}});
     return moments(R, rule);
   }
 
@@ -65,9 +58,9 @@ class AskedSource final : public EquationSource {
     if (hat) query["hat"] = matrix(*hat);
     const Rcpp::List parts = ask_(query);
     out.information = matrix(parts, "information");
-    out.score = vector_in(parts, "score", p_);
-    out.adjustment = vector_in(parts, "adjustment", p_);
-    out.quadratic = Rcpp::as<double>(parts["quadratic"]);
+    out.score = vector(parts, "score", p_);
+    out.adjustment = vector(parts, "adjustment", p_);
+    out.quadratic = number(parts, "quadratic");
     return true;
   }
 
@@ -80,26 +73,26 @@ class AskedSource final : public EquationSource {
                          const MomentTotals& totals, VectorXd& out) override {
     Rcpp::List query = ask_for("influence", R, rule);
     query["phi"] = phi;
-    query["totals"] = Rcpp::List::create(Rcpp::_["sums"] = moment_list(totals.sums),
-                                         Rcpp::_["slopes"] = matrix(totals.slopes),
-                                         Rcpp::_["bread"] = matrix(totals.bread));
-    out = vector_in(ask_(query), "variance", 1 + R.parameters());
+    query["totals"] = list(
+        {{"sums", moment_list(totals.sums)}, {"slopes", totals.slopes}, {"bread", totals.bread}});
+    out = vector(ask_(query), "variance", 1 + R.parameters());
     return true;
   }
 
   void least_squares(double level, MatrixXd& XX, VectorXd& Xy) override {
-    const Rcpp::List parts =
-        ask_(Rcpp::List::create(Rcpp::_["what"] = "least_squares", Rcpp::_["level"] = level));
+    const Rcpp::List parts = ask_(list({{"what", "least_squares"}, {"level", level}}));
     XX = matrix(parts, "XX");
-    Xy = vector_in(parts, "Xy", p_);
+    Xy = vector(parts, "Xy", p_);
   }
 
  private:
   Rcpp::List ask_for(const char* what, const Correlation& R, const MomentRule& rule) const {
-    return Rcpp::List::create(Rcpp::_["what"] = what, Rcpp::_["beta"] = vector(beta_),
-                              Rcpp::_["alpha"] = vector(R.current()),
-                              Rcpp::_["rule"] = rule_list(rule), Rcpp::_["adjust"] = adjust_,
-                              Rcpp::_["slopes"] = slopes_);
+    return list({{"what", what},
+                 {"beta", beta_},
+                 {"alpha", R.current()},
+                 {"rule", rule_list(rule)},
+                 {"adjust", adjust_},
+                 {"slopes", slopes_}});
   }
 
   Rcpp::List answer(const char* what, const Correlation& R, const MomentRule& rule,
@@ -110,8 +103,8 @@ class AskedSource final : public EquationSource {
   }
 
   void read_moments(const Rcpp::List& parts, const Correlation& R) {
-    valid_ = Rcpp::as<double>(parts["invalid"]) == 0;
-    likelihood_ = valid_ ? Rcpp::as<double>(parts["likelihood"]) : -kInf;
+    valid_ = number(parts, "invalid") == 0;
+    likelihood_ = valid_ ? number(parts, "likelihood") : -kInf;
     if (valid_) sums_ = moment_sums(parts, R.sums());
   }
 
@@ -150,41 +143,42 @@ MarginalData marginal_data(const Rcpp::List& design) {
 
 MomentRule moment_rule(const Rcpp::List& options) {
   MomentRule rule;
-  rule.lost = options["lost"];
-  rule.all_lags = options["all_lags"];
-  rule.adjusted = options["adjusted"];
+  rule.lost = number(options, "lost");
+  rule.all_lags = flag(options, "all_lags");
+  rule.adjusted = flag(options, "adjusted");
   return rule;
 }
 
 Rcpp::List rule_list(const MomentRule& rule) {
-  return Rcpp::List::create(Rcpp::_["lost"] = rule.lost, Rcpp::_["all_lags"] = rule.all_lags,
-                            Rcpp::_["adjusted"] = rule.adjusted);
+  return list({{"lost", rule.lost}, {"all_lags", rule.all_lags}, {"adjusted", rule.adjusted}});
 }
 
 Rcpp::List moment_list(const MomentSums& sums) {
-  return Rcpp::List::create(Rcpp::_["squares"] = sums.squares, Rcpp::_["rows"] = sums.rows,
-                            Rcpp::_["num"] = vector(sums.num), Rcpp::_["off"] = vector(sums.off),
-                            Rcpp::_["den"] = vector(sums.den),
-                            Rcpp::_["pairs"] = vector(sums.pairs));
+  return list({{"squares", sums.squares},
+               {"rows", sums.rows},
+               {"num", sums.num},
+               {"off", sums.off},
+               {"den", sums.den},
+               {"pairs", sums.pairs}});
 }
 
 MomentSums moment_sums(const Rcpp::List& list, Index q) {
   MomentSums sums(q);
-  sums.squares = Rcpp::as<double>(list["squares"]);
-  sums.rows = Rcpp::as<double>(list["rows"]);
-  sums.num = vector_in(list, "num", q);
-  sums.off = vector_in(list, "off", q);
-  sums.den = vector_in(list, "den", q);
-  sums.pairs = vector_in(list, "pairs", q);
+  sums.squares = number(list, "squares");
+  sums.rows = number(list, "rows");
+  sums.num = vector(list, "num", q);
+  sums.off = vector(list, "off", q);
+  sums.den = vector(list, "den", q);
+  sums.pairs = vector(list, "pairs", q);
   return sums;
 }
 
 std::unique_ptr<Correlation> correlation(const Rcpp::List& list, const Layout& layout) {
   CorrelationSpec spec;
-  spec.type = Rcpp::as<std::string>(list["type"]);
-  if (list.containsElementNamed("lag")) spec.lag = Rcpp::as<int>(list["lag"]);
-  if (list.containsElementNamed("R")) spec.R = matrix(list, "R");
-  if (!list.containsElementNamed("shared")) return make_correlation(spec, layout);
+  spec.type = text(list, "type");
+  if (has(list, "lag")) spec.lag = integer(list, "lag");
+  if (has(list, "R")) spec.R = matrix(list, "R");
+  if (!has(list, "shared")) return make_correlation(spec, layout);
   const SharedFacts shared = shared_facts(list["shared"]);
   return make_correlation(spec, layout, &shared);
 }
@@ -192,14 +186,13 @@ std::unique_ptr<Correlation> correlation(const Rcpp::List& list, const Layout& l
 MarginalRows::MarginalRows(const Rcpp::List& design, const Rcpp::List& f, int threads)
     : data(marginal_data(design)),
       distribution(glue::family(f)),
-      family{*distribution, variance_of(Rcpp::as<std::string>(f["family"]))},
+      family{*distribution, variance_of(text(f, "family"))},
       context(glue::context(threads)) {}
 
 Asked::Asked(const Rcpp::List& design, const Rcpp::List& family, int threads)
     : layout_(glue::layout(design)) {
-  if (design.containsElementNamed("ask")) {
-    source_ =
-        std::make_unique<AskedSource>(Rcpp::Function(design["ask"]), Rcpp::as<int>(design["p"]));
+  if (has(design, "ask")) {
+    source_ = std::make_unique<AskedSource>(Rcpp::Function(design["ask"]), integer(design, "p"));
     return;
   }
   rows_ = std::make_unique<MarginalRows>(design, family, threads);

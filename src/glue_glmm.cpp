@@ -13,11 +13,13 @@ using namespace margmix;
 namespace {
 
 Rcpp::List glm_list(const GlmFit& fit) {
-  return Rcpp::List::create(Rcpp::_["beta"] = glue::vector(fit.beta),
-                            Rcpp::_["information"] = glue::matrix(fit.information),
-                            Rcpp::_["value"] = fit.value, Rcpp::_["max_abs_eta"] = fit.largest_eta,
-                            Rcpp::_["converged"] = fit.converged, Rcpp::_["info_pd"] = fit.definite,
-                            Rcpp::_["iterations"] = fit.iterations);
+  return glue::list({{"beta", fit.beta},
+                     {"information", fit.information},
+                     {"value", fit.value},
+                     {"max_abs_eta", fit.largest_eta},
+                     {"converged", fit.converged},
+                     {"info_pd", fit.definite},
+                     {"iterations", fit.iterations}});
 }
 
 // `sum` is a function of R of (beta, order, clip) that returns what sums() does.
@@ -25,10 +27,10 @@ GlmSums sums_of(const Rcpp::Function& sum) {
   return [sum](const VectorXd& beta, VectorXd* gradient, MatrixXd* information, double* largest_eta,
                bool clip_W) {
     const Rcpp::List parts = sum(glue::vector(beta), information ? 2 : 0, clip_W);
-    if (gradient) *gradient = VectorMap(glue::doubles(parts, "gradient", beta.size()), beta.size());
+    if (gradient) *gradient = glue::vector(parts, "gradient", beta.size());
     if (information) *information = glue::matrix(parts, "information");
-    if (largest_eta) *largest_eta = Rcpp::as<double>(parts["max_abs_eta"]);
-    return Rcpp::as<double>(parts["value"]);
+    if (largest_eta) *largest_eta = glue::number(parts, "max_abs_eta");
+    return glue::number(parts, "value");
   };
 }
 
@@ -54,7 +56,7 @@ SEXP firth(const RowsOf& rows, const Rcpp::List& ask) {
 // sum, beta -> a fit to rows that are elsewhere
 SEXP search(const RowsOf&, const Rcpp::List& ask) {
   const Rcpp::Function sum = ask["sum"];
-  return glm_list(search_glm(sums_of(sum), glue::values(ask, "beta")));
+  return glm_list(search_glm(sums_of(sum), glue::vector(ask, "beta")));
 }
 
 // beta, order, clip -> what a search sums
@@ -66,19 +68,20 @@ SEXP sums(const RowsOf& rows, const Rcpp::List& ask) {
   MatrixXd information;
   double largest_eta;
   const double value = GlmObjective(d, *f)(
-      glue::values(ask, "beta"), derivatives ? &gradient : nullptr,
+      glue::vector(ask, "beta"), derivatives ? &gradient : nullptr,
       derivatives ? &information : nullptr, &largest_eta, glue::flag(ask, "clip"));
-  return Rcpp::List::create(Rcpp::_["value"] = value, Rcpp::_["gradient"] = glue::vector(gradient),
-                            Rcpp::_["information"] = glue::matrix(information),
-                            Rcpp::_["max_abs_eta"] = largest_eta,
-                            Rcpp::_["constant"] = derivatives ? 0.0 : f->constant(d.response));
+  return glue::list({{"value", value},
+                     {"gradient", gradient},
+                     {"information", information},
+                     {"max_abs_eta", largest_eta},
+                     {"constant", derivatives ? 0.0 : f->constant(d.response)}});
 }
 
 // eta, aux -> -l'' of every row
 SEXP weights(const RowsOf& rows, const Rcpp::List& ask) {
   const Design d = glue::design(rows.design);
   const auto f = glue::family(rows.family);
-  const VectorMap aux(glue::doubles(ask, "aux", d.n_aux(*f)), d.n_aux(*f));
+  const VectorMap aux = glue::vector(ask, "aux", d.n_aux(*f));
   set_dispersion(d, aux, *f);
   Rcpp::NumericVector W(d.X.rows());
   f->rows(d.response, glue::doubles(ask, "eta", W.size()), nullptr, W.begin(), nullptr, nullptr);
@@ -91,10 +94,12 @@ SEXP conditional_logistic(const RowsOf& rows, const Rcpp::List& ask) {
       glue::design(rows.design), glue::number(ask, "tolerance"), glue::integer(ask, "iterations"),
       glue::context(glue::integer(ask, "threads")));
   glue::stop_if_interrupted(r.status);
-  return Rcpp::List::create(
-      Rcpp::_["beta"] = glue::vector(r.beta), Rcpp::_["value"] = r.value,
-      Rcpp::_["information"] = glue::matrix(r.information), Rcpp::_["criterion"] = r.criterion,
-      Rcpp::_["iterations"] = r.iterations, Rcpp::_["status"] = glue::name(r.status));
+  return glue::list({{"beta", r.beta},
+                     {"value", r.value},
+                     {"information", r.information},
+                     {"criterion", r.criterion},
+                     {"iterations", r.iterations},
+                     {"status", r.status}});
 }
 
 constexpr glue::Piece<RowsOf> kPieces[] = {
@@ -123,8 +128,10 @@ Rcpp::List lmm_objective_(const Rcpp::List& design, const Rcpp::NumericVector& t
           ? sparse_lmm(d, glue::plan(design["plan"]), theta.begin(), log_phi, frequency, reml, true)
           : LmmObjective(d, frequency, reml)(theta.begin(), log_phi, glue::context(threads));
   glue::stop_if_interrupted(r.status);
-  return Rcpp::List::create(
-      Rcpp::_["value"] = r.value, Rcpp::_["gradient"] = glue::vector(r.gradient),
-      Rcpp::_["beta"] = glue::vector(r.beta), Rcpp::_["B"] = glue::matrix(r.B),
-      Rcpp::_["phi"] = r.phi, Rcpp::_["status"] = glue::name(r.status));
+  return glue::list({{"value", r.value},
+                     {"gradient", r.gradient},
+                     {"beta", r.beta},
+                     {"B", r.B},
+                     {"phi", r.phi},
+                     {"status", r.status}});
 }

@@ -8,40 +8,89 @@
 
 using namespace margmix;
 
+namespace glue {
+
+GroupedDesign grouped_design(const Rcpp::List& list) {
+  GroupedDesign d{design(list), {}};
+  const Rcpp::List groups = glue::list(list, "groups");
+  for (R_xlen_t k = 0; k < groups.size(); ++k) {
+    const Rcpp::List group = groups[k];
+    Group g{integers(group, "index"), {}, Rf_xlength(group["levels"])};
+    for (int c : copied_integers(group, "columns")) g.columns.push_back(c - 1);
+    if (g.index.size() != d.X.rows()) Rcpp::stop("internal: `index` has the wrong length");
+    if (has(group, "relation")) g.relation = relation(group["relation"]);
+    if (g.relation) {
+      if (g.relation->size() != g.levels) Rcpp::stop("internal: a relation of other levels");
+      d.n_rho += g.relation->n_rho();
+      if (has(group, "cluster")) g.cluster = copied_integers(group, "cluster");
+    }
+    d.groups.push_back(std::move(g));
+  }
+  if (has(list, "theta_span")) d.span = copied_integers(list, "theta_span");
+  return d;
+}
+
 namespace {
 
-SEXP integers(const std::vector<int>& x) { return Rcpp::IntegerVector(x.begin(), x.end()); }
+struct PlanField {
+  const char* name;
+  std::vector<int> SparsePlan::*member;
+};
 
-Rcpp::List from_plan(const SparsePlan& p) {
-  Rcpp::List places(p.places.size());
-  for (std::size_t k = 0; k < p.places.size(); ++k) places[k] = integers(p.places[k]);
-  Rcpp::List out;
-  out["big"] = p.big;
-  out["columns1"] = integers(p.columns1);
-  out["columns2"] = integers(p.columns2);
-  out["run_start"] = integers(p.run_start);
-  out["run_level"] = integers(p.run_level);
-  out["near_start"] = integers(p.near_start);
-  out["near"] = integers(p.near);
-  out["local"] = integers(p.local);
-  out["position"] = integers(p.position);
-  out["owner_start"] = integers(p.owner_start);
-  out["owner_run"] = integers(p.owner_run);
-  out["owner_local"] = integers(p.owner_local);
-  out["places"] = places;
-  out["A22_start"] = integers(p.A22.start);
-  out["A22_row"] = integers(p.A22.row);
-  out["pair"] = integers(p.pair);
-  Rcpp::List Q_below(p.Q_below.size());
-  for (std::size_t k = 0; k < p.Q_below.size(); ++k) Q_below[k] = integers(p.Q_below[k]);
-  out["Q_below"] = Q_below;
-  out["head"] = static_cast<int>(p.cholesky.head);
-  out["L_start"] = integers(p.cholesky.L.start);
-  out["L_row"] = integers(p.cholesky.L.row);
-  out["exact"] = p.exact;
-  out["flops"] = p.flops;
+constexpr PlanField kPlanFields[] = {{"columns1", &SparsePlan::columns1},
+                                     {"columns2", &SparsePlan::columns2},
+                                     {"run_start", &SparsePlan::run_start},
+                                     {"run_level", &SparsePlan::run_level},
+                                     {"near_start", &SparsePlan::near_start},
+                                     {"near", &SparsePlan::near},
+                                     {"local", &SparsePlan::local},
+                                     {"position", &SparsePlan::position},
+                                     {"owner_start", &SparsePlan::owner_start},
+                                     {"owner_run", &SparsePlan::owner_run},
+                                     {"owner_local", &SparsePlan::owner_local},
+                                     {"pair", &SparsePlan::pair}};
+
+std::vector<std::vector<int>> vectors(const Rcpp::List& list) {
+  std::vector<std::vector<int>> out;
+  for (R_xlen_t k = 0; k < list.size(); ++k) out.push_back(Rcpp::as<std::vector<int>>(list[k]));
   return out;
 }
+
+Rcpp::List plan_list(const SparsePlan& p) {
+  Rcpp::List out = list({{"big", p.big},
+                         {"places", Rcpp::wrap(p.places)},
+                         {"A22_start", p.A22.start},
+                         {"A22_row", p.A22.row},
+                         {"Q_below", Rcpp::wrap(p.Q_below)},
+                         {"head", static_cast<int>(p.cholesky.head)},
+                         {"L_start", p.cholesky.L.start},
+                         {"L_row", p.cholesky.L.row},
+                         {"exact", p.exact},
+                         {"flops", p.flops}});
+  for (const PlanField& field : kPlanFields) out[field.name] = Rcpp::wrap(p.*field.member);
+  return out;
+}
+
+}  // namespace
+
+SparsePlan plan(const Rcpp::List& list) {
+  SparsePlan p;
+  for (const PlanField& field : kPlanFields) p.*field.member = copied_integers(list, field.name);
+  p.big = integer(list, "big");
+  p.places = vectors(list["places"]);
+  p.A22 = {copied_integers(list, "A22_start"), copied_integers(list, "A22_row")};
+  if (has(list, "Q_below")) p.Q_below = vectors(list["Q_below"]);  // older fits have none
+  p.cholesky.size = p.size2();
+  p.cholesky.head = integer(list, "head");
+  p.cholesky.L = {copied_integers(list, "L_start"), copied_integers(list, "L_row")};
+  p.exact = flag(list, "exact");
+  p.flops = number(list, "flops");
+  return p;
+}
+
+}  // namespace glue
+
+namespace {
 
 std::vector<MatrixMap> matrices(const Rcpp::List& list) {
   std::vector<MatrixMap> out;
@@ -85,24 +134,24 @@ SEXP stochastic_step(const SparseModel& at, const Rcpp::List& ask) {
       sparse_stochastic(at.d, at.plan, *at.family, at.psi, at.u, glue::matrix(ask, "probes"),
                         glue::number(ask, "tolerance"), glue::flag(ask, "information"), at.context);
   glue::stop_if_interrupted(r.status);
-  return Rcpp::List::create(Rcpp::_["gradient"] = glue::vector(r.gradient),
-                            Rcpp::_["information"] = glue::matrix(r.information),
-                            Rcpp::_["modes"] = from_matrices(at.system.split(r.u)),
-                            Rcpp::_["cg_iterations"] = r.cg_iterations,
-                            Rcpp::_["status"] = glue::name(r.status));
+  return glue::list({{"gradient", r.gradient},
+                     {"information", r.information},
+                     {"modes", from_matrices(at.system.split(r.u))},
+                     {"cg_iterations", r.cg_iterations},
+                     {"status", r.status}});
 }
 
 // probes, tolerance, steps, linear
 SEXP stochastic_hessian(const SparseModel& at, const Rcpp::List& ask) {
-  const VectorMap steps(glue::doubles(ask, "steps", at.psi.size()), at.psi.size());
+  const VectorMap steps = glue::vector(ask, "steps", at.psi.size());
   const StochasticHessian r = sparse_stochastic_hessian(
       at.d, at.plan, *at.family, at.psi, at.u, glue::matrix(ask, "probes"),
       glue::number(ask, "tolerance"), steps, glue::flag(ask, "linear"), at.context);
   glue::stop_if_interrupted(r.status);
-  return Rcpp::List::create(Rcpp::_["gradient"] = glue::vector(r.gradient),
-                            Rcpp::_["hessian"] = glue::matrix(r.hessian),
-                            Rcpp::_["modes"] = from_matrices(at.system.split(r.u)),
-                            Rcpp::_["status"] = glue::name(r.status));
+  return glue::list({{"gradient", r.gradient},
+                     {"hessian", r.hessian},
+                     {"modes", from_matrices(at.system.split(r.u))},
+                     {"status", r.status}});
 }
 
 // normals: (rows + random effects) x draws
@@ -113,9 +162,7 @@ SEXP importance(const SparseModel& at, const Rcpp::List& ask) {
   const ImportanceDraws r =
       sparse_importance(at.d, at.plan, *at.family, at.psi, at.u, normals, at.context);
   glue::stop_if_interrupted(r.status);
-  return Rcpp::List::create(Rcpp::_["center"] = r.center,
-                            Rcpp::_["log_weights"] = glue::vector(r.log_weights),
-                            Rcpp::_["status"] = glue::name(r.status));
+  return glue::list({{"center", r.center}, {"log_weights", r.log_weights}, {"status", r.status}});
 }
 
 // probes
@@ -123,9 +170,10 @@ SEXP laplace_estimate(const SparseModel& at, const Rcpp::List& ask) {
   const SparseEstimate r = sparse_laplace_estimate(at.d, at.plan, *at.family, at.psi, at.u,
                                                    glue::matrix(ask, "probes"), at.context);
   glue::stop_if_interrupted(r.status);
-  return Rcpp::List::create(Rcpp::_["value"] = r.value, Rcpp::_["sd"] = r.sd,
-                            Rcpp::_["modes"] = from_matrices(at.system.split(r.u)),
-                            Rcpp::_["status"] = glue::name(r.status));
+  return glue::list({{"value", r.value},
+                     {"sd", r.sd},
+                     {"modes", from_matrices(at.system.split(r.u))},
+                     {"status", r.status}});
 }
 
 constexpr glue::Piece<SparseModel> kPieces[] = {{"stochastic_step", stochastic_step},
@@ -137,7 +185,7 @@ constexpr glue::Piece<SparseModel> kPieces[] = {{"stochastic_step", stochastic_s
 
 // [[Rcpp::export]]
 Rcpp::List groups_plan_(const Rcpp::List& design, double budget) {
-  return from_plan(make_plan(glue::grouped_design(design), budget));
+  return glue::plan_list(make_plan(glue::grouped_design(design), budget));
 }
 
 // By draws: what several factors are asked for beyond their objective.

@@ -1,16 +1,37 @@
 // What follows from scores and information of clusters: convert, call, convert back.
-#include "glue_sums.h"
+#include "glue.h"
 
+#include "inference/correction.hpp"
 #include "inference/hotelling.hpp"
 #include "inference/influence.hpp"
 #include "inference/joint_reference.hpp"
 #include "inference/sandwich.hpp"
+#include "inference/satterthwaite.hpp"
 #include "inference/score_test.hpp"
 #include "marginal/corrected_influence.hpp"
 
 using namespace margmix;
 
 namespace {
+
+Rcpp::NumericVector counts(const LostContrasts::Flags& lost) {
+  return glue::vector(VectorXd(lost.cast<double>()));
+}
+
+LostContrasts::Flags flags(const Rcpp::List& list, const char* name) {
+  const Rcpp::NumericVector x = list[name];
+  return VectorMap(x.begin(), x.size()).array() > 0;
+}
+
+Rcpp::List satterthwaite(const SatterthwaiteSums& sums) {
+  return glue::list({{"trace", sums.trace}, {"square", sums.square}, {"T", sums.T}});
+}
+
+SatterthwaiteSums satterthwaite(const Rcpp::List& list) {
+  const MatrixMap T = glue::matrix(list, "T");
+  const R_xlen_t k = T.rows();
+  return {glue::vector(list, "trace", k), glue::vector(list, "square", k), T};
+}
 
 DfRule df_rule(const std::string& name) {
   if (name == "none") return DfRule::none;
@@ -21,14 +42,12 @@ DfRule df_rule(const std::string& name) {
 }
 
 SandwichRequest request(const Rcpp::List& ask) {
-  return {Rcpp::as<std::string>(ask["type"]), glue::matrix(ask, "contrasts"),
-          df_rule(Rcpp::as<std::string>(ask["rule"])), Rcpp::as<double>(ask["rows"])};
+  return {glue::text(ask, "type"), glue::matrix(ask, "contrasts"), df_rule(glue::text(ask, "rule")),
+          glue::number(ask, "rows")};
 }
 
 Rcpp::List sandwich_list(const Sandwich& r) {
-  return Rcpp::List::create(Rcpp::_["vcov"] = glue::matrix(r.vcov),
-                            Rcpp::_["leverage"] = glue::vector(r.leverage),
-                            Rcpp::_["df"] = glue::vector(r.df));
+  return glue::list({{"vcov", r.vcov}, {"leverage", r.leverage}, {"df", r.df}});
 }
 
 std::vector<Correction> corrections(const Rcpp::List& ask) {
@@ -43,19 +62,19 @@ SEXP sandwich_of(const ClusterPieces& pieces, const Rcpp::List& ask) {
 // The same -> sums over some of the clusters.
 SEXP sums(const ClusterPieces& pieces, const Rcpp::List& ask) {
   const SandwichSums r = sandwich_sums(pieces, request(ask));
-  return Rcpp::List::create(Rcpp::_["meat"] = glue::matrix(r.meat),
-                            Rcpp::_["satterthwaite"] = glue::satterthwaite(r.satterthwaite),
-                            Rcpp::_["lost_rows"] = glue::counts(r.lost_rows),
-                            Rcpp::_["lost"] = glue::counts(r.lost),
-                            Rcpp::_["leverage"] = glue::vector(r.leverage));
+  return glue::list({{"meat", r.meat},
+                     {"satterthwaite", satterthwaite(r.satterthwaite)},
+                     {"lost_rows", counts(r.lost_rows)},
+                     {"lost", counts(r.lost)},
+                     {"leverage", r.leverage}});
 }
 
 // The same, sums added over all clusters, and how many these are. There are no pieces but B.
 SEXP sandwich_of_all(const ClusterPieces& pieces, const Rcpp::List& ask) {
-  const Rcpp::List sums = ask["sums"];
+  const Rcpp::List sums = glue::list(ask, "sums");
   const SandwichSums all{glue::matrix(sums, "meat"),
-                         glue::satterthwaite(Rcpp::List(sums["satterthwaite"])),
-                         glue::flags(sums, "lost_rows"), glue::flags(sums, "lost"), VectorXd(0)};
+                         satterthwaite(Rcpp::List(sums["satterthwaite"])), flags(sums, "lost_rows"),
+                         flags(sums, "lost"), VectorXd(0)};
   return sandwich_list(sandwich_of_sums(pieces, request(ask), all, glue::integer(ask, "clusters")));
 }
 
@@ -64,18 +83,17 @@ SEXP corrected(const ClusterPieces& pieces, const Rcpp::List& ask) {
   const std::vector<Correction> parts = corrections(ask);
   if (parts.size() != 1) throw std::invalid_argument("not a single correction");
   const CorrectedScores r = corrected_scores(pieces, parts.front());
-  return Rcpp::List::create(Rcpp::_["scores"] = glue::matrix(r.scores),
-                            Rcpp::_["bread"] = glue::matrix(r.B_inverse),
-                            Rcpp::_["leverage"] = glue::vector(r.leverage));
+  return glue::list({{"scores", r.scores}, {"bread", r.B_inverse}, {"leverage", r.leverage}});
 }
 
 // type, directions
 SEXP corrected_directions(const ClusterPieces& pieces, const Rcpp::List& ask) {
   const CorrectedInfluence r =
       corrected_influence(pieces, corrections(ask).front(), glue::matrix(ask, "directions"));
-  return Rcpp::List::create(
-      Rcpp::_["scores"] = glue::matrix(r.scores), Rcpp::_["leverage"] = glue::vector(r.leverage),
-      Rcpp::_["sums"] = glue::satterthwaite(r.sums), Rcpp::_["lost"] = glue::counts(r.lost));
+  return glue::list({{"scores", r.scores},
+                     {"leverage", r.leverage},
+                     {"sums", satterthwaite(r.sums)},
+                     {"lost", counts(r.lost)}});
 }
 
 // type, C
@@ -89,8 +107,8 @@ SEXP joint_tails(const ClusterPieces& pieces, const Rcpp::List& ask) {
   const MatrixMap z = glue::matrix(ask, "z");
   if (!pieces.definite()) return glue::vector(VectorXd::Constant(z.cols(), kNaN));
   const JointReference reference(pieces, corrections(ask), glue::matrix(ask, "C"),
-                                 glue::values(ask, "shift"));
-  const VectorMap u(glue::doubles(ask, "u", z.cols()), z.cols());
+                                 glue::vector(ask, "shift"));
+  const VectorMap u = glue::vector(ask, "u", z.cols());
   return glue::vector(reference.tails(glue::number(ask, "Q"), {z, glue::matrix(ask, "b"), u}));
 }
 
@@ -101,9 +119,8 @@ SEXP score_test(const ClusterPieces& pieces, const Rcpp::List& ask) {
 
 SEXP influence_of(const ClusterPieces& pieces, const Rcpp::List&) {
   const Influence r = influence(pieces);
-  return Rcpp::List::create(Rcpp::_["dfbeta"] = glue::matrix(r.dfbeta),
-                            Rcpp::_["cooks_distance"] = glue::vector(r.cooks_distance),
-                            Rcpp::_["leverage"] = glue::vector(r.leverage));
+  return glue::list(
+      {{"dfbeta", r.dfbeta}, {"cooks_distance", r.cooks_distance}, {"leverage", r.leverage}});
 }
 
 constexpr glue::Piece<ClusterPieces> kPieces[] = {{"sandwich", sandwich_of},
@@ -120,7 +137,7 @@ constexpr glue::Piece<ClusterPieces> kPieces[] = {{"sandwich", sandwich_of},
 ClusterPieces cluster_pieces(const Rcpp::List& list) {
   const MatrixMap scores = glue::matrix(list, "scores"),
                   information = glue::matrix(list, "information");
-  if (!list.containsElementNamed("B")) return ClusterPieces(scores, information);
+  if (!glue::has(list, "B")) return ClusterPieces(scores, information);
   return ClusterPieces(scores, information, glue::matrix(list, "B"));
 }
 
@@ -134,5 +151,5 @@ SEXP inference_(const Rcpp::List& pieces, const std::string& piece, const Rcpp::
 
 // [[Rcpp::export]]
 Rcpp::NumericVector satterthwaite_df_(const Rcpp::List& sums) {
-  return glue::vector(satterthwaite_df(glue::satterthwaite(sums)));
+  return glue::vector(satterthwaite_df(satterthwaite(sums)));
 }

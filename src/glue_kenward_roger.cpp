@@ -26,14 +26,17 @@ SEXP pieces(const Rcpp::List& design, const Rcpp::List& ask) {
   const GroupedDesign d = glue::grouped_design(design);
   const R_xlen_t n = d.X.rows();
   const KenwardRogerPieces r =
-      kenward_roger_pieces(d, VectorMap(glue::doubles(ask, "W", n), n),
+      kenward_roger_pieces(d, glue::vector(ask, "W", n),
                            MatrixMap(glue::doubles(ask, "Lambda", d.q() * d.q()), d.q(), d.q()),
                            glue::context(glue::integer(ask, "threads")));
   glue::stop_if_interrupted(r.status);
-  return Rcpp::List::create(Rcpp::_["M"] = glue::matrix(r.M), Rcpp::_["M_0"] = glue::matrix(r.M_0),
-                            Rcpp::_["P"] = flat(r.P, d.p()), Rcpp::_["Q"] = flat(r.Q, d.p()),
-                            Rcpp::_["T"] = glue::matrix(r.T), Rcpp::_["t"] = glue::vector(r.t),
-                            Rcpp::_["status"] = glue::name(r.status));
+  return glue::list({{"M", r.M},
+                     {"M_0", r.M_0},
+                     {"P", flat(r.P, d.p())},
+                     {"Q", flat(r.Q, d.p())},
+                     {"T", r.T},
+                     {"t", r.t},
+                     {"status", r.status}});
 }
 
 // Of pieces: v, phi, N for a residual variance phi, otherwise nothing.
@@ -45,16 +48,18 @@ SEXP covariance(const Rcpp::List& of, const Rcpp::List& ask) {
   x.P = squares(glue::matrix(of, "P"), M.rows());
   x.Q = squares(glue::matrix(of, "Q"), M.rows());
   x.T = glue::matrix(of, "T");
-  x.t = VectorMap(glue::doubles(of, "t", x.T.rows()), x.T.rows());
+  x.t = glue::vector(of, "t", x.T.rows());
   if (ask.size())
-    x = with_dispersion(x, VectorMap(glue::doubles(ask, "v", x.t.size()), x.t.size()),
-                        glue::number(ask, "phi"), glue::number(ask, "N"));
+    x = with_dispersion(x, glue::vector(ask, "v", x.t.size()), glue::number(ask, "phi"),
+                        glue::number(ask, "N"));
   const KenwardRoger r = kenward_roger(x);
-  return Rcpp::List::create(
-      Rcpp::_["Phi"] = glue::matrix(r.Phi), Rcpp::_["P"] = flat(r.P, M.rows()),
-      Rcpp::_["Omega"] = glue::matrix(r.Omega), Rcpp::_["correction"] = glue::matrix(r.correction),
-      Rcpp::_["Phi_0"] = glue::matrix(r.Phi_0), Rcpp::_["change"] = r.change,
-      Rcpp::_["definite"] = r.definite);
+  return glue::list({{"Phi", r.Phi},
+                     {"P", flat(r.P, M.rows())},
+                     {"Omega", r.Omega},
+                     {"correction", r.correction},
+                     {"Phi_0", r.Phi_0},
+                     {"change", r.change},
+                     {"definite", r.definite}});
 }
 
 // Of a covariance, R: the part of R that adds to Phi.
@@ -76,8 +81,7 @@ SEXP reference(const Rcpp::List& of, const Rcpp::List& ask) {
     df[k] = r.df;
     scale[k] = r.scale;
   }
-  return Rcpp::List::create(Rcpp::_["df"] = glue::vector(df),
-                            Rcpp::_["scale"] = glue::vector(scale));
+  return glue::list({{"df", df}, {"scale", scale}});
 }
 
 constexpr glue::Piece<Rcpp::List> kPieces[] = {

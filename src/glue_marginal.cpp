@@ -20,10 +20,6 @@ struct Law {
   const std::unique_ptr<Family> family;
 };
 
-VectorMap of_rows(const Rcpp::List& list, const char* name, R_xlen_t n) {
-  return VectorMap(glue::doubles(list, name, n), n);
-}
-
 // Is the likelihood of a row log-concave in its predictor?
 SEXP log_concave(const Law& law, const Rcpp::List&) {
   return Rcpp::wrap(law.family->log_concave());
@@ -32,16 +28,15 @@ SEXP log_concave(const Law& law, const Rcpp::List&) {
 // The value of each row at (eta, s), under that name, and its derivatives.
 template <typename At>
 SEXP by_row(const Rcpp::List& ask, const char* value_name, At at) {
-  const VectorMap eta = glue::values(ask, "eta");
+  const VectorMap eta = glue::vector(ask, "eta");
   const R_xlen_t n = eta.size();
-  const VectorMap s = of_rows(ask, "s", n);
+  const VectorMap s = glue::vector(ask, "s", n);
   Rcpp::NumericVector value(n), d_eta(n), d_s(n);
   for (R_xlen_t j = 0; j < n; ++j) {
     if (j % 10000 == 0) Rcpp::checkUserInterrupt();
     std::tie(value[j], d_eta[j], d_s[j]) = at(eta[j], s[j]);
   }
-  return Rcpp::List::create(Rcpp::_[value_name] = value, Rcpp::_["d_eta"] = d_eta,
-                            Rcpp::_["d_s"] = d_s);
+  return glue::list({{value_name, value}, {"d_eta", d_eta}, {"d_s", d_s}});
 }
 
 // eta, s -> population means
@@ -65,7 +60,7 @@ SEXP between_variance(const Law& law, const Rcpp::List& ask) {
 // eta, S (covariance matrix of the random parts) -> n x n covariances of conditional means
 SEXP between_covariance(const Law& law, const Rcpp::List& ask) {
   const BetweenMoments moments(law.spec, *law.family);
-  const VectorMap eta = glue::values(ask, "eta");
+  const VectorMap eta = glue::vector(ask, "eta");
   const MatrixMap S = glue::matrix(ask, "S");
   const int n = static_cast<int>(eta.size());
   Rcpp::NumericMatrix out(n, n);
@@ -82,48 +77,49 @@ SEXP between_covariance(const Law& law, const Rcpp::List& ask) {
 // theta_row, theta_col
 SEXP standardize(const Law& law, const Rcpp::List& ask) {
   const PopulationMeanRule rule(law.spec, *law.family);
-  const Rcpp::List rows = ask["rows"];
+  const Rcpp::List rows = glue::list(ask, "rows");
   const MatrixMap X = glue::matrix(rows, "X");
   const R_xlen_t n = X.rows();
   const TargetRows target{X,
                           glue::matrix(rows, "Z"),
-                          of_rows(rows, "offset", n),
-                          of_rows(rows, "weight", n),
+                          glue::vector(rows, "offset", n),
+                          glue::vector(rows, "weight", n),
                           glue::integers(rows, "group"),
                           glue::integer(rows, "groups"),
                           glue::integers(rows, "cluster"),
                           glue::integer(rows, "clusters")};
-  const VectorMap beta = of_rows(ask, "beta", X.cols());
+  const VectorMap beta = glue::vector(ask, "beta", X.cols());
   const MatrixMap Lambda = glue::matrix(ask, "Lambda");
   const IntegerMap theta_row = glue::integers(ask, "theta_row"),
                    theta_col = glue::integers(ask, "theta_col");
   const StandardizedSums sums =
       Standardizer(target, beta, Lambda, theta_row, theta_col, rule).run();
-  return Rcpp::List::create(Rcpp::_["weight"] = glue::vector(sums.weight),
-                            Rcpp::_["mean"] = glue::vector(sums.mean),
-                            Rcpp::_["d_beta"] = glue::matrix(sums.d_beta),
-                            Rcpp::_["d_theta"] = glue::matrix(sums.d_theta),
-                            Rcpp::_["cluster_weight"] = glue::matrix(sums.cluster_weight),
-                            Rcpp::_["cluster_mean"] = glue::matrix(sums.cluster_mean));
+  return glue::list({{"weight", sums.weight},
+                     {"mean", sums.mean},
+                     {"d_beta", sums.d_beta},
+                     {"d_theta", sums.d_theta},
+                     {"cluster_weight", sums.cluster_weight},
+                     {"cluster_mean", sums.cluster_mean}});
 }
 
 // rows: list(X, offset, weight, mean, d_eta, d_theta); variance: v0, v1, v2; start
 SEXP projection(const Law& law, const Rcpp::List& ask) {
-  const Rcpp::List rows = ask["rows"];
+  const Rcpp::List rows = glue::list(ask, "rows");
   const MatrixMap X = glue::matrix(rows, "X");
   const R_xlen_t n = X.rows();
   const ImpliedRows implied{X,
-                            of_rows(rows, "offset", n),
-                            of_rows(rows, "weight", n),
-                            of_rows(rows, "mean", n),
-                            of_rows(rows, "d_eta", n),
+                            glue::vector(rows, "offset", n),
+                            glue::vector(rows, "weight", n),
+                            glue::vector(rows, "mean", n),
+                            glue::vector(rows, "d_eta", n),
                             glue::matrix(rows, "d_theta")};
   const double* v = glue::doubles(ask, "variance", 3);
   const Projection r =
-      MarginalProjection(implied, *law.family, {v[0], v[1], v[2]}).run(glue::values(ask, "start"));
-  return Rcpp::List::create(
-      Rcpp::_["gamma"] = glue::vector(r.gamma), Rcpp::_["jacobian"] = glue::matrix(r.jacobian),
-      Rcpp::_["converged"] = r.converged, Rcpp::_["iterations"] = r.iterations);
+      MarginalProjection(implied, *law.family, {v[0], v[1], v[2]}).run(glue::vector(ask, "start"));
+  return glue::list({{"gamma", r.gamma},
+                     {"jacobian", r.jacobian},
+                     {"converged", r.converged},
+                     {"iterations", r.iterations}});
 }
 
 constexpr glue::Piece<Law> kPieces[] = {
@@ -151,5 +147,5 @@ Rcpp::List bridge_quantile_(const Rcpp::NumericVector& u, double sigma) {
     d1[k] = v.d1;
     d2[k] = v.d2;
   }
-  return Rcpp::List::create(Rcpp::_["b"] = b, Rcpp::_["d1"] = d1, Rcpp::_["d2"] = d2);
+  return glue::list({{"b", b}, {"d1", d1}, {"d2", d2}});
 }

@@ -24,8 +24,9 @@ NestedDesign nested_design(const Rcpp::List& list) {
 // As fitted with a penalty, if the design says so.
 std::unique_ptr<Objective> penalized(std::unique_ptr<Objective> model, const Rcpp::List& design,
                                      const FamilySpec& spec) {
-  if (!design.containsElementNamed("penalty") || Rf_isNull(design["penalty"])) return model;
-  return soft_objective(std::move(model), glue::design(design), spec, design["penalty"]);
+  if (!glue::has(design, "penalty")) return model;
+  return soft_objective(std::move(model), glue::design(design), spec,
+                        glue::number(design, "penalty"));
 }
 
 std::unique_ptr<Objective> objective(const glue::ModelAt& model) {
@@ -41,15 +42,50 @@ std::unique_ptr<Objective> objective(const glue::ModelAt& model) {
   return penalized(std::move(out), design, model.spec);
 }
 
-std::vector<int> nodes(const Rcpp::List& ask) { return Rcpp::as<std::vector<int>>(ask["K"]); }
+ObjectiveRequest objective_request(const Rcpp::List& ask) {
+  return {glue::integer(ask, "order"), glue::flag(ask, "scores"), glue::flag(ask, "information"),
+          glue::flag(ask, "known_phi")};
+}
 
-Modes modes(const Rcpp::List& ask) { return glue::modes(Rcpp::RObject(ask["modes"])); }
+// Modes as R has them, levels x effects: the matrix of one factor, or a list of those of several,
+// or of one with related levels.
+SEXP from_modes(const Modes& modes, const Rcpp::List& design) {
+  Rcpp::List out(modes.size());
+  for (std::size_t k = 0; k < modes.size(); ++k) out[k] = glue::matrix(modes[k].transpose());
+  const bool several = Rf_inherits(design, "margmix_several_factors");
+  return modes.size() == 1 && !several ? SEXP(out[0]) : SEXP(out);
+}
+
+// NULL or an empty list: the search starts at zeros.
+Modes modes(const Rcpp::List& ask) {
+  Modes out;
+  if (!glue::has(ask, "modes")) return out;
+  SEXP x = ask["modes"];
+  const Rcpp::List list = Rf_isMatrix(x) ? Rcpp::List::create(x) : Rcpp::List(x);
+  for (R_xlen_t k = 0; k < list.size(); ++k) {
+    const Rcpp::NumericMatrix u = list[k];
+    out.emplace_back(MatrixMap(u.begin(), u.nrow(), u.ncol()).transpose());
+  }
+  return out;
+}
+
+Rcpp::List objective_list(const ObjectiveResult& r, const Rcpp::List& design) {
+  return glue::list({{"value", r.value},
+                     {"gradient", r.gradient},
+                     {"hessian", r.hessian},
+                     {"modes", from_modes(r.modes, design)},
+                     {"scores", MatrixXd(r.scores.transpose())},
+                     {"information", r.information},
+                     {"values", r.values},
+                     {"status", r.status}});
+}
 
 Rcpp::List level(const LevelPosterior& x) {
-  return Rcpp::List::create(
-      Rcpp::_["mode"] = glue::matrix(x.mode), Rcpp::_["mean"] = glue::matrix(x.mean),
-      Rcpp::_["median"] = glue::matrix(x.median), Rcpp::_["variance"] = glue::matrix(x.variance),
-      Rcpp::_["mode_variance"] = glue::matrix(x.mode_variance));
+  return glue::list({{"mode", x.mode},
+                     {"mean", x.mean},
+                     {"median", x.median},
+                     {"variance", x.variance},
+                     {"mode_variance", x.mode_variance}});
 }
 
 // At the estimates of a fit.
@@ -60,23 +96,25 @@ void stop_unless_found(Status status) {
 
 // K, modes, order, scores, information, known_phi
 SEXP evaluate(const glue::ModelAt& model, const Rcpp::List& ask) {
-  const ObjectiveResult r = objective(model)->evaluate(model.psi, nodes(ask), modes(ask),
-                                                       glue::objective_request(ask), model.context);
+  const ObjectiveResult r =
+      objective(model)->evaluate(model.psi, glue::copied_integers(ask, "K"), modes(ask),
+                                 objective_request(ask), model.context);
   glue::stop_if_interrupted(r.status);
-  return glue::objective_list(r, model.design);
+  return objective_list(r, model.design);
 }
 
 // K
 SEXP other_modes(const glue::ModelAt& model, const Rcpp::List& ask) {
-  const OtherModes r = objective(model)->other_modes(model.psi, nodes(ask), model.context);
-  return Rcpp::List::create(Rcpp::_["better"] = static_cast<int>(r.better),
-                            Rcpp::_["missed"] = r.missed);
+  const OtherModes r =
+      objective(model)->other_modes(model.psi, glue::copied_integers(ask, "K"), model.context);
+  return glue::list({{"better", static_cast<int>(r.better)}, {"missed", r.missed}});
 }
 
 // K, modes, median -> a list by factor
 SEXP posterior(const glue::ModelAt& model, const Rcpp::List& ask) {
-  const PosteriorResult r = objective(model)->posterior(model.psi, nodes(ask), modes(ask),
-                                                        glue::flag(ask, "median"), model.context);
+  const PosteriorResult r =
+      objective(model)->posterior(model.psi, glue::copied_integers(ask, "K"), modes(ask),
+                                  glue::flag(ask, "median"), model.context);
   stop_unless_found(r.status);
   Rcpp::List out(r.levels.size());
   for (std::size_t k = 0; k < r.levels.size(); ++k) out[k] = level(r.levels[k]);

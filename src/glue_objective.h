@@ -1,9 +1,7 @@
-// A mixed model at its parameters, and the result of an objective as R reads it.
+// A mixed model at its parameters.
 #pragma once
 
 #include "glue.h"
-
-#include "objective/objective.hpp"
 
 namespace glue {
 
@@ -23,39 +21,5 @@ struct ModelAt {
   const margmix::VectorXd psi;
   const margmix::RunContext context;
 };
-
-inline margmix::ObjectiveRequest objective_request(const Rcpp::List& ask) {
-  return {ask["order"], ask["scores"], ask["information"], ask["known_phi"]};
-}
-
-// Modes as R has them, levels x effects: the matrix of one factor, or a list of those of several,
-// or of one with related levels.
-inline SEXP from_modes(const margmix::Modes& modes, const Rcpp::List& design) {
-  Rcpp::List out(modes.size());
-  for (std::size_t k = 0; k < modes.size(); ++k) out[k] = matrix(modes[k].transpose());
-  const bool several = Rf_inherits(design, "margmix_several_factors");
-  return modes.size() == 1 && !several ? SEXP(out[0]) : SEXP(out);
-}
-
-// None, NULL or an empty list: the search starts at zeros.
-inline margmix::Modes modes(const Rcpp::RObject& x) {
-  margmix::Modes out;
-  if (x.isNULL()) return out;
-  const Rcpp::List list = Rf_isMatrix(x) ? Rcpp::List::create(x) : Rcpp::List(x);
-  for (R_xlen_t k = 0; k < list.size(); ++k) {
-    const Rcpp::NumericMatrix u = list[k];
-    out.emplace_back(margmix::MatrixMap(u.begin(), u.nrow(), u.ncol()).transpose());
-  }
-  return out;
-}
-
-inline Rcpp::List objective_list(const margmix::ObjectiveResult& r, const Rcpp::List& design) {
-  return Rcpp::List::create(
-      Rcpp::_["value"] = r.value, Rcpp::_["gradient"] = vector(r.gradient),
-      Rcpp::_["hessian"] = matrix(r.hessian), Rcpp::_["modes"] = from_modes(r.modes, design),
-      Rcpp::_["scores"] = matrix(r.scores.transpose()),
-      Rcpp::_["information"] = matrix(r.information), Rcpp::_["values"] = vector(r.values),
-      Rcpp::_["status"] = name(r.status));
-}
 
 }  // namespace glue

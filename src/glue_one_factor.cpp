@@ -17,25 +17,25 @@ SEXP values(const glue::ModelAt& model, const Rcpp::List& ask) {
   const auto f = model.family();
   if (model.psi.size() != parameter_count(d, *f))
     Rcpp::stop("internal: `psi` has the wrong length");
-  const ImportancePoints points{glue::matrix(ask, "t"), glue::values(ask, "log_q0")};
+  const ImportancePoints points{glue::matrix(ask, "t"), glue::vector(ask, "log_q0")};
   const ClusterValues r =
       cluster_values(d, *f, product_rule(glue::integer(ask, "K"), d.moves()), model.psi,
                      glue::matrix(ask, "modes"), points, model.context);
   glue::stop_if_interrupted(r.status);
-  return Rcpp::List::create(Rcpp::_["quadrature"] = glue::vector(r.quadrature),
-                            Rcpp::_["importance"] = glue::vector(r.importance),
-                            Rcpp::_["constant"] = f->constant(d.response),
-                            Rcpp::_["status"] = glue::name(r.status));
+  return glue::list({{"quadrature", r.quadrature},
+                     {"importance", r.importance},
+                     {"constant", f->constant(d.response)},
+                     {"status", r.status}});
 }
 
 // coordinate (from 0), K, mean and sd by cluster, t -> log-density of an effect, points x clusters
 SEXP posterior_density(const glue::ModelAt& model, const Rcpp::List& ask) {
   const Design d = glue::design(model.design);
   const R_xlen_t m = d.clusters();
-  return glue::matrix(posterior_log_density(
-      d, *model.family(), model.psi, glue::integer(ask, "coordinate"), glue::integer(ask, "K"),
-      VectorMap(glue::doubles(ask, "mean", m), m), VectorMap(glue::doubles(ask, "sd", m), m),
-      glue::values(ask, "t"), model.context));
+  return glue::matrix(
+      posterior_log_density(d, *model.family(), model.psi, glue::integer(ask, "coordinate"),
+                            glue::integer(ask, "K"), glue::vector(ask, "mean", m),
+                            glue::vector(ask, "sd", m), glue::vector(ask, "t"), model.context));
 }
 
 // points -> the same for the normal score of an intercept of the bridge distribution
@@ -44,9 +44,7 @@ SEXP score_density(const glue::ModelAt& model, const Rcpp::List& ask) {
       bridge_score_density(glue::design(model.design), *model.family(), model.psi,
                            glue::integer(ask, "points"), model.context);
   glue::stop_if_interrupted(r.status);
-  return Rcpp::List::create(Rcpp::_["low"] = glue::vector(r.low),
-                            Rcpp::_["high"] = glue::vector(r.high),
-                            Rcpp::_["log_density"] = glue::matrix(r.log_density));
+  return glue::list({{"low", r.low}, {"high", r.high}, {"log_density", r.log_density}});
 }
 
 // Of psi = beta: b, log_phi -> log-density of each cluster's responses, effects x clusters
@@ -54,7 +52,7 @@ SEXP conditional_density(const glue::ModelAt& model, const Rcpp::List& ask) {
   const VectorMap beta(model.psi.data(), model.psi.size());
   const ConditionalDensity r =
       conditional_log_density(glue::design(model.design), *model.family(), beta,
-                              glue::number(ask, "log_phi"), glue::values(ask, "b"), model.context);
+                              glue::number(ask, "log_phi"), glue::vector(ask, "b"), model.context);
   glue::stop_if_interrupted(r.status);
   return glue::matrix(r.log_density);
 }
@@ -65,10 +63,11 @@ SEXP mass_points(const glue::ModelAt& model, const Rcpp::List& ask) {
       mass_point_likelihood(glue::design(model.design), *model.family(), model.psi,
                             glue::integer(ask, "order"), model.context);
   glue::stop_if_interrupted(r.status);
-  return Rcpp::List::create(
-      Rcpp::_["value"] = r.value, Rcpp::_["gradient"] = glue::vector(r.gradient),
-      Rcpp::_["hessian"] = glue::matrix(r.hessian),
-      Rcpp::_["posterior"] = glue::matrix(r.posterior), Rcpp::_["status"] = glue::name(r.status));
+  return glue::list({{"value", r.value},
+                     {"gradient", r.gradient},
+                     {"hessian", r.hessian},
+                     {"posterior", r.posterior},
+                     {"status", r.status}});
 }
 
 constexpr glue::Piece<glue::ModelAt> kPieces[] = {{"values", values},
