@@ -32,9 +32,11 @@ test_that("formulas may be text, variables or unevaluated calls", {
   expect_equal(parse_formula(quote(y ~ x + (1 | g)))$fixed, parse_formula(f)$fixed)
 })
 
-test_that("long sums are split in linear time", {
-  long <- as.formula(paste("y ~", paste0("x", 1:1000, collapse = " + "), "+ (1 | g)"))
-  expect_lt(system.time(parse_formula(long))[["elapsed"]], 2)
+test_that("long sums are split", {
+  names <- paste0("x", 1:1000)
+  parsed <- parse_formula(as.formula(paste("y ~", paste(names, collapse = " + "), "+ (1 | g)")))
+  expect_equal(attr(terms(parsed$fixed), "term.labels"), names)
+  expect_length(parsed$random, 1L)
 })
 
 test_that("bars and groups are those of reformulas", {
