@@ -177,16 +177,23 @@ test_that("simulated effects have the covariance of their constrained precision"
   D <- diff(diag(10), differences = 2)
   walks <- kronecker(diag(2), generalized_inverse(crossprod(D)))
   dimnames(walks) <- rep(list(paste(rep(1:2, each = 10), 1:10, sep = ":")), 2L)
-  V <- dense_random_covariance(fit, list(
-    `rw2(g)` = walks, `bym2(area)` = map_covariance(plogis(0.4))
-  )) + diag(fit$phi, 60)
+  covariance_at <- function(phi) {
+    dense_random_covariance(fit, list(
+      `rw2(g)` = walks, `bym2(area)` = map_covariance(phi)
+    )) + diag(fit$phi, 60)
+  }
+  V <- covariance_at(plogis(0.4))
   rows <- fit$design$order %||% 1:60
   worst <- max(abs(cov(t(y))[rows, rows] - V)) / max(V) * sqrt(3000)
   expect_lt(worst, 6)
-  expect_equal(
-    engine_evaluate(fit$design, fit$family, unname(fit_psi(fit)), 1L, 0L, NULL, fit$control)$value,
-    mvn_log_density(fit, V), tolerance = 1e-10
-  )
+  at <- function(fit) {
+    engine_evaluate(fit$design, fit$family, unname(fit_psi(fit)), 1L, 1L, NULL, fit$control)
+  }
+  expect_equal(at(fit)$value, mvn_log_density(fit, V), tolerance = 1e-10)
+  # where phi is so near 1 that its precision would have no digits left
+  far <- moved_fit(fit, c(fit$beta, 0.5, 0.7, 40, log(fit$phi)))
+  expect_equal(at(far)$value, mvn_log_density(fit, covariance_at(1)), tolerance = 1e-7)
+  expect_identical(at(far)$gradient[6L], 0)
 })
 
 test_that("the ends of a spatial share are independent areas, or none that are", {

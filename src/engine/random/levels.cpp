@@ -1,5 +1,6 @@
 #include "random/levels.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <stdexcept>
@@ -132,10 +133,18 @@ SharedAreas::SharedAreas(const Pattern& R, VectorXd diagonal, VectorXd below, do
       below_(std::move(below)),
       log_det_(log_det) {}
 
+namespace {
+
+// Above, phi is one to seven digits, and the factor of Q would lose those of R.
+constexpr double kLargestLogOdds = 18;
+
+}  // namespace
+
 // 1 / (1 - phi) = 1 + e^rho, phi / (1 - phi) = e^rho; the Schur complement of b is R.
 Precision SharedAreas::at(const double* rho) const {
   const Index m = diagonal_.size();
-  const double odds = std::exp(*rho), pair = -std::sqrt(odds * (1 + odds));
+  const double odds = std::exp(std::min(*rho, kLargestLogOdds)),
+               pair = -std::sqrt(odds * (1 + odds));
   Precision Q{VectorXd(2 * m), VectorXd(m + below_.size()), VectorXd::Zero(2 * m)};
   Q.diagonal << VectorXd::Constant(m, 1 + odds), (diagonal_.array() + odds).matrix();
   Q.below << VectorXd::Constant(m, pair), below_;
@@ -146,6 +155,8 @@ Precision SharedAreas::at(const double* rho) const {
 
 Precision SharedAreas::derivative(const double* rho, Index) const {
   const Index m = diagonal_.size();
+  if (*rho > kLargestLogOdds)
+    return {VectorXd::Zero(2 * m), VectorXd::Zero(m + below_.size()), VectorXd::Zero(2 * m)};
   const double odds = std::exp(*rho), phi = odds / (1 + odds);
   const double pair = -0.5 * (1 + 2 * odds) * std::sqrt(phi);
   Precision Q{VectorXd::Constant(2 * m, odds), VectorXd::Zero(m + below_.size()),

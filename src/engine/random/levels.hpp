@@ -87,7 +87,7 @@ class ConditionalAutoregression : public Levels {
 // Besag, York and Mollie's areas, in the form of Riebler et al. (2016): m areas b and, as further
 // levels, their spatial parts u with the intrinsic precision R, under the constraint of u,
 //
-//   b = sqrt(phi) u + N(0, 1 - phi),   phi = 1 / (1 + exp(-rho)).
+//   b = sqrt(phi) u + N(0, 1 - phi),   phi = 1 / (1 + exp(-rho)),   rho at most 18.
 //
 // Its pattern is that of R, moved by m, and a pair (b, u) of each area.
 class SharedAreas : public Levels {
