@@ -90,7 +90,7 @@ simulate-standardization: ## coverage of marginal_standardization() (about 50 mi
 	@$(WITH_LIBRARY) nice Rscript bench/simulation/standardization.R bootstrap
 	@$(WITH_LIBRARY) Rscript bench/simulation/standardization.R collect
 
-simulate-glmm: ## error of the tests of glmm() with few clusters (12 hours; finished cells are kept)
+simulate-glmm: ## error of the tests of glmm() with few clusters (9 hours; cells of the saved table are kept)
 	@tools/setup.sh demo
 	@tools/install.sh
 	@$(WITH_LIBRARY) nice Rscript bench/simulation/glmm.R run

@@ -15,6 +15,7 @@
 suppressMessages(library(margmix))
 here <- "bench/simulation"
 batches <- ".build/simulation-glmm"
+saved_file <- "inst/extdata/few-clusters-glmm.csv"
 source(file.path(here, "glmm-report.R"))
 
 families <- list(
@@ -38,9 +39,12 @@ power <- expand.grid(
   random = c("intercept", "slope"), sd = 0.7, effect = 1, stringsAsFactors = FALSE
 )
 cells <- rbind(grid, power)
-cells$name <- with(cells, paste0(
-  family, "-", random, "-", sizes, "-K", K, "-sd", sd, ifelse(effect > 0, "-effect", "")
-))
+cell_name <- function(cells) {
+  with(cells, paste0(
+    family, "-", random, "-", sizes, "-K", K, "-sd", sd, ifelse(effect > 0, "-effect", "")
+  ))
+}
+cells$name <- cell_name(cells)
 
 # Equal sizes, then 10 unequal clusters, power, 10 clusters with other sd, the rest.
 turn <- with(cells, ifelse(effect > 0, 3, ifelse(
@@ -108,6 +112,7 @@ one_set <- function(cell) {
 run_cell <- function(cell, replicates) {
   file <- file.path(batches, paste0(cell$name, ".rds"))
   if (file.exists(file) && readRDS(file)$replicates >= replicates) return(invisible())
+  if (any(saved$sets[cell_name(saved) == cell$name] >= replicates)) return(invisible())
   set.seed(sum(utf8ToInt(cell$name) * seq_len(nchar(cell$name))))
   seconds <- system.time({
     sets <- Filter(Negate(is.null), lapply(seq_len(replicates), function(i) one_set(cell)))
@@ -123,13 +128,17 @@ run_cell <- function(cell, replicates) {
 
 args <- commandArgs(TRUE)
 dir.create(batches, recursive = TRUE, showWarnings = FALSE)
+saved <- utils::read.csv(saved_file)
 if (identical(args[1L], "run")) {
   replicates <- if (length(args) > 1L) as.integer(args[2L]) else 1000L
   wanted <- if (length(args) > 2L) cells[grepl(args[3L], cells$name), ] else cells
   for (i in seq_len(nrow(wanted))) run_cell(wanted[i, ], replicates)
 } else {
   files <- file.path(batches, paste0(cells$name, ".rds"))
-  table <- do.call(rbind, lapply(files[file.exists(files)], rates))
-  utils::write.csv(table, "inst/extdata/few-clusters-glmm.csv", row.names = FALSE)
+  kept <- file.exists(files)
+  saved <- saved[!cell_name(saved) %in% cells$name[kept], ]
+  table <- rbind(do.call(rbind, lapply(files[kept], rates)), saved)
+  table <- table[order(match(cell_name(table), cells$name)), ]
+  utils::write.csv(table, saved_file, row.names = FALSE)
   writeLines(report(table, cells), file.path(here, "glmm.md"))
 }
