@@ -60,11 +60,14 @@ read_bed <- function(path, bytes, from) {
   connection <- file(path, "rb")
   on.exit(close(connection))
   runs <- split(from, cumsum(c(TRUE, diff(from) != 1L)))
-  parts <- lapply(runs, function(run) {
+  parts <- lapply(unname(runs), function(run) {
     seek(connection, 3 + bytes * (run[1L] - 1))
     readBin(connection, "raw", bytes * length(run))
   })
-  matrix(unlist(parts, use.names = FALSE), bytes, length(from))
+  # a block is large: one run is not copied
+  all <- if (length(parts) == 1L) parts[[1L]] else unlist(parts)
+  dim(all) <- c(bytes, length(from))
+  all
 }
 
 check_bed <- function(path, people, variants, bytes) {

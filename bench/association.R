@@ -71,8 +71,13 @@ speed <- function(n, variants) {
 bed_speed <- function(n, variants) {
   stem <- tempfile()
   frequency <- runif(variants, 0.05, 0.5)
-  codes <- matrix(c(3, 2, 0)[rbinom(n * variants, 2L, rep(frequency, each = n)) + 1L], 4L)
-  writeBin(as.raw(c(0x6c, 0x1b, 0x01, colSums(codes * 4^(0:3)))), paste0(stem, ".bed"))
+  bed <- file(paste0(stem, ".bed"), "wb")
+  writeBin(as.raw(c(0x6c, 0x1b, 0x01)), bed)
+  for (of in split(frequency, (seq_along(frequency) - 1L) %/% 2000L)) {
+    codes <- matrix(c(3, 2, 0)[rbinom(n * length(of), 2L, rep(of, each = n)) + 1L], 4L)
+    writeBin(as.raw(colSums(codes * 4^(0:3))), bed)
+  }
+  close(bed)
   write <- function(x, end) {
     utils::write.table(x, paste0(stem, end), quote = FALSE, row.names = FALSE, col.names = FALSE)
   }
@@ -97,7 +102,7 @@ bed_speed <- function(n, variants) {
 }
 
 same <- agreement()
-from_bed <- bed_speed(10000, 8000)
+from_bed <- bed_speed(10000, 50000)
 rows <- c(speed(500, 5000), speed(1000, 5000))
 writeLines(c(
   "# Scans of variants", "",
