@@ -165,6 +165,8 @@ default_df.margmix_glmm <- function(fit, covariance) {
   if (!is_modelled(type)) return(robust_df_rule(fit$design))
   working <- covariance$working %||% working_model(fit)
   if (is.list(working)) return("kenward-roger")
+  restricted <- working == "related" && isTRUE(fit$REML)
+  if (restricted && is.list(model_satterthwaite(fit))) return("satterthwaite")
   switch(working,
     linear_large = "satterthwaite", related = , smooth = "normal",
     "between-within"

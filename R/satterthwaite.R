@@ -5,7 +5,7 @@
 #' df = 2 v^2 / (g'A g) (Giesbrecht and Burns 1985) with v the variance of a contrast at known
 #' variances, g its derivative in the variance parameters, and A their covariance: the inverse of
 #' the observed information, where Kenward and Roger take the expected one. Parameters on the
-#' boundary count as known.
+#' boundary count as known. Those of relations between levels, rho, are variance parameters too.
 #'
 #' @return As [working_model()], `Omega` being A; or a word that says why there is none.
 #' @references
@@ -19,7 +19,10 @@ model_satterthwaite <- function(fit) {
   A[known, ] <- 0
   A[, known] <- 0
   working <- working_model(fit)
-  if (identical(working, "linear_large")) return(large_satterthwaite(fit, A))
+  if (is.character(working) && working %in% c("linear_large", "related")) {
+    found <- remember(fit, "satterthwaite", satterthwaite_by_differences(way_of_fit(fit), fit, A))
+    return(found %||% working)
+  }
   if (is.list(working)) {
     J <- sigma_gradient(fit)
     working$Omega <- J %*% A[seq_len(ncol(J)), seq_len(ncol(J))] %*% t(J)
@@ -43,22 +46,34 @@ sigma_jacobian <- function(design, Lambda) {
     outer(col, row, "==") * Lambda[row, col, drop = FALSE]
 }
 
-# Where the pieces of the working model are too large: differences of X'V^-1 X.
-large_satterthwaite <- function(fit, A) {
-  information <- function(parameters) {
-    phi <- exp(parameters[length(parameters)])
-    theta <- parameters[-length(parameters)] / sqrt(phi)
-    engine_lmm(fit$design, theta, log(phi), fit$REML, fit$control)$B / phi
-  }
-  at <- c(fit$theta, log(fit$phi))
-  steps <- 1e-4 * c(rep(sqrt(fit$phi), length(fit$theta)) / theta_rms(fit$design), 1)
-  P <- vapply(seq_along(at), function(k) {
-    e <- replace(numeric(length(at)), k, steps[k])
-    c(information(at + e) - information(at - e)) / (2 * steps[k])
-  }, numeric(length(fit$beta)^2))
-  Phi <- scaled_inverse(information(at))
-  list(
-    Phi = Phi, P = matrix(P, length(fit$beta)^2), Omega = A, Phi_0 = 0 * Phi,
-    most = residual_df(fit)
-  )
+#' The working model of a linear model by differences of X'V^-1 X
+#'
+#' V is phi times a function of (theta / sigma, rho), in which the differences are; their error is
+#' that of the fourth power of a step of a thousandth. What is known has a derivative of zero.
+#'
+#' @param A Covariance of (theta, rho, log phi), zero for what is known.
+#' @return As [model_satterthwaite()]; `NULL` where the model is not linear.
+#' @noRd
+satterthwaite_by_differences <- function(way, fit, A) UseMethod("satterthwaite_by_differences")
+
+#' @export
+satterthwaite_by_differences.default <- function(way, fit, A) NULL
+
+#' @export
+satterthwaite_by_differences.margmix_exact <- function(way, fit, A) {
+  design <- fit$design
+  power <- profile_power(design)
+  at <- c(fit$theta, fit$rho) / sqrt(fit$phi)^power
+  information <- function(x) c(engine_lmm(design, x, NaN, FALSE, fit$control)$B)
+  step <- 1e-3 / profile_scale(design)
+  M <- information(at)
+  slopes <- vapply(seq_along(at), function(k) {
+    if (A[k, k] == 0) return(0 * M)
+    four_point(function(x) information(replace(at, k, x)), at[k], step[k])
+  }, M)
+  slopes <- matrix(slopes, length(M))
+  if (!all(is.finite(slopes))) return("singular")
+  P <- cbind(slopes * rep(fit$phi^(-power / 2), each = length(M)), -M - slopes %*% (power * at / 2))
+  Phi <- fit$phi * scaled_inverse(matrix(M, length(fit$beta)))
+  list(Phi = Phi, P = P / fit$phi, Omega = A, Phi_0 = 0 * Phi, most = residual_df(fit))
 }

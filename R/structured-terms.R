@@ -59,6 +59,10 @@
 #' The constraints are exact: solutions of the sparse equations are corrected for them (Rue and Held
 #' 2005, 2.3), so that the likelihood is that of the generalized inverse of the precision.
 #'
+#' Tests of a linear model with `REML = TRUE` have Satterthwaite degrees of freedom, by the
+#' derivatives of the covariance of the coefficients in all variances and in rho; other models have
+#' normal intervals. Kenward and Roger's covariance is not available.
+#'
 #' Levels are matched by name with the tips of the tree or the `dimnames` of the matrix, in any
 #' order. Levels that only the tree or matrix knows have effects too, whose estimates
 #' [ranef()] and [predict()] have.

@@ -39,11 +39,13 @@
 #'   constant in them.
 #'
 #' Other rules: `"satterthwaite"` of a model-based matrix takes the observed information of the
-#' variances for the expected one, and variances on the boundary for known. `"between-within"` goes
-#' by the columns, and is the default with `"model"` where there is no working model: K - p_b for a
-#' column that is constant in clusters or varies mostly between them; N - K - p_w (at least 1) for a
-#' column that is balanced or randomised within clusters, which is when the between-cluster share of
-#' its variance (one-way analysis of variance) is below 0.1. N counts rows, or trials for a binomial
+#' variances for the expected one, and variances on the boundary for known. It is the default of
+#' linear models of [related_levels] with `REML = TRUE`, where correlations and ranges count as
+#' variances do; otherwise related levels have normal intervals. `"between-within"` goes by the
+#' columns, and is the default with `"model"` where there is no working model: K - p_b for a column
+#' that is constant in clusters or varies mostly between them; N - K - p_w (at least 1) for a column
+#' that is balanced or randomised within clusters, which is when the between-cluster share of its
+#' variance (one-way analysis of variance) is below 0.1. N counts rows, or trials for a binomial
 #' response, and p_w = p - p_b (Li and Redden 2015). With several grouping factors it is applied to
 #' each factor: a column that is constant in the levels of some factors, or varies mostly between
 #' them, has the least m_k - p_k of these, m_k levels and p_k constant columns; other columns have N
