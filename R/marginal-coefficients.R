@@ -84,7 +84,7 @@ marginal_coefficients.margmix_glmm <- function(object, vcov = "default", df = "d
   check_level(level)
   type <- one_of(vcov, c("default", covariances_for("slopes")), "vcov")
   check_in_memory(object$design)
-  implied <- implied_regression(object)
+  implied <- implied_regression(with_moving_variances(object))
   chosen <- chosen_vcov(object, type)
   V <- beta_theta_vcov(object, chosen)
   J <- implied$jacobian
@@ -103,11 +103,12 @@ marginal_coefficients.margmix_glmm <- function(object, vcov = "default", df = "d
   ), class = "margmix_marginal_coefficients")
 }
 
-#' Covariance of (beta, theta), with zeros for what is on the boundary
+#' Covariance of (beta, theta) of [with_moving_variances()], with zeros for what is on the boundary
 #' @param chosen From [chosen_vcov()].
 #' @noRd
 beta_theta_vcov <- function(fit, chosen) {
   fit$vcov_full <- if (chosen$type == "robust") full_vcov(fit, "robust") else with_beta(fit, chosen)
+  fit <- with_moving_variances(fit)
   keep <- seq_len(length(fit$beta) + length(fit$theta))
   usable_vcov(fit)[keep, keep, drop = FALSE]
 }

@@ -21,7 +21,6 @@ scale_by_level.default <- function(design, fit, Z, cluster) Z
 scale_by_level.margmix_related <- function(design, fit, Z, cluster) {
   for (k in seq_along(design$groups)) {
     group <- design$groups[[k]]
-    check_known_slope(design, fit, k)
     variance <- level_variance(design, fit$rho, k)
     if (all(abs(variance - 1) < 1e-12)) next
     level <- cluster[, k]
@@ -38,10 +37,10 @@ scale_by_level.margmix_related <- function(design, fit, Z, cluster) {
 #' Where they do, as in car() and bym2(), sqrt(v_l(rho)) is sqrt(v_l) (1 + e d_l) to first order,
 #' with d_l the half of dlog v_l / drho and e the change of rho. So e is one more entry of theta, of
 #' value zero, in the row of Lambda of one more column of Z, sqrt(v_l) z lambda d_l: what is made of
-#' Z, Lambda and the covariance of (beta, theta) holds for such a fit. It is not to be given to the
-#' engine as a model of the responses: `own` is the fit that is.
+#' Z, Lambda and the covariance of (beta, theta) holds for such a fit. With random slopes there is
+#' such a column, d_l sqrt(v_l) (z'Lambda)_k, for each column k of the term, with the same e. The
+#' fit is not to be given to the engine as a model of the responses: `own` is the one that is.
 #'
-#' @section Errors: `related`: random slopes of such levels.
 #' @noRd
 with_moving_variances <- function(fit) moving_variances(fit$design, fit)
 
@@ -58,32 +57,25 @@ moving_variances.margmix_related <- function(design, fit) {
   moved <- which(lengths(slopes) > 0L)
   if (!length(moved)) return(fit)
   own <- fit
-  entries <- match(moved, rho_groups(design))
+  columns <- lapply(design$groups[moved], `[[`, "columns")
+  entries <- rep(match(moved, rho_groups(design)), lengths(columns))
+  columns <- as.integer(unlist(columns))
   p <- ncol(design$X)
   t <- length(fit$theta)
   at <- c(seq_len(p + t), p + t + entries, p + t + seq_len(nrow(fit$vcov_full) - p - t))
   fit$vcov_full <- fit$vcov_full[at, at, drop = FALSE]
   fit$design$slopes <- lapply(moved, function(k) {
-    group <- design$groups[[k]]
-    if (length(group$columns) > 1L) refuse_moving_slopes(group)
-    list(factor = k, column = group$columns, half = slopes[[k]])
+    list(factor = k, columns = design$groups[[k]]$columns, half = slopes[[k]])
   })
-  columns <- vapply(fit$design$slopes, `[[`, 1L, "column")
   q <- ncol(fit$Lambda)
-  fit$design$theta_row <- c(design$theta_row, q + seq_along(moved) - 1L)
+  fit$design$theta_row <- c(design$theta_row, q + seq_along(columns) - 1L)
   fit$design$theta_col <- c(design$theta_col, columns - 1L)
-  fit$Lambda <- block_diagonal(fit$Lambda, diag(0, length(moved)))
+  fit$Lambda <- block_diagonal(fit$Lambda, diag(0, length(columns)))
   fit$theta <- c(fit$theta, 0 * fit$rho[entries])
   fit$memory <- NULL
   fit$own <- own
   fit$moved <- entries
   fit
-}
-
-refuse_moving_slopes <- function(group) {
-  abort("related", "Population means of areas with random slopes are not available.",
-    given = code(group$label), hint = "Their variances depend on alpha or phi."
-  )
 }
 
 # Derivative of a function of one number, by differences with an error of h^4.
@@ -94,8 +86,9 @@ four_point <- function(f, x, h) {
 # The further columns of Z, of rows at levels of the factors.
 with_slopes <- function(design, fit, Z, cluster) {
   for (slope in design$slopes) {
-    column <- Z[, slope$column] * fit$Lambda[slope$column, slope$column]
-    Z <- cbind(Z, column * slope$half[cluster[, slope$factor]], deparse.level = 0)
+    at <- slope$columns
+    effects <- Z[, at, drop = FALSE] %*% fit$Lambda[at, at, drop = FALSE]
+    Z <- cbind(Z, effects * slope$half[cluster[, slope$factor]], deparse.level = 0)
   }
   Z
 }
@@ -115,16 +108,6 @@ variance_slope.margmix_car <- function(relation, rho) {
 
 #' @export
 variance_slope.margmix_bym2 <- variance_slope.margmix_car
-
-check_known_slope <- function(design, fit, k) {
-  group <- design$groups[[k]]
-  if (length(design$slopes)) return(invisible())
-  if (!length(variance_slope(group$relation, rho_of(design, fit$rho, k)))) return(invisible())
-  abort("related", "Marginal coefficients of neighbouring areas are not available.",
-    given = code(group$label),
-    hint = "marginal_standardization() has means and their contrasts."
-  )
-}
 
 refuse_unknown_level <- function(group) {
   abort("related", "The variance of a level must be known: rows must have levels of the relation.",

@@ -38,6 +38,16 @@ delta_errors <- function(f, psi, V) {
   sqrt(diag(J %*% V %*% t(J)))
 }
 
+# The coefficients of the quasi-likelihood fit, with log link, to the means themselves.
+project_log_means <- function(m, X) {
+  gamma <- numeric(ncol(X))
+  for (step in 1:100) {
+    fitted <- exp(drop(X %*% gamma))
+    gamma <- gamma + solve(crossprod(X, fitted * X), crossprod(X, m - fitted))[, 1L]
+  }
+  gamma
+}
+
 test_that("means and shares know how the variances of areas move with rho", {
   d <- area_map$d
   W <- area_map$W
@@ -80,16 +90,52 @@ test_that("means and shares know how the variances of areas move with rho", {
       icc$variances[2L, "std.error"], delta_errors(share, psi, V)[1L],
       tolerance = 1e-6
     )
-    expect_error(marginal_coefficients(fit), class = "margmix_error_related")
+    projected <- function(psi) {
+      X <- cbind(1, d$x, d$trt)
+      project_log_means(exp(X %*% psi[1:3] + s2(psi) / 2), X)
+    }
+    implied <- marginal_coefficients(fit, vcov = "model")
+    expect_equal(unname(coef(implied)), projected(psi), tolerance = 1e-8)
+    expect_equal(implied$table$std.error, delta_errors(projected, psi, V), tolerance = 1e-6)
     expect_error(
       predict(fit, transform(d[1:2, ], area = "new"), random_effects = "integrate"),
       class = "margmix_error_related"
     )
   }
-  slopes <- suppressWarnings(glmm(y ~ x + trt + car(x | area, W), d, poisson()))
-  expect_error(marginal_standardization(slopes, "trt"), "random slopes",
-    class = "margmix_error_related"
-  )
+})
+
+test_that("means know how the variances of areas with random slopes move with rho", {
+  set.seed(6)
+  W <- area_map$W
+  areas <- rownames(W)
+  d <- data.frame(area = rep(areas, 12), x = rnorm(192), trt = rbinom(192, 1, 0.5))
+  K <- solve(diag(rowSums(W)) - 0.8 * W)
+  b <- t(chol(K)) %*% cbind(rnorm(16, 0, 0.8), rnorm(16, 0, 0.6))
+  at <- match(d$area, areas)
+  d$y <- rpois(192, exp(0.5 + 0.3 * d$x + 0.4 * d$trt + b[at, 1] + b[at, 2] * d$x))
+  fit <- glmm(y ~ x + trt + car(x | area, W), d, poisson())
+  psi <- unname(fit_psi(fit))
+  V <- unname(fit$vcov_full)
+  expect_false(anyNA(V))
+  s2 <- function(psi) {
+    L <- matrix(c(psi[4:5], 0, psi[6]), 2)
+    area_variances$car(psi[7])[at] * rowSums((cbind(1, d$x) %*% L)^2)
+  }
+  means <- function(psi) {
+    vapply(0:1, function(t) {
+      mean(exp(psi[1] + psi[2] * d$x + psi[3] * t + s2(psi) / 2))
+    }, 0)
+  }
+  table <- as.data.frame(
+    marginal_standardization(fit, "trt", vcov = "model", covariates = "fixed")
+  )[1:2, ]
+  expect_equal(table$estimate, means(psi), tolerance = 1e-8)
+  expect_equal(table$std.error, delta_errors(means, psi, V), tolerance = 1e-6)
+  X <- cbind(1, d$x, d$trt)
+  projected <- function(psi) project_log_means(exp(X %*% psi[1:3] + s2(psi) / 2), X)
+  implied <- marginal_coefficients(fit, vcov = "model")
+  expect_equal(unname(coef(implied)), projected(psi), tolerance = 1e-8)
+  expect_equal(implied$table$std.error, delta_errors(projected, psi, V), tolerance = 1e-6)
 })
 
 # The likelihood as a sum over a grid in k standard normal variables that L makes effects of.
