@@ -63,16 +63,22 @@ shard_columns <- function(data, id) {
 
 # Distinct values, sorted; text as in the C locale.
 id_values <- function(x) {
+  x <- row_ids(x)
+  sort(unique(x[!is.na(x)]), method = "radix")
+}
+
+# Values of the clusters of rows, as they are compared.
+row_ids <- function(x) {
   check_group(x, "id")
   x <- plain_column(x)
-  x <- if (is.numeric(x)) as.double(x) else value_labels(x)
-  sort(unique(x[!is.na(x)]), method = "radix")
+  if (is.numeric(x)) as.double(x) else value_labels(x)
 }
 
 # Integers of any size and doubles are numbers.
 column_kind <- function(x) {
   if (inherits(x, "integer64")) return("number")
   if (is.factor(x)) return(if (is.ordered(x)) "ordered factor" else "factor")
+  if (inherits(x, "difftime")) return(paste("a difference in", attr(x, "units")))
   if (is.object(x)) return(class(x)[1L])
   if (is.numeric(x)) "number" else typeof(x)
 }
@@ -135,12 +141,14 @@ check_distinct_clusters <- function(values, labels) {
   one <- shard[match(all[twice[1L]], all)]
   other <- shard[twice[1L]]
   same <- identical(values[[one]], values[[other]])
-  abort("shards",
-    if (same) "A shard must be given once." else "A cluster must lie in one shard.",
+  abort("shards", "A cluster must lie in one shard.",
     given = paste0(
       some_of(value_labels(unique(all[twice])), 1L),
       " in shards ", labels[one], " and ", labels[other]
     ),
-    hint = if (!same) "Write the rows of each cluster into one file."
+    hint = c(
+      if (same) "The shards have the same clusters: was one given twice?",
+      "reshard() writes the rows of each cluster into one file."
+    )
   )
 }

@@ -17,7 +17,7 @@ test_that("shards that do not go together are named", {
   a <- rows(1:3)
   expect_refused(of_frames(a, rows(3:5)), "Given: 3 in shards 1 and 2")
   expect_refused(of_frames(a, rows(c("3", "x"))), "`id` is number in shard 1, character in 2")
-  expect_refused(of_frames(a, a), "A shard must be given once.")
+  expect_refused(of_frames(a, a), "was one given twice")
   expect_refused(of_frames(a, rows(4:6, z = 1)), "shards 1 and 2 differ in `z`")
   expect_refused(of_frames(a, transform(rows(4:6), y = as.character(y))), "`y` is number")
   expect_refused(of_frames(a, a[0, ]), "shard 2: 0 rows")
