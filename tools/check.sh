@@ -15,6 +15,12 @@ export MAKEFLAGS=-j$(getconf _NPROCESSORS_ONLN)
 export _R_CHECK_FORCE_SUGGESTS_=false
 export _R_CHECK_CRAN_INCOMING_REMOTE_=false
 export _R_CHECK_SYSTEM_CLOCK_=false
+# --as-cran asks CRAN for the maintainers of suggested packages that are not installed, and stops
+# where a mirror has no such list: one without a row is enough.
+export R_CRAN_WEB=file://$package/$out/cran
+mkdir -p $out/cran/web/packages
+Rscript -e 'saveRDS(data.frame(Package = character(), Maintainer = character()),
+  commandArgs(TRUE))' $out/cran/web/packages/packages.rds
 # the manual in fonts that a plain LaTeX has
 export R_RD4PDF=times,hyper
 options=(--as-cran)
