@@ -106,7 +106,7 @@ theta_entries <- function(design) {
 
 # The size of the change of the predictor by one unit of each entry.
 theta_rms <- function(design) {
-  rms <- column_rms(design$Z)
+  rms <- column_rms(design$Z) * column_units(design)
   if (is.null(design$theta_span)) return(rms[design$theta_row + 1L])
   span <- design$theta_span
   squares <- rowsum(rms[theta_entries(design)[, 1L]]^2, rep(seq_along(span), span))

@@ -1,8 +1,11 @@
 # Checks of designs with related levels.
 
-# Grouping factors with several levels that are independent.
+# Grouping factors with several levels that are independent, with one variance; a known matrix may
+# say no more.
 independent_groups <- function(groups) {
-  vapply(groups, function(group) is.null(group$relation) && !is_smooth(group), NA)
+  vapply(groups, function(group) {
+    (is.null(group$relation) || isTRUE(group$relation$identity)) && !is_smooth(group)
+  }, NA)
 }
 
 # Factors with independent levels must be identified among themselves. How far those with related

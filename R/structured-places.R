@@ -8,8 +8,11 @@ field_settings <- function(term, env) {
   })
   count <- function(name, default, least) {
     x <- given[[name]] %||% default
-    if (is.numeric(x) && length(x) == 1L && !is.na(x) && x >= least) return(as.numeric(x))
-    refuse_field(paste0("`", name, "` must be a number, ", least, " or more."), term, some_of(x))
+    whole <- is.numeric(x) && length(x) == 1L && isTRUE(x >= least & x == round(x))
+    if (whole) return(as.numeric(x))
+    refuse_field(
+      paste0("`", name, "` must be a whole number, ", least, " or more."), term, some_of(x)
+    )
   }
   correlation <- chosen_correlation(term, given$nu %||% 1.5)
   list(

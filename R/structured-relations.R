@@ -145,9 +145,11 @@ sparse_lower <- function(x, what) {
   if (is.data.frame(x)) x <- as.matrix(x)
   is_matrix <- is.matrix(x) && is.numeric(x) || inherits(x, "Matrix")
   if (!is_matrix || nrow(x) != ncol(x)) {
-    refuse_matrix(what, "must be a square numeric matrix.", paste("class", class(x)[1L], if (length(
-      dim(x)
-    ) == 2L) paste(dim(x), collapse = " x ")))
+    refuse_matrix(what, "must be a square numeric matrix.", matrix_words(x),
+      if (inherits(x, "nb")) {
+        "spdep::nb2mat(nb, style = \"B\", zero.policy = TRUE) makes one of a list of neighbours."
+      }
+    )
   }
   names <- matrix_names(x, what)
   x <- Matrix::Matrix(x, sparse = TRUE)
@@ -168,6 +170,15 @@ sparse_lower <- function(x, what) {
   list(
     start = as.integer(start), row = row[below] - 1L, diagonal = diagonal, below = x@x[below],
     names = names, own = TRUE, together = graph_components(ncol(x), row[below], column[below])
+  )
+}
+
+matrix_words <- function(x) {
+  size <- dim(x)
+  if (length(size) != 2L) return(paste("class", class(x)[1L]))
+  paste0(
+    "class ", class(x)[1L], " ", paste(size, collapse = " x "),
+    if (is.matrix(x) && !is.numeric(x)) paste0(" (", typeof(x), ")")
   )
 }
 
@@ -206,7 +217,13 @@ known_precision <- function(lower, what) {
       "Intrinsic precisions, whose rows add up to zero, are those of rw1(), rw2() and bym2()."
     )
   }
-  c(list(kind = "precision", log_det = facts$log_det, variance = facts$variance), lower)
+  one <- diff(range(lower$diagonal)) <= 1e-8 * max(lower$diagonal)
+  c(
+    list(
+      kind = "precision", log_det = facts$log_det, variance = facts$variance,
+      identity = one && !length(lower$row)
+    ), lower
+  )
 }
 
 largest_dense <- 3000L
@@ -221,13 +238,24 @@ inverse_covariance <- function(K, what) {
   }
   sparse_lower(K, what)
   R <- tryCatch(chol(as.matrix(K)), error = function(e) NULL)
-  if (is.null(R) || rcond(R, triangular = TRUE) < 1e-8) {
-    refuse_matrix(what, "must be positive definite.", "a singular matrix", paste(
-      "Equal or dependent rows, as of identical twins, can share a level;",
-      "or add a small number to the diagonal."
-    ))
-  }
+  if (is.null(R) || rcond(R, triangular = TRUE) < 1e-8) refuse_covariance(K, what)
   named_square(chol2inv(R), names)
+}
+
+refuse_covariance <- function(K, what) {
+  values <- range(eigen(as.matrix(K), symmetric = TRUE, only.values = TRUE)$values)
+  singular <- values[1L] > -1e-8 * values[2L]
+  refuse_matrix(what, "must be positive definite.",
+    if (singular) "a singular matrix" else paste("an eigenvalue of", signif(values[1L], 3L)),
+    if (singular) {
+      paste(
+        "Equal or dependent rows, as of identical twins, can share a level;",
+        "or add a small number to the diagonal."
+      )
+    } else {
+      "Is it a covariance? Matrix::nearPD() has the nearest one that is."
+    }
+  )
 }
 
 neighbour_weights <- function(W, what) {

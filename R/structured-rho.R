@@ -160,6 +160,22 @@ unit_variance.margmix_car <- function(relation, rho) {
   engine_relation_facts(relation, rho)$variance
 }
 
+# The standard deviation of a column's effects at unit scale, as a power of ten: a known matrix has
+# the user's units, which the search is not to depend on.
+column_units <- function(design) {
+  out <- rep(1, ncol(design$Z))
+  for (group in design$groups) out[group$columns] <- unit_of_relation(group$relation)
+  out
+}
+
+unit_of_relation <- function(relation) UseMethod("unit_of_relation")
+
+#' @export
+unit_of_relation.default <- function(relation) 1
+
+#' @export
+unit_of_relation.margmix_known <- function(relation) 10^round(log10(mean(relation$variance)) / 2)
+
 # Where the variance of a factor is zero nothing depends on how its levels are related.
 unidentified_rho <- function(design, Lambda) {
   vapply(rho_groups(design), function(k) {

@@ -15,7 +15,10 @@ tree_relation <- function(tree, term) {
   child <- tree$edge[, 2L]
   root <- tips + 1L
   depth <- node_depths(tree, root)
+  apart <- setdiff(which(depth == 0), root)
+  if (length(apart)) refuse_nodes(function(...) refuse_matrix(what, ...), apart)
   length <- tree$edge.length / max(depth[seq_len(tips)])
+  if (any(length < 1e-10)) refuse_lengths(tree, length < 1e-10, what)
   # nodes without the root
   at <- function(node) ifelse(node > root, node - 1L, node)
   m <- length(parent)
@@ -74,29 +77,60 @@ check_tree <- function(tree, what) {
       "ape::read.tree() reads one."
     )
   }
+  check_edges(tree, refuse)
   names <- tree$tip.label
   if (anyDuplicated(names)) {
     refuse("must have distinct tip labels.", some_of(unique(names[duplicated(names)])))
   }
   if (length(names) < 2L) refuse("must have at least two tips.", some_of(names))
   length <- tree$edge.length
-  if (length(length) != nrow(tree$edge) || !all(is.finite(length))) {
+  if (length(length) != nrow(tree$edge) || !is.numeric(length) || !all(is.finite(length))) {
     refuse("must have a length for every edge.",
-      if (is.null(length)) "no edge.length" else "missing lengths"
+      if (is.null(length)) "no edge.length" else "missing lengths, or such as are no finite numbers"
     )
   }
-  if (any(length <= 0)) {
-    labels <- c(names, paste("node", length(names) + seq_len(tree$Nnode)))
-    refuse("must have positive edge lengths.",
-      paste("not so at", some_of(labels[tree$edge[length <= 0, 2L]])),
-      "ape::di2multi() collapses inner edges of length zero."
-    )
-  }
+  if (any(length <= 0)) refuse_lengths(tree, length <= 0, what)
   rooted <- !is.null(tree$root.edge) || sum(tree$edge[, 1L] == length(names) + 1L) == 2L
   if (!rooted) {
     refuse("must be rooted: covariances are lengths shared since the root.",
-      paste(sum(tree$edge[, 1L] == length(names) + 1L), "edges at the root"),
+      paste(count_of(sum(tree$edge[, 1L] == length(names) + 1L), "edge"), "at the root"),
       "ape::root() roots a tree; tree$root.edge <- 0 says that it is."
     )
   }
+}
+
+# `which`: the edges that are too short.
+refuse_lengths <- function(tree, which, what) {
+  labels <- c(tree$tip.label, paste("node", length(tree$tip.label) + seq_len(tree$Nnode)))
+  refuse_matrix(what, "must have positive edge lengths, above 1e-10 of its height.",
+    paste("not so at", some_of(labels[tree$edge[which, 2L]])),
+    "ape::di2multi() collapses inner edges of length zero."
+  )
+}
+
+# Every node but the root is the child of one inner node.
+check_edges <- function(tree, refuse) {
+  edge <- tree$edge
+  if (!is_readable(tree)) {
+    refuse("must have tip labels, and edges between numbered nodes.", "no such tree")
+  }
+  tips <- length(tree$tip.label)
+  nodes <- seq_len(tips + tree$Nnode)
+  wrong <- c(
+    setdiff(edge, nodes), setdiff(nodes[-(tips + 1L)], edge[, 2L]),
+    edge[duplicated(edge[, 2L]), 2L], edge[edge[, 1L] <= tips | edge[, 2L] == tips + 1L, ]
+  )
+  if (length(wrong)) refuse_nodes(refuse, wrong)
+}
+
+is_readable <- function(tree) {
+  edges <- is.matrix(tree$edge) && ncol(tree$edge) == 2L && is.numeric(tree$edge)
+  labels <- is.character(tree$tip.label) && is.numeric(tree$Nnode)
+  edges && labels && !anyNA(tree$edge) && !anyNA(tree$tip.label)
+}
+
+refuse_nodes <- function(refuse, nodes) {
+  refuse("must join each node but the root to one parent.",
+    paste("not so at node", some_of(sort(unique(nodes)))), "ape::checkValidPhylo() says more."
+  )
 }

@@ -31,6 +31,7 @@ test_that("settings of fields must be known", {
   refused(y ~ mat(u + v | g, nu = nowhere), words = "nowhere")
   refused(y ~ exp(u + v | g, distance = "miles"), words = "euclidean")
   refused(y ~ exp(u + v | g, neighbours = 0), words = "neighbours")
+  refused(y ~ exp(u + v | g, neighbours = 2.5), words = "whole number")
   refused(y ~ exp(u + v | g, dense = NA), words = "dense")
   refused(y ~ gau(u + v | g, distance = "great_circle"), words = "great-circle")
   refused(y ~ mat(u + v | g, nu = 2.5, distance = "great_circle"), words = "chordal")

@@ -75,6 +75,12 @@ test_that("matrices must be finite, symmetric and positive definite", {
   W[1, 2] <- W[2, 1] <- W[3, 4] <- W[4, 3] <- 1
   refused(y ~ car(1 | id, W), words = "none of e")
   refused(y ~ car(1 | id, -Q), words = "zero diagonal")
+  neighbours <- structure(list(2L, 1L), class = "nb")
+  refused(y ~ car(1 | id, neighbours), words = "nb2mat")
+  refused(y ~ car(1 | id, W == 1), words = "logical")
+  negative <- replace(diag(5), c(2, 6), 2)
+  dimnames(negative) <- dimnames(Q)
+  refused(y ~ known(1 | id, covariance = negative), words = "an eigenvalue of -1")
   big <- diag(3001)
   dimnames(big) <- list(1:3001, 1:3001)
   refused(y ~ known(1 | id, covariance = big), class = "margmix_error_related", words = "3000")
@@ -91,6 +97,17 @@ test_that("trees must be rooted and have positive lengths", {
   fits(replace(tree, "tip.label", list(c("a", "a", "c", "d", "e"))), "distinct tip labels")
   fits(ape::unroot(tree), "rooted")
   fits(letters, "class phylo")
+  fits(replace(tree, "edge.length", list(replace(tree$edge.length, 2, 1e-11))), "not so at a")
+  fits(replace(tree, "edge.length", list(replace(tree$edge.length, 2, Inf))), "finite")
+  fits(replace(tree, "edge.length", list(letters[1:8])), "length for every edge")
+  # edges to nowhere once took memory of others; a circle has no root
+  fits(replace(tree, "edge", list(replace(tree$edge, 3, 99L))), "node 99")
+  fits(replace(tree, "Nnode", 3L), "not so at node")
+  fits(replace(tree, "tip.label", list(c(NA, "b", "c", "d", "e"))), "tip labels")
+  circle <- tree
+  circle$edge[c(1, 4), 1L] <- c(8L, 7L)
+  circle$root.edge <- 0
+  fits(circle, "not so at node")
   suppressMessages(expect_message(
     glmm(y ~ phylo(1 | id, tree), subset(counts(), id != "e"), poisson()), "1 level",
     class = "margmix_note_relation"
@@ -104,4 +121,33 @@ test_that("what related levels do not have is said", {
   Q <- line_precision(letters[1:5])
   one <- suppressMessages(glmm(y ~ 1 + known(1 | id, precision = Q), counts(), poisson()))
   expect_error(vcov(one, "KC"), class = "margmix_error_crossed_clusters")
+})
+
+test_that("a known matrix may say that levels are independent, and has the units of the user", {
+  I <- diag(5)
+  dimnames(I) <- list(letters[1:5], letters[1:5])
+  unidentified <- "margmix_error_not_identified"
+  refused(y ~ known(1 | id, precision = I) + (1 | id), class = unidentified, words = "same way")
+  first <- subset(counts(), t == 1)
+  first$z <- c(0.3, 1, -2, 0.4, 0.8)
+  for (REML in c(FALSE, TRUE)) {
+    expect_error(
+      glmm(z ~ 1 + known(1 | id, precision = 2 * I), first, REML = REML), "one row per level",
+      class = unidentified
+    )
+  }
+  d <- counts()
+  d$y <- rpois(30, 2 * match(d$id, letters))
+  K <- solve(line_precision(letters[1:5]))
+  fit <- glmm(y ~ 1 + known(1 | id, covariance = K), d, poisson())
+  for (unit in c(1e-12, 1e6)) {
+    scaled <- unit * K
+    same <- glmm(y ~ 1 + known(1 | id, covariance = scaled), d, poisson())
+    expect_equal(same$logLik, fit$logLik, tolerance = 1e-10)
+    expect_equal(same$theta * sqrt(unit), fit$theta, tolerance = 1e-5)
+    z <- sqrt(d$y)
+    linear <- glmm(z ~ 1 + known(1 | id, covariance = K), cbind(d, z), REML = TRUE)
+    same <- glmm(z ~ 1 + known(1 | id, covariance = scaled), cbind(d, z), REML = TRUE)
+    expect_equal(same$logLik, linear$logLik, tolerance = 1e-10)
+  }
 })
