@@ -69,8 +69,8 @@ population_ <- function(law, piece, ask) {
     .Call(`_margmix_population_`, law, piece, ask)
 }
 
-bridge_quantile_ <- function(u, sigma) {
-    .Call(`_margmix_bridge_quantile_`, u, sigma)
+effect_at_ <- function(of, u, sigma) {
+    .Call(`_margmix_effect_at_`, of, u, sigma)
 }
 
 objective_ <- function(design, family, psi, piece, ask, threads) {

@@ -64,10 +64,11 @@ check_comparable <- function(fits, rows) {
     )
   }
   mixed <- Filter(is_mixed, fits)
-  if (length(unique(lapply(mixed, function(fit) random_distribution(fit$design)))) > 1L) {
+  laws <- unique(lapply(mixed, function(fit) random_distribution(fit$design)))
+  if (length(laws) > 1L) {
     abort("anova_random_distribution",
       "Fits that are compared must have one distribution of the random effects.",
-      given = "normal and bridge", hint = "They are not nested: compare them by AIC()."
+      given = vapply(laws, law_noun, ""), hint = "They are not nested: compare them by AIC()."
     )
   }
   check_estimated(fits)

@@ -10,22 +10,25 @@
 #'
 #' @details
 #' The model is fitted with a normal random effect, under the logit link with one of the bridge
-#' distribution, and with [mass_points()], which assume no distribution. What agrees does not depend
+#' distribution, a random intercept also with a t distribution ([t_effects()]), and with
+#' [mass_points()], which assume no distribution. What agrees does not depend
 #' on the choice. Effects of covariates within clusters usually agree closely; intercepts, effects
-#' between clusters and predictions of single clusters less so (McCulloch and Neuhaus 2011).
+#' between clusters and predictions of single clusters less so (McCulloch and Neuhaus 2011). Under a
+#' log link a t distribution has no population mean: its column is `NA` there.
 #'
 #' @param fit A fit of [glmm()] with one random effect, of a family without a dispersion.
 #' @param exposure Name of a covariate: population means with all rows set to each of its values,
 #'   and differences to the first, as [marginal_standardization()] has them for one fit.
 #' @param points As in [mass_points()].
+#' @param df Degrees of freedom of the t distribution; by default those of `fit`, or 5.
 #' @param x The result.
 #' @param digits Significant digits to print.
 #' @param ... Not used.
 #' @return A list of class `margmix_distributions`: `coefficients`, a data frame with a column for
 #'   each distribution and `std.error`, that of `fit`; `means`, population means and their
 #'   differences (of all rows as they are without `exposure`); `criteria`: `logLik`, `parameters`,
-#'   `AIC`, `sd` of the random effect; `fits`, those fits.
-#' @section Conditions: those of [mass_points()].
+#'   `AIC`, `sd` of the random effect; `df`, of the t distribution; `fits`, those fits.
+#' @section Conditions: those of [mass_points()] and [t_effects()].
 #' @references
 #' McCulloch, C. E. and Neuhaus, J. M. (2011). Misspecifying the shape of a random effects
 #' distribution: why getting it wrong may not matter. *Statistical Science* 26, 388-402.
@@ -33,15 +36,14 @@
 #' fit <- glmm(cbind(r, n - r) ~ seed + (1 | plate), seeds, binomial(), nAGQ = 7)
 #' compare_distributions(fit, exposure = "seed")
 #' @export
-compare_distributions <- function(fit, exposure = NULL, points = NULL, ...) {
+compare_distributions <- function(fit, exposure = NULL, points = NULL, df = NULL, ...) {
   check_dots(..., known = names(formals(compare_distributions)))
   check_glmm(fit)
   check_in_memory(fit$design)
   check_one_effect(fit)
   own <- random_distribution(fit$design)
-  parametric <- c("normal", if (has_bridge(fit$family)) "bridge")
-  fits <- lapply(stats::setNames(parametric, parametric), function(distribution) {
-    if (distribution == own) fit else with_random_distribution(fit, distribution)
+  fits <- lapply(compared_laws(fit, df), function(law) {
+    if (identical(law, own)) fit else with_random_distribution(fit, law)
   })
   fits$mass_points <- mass_points(fit, points)
   rows <- compared_rows(fit, exposure)
@@ -66,18 +68,29 @@ compare_distributions <- function(fit, exposure = NULL, points = NULL, ...) {
       AIC = vapply(loglik, stats::AIC, 0),
       sd = vapply(fits, function(other) other$sd %||% abs(other$theta[[1L]]), 0)
     ),
+    df = if (!is.null(fits$t)) random_distribution(fits$t$design)$df,
     exposure = exposure, fits = fits, fit = fit
   ), class = "margmix_distributions")
 }
 
+# Those that the family and the random term have, by name.
+compared_laws <- function(fit, df) {
+  own <- random_distribution(fit$design)
+  t <- if (is.null(df)) t_effects(if (is.na(own$df)) 5 else own$df) else t_effects(df)
+  laws <- list(normal = new_law("normal"))
+  if (has_bridge(fit$family)) laws$bridge <- new_law("bridge")
+  if (has_smooth_integrand(fit$family) && all(fit$design$Z == 1)) laws$t <- t
+  laws
+}
+
 # The same design with effects of another distribution.
-with_random_distribution <- function(fit, distribution) {
-  design <- random_part(fit$design, distribution)
+with_random_distribution <- function(fit, law) {
+  design <- random_part(fit$design, law)
   recorded <- record_conditions(
     fit_design(design, fit$family, "auto", FALSE, NULL, fit$control)
   )
   call <- fit$call
-  call$random_distribution <- distribution
+  call$random_distribution <- law_call(law)
   new_fit("margmix_glmm", recorded$value, call, fit$family, fit$frame, design, recorded$notes,
     recorded$warnings)
 }
@@ -106,7 +119,11 @@ population_mean_of <- function(fit, rows) UseMethod("population_mean_of")
 #' @export
 population_mean_of.margmix_glmm <- function(fit, rows) {
   eta <- drop(rows$X %*% fit$beta) + rows$offset
-  mean <- engine_population_mean(eta, abs(fit$theta[[1L]] * rows$Z[, 1L]), population_law(fit))$mean
+  s <- abs(fit$theta[[1L]] * rows$Z[, 1L])
+  mean <- tryCatch(
+    engine_population_mean(eta, s, population_law(fit))$mean,
+    margmix_error_population_mean = function(e) NA_real_
+  )
   sum(rows$weight * mean) / sum(rows$weight)
 }
 
@@ -131,6 +148,10 @@ print.margmix_distributions <- function(x, digits = max(3L, getOption("digits") 
   print(format(x$means, digits = digits))
   cat("\n")
   print(format(x$criteria, digits = digits + 2L))
+  if (length(x$df)) {
+    say("t: ", format(x$df), " degrees of freedom",
+      if (anyNA(x$means$t)) "; under a log link it has no population mean", "\n", sep = "")
+  }
   say("\n", movement_words(x), "\n", sep = "")
   invisible(x)
 }
@@ -138,7 +159,9 @@ print.margmix_distributions <- function(x, digits = max(3L, getOption("digits") 
 # By how much coefficients other than the intercept, and means, move between distributions.
 movement_words <- function(x) {
   names <- names(x$fits)
-  spread <- function(table) apply(as.matrix(table[names]), 1L, function(v) diff(range(v)))
+  spread <- function(table) {
+    apply(as.matrix(table[names]), 1L, function(v) diff(range(v, na.rm = TRUE)))
+  }
   slopes <- rownames(x$coefficients) != "(Intercept)"
   moves <- (spread(x$coefficients) / x$coefficients$std.error)[slopes]
   c_words <- if (length(moves)) {

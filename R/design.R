@@ -11,7 +11,7 @@
 #' @param contrasts A named list of contrasts, as in [stats::model.matrix()], for fixed and random
 #'   terms.
 #' @param weights_type `"prior"` or `"frequency"` (a weight counts equal rows).
-#' @param distribution Of the random effects, `"normal"` or `"bridge"`.
+#' @param law The distribution of the random effects, from [as_law()].
 #' @return An object of class `margmix_design`, and of those that [random_part()] chooses; a list:
 #' * `X` (n x p) of full column rank, `Z` (n x q), the columns of all random terms side by side;
 #' * `y` (number of successes for binomial families), `trials` (1 for others), `weights`,
@@ -41,19 +41,19 @@
 #'   `rank`.
 #' @noRd
 build_design <- function(frame, family, contrasts = NULL, weights_type = "prior",
-                         distribution = "normal") {
+                         law = new_law("normal")) {
   UseMethod("build_design")
 }
 
 #' @export
 build_design.default <- function(frame, family, contrasts = NULL, weights_type = "prior",
-                                 distribution = "normal") {
+                                 law = new_law("normal")) {
   factors <- grouping_factors(frame$parsed$random)
   cluster <- frame_groups(frame, factors)
   arrays <- design_arrays(frame, family, factors, cluster, contrasts, weights_type, fixed_design)
-  design <- random_part(arrays, distribution)
+  design <- random_part(arrays, law)
   check_identified(design, family)
-  check_bridge_design(design)
+  check_effect_design(design)
   with_plan(design)
 }
 

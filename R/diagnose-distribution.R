@@ -29,7 +29,7 @@
 #' responses above all, quite different distributions fit as well; then they also matter little for
 #' most effects, see [compare_distributions()].
 #'
-#' @param fit A fit of [glmm()] with one random effect, normal or bridge, by one grouping factor.
+#' @param fit A fit of [glmm()] with one random effect, normal, bridge or t, by one grouping factor.
 #' @param nsim Number of simulated data sets; 0 for the function alone.
 #' @param at Values of the random effect to show; by default 61 from -3 to 3 standard deviations.
 #' @param level Of the band.
@@ -182,7 +182,7 @@ print.margmix_distribution_check <- function(x, digits = 3L, ...) {
   invisible(x)
 }
 
-distribution_noun <- function(fit) paste("a", random_distribution(fit$design), "random effect")
+distribution_noun <- function(fit) paste("a", random_distribution(fit$design)$name, "random effect")
 
 #' @rdname diagnose_distribution
 #' @export

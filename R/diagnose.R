@@ -4,7 +4,9 @@
 #' @noRd
 check_normal <- function(fit, what) {
   if (supports(fit$design, "normal")) return(invisible())
-  abort("random_distribution", paste0(what, " is for normal random effects."), given = "\"bridge\"")
+  abort("random_distribution", paste0(what, " is for normal random effects."),
+    given = law_noun(random_distribution(fit$design))
+  )
 }
 
 print_problems <- function(problems, none) {

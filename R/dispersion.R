@@ -100,12 +100,32 @@ limit_words <- function(family, phi) {
 
 #' Refuse a population mean that does not exist
 #'
-#' Under normal random effects the predictor takes both signs, and 1 / eta has no mean.
+#' Under normal random effects the predictor takes both signs, and 1 / eta has no mean; exp(b) has
+#' none where b has a t distribution.
 #'
 #' @section Errors: `population_mean`.
 #' @noRd
 check_population_mean <- function(family, s) {
-  if (has_population_mean(family) || all(s == 0)) return(invisible())
+  if (all(s == 0)) return(invisible())
+  check_mean_exists(family)
+}
+
+check_mean_exists <- function(family) UseMethod("check_mean_exists")
+
+#' @export
+check_mean_exists.margmix_t_law <- function(family) {
+  if (!has_log_link(family)) return(invisible())
+  abort("population_mean", "A population mean needs a random effect b for which exp(b) has a mean.",
+    given = paste0(plain_label(family), ", ", law_noun(family$law)),
+    hint = c(
+      "Use normal random effects.", "Or predict at random effect 0: `random_effects = \"zero\"`."
+    )
+  )
+}
+
+#' @export
+check_mean_exists.default <- function(family) {
+  if (has_population_mean(family)) return(invisible())
   abort("population_mean", "A population mean needs a link whose inverse has a mean.",
     given = paste0(plain_label(family), ": the predictor is normal and can be 0 or negative"),
     hint = c("Use a log link.", "Or predict at random effect 0: `random_effects = \"zero\"`.")

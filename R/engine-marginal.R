@@ -5,7 +5,7 @@
 marginal_family <- function(law) {
   list(
     family = law$family, link = law$link, weights_type = "prior",
-    bridge = inherits(law, "margmix_bridge_law")
+    law = law$law
   )
 }
 

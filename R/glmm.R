@@ -57,6 +57,10 @@
 #'   theta^2 = pi^2 / 3 (1 / phi^2 - 1). The integral is computed by the trapezoidal rule with K
 #'   points over the normal score of b, in the range where each cluster's integrand matters.
 #'   Normal and bridge fits are not nested; compare them by `logLik()` or `AIC()`.
+#' @section t distribution: With `random_distribution = t_effects(df = 5)` the random intercept has a
+#'   t distribution with that many degrees of freedom, more than 2, so that clusters far from the
+#'   others are less of a surprise. theta is its standard deviation, sqrt(df / (df - 2)) times its
+#'   scale. See [t_effects()].
 #' @section Soft penalty: Where covariates separate the responses, or no cluster has both kinds of
 #'   them, maximum likelihood has no finite estimates, and with few clusters a variance often ends
 #'   at zero. `penalty = "soft"` maximises
@@ -129,8 +133,8 @@
 #' @param nAGQ `"auto"`, or the number of quadrature points per dimension; 1 is Laplace. With two
 #'   nested grouping factors also two numbers, from the coarsest: `c(15, 9)` for `(1 | a/b)`.
 #' @param REML `TRUE` for restricted maximum likelihood, with any family; see below.
-#' @param random_distribution Distribution of the random effects: `"normal"`, or `"bridge"` for one
-#'   random intercept under the logit link; see below.
+#' @param random_distribution Distribution of the random effects: `"normal"`; of one random intercept
+#'   also `"bridge"`, under the logit link, or [t_effects()] with given degrees of freedom; see below.
 #' @param penalty `NULL`, or `"soft"` for softly penalized maximum likelihood; see below.
 #' @param dispersion A one-sided formula for log phi, of a family that has a dispersion phi; `~ 1`
 #'   has one phi for all rows. See below.
@@ -180,10 +184,11 @@ glmm <- function(formula, data, family = gaussian(), weights, offset, subset, na
     check_dispersion_family(parsed, family)
     check_settings(REML, control)
     nAGQ <- check_nAGQ(nAGQ)
-    check_random_distribution(family, random_distribution, nAGQ)
+    law <- as_law(random_distribution)
+    check_law(law, family, nAGQ, REML)
     check_penalty(penalty, family, REML)
     if (frame$counted) control$weights_type <- "frequency"
-    design <- build_design(frame, family, contrasts, control$weights_type, random_distribution)
+    design <- build_design(frame, family, contrasts, control$weights_type, law)
     design <- penalized_design(design, family, penalty)
     fit_design(design, family, nAGQ, isTRUE(REML), start, control)
   })

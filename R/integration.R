@@ -4,13 +4,13 @@
 #' The way of integration of a model
 #'
 #' `margmix_exact` (a linear model), `margmix_quadrature` (a product rule over the effects of one
-#' factor), `margmix_trapezoid` (a bridge distribution), `margmix_level_quadrature` (two nested
+#' factor), `margmix_trapezoid` (a random intercept that is not normal), `margmix_level_quadrature` (two nested
 #' factors, each with its rule), `margmix_laplace` (sparse factors); `margmix_stochastic` where
 #' maximum likelihood has no factor.
 #'
 #' @noRd
 way_of_integration <- function(design, family, REML = FALSE) {
-  linear <- is_linear(family)
+  linear <- is_linear(family) && supports(design, "normal")
   structure(list(), class = c(
     if (!supports(design, "factor") && !(REML && linear)) "margmix_stochastic",
     if (linear) "margmix_exact", rule_class(design)
@@ -25,7 +25,7 @@ rule_class <- function(design) UseMethod("rule_class")
 rule_class.default <- function(design) "margmix_quadrature"
 
 #' @export
-rule_class.margmix_bridge <- function(design) c("margmix_trapezoid", "margmix_quadrature")
+rule_class.margmix_nonnormal <- function(design) c("margmix_trapezoid", "margmix_quadrature")
 
 #' @export
 rule_class.margmix_two_levels <- function(design) "margmix_level_quadrature"

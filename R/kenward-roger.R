@@ -9,7 +9,7 @@
 #'
 #' @return A list: `Phi` (p x p, the covariance of beta at known variances), `P`, `Omega`, `Phi_0`,
 #'   `correction`, `change` as from [engine_kenward_roger()], and `most`, the largest degrees of
-#'   freedom: the residual ones. Or a word that says why there is none: `"bridge"` (random effects
+#'   freedom: the residual ones. Or a word that says why there is none: `"bridge"` or `"t"` (effects
 #'   are not normal), `"smooth"` (there are smooth terms), `"related"` (levels are not independent),
 #'   `"structured"` (entries of Sigma depend on each other), `"dispersion"` (it has a formula),
 #'   `"large"` or, if linear, `"linear_large"` (too many crossed levels), `"singular"` (the data
@@ -44,7 +44,7 @@ kenward_roger_pieces.default <- function(design, fit) {
 # Why a design has no working model, or NULL.
 unsuited_design <- function(design, family) {
   if (is_penalized(design)) return("penalized")
-  if (!supports(design, "normal")) return("bridge")
+  if (!supports(design, "normal")) return(random_distribution(design)$name)
   if (any(smooth_groups(design))) return("smooth")
   if (!supports(design, "unrelated")) return("related")
   if (!has_full_covariance(design)) return("structured")
@@ -184,7 +184,8 @@ too_many_crossed <- paste(
   "crossed factors with more than", largest_border, "levels beside the largest"
 )
 no_working_model <- c(
-  bridge = "random effects with a bridge distribution", smooth = "smooth terms",
+  bridge = "random effects with a bridge distribution",
+  t = "random effects with a t distribution", smooth = "smooth terms",
   related = "random effects with related levels", penalized = "a fit without a penalty",
   structured = "a covariance of random effects whose entries depend on each other",
   dispersion = "a dispersion that depends on covariates",
@@ -216,7 +217,7 @@ default_covariance <- function(fit) {
 
 # Why the default is not that of Kenward and Roger, for the line that names it.
 default_reasons <- c(
-  near = "small-sample correction below 1%", bridge = "", smooth = "", related = "",
+  near = "small-sample correction below 1%", bridge = "", t = "", smooth = "", related = "",
   structured = "", penalized = "", dispersion = "",
   large = "too large for Kenward-Roger",
   linear_large = "too large for Kenward-Roger",

@@ -188,6 +188,12 @@ attenuation.margmix_bridge_law <- function(law, s) {
   )
 }
 
+# Of an identity link the mean alone counts.
+#' @export
+attenuation.margmix_t_law <- function(law, s) {
+  if (has_identity_link(law)) normal_attenuation(law$link, s)
+}
+
 projected_regression <- function(fit, s) {
   design <- fit$design
   law <- population_law(fit)

@@ -88,7 +88,7 @@ between_variance <- function(eta, s, mean, law) UseMethod("between_variance", la
 between_variance.default <- function(eta, s, mean, law) normal_between_variance(eta, s, mean, law)
 
 #' @export
-between_variance.margmix_bridge_law <- function(eta, s, mean, law) {
+between_variance.margmix_nonnormal_law <- function(eta, s, mean, law) {
   engine_between_variance(eta, s, law)$value
 }
 
@@ -108,17 +108,24 @@ marginal_cdf <- function(object, eta, s) {
   design <- object$design
   family <- object$family
   cdf <- function(mu) conditional_cdf(object, mu)
-  mixed_cdf <- fact_of_link(family, "mixed_cdf")
-  if (!is.null(mixed_cdf)) return(mixed_cdf(design$y, eta, s, object$phi, cdf_weights(design)))
   if (is_binary(family, design)) {
     return(cdf(engine_population_mean(eta, s, population_law(object))$mean))
   }
   if (!supports(design, "normal")) {
-    abort("residuals", "Marginal quantile residuals of a bridge fit must be of single trials.",
-      given = paste("up to", max(row_trials(design)), "trials"),
-      hint = "Use random_effects = \"eb\", or a row for each trial."
-    )
+    abort("residuals", paste(
+      "Marginal quantile residuals must be of single trials,",
+      "where random effects are not normal."
+    ),
+    given = paste0(
+      law_noun(random_distribution(design)),
+      if (has_trials(family)) paste(", up to", max(row_trials(design)), "trials")
+    ),
+    hint = paste0(
+      "Use random_effects = \"eb\"", if (has_trials(family)) ", or a row for each trial", "."
+    ))
   }
+  mixed_cdf <- fact_of_link(family, "mixed_cdf")
+  if (!is.null(mixed_cdf)) return(mixed_cdf(design$y, eta, s, object$phi, cdf_weights(design)))
   at <- transition(object, eta, s)
   v_max <- asinh(18 / at$width)
   steps <- 120L

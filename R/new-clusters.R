@@ -37,7 +37,10 @@ with_new_clusters <- function(fit, observed) {
   }
   fit$phi <- aux_phi(design, fit$family, fit_aux(fit))
   fit$design <- design
-  fit$modes <- found$modes
+  fit$modes <- final_modes(
+    design, list(design = design, family = fit$family, control = fit$control),
+    replace(unclass(fit), "modes", list(found$modes))
+  )
   fit
 }
 

@@ -4,7 +4,7 @@
 #' Choose the class of a design by its random part
 #'
 #' One factor with normal effects needs no class of its own: it is what the default methods are for.
-#' * `margmix_bridge`: one random intercept with a bridge distribution;
+#' * `margmix_nonnormal`: one random intercept that is not normal, `margmix_bridge` or `margmix_t`;
 #' * `margmix_several_factors`: and one of
 #'     * `margmix_two_levels`: two factors, one nested in the other, integrated level by level;
 #'     * `margmix_sparse`: more nested ones, or crossed ones (`margmix_crossed`), by the Laplace
@@ -16,14 +16,16 @@
 #'
 #' @param design A list with `structure` and `groups`, see [build_design()], and `plan` of the
 #'   sparse ones.
-#' @param distribution `"normal"` or `"bridge"`.
+#' @param law From [as_law()].
 #' @return `design`, with the class.
 #' @noRd
-random_part <- function(design, distribution = random_distribution(design)) {
+random_part <- function(design, law = random_distribution(design)) {
   several <- length(design$groups) > 1L || length(relations(design)) ||
     any(smooth_groups(design))
   kind <- if (several) several_factors(design)
-  class(design) <- c(if (distribution == "bridge") "margmix_bridge", kind, "margmix_design")
+  nonnormal <- if (law$name != "normal") c(paste0("margmix_", law$name), "margmix_nonnormal")
+  design$law <- if (length(nonnormal)) law
+  class(design) <- c(nonnormal, kind, "margmix_design")
   design
 }
 
@@ -41,15 +43,15 @@ several_factors <- function(design) {
   )
 }
 
-#' The distribution of the random effects, `"normal"` or `"bridge"`
+#' The distribution of the random effects, a law
 #' @noRd
 random_distribution <- function(design) UseMethod("random_distribution")
 
 #' @export
-random_distribution.default <- function(design) "normal"
+random_distribution.default <- function(design) new_law("normal")
 
 #' @export
-random_distribution.margmix_bridge <- function(design) "bridge"
+random_distribution.margmix_nonnormal <- function(design) design$law
 
 # What kinds can do --------------------------------------------------------------------------------
 
@@ -88,7 +90,7 @@ abilities.margmix_two_levels <- function(design) {
 }
 
 #' @export
-abilities.margmix_bridge <- function(design) {
+abilities.margmix_nonnormal <- function(design) {
   c("clusters", "quadrature", "factor", "moments", "unrelated", one_effect(design))
 }
 
@@ -170,9 +172,6 @@ effects_of_draws <- function(design, fit, draws) UseMethod("effects_of_draws")
 #' @export
 effects_of_draws.default <- function(design, fit, draws) draws
 
-#' @export
-effects_of_draws.margmix_bridge <- function(design, fit, draws) bridge_draw(fit, draws)
-
 # The modes that a fit stores.
 final_modes <- function(design, problem, estimate) UseMethod("final_modes")
 
@@ -180,7 +179,9 @@ final_modes <- function(design, problem, estimate) UseMethod("final_modes")
 final_modes.default <- function(design, problem, estimate) estimate$modes
 
 #' @export
-final_modes.margmix_bridge <- function(design, problem, estimate) bridge_modes(problem, estimate)
+final_modes.margmix_nonnormal <- function(design, problem, estimate) {
+  modes_of_effects(problem, estimate)
+}
 
 #' The family of a fit with the distribution of its random effects, which population means take
 #'
@@ -194,6 +195,8 @@ with_distribution <- function(design, family) UseMethod("with_distribution")
 with_distribution.default <- function(design, family) family
 
 #' @export
-with_distribution.margmix_bridge <- function(design, family) {
-  structure(family, class = c("margmix_bridge_law", class(family)))
+with_distribution.margmix_nonnormal <- function(design, family) {
+  family$law <- random_distribution(design)
+  kind <- paste0("margmix_", family$law$name, "_law")
+  structure(family, class = c(kind, "margmix_nonnormal_law", class(family)))
 }

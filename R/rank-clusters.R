@@ -124,16 +124,16 @@ effect_density.margmix_several_factors <- function(design, fit, column, mean, sd
   list(log_density = matrix(normal, length(t), length(mean)), exact = FALSE)
 }
 
-# Over the normal score u: the density of b has a narrow peak at 0 and long tails if the variance is
-# small, that of u is smooth.
+# Over the variable u of the law: the density of b may have a narrow peak at 0 and long tails, that
+# of u is smooth.
 #' @export
-effect_density.margmix_bridge <- function(design, fit, column, mean, sd, t) {
-  posterior <- engine_bridge_density(fit, length(t))
+effect_density.margmix_nonnormal <- function(design, fit, column, mean, sd, t) {
+  posterior <- engine_effect_density(fit, length(t))
   list(
     exact = TRUE,
     centre = (posterior$low + posterior$high) / 2,
     unit = (posterior$high - posterior$low) / (2 * max(t)), log_density = posterior$log_density,
-    effect = function(u) engine_bridge_quantile(u, fit$theta[[1L]])
+    effect = function(u) engine_effect_at(random_distribution(design), u, fit$theta[[1L]])
   )
 }
 
@@ -202,7 +202,8 @@ cumulative <- function(density, h) {
   slope <- rbind(0, change, 0) / (2 * h)
   sums <- apply(density, 2L, cumsum) - density / 2
   cdf <- h * sums - h^2 / 12 * slope
-  pmin(pmax(cdf / rep(cdf[n, ], each = n), 0), 1)
+  # it does not fall where there is nothing left but rounding
+  apply(pmin(pmax(cdf / rep(cdf[n, ], each = n), 0), 1), 2L, cummax)
 }
 
 #' @rdname rank_clusters

@@ -176,6 +176,9 @@ report_dependence.summary.margmix_glmm <- function(summary, digits) {
   list(`Random effects, in units of the predictor` = c(
     paste0(words, " ", format_ratio(rows$sdcor, digits), "."),
     if (length(relations)) paste0(code(names(relations)), ": ", relations, "."),
+    if (length(attr(summary$varcor, "distribution"))) {
+      paste0("Of a ", attr(summary$varcor, "distribution"), ".")
+    },
     dispersion_sentences(fit, digits)
   ))
 }

@@ -5,9 +5,8 @@
 #' @noRd
 #' @export
 build_design.margmix_shards_frame <- function(frame, family, contrasts = NULL,
-                                              weights_type = "prior", distribution = "normal") {
-  unknown <- c(bridge = "a bridge distribution")[distribution]
-  if (!is.na(unknown)) refuse_on_shards(unknown)
+                                              weights_type = "prior", law = new_law("normal")) {
+  if (law$name != "normal") refuse_on_shards(law_noun(law))
   plan <- frame$plan
   to_designs(plan, frame, list(
     family = without_promises(family), contrasts = contrasts, weights_type = weights_type,
@@ -119,7 +118,7 @@ shard_design <- function(frame, recipe) {
   cluster <- group_index(frame$frame, factors, recipe$nested)
   with_plan(random_part(design_arrays(
     frame, recipe$family, factors, cluster, recipe$contrasts, recipe$weights_type, fixed_columns
-  ), "normal"))
+  ), new_law("normal")))
 }
 
 # All but the rows.

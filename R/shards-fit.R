@@ -203,7 +203,7 @@ random_rows <- function(design, parts) {
       trials = of("trials"), weights = of("weights"), offset = of("offset"),
       start = joined_starts(parts), levels = groups[[1L]]$levels
     )
-  ), "normal")
+  ), new_law("normal"))
 }
 
 # Where the clusters of several parts begin.

@@ -174,7 +174,7 @@ with_clusters <- function(design, fit, parts) {
     X = rows(lapply(parts, `[[`, "X")), Z = rows(lapply(parts, `[[`, "Z")), y = of("y"),
     trials = of("trials"), weights = of("weights"), offset = of("offset"),
     start = joined_starts(parts), levels = groups[[1L]]$levels, groups = groups
-  )), "normal"))
+  )), new_law("normal")))
   fit$modes <- from_factors(fit$design, by_position(lapply(parts, `[[`, "modes"), rows))
   fit
 }

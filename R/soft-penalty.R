@@ -36,7 +36,10 @@ penalized_design <- function(design, family, penalty) {
   if (!supports(design, "penalty")) {
     abort("penalty",
       "`penalty = \"soft\"` is for one grouping factor with normal effects (x | g) or (x || g).",
-      given = paste("terms", some_of(vapply(design$random, `[[`, "", "label")))
+      given = c(
+        paste("terms", some_of(vapply(design$random, `[[`, "", "label"))),
+        if (!supports(design, "normal")) law_noun(random_distribution(design))
+      )
     )
   }
   information <- family$mu.eta(0)^2 / family$variance(family$linkinv(0))

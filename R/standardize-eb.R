@@ -60,7 +60,7 @@ check_eb <- function(fit, target) {
   }
   if (!supports(fit$design, "normal")) {
     abort("argument", "random_effects = \"eb\" must have normal random effects.",
-      given = "a bridge distribution"
+      given = law_noun(random_distribution(fit$design))
     )
   }
   if (is.null(target$cluster)) refuse_without_clusters("random_effects = \"eb\"")

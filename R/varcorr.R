@@ -26,7 +26,8 @@
 #' @return `VarCorr()`: a list of class `VarCorr.margmix_glmm` with one covariance matrix for each
 #'   correlated group of effects, which has the attributes `stddev` and `correlation`; attribute
 #'   `sc` of the list is sigma (`NA` if there is none), and `relations` says how the levels of a
-#'   group are related, where they are ([related_levels]).
+#'   group are related, where they are ([related_levels]), `distribution` the scale of a t
+#'   distribution ([t_effects()]).
 #'
 #'   `as.data.frame()`: a row for each variance (`var2` is `NA`) and covariance, and the residual
 #'   variance, with the columns `grp`, `var1`, `var2`, `vcov` and `sdcor` (standard deviation or
@@ -46,7 +47,8 @@ VarCorr.margmix_glmm <- function(x, sigma = 1, ...) {
   })
   has_sigma <- is_residual_scale(x$family) && !has_dispersion_formula(x$design)
   structure(out, sc = if (has_sigma) sqrt(x$phi) else NA_real_, useSc = has_sigma,
-    relations = all_relation_words(x), class = "VarCorr.margmix_glmm"
+    relations = all_relation_words(x), distribution = effect_scale_words(x$design, x),
+    class = "VarCorr.margmix_glmm"
   )
 }
 
@@ -119,6 +121,7 @@ print.VarCorr.margmix_glmm <- function(x, digits = max(3L, getOption("digits") -
   print(format_varcorr(x, digits, comp), quote = FALSE, right = FALSE, row.names = FALSE)
   relations <- attr(x, "relations")
   if (length(relations)) say(paste0(names(relations), ": ", relations), sep = "\n")
+  if (length(attr(x, "distribution"))) say(attr(x, "distribution"), "\n", sep = "")
   invisible(x)
 }
 

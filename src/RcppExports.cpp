@@ -244,15 +244,16 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// bridge_quantile_
-Rcpp::List bridge_quantile_(const Rcpp::NumericVector& u, double sigma);
-RcppExport SEXP _margmix_bridge_quantile_(SEXP uSEXP, SEXP sigmaSEXP) {
+// effect_at_
+Rcpp::List effect_at_(const Rcpp::List& of, const Rcpp::NumericVector& u, double sigma);
+RcppExport SEXP _margmix_effect_at_(SEXP ofSEXP, SEXP uSEXP, SEXP sigmaSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type of(ofSEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type u(uSEXP);
     Rcpp::traits::input_parameter< double >::type sigma(sigmaSEXP);
-    rcpp_result_gen = Rcpp::wrap(bridge_quantile_(u, sigma));
+    rcpp_result_gen = Rcpp::wrap(effect_at_(of, u, sigma));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -319,7 +320,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_kenward_roger_", (DL_FUNC) &_margmix_kenward_roger_, 3},
     {"_margmix_relation_", (DL_FUNC) &_margmix_relation_, 3},
     {"_margmix_population_", (DL_FUNC) &_margmix_population_, 3},
-    {"_margmix_bridge_quantile_", (DL_FUNC) &_margmix_bridge_quantile_, 2},
+    {"_margmix_effect_at_", (DL_FUNC) &_margmix_effect_at_, 3},
     {"_margmix_objective_", (DL_FUNC) &_margmix_objective_, 6},
     {"_margmix_clusters_", (DL_FUNC) &_margmix_clusters_, 6},
     {"_margmix_equal_rows_", (DL_FUNC) &_margmix_equal_rows_, 2},

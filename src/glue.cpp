@@ -89,15 +89,20 @@ Design design(const Rcpp::List& list) {
 }
 
 FamilySpec spec(const Rcpp::List& list) {
-  return {text(list, "family"), text(list, "link"), text(list, "weights_type") == "frequency",
-          has(list, "bridge") && flag(list, "bridge")};
+  return {text(list, "family"), text(list, "link"), text(list, "weights_type") == "frequency"};
+}
+
+EffectLaw effect_law(const Rcpp::List& list) {
+  if (!has(list, "law")) return {};
+  const Rcpp::List law = list["law"];
+  return {text(law, "name"), number(law, "df")};
 }
 
 std::unique_ptr<Family> family(const Rcpp::List& list) { return make_family(spec(list)); }
 
 FamilySpec spec(const Rcpp::List& family, const Rcpp::List& design) {
-  return {text(family, "family"), text(family, "link"), text(design, "weights_type") == "frequency",
-          false};
+  return {text(family, "family"), text(family, "link"),
+          text(design, "weights_type") == "frequency"};
 }
 
 namespace {

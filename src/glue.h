@@ -11,6 +11,7 @@
 #include "core/run_context.hpp"
 #include "design/design.hpp"
 #include "family/registry.hpp"
+#include "glmm/effect_distribution.hpp"
 
 namespace glue {
 
@@ -39,9 +40,12 @@ const double* unless_one(const double* x, R_xlen_t n);
 
 margmix::Design design(const Rcpp::List& list);
 
-// list(family, link, weights_type), and perhaps bridge
+// list(family, link, weights_type)
 margmix::FamilySpec spec(const Rcpp::List& list);
 std::unique_ptr<margmix::Family> family(const Rcpp::List& list);
+
+// The distribution of a random intercept: list(law = list(name, df)), or normal without `law`.
+margmix::EffectLaw effect_law(const Rcpp::List& list);
 
 // A family object of R; what the weights are is a property of the design.
 margmix::FamilySpec spec(const Rcpp::List& family, const Rcpp::List& design);

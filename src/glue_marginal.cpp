@@ -3,7 +3,7 @@
 
 #include <tuple>
 
-#include "glmm/bridge_posterior.hpp"
+#include "glmm/effect_distribution.hpp"
 #include "marginal/moments.hpp"
 #include "marginal/projection.hpp"
 #include "marginal/standardize.hpp"
@@ -14,9 +14,11 @@ namespace {
 
 // The family of the responses given the effects, and the distribution of these.
 struct Law {
-  explicit Law(const Rcpp::List& list) : spec(glue::spec(list)), family(make_family(spec)) {}
+  explicit Law(const Rcpp::List& list)
+      : spec(glue::spec(list)), effect(glue::effect_law(list)), family(make_family(spec)) {}
 
   const FamilySpec spec;
+  const EffectLaw effect;
   const std::unique_ptr<Family> family;
 };
 
@@ -41,7 +43,7 @@ SEXP by_row(const Rcpp::List& ask, const char* value_name, At at) {
 
 // eta, s -> population means
 SEXP mean(const Law& law, const Rcpp::List& ask) {
-  const PopulationMeanRule rule(law.spec, *law.family);
+  const PopulationMeanRule rule(law.spec, *law.family, law.effect);
   return by_row(ask, "mean", [&](double eta, double s) {
     const PopulationMean m = rule(eta, s);
     return std::make_tuple(m.mean, m.d_eta, m.d_s);
@@ -50,7 +52,7 @@ SEXP mean(const Law& law, const Rcpp::List& ask) {
 
 // eta, s -> variances of conditional means
 SEXP between_variance(const Law& law, const Rcpp::List& ask) {
-  const BetweenMoments moments(law.spec, *law.family);
+  const BetweenMoments moments(law.spec, *law.family, law.effect);
   return by_row(ask, "value", [&](double eta, double s) {
     const BetweenVariance v = moments.variance(eta, s);
     return std::make_tuple(v.value, v.d_eta, v.d_s);
@@ -59,7 +61,7 @@ SEXP between_variance(const Law& law, const Rcpp::List& ask) {
 
 // eta, S (covariance matrix of the random parts) -> n x n covariances of conditional means
 SEXP between_covariance(const Law& law, const Rcpp::List& ask) {
-  const BetweenMoments moments(law.spec, *law.family);
+  const BetweenMoments moments(law.spec, *law.family, law.effect);
   const VectorMap eta = glue::vector(ask, "eta");
   const MatrixMap S = glue::matrix(ask, "S");
   const int n = static_cast<int>(eta.size());
@@ -76,7 +78,7 @@ SEXP between_covariance(const Law& law, const Rcpp::List& ask) {
 // rows: list(X, Z, offset, weight, group, groups, cluster, clusters), see TargetRows; beta, Lambda,
 // theta_row, theta_col
 SEXP standardize(const Law& law, const Rcpp::List& ask) {
-  const PopulationMeanRule rule(law.spec, *law.family);
+  const PopulationMeanRule rule(law.spec, *law.family, law.effect);
   const Rcpp::List rows = glue::list(ask, "rows");
   const MatrixMap X = glue::matrix(rows, "X");
   const R_xlen_t n = X.rows();
@@ -135,14 +137,14 @@ SEXP population_(const Rcpp::List& law, const std::string& piece, const Rcpp::Li
   return glue::piece(kPieces, piece, Law(law), ask);
 }
 
-// b and its derivatives in sigma at normal scores u of the bridge distribution.
+// b and its derivatives in sigma at u, for a distribution that list(law) names.
 // [[Rcpp::export]]
-Rcpp::List bridge_quantile_(const Rcpp::NumericVector& u, double sigma) {
-  const BridgeDistribution bridge(sigma);
+Rcpp::List effect_at_(const Rcpp::List& of, const Rcpp::NumericVector& u, double sigma) {
+  const auto effect = make_effect(glue::effect_law(of), sigma);
   const R_xlen_t n = u.size();
   Rcpp::NumericVector b(n), d1(n), d2(n);
   for (R_xlen_t k = 0; k < n; ++k) {
-    const BridgeDistribution::Value v = bridge.at(u[k]);
+    const EffectDistribution::Value v = effect->at(u[k]);
     b[k] = v.b;
     d1[k] = v.d1;
     d2[k] = v.d2;

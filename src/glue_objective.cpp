@@ -32,12 +32,13 @@ std::unique_ptr<Objective> penalized(std::unique_ptr<Objective> model, const Rcp
 std::unique_ptr<Objective> objective(const glue::ModelAt& model) {
   const Rcpp::List& design = model.design;
   auto is = [&](const char* kind) { return Rf_inherits(design, kind); };
+  const EffectLaw law = glue::effect_law(design);
   std::unique_ptr<Objective> out =
       is("margmix_two_levels") ? nested_objective(nested_design(design), model.spec)
       : is("margmix_sparse")
           ? sparse_objective(glue::grouped_design(design), glue::plan(design["plan"]), model.spec)
-      : is("margmix_bridge") ? bridge_objective(glue::design(design), model.spec)
-                             : product_objective(glue::design(design), model.spec);
+      : law.normal() ? product_objective(glue::design(design), model.spec)
+                     : effect_objective(glue::design(design), model.spec, law);
   if (model.psi.size() != out->parameters()) Rcpp::stop("internal: `psi` has the wrong length");
   return penalized(std::move(out), design, model.spec);
 }

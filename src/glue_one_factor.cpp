@@ -1,8 +1,8 @@
 // Clusters of one factor, each by itself: convert, call, convert back.
 #include "glue_objective.h"
 
-#include "glmm/bridge_posterior.hpp"
 #include "glmm/cluster_values.hpp"
+#include "glmm/effect_posterior.hpp"
 #include "glmm/mass_points.hpp"
 #include "glmm/posterior_density.hpp"
 
@@ -38,11 +38,11 @@ SEXP posterior_density(const glue::ModelAt& model, const Rcpp::List& ask) {
                             glue::vector(ask, "sd", m), glue::vector(ask, "t"), model.context));
 }
 
-// points -> the same for the normal score of an intercept of the bridge distribution
+// points -> the same for the variable u of an intercept that is not normal
 SEXP score_density(const glue::ModelAt& model, const Rcpp::List& ask) {
-  const ScoreDensity r =
-      bridge_score_density(glue::design(model.design), *model.family(), model.psi,
-                           glue::integer(ask, "points"), model.context);
+  const ScoreDensity r = margmix::score_density(glue::design(model.design), *model.family(),
+                                                glue::effect_law(model.design), model.psi,
+                                                glue::integer(ask, "points"), model.context);
   glue::stop_if_interrupted(r.status);
   return glue::list({{"low", r.low}, {"high", r.high}, {"log_density", r.log_density}});
 }

@@ -15,7 +15,8 @@ limit <- 50L
 # The classes that a dispatch is on; a test for one of them is a question.
 kinds <- paste0(
   "margmix_(glmm|gee|one_factor|two_levels|several_factors|sparse|nested_sparse|crossed|too_large|",
-  "bridge|bridge_law|exact|trapezoid|quadrature|level_quadrature|laplace|stochastic)"
+  "nonnormal|bridge|t|nonnormal_law|bridge_law|t_law|exact|trapezoid|quadrature|level_quadrature|",
+  "laplace|stochastic)"
 )
 compared <- "(==|!=|%in%)"
 questions <- c(

@@ -1,6 +1,7 @@
 // Bridge random intercepts, second moments of means and implied marginal regressions.
 #include "check.hpp"
-#include "glmm/bridge_posterior.hpp"
+#include "glmm/bridge_distribution.hpp"
+#include "glmm/effect_posterior.hpp"
 #include "inference/sandwich.hpp"
 #include "marginal/corrected_influence.hpp"
 #include "marginal/moments.hpp"
@@ -14,13 +15,13 @@ namespace {
 
 const RunContext kOneThread;
 
-void bridge_derivatives() {
+void effect_derivatives(const EffectLaw& law) {
   toy::Data data(8, 4, 2, 1, 5);
   data.sized = true;
   data.weighted = true;
   const Design d = data.design();
   const auto logit = make_family({"binomial", "logit"});
-  const auto objective = bridge_objective(d, {"binomial", "logit"});
+  const auto objective = effect_objective(d, {"binomial", "logit"}, law);
   for (const double sigma : {0.1, 1.0, 3.0}) {
     VectorXd psi(3);
     psi << 0.2, -0.4, sigma;
@@ -33,15 +34,15 @@ void bridge_derivatives() {
     CHECK_NEAR((r.scores.rowwise().sum() - r.gradient).cwiseAbs().maxCoeff(), 0.0, 1e-11);
     const RunContext two{2};
     CHECK(objective->evaluate(psi, {101}, {}, {2, true, true}, two).value == r.value);
-    const auto posterior = bridge_posterior(d, *logit, 101, psi, true, kOneThread);
+    const auto posterior = effect_posterior(d, *logit, law, 101, psi, true, kOneThread);
     CHECK(posterior.variance.minCoeff() > 0 && posterior.mode_variance.minCoeff() > 0);
   }
 }
 
 void bridge_is_logistic() {
-  const FamilySpec spec{"binomial", "logit", false, true};
+  const FamilySpec spec{"binomial", "logit"};
   const auto logit = make_family(spec);
-  const PopulationMeanRule rule(spec, *logit);
+  const PopulationMeanRule rule(spec, *logit, {"bridge"});
   const BridgeDistribution bridge(1.7);
   for (const double eta : {-3.0, 0.5, 2.0}) {
     double sum = 0, total = 0;
@@ -130,7 +131,8 @@ void corrected_influences() {
 
 int main() {
   corrected_influences();
-  bridge_derivatives();
+  effect_derivatives({"bridge"});
+  for (const double df : {2.1, 5.0, 1e5}) effect_derivatives({"t", df});
   bridge_is_logistic();
   variance_is_covariance_with_itself();
   projection_finds_probit();

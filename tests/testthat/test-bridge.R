@@ -1,3 +1,5 @@
+bridge_at <- function(u, sigma) effect_at_(list(law = new_law("bridge")), u, sigma)
+
 # The density of Wang and Louis (2003), in plain R, and integrals over it.
 bridge_density <- function(b, sigma) {
   phi <- 1 / sqrt(1 + 3 * sigma^2 / pi^2)
@@ -31,7 +33,7 @@ brute_bridge <- function(design, psi, of = function(b) 1) {
 
 bridge_toy <- function(sigma, ...) {
   model <- toy_model(binomial(), 1L, ...)
-  model$design <- random_part(model$design, "bridge")
+  model$design <- random_part(model$design, new_law("bridge"))
   model$psi[length(model$psi)] <- sigma
   model
 }
@@ -62,7 +64,7 @@ test_that("b is the quantile function at the normal score, with its derivatives 
   skip_if_not_installed("numDeriv")
   u <- c(-6, -2, -0.5, 0, 1, 3)
   for (sigma in c(0.05, 0.3, 1, 4, 20)) {
-    q <- bridge_quantile_(u, sigma)
+    q <- bridge_at(u, sigma)
     grid <- bridge_grid(sigma, reach = 2000)
     below <- vapply(q$b[2:5], function(b) {
       # closed form of Wang and Louis (2003)
@@ -72,9 +74,9 @@ test_that("b is the quantile function at the normal score, with its derivatives 
     expect_equal(below, pnorm(u[2:5]), tolerance = 1e-9)
     expect_equal(sum(grid$w), 1, tolerance = 1e-10)
     expect_equal(sum(grid$w * grid$b^2), sigma^2, tolerance = 1e-8)
-    J <- numDeriv::jacobian(function(s) bridge_quantile_(u, s)$b, sigma)
+    J <- numDeriv::jacobian(function(s) bridge_at(u, s)$b, sigma)
     expect_equal(q$d1, drop(J), tolerance = 1e-7)
-    J <- numDeriv::jacobian(function(s) bridge_quantile_(u, s)$d1, sigma)
+    J <- numDeriv::jacobian(function(s) bridge_at(u, s)$d1, sigma)
     expect_equal(q$d2, drop(J), tolerance = 1e-7)
   }
 })
@@ -212,7 +214,7 @@ test_that("a GEE of many simulated clusters finds the marginal coefficients", {
   set.seed(11)
   m <- 6000
   data <- data.frame(id = rep(seq_len(m), each = 5), x = rnorm(5 * m), z = rbinom(5 * m, 1, 0.4))
-  b <- engine_bridge_quantile(rnorm(m), 2)
+  b <- engine_effect_at(new_law("bridge"), rnorm(m), 2)
   data$y <- rbinom(5 * m, 1, plogis(-0.5 + 0.8 * data$x - 1.2 * data$z + b[data$id]))
   marginal <- gee(y ~ x + z, data, id = id, family = binomial())
   truth <- bridge_phi(2) * c(-0.5, 0.8, -1.2)
@@ -287,7 +289,7 @@ test_that("second moments of the means are the integrals", {
 test_that("simulated intercepts have the distribution", {
   fit <- bridge_fit("toenail")
   set.seed(3)
-  b <- fit$theta[[1L]] * bridge_draw(fit, rnorm(20000))
+  b <- fit$theta[[1L]] * effects_of_draws(fit$design, fit, rnorm(20000))
   expect_equal(sd(b), fit$theta[[1L]], tolerance = 0.03)
   expect_identical(dim(simulate(fit, 2, seed = 1)), c(1908L, 2L))
   r <- residuals(fit, "quantile", random_effects = "integrate", seed = 1)

@@ -6,8 +6,8 @@ test_that("columns are the fits, and means those of standardization and of sums 
   bridge <- update(fit, random_distribution = "bridge")
   expect_equal(found$coefficients$normal, unname(coef(fit)))
   expect_equal(found$coefficients$bridge, unname(coef(bridge)), tolerance = 1e-5)
-  for (name in c("normal", "bridge")) {
-    one <- if (name == "normal") fit else bridge
+  for (name in c("normal", "bridge", "t")) {
+    one <- update(fit, random_distribution = if (name == "t") t_effects(5) else name)
     standardized <- marginal_standardization(one, "seed")
     expect_equal(found$means[[name]],
       c(standardized$means$estimate, standardized$contrasts$estimate[1L]),
@@ -24,7 +24,11 @@ test_that("columns are the fits, and means those of standardization and of sums 
     vapply(levels(seeds$seed), mean_at, 0, USE.NAMES = FALSE),
     tolerance = 1e-8
   )
-  expect_equal(found$criteria$AIC, c(AIC(fit), AIC(bridge), AIC(points)), tolerance = 1e-6)
+  t <- update(fit, random_distribution = t_effects(5))
+  expect_equal(found$coefficients$t, unname(coef(t)), tolerance = 1e-5)
+  expect_equal(found$criteria$AIC, c(AIC(fit), AIC(bridge), AIC(t), AIC(points)),
+    tolerance = 1e-6
+  )
   expect_snapshot(compare_distributions(fit))
 })
 
@@ -38,7 +42,15 @@ test_that("a fit with a bridge distribution has its normal counterpart; counts h
     tolerance = 1e-5
   )
   counts <- glmm(r ~ seed + offset(log(n)) + (1 | plate), seeds, poisson(), nAGQ = 7)
-  expect_identical(names(compare_distributions(counts)$fits), c("normal", "mass_points"))
+  found <- compare_distributions(counts)
+  expect_identical(names(found$fits), c("normal", "t", "mass_points"))
+  # exp(b) has no mean
+  expect_identical(found$means$t, NA_real_)
+  expect_output(print(found), "it has no population mean")
+  t <- update(counts, random_distribution = t_effects(3))
+  found <- compare_distributions(t)
+  expect_identical(c(found$df, found$fits$t$logLik), c(3, t$logLik))
+  expect_identical(compare_distributions(counts, df = 8)$df, 8)
   expect_error(compare_distributions(glmm(r ~ seed + (1 | extract), seeds)),
     class = "margmix_error_distribution"
   )

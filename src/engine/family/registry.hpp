@@ -11,7 +11,6 @@ namespace margmix {
 struct FamilySpec {
   std::string family, link;
   bool frequency = false;  // weights count rows (dispersion families)
-  bool bridge = false;     // the random intercept has the bridge distribution, not the normal
 };
 
 // Throws std::invalid_argument for a name the engine does not know.

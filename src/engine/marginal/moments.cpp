@@ -4,6 +4,15 @@
 
 namespace margmix {
 
+template <class At>
+double BetweenMoments::parts(double eta, double s, At at) const {
+  if (law_.normal()) return line(step(s), [&](double t, double weight) { at(s * t, t, weight); });
+  effects_.prepare(law_, eta, s, analytic_strip(link_));
+  for (Index k = 0; k < effects_.size(); ++k)
+    at(effects_.b(k), effects_.d_s(k), effects_.weight(k));
+  return 1;
+}
+
 BetweenVariance BetweenMoments::variance(double eta, double s) const {
   if (link_ == "identity") return {s * s, 0, 2 * s};
   if (link_ == "sqrt")
@@ -15,11 +24,8 @@ BetweenVariance BetweenMoments::variance(double eta, double s) const {
   }
   if (s == 0) return {0, 0, 0};
   const double m = mean_(eta, s).mean;
-  const BridgeDistribution bridge(s);
   BetweenVariance sum{0, 0, 0};
-  const double total = line(step(s), [&](double t, double weight) {
-    // the random part and its derivative in s
-    const auto [b, b_s] = bridge_ ? shift(bridge, t) : std::pair{s * t, t};
+  const double total = parts(eta, s, [&](double b, double b_s, double weight) {
     const Family::Mean at = family_.mean(eta + b);
     const double e = at.mu - m;
     sum.value += weight * e * e;
@@ -32,13 +38,13 @@ BetweenVariance BetweenMoments::variance(double eta, double s) const {
 double BetweenMoments::covariance(double eta1, double s1, double eta2, double s2, double c) const {
   if (link_ == "identity") return c;
   if (link_ == "sqrt") return 4 * eta1 * eta2 * c + 2 * c * c;
+  if (s1 == 0 || s2 == 0 || c == 0) return 0;
+  if (!law_.normal()) return intercept_covariance(eta1, eta2, s1);
   if (link_ == "log") return std::exp(eta1 + eta2 + 0.5 * (s1 * s1 + s2 * s2)) * std::expm1(c);
   if (link_ == "probit") {
     const double r1 = std::sqrt(1 + s1 * s1), r2 = std::sqrt(1 + s2 * s2);
     return orthant(eta1 / r1, eta2 / r2, c / (r1 * r2));
   }
-  if (s1 == 0 || s2 == 0 || c == 0) return 0;
-  if (bridge_) return bridge_covariance(eta1, eta2, s1);
   // T_2 = r T_1 + sqrt(1 - r^2) T': the inner integral is a population mean again.
   const double r = std::max(-1.0, std::min(1.0, c / (s1 * s2)));
   const double slope = s2 * r, rest = s2 * std::sqrt(std::max(0.0, (1 - r) * (1 + r)));
@@ -52,17 +58,11 @@ double BetweenMoments::covariance(double eta1, double s1, double eta2, double s2
   return sum / total;
 }
 
-std::pair<double, double> BetweenMoments::shift(const BridgeDistribution& bridge, double t) {
-  const BridgeDistribution::Value b = bridge.at(t);
-  return {b.b, b.d1};
-}
-
-double BetweenMoments::bridge_covariance(double eta1, double eta2, double s) const {
-  const BridgeDistribution bridge(s);
+double BetweenMoments::intercept_covariance(double eta1, double eta2, double s) const {
   const double m1 = mean_(eta1, s).mean, m2 = mean_(eta2, s).mean;
   double sum = 0;
-  const double total = line(step(s), [&](double t, double weight) {
-    const double b = bridge.at(t).b;
+  const double eta = std::max(std::fabs(eta1), std::fabs(eta2));
+  const double total = parts(eta, s, [&](double b, double, double weight) {
     sum += weight * (family_.mean(eta1 + b).mu - m1) * (family_.mean(eta2 + b).mu - m2);
   });
   return sum / total;
@@ -85,9 +85,7 @@ double BetweenMoments::orthant(double a, double b, double r) {
 
 double BetweenMoments::step(double s) const {
   constexpr double kPi = 3.14159265358979323846, kDigits = 40.0;
-  const double strip = link_ == "logit" ? kPi : link_ == "cloglog" ? kPi / 2 : 1.0;
-  // a bridge intercept bends in u where it is small
-  return std::min(bridge_ ? 0.1 : 0.5, 2 * kPi * (strip / s) / kDigits);
+  return std::min(0.5, 2 * kPi * (analytic_strip(link_) / s) / kDigits);
 }
 
 }  // namespace margmix

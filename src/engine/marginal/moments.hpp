@@ -17,8 +17,8 @@ struct BetweenVariance {
 
 class BetweenMoments {
  public:
-  BetweenMoments(const FamilySpec& spec, const Family& family)
-      : link_(spec.link), bridge_(spec.bridge), family_(family), mean_(spec, family) {}
+  BetweenMoments(const FamilySpec& spec, const Family& family, const EffectLaw& law = {})
+      : link_(spec.link), law_(law), family_(family), mean_(spec, family, law) {}
 
   // Variance of mu(eta + s T), and its derivatives.
   BetweenVariance variance(double eta, double s) const;
@@ -27,10 +27,12 @@ class BetweenMoments {
   double covariance(double eta1, double s1, double eta2, double s2, double c) const;
 
  private:
-  static std::pair<double, double> shift(const BridgeDistribution& bridge, double t);
+  // Calls at(b, db/ds, weight) over the random part of a row; returns the sum of the weights.
+  template <class At>
+  double parts(double eta, double s, At at) const;
 
-  // One random intercept in both rows.
-  double bridge_covariance(double eta1, double eta2, double s) const;
+  // One random intercept, not normal, in both rows.
+  double intercept_covariance(double eta1, double eta2, double s) const;
 
   // Phi_2(a, b; r) - Phi(a) Phi(b) = integral_0^asin(r) exp{-(a^2 + b^2 - 2 a b sin v) /
   // (2 cos^2 v)} dv / 2 pi (Plackett 1954; with r = sin v, Drezner & Wesolowsky 1990).
@@ -53,9 +55,10 @@ class BetweenMoments {
   }
 
   const std::string link_;
-  const bool bridge_;
+  const EffectLaw law_;
   const Family& family_;
   const PopulationMeanRule mean_;
+  mutable EffectTable effects_;
 };
 
 }  // namespace margmix

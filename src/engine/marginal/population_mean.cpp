@@ -32,11 +32,7 @@ PopulationMean PopulationMeanRule::operator()(double eta, double s) const {
     const Family::Mean at = family_.mean(eta);
     return {at.mu, at.d1, 0};
   }
-  if (bridge_) {
-    const BridgeDistribution b(s);
-    const Family::Mean at = family_.mean(b.phi() * eta);
-    return {at.mu, at.d1 * b.phi(), at.d1 * eta * b.d_phi()};
-  }
+  if (!law_.normal()) return over_effects(eta, s);
   if (link_ == "log") {
     const double m = std::exp(eta + 0.5 * s * s);
     return {m, m, s * m};
@@ -49,10 +45,52 @@ PopulationMean PopulationMeanRule::operator()(double eta, double s) const {
   return trapezoid(eta, s);
 }
 
+double analytic_strip(const std::string& link) {
+  constexpr double kPi = 3.14159265358979323846;
+  return link == "logit" ? kPi : link == "cloglog" ? kPi / 2 : 1.0;
+}
+
+void EffectTable::prepare(const EffectLaw& law, double eta, double s, double strip) {
+  const double most = std::exp2(std::ceil(std::log2(std::max(8.0, std::fabs(eta)))));
+  if (s == s_ && most == most_) return;
+  s_ = s, most_ = most;
+  const auto effect = make_effect(law, s);
+  const double h = effect->step(most, strip);
+  const int half = static_cast<int>(std::ceil(effect->reach() / h));
+  const Index n = 2 * half + 1;
+  b_.resize(n), d_s_.resize(n), weight_.resize(n);
+  for (Index k = 0; k < n; ++k) {
+    const double u = static_cast<double>(k - half) * h;
+    const EffectDistribution::Value v = effect->at(u);
+    b_[k] = v.b, d_s_[k] = v.d1, weight_[k] = std::exp(effect->log_weight(u));
+  }
+  weight_ /= weight_.sum();
+}
+
+PopulationMean PopulationMeanRule::over_effects(double eta, double s) const {
+  if (link_ == "logit") {
+    const auto effect = make_effect(law_, s);
+    const double factor = effect->logit_factor();
+    if (factor > 0) {
+      const Family::Mean at = family_.mean(factor * eta);
+      return {at.mu, at.d1 * factor, at.d1 * eta * effect->d_logit_factor()};
+    }
+  }
+  effects_.prepare(law_, eta, s, analytic_strip(link_));
+  PopulationMean sum{0, 0, 0};
+  for (Index k = 0; k < effects_.size(); ++k) {
+    const Family::Mean at = family_.mean(eta + effects_.b(k));
+    sum.mean += effects_.weight(k) * at.mu;
+    sum.d_eta += effects_.weight(k) * at.d1;
+    sum.d_s += effects_.weight(k) * at.d1 * effects_.d_s(k);
+  }
+  return sum;
+}
+
 PopulationMean PopulationMeanRule::trapezoid(double eta, double s) const {
   const bool logit = link_ == "logit";
-  constexpr double kPi = 3.14159265358979323846, kLargestExponent = 700;
-  table_.prepare(s, logit ? kPi : link_ == "cloglog" ? kPi / 2 : 1.0);
+  constexpr double kLargestExponent = 700;
+  table_.prepare(s, analytic_strip(link_));
   if (logit && std::fabs(eta) + table_.reach() < kLargestExponent) return logit_sum(eta);
   PopulationMean sum{0, 0, 0};
   for (Index k = 0; k < table_.size(); ++k) {

@@ -9,6 +9,7 @@
 #include "design/design.hpp"
 #include "design/groups.hpp"
 #include "family/registry.hpp"
+#include "glmm/effect_distribution.hpp"
 #include "glmm/nested_design.hpp"
 #include "glmm/other_modes.hpp"
 #include "glmm/posterior.hpp"
@@ -101,7 +102,9 @@ std::unique_ptr<Objective> nested_objective(const NestedDesign& design, const Fa
 std::unique_ptr<Objective> sparse_objective(const GroupedDesign& design, SparsePlan plan,
                                             const FamilySpec& spec);
 
-// A random intercept of the bridge distribution, by the trapezoid rule; psi = (beta, sigma).
-std::unique_ptr<Objective> bridge_objective(const Design& design, const FamilySpec& spec);
+// A random intercept of a distribution other than the normal one, by the trapezoid rule; theta is
+// its standard deviation.
+std::unique_ptr<Objective> effect_objective(const Design& design, const FamilySpec& spec,
+                                            const EffectLaw& law);
 
 }  // namespace margmix

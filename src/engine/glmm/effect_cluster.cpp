@@ -1,16 +1,18 @@
-#include "glmm/bridge_cluster.hpp"
+#include "glmm/effect_cluster.hpp"
 
 namespace margmix {
 
-BridgeCluster::BridgeCluster(const Design& design, const Family& family, int K, const double* psi)
+EffectCluster::EffectCluster(const Design& design, const Family& family, const EffectLaw& law,
+                             int K, const double* psi)
     : design_(design),
       family_(family),
       K_(K),
       beta_(VectorMap(psi, design.p())),
       sigma_(psi[design.p()]),
-      bridge_(sigma_) {}
+      effect_(make_effect(law, sigma_)),
+      far_(effect_->far()) {}
 
-Status BridgeCluster::evaluate(Index i, int order) {
+Status EffectCluster::evaluate(Index i, int order) {
   locate(i);
   quadrature(order);
   if (!std::isfinite(value_)) return Status::not_finite;
@@ -19,12 +21,12 @@ Status BridgeCluster::evaluate(Index i, int order) {
   return Status::ok;
 }
 
-void BridgeCluster::locate(Index i) {
+void EffectCluster::locate(Index i) {
   place(i);
   find_window();
 }
 
-double BridgeCluster::rows_at(double b, double* g, double* W) {
+double EffectCluster::rows_at(double b, double* g, double* W) {
   if (exp_is_safe_ && std::fabs(b) < 300) {
     eta_ = exp_eta0_ * std::exp(b);
     return wy_eta0_ + b * wy_ + family_.rows_exp(rows_, eta_.data(), g, W);
@@ -33,7 +35,7 @@ double BridgeCluster::rows_at(double b, double* g, double* W) {
   return family_.rows(rows_, eta_.data(), g, W, nullptr, nullptr);
 }
 
-void BridgeCluster::place(Index i) {
+void EffectCluster::place(Index i) {
   first_ = design_.first(i);
   const Index n = design_.size(i);
   rows_ = design_.response.part(first_, n);
@@ -49,19 +51,38 @@ void BridgeCluster::place(Index i) {
   }
 }
 
-void BridgeCluster::find_window() {
-  constexpr double kDrop = 30, kFar = 37;
+PhiDerivatives EffectCluster::phi_at(double b) {
+  eta_ = eta0_.array() + b;
+  return PhiDerivatives(design_, family_, rows_, eta_.data());
+}
+
+VectorXd EffectCluster::aux_slope(double b) {
+  return aux_slopes(design_, first_, phi_at(b).g).colwise().sum();
+}
+
+double EffectCluster::most_beyond(double side) {
+  auto L = [&](double u) { return rows_at(effect_->at(side * u).b, nullptr, nullptr); };
+  const double end = L(far_);
+  return end >= L(far_ - 1) ? end : kInf;
+}
+
+void EffectCluster::find_window() {
+  constexpr double kDrop = 30;
   double best_u = 0, best = log_integrand(0);
   std::vector<std::pair<double, double>> seen;
   for (const double side : {-1.0, 1.0}) {
-    double L_before = rows_at(bridge_.at(0).b, nullptr, nullptr);
-    for (double u = 1; u <= kFar; ++u) {
-      const double value = log_integrand(side * u), L = value + 0.5 * u * u;
+    double L_before = rows_at(effect_->at(0).b, nullptr, nullptr), most = kNaN;
+    for (double u = 1; u <= far_; ++u) {
+      const double value = log_integrand(side * u), weight = effect_->log_weight(u);
+      const double L = value - weight;
       seen.emplace_back(side * u, value);
       if (value > best) best = value, best_u = side * u;
-      // L <= 0 bounds what can still come where L rises
-      const double most = L > L_before ? -0.5 * u * u : value;
-      if (most < best - kDrop) break;
+      if (value < best - kDrop) {
+        if (!(L > L_before)) break;
+        // L rises: what can still come?
+        if (std::isnan(most)) most = most_beyond(side);
+        if (most + weight < best - kDrop) break;
+      }
       L_before = L;
     }
   }
@@ -82,22 +103,22 @@ void BridgeCluster::find_window() {
     first = std::min(first, u);
     last = std::max(last, u);
   }
-  low_ = walk(best_u, -step, first, best - kDrop, kFar);
-  high_ = walk(best_u, step, last, best - kDrop, kFar);
+  low_ = walk(best_u, -step, first, best - kDrop);
+  high_ = walk(best_u, step, last, best - kDrop);
 }
 
-double BridgeCluster::walk(double u, double step, double past, double level, double far) {
+double EffectCluster::walk(double u, double step, double past, double level) {
   static constexpr double kSteps[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128};
   double end = u;
   for (double factor = 1;; factor *= 128)
     for (const double s : kSteps) {
       end = u + factor * s * step;
       const bool beyond = step > 0 ? end >= past : end <= past;
-      if (std::fabs(end) >= far || (beyond && log_integrand(end) < level)) return end;
+      if (std::fabs(end) >= far_ || (beyond && log_integrand(end) < level)) return end;
     }
 }
 
-void BridgeCluster::quadrature(int order) {
+void EffectCluster::quadrature(int order) {
   const Index n = eta0_.size();
   const double h = (high_ - low_) / K_;
   b_.resize(K_), b1_.resize(K_), b2_.resize(K_), rho_.resize(K_);
@@ -105,29 +126,35 @@ void BridgeCluster::quadrature(int order) {
   if (order >= 2) W_.resize(n, K_);
   for (int k = 0; k < K_; ++k) {
     const double u = low_ + (k + 0.5) * h;
-    const BridgeDistribution::Value b = bridge_.at(u);
+    const EffectDistribution::Value b = effect_->at(u);
     b_[k] = b.b, b1_[k] = b.d1, b2_[k] = b.d2;
     rho_[k] = rows_at(b.b, order >= 1 ? G_.col(k).data() : nullptr,
-                      order >= 2 ? W_.col(k).data() : nullptr) -
-              0.5 * u * u;
+                      order >= 2 ? W_.col(k).data() : nullptr) +
+              effect_->log_weight(u);
   }
   const double most = rho_.maxCoeff();
   rho_ = (rho_.array() - most).exp();
   const double sum = rho_.sum();
   rho_ /= sum;
-  constexpr double kLogRoot2Pi = 0.91893853320467274178;
-  value_ = most + std::log(h * sum) - kLogRoot2Pi;
+  value_ = most + std::log(h * sum) + effect_->log_constant();
 }
 
-void BridgeCluster::gradient() {
+void EffectCluster::gradient() {
   const Index p = design_.p();
   s_.resize(p + 1, K_);
   s_.topRows(p).noalias() = X().transpose() * G_;
   for (int k = 0; k < K_; ++k) s_(p, k) = b1_[k] * G_.col(k).sum();
   gradient_ = s_ * rho_;
+  const Index aux = design_.n_aux(family_);
+  if (aux == 0) return;
+  aux_.setZero(aux);
+  const VectorXd none = VectorXd::Zero(eta0_.size());
+  for (int k = 0; k < K_; ++k)
+    if (rho_[k] > 0)
+      aux_ += rho_[k] * margmix::aux_gradient(design_, first_, phi_at(b_[k]), none, none);
 }
 
-void BridgeCluster::hessian() {
+void EffectCluster::hessian() {
   const Index p = design_.p();
   const MatrixXd centred = s_.colwise() - gradient_;
   hessian_ = centred * rho_.asDiagonal() * centred.transpose();
@@ -142,15 +169,13 @@ void BridgeCluster::hessian() {
   if (sigma_ == 0) hessian_(p, p) = curvature_at_zero();
 }
 
-double BridgeCluster::curvature_at_zero() {
-  constexpr double kPi = 3.14159265358979323846, kStep = 0.05;
-  const double L0 = rows_at(0, nullptr, nullptr);
-  double sum = 0;
-  for (double b = 0.5 * kStep; b < 40; b += kStep) {
-    const double sinh = std::sinh(0.5 * b);
-    sum += (gain(b, L0) + gain(-b, L0)) / (4 * kPi * sinh * sinh);
-  }
-  return 3 / kPi * kStep * sum;
+double EffectCluster::curvature_at_zero() {
+  const Index n = eta0_.size();
+  VectorXd g(n), W(n);
+  const double L0 = rows_at(0, g.data(), W.data()), slope = g.sum();
+  return effect_->curvature_at_zero(slope * slope - W.sum(), [&](double b) {
+    return std::expm1(std::min(600.0, rows_at(b, nullptr, nullptr) - L0));
+  });
 }
 
 }  // namespace margmix

@@ -1,8 +1,8 @@
-#include "glmm/bridge_quantile.hpp"
+#include "glmm/bridge_distribution.hpp"
 
 namespace margmix {
 
-BridgeDistribution::BridgeDistribution(double sigma) {
+BridgeDistribution::BridgeDistribution(double sigma) : sigma_(sigma) {
   const double x = 3 * sigma * sigma / (kPi * kPi), root = std::sqrt(1 + x);
   phi_ = 1 / root;
   rest_ = x / (root * (root + 1));
@@ -10,7 +10,7 @@ BridgeDistribution::BridgeDistribution(double sigma) {
   d2_phi_ = -3 / (kPi * kPi) * phi_ * phi_ * phi_ * (1 - 3 * x * phi_ * phi_);
 }
 
-BridgeDistribution::Value BridgeDistribution::at(double u) const {
+EffectDistribution::Value BridgeDistribution::at(double u) const {
   if (rest_ == 0) return {0, 0, 0};
   const double p = 0.5 * std::erfc(std::fabs(u) / std::sqrt(2.0)), q = 1 - p;
   const double v = kPi * phi_ * p, w = kPi * rest_ + v;
@@ -31,7 +31,7 @@ double BridgeDistribution::log_density_value(double b) const {
   return -std::log(half * half + edge * edge);
 }
 
-BridgeDistribution::Slope BridgeDistribution::log_density(double b) const {
+EffectDistribution::Slope BridgeDistribution::log_density(double b) const {
   const double a = phi_ * b;
   if (std::fabs(a) > 300) {
     const double sign = b > 0 ? 1.0 : -1.0;
@@ -43,6 +43,22 @@ BridgeDistribution::Slope BridgeDistribution::log_density(double b) const {
   const double d_ratio = (b * C * D - N * (b * N - kPi * std::sin(kPi * rest_))) / (D * D);
   return {-phi_ * N / D, phi_ * phi_ * (2 * half * half - 2 * edge * edge * C) / (D * D),
           -(N / D + phi_ * d_ratio) * d_phi_};
+}
+
+double BridgeDistribution::curvature_at_zero(double,
+                                             const std::function<double(double)>& gain) const {
+  constexpr double kStep = 0.05;
+  double sum = 0;
+  for (double b = 0.5 * kStep; b < 40; b += kStep) {
+    const double sinh = std::sinh(0.5 * b);
+    sum += (gain(b) + gain(-b)) / (4 * kPi * sinh * sinh);
+  }
+  return 3 / kPi * kStep * sum;
+}
+
+double BridgeDistribution::step(double, double strip) const {
+  constexpr double kDigits = 40;
+  return std::min(0.1, 2 * kPi * (strip / sigma_) / kDigits);
 }
 
 }  // namespace margmix

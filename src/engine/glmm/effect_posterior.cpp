@@ -1,4 +1,4 @@
-#include "glmm/bridge_posterior.hpp"
+#include "glmm/effect_posterior.hpp"
 
 #include <boost/math/quadrature/gauss.hpp>
 
@@ -6,9 +6,9 @@
 
 namespace margmix {
 
-BridgeMode BridgePosterior::mode() {
+EffectMode EffectPosterior::mode(Index aux) {
   const VectorXd& nodes = cluster_.b_nodes();
-  const Index n = cluster_.X().rows(), K = nodes.size();
+  const Index n = cluster_.X().rows(), p = cluster_.X().cols(), K = nodes.size();
   VectorXd g(n), W(n);
   Index best = 0;
   double most = -kInf;
@@ -18,10 +18,10 @@ BridgeMode BridgePosterior::mode() {
   }
   double low = nodes[std::max<Index>(best - 1, 0)], high = nodes[std::min(best + 1, K - 1)];
   double b = nodes[best];
-  BridgeDistribution::Slope f;
+  EffectDistribution::Slope f;
   for (int iteration = 0; iteration < 100; ++iteration) {
     cluster_.rows_at(b, g.data(), W.data());
-    f = cluster_.bridge().log_density(b);
+    f = cluster_.effect().log_density(b);
     const double slope = g.sum() + f.d1, curvature = f.d2 - W.sum();
     (slope > 0 ? low : high) = b;
     double next = b - slope / curvature;
@@ -31,17 +31,18 @@ BridgeMode BridgePosterior::mode() {
     if (done) break;
   }
   cluster_.rows_at(b, g.data(), W.data());
-  f = cluster_.bridge().log_density(b);
-  BridgeMode out;
+  f = cluster_.effect().log_density(b);
+  EffectMode out;
   out.b = b;
   out.variance = 1 / (W.sum() - f.d2);
-  out.tangent.resize(cluster_.X().cols() + 1);
-  out.tangent.head(cluster_.X().cols()) = -out.variance * (cluster_.X().transpose() * W);
-  out.tangent[cluster_.X().cols()] = out.variance * f.d1_sigma;
+  out.tangent.resize(p + 1 + aux);
+  out.tangent.head(p) = -out.variance * (cluster_.X().transpose() * W);
+  out.tangent[p] = out.variance * f.d1_sigma;
+  if (aux > 0) out.tangent.tail(aux) = out.variance * cluster_.aux_slope(b);
   return out;
 }
 
-double BridgePosterior::median() {
+double EffectPosterior::median() {
   constexpr int kPanels = 64;
   const double from = cluster_.low(), width = (cluster_.high() - from) / kPanels;
   Index best;
@@ -62,31 +63,32 @@ double BridgePosterior::median() {
     if (u == low || u == high) break;
     (below + panel(left, u) < 0.5 * total ? low : high) = u;
   }
-  return cluster_.bridge().at(0.5 * (low + high)).b;
+  return cluster_.effect().at(0.5 * (low + high)).b;
 }
 
-double BridgePosterior::panel(double from, double to) {
+double EffectPosterior::panel(double from, double to) {
   auto density = [&](double u) { return std::exp(cluster_.log_integrand(u) - level_); };
   return boost::math::quadrature::gauss<double, 10>::integrate(density, from, to);
 }
 
-BridgePosteriorResult bridge_posterior(const Design& design, const Family& family, int K,
-                                       const VectorXd& psi, bool with_median,
+EffectPosteriorResult effect_posterior(const Design& design, Family& family, const EffectLaw& law,
+                                       int K, const VectorXd& psi, bool with_median,
                                        const RunContext& context) {
-  const Index m = design.clusters(), P = design.p() + 1;
-  BridgePosteriorResult out;
+  const Index m = design.clusters(), P = psi.size(), aux = design.n_aux(family);
+  set_dispersion(design, psi, family);
+  EffectPosteriorResult out;
   out.mode = out.mean = out.median = out.mode_variance = out.variance = MatrixXd::Zero(1, m);
   out.tangents = MatrixXd::Zero(P, m);
-  if (psi[P - 1] == 0) return out;
+  if (psi[design.p()] == 0) return out;
   const bool finished = for_each_block(cluster_blocks(m), context, [&](int, const Block& block) {
-    BridgeCluster cluster(design, family, K, psi.data());
+    EffectCluster cluster(design, family, law, K, psi.data());
     for (Index i = block.first; i < block.last; ++i) {
       if (cluster.evaluate(i, 0) != Status::ok) continue;
-      BridgePosterior posterior(cluster);
+      EffectPosterior posterior(cluster);
       out.mean(0, i) = cluster.rho().dot(cluster.b_nodes());
       out.variance(0, i) =
           cluster.rho().dot((cluster.b_nodes().array() - out.mean(0, i)).square().matrix());
-      const BridgeMode mode = posterior.mode();
+      const EffectMode mode = posterior.mode(aux);
       out.mode(0, i) = mode.b;
       out.mode_variance(0, i) = mode.variance;
       out.tangents.col(i) = mode.tangent;
@@ -97,12 +99,13 @@ BridgePosteriorResult bridge_posterior(const Design& design, const Family& famil
   return out;
 }
 
-ScoreDensity bridge_score_density(const Design& design, const Family& family, const VectorXd& psi,
-                                  Index points, const RunContext& context) {
+ScoreDensity score_density(const Design& design, Family& family, const EffectLaw& law,
+                           const VectorXd& psi, Index points, const RunContext& context) {
+  set_dispersion(design, psi, family);
   const Index m = design.clusters();
   ScoreDensity out{VectorXd(m), VectorXd(m), MatrixXd(points, m)};
   const bool finished = for_each_block(cluster_blocks(m), context, [&](int, const Block& block) {
-    BridgeCluster cluster(design, family, 0, psi.data());
+    EffectCluster cluster(design, family, law, 0, psi.data());
     for (Index i = block.first; i < block.last; ++i) {
       cluster.locate(i);
       out.low[i] = cluster.low();
