@@ -132,7 +132,7 @@ fit_hypotheses <- function(fits, names) {
     tests = tests)
 }
 
-# X_small = X_large M; C spans what M does not reach. The smaller one comes first.
+# The smaller one comes first.
 nested_hypothesis <- function(fits, columns, names) {
   small <- fits[[1L]]
   large <- fits[[2L]]
@@ -148,15 +148,22 @@ nested_hypothesis <- function(fits, columns, names) {
       hint = "Compare them by qic()."
     )
   }
-  M <- qr.coef(qr(X), X_small)
-  q <- ncol(X) - ncol(X_small)
-  C <- t(qr.Q(qr(M), complete = TRUE)[, ncol(X_small) + seq_len(q), drop = FALSE])
+  out <- left_out(X_small, X)
   list(
-    large = large, C = C,
+    large = large, C = out$C,
     small = function() {
-      list(beta = stats::setNames(drop(M %*% small$beta), names(large$beta)), fit = small)
+      list(beta = stats::setNames(drop(out$M %*% small$beta), names(large$beta)), fit = small)
     }
   )
+}
+
+# X_small = X M; the rows of C span what M does not reach.
+left_out <- function(X_small, X) {
+  M <- qr.coef(qr(X), X_small)
+  kept <- seq_len(ncol(X_small))
+  beyond <- setdiff(seq_len(ncol(X)), kept)
+  Q <- if (length(kept)) qr.Q(qr(M), complete = TRUE) else diag(ncol(X))
+  list(M = M, C = t(Q[, beyond, drop = FALSE]))
 }
 
 #' @export

@@ -16,13 +16,15 @@
 #'   scale, with the normal distribution and the model-based covariance. A standard deviation of 0
 #'   has the lower limit 0 and no upper limit (`NA`). Parameters of [related_levels] are taken on
 #'   their unbounded scale.
-#' * `"profile"`: all values whose profile log-likelihood is within qchisq(level, 1) / 2 of the
-#'   maximum. Every point of the profile is a maximum over all other parameters, found with exact
-#'   derivatives at the rule of the fit. The lower limit of a standard deviation is 0 if the
-#'   profile does not fall that far before 0. For a fit with `REML = TRUE` the profile of a standard
-#'   deviation is that of the restricted likelihood; the limits of a coefficient, which is no
-#'   parameter of it, are by the likelihood.
-#'
+#' * `"profile"`: all values whose profile log-likelihood is within c^2 / 2 of the maximum, c a
+#'   normal quantile. Where Kenward and Roger's covariance is the default, c of a coefficient is
+#'   their t quantile times the ratio of their standard error to the model-based one: with few
+#'   clusters the usual c is too small, and for a quadratic log-likelihood the interval is that of
+#'   `"Wald"`. `df = Inf` is the usual c. Every point of the profile is a maximum over all other
+#'   parameters, found with exact derivatives at the rule of the fit. The lower limit of a standard
+#'   deviation is 0 if the profile does not fall that far before 0. For a fit with `REML = TRUE` the
+#'   profile of a standard deviation is that of the restricted likelihood; the limits of a
+#'   coefficient, which is no parameter of it, are by the likelihood.
 #' * `"boot"`: from `B` fits to responses drawn from the model, see [bootstrap()].
 #'
 #' Standard deviations are in units of the predictor.
@@ -37,7 +39,7 @@
 #' @param B,seed,cl For `"boot"`, as in [bootstrap()] of type `"parametric"`.
 #' @param interval For `"boot"`: `"percentile"`, `"bca"` or `"studentized"`.
 #' @param vcov,df Covariance matrix and degrees of freedom of the coefficients for `"Wald"`, as in
-#'   [summary.margmix_glmm()].
+#'   [summary.margmix_glmm()]. For `"profile"` `df = Inf` refers coefficients to chi^2.
 #' @param x Intervals.
 #' @return A matrix of class `margmix_confint` with the lower and the upper limit in columns and
 #'   the rows: coefficients (aliased ones `NA`), `sd_<effect>|<group>`, of [related_levels]
@@ -64,9 +66,11 @@ confint.margmix_glmm <- function(object, parm, level = 0.95, method = c("Wald", 
   all_rows <- c(coefficients, deviation_names(object))
   rows <- if (missing(parm)) coefficients else chosen_rows(parm, all_rows, coefficients)
   if (method != "Wald") {
-    if (!identical(vcov, "default") || !identical(df, "default")) {
+    chi2 <- method == "profile" && identical(df, Inf)
+    if (!identical(vcov, "default") || !identical(df, "default") && !chi2) {
       abort("argument", "`vcov` and `df` must come with method \"Wald\".",
-        given = paste0("method = \"", method, "\"")
+        given = paste0("method = \"", method, "\""),
+        hint = if (method == "profile") "`df = Inf` is for chi^2."
       )
     }
   }
@@ -75,8 +79,9 @@ confint.margmix_glmm <- function(object, parm, level = 0.95, method = c("Wald", 
     return(confint(boot, setdiff(rows, names(which(object$design$aliased))), level, interval))
   }
   if (method == "profile") {
-    limits <- profile_rows(object, rows, level)
-    heading <- profile_words(object, rows, level)
+    reference <- if (any(rows %in% coefficients)) profile_reference(object, df)
+    limits <- profile_rows(object, rows, level, reference)
+    heading <- profile_words(object, rows, level, reference)
   } else {
     limits <- wald_rows(object, rows, level, vcov, df)
     heading <- attr(limits, "heading")
@@ -166,15 +171,25 @@ deviation_limits <- function(fit, level) {
 
 # Profile ---------------------------------------------------------------------------------------
 
-profile_rows <- function(fit, rows, level) {
+profile_rows <- function(fit, rows, level, reference) {
   limits <- visit_profiles(fit, rows, function(profile) {
-    profile$printed(profile_limits(profile, level))
+    cutoff <- limit_cutoff(limit_scale(profile, reference), level)
+    profile$printed(profile_limits(profile, cutoff))
   })
   do.call(rbind, lapply(limits, function(x) x %||% c(NA_real_, NA_real_)))
 }
 
-profile_words <- function(fit, rows, level) {
-  words <- paste(format_level(level), "profile likelihood intervals, chi^2 with 1 df.")
+profile_words <- function(fit, rows, level, reference = NULL) {
+  few <- reference$df[match(rows, rownames(reference))]
+  words <- paste0(format_level(level), " profile likelihood intervals, ", paste(c(
+    if (!length(few) || anyNA(few)) "chi^2 with 1 df",
+    if (!all(is.na(few))) {
+      df <- unique(format_df(range(few, na.rm = TRUE)))
+      paste0(if (anyNA(few)) "coefficients ", "on the scale of Kenward and Roger, t with df ",
+        paste(df, collapse = " to ")
+      )
+    }
+  ), collapse = "; "), ".")
   deviations <- rows %in% deviation_names(fit)
   if (isTRUE(fit$REML) && any(deviations)) {
     words <- paste0(
@@ -183,8 +198,8 @@ profile_words <- function(fit, rows, level) {
     )
   }
   fewest <- fewest_levels(fit)
-  c(words, if (fewest < 30L && !all(deviations)) {
-    paste0("Too short for effects between ", fewest, " clusters; method \"Wald\" allows for few.")
+  c(words, if (fewest < 30L && !all(deviations) && is.null(reference)) {
+    paste0("Too short for effects between ", fewest, " clusters; confint() allows for few.")
   })
 }
 

@@ -5,9 +5,10 @@
 #' Of a restricted fit those of standard deviations are of the restricted likelihood, those of
 #' coefficients of the likelihood.
 #'
-#' @param visit Function of a profile, a list: `fit` (which has the maximum), `quantity` (from
-#'   [profile_quantities()]), `likelihood`, `psi` (estimates), `V` (their covariance), `scale` (as
-#'   in [maximise_slice()]), and `printed`, from values of the quantity to those that are printed.
+#' @param visit Function of a profile, a list: `row`, `fit` (which has the maximum), `quantity`
+#'   (from [profile_quantities()]), `likelihood`, `psi` (estimates), `V` (their covariance), `scale`
+#'   (as in [maximise_slice()]), and `printed`, from values of the quantity to those that are
+#'   printed.
 #' @return A list by row of what `visit` returned; `NULL` where nothing was estimated.
 #' @noRd
 visit_profiles <- function(fit, rows, visit) {
@@ -36,8 +37,8 @@ visit_rows <- function(fit, rows, likelihood, visit) {
     quantity <- space$quantities[[row]]
     if (is.null(quantity)) return(NULL)
     visit(list(
-      fit = fit, quantity = quantity, likelihood = likelihood, psi = space$psi, V = space$V,
-      scale = scale, printed = printed_scale(fit, quantity, row)
+      row = row, fit = fit, quantity = quantity, likelihood = likelihood, psi = space$psi,
+      V = space$V, scale = scale, printed = printed_scale(fit, quantity, row)
     ))
   })
 }
@@ -74,19 +75,18 @@ walk_profile <- function(profile, tangent) {
 
 #' Profile limits of one quantity
 #'
-#' Where 2 (maximum - profile) reaches the quantile of chi^2 with 1 degree of freedom, by Newton's
-#' method on its square root, whose derivative the slope gives. The lower limit of a standard
-#' deviation is 0 if the profile does not reach the quantile before.
+#' Where 2 (maximum - profile) reaches the square of the cutoff, by Newton's method on its square
+#' root, whose derivative the slope gives. The lower limit of a standard deviation is 0 if the
+#' profile does not reach the cutoff before.
 #'
 #' @param profile From [visit_profiles()].
 #' @return Two numbers; infinite if the profile stays flat, `NA` if it can't be followed.
 #' @noRd
-profile_limits <- function(profile, level) {
-  c(profile_limit(profile, level, -1), profile_limit(profile, level, 1))
+profile_limits <- function(profile, cutoff) {
+  c(profile_limit(profile, cutoff, -1), profile_limit(profile, cutoff, 1))
 }
 
-profile_limit <- function(profile, level, side) {
-  cutoff <- stats::qnorm((1 + level) / 2)
+profile_limit <- function(profile, cutoff, side) {
   quantity <- profile$quantity
   outside <- if (side < 0 && !is.null(quantity$row)) 0
   if (!is.null(outside) &&

@@ -16,7 +16,8 @@
 #' where it bends, they don't.
 #'
 #' @details
-#' Points lie at equal steps between the estimate and the profile limits of `level`, each a maximum
+#' Points lie at equal steps between the estimate and the profile limits of `level` (those of
+#' `confint(fitted, method = "profile")`, which allow for few clusters), each a maximum
 #' found with exact derivatives at the integration rule of the fit. A standard deviation that
 #' reaches zero before has its points from there on. Restricted fits (`REML = TRUE`): profiles of
 #' standard deviations are of the restricted likelihood, those of coefficients of the likelihood.
@@ -26,6 +27,7 @@
 #'   `"beta_"` (coefficients), `"sd_"` or `"theta_"` (standard deviations).
 #' @param level Confidence level whose limits are the ends of the profile.
 #' @param points Number of points on each side of the estimate.
+#' @param df `Inf` refers coefficients to chi^2 though clusters are few.
 #' @param ... Not used.
 #' @return `profile()`: a data frame of class `margmix_profile`, named as in package \pkg{lme4}:
 #'   `.par` (factor, what is held), `.focal` (its value), `.zeta`, and `logLik`. Its rows are in the
@@ -41,7 +43,8 @@
 #' as.data.frame(traced)
 #' plot(traced)
 #' @export
-profile.margmix_glmm <- function(fitted, which = "all", level = 0.99, points = 8, ...) {
+profile.margmix_glmm <- function(fitted, which = "all", level = 0.99, points = 8,
+                                 df = "default", ...) {
   check_dots(...)
   check_level(level)
   if (!is.numeric(points) || length(points) != 1L || !isTRUE(points >= 2) || points %% 1 != 0) {
@@ -50,20 +53,25 @@ profile.margmix_glmm <- function(fitted, which = "all", level = 0.99, points = 8
   coefficients <- names(fitted$coefficients)
   rows <- chosen_rows(which, c(coefficients, deviation_names(fitted)), coefficients)
   rows <- setdiff(rows, names(which(fitted$design$aliased)))
-  traces <- visit_profiles(fitted, rows, function(profile) trace_profile(profile, level, points))
+  reference <- profile_reference(fitted, df)
+  traces <- visit_profiles(fitted, rows, function(profile) {
+    scale <- limit_scale(profile, reference)
+    structure(trace_profile(profile, level, points, scale), scale = scale)
+  })
   table <- do.call(rbind, Map(function(row, trace) cbind(.par = rep(row, nrow(trace)), trace),
     rows, traces
   ))
   table$.par <- factor(table$.par, rows)
   rownames(table) <- NULL
   structure(table,
-    level = level, words = profile_words(fitted, rows, level),
+    level = level, words = profile_words(fitted, rows, level, reference),
+    scales = stats::setNames(lapply(traces, attr, "scale"), rows),
     class = c("margmix_profile", "data.frame")
   )
 }
 
 # The points of one profile, in the order of its values.
-trace_profile <- function(profile, level, points) {
+trace_profile <- function(profile, level, points, scale) {
   estimate <- profile$quantity$estimate
   best <- profile$fit$logLik
   tangent <- first_step(profile, 1)$tangent
@@ -74,7 +82,7 @@ trace_profile <- function(profile, level, points) {
     logLik <- vapply(value, function(value) walk(value)$value, 0)
     data.frame(value = value, .zeta = sign * sqrt(pmax(0, 2 * (best - logLik))), logLik = logLik)
   }
-  ends <- profile_ends(profile, level)
+  ends <- profile_ends(profile, level, scale)
   out <- rbind(
     side(-1, ends[1L]), data.frame(value = estimate, .zeta = 0, logLik = best), side(1, ends[2L])
   )
@@ -85,14 +93,16 @@ trace_profile <- function(profile, level, points) {
 
 # The limits of `level`; where the likelihood stays above them, those of a smaller one. The
 # logarithm of a standard deviation that may be zero ends far below its estimate.
-profile_ends <- function(profile, level) {
-  ends <- profile_limits(profile, level)
+profile_ends <- function(profile, level, scale) {
+  ends <- profile_limits(profile, limit_cutoff(scale, level))
   if (isTRUE(profile$quantity$log) && identical(ends[1L], -Inf)) {
     ends[1L] <- profile$quantity$estimate + log(near_zero)
   }
   for (smaller in c(0.95, 0.8, 0.5)) {
     short <- which(!is.finite(ends) & smaller < level)
-    ends[short] <- vapply(c(-1, 1)[short], function(side) profile_limit(profile, smaller, side), 0)
+    ends[short] <- vapply(c(-1, 1)[short], function(side) {
+      profile_limit(profile, limit_cutoff(scale, smaller), side)
+    }, 0)
   }
   ends
 }
@@ -118,10 +128,11 @@ confint.margmix_profile <- function(object, parm, level = 0.95, ...) {
     )
   }
   limits <- t(vapply(rows, function(row) {
-    interpolate_limits(object[object$.par == row, ], stats::qnorm((1 + level) / 2))
+    cutoff <- limit_cutoff(attr(object, "scales")[[row]], level)
+    interpolate_limits(object[object$.par == row, ], cutoff)
   }, numeric(2L)))
   dimnames(limits) <- list(rows, limit_names(level))
-  words <- sub("^[^ ]+ (.*), chi\\^2 with 1 df", paste(format_level(level), "\\1, interpolated"),
+  words <- sub("^[^ ]+ (.*) intervals", paste(format_level(level), "\\1 intervals, interpolated"),
     attr(object, "words")
   )
   structure(limits, heading = words, class = c("margmix_confint", "matrix", "array"))
@@ -151,13 +162,13 @@ print.margmix_profile <- function(x, digits = max(3L, getOption("digits") - 3L),
 
 #' @export
 as.data.frame.margmix_profile <- function(x, ...) {
-  attr(x, "level") <- attr(x, "words") <- NULL
+  attr(x, "level") <- attr(x, "words") <- attr(x, "scales") <- NULL
   structure(x, class = "data.frame")
 }
 
 #' @rdname profile.margmix_glmm
 #' @details `plot()` draws `zeta` by value, a panel for each parameter, with dotted lines at 50, 80,
-#'   95 and 99% limits and the straight line that Wald intervals assume.
+#'   95 and 99% limits of chi^2 and the straight line that Wald intervals assume.
 #' @export
 plot.margmix_profile <- function(x, ...) plot(plot_data(x), ...)
 

@@ -4,8 +4,9 @@
 #   Rscript bench/simulation/likelihood-ratio.R 100    100 of them
 #
 # No effect; K clusters of 30 binary rows, half of them treated; logit, random intercept of sd 0.5.
-# p < .05 of anova() by chi^2 with 1 df, by 199 data sets simulated from the smaller model (nsim),
-# and of the default Wald test.
+# p < .05 of anova() by chi^2 with 1 df, by its default on the scale of Kenward and Roger, by 199
+# data sets simulated from the smaller model (nsim), and of the default Wald test; and 0 outside the
+# default 95% profile limits.
 
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
 suppressMessages(library(margmix))
@@ -20,18 +21,20 @@ one <- function(K) {
   suppressMessages(suppressWarnings({
     large <- glmm(y ~ treat + (1 | id), d, binomial(), nAGQ = 7)
     small <- glmm(y ~ 1 + (1 | id), d, binomial(), nAGQ = 7)
+    p <- function(...) anova(small, large, ...)[["Pr(>Chisq)"]][2L]
+    limits <- confint(large, "treat", method = "profile")
     c(
-      chi2 = anova(small, large)[["Pr(>Chisq)"]][2L],
-      simulated = anova(small, large, nsim = 199)[["Pr(>Chisq)"]][2L],
-      wald = summary(large)$coefficients["treat", "p.value"]
+      chi2 = p(df = Inf) < 0.05, scaled = p() < 0.05, profile = prod(limits) > 0,
+      simulated = p(nsim = 199) <= 0.05,
+      wald = summary(large)$coefficients["treat", "p.value"] < 0.05
     )
   }))
 }
 
 table <- do.call(rbind, lapply(c(6L, 10L), function(K) {
   set.seed(K)
-  p <- t(vapply(seq_len(replicates), function(i) one(K), numeric(3L)))
-  data.frame(K, t(round(100 * colMeans(p <= 0.05), 1)), data_sets = replicates)
+  rejected <- t(vapply(seq_len(replicates), function(i) one(K), logical(5L)))
+  data.frame(K, t(round(100 * colMeans(rejected), 1)), data_sets = replicates)
 }))
 write.csv(table, file.path(here, "likelihood-ratio.csv"), row.names = FALSE)
 writeLines(c(
@@ -40,6 +43,7 @@ writeLines(c(
     "Rejections of a true hypothesis at 5%, in %, Monte Carlo error ",
     sprintf("%.1f", 100 * sqrt(0.05 * 0.95 / replicates)), ". `make simulate-likelihood-ratio`."
   ), "",
-  "| clusters | chi^2 | 199 simulations | Wald (default) | data sets |", "|---|---|---|---|---|",
+  "| clusters | chi^2 | default | profile limits | 199 simulations | Wald (default) | data sets |",
+  "|---|---|---|---|---|---|---|",
   apply(table, 1L, function(row) paste0("| ", paste(trimws(row), collapse = " | "), " |"))
 ), file.path(here, "likelihood-ratio.md"))

@@ -49,7 +49,7 @@ test_that("the sd of a correlated effect has the delta-method limits", {
 test_that("profile limits lie where the maximum over the others has fallen by the quantile", {
   for (name in c("infection", "epilepsy")) {
     fit <- result_fit(name)
-    limits <- confint(fit, "all", method = "profile")
+    limits <- confint(fit, "all", method = "profile", df = Inf)
     for (row in rownames(limits)) {
       for (side in 1:2) {
         distance <- profile_distance(fit, row, limits[row, side])
@@ -65,11 +65,11 @@ test_that("profile limits of Gaussian models are those of lme4", {
     confint(lme4::lmer(y ~ x + (x | id), gaussian_data(), REML = FALSE), oldNames = FALSE)
   )
   rows <- c("sd_(Intercept)|id", "sd_x|id", "sigma", "(Intercept)", "x")
-  limits <- confint(result_fit("lmm"), rows, method = "profile")
+  limits <- confint(result_fit("lmm"), rows, method = "profile", df = Inf)
   expect_equal(unclass(limits), peer[rows, ], tolerance = 1e-3, ignore_attr = TRUE)
   # coefficients are no parameters of the restricted likelihood
-  expect_equal(confint(result_fit("reml"), "beta_", method = "profile"),
-    confint(result_fit("lmm"), "beta_", method = "profile"),
+  expect_equal(confint(result_fit("reml"), "beta_", method = "profile", df = Inf),
+    confint(result_fit("lmm"), "beta_", method = "profile", df = Inf),
     tolerance = 1e-5
   )
 })

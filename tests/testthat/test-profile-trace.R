@@ -5,7 +5,7 @@ fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, b
 )
 
 test_that("at each point the other parameters are at their maximum", {
-  traced <- profile(fit, "treatmentdrug", points = 3)
+  traced <- profile(fit, "treatmentdrug", points = 3, df = Inf)
   expect_identical(nrow(traced), 7L)
   held <- vapply(traced$.focal, function(b) {
     infection$held <- b * (infection$treatment == "drug")
