@@ -103,7 +103,7 @@ bed_speed <- function(n, variants) {
 
 same <- agreement()
 from_bed <- bed_speed(10000, 50000)
-rows <- c(speed(500, 5000), speed(1000, 5000))
+rows <- c(speed(500, 5000), speed(1000, 5000), speed(2000, 50000))
 writeLines(c(
   "# Scans of variants", "",
   paste(
