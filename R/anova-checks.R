@@ -73,6 +73,7 @@ check_comparable <- function(fits, rows) {
   }
   check_estimated(fits)
   check_unpenalized(fits)
+  check_criteria(fits, "A likelihood ratio test")
   data <- lapply(rows, comparison_data)
   for (other in data[-1L]) {
     differs <- vapply(names(other), function(name) {

@@ -78,6 +78,7 @@ check_null_model <- function(fit) {
   if (!inherits(fit, "margmix_glmm")) {
     abort("null_model", "The null model must be a fit by glmm().", given = class(fit)[1L])
   }
+  check_likelihood(fit$design, "A null model")
   shared_phi(fit, "a scan of variants")
   model <- paste(fit$family$family, fit$family$link, sep = "-")
   if (!model %in% scan_models) {

@@ -75,6 +75,7 @@ bootstrap_types <- function(fit) UseMethod("bootstrap_types")
 
 #' @export
 bootstrap_types.margmix_glmm <- function(fit) {
+  check_likelihood(fit$design, "bootstrap()", wald_hint)
   alone <- length(fit$design$groups) == 1L && supports(fit$design, "unrelated")
   c("parametric", if (alone) "cluster")
 }

@@ -11,7 +11,7 @@
 #' @noRd
 #' @export
 check_identified.margmix_several_factors <- function(design, family) {
-  single <- design$weights_type == "prior" || max(row_weights(design)) <= 1
+  single <- design$weights_type != "frequency" || max(row_weights(design)) <= 1
   rows <- which(used_rows(design))
   bernoulli <- single && is_binary(family, design)
   if (bernoulli) check_shared_levels(design, rows)

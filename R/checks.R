@@ -142,7 +142,7 @@ check_identified.default <- function(design, family) {
   used <- used_rows(design)
   largest <- max(cluster_sums(as.numeric(used), design$start))
   # A frequency above 1 stands for several rows.
-  single <- design$weights_type == "prior" || max(row_weights(design)) <= 1
+  single <- design$weights_type != "frequency" || max(row_weights(design)) <= 1
   if (largest <= 1 && single && is_binary(family, design)) {
     refuse_unidentified(design, "one 0/1 response per cluster",
       "A random effect shows only where 0/1 responses share it; with one row each use glm()."

@@ -119,6 +119,7 @@ conditional_fit <- function(fit, call, beside) {
 
 check_conditional <- function(fit) {
   design <- fit$design
+  check_likelihood(design, "Conditional logistic regression")
   odds <- identical(ratio_kind(fit$family), "odds")
   if (!odds || !has_trials(fit$family) || has_phi(fit$family)) {
     refuse_conditional("The family must be binomial with a logit link.", family_label(fit$family))

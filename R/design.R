@@ -10,7 +10,8 @@
 #' @param family A supported family.
 #' @param contrasts A named list of contrasts, as in [stats::model.matrix()], for fixed and random
 #'   terms.
-#' @param weights_type `"prior"` or `"frequency"` (a weight counts equal rows).
+#' @param weights_type `"prior"` or `"frequency"` (a weight counts equal rows); with survey weights
+#'   that of the design is `"survey"`, see [with_survey_weights()].
 #' @param law The distribution of the random effects, from [as_law()].
 #' @return An object of class `margmix_design`, and of those that [random_part()] chooses; a list:
 #' * `X` (n x p) of full column rank, `Z` (n x q), the columns of all random terms side by side;
@@ -54,16 +55,20 @@ build_design.default <- function(frame, family, contrasts = NULL, weights_type =
   design <- random_part(arrays, law)
   check_identified(design, family)
   check_effect_design(design)
-  with_plan(design)
+  with_survey_weights(with_plan(design), frame$frame)
 }
 
 # The arrays and what describes them. `fixed_part` makes the columns of the fixed part:
 # fixed_design(), or fixed_columns() where aliased ones are to be kept.
 design_arrays <- function(frame, family, factors, cluster, contrasts, weights_type, fixed_part) {
   rows <- attr(frame$frame, "row.names")
-  response <- family_tools(family)$response(
-    frame$frame[[1L]], prior_weights(frame$frame), weights_type, rows
-  )
+  weights <- NULL
+  if (is.null(survey_weights_of(frame$frame))) {
+    weights <- prior_weights(frame$frame)
+  } else {
+    weights_type <- "survey"
+  }
+  response <- family_tools(family)$response(frame$frame[[1L]], weights, weights_type, rows)
   response$offset <- total_offset(frame$frame)
   check_finite(response$offset, "The offset", rows)
   sorted <- sort_covariates(frame, cluster$order)

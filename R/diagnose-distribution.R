@@ -88,6 +88,7 @@ diagnose_distribution <- function(fit, nsim = 199, at = NULL, level = 0.95, seed
 #' @noRd
 check_one_effect <- function(fit) {
   design <- fit$design
+  check_likelihood(design, "A look at the distribution of the random effects")
   if (!supports(design, "one effect")) {
     abort("distribution", "The model must have one random effect, by one grouping factor.",
       given = paste("terms", some_of(vapply(design$random, `[[`, "", "label")))

@@ -70,6 +70,7 @@ diagnose_endogeneity <- function(fit, cluster_size = TRUE, level = 0.95, group =
   check_glmm(fit)
   check_level(level)
   design <- fit$design
+  check_likelihood(design, "The test for correlated random effects")
   check_factorable(design, "the test for correlated random effects.")
   labels <- group_labels(design)
   k <- match(one_of(group %||% labels[1L], labels, "group"), labels)

@@ -40,6 +40,7 @@ fit_fields <- list(
     logLik = "double", # restricted with REML
     rule = "list", # from rule_record()
     vcov_full = "double", # of psi; NA for parameters at the boundary
+    bread = "double?", # inverse of the curvature where that is not vcov_full
     modes = "modes", # of u: m x q; of several grouping factors a list of such matrices
     patterns = "integer?", # distinct rows, where equal ones were fitted as one
     REML = "logical",

@@ -36,6 +36,7 @@ fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL
   estimate <- uncentred(rows, C, finish_fit(problem, fitted))
   problem$design <- rows
   estimate$modes <- final_modes(rows, problem, estimate)
+  estimate <- with_covariance(rows, problem, estimate)
   report_fit(problem, estimate, found$separation)
   estimate$rule <- report_modes(problem, estimate)
   estimate <- c(estimate, list(

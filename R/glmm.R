@@ -107,7 +107,8 @@
 #'   row's log-likelihood; for a proportion they are the number of trials. For Gaussian, Gamma and
 #'   inverse Gaussian responses they are precisions, as in [stats::lm()]; see
 #'   [dispersion_families]. With `glmm_control(weights_type = "frequency")` a weight of 2
-#'   is a duplicated row.
+#'   is a duplicated row. [survey_weights()] has weights of rows and clusters that were sampled with
+#'   unequal probabilities.
 #' @section Responses: Numeric; 0/1; logical; a factor with two levels (the second is a success);
 #'   `cbind(successes, failures)`; or a proportion with `weights` trials.
 #'
@@ -129,6 +130,7 @@
 #'   link, [stats::inverse.gaussian()] with log or 1/mu^2 link, [beta_family()] or [betabinomial()]
 #'   with logit, probit or cloglog link.
 #' @param weights,offset,subset,na.action As in [stats::lm()]; see below for what weights mean.
+#'   `weights` may be [survey_weights()].
 #' @param contrasts A named list of contrasts for factors.
 #' @param nAGQ `"auto"`, or the number of quadrature points per dimension; 1 is Laplace. With two
 #'   nested grouping factors also two numbers, from the coarsest: `c(15, 9)` for `(1 | a/b)`.
@@ -188,6 +190,7 @@ glmm <- function(formula, data, family = gaussian(), weights, offset, subset, na
     check_law(law, family, nAGQ, REML)
     check_penalty(penalty, family, REML)
     if (frame$counted) control$weights_type <- "frequency"
+    check_survey_fit(frame$frame, REML, penalty, control)
     design <- build_design(frame, family, contrasts, control$weights_type, law)
     design <- penalized_design(design, family, penalty)
     fit_design(design, family, nAGQ, isTRUE(REML), start, control)

@@ -82,6 +82,7 @@ chosen_vcov <- function(fit, vcov) {
   if (is.matrix(vcov) || inherits(vcov, "Matrix")) return(given_vcov(fit, as.matrix(vcov)))
   type <- one_of(vcov, vcov_types(fit), "vcov")
   if (type == "default") return(default_covariance(fit))
+  type <- covariance_of(fit$design, type)
   c(list(type = type), beta_vcov(fit, type))
 }
 
@@ -143,7 +144,12 @@ df_words <- c(
 df_rules <- function(fit) UseMethod("df_rules")
 
 #' @export
-df_rules.margmix_glmm <- function(fit) names(df_words)
+df_rules.margmix_glmm <- function(fit) rules_of(fit$design)
+
+rules_of <- function(design) UseMethod("rules_of")
+
+#' @export
+rules_of.default <- function(design) names(df_words)
 
 #' @export
 df_rules.margmix_gee <- function(fit) setdiff(names(df_words), "kenward-roger")

@@ -201,7 +201,10 @@ no_working_model <- c(
 #'
 #' @return A list: `type` (`"KR"` or `"model"`), `vcov`, and for the latter the `reason`.
 #' @noRd
-default_covariance <- function(fit) {
+default_covariance <- function(fit, design = fit$design) UseMethod("default_covariance", design)
+
+#' @export
+default_covariance.default <- function(fit, design) {
   working <- working_model(fit)
   reason <- if (!is.list(working)) working
   if (is.null(reason) && !isTRUE(fit$REML) && working$change < 0.005) reason <- "near"
@@ -220,7 +223,7 @@ default_reasons <- c(
   near = "small-sample correction below 1%", bridge = "", t = "", smooth = "", related = "",
   structured = "", penalized = "", dispersion = "",
   large = "too large for Kenward-Roger",
-  linear_large = "too large for Kenward-Roger",
+  linear_large = "too large for Kenward-Roger", survey = "",
   singular = "no Kenward-Roger: the data can't tell the variances", no_fit = "",
   restricted = "no restricted estimate"
 )

@@ -54,8 +54,7 @@ random_sd_gradient <- function(Z, s, object) {
 #' @return A P x P matrix over (beta, theta, log phi), with `NA` only if the fit has no covariance
 #'   of beta.
 #' @noRd
-usable_vcov <- function(object) {
-  V <- object$vcov_full
+usable_vcov <- function(object, V = object$vcov_full) {
   unknown <- is.na(diag(V))
   if (any(unknown[seq_along(object$beta)])) return(V)
   V[unknown, ] <- 0
@@ -167,7 +166,7 @@ conditional_cdf <- function(object, mu) {
   family_tools(object$family)$cdf(design$y, mu, row_trials(design), object$phi, cdf_weights(design))
 }
 
-# Frequency weights count rows; they do not change the distribution of one.
+# Frequency and survey weights count rows; they do not change the distribution of one.
 cdf_weights <- function(design) {
-  if (design$weights_type == "frequency") 1 else row_weights(design)
+  if (design$weights_type == "prior") row_weights(design) else 1
 }

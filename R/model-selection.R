@@ -42,6 +42,7 @@ NULL
 #' @export
 extractAIC.margmix_glmm <- function(fit, scale, k = 2, ...) {
   check_unpenalized(list(fit))
+  check_criteria(list(fit), "AIC")
   edf <- length(parameter_names(fit))
   c(edf, -2 * ml_version(fit)$logLik + k * edf)
 }

@@ -10,6 +10,7 @@
 #' @noRd
 with_new_clusters <- function(fit, observed) {
   check_one_factor(fit$design)
+  check_likelihood(fit$design, "The posterior of a new cluster")
   observed <- as_newdata(observed)
   if (!nrow(observed)) abort("observed", "`observed` must have rows.", given = "0 rows")
   check_group_given(fit, observed)

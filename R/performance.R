@@ -34,7 +34,7 @@ model_performance.margmix_glmm <- function(model, ...) {
     list(R2_conditional = 1 - rest, R2_marginal = fixed, ICC = shares$icc$estimate[1L])
   }
   out <- as.data.frame(c(
-    list(AIC = stats::AIC(model), BIC = stats::BIC(model)), known,
+    information_criteria(model), known,
     list(RMSE = root_mean_square(model), Sigma = stats::sigma(model))
   ))
   structure(out, class = c("performance_model", "data.frame"))

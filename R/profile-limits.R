@@ -12,6 +12,7 @@
 #' @return A list by row of what `visit` returned; `NULL` where nothing was estimated.
 #' @noRd
 visit_profiles <- function(fit, rows, visit) {
+  check_likelihood(fit$design, "A profile", wald_hint)
   if (!isTRUE(fit$REML) || !length(fit$beta)) {
     return(visit_rows(fit, rows, likelihood_of(fit), visit))
   }

@@ -43,7 +43,8 @@ averaged_weight <- function(basis, weight, cells, target, average) UseMethod("av
 
 #' @export
 averaged_weight.default <- function(basis, weight, cells, target, average) {
-  if (average == "cluster") equal_clusters(weight, cells$group, target) else weight
+  if (average != "cluster") return(weight)
+  equal_clusters(weight, cells$group, target) * (target$cluster_weights[target$cluster] %||% 1)
 }
 
 check_assigned <- function(fit, randomized, propensity, settings, target, options) {

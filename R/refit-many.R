@@ -155,6 +155,7 @@ responded <- function(object, newresp) {
 }
 
 with_response <- function(object, frame) {
+  check_likelihood(object$design, "A fit to other responses", "update() fits to other data.")
   design <- object$design
   response <- family_tools(object$family)$response(
     frame$frame[[1L]], prior_weights(frame$frame), design$weights_type,

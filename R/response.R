@@ -75,6 +75,11 @@ single_response <- function(y, weights) {
 prior_weights <- function(frame) {
   weights <- frame[["(weights)"]]
   if (is.null(weights)) return(NULL)
+  if (!is.null(survey_weights_of(frame))) {
+    refuse_survey("survey_weights()", "is for glmm()",
+      "In gee(), whose covariance is a sandwich, `weights` are the products of those of all levels."
+    )
+  }
   rows <- attr(frame, "row.names")
   if (!(is.numeric(weights) || is.logical(weights)) || NCOL(weights) != 1L) {
     abort("weights", "`weights` must be a numeric vector.",

@@ -43,6 +43,7 @@ part_of_clusters.default <- function(design, part) {
   small <- keep_rows(design, rows)
   small$start <- c(0L, cumsum(size))
   small$levels <- design$levels[chosen]
+  small$cluster_weights <- design$cluster_weights[chosen]
   list(design = small, share = length(rows) / nrow(design$X))
 }
 

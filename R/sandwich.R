@@ -30,9 +30,9 @@ corrected_scores <- function(fit, type = "KC") {
 estfun.margmix_glmm <- function(x, ...) {
   check_independent_clusters(x$design, "robust")
   scores <- engine_scores(x)$scores
-  active <- !is.na(diag(x$vcov_full))
+  V <- bread_of(x)
+  active <- !is.na(diag(V))
   beta <- seq_along(x$beta)
-  V <- x$vcov_full
   influence <- scores[, active, drop = FALSE] %*% V[active, beta, drop = FALSE]
   structure(t(solve(V[beta, beta, drop = FALSE], t(influence))),
     dimnames = list(x$design$levels, names(x$beta))
@@ -40,7 +40,11 @@ estfun.margmix_glmm <- function(x, ...) {
 }
 
 #' @exportS3Method sandwich::bread
-bread.margmix_glmm <- function(x, ...) length(x$design$levels) * beta_vcov(x, "model")$vcov
+bread.margmix_glmm <- function(x, ...) {
+  beta <- seq_along(x$beta)
+  V <- bread_of(x)[beta, beta, drop = FALSE]
+  length(x$design$levels) * named_square(V, names(x$beta))
+}
 
 #' @exportS3Method sandwich::estfun
 estfun.margmix_gee <- function(x, ...) {

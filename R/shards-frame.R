@@ -21,6 +21,7 @@ frame_of.margmix_shards_source <- function(data, call, env, parsed, rows = NULL)
   facts <- facts[n > 0L]
   check_row_functions(facts, data$labels[plan$shards])
   frame <- ask_shards(plan, frame_template, shards = plan$shards[1L])[[1L]]
+  if (!is.null(survey_weights_of(frame$frame))) refuse_on_shards("survey weights")
   levels <- common_levels(lapply(facts, `[[`, "levels"))
   frame$nested <- nesting_of_shards(
     lapply(facts, `[[`, "nesting"), grouping_factors(parsed$random), data$id

@@ -67,7 +67,9 @@ standardization_heading <- function(x) {
     paste0("Basis:   ", x$basis),
     paste0("Rows:    ", count_of(x$rows, "row"), if (x$target == "new") " of new data",
       if (x$options$weighted) ", weighted as given",
-      if (x$options$average != "individual" || !x$options$weighted) {
+      if (by_survey(x)) {
+        ", with their survey weights"
+      } else if (x$options$average != "individual" || !x$options$weighted) {
         paste0(", every ", average_words[[x$options$average]], " counts alike")
       }
     ),
@@ -75,6 +77,9 @@ standardization_heading <- function(x) {
     paste0("Limits:  ", format_level(x$options$level), ", ", standardization_df_words(x))
   )
 }
+
+# The rows of a fit with survey weights, which count as many as they stand for.
+by_survey <- function(x) isTRUE(x$options$survey) && x$target != "new" && !x$options$weighted
 
 model_words <- function(x) {
   family <- family_label(x$family)
@@ -107,7 +112,8 @@ standardization_df_words <- function(x) {
   if (!any(!is.na(known))) return("no degrees of freedom")
   if (all(known == Inf, na.rm = TRUE)) return("normal")
   rule <- c(contrasts = "", means = "")
-  if (!is.numeric(x$options$df) && !x$vcov %in% c("model", "given")) {
+  robust <- !x$vcov %in% c("model", "given") && !isTRUE(x$options$survey)
+  if (!is.numeric(x$options$df) && robust) {
     rule[] <- if (is.null(x$assigned)) "Satterthwaite " else "Welch "
     if (x$options$covariates == "sampled") rule[["means"]] <- "Welch "
     if (startsWith(x$vcov, "jackknife")) rule[] <- ""

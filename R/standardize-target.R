@@ -18,7 +18,7 @@ fit_target <- function(fit) {
   design <- fit$design
   random <- random_needed(fit)
   frame <- sorted_frame(fit)
-  size <- row_sizes(design)
+  size <- target_sizes(design)
   data <- NULL
   raw <- function(name) {
     if (!is.null(frame[[name]])) return(frame[[name]])
@@ -30,7 +30,8 @@ fit_target <- function(fit) {
     frame = match_levels(frame, known_levels(design, random)), variables = frame_calls(fit),
     raw = raw, n = nrow(frame), weight = size,
     cluster = rep.int(seq_along(design$levels), diff(design$start)), levels = design$levels,
-    known = seq_along(design$levels), random = random, sorted = TRUE
+    known = seq_along(design$levels), random = random, sorted = TRUE,
+    cluster_weights = design$cluster_weights
   )
 }
 

@@ -36,8 +36,25 @@ standardization_variance <- function(fit, type, means, map, target, random_effec
   }
   B <- rowSums(pieces$information, dims = 2L)
   between <- list(E = E, share = means$share, known = target$known)
-  influence_variance(type, influence_sums(pieces, B, type, V %*% t(J), map, between))
+  variance <- influence_variance(type, influence_sums(pieces, B, type, V %*% t(J), map, between))
+  with_means_df(fit$design, variance)
 }
+
+#' The covariance of standardized means that is asked for, or the default
+#' @noRd
+means_vcov <- function(design, vcov, eb, assigned) UseMethod("means_vcov")
+
+#' @export
+means_vcov.default <- function(design, vcov, eb, assigned) {
+  modelled <- eb || !supports(design, "clusters") && !assigned
+  vcov %||% if (modelled) "model" else "KC"
+}
+
+# Degrees of freedom that the sums over clusters can't tell.
+with_means_df <- function(design, variance) UseMethod("with_means_df")
+
+#' @export
+with_means_df.default <- function(design, variance) variance
 
 #' What the covariance is made of: sums over some or all of the clusters
 #'
@@ -105,7 +122,7 @@ joint_vcov <- function(fit, pieces, P) UseMethod("joint_vcov")
 
 #' @export
 joint_vcov.margmix_glmm <- function(fit, pieces, P) {
-  usable_vcov(fit)[seq_len(P), seq_len(P), drop = FALSE]
+  usable_vcov(fit, bread_of(fit))[seq_len(P), seq_len(P), drop = FALSE]
 }
 
 #' @export

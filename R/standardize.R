@@ -166,6 +166,7 @@ marginal_standardization <- function(fit, exposure = NULL, values = NULL, contra
     assigned = !is.null(randomized) || !is.null(propensity)
   )
   options$weighted <- !is.null(weights)
+  options$survey <- length(pseudo_words(fit$design)) > 0L
   if (options$random_effects == "eb") check_not_smooth(fit$design, "random_effects = \"eb\" is")
   fit <- with_fixed_curves(fit)
   request <- list(
@@ -254,7 +255,7 @@ standardization_options <- function(fit, contrast, estimand, average, random_eff
   given <- !is.null(newdata) || eb || crossed
   covariates <- covariates %||% if (given) "fixed" else "sampled"
   covariates <- one_of(covariates, c("sampled", "fixed"), "covariates")
-  vcov <- vcov %||% if (eb || crossed && !assigned) "model" else "KC"
+  vcov <- means_vcov(fit$design, vcov, eb, assigned)
   average <- one_of(average, c("individual", "cluster", "period", "cluster-period"), "average")
   if (crossed && !assigned) check_crossed(fit, covariates, vcov, average)
   if (eb) check_eb_variance(covariates, vcov)

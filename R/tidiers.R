@@ -150,10 +150,10 @@ tidy_cluster_coefficients <- function(x) {
 #' @export
 glance.margmix_glmm <- function(x, ...) {
   check_passed_dots(..., known = "x")
-  loglik <- stats::logLik(x)
+  criteria <- information_criteria(x)
   as_tibble_if_known(data.frame(
-    nobs = stats::nobs(x), nclusters = length(x$design$levels), logLik = as.numeric(loglik),
-    AIC = stats::AIC(loglik), BIC = stats::BIC(loglik), deviance = stats::deviance(x),
+    nobs = stats::nobs(x), nclusters = length(x$design$levels), logLik = x$logLik,
+    AIC = criteria$AIC, BIC = criteria$BIC, deviance = stats::deviance(x),
     df.residual = smallest_df(x), sigma = stats::sigma(x), nAGQ = max(x$rule$K),
     converged = isTRUE(x$convergence$converged)
   ))

@@ -91,7 +91,7 @@
 vcov.margmix_glmm <- function(object, type = c("default", "KR", "model", "robust", "KC"),
                               full = FALSE, complete = TRUE, ...) {
   check_dots(..., known = names(formals(vcov.margmix_glmm)))
-  type <- one_of(type, glmm_vcov_types, "type")
+  type <- covariance_of(object$design, one_of(type, glmm_vcov_types, "type"))
   V <- if (full) full_vcov(object, type) else beta_vcov(object, type)$vcov
   if (complete) complete_vcov(V, object$design$aliased) else V
 }
@@ -133,12 +133,20 @@ sandwich_of.default <- function(design, fit, type, ...) {
 
 # H^-1 (sum s_i s_i') H^-1 over all parameters that are not at a boundary.
 robust_full <- function(fit) {
-  full <- named_square(fit$vcov_full, parameter_names(fit))
-  active <- !is.na(diag(full))
-  V <- full[active, active]
-  full[active, active] <- V %*% score_products(fit$design, fit, active) %*% V
-  full
+  # of a pseudo-likelihood it is known
+  V <- if (is.null(fit$bread)) sandwich_with(fit$vcov_full, fit) else fit$vcov_full
+  named_square(V, parameter_names(fit))
 }
+
+sandwich_with <- function(bread, fit) {
+  active <- !is.na(diag(bread))
+  V <- bread[active, active]
+  bread[active, active] <- V %*% score_products(fit$design, fit, active) %*% V
+  bread
+}
+
+# The inverse of the observed information of all parameters.
+bread_of <- function(fit) fit$bread %||% fit$vcov_full
 
 # Sum of s_i s_i' over the clusters, in the active parameters.
 score_products <- function(design, fit, active) UseMethod("score_products")

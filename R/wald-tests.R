@@ -42,6 +42,8 @@ wald_tests <- function(hypotheses, vcov, df, draws) {
 # approximations and draws for few clusters (`corrected`), or F with the degrees of freedom `df` of
 # the coefficients. `joint(C, V)` is the test of the first kind.
 wald_inference <- function(fit, vcov, df, draws) {
+  if (identical(df, "satterthwaite")) check_likelihood(fit$design, "df = \"satterthwaite\"")
+  if (isTRUE(draws$count > 0)) check_likelihood(fit$design, "A simulated reference (`nsim`)")
   covariance <- chosen_vcov(fit, vcov)
   type <- covariance$type
   default <- identical(df, "default") &&

@@ -14,7 +14,9 @@ fit_heading <- function(fit, error = fit$rule$error) {
 }
 
 criterion_words <- function(fit) {
-  if (is_penalized(fit$design)) {
+  if (length(pseudo_words(fit$design))) {
+    "weighted pseudo-maximum likelihood"
+  } else if (is_penalized(fit$design)) {
     "softly penalized maximum likelihood"
   } else if (!isTRUE(fit$REML)) {
     "maximum likelihood"
@@ -77,6 +79,10 @@ format_error <- function(error) {
 
 format_logLik <- function(fit) {
   value <- stats::logLik(fit)
+  pseudo <- pseudo_words(fit$design)
+  if (length(pseudo)) {
+    return(paste0("Log pseudo-likelihood ", sprintf("%.4f", value), ", ", pseudo))
+  }
   if (is_penalized(fit$design)) {
     return(paste0(
       "Penalized log-likelihood ", sprintf("%.4f", value), ", factor of the penalty ",

@@ -89,7 +89,7 @@ Design design(const Rcpp::List& list) {
 }
 
 FamilySpec spec(const Rcpp::List& list) {
-  return {text(list, "family"), text(list, "link"), text(list, "weights_type") == "frequency"};
+  return {text(list, "family"), text(list, "link"), text(list, "weights_type") != "prior"};
 }
 
 EffectLaw effect_law(const Rcpp::List& list) {
@@ -101,8 +101,7 @@ EffectLaw effect_law(const Rcpp::List& list) {
 std::unique_ptr<Family> family(const Rcpp::List& list) { return make_family(spec(list)); }
 
 FamilySpec spec(const Rcpp::List& family, const Rcpp::List& design) {
-  return {text(family, "family"), text(family, "link"),
-          text(design, "weights_type") == "frequency"};
+  return {text(family, "family"), text(family, "link"), text(design, "weights_type") != "prior"};
 }
 
 namespace {

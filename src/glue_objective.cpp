@@ -40,6 +40,9 @@ std::unique_ptr<Objective> objective(const glue::ModelAt& model) {
       : law.normal() ? product_objective(glue::design(design), model.spec)
                      : effect_objective(glue::design(design), model.spec, law);
   if (model.psi.size() != out->parameters()) Rcpp::stop("internal: `psi` has the wrong length");
+  if (glue::has(design, "cluster_weights"))
+    out->weigh_clusters(
+        glue::vector(design, "cluster_weights", glue::integers(design, "start").size() - 1));
   return penalized(std::move(out), design, model.spec);
 }
 

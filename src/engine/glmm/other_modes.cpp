@@ -7,7 +7,8 @@
 namespace margmix {
 
 OtherModes other_modes(const Design& design, Family& family, const ProductRule& rule,
-                       const VectorXd& psi, const RunContext& context) {
+                       const VectorXd& psi, const RunContext& context,
+                       const VectorXd& cluster_weights) {
   if (family.log_concave()) return {};
   const Parameters parameters(design, psi.data());
   set_dispersion(design, psi, family);
@@ -23,7 +24,7 @@ OtherModes other_modes(const Design& design, Family& family, const ProductRule& 
       Peaks peaks(family, design.response.part(first, n), mode);
       if (!peaks.search(origin)) continue;
       found.better += peaks.has_better();
-      found.missed += peaks.missed(rule);
+      found.missed += (cluster_weights.size() ? cluster_weights[i] : 1.0) * peaks.missed(rule);
     }
   });
 }

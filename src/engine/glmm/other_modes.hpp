@@ -14,7 +14,8 @@ struct OtherModes {
 };
 
 OtherModes other_modes(const Design& design, Family& family, const ProductRule& rule,
-                       const VectorXd& psi, const RunContext& context);
+                       const VectorXd& psi, const RunContext& context,
+                       const VectorXd& cluster_weights = {});
 
 // Sums what shard(block, found) adds for each block of clusters.
 template <class Shard>

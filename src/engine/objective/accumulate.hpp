@@ -20,12 +20,35 @@ inline ObjectiveResult empty_result(Index clusters, Index p, Index P, const Obje
   return out;
 }
 
-// `make(out)` gives the kernel of a thread, with
+// The terms of the log-likelihood that do not depend on the predictor.
+inline double constant_terms(const Design& design, const Family& family, const VectorXd& weights) {
+  if (!weights.size()) return family.constant(design.response);
+  double sum = 0;
+  for (Index i = 0; i < design.clusters(); ++i)
+    sum += weights[i] * family.constant(design.response.part(design.first(i), design.size(i)));
+  return sum;
+}
+
+// What a cluster of weight w != 1 adds.
+template <class Kernel>
+void add_weighted(Kernel& kernel, double w, Index P, int order, Totals& sum) {
+  VectorXd gradient = VectorXd::Zero(P);
+  kernel.add_gradient(gradient.data());
+  sum.gradient += w * gradient;
+  if (order < 2) return;
+  MatrixXd hessian = MatrixXd::Zero(P, P);
+  kernel.add_hessian(hessian);
+  sum.hessian += w * hessian;
+}
+
+// `weights`: of clusters, or none. `make(out)` gives the kernel of a thread, with
 //   evaluate(i, order) -> Status, value(), add_gradient(double*), add_hessian(MatrixXd&),
 //   beta_hessian(), keep_modes(i).
 template <class MakeKernel>
-void accumulate(Index p, Index P, double constant, const ObjectiveRequest& ask,
-                const RunContext& context, MakeKernel make, ObjectiveResult& out) {
+void accumulate(const Design& design, const Family& family, const VectorXd& weights, Index P,
+                const ObjectiveRequest& ask, const RunContext& context, MakeKernel make,
+                ObjectiveResult& out) {
+  const Index p = design.p();
   const auto blocks = cluster_blocks(out.values.size());
   std::vector<Totals> totals(blocks.size());
   const bool finished = for_each_block(blocks, context, [&](int b, const Block& block) {
@@ -36,21 +59,28 @@ void accumulate(Index p, Index P, double constant, const ObjectiveRequest& ask,
     for (Index i = block.first; i < block.last; ++i) {
       const Status status = kernel.evaluate(i, ask.order);
       sum.status = worst(sum.status, status);
-      sum.value += out.values[i] = kernel.value();
+      const double w = weights.size() ? weights[i] : 1.0;
+      sum.value += w * (out.values[i] = kernel.value());
       if (status != Status::ok) continue;
       kernel.keep_modes(i);
       if (ask.scores) {
         kernel.add_gradient(out.scores.col(i).data());
-        sum.gradient += out.scores.col(i);
-      } else if (ask.order >= 1) {
-        kernel.add_gradient(sum.gradient.data());
+        out.scores.col(i) *= w;
       }
-      if (ask.order >= 2) kernel.add_hessian(sum.hessian);
+      if (w != 1 && ask.order >= 1) {
+        add_weighted(kernel, w, P, ask.order, sum);
+      } else {
+        if (ask.scores)
+          sum.gradient += out.scores.col(i);
+        else if (ask.order >= 1)
+          kernel.add_gradient(sum.gradient.data());
+        if (ask.order >= 2) kernel.add_hessian(sum.hessian);
+      }
       if (ask.information)
-        Eigen::Map<MatrixXd>(out.information.col(i).data(), p, p) = -kernel.beta_hessian();
+        Eigen::Map<MatrixXd>(out.information.col(i).data(), p, p) = -w * kernel.beta_hessian();
     }
   });
-  out.collect(totals, constant, P, ask.order, finished);
+  out.collect(totals, constant_terms(design, family, weights), P, ask.order, finished);
 }
 
 inline bool wants_aux_columns(const ObjectiveRequest& ask, const Family& family,

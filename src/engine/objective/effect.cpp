@@ -83,7 +83,7 @@ ObjectiveResult EffectObjective::at(const VectorXd& psi, int K, const ObjectiveR
   auto make = [&](ObjectiveResult&) {
     return EffectKernel(design_, *family_, law_, K, psi.data());
   };
-  accumulate(p, P, family_->constant(design_.response), ask, context, make, out);
+  accumulate(design_, *family_, cluster_weights_, P, ask, context, make, out);
   if (wants_aux_columns(ask, *family_, out))
     fill_aux_columns(
         design_, design_.n_aux(*family_), psi,

@@ -80,7 +80,7 @@ ObjectiveResult NestedObjective::at(const VectorXd& psi, const NestedRule& rule,
     auto make = [&](ObjectiveResult& result) {
       return Kernel(design_, *family_, rule, psi, zero, result.modes);
     };
-    accumulate(p, psi.size(), family_->constant(design_.flat.response), ask, context, make, out);
+    accumulate(design_.flat, *family_, cluster_weights_, psi.size(), ask, context, make, out);
   });
   if (wants_aux_columns(ask, *family_, out))
     fill_aux_columns(

@@ -53,7 +53,7 @@ struct ObjectiveResult : Totals {
   Modes modes;
   MatrixXd scores;       // P x clusters
   MatrixXd information;  // p * p x clusters
-  VectorXd values;       // log-likelihood of each cluster, without the constant
+  VectorXd values;       // log-likelihood of each cluster, without its weight and the constant
 };
 
 // The log-likelihood of a model, whatever its random part. psi = (beta, theta, rho, aux); K: nodes
@@ -82,11 +82,15 @@ class Objective {
 
   Index parameters() const { return parameters_; }
 
+  // Weights of the log-likelihoods of clusters; without, all are one.
+  void weigh_clusters(const VectorXd& weights) { cluster_weights_ = weights; }
+
  protected:
   Objective(const Design& design, const FamilySpec& spec)
       : family_(make_family(spec)), parameters_(parameter_count(design, *family_)) {}
 
   std::unique_ptr<Family> family_;
+  VectorXd cluster_weights_;
 
  private:
   Index parameters_;

@@ -48,7 +48,7 @@ class ProductObjective final : public Objective {
   OtherModes other_modes(const VectorXd& psi, const std::vector<int>& K,
                          const RunContext& context) override {
     return margmix::other_modes(design_, *family_, product_rule(K.at(0), design_.moves()), psi,
-                                context);
+                                context, cluster_weights_);
   }
 
   PosteriorResult posterior(const VectorXd& psi, const std::vector<int>& K, const Modes& modes,
@@ -88,8 +88,7 @@ ObjectiveResult ProductObjective::at(const VectorXd& psi, const ProductRule& rul
     auto make = [&](ObjectiveResult& result) {
       return Kernel(design_, *family_, rule, parameters, result.modes[0]);
     };
-    accumulate(design_.p(), psi.size(), family_->constant(design_.response), ask, context, make,
-               out);
+    accumulate(design_, *family_, cluster_weights_, psi.size(), ask, context, make, out);
   });
   if (wants_aux_columns(ask, *family_, out))
     fill_aux_columns(

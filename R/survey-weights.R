@@ -1,0 +1,380 @@
+# Weights of a survey by level: the pseudo-likelihood of rows and clusters that were sampled with
+# unequal probabilities. A design with them has the class `margmix_survey` before its others; its
+# `weights` are those of rows, scaled, and its `cluster_weights` go to the engine beside them.
+
+#' Survey weights of rows and clusters
+#'
+#' @description
+#' ```
+#' glmm(pass ~ female + isei + (1 | school), pupils, binomial(),
+#'      weights = survey_weights(rows = w_pupil, clusters = w_school))
+#' ```
+#' For the argument `weights` of [glmm()], where clusters (schools) were sampled with unequal
+#' probabilities, and rows (pupils) in them.
+#'
+#' @details
+#' A weight is the inverse of a probability: of the cluster, w_j, and of the row if its cluster is
+#' in the sample, w_i|j. The estimates maximise the pseudo-likelihood (Pfeffermann et al. 1998,
+#' Rabe-Hesketh and Skrondal 2006)
+#'
+#' \deqn{\log L = \sum_j w_j \log \int \prod_i f(y_{ij} | u)^{w_{i|j}} \phi(u) du,}
+#'
+#' an estimate of the log-likelihood that the whole population would have. One weight for each row,
+#' as in [stats::glm()], can't say this: a weight of its cluster is outside the integral, one of its
+#' own inside. So the weights are given by level, as in other software for such models. With an
+#' overall weight of rows, w_ij, write `rows = w_ij / w_j`.
+#'
+#' @section Scale: A factor of all cluster weights changes no estimate; one of the weights of the
+#'   rows in a cluster does, for their sum is how much the cluster is taken to know of its own
+#'   random effect. Raw weights of 100 pupils make 20 pupils of a school 2,000, and the variance
+#'   between schools far too large. `scale` multiplies the weights in each cluster by a factor
+#'   such that
+#'   * `"size"`: they add up to its number of rows n_j (the default);
+#'   * `"effective"`: they add up to (sum of w)^2 / (sum of w^2), its effective number of rows;
+#'   * `"gk"` (Graubard and Korn 1996): they are all 1, and the weight of the cluster becomes the
+#'     mean of w_j w_i|j over its rows;
+#'   * `"none"`: as they are.
+#'
+#'   These are Stata's `pwscale()`, whose default is to leave them as they are, and methods 2 and 1
+#'   of Pfeffermann et al. for the first two. None is best everywhere. Where results differ much
+#'   between `"size"` and `"effective"`, clusters are too small for weights of rows; compare both.
+#'   For `cbind()` responses n_j counts trials, so that grouped and single rows agree.
+#' @section Inference: The curvature of a pseudo-likelihood is not the precision of its estimates.
+#'   `vcov()` and all that rests on it have the sandwich over clusters (`"robust"`), for all
+#'   parameters, with J the curvature and s_j the weighted score of cluster j: J^-1 (sum s_j s_j')
+#'   J^-1. Software that multiplies it by m / (m - 1), m clusters, prints standard errors that are
+#'   larger by that root. t intervals have K - p_b degrees of freedom (see
+#'   [summary.margmix_glmm()]); strata and finite populations are not known. There are no
+#'   likelihood ratio tests, profiles, AIC or BIC, no `REML`, no covariance of Kenward and Roger, no
+#'   bootstrap: these need a likelihood, and are refused (`margmix_error_survey`).
+#'   [marginal_standardization()] averages over the population: a row of the fit counts w_j w_i|j,
+#'   unscaled, with `average = "cluster"` a cluster w_j. Predicted random effects are given the
+#'   scaled weights.
+#'
+#' @param rows Weights of the rows given their clusters; 1 if not given.
+#' @param clusters Weights of the clusters, in each of their rows; 1 if not given.
+#' @param scale `"size"`, `"effective"`, `"gk"` or `"none"`.
+#' @return A matrix with a row for each row of the data, of class `margmix_survey_weights`.
+#' @section Errors: `margmix_error_survey_weights`: no numbers, not positive or not finite, or a
+#'   cluster (it is named) with different weights; `margmix_error_survey`: a model or method that
+#'   has no place for them. The model must have one grouping factor.
+#' @references
+#' Graubard, B. I. and Korn, E. L. (1996). Modelling the sampling design in the analysis of health
+#' surveys. *Statistical Methods in Medical Research* **5**, 263-281.
+#'
+#' Pfeffermann, D., Skinner, C. J., Holmes, D. J., Goldstein, H. and Rasbash, J. (1998). Weighting
+#' for unequal selection probabilities in multilevel models. *Journal of the Royal Statistical
+#' Society B* **60**, 23-40.
+#'
+#' Rabe-Hesketh, S. and Skrondal, A. (2006). Multilevel modelling of complex survey data. *Journal
+#' of the Royal Statistical Society A* **169**, 805-827.
+#' @examples
+#' # as if clinics with few patients had been sampled with half the probability of others
+#' clinics <- transform(infection, w = ifelse(ave(n, clinic, FUN = sum) < 30, 2, 1))
+#' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), clinics, binomial(),
+#'   weights = survey_weights(clusters = w)
+#' )
+#' summary(fit)
+#' @export
+survey_weights <- function(rows = NULL, clusters = NULL,
+                           scale = c("size", "effective", "gk", "none")) {
+  scale <- one_of(scale, names(scale_words), "scale")
+  given <- Filter(Negate(is.null), list(rows = rows, clusters = clusters))
+  if (!length(given)) {
+    abort("survey_weights", "Weights of `rows`, of `clusters` or of both must be given.")
+  }
+  for (name in names(given)) check_survey_numbers(given[[name]], name)
+  if (length(unique(lengths(given))) > 1L) {
+    abort("survey_weights", "`rows` and `clusters` must both have a weight for each row.",
+      given = paste(lengths(given), "of", code(names(given)))
+    )
+  }
+  n <- length(given[[1L]])
+  as_numbers <- function(x) if (is.null(x)) rep(1, n) else as.numeric(x)
+  structure(cbind(rows = as_numbers(rows), clusters = as_numbers(clusters)),
+    scale = scale, levels = names(given), class = "margmix_survey_weights"
+  )
+}
+
+scale_words <- c(
+  size = "scaled to the size of clusters", effective = "scaled to the effective size of clusters",
+  gk = "scaled by Graubard and Korn's method", none = "as they are"
+)
+
+check_survey_numbers <- function(x, name) {
+  if (is.numeric(x) && NCOL(x) == 1L) return(invisible())
+  abort("survey_weights", paste0(code(name), " must be a numeric vector."),
+    given = paste("an object of class", class(x)[1L])
+  )
+}
+
+# Subsets and na.action take rows of the model frame.
+#' @export
+`[.margmix_survey_weights` <- function(x, i, ...) {
+  facts <- attributes(x)[c("scale", "levels", "class")]
+  x <- unclass(x)[i, , drop = FALSE]
+  attributes(x) <- c(attributes(x)[c("dim", "dimnames")], facts)
+  x
+}
+
+# Of the frame of a fit, or NULL.
+survey_weights_of <- function(frame) {
+  weights <- frame[["(weights)"]]
+  if (inherits(weights, "margmix_survey_weights")) weights
+}
+
+# The design ------------------------------------------------------------------------------------
+
+#' A design with the survey weights of its frame
+#'
+#' @param frame A data frame with `(weights)`.
+#' @return The design; with survey weights of class `margmix_survey`, with `weights` (scaled) by
+#'   row, `cluster_weights`, and `survey`, a list: `scale`; `levels`, which weights were given;
+#'   `size` (n), how many of the population a row stands for.
+#' @section Errors: `survey`, `survey_weights`.
+#' @noRd
+with_survey_weights <- function(design, frame) {
+  weights <- survey_weights_of(frame)
+  if (is.null(weights)) return(design)
+  check_survey_design(design)
+  rows <- attr(frame, "row.names")
+  by_level <- unclass(weights)
+  for (name in colnames(by_level)) check_positive(by_level[, name], name, rows)
+  by_level <- take_rows(by_level, design$order)
+  trials <- row_trials(design)
+  clusters <- constant_weights(by_level[, "clusters"], design)
+  scale <- attr(weights, "scale")
+  scaled <- scaled_weights(by_level[, "rows"], clusters, trials, design$start, scale)
+  design[names(scaled)] <- scaled
+  design$survey <- list(
+    scale = scale, levels = attr(weights, "levels"),
+    size = by_level[, "rows"] * by_level[, "clusters"] * trials
+  )
+  class(design) <- c("margmix_survey", class(design))
+  design
+}
+
+# What a fit with them has no place for.
+check_survey_fit <- function(frame, REML, penalty, control) {
+  if (is.null(survey_weights_of(frame))) return(invisible())
+  no_likelihood <- "needs a likelihood, and survey weights leave a pseudo-likelihood"
+  if (isTRUE(REML)) refuse_survey("REML = TRUE", no_likelihood)
+  if (!is.null(penalty)) refuse_survey("`penalty`", no_likelihood)
+  if (control$weights_type != "prior") {
+    refuse_survey("`weights_type`", "is for weights that are one number for each row",
+      given = paste0("weights_type = \"", control$weights_type, "\"")
+    )
+  }
+}
+
+check_survey_design <- function(design) UseMethod("check_survey_design")
+
+#' @export
+check_survey_design.default <- function(design) invisible()
+
+#' @export
+check_survey_design.margmix_several_factors <- function(design) {
+  refuse_survey("survey_weights()", "is for models with one grouping factor, without smooth terms",
+    given = some_of(vapply(design$random, `[[`, "", "label"))
+  )
+}
+
+check_positive <- function(x, name, rows) {
+  bad <- which(!is.finite(x) | x <= 0)
+  if (!length(bad)) return(invisible())
+  abort("survey_weights", paste0("Survey weights, ", code(name), ", must be positive and finite."),
+    given = paste(format(x[bad[1L]]), "in", some_rows(rows[bad])),
+    hint = "Rows that are not in the sample are left out by `subset`."
+  )
+}
+
+# One weight for each cluster.
+constant_weights <- function(x, design) {
+  level <- row_levels(design)
+  first <- unname(x[design$start[seq_along(design$levels)] + 1L])
+  differs <- abs(x - first[level]) > 1e-8 * abs(first[level])
+  if (!any(differs)) return(first)
+  clusters <- unique(design$levels[level[differs]])
+  abort("survey_weights", "Weights of `clusters` must be the same in all rows of a cluster.",
+    given = paste(code(design$group), some_of(clusters)),
+    hint = "The weight of a row given its cluster belongs in `rows`.", clusters = clusters
+  )
+}
+
+#' Weights on the scale that was asked for
+#'
+#' @param rows,trials Of each row, sorted by cluster. `clusters`: of each cluster.
+#' @param start Where the clusters begin, from 0.
+#' @return A list: `weights`, `cluster_weights`.
+#' @noRd
+scaled_weights <- function(rows, clusters, trials, start, scale) {
+  sums <- function(x) cluster_sums(x, start)
+  n <- sums(trials)
+  w <- sums(trials * rows)
+  factor <- switch(scale,
+    size = n / w, effective = w / sums(trials * rows^2), none = rep(1, length(n))
+  )
+  if (is.null(factor)) {
+    return(list(weights = rep(1, length(rows)), cluster_weights = clusters * w / n))
+  }
+  # a row without trials says nothing
+  factor[n == 0] <- 1
+  list(weights = unname(rows * rep.int(factor, diff(start))), cluster_weights = clusters)
+}
+
+#' @export
+abilities.margmix_survey <- function(design) {
+  setdiff(NextMethod(), c("one effect", "penalty"))
+}
+
+# Rows of a cluster would be pooled, their constants weighted by its weight.
+#' @export
+pool_rows.margmix_survey <- function(design, family, collapse = "auto") {
+  list(design = design, constant = 0)
+}
+
+# Without random effects a row has the product of its weights.
+#' @export
+engine_glm_start.margmix_survey <- function(design, family, level) {
+  design$weights <- row_weights(design) * design$cluster_weights[row_levels(design)]
+  engine_glm_start.default(design, family, level)
+}
+
+# Individuals, and clusters, of the population that a row of a target stands for.
+target_sizes <- function(design) UseMethod("target_sizes")
+
+#' @export
+target_sizes.default <- function(design) row_sizes(design)
+
+#' @export
+target_sizes.margmix_survey <- function(design) design$survey$size
+
+# Covariance --------------------------------------------------------------------------------------
+
+#' An estimate with the covariance of its parameters
+#'
+#' For a likelihood the inverse of its curvature, which the search has left in `vcov_full`. Of a
+#' pseudo-likelihood that is the bread of the sandwich.
+#'
+#' @param problem Its `design` is that of the rows that were fitted.
+#' @noRd
+with_covariance <- function(design, problem, estimate) UseMethod("with_covariance")
+
+#' @export
+with_covariance.default <- function(design, problem, estimate) estimate
+
+#' @export
+with_covariance.margmix_survey <- function(design, problem, estimate) {
+  fit <- c(estimate, problem[c("design", "family", "control")])
+  estimate$bread <- estimate$vcov_full
+  estimate$vcov_full <- sandwich_with(estimate$bread, fit)
+  estimate
+}
+
+#' The type of covariance that a fit has for one that was asked for
+#' @section Errors: `survey`.
+#' @noRd
+covariance_of <- function(design, type) UseMethod("covariance_of")
+
+#' @export
+covariance_of.default <- function(design, type) type
+
+#' @export
+covariance_of.margmix_survey <- function(design, type) {
+  if (type %in% c("default", "robust")) return("robust")
+  refuse_survey(paste0("vcov = \"", type, "\""), "needs a likelihood",
+    "vcov = \"robust\" is the sandwich over clusters, and the default."
+  )
+}
+
+#' @export
+default_covariance.margmix_survey <- function(fit, design) {
+  c(list(type = "robust", reason = "survey"), beta_vcov(fit, "robust"))
+}
+
+# Rules that need no working model of the scores.
+#' @export
+rules_of.margmix_survey <- function(design) c("K-pb", "K-p", "between-within", "normal")
+
+#' @export
+means_vcov.margmix_survey <- function(design, vcov, eb, assigned) {
+  if (eb) check_likelihood(design, "random_effects = \"eb\"")
+  if (assigned) check_likelihood(design, "Standardization by `randomized` or `propensity`")
+  if (is.null(vcov)) return("robust")
+  if (!is.character(vcov)) return(vcov)
+  covariance_of(design, one_of(vcov, covariances_for("means"), "vcov"))
+}
+
+#' @export
+with_means_df.margmix_survey <- function(design, variance) {
+  df <- least_df(design)
+  variance$df <- lapply(variance$df, function(x) ifelse(is.nan(x), NaN, df))
+  variance
+}
+
+# What a pseudo-likelihood is not -----------------------------------------------------------------
+
+refuse_survey <- function(what, why, hint = NULL, given = "weights = survey_weights()") {
+  abort("survey", paste0(what, " ", why, "."), given = given, hint = hint)
+}
+
+#' Has a design a likelihood, which is not a pseudo-likelihood?
+#' @section Errors: `survey`.
+#' @noRd
+check_likelihood <- function(design, what, hint = NULL) UseMethod("check_likelihood")
+
+#' @export
+check_likelihood.default <- function(design, what, hint = NULL) invisible()
+
+#' @export
+check_likelihood.margmix_survey <- function(design, what, hint = NULL) {
+  refuse_survey(what, "needs a likelihood, and survey weights leave a pseudo-likelihood", hint)
+}
+
+wald_hint <- "Wald tests and intervals, summary() or one fit in anova(), have the sandwich."
+
+#' AIC and BIC, of likelihoods alone
+#' @noRd
+information_criteria <- function(fit) UseMethod("information_criteria", fit$design)
+
+#' @export
+information_criteria.default <- function(fit) {
+  loglik <- stats::logLik(fit)
+  list(AIC = stats::AIC(loglik), BIC = stats::BIC(loglik))
+}
+
+#' @export
+information_criteria.margmix_survey <- function(fit) list(AIC = NA_real_, BIC = NA_real_)
+
+check_criteria <- function(fits, what) {
+  for (fit in Filter(is_mixed, fits)) check_likelihood(fit$design, what, wald_hint)
+}
+
+#' @export
+AIC.margmix_glmm <- function(object, ..., k = 2) {
+  check_criteria(list(object, ...), "AIC()")
+  NextMethod()
+}
+
+#' @export
+BIC.margmix_glmm <- function(object, ...) {
+  check_criteria(list(object, ...), "BIC()")
+  NextMethod()
+}
+
+# Words -------------------------------------------------------------------------------------------
+
+# What was maximised, beside the usual; NULL for a likelihood.
+pseudo_words <- function(design) UseMethod("pseudo_words")
+
+#' @export
+pseudo_words.default <- function(design) NULL
+
+#' @export
+pseudo_words.margmix_survey <- function(design) {
+  survey <- design$survey
+  paste0(
+    "survey weights of ", paste(survey$levels, collapse = " and "),
+    if ("rows" %in% survey$levels) paste0(", ", scale_words[[survey$scale]])
+  )
+}

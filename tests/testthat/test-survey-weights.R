@@ -1,0 +1,301 @@
+# Weights of a survey by level: published numbers and another package, the pseudo-likelihood by a
+# sum over a fine grid, scores by differences, copies of rows and clusters, and what is refused.
+
+source(testthat::test_path("..", "reference", "models-survey.R"), local = TRUE)
+
+survey_data <- function() survey_sleepstudy(reference_csv("sleepstudy.csv"))
+
+survey_example <- function(n = 12L, seed = 3) {
+  set.seed(seed)
+  d <- data.frame(g = rep(seq_len(n), times = rep(3:6, length.out = n)))
+  d$x <- round(rnorm(nrow(d)), 2)
+  b <- rnorm(n)[d$g]
+  eta <- 0.3 + 0.5 * d$x + b
+  d$y <- rbinom(nrow(d), 1, plogis(eta))
+  d$count <- rpois(nrow(d), exp(eta / 2))
+  d$z <- eta + rnorm(nrow(d))
+  d$positive <- rgamma(nrow(d), 2, 2 / exp(eta))
+  d$w <- round(runif(nrow(d), 0.5, 4), 2)
+  d$v <- round(runif(n, 1, 9), 1)[d$g]
+  d
+}
+
+survey_fit <- function(d, scale = "none", formula = y ~ x + (1 | g), family = binomial(), ...) {
+  quietly(glmm(formula, d, family, weights = survey_weights(w, v, scale), ...))
+}
+
+# The rows' weights after scaling, in words of the help.
+by_hand <- function(d, scale) {
+  by_cluster <- function(x, f) ave(x, d$g, FUN = f)
+  if (scale == "gk") return(list(w = rep(1, nrow(d)), v = by_cluster(d$w * d$v, mean)))
+  factor <- switch(scale,
+    none = 1, size = by_cluster(d$w, function(w) length(w) / sum(w)),
+    effective = by_cluster(d$w, function(w) sum(w) / sum(w^2))
+  )
+  list(w = d$w * factor, v = d$v)
+}
+
+# The terms of log L by cluster, at any psi, by sums over a grid of u.
+brute_terms <- function(d, psi, weights, density) {
+  u <- seq(-12, 12, length.out = 961)
+  eta <- outer(psi[1] + psi[2] * d$x, psi[3] * u, "+")
+  log_f <- rowsum(weights$w * density(d, eta, psi), d$g)
+  log_f <- log_f + rep(dnorm(u, log = TRUE), each = nrow(log_f))
+  top <- apply(log_f, 1L, max)
+  weights$v[!duplicated(d$g)] * (top + log(rowSums(exp(log_f - top)) * (u[2] - u[1])))
+}
+
+survey_models <- function() {
+  list(
+    binomial = list(y ~ x + (1 | g), binomial(), function(d, eta, psi) {
+      matrix(dbinom(d$y, 1, plogis(eta), log = TRUE), nrow(eta))
+    }),
+    probit = list(y ~ x + (1 | g), binomial("probit"), function(d, eta, psi) {
+      matrix(dbinom(d$y, 1, pnorm(eta), log = TRUE), nrow(eta))
+    }),
+    poisson = list(count ~ x + (1 | g), poisson(), function(d, eta, psi) {
+      matrix(dpois(d$count, exp(eta), log = TRUE), nrow(eta))
+    }),
+    gaussian = list(z ~ x + (1 | g), gaussian(), function(d, eta, psi) {
+      matrix(dnorm(d$z, eta, exp(psi[4] / 2), log = TRUE), nrow(eta))
+    }),
+    Gamma = list(positive ~ x + (1 | g), Gamma("log"), function(d, eta, psi) {
+      phi <- exp(psi[4])
+      matrix(dgamma(d$positive, 1 / phi, scale = phi * exp(eta), log = TRUE), nrow(eta))
+    })
+  )
+}
+
+test_that("Stata's printed estimates", {
+  fit <- glmm(Reaction ~ Days + (1 | Subject), survey_data(),
+    weights = survey_weights(twice, scale = "none")
+  )
+  published <- utils::read.csv(reference_csv("survey-published.csv"))
+  ours <- c(coef(fit), sigma(fit)^2, VarCorr(fit)$Subject[1L])
+  expect_true(all(abs(ours - published$value) <= published$tolerance))
+})
+
+test_that("estimates, pseudo-likelihood and standard errors of WeMix", {
+  d <- survey_data()
+  peers <- utils::read.csv(reference_csv("survey-peers.csv"))
+  for (model in unique(peers$model)) {
+    scale <- sub(".*-", "", model)
+    linear <- startsWith(model, "linear")
+    fit <- if (linear) {
+      glmm(Reaction ~ Days + (1 | Subject), d, weights = survey_weights(row, subject, scale))
+    } else {
+      glmm(slow ~ Days + (1 | Subject), d, binomial(),
+        nAGQ = 31, weights = survey_weights(row, subject, scale)
+      )
+    }
+    peer <- peers$value[peers$model == model]
+    estimates <- c(
+      logLik(fit), coef(fit), VarCorr(fit)$Subject[1L], if (linear) sigma(fit)^2
+    )
+    expect_equal(unname(estimates), peer[-(4:5)], tolerance = 1e-6, label = model)
+    # its sandwich has the factor m / (m - 1), m = 18; of a linear model it has beta alone
+    se <- unname(sqrt(diag(vcov(fit)) * 18 / 17))
+    expect_equal(se, peer[4:5], tolerance = if (linear) 2e-3 else 1e-6, label = model)
+  }
+})
+
+test_that("the pseudo-likelihood is its integral, whatever the family and scale", {
+  d <- survey_example()
+  for (name in names(survey_models())) {
+    model <- survey_models()[[name]]
+    for (scale in c("none", "size", "effective", "gk")) {
+      fit <- survey_fit(d, scale, model[[1L]], model[[2L]], nAGQ = 51)
+      weights <- by_hand(d, scale)
+      value <- sum(brute_terms(d, fit_psi(fit), weights, model[[3L]]))
+      expect_equal(as.numeric(logLik(fit)), value, tolerance = 1e-8, label = paste(name, scale))
+    }
+  }
+})
+
+test_that("the sandwich is that of scores and curvature by differences", {
+  skip_if_not_installed("numDeriv")
+  d <- survey_example()
+  for (name in c("binomial", "gaussian", "Gamma")) {
+    model <- survey_models()[[name]]
+    fit <- survey_fit(d, "effective", model[[1L]], model[[2L]], nAGQ = 51)
+    weights <- by_hand(d, "effective")
+    terms <- function(psi) brute_terms(d, psi, weights, model[[3L]])
+    psi <- unname(fit_psi(fit))
+    scores <- numDeriv::jacobian(terms, psi)
+    expect_lt(max(abs(colSums(scores))), 1e-4)
+    J <- solve(-numDeriv::hessian(function(psi) sum(terms(psi)), psi))
+    expect_equal(unname(vcov(fit, full = TRUE)), J %*% crossprod(scores) %*% J,
+      tolerance = 1e-5, label = name
+    )
+    skip_if_not_installed("sandwich")
+    expect_equal(sandwich::sandwich(fit), vcov(fit), tolerance = 1e-8)
+  }
+})
+
+test_that("whole weights are copies of clusters and of rows", {
+  d <- survey_example()
+  d$w <- 1 + (seq_along(d$g) %% 3L)
+  d$v <- 1 + (d$g %% 2L)
+  copies <- d[rep(seq_along(d$g), d$w), ]
+  twice <- copies[copies$v == 2, ]
+  twice$g <- twice$g + 100
+  copies <- rbind(copies, twice)
+  for (formula in c(y ~ x + (1 | g), y ~ x + (x | g), count ~ x + (1 | g), z ~ x + (1 | g))) {
+    family <- switch(all.vars(formula)[1L], y = binomial(), count = poisson(), z = gaussian())
+    fit <- survey_fit(d, "none", formula, family, nAGQ = 11)
+    whole <- quietly(glmm(formula, copies, family, nAGQ = 11))
+    expect_equal(coef(fit), coef(whole), tolerance = 1e-6)
+    expect_equal(fit$theta, whole$theta, tolerance = 1e-5)
+    expect_equal(as.numeric(logLik(fit)), as.numeric(logLik(whole)), tolerance = 1e-9)
+  }
+})
+
+test_that("weights of one are no weights, and the Laplace approximation takes them too", {
+  d <- transform(survey_example(), w = 1, v = 1)
+  for (nAGQ in c(1, 9)) {
+    fit <- survey_fit(d, "size", nAGQ = nAGQ)
+    plain <- quietly(glmm(y ~ x + (1 | g), d, binomial(), nAGQ = nAGQ))
+    expect_equal(coef(fit), coef(plain), tolerance = 1e-7)
+    expect_equal(as.numeric(logLik(fit)), as.numeric(logLik(plain)), tolerance = 1e-10)
+    expect_equal(vcov(fit), vcov(plain, "robust"), tolerance = 1e-6)
+  }
+})
+
+test_that("order of rows, factors of weights and grouped rows make no difference", {
+  d <- survey_example()
+  fit <- survey_fit(d, "size", nAGQ = 9)
+  mixed <- survey_fit(d[sample(nrow(d)), ], "size", nAGQ = 9)
+  expect_equal(coef(mixed), coef(fit), tolerance = 1e-7)
+  expect_equal(vcov(mixed), vcov(fit), tolerance = 1e-6)
+  for (method in c("size", "effective")) {
+    one <- survey_fit(d, method, nAGQ = 9)
+    # overall weights, and weights of clusters in other units
+    other <- survey_fit(transform(d, w = w * v, v = 7 * v), method, nAGQ = 9)
+    expect_equal(coef(other), coef(one), tolerance = 1e-6)
+    expect_equal(vcov(other), vcov(one), tolerance = 1e-5)
+  }
+  d$w <- d$v + (d$x > 0)
+  d$x <- as.numeric(d$x > 0)
+  grouped <- stats::aggregate(cbind(y, n = 1) ~ x + g + w + v, d, sum)
+  expect_equal(
+    coef(survey_fit(grouped, "size", cbind(y, n - y) ~ x + (1 | g), nAGQ = 9)),
+    coef(survey_fit(d, "size", nAGQ = 9)), tolerance = 1e-6
+  )
+})
+
+test_that("missing weights and `subset` leave rows out, before weights are scaled", {
+  d <- survey_example()
+  kept <- d[-c(2, 30), ]
+  d$w[2] <- NA
+  d$v[30] <- NA
+  expect_equal(coef(survey_fit(d, "size", nAGQ = 9)), coef(survey_fit(kept, "size", nAGQ = 9)))
+  some <- quietly(glmm(y ~ x + (1 | g), kept, binomial(),
+    nAGQ = 9, subset = x < 1, weights = survey_weights(w, v)
+  ))
+  expect_equal(coef(some), coef(survey_fit(kept[kept$x < 1, ], "size", nAGQ = 9)))
+  expect_equal(nobs(some), sum(kept$x < 1))
+})
+
+test_that("all that is printed and tested has the sandwich, and says so", {
+  fit <- survey_fit(survey_example(), "effective", nAGQ = 9)
+  se <- sqrt(diag(vcov(fit)))
+  expect_equal(summary(fit)$coefficients$std.error, unname(se))
+  expect_output(print(summary(fit)), "cluster-robust \\(sandwich\\)")
+  expect_output(print(fit), "pseudo-maximum likelihood")
+  expect_output(print(fit), "survey weights of rows and clusters, scaled to the\\s+effective size")
+  limits <- unclass(confint(fit))["x", ]
+  expect_equal(unname(diff(limits)), unname(2 * qt(0.975, 11) * se["x"]), tolerance = 1e-6)
+  expect_output(print(odds_ratios(fit)), "cluster-robust")
+  expect_s3_class(anova(fit), "anova")
+  expect_true(is.na(generics::glance(fit)$AIC))
+})
+
+test_that("standardized means are those of the population, with weights that are not scaled", {
+  d <- survey_example()
+  d$x <- as.numeric(d$x > 0)
+  fit <- survey_fit(d, "size", nAGQ = 25)
+  found <- marginal_standardization(fit, "x")
+  u <- seq(-9, 9, length.out = 301)
+  mean_at <- function(psi, x) {
+    sum(plogis(psi[1] + psi[2] * x + psi[3] * u) * dnorm(u)) * (u[2] - u[1])
+  }
+  psi <- fit_psi(fit)
+  expect_equal(found$means$estimate, c(mean_at(psi, 0), mean_at(psi, 1)), tolerance = 1e-7)
+  # means of a model with one more covariate depend on the weights
+  d$c <- d$w + d$x
+  fit <- survey_fit(d, "size", y ~ x + c + (1 | g), nAGQ = 25)
+  psi <- fit_psi(fit)
+  risk <- function(psi, x, weight) {
+    eta <- psi[1] + psi[2] * x + psi[3] * d$c
+    p <- vapply(eta, function(e) sum(plogis(e + psi[4] * u) * dnorm(u)) * (u[2] - u[1]), 0)
+    sum(weight * p) / sum(weight)
+  }
+  found <- marginal_standardization(fit, "x", covariates = "fixed")
+  expect_equal(found$means$estimate, c(risk(psi, 0, d$w * d$v), risk(psi, 1, d$w * d$v)),
+    tolerance = 1e-7
+  )
+  skip_if_not_installed("numDeriv")
+  g <- numDeriv::grad(function(psi) risk(psi, 1, d$w * d$v), psi)
+  expect_equal(found$means$std.error[2L], sqrt(drop(g %*% vcov(fit, full = TRUE) %*% g)),
+    tolerance = 1e-5
+  )
+  expect_output(print(found), "with their survey weights")
+  cluster <- marginal_standardization(fit, "x", average = "cluster")
+  share <- d$w / ave(d$w, d$g, FUN = sum) * d$v
+  expect_equal(cluster$means$estimate[2L], risk(psi, 1, share), tolerance = 1e-7)
+  expect_error(marginal_standardization(fit, "x", vcov = "KC"), class = "margmix_error_survey")
+  expect_error(marginal_standardization(fit, "x", random_effects = "eb"),
+    class = "margmix_error_survey"
+  )
+})
+
+test_that("bad weights end in errors that name them", {
+  d <- survey_example()
+  refused <- function(d, pattern, ...) {
+    expect_error(survey_fit(d, ...), pattern, class = "margmix_error_survey_weights")
+  }
+  refused(transform(d, v = v + (seq_along(v) == 5)), "`g` 2")
+  refused(transform(d, v = -v), "`clusters`, must be positive")
+  refused(transform(d, w = replace(w, 3, 0)), "row 3")
+  refused(transform(d, w = replace(w, 4, Inf)), "Inf")
+  refused(transform(d, w = as.character(w)), "numeric vector")
+  refused <- function(...) expect_error(survey_weights(...), class = "margmix_error_survey_weights")
+  refused()
+  refused(1:3, 1:4)
+  expect_error(survey_weights(1:3, scale = "big"), class = "margmix_error_argument")
+})
+
+test_that("what needs a likelihood is refused with the reason", {
+  d <- survey_example()
+  fit <- survey_fit(d, "size", nAGQ = 9)
+  plain <- quietly(glmm(y ~ x + (1 | g), d, binomial(), nAGQ = 9))
+  smaller <- survey_fit(d, "size", y ~ 1 + (1 | g), nAGQ = 9)
+  survey <- function(expr) {
+    expect_error(quietly(expr), class = "margmix_error_survey", label = deparse(substitute(expr)))
+  }
+  survey(vcov(fit, "KR"))
+  survey(vcov(fit, "model"))
+  survey(summary(fit, vcov = "KC"))
+  survey(anova(fit, smaller))
+  survey(anova(plain, fit))
+  survey(AIC(fit))
+  survey(AIC(plain, fit))
+  survey(BIC(fit))
+  survey(drop1(fit))
+  survey(confint(fit, method = "profile"))
+  survey(profile(fit))
+  survey(bootstrap(fit, 5))
+  survey(refit(fit, d$y))
+  survey(compare_distributions(fit))
+  survey(mass_points(fit))
+  survey(diagnose_endogeneity(fit))
+  survey(conditional_logistic(fit))
+  survey(survey_fit(d, REML = TRUE))
+  survey(survey_fit(d, penalty = "soft"))
+  survey(survey_fit(d, control = glmm_control(weights_type = "frequency")))
+  d$h <- d$g %% 3
+  survey(survey_fit(d, formula = y ~ x + (1 | h / g)))
+  survey(survey_fit(d, formula = y ~ x + (1 | g) + (1 | h)))
+  survey(gee(y ~ x, d, g, family = binomial(), weights = survey_weights(w, v)))
+  expect_equal(AIC(plain), -2 * as.numeric(logLik(plain)) + 6)
+})
