@@ -22,10 +22,10 @@
 #'
 #' * fixed effects only: chi^2 with r degrees of freedom rejects too often what varies between few
 #'   clusters (9% instead of 5% with six). Where Kenward and Roger's covariance is the default, see
-#'   [summary.margmix_glmm()], the statistic over r times a scale is referred to their F. The scale
-#'   is what turns Wald's statistic with the model-based covariance into theirs, so that for a
-#'   quadratic log-likelihood p is that of `anova()` of one fit. `df = Inf` is chi^2; `nsim`
-#'   simulates the distribution under the smaller model;
+#'   [summary.margmix_glmm()], the statistic LR is referred to their F, with nu degrees of freedom:
+#'   F = (nu / r)(exp(s LR / nu) - 1), s being what turns Wald's statistic with the model-based
+#'   covariance into their r F. For a treatment of clusters of equal size in a linear model that is
+#'   the exact test. `df = Inf` is chi^2; `nsim` simulates the distribution under the smaller model;
 #' * correlations, or fixed effects where that default has no such covariance: chi^2 with r degrees
 #'   of freedom; with few clusters the table says that p is too small;
 #' * one random column (its variance and its covariances, and possibly fixed effects): the variance

@@ -1,14 +1,15 @@
-# Likelihood ratios of fixed effects with few clusters, on the scale of Kenward and Roger.
+# Likelihood ratios of fixed effects with few clusters, by Kenward and Roger's F.
 
 #' How a likelihood ratio is referred to few clusters
 #'
-#' Near the maximum the statistic is Wald's with the model-based covariance, which is too small with
-#' few clusters. What brings Wald's statistic to Kenward and Roger's F brings this one there, too:
-#' where the log-likelihood is quadratic both tests agree.
+#' In a linear model whose variance has nu degrees of freedom of n, the likelihood ratio is
+#' n log(1 + q F / nu), and Wald's statistic with the variance of maximum likelihood q F n / nu. The
+#' scale s that brings Wald's statistic to Kenward and Roger's F stands for nu / n, so that
+#' F = (nu / q) (exp(s LR / nu) - 1). For a treatment of clusters of equal size in a linear mixed
+#' model that is exact.
 #'
 #' @param C q x p: C beta = 0 is the smaller model.
-#' @return `NULL` where the default covariance is not theirs; or a list: `scale`, by which the
-#'   statistic over q is multiplied, and `df` of the denominator of F.
+#' @return `NULL` where the default covariance is not theirs; or a list: `scale`, s, and `df`, nu.
 #' @noRd
 likelihood_reference <- function(fit, C) {
   inference <- quietly(wald_inference(fit, "default", "default", list(count = NULL)))
@@ -30,12 +31,14 @@ calibrated_test <- function(large, X, statistic, r) {
   if (isTRUE(large$REML) || q != r || ncol(X[[2L]]) != length(large$beta)) return(NULL)
   reference <- likelihood_reference(large, left_out(X[[1L]], X[[2L]])$C)
   if (is.null(reference)) return(NULL)
+  df <- reference$df
+  F_value <- if (is.finite(df)) df * expm1(reference$scale * statistic / df) / q else
+    reference$scale * statistic / q
   list(
-    p = stats::pf(reference$scale * statistic / q, q, reference$df, lower.tail = FALSE),
+    p = stats::pf(F_value, q, df, lower.tail = FALSE),
     reference = paste0(
-      "F = ", format(reference$scale, digits = 3L, nsmall = 2L), " Chisq",
-      if (q > 1L) paste0(" / ", q), " with ", q, " and ", format_df(reference$df),
-      " df, the scale of Kenward and Roger (chi^2: `df = Inf`)."
+      "Kenward and Roger's F with ", q, " and ", format_df(df), " df, ",
+      format(F_value, digits = 4L), " (chi^2: `df = Inf`)."
     )
   )
 }
@@ -54,7 +57,7 @@ profile_reference <- function(fit, df) {
   if (inference$type == "KR") inference$table[c("std.error", "df")]
 }
 
-# How far the root of twice the log-likelihood may fall: `scale` times the quantile of t with `df`.
+# What [limit_cutoff()] needs: the ratio of standard errors, and degrees of freedom.
 limit_scale <- function(profile, reference) {
   row <- match(profile$row, rownames(reference))
   if (is.na(row) || is.na(reference$std.error[row])) return(data.frame(scale = 1, df = Inf))
@@ -63,4 +66,8 @@ limit_scale <- function(profile, reference) {
   data.frame(scale = reference$std.error[row] / model, df = reference$df[row])
 }
 
-limit_cutoff <- function(scale, level) scale$scale * stats::qt((1 + level) / 2, scale$df)
+# How far the root of twice the log-likelihood may fall: where F of [likelihood_reference()] is t^2.
+limit_cutoff <- function(scale, level) {
+  t <- stats::qt((1 + level) / 2, scale$df)
+  scale$scale * if (is.finite(scale$df)) sqrt(scale$df * log1p(t^2 / scale$df)) else t
+}

@@ -17,10 +17,10 @@
 #'   has the lower limit 0 and no upper limit (`NA`). Parameters of [related_levels] are taken on
 #'   their unbounded scale.
 #' * `"profile"`: all values whose profile log-likelihood is within c^2 / 2 of the maximum, c a
-#'   normal quantile. Where Kenward and Roger's covariance is the default, c of a coefficient is
-#'   their t quantile times the ratio of their standard error to the model-based one: with few
-#'   clusters the usual c is too small, and for a quadratic log-likelihood the interval is that of
-#'   `"Wald"`. `df = Inf` is the usual c. Every point of the profile is a maximum over all other
+#'   normal quantile. With few clusters that is too small; where Kenward and Roger's covariance is
+#'   the default, c^2 of a coefficient is nu (SE / SE0)^2 log(1 + t^2 / nu), with t, nu and SE theirs
+#'   and SE0 the model-based standard error: values that `anova()` of two fits does not reject.
+#'   `df = Inf` is the usual c. Every point of the profile is a maximum over all other
 #'   parameters, found with exact derivatives at the rule of the fit. The lower limit of a standard
 #'   deviation is 0 if the profile does not fall that far before 0. For a fit with `REML = TRUE` the
 #'   profile of a standard deviation is that of the restricted likelihood; the limits of a
@@ -185,7 +185,7 @@ profile_words <- function(fit, rows, level, reference = NULL) {
     if (!length(few) || anyNA(few)) "chi^2 with 1 df",
     if (!all(is.na(few))) {
       df <- unique(format_df(range(few, na.rm = TRUE)))
-      paste0(if (anyNA(few)) "coefficients ", "on the scale of Kenward and Roger, t with df ",
+      paste0(if (anyNA(few)) "coefficients ", "by Kenward and Roger's t with df ",
         paste(df, collapse = " to ")
       )
     }

@@ -4,7 +4,7 @@
 #   Rscript bench/simulation/likelihood-ratio.R 100    100 of them
 #
 # No effect; K clusters of 30 binary rows, half of them treated; logit, random intercept of sd 0.5.
-# p < .05 of anova() by chi^2 with 1 df, by its default on the scale of Kenward and Roger, by 199
+# p < .05 of anova() by chi^2 with 1 df, by its default, Kenward and Roger's F, by 199
 # data sets simulated from the smaller model (nsim), and of the default Wald test; and 0 outside the
 # default 95% profile limits.
 
@@ -24,7 +24,7 @@ one <- function(K) {
     p <- function(...) anova(small, large, ...)[["Pr(>Chisq)"]][2L]
     limits <- confint(large, "treat", method = "profile")
     c(
-      chi2 = p(df = Inf) < 0.05, scaled = p() < 0.05, profile = prod(limits) > 0,
+      chi2 = p(df = Inf) < 0.05, scaled = p() < 0.05, profile = isTRUE(prod(limits) > 0),
       simulated = p(nsim = 199) <= 0.05,
       wald = summary(large)$coefficients["treat", "p.value"] < 0.05
     )

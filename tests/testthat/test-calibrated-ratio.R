@@ -1,4 +1,4 @@
-# Likelihood ratios of fixed effects with few clusters, on the scale of Kenward and Roger.
+# Likelihood ratios of fixed effects with few clusters, by Kenward and Roger's F.
 
 ratio_data <- function(K = 8, seed = 3) {
   set.seed(seed)
@@ -17,15 +17,28 @@ test_that("the scale of one coefficient is the ratio of the variances", {
   default <- summary(large)$coefficients["arm", ]
   model <- summary(large, vcov = "model")$coefficients["arm", ]
   statistic <- 2 * (as.numeric(logLik(large)) - as.numeric(logLik(small)))
-  scaled <- statistic * (model$std.error / default$std.error)^2
+  s <- (model$std.error / default$std.error)^2
+  scaled <- default$df * expm1(s * statistic / default$df)
   expect_equal(table$Chisq[2L], statistic)
   expect_equal(table[["Pr(>Chisq)"]][2L], 2 * pt(-sqrt(scaled), default$df))
-  expect_match(attr(table, "heading"), "the scale of Kenward and Roger", all = FALSE)
+  expect_match(attr(table, "heading"), "Kenward and Roger's F with 1", all = FALSE)
   # other codings of the same two models
   expect_equal(anova(small, update(large, . ~ I(3 * x - 1) + I(x + arm) + (1 | g))), table,
     ignore_attr = TRUE, tolerance = 1e-6
   )
   expect_lt(abs(table[["Pr(>Chisq)"]][2L] - anova(large)["arm", "Pr(>F)"]), 0.05)
+})
+
+test_that("a treatment of clusters of equal size has the t test of their means", {
+  d <- ratio_data(6)
+  large <- glmm(y ~ arm + (1 | g), d)
+  means <- aggregate(y ~ g + arm, d, mean)
+  exact <- t.test(y ~ arm, means, var.equal = TRUE)
+  expect_equal(anova(update(large, . ~ 1 + (1 | g)), large)[["Pr(>Chisq)"]][2L], exact$p.value,
+    tolerance = 1e-5
+  )
+  limits <- confint(large, "arm", method = "profile")
+  expect_equal(sort(as.vector(-limits)), as.vector(exact$conf.int), tolerance = 1e-5)
 })
 
 test_that("several coefficients of a linear model have pbkrtest's F", {
@@ -42,8 +55,9 @@ test_that("several coefficients of a linear model have pbkrtest's F", {
   beta <- lme4::fixef(theirs)
   wald <- function(beta, V) sum(C %*% beta * solve(C %*% V %*% t(C), C %*% beta)) / 2
   scale <- peer["Ftest", "stat"] / wald(beta, as.matrix(vcov(ml)))
+  nu <- peer["Ftest", "ddf"]
   expect_equal(table[["Pr(>Chisq)"]][2L],
-    pf(scale * table$Chisq[2L] / 2, 2, peer["Ftest", "ddf"], lower.tail = FALSE), tolerance = 1e-2
+    pf(nu / 2 * expm1(scale * table$Chisq[2L] / nu), 2, nu, lower.tail = FALSE), tolerance = 1e-2
   )
 })
 
@@ -53,12 +67,13 @@ test_that("profile limits lie where the log-likelihood has fallen by t on their 
   limits <- confint(fit, "arm", method = "profile")
   default <- summary(fit)$coefficients["arm", ]
   model <- summary(fit, vcov = "model")$coefficients["arm", ]
-  fall <- (qt(0.975, default$df) * default$std.error / model$std.error)^2
+  fall <- (default$std.error / model$std.error)^2 *
+    default$df * log1p(qt(0.975, default$df)^2 / default$df)
   for (limit in limits) {
     held <- glmm(event ~ x + offset(limit * arm) + (1 | g), d, binomial(), nAGQ = 7)
     expect_equal(2 * (as.numeric(logLik(fit)) - as.numeric(logLik(held))), fall, tolerance = 1e-4)
   }
-  expect_output(print(limits), "on the scale of Kenward and Roger, t with df")
+  expect_output(print(limits), "by Kenward and Roger's t with df")
   usual <- confint(fit, "arm", method = "profile", df = Inf)
   expect_gt(diff(limits[1L, ]), diff(usual[1L, ]))
   expect_output(print(usual), "Too short for effects between 8 clusters")
