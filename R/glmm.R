@@ -57,8 +57,8 @@
 #'   theta^2 = pi^2 / 3 (1 / phi^2 - 1). The integral is computed by the trapezoidal rule with K
 #'   points over the normal score of b, in the range where each cluster's integrand matters.
 #'   Normal and bridge fits are not nested; compare them by `logLik()` or `AIC()`.
-#' @section t distribution: With `random_distribution = t_effects(df = 5)` the random intercept has a
-#'   t distribution with that many degrees of freedom, more than 2, so that clusters far from the
+#' @section t distribution: With `random_distribution = t_effects(df = 5)` the random intercept has
+#'   a t distribution with that many degrees of freedom, more than 2, so that clusters far from the
 #'   others are less of a surprise. theta is its standard deviation, sqrt(df / (df - 2)) times its
 #'   scale. See [t_effects()].
 #' @section Soft penalty: Where covariates separate the responses, or no cluster has both kinds of
@@ -135,8 +135,9 @@
 #' @param nAGQ `"auto"`, or the number of quadrature points per dimension; 1 is Laplace. With two
 #'   nested grouping factors also two numbers, from the coarsest: `c(15, 9)` for `(1 | a/b)`.
 #' @param REML `TRUE` for restricted maximum likelihood, with any family; see below.
-#' @param random_distribution Distribution of the random effects: `"normal"`; of one random intercept
-#'   also `"bridge"`, under the logit link, or [t_effects()] with given degrees of freedom; see below.
+#' @param random_distribution Distribution of the random effects: `"normal"`; of one random
+#'   intercept also `"bridge"`, under the logit link, or [t_effects()] with given degrees of freedom;
+#'   see below.
 #' @param penalty `NULL`, or `"soft"` for softly penalized maximum likelihood; see below.
 #' @param dispersion A one-sided formula for log phi, of a family that has a dispersion phi; `~ 1`
 #'   has one phi for all rows. See below.

@@ -4,9 +4,9 @@
 #' The way of integration of a model
 #'
 #' `margmix_exact` (a linear model), `margmix_quadrature` (a product rule over the effects of one
-#' factor), `margmix_trapezoid` (a random intercept that is not normal), `margmix_level_quadrature` (two nested
-#' factors, each with its rule), `margmix_laplace` (sparse factors); `margmix_stochastic` where
-#' maximum likelihood has no factor.
+#' factor), `margmix_trapezoid` (a random intercept that is not normal), `margmix_level_quadrature`
+#' (two nested factors, each with its rule), `margmix_laplace` (sparse factors);
+#' `margmix_stochastic` where maximum likelihood has no factor.
 #'
 #' @noRd
 way_of_integration <- function(design, family, REML = FALSE) {
