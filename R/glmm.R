@@ -136,8 +136,8 @@
 #'   nested grouping factors also two numbers, from the coarsest: `c(15, 9)` for `(1 | a/b)`.
 #' @param REML `TRUE` for restricted maximum likelihood, with any family; see below.
 #' @param random_distribution Distribution of the random effects: `"normal"`; of one random
-#'   intercept also `"bridge"`, under the logit link, or [t_effects()] with given degrees of freedom;
-#'   see below.
+#'   intercept also `"bridge"`, under the logit link, or [t_effects()] with given degrees of
+#'   freedom; see below.
 #' @param penalty `NULL`, or `"soft"` for softly penalized maximum likelihood; see below.
 #' @param dispersion A one-sided formula for log phi, of a family that has a dispersion phi; `~ 1`
 #'   has one phi for all rows. See below.
