@@ -6,7 +6,10 @@
 #'
 #' @description
 #' ```
-#' glmm(pass ~ female + isei + (1 | school), pupils, binomial(),
+#' # weights of schools, and of pupils given their school
+#' pupils <- data.frame(school = rep(1:40, each = 6), isei = rnorm(240), pass = rep(0:1, 120),
+#'                      w_school = rep(runif(40, 1, 9), each = 6), w_pupil = runif(240, 1, 3))
+#' glmm(pass ~ isei + (1 | school), pupils, binomial(),
 #'      weights = survey_weights(rows = w_pupil, clusters = w_school))
 #' ```
 #' For the argument `weights` of [glmm()], where clusters (schools) were sampled with unequal
