@@ -94,19 +94,15 @@ check_clusters <- function(cluster, group, alone = TRUE,
 #' @section Warning: `scale`.
 #' @noRd
 check_scale <- function(design) {
-  X <- design$X
-  ratio <- mean_over_sd(X, min(nrow(X), 1000L))
-  # A few rows bound the sd from below, which nearly always is enough.
-  unsure <- ratio > 3e6
-  if (any(unsure)) ratio[unsure] <- mean_over_sd(X, nrow(X), which(unsure))
-  far <- ratio > 3e6
-  if (!any(far)) return(invisible())
-  names <- some_of(code(colnames(X)[far]))
+  ratio <- far_columns(design$X, 3e6)
+  if (!length(ratio)) return(invisible())
+  columns <- colnames(design$X)[as.integer(names(ratio))]
+  names <- some_of(code(columns))
   warn("scale", paste0(
     names, " is far from zero relative to its spread, so its standard error loses digits."
   ),
-  given = paste("mean over sd", some_of(signif(ratio[far], 2L))),
-    hint = "Subtract its mean, or a round number near it.", columns = colnames(X)[far]
+  given = paste("mean over sd", some_of(signif(unname(ratio), 2L))),
+    hint = "Subtract its mean, or a round number near it.", columns = columns
   )
 }
 
@@ -115,11 +111,12 @@ mean_over_sd <- function(X, rows, columns = seq_len(ncol(X))) UseMethod("mean_ov
 
 #' @export
 mean_over_sd.default <- function(X, rows, columns = seq_len(ncol(X))) {
-  mean <- colMeans(X)
+  all <- length(columns) == ncol(X)
+  mean <- if (all) colMeans(X) else vapply(columns, function(column) mean(X[, column]), 0)
   first <- seq_len(rows)
-  about <- vapply(columns, function(column) sum((X[first, column] - mean[[column]])^2), 0)
+  about <- vapply(seq_along(columns), function(k) sum((X[first, columns[k]] - mean[[k]])^2), 0)
   spread <- sqrt(about / nrow(X))
-  ifelse(rows == nrow(X) & spread == 0, 0, abs(mean[columns]) / spread)
+  ifelse(rows == nrow(X) & spread == 0, 0, abs(mean) / spread)
 }
 
 # Identification of the variance parameters ------------------------------------------------------
@@ -220,7 +217,10 @@ constant_columns <- function(design) {
 # Columns that are far from zero compared with their spread: mean over sd, by position. In Z a
 # random slope is then hard to tell from a random intercept.
 far_columns <- function(Z, least = 100) {
-  ratio <- mean_over_sd(Z, nrow(Z))
+  # A few rows bound the sd from below, which nearly always is enough.
+  ratio <- mean_over_sd(Z, min(nrow(Z), 1000L))
+  unsure <- which(ratio > least)
+  if (length(unsure)) ratio[unsure] <- mean_over_sd(Z, nrow(Z), unsure)
   far <- which(ratio > least)
   stats::setNames(ratio[far], far)
 }

@@ -26,8 +26,9 @@ report_fit <- function(problem, estimate, separation) {
 # term gives the predictor: an intercept has a large one, too, where covariates are far from zero.
 large_sds <- function(design, family, estimate) {
   if (!has_trials(family)) return(integer())
-  sd <- sqrt(rowSums(estimate$Lambda^2)) * column_rms(design$Z)
   large <- vapply(design$random, function(term) term_sd(design, estimate, term) > 20, NA)
+  if (!any(large)) return(integer())
+  sd <- sqrt(rowSums(estimate$Lambda^2)) * column_rms(design$Z)
   columns <- as.integer(unlist(lapply(design$random[large], `[[`, "columns")))
   columns[sd[columns] >= min(20, max(sd[columns], 0))]
 }
@@ -43,18 +44,22 @@ rms_of_effects <- function(Z, at, Lambda) UseMethod("rms_of_effects")
 
 #' @export
 rms_of_effects.default <- function(Z, at, Lambda) {
-  part <- Z[, at, drop = FALSE] %*% Lambda
-  sqrt(sum(part^2) / nrow(part))
+  gram <- crossprod(if (length(at) == ncol(Z)) Z else Z[, at, drop = FALSE])
+  sqrt(sum(Lambda * (gram %*% Lambda)) / nrow(Z))
 }
 
 # A random intercept is that at 0 of the covariates. Where this is far from the data its sd is many
 # times that of the predictor anywhere in them.
 note_uncentred <- function(design, estimate) {
+  terms <- Filter(function(term) {
+    term$correlated && length(term$columns) > 1L && "(Intercept)" %in% term$names
+  }, design$random)
+  if (!length(terms)) return(invisible())
   far <- far_columns(design$Z, 20)
-  for (term in design$random) {
+  for (term in terms) {
     at <- intersect(term$columns, as.integer(names(far)))
     intercept <- term$columns[term$names == "(Intercept)"]
-    if (!term$correlated || !length(at) || !length(intercept)) next
+    if (!length(at)) next
     sd <- sqrt(sum(estimate$Lambda[intercept, ]^2))
     if (sd <= 20 * term_sd(design, estimate, term)) next
     names <- some_of(code(column_names(design)[at]))
