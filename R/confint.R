@@ -20,11 +20,11 @@
 #'   normal quantile. With few clusters that is too small; where Kenward and Roger's covariance is
 #'   the default, c^2 of a coefficient is nu (SE / SE0)^2 log(1 + t^2 / nu), with t, nu and SE
 #'   theirs, SE0 the model-based standard error. These are the values that `anova()` of two fits
-#'   does not reject. `df = Inf` is the usual c. Every point of the profile is a maximum over all other
-#'   parameters, found with exact derivatives at the rule of the fit. The lower limit of a standard
-#'   deviation is 0 if the profile does not fall that far before 0. For a fit with `REML = TRUE` the
-#'   profile of a standard deviation is that of the restricted likelihood; the limits of a
-#'   coefficient, which is no parameter of it, are by the likelihood.
+#'   does not reject. `df = Inf` is the usual c. Every point of the profile is a maximum over all
+#'   other parameters, found with exact derivatives at the rule of the fit. The lower limit of a
+#'   standard deviation is 0 if the profile does not fall that far before 0. For a fit with
+#'   `REML = TRUE` the profile of a standard deviation is that of the restricted likelihood; the
+#'   limits of a coefficient, which is no parameter of it, are by the likelihood.
 #' * `"boot"`: from `B` fits to responses drawn from the model, see [bootstrap()].
 #'
 #' Standard deviations are in units of the predictor.
