@@ -131,11 +131,7 @@ anova_terms <- function(fit, vcov, df) {
 # Several fits ----------------------------------------------------------------------------------
 
 compare_fits <- function(fits, names, nsim, seed, df = "default") {
-  if (!identical(df, Inf) && !identical(df, "default")) {
-    abort("argument", "`df` of several fits must be \"default\" or Inf, for chi^2.",
-      given = expression_text(df)
-    )
-  }
+  check_ratio_df(df)
   rows <- rows_to_compare(fits)
   check_comparable(fits, rows)
   npar <- vapply(fits, function(fit) attr(stats::logLik(fit), "df"), 0)

@@ -43,6 +43,13 @@ calibrated_test <- function(large, X, statistic, r) {
   )
 }
 
+check_ratio_df <- function(df) {
+  if (identical(df, Inf) || identical(df, "default")) return(invisible())
+  abort("argument", "`df` of likelihood ratios must be \"default\" or Inf, for chi^2.",
+    given = expression_text(df)
+  )
+}
+
 #' Profile limits of coefficients with few clusters
 #'
 #' Kenward and Roger's standard errors and degrees of freedom, in the place of the model's and the

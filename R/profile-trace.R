@@ -50,6 +50,7 @@ profile.margmix_glmm <- function(fitted, which = "all", level = 0.99, points = 8
   if (!is.numeric(points) || length(points) != 1L || !isTRUE(points >= 2) || points %% 1 != 0) {
     abort("argument", "`points` must be a whole number, at least 2.", given = some_of(points))
   }
+  check_ratio_df(df)
   coefficients <- names(fitted$coefficients)
   rows <- chosen_rows(which, c(coefficients, deviation_names(fitted)), coefficients)
   rows <- setdiff(rows, names(which(fitted$design$aliased)))

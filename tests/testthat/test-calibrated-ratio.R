@@ -92,6 +92,7 @@ test_that("chi^2 where there is nothing to allow for, or on request", {
   table <- anova(null, few, df = Inf)
   expect_equal(table[["Pr(>Chisq)"]][2L], pchisq(table$Chisq[2L], 1, lower.tail = FALSE))
   expect_error(anova(null, few, df = 5), class = "margmix_error_argument")
+  expect_error(profile(few, "arm", df = 5), class = "margmix_error_argument")
   # a variance and a coefficient: the mixture
   slope <- suppressMessages(glmm(y ~ arm + x + (x | g), ratio_data()))
   expect_match(attr(anova(few, slope), "heading"), "mixture", all = FALSE)
