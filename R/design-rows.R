@@ -4,7 +4,8 @@
 #' Trials, weights and offset of the rows of a design
 #'
 #' @param design A design, with n values of each of `trials`, `weights`, `offset`, or one for all.
-#' @return n doubles; `used_rows()`: n logicals, has the row a weight and trials?
+#' @return n doubles; `used_rows()`: n logicals, has the row a weight and trials? `all_used()`: have
+#'   all?
 #' @noRd
 row_trials <- function(design) row_values(design, "trials")
 row_weights <- function(design) row_values(design, "weights")
@@ -15,6 +16,7 @@ most_trials <- function(design) UseMethod("most_trials")
 most_trials.default <- function(design) max(row_trials(design))
 
 used_rows <- function(design) row_weights(design) > 0 & row_trials(design) > 0
+all_used <- function(design) min(design$weights) > 0 && min(design$trials) > 0
 
 row_values <- function(design, name) {
   x <- design[[name]]
@@ -27,6 +29,8 @@ count_used <- function(design) UseMethod("count_used")
 
 #' @export
 count_used.default <- function(design) {
+  n <- length(design$y)
+  if (all_used(design)) return(list(rows = n, weight = n * mean(design$weights)))
   used <- used_rows(design)
   list(rows = sum(used), weight = sum(row_weights(design)[used]))
 }
@@ -49,7 +53,7 @@ compact_rows <- function(design) UseMethod("compact_rows")
 compact_rows.default <- function(design) {
   for (name in c("trials", "weights", "offset")) {
     x <- design[[name]]
-    if (all(x == x[1L])) design[[name]] <- x[1L]
+    if (min(x) == max(x)) design[[name]] <- x[1L]
   }
   design
 }

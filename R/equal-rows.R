@@ -20,7 +20,7 @@ pool_rows <- function(design, family, collapse = "auto") UseMethod("pool_rows")
 pool_rows.default <- function(design, family, collapse = "auto") {
   as_it_is <- list(design = design, constant = 0)
   pool <- family_tools(family)$pool
-  if (isFALSE(collapse) || is.null(pool) || !all(used_rows(design))) return(as_it_is)
+  if (isFALSE(collapse) || is.null(pool) || !all_used(design)) return(as_it_is)
   if (!isTRUE(collapse) && !has_equal_rows(design, pool)) return(as_it_is)
   set <- engine_equal_rows(shared_columns(design, pool), length(design$y))
   patterns <- max(set)
@@ -36,13 +36,16 @@ pool_rows.default <- function(design, family, collapse = "auto") {
   )
 }
 
-# What the rows of a set must share.
-shared_columns <- function(design, pool) {
-  c(
+# What the rows of a set must share, of all `rows` or some.
+shared_columns <- function(design, pool, rows = NULL) {
+  columns <- c(
     list(design$X, design$Z), if (has_dispersion_formula(design)) list(design$D),
-    lapply(seq_along(design$groups), row_levels, design = design),
     unname(Filter(function(x) length(x) > 1L, design[pool$shared]))
   )
+  if (!is.null(rows)) {
+    columns <- lapply(columns, function(x) if (is.matrix(x)) x[rows, , drop = FALSE] else x[rows])
+  }
+  c(columns, lapply(seq_along(design$groups), row_levels, design = design, rows = rows))
 }
 
 # Are there many equal rows? Blocks of sorted rows are asked, which lie in few clusters.
@@ -51,10 +54,7 @@ has_equal_rows <- function(design, pool, blocks = 8L, length = 512L) {
   if (n < 10000L) return(FALSE)
   first <- round(seq(0, n - length, length.out = blocks))
   rows <- rep(first, each = length) + seq_len(length)
-  columns <- lapply(shared_columns(design, pool), function(x) {
-    if (is.matrix(x)) x[rows, , drop = FALSE] else x[rows]
-  })
-  2L * max(engine_equal_rows(columns, length(rows))) <= length(rows)
+  2L * max(engine_equal_rows(shared_columns(design, pool, rows), length(rows))) <= length(rows)
 }
 
 #' The design of the first row of each set of equal rows

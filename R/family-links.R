@@ -49,10 +49,11 @@ response_totals <- function(design, family) UseMethod("response_totals")
 response_totals.default <- function(design, family) {
   w <- row_weights(design)
   offset <- row_offset(design)
+  weighted <- function(x) drop(crossprod(w, x))
   list(
-    weights = sum(w), trials = sum(w * row_trials(design)), y = sum(w * design$y),
+    weights = sum(w), trials = weighted(row_trials(design)), y = weighted(design$y),
     offset = mean(offset), most = max(offset),
-    exposure = if (has_log_link(family)) sum(w * exp(offset)) else 0
+    exposure = if (has_log_link(family)) weighted(exp(offset)) else 0
   )
 }
 

@@ -81,9 +81,9 @@ fit_start_glm <- function(design, family) {
 # random column, and a rough dispersion; or what the user gives.
 start_values <- function(problem, start_glm, start) {
   design <- problem$design
-  scale <- theta_rms(design)
-  unit <- eta_unit(design, problem$family, start_glm)
-  theta <- (if (unit == 1) 0.7 else 0.3 * unit) * (design$theta_row == design$theta_col) / scale
+  unit <- diag(problem$map$M)[ncol(design$X) + seq_along(design$theta_row)]
+  sd <- if (eta_unit(design, problem$family, start_glm) == 1) 0.7 else 0.3
+  theta <- sd * (design$theta_row == design$theta_col) * unit
   log_phi <- if (has_phi(problem$family)) {
     log(max(start_dispersion(design, problem$family, start_glm$beta), 1e-300))
   }

@@ -135,16 +135,21 @@ from_factors.default <- function(design, x) x[[1L]]
 from_factors.margmix_several_factors <- function(design, x) x
 
 #' Level of each row, from 1, of grouping factor `k`
+#' @param rows Which rows; all by default.
 #' @noRd
-row_levels <- function(design, k = 1L) UseMethod("row_levels")
+row_levels <- function(design, k = 1L, rows = NULL) UseMethod("row_levels")
 
 #' @export
-row_levels.default <- function(design, k = 1L) {
+row_levels.default <- function(design, k = 1L, rows = NULL) {
+  if (!is.null(rows)) return(findInterval(rows - 1L, design$start))
   rep.int(seq_along(design$levels), diff(design$start))
 }
 
 #' @export
-row_levels.margmix_several_factors <- function(design, k = 1L) design$groups[[k]]$index + 1L
+row_levels.margmix_several_factors <- function(design, k = 1L, rows = NULL) {
+  index <- design$groups[[k]]$index
+  (if (is.null(rows)) index else index[rows]) + 1L
+}
 
 # The level of each row of a fit, a column for each grouping factor.
 row_clusters <- function(design) {

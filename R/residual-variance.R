@@ -37,7 +37,7 @@ level_agreement.default <- function(design, k) {
   used <- which(used_rows(design))
   for (take in unique(pmin(c(5000L, length(used)), length(used)))) {
     rows <- used[seq_len(take)]
-    level <- row_levels(design, k)[rows]
+    level <- row_levels(design, k, rows)
     differ <- any(design$y[rows] != design$y[rows][match(level, level)])
     if (differ) break
   }

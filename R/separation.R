@@ -216,7 +216,7 @@ level_states.default <- function(design, k) {
   for (take in unique(pmin(c(5000L, length(design$y)), length(design$y)))) {
     rows <- seq_len(take)
     used <- as.numeric(row_weights(design)[rows] > 0)
-    level <- row_levels(design, k)[rows]
+    level <- row_levels(design, k, rows)
     trials <- row_trials(design)[rows]
     sums <- rowsum(cbind(design$y[rows], trials) * used, level, reorder = FALSE)
     none <- sums[, 1L] <= 0

@@ -91,7 +91,7 @@ flip_modes.margmix_shards <- function(design, modes, signs) list()
 by_factor.margmix_shards <- function(design, x) rep(list(x), length(design$groups))
 
 #' @export
-row_levels.margmix_shards <- function(design, k = 1L) refuse_rows()
+row_levels.margmix_shards <- function(design, k = 1L, rows = NULL) refuse_rows()
 
 #' @export
 levels_together.margmix_shards <- function(design, k) design$facts$factors[[k]]$together
