@@ -98,13 +98,18 @@ values_by_rule <- function(problem, fit, by = NULL) {
   psi <- problem$map$psi(fit$x)
   known <- list()
   if (!is.null(by)) known[[format_nodes(by)]] <- fit$value
+  found_once(function(K) {
+    engine_evaluate(
+      problem$design, problem$family, psi, K, 0L, fit$modes, problem$control
+    )$value
+  }, known)
+}
+
+# A function of K that asks `value` once for each K, and not for those that are known by name.
+found_once <- function(value, known = list()) {
   function(K) {
     name <- format_nodes(K)
-    if (is.null(known[[name]])) {
-      known[[name]] <<- engine_evaluate(
-        problem$design, problem$family, psi, K, 0L, fit$modes, problem$control
-      )$value
-    }
+    if (is.null(known[[name]])) known[[name]] <<- value(K)
     known[[name]]
   }
 }
@@ -118,20 +123,23 @@ values_by_rule <- function(problem, fit, by = NULL) {
 #'
 #' @param value A function of K: the log-likelihood.
 #' @param nodes A function of K: nodes of the rule, `Inf` if there is none.
+#' @param some `value` of some of the clusters: for smooth integrands the ratio of their changes
+#'   stands for that of all.
 #' @return A list: `change`, of the first refinement (where that rule would be too large, from the
 #'   coarser one, which overstates it); `following`, the second change, if it was looked at; `more`,
 #'   what may follow; `bound`, for the error: 2 `change` and `more`.
 #' @noRd
-refinement_error <- function(value, K, nodes, problem) {
+refinement_error <- function(value, K, nodes, problem, some = value) {
   change <- refinement_change(value, K, nodes, problem)
   known <- has_finer(K, nodes, problem)
   # Where it costs a millisecond a smooth integrand is looked at as closely as any other.
   cheap <- nodes(4L * K + 3L) * nrow(problem$design$X) <= 1e5
+  smooth <- has_smooth_integrand(problem$family)
   following <- NULL
-  more <- if (max(K) > 1L && has_smooth_integrand(problem$family) && !(known && cheap)) {
+  more <- if (max(K) > 1L && smooth && !(known && cheap)) {
     0
   } else if (known && nodes(4L * K + 3L) <= problem$control$max_nodes) {
-    following <- finite_or_inf(abs(value(4L * K + 3L) - value(2L * K + 1L)))
+    following <- following_change(if (smooth && !cheap) some else value, K, change)
     following / (1 - min(following / max(change, 1e-300), 0.75))
   } else {
     4 * change
@@ -145,6 +153,13 @@ refinement_change <- function(value, K, nodes, problem) {
   other <- if (has_finer(K, nodes, problem)) 2L * K + 1L else pmax(1L, (K - 1L) %/% 2L)
   change <- abs(value(other) - value(K))
   finite_or_inf(change)
+}
+
+# The change from 2K + 1 to 4K + 3 nodes, as `change`, that to 2K + 1, times their ratio in `value`.
+following_change <- function(value, K, change) {
+  following <- finite_or_inf(abs(value(4L * K + 3L) - value(2L * K + 1L)))
+  first <- abs(value(2L * K + 1L) - value(K))
+  if (first > 0) following * change / first else following
 }
 
 has_finer <- function(K, nodes, problem) nodes(2L * K + 1L) <= 12 * problem$control$max_nodes

@@ -192,10 +192,15 @@ integration_error <- function(fit, budget = 2e9) {
   K <- 2 * rule$K + 1
   if (max(K) > 300 || rule_nodes(fit$design, K) * nrow(fit$design$X) > budget) return(NA_real_)
   nodes <- function(k) if (max(k) > 300) Inf else rule_nodes(fit$design, k)
-  value <- function(k) engine_loglik_at(fit, as.integer(k))
+  value_of <- function(fit) found_once(function(k) engine_loglik_at(fit, as.integer(k)))
+  value <- value_of(fit)
+  part <- some_clusters(fit$design)
+  some <- if (length(part$levels) < length(fit$design$levels)) {
+    value_of(replace(unclass(fit), c("design", "modes"), list(part, NULL)))
+  }
   other <- engine_other_modes(fit$design, fit$family, fit_psi(fit), rule$K, fit$control)
-  refinement_error(value, rule$K, nodes, unclass(fit)[c("design", "family", "control")])$bound +
-    2 * other$missed
+  problem <- unclass(fit)[c("design", "family", "control")]
+  refinement_error(value, rule$K, nodes, problem, some %||% value)$bound + 2 * other$missed
 }
 
 # Robust against model-based --------------------------------------------------------------------

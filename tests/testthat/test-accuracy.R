@@ -97,3 +97,17 @@ test_that("refinement that is slow goes on where the next change is small", {
   expect_lt(abs(fit$logLik - finest), 1e-4)
   expect_lt(abs(fit$logLik - finest), fit$rule$error)
 })
+
+test_that("with many clusters some of them tell how the changes go on", {
+  set.seed(5)
+  d <- data.frame(g = rep(1:1500, each = 5), x = rnorm(7500))
+  d$y <- rpois(7500, exp(-0.5 + 0.5 * d$x + (rnorm(1500) + 0.7 * d$x * rnorm(1500))[d$g]))
+  fit <- glmm(y ~ x + (x | g), d, poisson(), nAGQ = 1)
+  value <- function(K) engine_loglik_at(fit, K)
+  nodes <- function(K) K^2
+  all <- refinement_error(value, 1L, nodes, unclass(fit)[c("design", "family", "control")])
+  bound <- integration_error(fit)
+  expect_equal(bound, all$bound, tolerance = 0.05)
+  expect_false(bound == all$bound) # 500 of the clusters told
+  expect_gt(bound, abs(value(25L) - value(1L)))
+})
