@@ -51,21 +51,22 @@ rms_of_effects.default <- function(Z, at, Lambda) {
 # A random intercept is that at 0 of the covariates. Where this is far from the data its sd is many
 # times that of the predictor anywhere in them.
 note_uncentred <- function(design, estimate) {
+  sd <- function(term) {
+    sqrt(sum(estimate$Lambda[term$columns[term$names == "(Intercept)"], ]^2))
+  }
   terms <- Filter(function(term) {
-    term$correlated && length(term$columns) > 1L && "(Intercept)" %in% term$names
+    term$correlated && length(term$columns) > 1L && "(Intercept)" %in% term$names &&
+      sd(term) > 20 * term_sd(design, estimate, term)
   }, design$random)
   if (!length(terms)) return(invisible())
   far <- far_columns(design$Z, 20)
   for (term in terms) {
     at <- intersect(term$columns, as.integer(names(far)))
-    intercept <- term$columns[term$names == "(Intercept)"]
     if (!length(at)) next
-    sd <- sqrt(sum(estimate$Lambda[intercept, ]^2))
-    if (sd <= 20 * term_sd(design, estimate, term)) next
     names <- some_of(code(column_names(design)[at]))
     note("uncentred", paste0(
       "The random intercept is that at ", names, " = 0, far from the data: its sd is ",
-      signif(sd, 3L), "."
+      signif(sd(term), 3L), "."
     ), hint = centre_hint(column_names(design), far[as.character(at)]))
   }
 }
