@@ -192,8 +192,12 @@ integration_error <- function(fit, budget = 2e9) {
   K <- 2 * rule$K + 1
   if (max(K) > 300 || rule_nodes(fit$design, K) * nrow(fit$design$X) > budget) return(NA_real_)
   nodes <- function(k) if (max(k) > 300) Inf else rule_nodes(fit$design, k)
-  value_of <- function(fit) found_once(function(k) engine_loglik_at(fit, as.integer(k)))
-  value <- value_of(fit)
+  value_of <- function(fit, known = NULL) {
+    found_once(function(k) engine_loglik_at(fit, as.integer(k)), known)
+  }
+  # The error of Laplace is large beside rounding of the fit's own value.
+  laplace <- max(rule$K) == 1L && !fit$REML && !is_penalized(fit$design)
+  value <- value_of(fit, if (laplace) stats::setNames(list(fit$logLik), format_nodes(rule$K)))
   part <- some_clusters(fit$design)
   some <- if (length(part$levels) < length(fit$design$levels)) {
     value_of(replace(unclass(fit), c("design", "modes"), list(part, NULL)))
