@@ -143,7 +143,7 @@ compare_fits <- function(fits, names, nsim, seed, df = "default") {
   fits <- common$fits
   pairs <- lapply(seq_along(fits)[-1L], function(i) {
     columns <- check_nested(rows[[i - 1L]], rows[[i]], names[i - 1:0])
-    few <- if (columns == 0L && df != Inf) lapply(rows[i - 1:0], comparison_X)
+    few <- if (columns == 0L && df != Inf && nsim == 0) lapply(rows[i - 1:0], comparison_X)
     compare_pair(fits[[i - 1L]], fits[[i]], columns, nsim, seed, few)
   })
   loglik <- lapply(fits, stats::logLik)

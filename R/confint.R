@@ -184,9 +184,8 @@ profile_words <- function(fit, rows, level, reference = NULL) {
   words <- paste0(format_level(level), " profile likelihood intervals, ", paste(c(
     if (!length(few) || anyNA(few)) "chi^2 with 1 df",
     if (!all(is.na(few))) {
-      df <- unique(format_df(range(few, na.rm = TRUE)))
-      paste0(if (anyNA(few)) "coefficients ", "by Kenward and Roger's t with df ",
-        paste(df, collapse = " to ")
+      paste0(
+        if (anyNA(few)) "coefficients ", "by Kenward and Roger's t with df ", df_range_words(few)
       )
     }
   ), collapse = "; "), ".")

@@ -364,8 +364,7 @@ inference_words <- function(fit, covariance, degrees) {
   } else if (all(known == Inf)) {
     "normal intervals"
   } else {
-    range <- unique(format_df(range(known)))
-    paste0("t intervals with ", degrees$rule, "df ", paste(range, collapse = " to "))
+    paste0("t intervals with ", degrees$rule, "df ", df_range_words(known))
   }
   paste0("SE: ", covariance_words(fit, covariance), "; ", distribution, ".")
 }
@@ -388,6 +387,11 @@ cluster_words <- function(design) {
 format_df <- function(df) {
   whole <- abs(df - round(df)) < 1e-6
   ifelse(is.finite(df) & !whole & df < 100, sprintf("%.1f", df), sprintf("%.0f", df))
+}
+
+# "3 to 17.2", of those that are known.
+df_range_words <- function(df) {
+  paste(unique(format_df(range(df, na.rm = TRUE))), collapse = " to ")
 }
 
 # Below 10 effective degrees of freedom a note, below 4 a warning.

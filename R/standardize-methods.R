@@ -106,7 +106,7 @@ standardization_se_words <- function(x) {
 standardization_df_words <- function(x) {
   range_of <- function(df) {
     if (all(is.na(df))) return("unknown")
-    paste(unique(format_df(range(df, na.rm = TRUE))), collapse = " to ")
+    df_range_words(df)
   }
   known <- c(x$means$df, x$contrasts$df)
   if (!any(!is.na(known))) return("no degrees of freedom")

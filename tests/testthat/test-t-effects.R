@@ -1,8 +1,8 @@
 # Random intercepts with a t distribution: against R's own density and integrate().
 
 # log of the integral of each cluster's likelihood over b = scale T, in T = sinh(x), so that the
-# tails are within reach of finite limits.
-brute_t <- function(design, family, psi, df, of = function(b) 1) {
+# tails are within reach of finite limits, those of x in `range`.
+brute_t <- function(design, family, psi, df, of = function(b) 1, range = c(-1, 1) * (38 / df + 3)) {
   p <- ncol(design$X)
   eta <- drop(design$X %*% psi[seq_len(p)]) + design$offset
   scale <- psi[p + 1L] * sqrt((df - 2) / df)
@@ -11,17 +11,19 @@ brute_t <- function(design, family, psi, df, of = function(b) 1) {
     rows <- seq(design$start[i] + 1L, design$start[i + 1L])
     log_joint <- function(x) {
       b <- scale * sinh(x)
-      colSums(brute_log_density(design, family, rows, outer(eta[rows], b, "+"), phi)) +
-        dt(sinh(x), df, log = TRUE) + log(cosh(x))
+      # Where a mean overflows the density is 0.
+      rows <- suppressWarnings(
+        brute_log_density(design, family, rows, outer(eta[rows], b, "+"), phi)
+      )
+      value <- colSums(rows) + dt(sinh(x), df, log = TRUE) + log(cosh(x))
+      ifelse(is.finite(value), value, -1e300)
     }
-    reach <- 38 / df + 3
-    top <- optimize(log_joint, c(-reach, reach), maximum = TRUE, tol = 1e-8)
+    top <- optimize(log_joint, range, maximum = TRUE, tol = 1e-8)
     integral <- function(of) {
       f <- function(x) {
-        joint <- log_joint(x)
-        ifelse(is.finite(joint), exp(joint - top$objective), 0) * of(scale * sinh(x))
+        exp(log_joint(x) - top$objective) * of(scale * sinh(x))
       }
-      cut <- sort(c(-reach, top$maximum + c(-1, -0.2, 0, 0.2, 1), reach))
+      cut <- sort(c(range, top$maximum + c(-1, -0.2, 0, 0.2, 1)))
       sum(vapply(seq_len(length(cut) - 1L), function(k) {
         integrate(f, cut[k], cut[k + 1L], rel.tol = 1e-12, subdivisions = 1000L,
           stop.on.error = FALSE
@@ -131,6 +133,15 @@ test_that("a cluster far away is found, and one of many trials", {
   model$design$y[1:4] <- c(900, 1200, 800, 1100)
   expect_equal(toy_engine(model, poisson(), 255)$value,
     sum(brute_t(model$design, poisson(), model$psi, 3)[1L, ]), tolerance = 1e-9
+  )
+  # So far that the integrand first falls to exp(-30) of what it is at 0.
+  model <- t_toy(gaussian(), 0.8, 2.2)
+  last <- length(model$psi)
+  model$psi[last] <- 2 * log(1.6e8)
+  model$design$y[1:4] <- 1e9
+  of <- function(...) brute_t(model$design, gaussian(), model$psi, 2.2, ...)[1L, ]
+  expect_equal(toy_engine(model, gaussian(), 255)$value,
+    sum(of()[-1L]) + of(range = c(15, 26))[1L], tolerance = 1e-9
   )
   model <- t_toy(binomial(), 0.8, 3)
   model$design$y <- model$design$y * 40000
