@@ -299,3 +299,11 @@ test_that("what needs a likelihood is refused with the reason", {
   survey(gee(y ~ x, d, g, family = binomial(), weights = survey_weights(w, v)))
   expect_equal(AIC(plain), -2 * as.numeric(logLik(plain)) + 6)
 })
+
+test_that("shards refuse them", {
+  d <- survey_example()
+  expect_error(
+    glmm(y ~ x + (1 | g), in_shards(d, "g"), binomial(), weights = survey_weights(w, v)),
+    "survey weights", class = "margmix_error_shards"
+  )
+})
