@@ -13,6 +13,10 @@ lower_solve_ <- function(L, B) {
     .Call(`_margmix_lower_solve_`, L, B)
 }
 
+lower_factor_ <- function(A) {
+    .Call(`_margmix_lower_factor_`, A)
+}
+
 covariance_ <- function(kind, q, piece, ask) {
     .Call(`_margmix_covariance_`, kind, q, piece, ask)
 }

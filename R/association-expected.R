@@ -48,7 +48,12 @@ no_expectation <- function() {
   )
 }
 
-effects_of <- function(factor, b) drop(as.matrix(Matrix::solve(factor, b)))
+# A^-1 b
+effects_of <- function(factor, b) {
+  if (!is.matrix(factor)) return(drop(as.matrix(Matrix::solve(factor, b))))
+  half <- backsolve(factor, as.matrix(b), upper.tri = FALSE)
+  drop(backsolve(factor, half, upper.tri = FALSE, transpose = TRUE))
+}
 
 # The mean m where L'E(y - mu) = Qm, for a given sd of each row's predictor, and r and W there, from
 # a start m with the factor of a near A, which is renewed where steps are long or do not shrink.
@@ -74,11 +79,18 @@ expected_mean <- function(model, start, sd) {
   no_expectation()
 }
 
-# A = Q + L'WL, factored.
+# A = Q + L'WL, factored: by Matrix, or as a lower triangle where few entries are zero.
 effect_factor <- function(L, Q, W) {
   A <- Matrix::forceSymmetric(Matrix::crossprod(L, W * L)) + Q
+  if (has_few_zeros(A)) {
+    factor <- engine_lower_factor(as.matrix(A))
+    return(if (nrow(factor)) factor else no_expectation())
+  }
   Matrix::Cholesky(Matrix::forceSymmetric(A), LDL = FALSE)
 }
+
+# Not worth skipping. The matrix is symmetric or a triangle.
+has_few_zeros <- function(A) nrow(A) <= 5000L && Matrix::nnzero(A) >= nrow(A)^2 / 8
 
 # For each row the first one with the same levels and the same Z.
 equal_effects <- function(design) {

@@ -140,7 +140,7 @@ known_people <- function(who, people) {
 #' Covariance of the working model
 #'
 #' V = W^-1 + Z Sigma Z', and by Woodbury's identity V^-1 = W - W Z Lambda A^-1 Lambda'Z'W, where
-#' A = Q + Lambda'Z'WZ Lambda has one sparse factor.
+#' A = Q + Lambda'Z'WZ Lambda has one factor.
 #'
 #' @param null From [scan_null()]; `L` Z Lambda; `factor` of A.
 #' @return A list: `WL` (W Z Lambda), `factor` of A, `half` (a function of B that returns HB with
@@ -158,7 +158,7 @@ working_covariance <- function(null, L, factor) {
 # likelihood vanishes, not X'r at the modes; what is left of X'r would be in every score.
 across_covariates <- function(null, working, r) {
   step <- null$X %*% (working$M %*% crossprod(null$X, r))
-  effects <- Matrix::solve(working$factor, Matrix::crossprod(working$WL, step))
+  effects <- effects_of(working$factor, Matrix::crossprod(working$WL, step))
   r - drop(null$W * step) + drop(as.matrix(working$WL %*% effects))
 }
 
@@ -181,13 +181,12 @@ score_variance <- function(null, working) {
   }
 }
 
-# H with H'H = A^-1, up to the order of rows. Few zeros are not worth skipping; where there are
-# many, HB of a sparse B is sparse.
+# H with H'H = A^-1, up to the order of rows. With many zeros, HB of a sparse B is sparse.
 half_solver <- function(factor) {
-  size <- nrow(factor)
+  if (is.matrix(factor)) return(function(B) engine_lower_solve(factor, as.matrix(B)))
   L <- methods::as(factor, "CsparseMatrix")
   ordered <- function(B) Matrix::solve(factor, B, system = "P")
-  if (size > 5000L || Matrix::nnzero(L) < size^2 / 8) {
+  if (!has_few_zeros(L)) {
     return(function(B) {
       found <- Matrix::solve(factor, ordered(B), system = "L")
       if (inherits(B, "sparseMatrix")) found else as.matrix(found)

@@ -64,3 +64,7 @@ engine_firth <- function(null, g) {
 #' L^-1 B for a lower triangular matrix L
 #' @noRd
 engine_lower_solve <- function(L, B) lower_solve_(L, B)
+
+#' L of A = LL', with anything above its diagonal; without rows if A is not positive definite
+#' @noRd
+engine_lower_factor <- function(A) lower_factor_(A)

@@ -52,6 +52,17 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// lower_factor_
+Rcpp::NumericMatrix lower_factor_(const Rcpp::NumericMatrix& A);
+RcppExport SEXP _margmix_lower_factor_(SEXP ASEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type A(ASEXP);
+    rcpp_result_gen = Rcpp::wrap(lower_factor_(A));
+    return rcpp_result_gen;
+END_RCPP
+}
 // covariance_
 SEXP covariance_(const std::string& kind, int q, const std::string& piece, const Rcpp::List& ask);
 RcppExport SEXP _margmix_covariance_(SEXP kindSEXP, SEXP qSEXP, SEXP pieceSEXP, SEXP askSEXP) {
@@ -306,6 +317,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_genotypes_", (DL_FUNC) &_margmix_genotypes_, 4},
     {"_margmix_saddlepoint_tails_", (DL_FUNC) &_margmix_saddlepoint_tails_, 6},
     {"_margmix_lower_solve_", (DL_FUNC) &_margmix_lower_solve_, 2},
+    {"_margmix_lower_factor_", (DL_FUNC) &_margmix_lower_factor_, 1},
     {"_margmix_covariance_", (DL_FUNC) &_margmix_covariance_, 4},
     {"_margmix_gee_", (DL_FUNC) &_margmix_gee_, 5},
     {"_margmix_gee_rows_", (DL_FUNC) &_margmix_gee_rows_, 6},

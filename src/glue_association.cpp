@@ -89,3 +89,11 @@ Rcpp::NumericMatrix lower_solve_(const Rcpp::NumericMatrix& L, const Rcpp::Numer
   dense_lower_solve(L.begin(), L.nrow(), out.begin(), out.ncol());
   return out;
 }
+
+// `A` -> L with LL' = A, whose lower triangle alone is read and written; without rows if A is not
+// positive definite.
+// [[Rcpp::export]]
+Rcpp::NumericMatrix lower_factor_(const Rcpp::NumericMatrix& A) {
+  Rcpp::NumericMatrix out = Rcpp::clone(A);
+  return dense_cholesky(out.begin(), out.nrow()) ? out : Rcpp::NumericMatrix(0, 0);
+}

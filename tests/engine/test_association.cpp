@@ -60,7 +60,7 @@ void scores() {
   const Genotypes packed{static_cast<const unsigned char*>(bytes.data()), kPeople, kVariants};
   const ScanResult out = score_scan(twice, numbers, {}).models[1];
   const ScanResult alone = score_scan({s.null()}, numbers, {}).models[0];
-  const ScanResult same = score_scan({s.null()}, packed, RunContext{2}).models[0];
+  const ScanResult same = score_scan(twice, packed, RunContext{2}).models[1];
   const Eigen::VectorXi all = Eigen::VectorXi::LinSpaced(kPeople, 0, kPeople - 1);
   const Eigen::VectorXi columns = Eigen::VectorXi::LinSpaced(kVariants, 0, kVariants - 1);
   const MatrixXd G = genotype_columns(packed, IntegerMap(all.data(), kPeople),
@@ -83,8 +83,15 @@ void scores() {
     CHECK_NEAR((out.products.col(k) - b).norm(), 0.0, 1e-9);
     CHECK_NEAR(out.case_sum[k], case_sum, 1e-12);
     CHECK_NEAR(out.missing[k], static_cast<double>(kPeople) - known, 0.0);
-    CHECK_NEAR(same.score[k], alone.score[k], 0.0);
-    CHECK_NEAR(same.variance[k], alone.variance[k], 0.0);
+    CHECK_NEAR(out.score[k], alone.score[k], 0.0);
+    CHECK_NEAR(same.score[k], alone.score[k], 1e-12 * std::sqrt(alone.variance[k]));
+    CHECK_NEAR(same.variance[k] / alone.variance[k], 1.0, 1e-12);
+    CHECK_NEAR(same.weight[k] / alone.weight[k], 1.0, 1e-12);
+    CHECK_NEAR((same.products.col(k) - b).norm() / b.norm(), 0.0, 1e-12);
+    CHECK_NEAR(same.sum[k], sum, 0.0);
+    CHECK_NEAR(same.case_sum[k], case_sum, 0.0);
+    CHECK_NEAR(same.missing[k], alone.missing[k], 0.0);
+    CHECK_NEAR(same.cases[k], alone.cases[k], 0.0);
     CHECK_NEAR((G.col(k) - g).norm(), 0.0, 1e-12);
   }
 }

@@ -2,6 +2,7 @@
 // many, with two derivatives.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 
 #include "association/saddlepoint.hpp"
@@ -60,11 +61,19 @@ class CumulantSeries {
  public:
   CumulantSeries() = default;
 
+  // The powers of a part of the rows stay in the cache.
   CumulantSeries(const MatrixXd& kappa, const VectorXd& g) {
-    VectorXd power = g;
-    for (int k = 2; k <= kSeriesOrder; ++k) {
-      power.array() *= g.array();
-      sums_[k] = kappa.col(k - 2).dot(power);
+    constexpr Index kRows = 256;
+    Eigen::Matrix<double, kRows, 1> all;
+    for (Index first = 0; first < g.size(); first += kRows) {
+      const Index count = std::min(kRows, g.size() - first);
+      auto power = all.head(count).array();
+      const auto part = g.segment(first, count).array();
+      power = part;
+      for (int k = 2; k <= kSeriesOrder; ++k) {
+        power *= part;
+        sums_[k] += (kappa.col(k - 2).segment(first, count).array() * power).sum();
+      }
     }
   }
 

@@ -7,9 +7,6 @@ namespace margmix {
 
 namespace {
 
-constexpr int kMissing = 1;
-constexpr std::array<double, 4> kAlleles = {2, 0, 1, 0};
-
 bool is_missing(double x) { return std::isnan(x); }
 bool is_missing(int x) { return x == std::numeric_limits<int>::min(); }
 
@@ -37,7 +34,7 @@ GenotypeReader::GenotypeReader(const Genotypes& genotypes) : genotypes_(genotype
     for (int i = 0; i < 4; ++i) {
       const int code = byte >> (2 * i) & 3;
       alleles_[byte][i] = kAlleles[code];
-      if (code == kMissing) any_missing_[byte] = true;
+      if (code == kMissingCode) any_missing_[byte] = true;
     }
   }
 }
@@ -55,7 +52,7 @@ void GenotypeReader::read(const unsigned char* bytes, Index first, Index count, 
   if (rest > 0) std::copy_n(alleles_[from[whole]].begin(), rest, out + 4 * whole);
   if (complete && rest == 0) return;
   for (Index i = 0; i < count; ++i)
-    if ((from[i / 4] >> (2 * (i % 4)) & 3) == kMissing) missing.push_back(first + i);
+    if ((from[i / 4] >> (2 * (i % 4)) & 3) == kMissingCode) missing.push_back(first + i);
 }
 
 void GenotypeReader::read(Index variant, Index first, Index count, double* out,

@@ -17,6 +17,9 @@ struct Genotypes {
   Index people, variants;
 };
 
+constexpr int kMissingCode = 1;
+constexpr std::array<double, 4> kAlleles = {2, 0, 1, 0};  // of the two bits; missing is 0
+
 struct GenotypeRange {
   double smallest = kInf, largest = -kInf;
 };

@@ -17,30 +17,19 @@ double variance_of(const MatrixXd& kappa, const VectorXd& g) {
 // K(t) of the score: rows whose |g t| is small by their series, the others one by one.
 class Score {
  public:
-  // Series for as many rows as allow |t| up to twice that of a normal score of size q.
-  Score(const CountRows& rows, const MatrixXd& kappa, const VectorXd& g, double q)
-      : rows_(rows), g_(g) {
-    range_ = 2 * std::abs(q) / variance_of(kappa, g);
-    const double most = kSeriesReach / range_;
-    if (g.cwiseAbs().maxCoeff() <= most) {
-      series_ = CumulantSeries(kappa, g);
-      return;
-    }
-    VectorXd small = g;
-    for (Index j = 0; j < g.size(); ++j) {
-      if (std::abs(g[j]) <= most) continue;
-      single_.push_back(j);
-      small[j] = 0;
-    }
-    series_ = CumulantSeries(kappa, small);
+  // Series at first for as many rows as allow |t| a third beyond that of a normal score of size q.
+  Score(const CountRows& rows, const MatrixXd& kappa, const VectorXd& g, double variance, double q)
+      : rows_(rows), kappa_(kappa), g_(g), largest_(g.cwiseAbs().maxCoeff()) {
+    set_range(4.0 / 3.0 * std::abs(q) / variance);
+    find_reach();
   }
 
   // P(S >= q) for q > 0, P(S <= q) for q < 0; 0 beyond the range of S.
   double tail(double q) {
-    if (std::abs(q) > reach(q > 0)) return 0;
+    if (std::abs(q) > (q > 0 ? above_ : below_)) return 0;
     double t = solve(q);
-    if (std::abs(t) > range_) {
-      take_all();
+    while (std::abs(t) > range_) {
+      set_range(2 * range_);
       t = solve(q);
     }
     if (std::isnan(t) || t == 0) return kNaN;
@@ -52,6 +41,25 @@ class Score {
 
  private:
   static constexpr double kSeriesReach = 0.3;  // error of 1e-7 relative to the variance
+
+  // Rows beyond the series are taken one by one, and all of them where that is many.
+  void set_range(double range) {
+    single_.clear();
+    range_ = range;
+    const double most = kSeriesReach / range;
+    if (largest_ <= most) {
+      series_ = CumulantSeries(kappa_, g_);
+      return;
+    }
+    VectorXd small = g_;
+    for (Index j = 0; j < g_.size(); ++j) {
+      if (std::abs(g_[j]) <= most) continue;
+      single_.push_back(j);
+      small[j] = 0;
+    }
+    series_ = CumulantSeries(kappa_, small);
+    if (2 * static_cast<Index>(single_.size()) > g_.size()) take_all();
+  }
 
   void take_all() {
     range_ = kInf;
@@ -89,29 +97,38 @@ class Score {
     return kNaN;
   }
 
-  // The largest value of S, or of -S.
-  double reach(bool above) const {
-    double sum = 0;
-    for (Index j = 0; j < g_.size(); ++j) {
-      if (g_[j] == 0) continue;
-      const bool rises = (g_[j] > 0) == above;  // with y
-      if (rows_.law == CountLaw::poisson && rises) return kInf;
-      const double n = rows_.law == CountLaw::binomial ? trials_of(rows_, j) : 1.0;
-      sum += n * std::abs(g_[j]) * (rises ? 1 - rows_.mu[j] : rows_.mu[j]);
+  void find_reach() {
+    const auto rise = g_.array().max(0.0);  // with y
+    const auto fall = (-g_.array()).max(0.0);
+    const auto mu = rows_.mu.array();
+    above_ = below_ = kInf;
+    if (rows_.law == CountLaw::poisson) {
+      // no response is below zero
+      if (rise.maxCoeff() == 0) above_ = (fall * mu).sum();
+      if (fall.maxCoeff() == 0) below_ = (rise * mu).sum();
+    } else if (rows_.trials.size()) {
+      above_ = (rows_.trials.array() * (rise * (1 - mu) + fall * mu)).sum();
+      below_ = (rows_.trials.array() * (rise * mu + fall * (1 - mu))).sum();
+    } else {
+      above_ = (rise * (1 - mu) + fall * mu).sum();
+      below_ = (rise * mu + fall * (1 - mu)).sum();
     }
-    return sum;
   }
 
   const CountRows& rows_;
+  const MatrixXd& kappa_;
   const VectorXd& g_;
+  const double largest_;  // |g|
   CumulantSeries series_;
   std::vector<Index> single_;
-  double range_ = kInf;  // of t, for which the series holds
+  double range_ = kInf;   // of t, for which the series holds
+  double above_, below_;  // the largest values of S and -S
 };
 
-double two_tails(const CountRows& rows, const MatrixXd& kappa, const VectorXd& g, double q) {
+double two_tails(const CountRows& rows, const MatrixXd& kappa, const VectorXd& g, double variance,
+                 double q) {
   const double size = std::abs(q);
-  Score score(rows, kappa, g, size);
+  Score score(rows, kappa, g, variance, size);
   const double above = score.tail(size);
   return above + score.tail(-size);
 }
@@ -119,7 +136,8 @@ double two_tails(const CountRows& rows, const MatrixXd& kappa, const VectorXd& g
 }  // namespace
 
 double saddlepoint_p(const CountRows& rows, const VectorXd& g, double q) {
-  return two_tails(rows, row_cumulants(rows), g, q);
+  const MatrixXd kappa = row_cumulants(rows);
+  return two_tails(rows, kappa, g, variance_of(kappa, g), q);
 }
 
 VectorXd saddlepoint_tails(const ScoreRows& model, const MatrixXd& G, const MatrixMap& b,
@@ -130,7 +148,8 @@ VectorXd saddlepoint_tails(const ScoreRows& model, const MatrixXd& G, const Matr
     for (Index k = block.first; k < block.last; ++k) {
       VectorXd g = -(model.X * b.col(k));
       for (Index j = 0; j < g.size(); ++j) g[j] += G(model.person[j], k);
-      out[k] = two_tails(model.rows, kappa, g, z[k] * std::sqrt(variance_of(kappa, g)));
+      const double variance = variance_of(kappa, g);
+      out[k] = two_tails(model.rows, kappa, g, variance, z[k] * std::sqrt(variance));
     }
   };
   done = z.size() == 0 || for_each_block(cluster_blocks(z.size()), context, work);
