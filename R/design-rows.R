@@ -1,5 +1,5 @@
-# Values by row of a design. A fit stores those that are the same in every row once, so they are
-# read through these functions.
+# Values by row of a design. A fit, or a shard, stores those that are the same in every row once, so
+# they are read through these functions.
 
 #' Trials, weights and offset of the rows of a design
 #'
@@ -45,7 +45,7 @@ response_rows <- function(design) {
   )
 }
 
-#' The design as a fit stores it: values that are the same in every row once
+#' The design as a fit or a shard keeps it: values that are the same in every row once
 #' @noRd
 compact_rows <- function(design) UseMethod("compact_rows")
 

@@ -57,6 +57,7 @@ reshard <- function(files, id, folder, rows = 1e6, read = readRDS, write = saveR
   source <- list(pieces = pieces, labels = shard_labels(pieces), read = read)
   check_given_once(pieces, source$labels)
   sizes <- rows_of_clusters(source, id)
+  source$rows <- sizes$in_files
   new_folder(folder)
   parts <- file.path(folder, "parts")
   of <- shard_of_clusters(sizes$rows, rows)
@@ -65,7 +66,7 @@ reshard <- function(files, id, folder, rows = 1e6, read = readRDS, write = saveR
   on.exit(unlink(if (complete) parts else c(parts, paths), recursive = TRUE))
   dir.create(parts)
   writing(deal_rows(source, id, sizes$cluster, of, parts))
-  for (k in seq_along(paths)) writing(write(join_parts(parts, k, id), paths[k]))
+  for (k in seq_along(paths)) writing(write_whole(write, join_parts(parts, k, id), paths[k]))
   complete <- TRUE
   paths
 }
@@ -79,7 +80,7 @@ new_folder <- function(folder) {
 }
 
 #' The clusters of all files, sorted, and the rows of each
-#' @return A list: `cluster`, `rows`.
+#' @return A list: `cluster`, `rows`, and `in_files`, the rows of each file.
 #' @section Errors: `shards`.
 #' @noRd
 rows_of_clusters <- function(source, id) {
@@ -105,7 +106,7 @@ rows_of_clusters <- function(source, id) {
     ))
   }
   rows <- rowsum(as.double(unlist(lapply(facts, `[[`, "rows"))), match(values, cluster))
-  list(cluster = cluster, rows = drop(rows))
+  list(cluster = cluster, rows = drop(rows), in_files = vapply(facts, `[[`, 0L, "n"))
 }
 
 # The shard of each cluster: neighbours share one, of about `size` rows.
@@ -134,6 +135,13 @@ join_parts <- function(folder, shard, id) {
   data <- data[order(row_ids(data[[id]]), method = "radix"), , drop = FALSE]
   row.names(data) <- NULL
   data
+}
+
+# saveRDS() says nothing where the disk is full at the end of a file.
+write_whole <- function(write, data, path) {
+  write(data, path)
+  if (!identical(write, saveRDS) || identical(dim(readRDS(path)), dim(data))) return(invisible())
+  stop("a file is not whole: ", path)
 }
 
 # A full disk, say; errors of the package are what they are.

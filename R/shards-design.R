@@ -97,7 +97,7 @@ make_element.margmix_design_recipe <- function(recipe, k) take_on(NextMethod(), 
 #' @export
 take_on.margmix_design_recipe <- function(element, recipe) {
   if (!is.null(element$none)) return(element)
-  if (is.null(element$X)) element <- recipe$make(element, recipe)
+  if (is.null(element$X)) element <- compact_rows(recipe$make(element, recipe))
   if (!is.null(element$none)) return(element)
   aliased <- recipe$aliased
   if (!is.null(aliased) && ncol(element$X) == length(aliased) && any(aliased)) {

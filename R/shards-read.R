@@ -39,6 +39,12 @@ read_shard <- function(source, k) {
       hint = "Leave it out."
     )
   }
+  before <- source$rows[k]
+  if (!is.null(before) && nrow(data) != before) {
+    abort("shards", "A shard must stay as it was when shards() read it.",
+      given = paste0("shard ", label, ": ", count_of(nrow(data), "row"), ", ", before, " before")
+    )
+  }
   # classes that others add, such as that of a data.table, change how `[` works
   as.data.frame(data)
 }

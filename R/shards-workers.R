@@ -140,22 +140,33 @@ shard_room <- function(job) {
   if (is.null(room)) {
     room <- new.env(parent = emptyenv())
     room$elements <- list()
+    room$sizes <- list()
     assign(job$key, room, envir = shard_rooms)
   }
-  room$elements <- lapply(room$elements, take_on, recipe = job$recipe)
   room$recipe <- job$recipe
   room$version <- job$version
+  # one at a time: what it was is let go before the next one grows
+  for (name in names(room$elements)) {
+    keep_element(room, name, take_on(room$elements[[name]], job$recipe))
+  }
   room
 }
 
-# Kept, if there is room for it.
 shard_element <- function(room, k) {
   name <- as.character(k)
   if (!is.null(room$elements[[name]])) return(room$elements[[name]])
   element <- make_element(room$recipe, k)
-  sizes <- vapply(c(room$elements, list(element)), utils::object.size, 0)
-  if (sum(sizes) <= room$recipe$memory) room$elements[[name]] <- element
+  keep_element(room, name, element)
   element
+}
+
+# If there is room for it, beside the others.
+keep_element <- function(room, name, element) {
+  others <- room$sizes[names(room$sizes) != name]
+  size <- as.double(utils::object.size(element))
+  keep <- sum(unlist(others)) + size <= room$recipe$memory
+  room$elements[[name]] <- if (keep) element
+  room$sizes[[name]] <- if (keep) size
 }
 
 # Workers ---------------------------------------------------------------------------------------

@@ -154,8 +154,10 @@ read_recipe <- function(source) {
   structure(list(source = travelling_source(source), memory = 0), class = "margmix_read_recipe")
 }
 
-# What workers need to read.
-travelling_source <- function(source) unclass(source)[c("pieces", "labels", "read")]
+# What workers need to read; `rows` are known after the first pass.
+travelling_source <- function(source) {
+  unclass(source)[intersect(c("pieces", "labels", "read", "rows"), names(source))]
+}
 
 #' The workers of shards
 #' @return An environment: `cluster`, or nothing; `live`, by worker; `owner`, the worker of each

@@ -36,7 +36,7 @@ markdown_table <- function(table, numbers = 3L) {
 
 short <- function(x, digits) {
   if (is.na(x)) return("")
-  if (abs(x) >= 1e4) formatC(round(x), format = "d", big.mark = ",") else format(signif(x, digits))
+  if (abs(x) >= 1e4) formatC(x, format = "f", digits = 0L, big.mark = ",") else format(signif(x, digits))
 }
 
 machine <- function() {

@@ -78,6 +78,14 @@ test_that("what can't be written leaves nothing behind", {
   expect_true(all(file.exists(files)))
 })
 
+test_that("the end of a file that did not fit on the disk is missed", {
+  skip_if_not(file.exists("/dev/full"))
+  expect_silent(saveRDS(1:10, "/dev/full")) # why it is read again
+  expect_error(writing(write_whole(saveRDS, shard_sample[1:3, ], "/dev/full")), "disk",
+    class = "margmix_error_shards"
+  )
+})
+
 test_that("input that can't be used is named", {
   files <- torn_files(shard_sample)
   refused <- function(..., class = "margmix_error_argument") {

@@ -35,6 +35,16 @@ test_that("files that can't be read are named", {
   expect_refused(shards(files, "id"), "shard part2.rds")
 })
 
+test_that("a shard that has changed since the first pass is named", {
+  data <- transform(rows(1:6), y = y + rep(c(0, 1, 3), 6)[id])
+  files <- write_shards(data, "id", 2L)
+  s <- shards(files, "id")
+  saveRDS(readRDS(files[2L])[1:3, ], files[2L])
+  expect_refused(glmm(y ~ x + (1 | id), s), "shard part2.rds: 3 rows, 9 before")
+  saveRDS(readRDS(files[1L])[4:9, ], files[1L])
+  expect_refused(gee(y ~ x, s, id), "shard part1.rds: 6 rows, 9 before")
+})
+
 test_that("arguments are checked", {
   refused <- function(expr) expect_error(expr, class = "margmix_error_argument")
   refused(shards(character(), "id"))

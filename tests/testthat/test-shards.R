@@ -88,6 +88,19 @@ test_that("order of shards and what is kept in memory do not change a bit", {
   expect_identical(estimate(1:4, read = function(k) readRDS(files[k])), first)
 })
 
+test_that("a process keeps no more than it may, also when frames become larger designs", {
+  data <- shard_sample[rep(1:240, 50), ]
+  row.names(data) <- NULL
+  data$y <- data$y + rep(1:50, each = 240) / 10
+  files <- write_shards(data, "g", 6L)
+  for (memory in c(0, 3e5, 7e5)) {
+    fit <- glmm(y ~ x + f + (1 | g), shards(files, "g", memory = memory))
+    kept <- shard_rooms[[fit$design$plan_of_shards$key]]$elements
+    expect_lte(sum(vapply(kept, function(x) as.double(object.size(x)), 0)), memory)
+    expect_identical(length(kept) > 0L, memory > 0)
+  }
+})
+
 test_that("ids are matched by value", {
   d <- shard_sample
   reference <- coef(glmm(bin ~ x + (1 | g), in_shards(d, "g"), binomial(), nAGQ = 5))
