@@ -11,7 +11,7 @@ LIBRARY := $(CURDIR)/.build/library
 WITH_LIBRARY = R_LIBS="$(LIBRARY)$${R_LIBS:+:$$R_LIBS}"
 
 .PHONY: help setup demo test check engine-test sanitize-threads coverage lint docs clients fuzz \
-  accuracy bench simulate-gee simulate-standardization simulate-endogeneity \
+  accuracy bench bench-scale simulate-gee simulate-standardization simulate-endogeneity \
   simulate-ipw simulate-restricted simulate-glmm simulate-estimands \
   simulate-likelihood-ratio simulate-soft-penalty simulate-association \
   simulate-stepped-wedge simulate-gradient-test simulate-structured format clean
@@ -76,6 +76,12 @@ bench: ## compare speed and log-likelihood with peers
 	@tools/setup.sh bench
 	@tools/install.sh
 	@$(WITH_LIBRARY) Rscript bench/run.R
+
+bench-scale: ## shards, databases, workers and their failures, with tables (some need root; SCRIPT=name for one)
+	@tools/setup.sh bench
+	@tools/install.sh
+	@for script in $(or $(SCRIPT),memory equal-rows database workers slurm failures hundred-million); do \
+	  $(WITH_LIBRARY) nice Rscript bench/scale/$$script.R || exit 1; done
 
 simulate-gee: ## error of the intervals of gee() with few clusters (about 40 minutes)
 	@tools/setup.sh demo
