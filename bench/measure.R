@@ -36,7 +36,8 @@ markdown_table <- function(table, numbers = 3L) {
 
 short <- function(x, digits) {
   if (is.na(x)) return("")
-  if (abs(x) >= 1e4) formatC(x, format = "f", digits = 0L, big.mark = ",") else format(signif(x, digits))
+  if (abs(x) < 1e4) return(format(signif(x, digits)))
+  formatC(x, format = "f", digits = 0L, big.mark = ",")
 }
 
 machine <- function() {

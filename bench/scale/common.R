@@ -106,7 +106,7 @@ load_at_start <- load_before()
 shared_words <- function() {
   paste0(
     "Load of the machine before the run: ", format(load_at_start, nsmall = 2),
-    if (load_at_start > 0.5) ". It was shared with other work: wall times are too long" , "."
+    if (load_at_start > 0.5) ". It was shared with other work: wall times are too long." else "."
   )
 }
 

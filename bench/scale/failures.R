@@ -58,7 +58,11 @@ outcome <- function(expr, expected = NULL) {
     paste0("error `", class(value)[1L], "`", if (!is.null(value$start)) " with `start`")
   } else if (is.null(expected)) {
     "done"
-  } else if (identical(value, expected)) "same bits" else "OTHER NUMBERS"
+  } else if (identical(value, expected)) {
+    "same bits"
+  } else {
+    "OTHER NUMBERS"
+  }
   list(result = result, said = paste(unique(warned), collapse = ", "), value = value)
 }
 

@@ -90,9 +90,9 @@ time_evaluation <- function(fit, cluster, runs = 40L) {
   )
 }
 
-fit_to <- function(files, cluster) glmm(formula, shards(files, "id", cluster = cluster),
-  binomial(), nAGQ = 9
-)
+fit_to <- function(files, cluster) {
+  glmm(formula, shards(files, "id", cluster = cluster), binomial(), nAGQ = 9)
+}
 
 # Under mpirun: a fit by MPI, and the time of an evaluation.
 if ("mpi" %in% commandArgs(TRUE)) {
