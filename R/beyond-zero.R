@@ -6,7 +6,7 @@
 #' limit without end. Not looked for with crossed factors: no other rule than Laplace is there to
 #' confirm what that finds so far out.
 #'
-#' @param fitted From [integrate_and_fit()] or [fit_lmm()], settled at a zero variance.
+#' @param fitted See [search_of()], settled at a zero variance.
 #' @return `fitted`, or the higher maximum in the same form.
 #' @section Conditions: warning `second_maximum`: the likelihood is higher far out, without a
 #'   maximum that a fine rule confirms.
@@ -58,7 +58,7 @@ search_from <- function(way, problem, fitted, x) UseMethod("search_from")
 
 #' @export
 search_from.margmix_exact <- function(way, problem, fitted, x) {
-  other <- fit_lmm(problem, x, !is.null(fitted$reml))
+  other <- fit_lmm(problem, x)
   if (is.null(other$reml)) other$fit <- settle_zeros(problem, 1L, other$fit)
   other
 }
@@ -67,14 +67,13 @@ search_from.margmix_exact <- function(way, problem, fitted, x) {
 search_from.default <- function(way, problem, fitted, x) {
   coarse <- maximise(problem, far_nodes(way, problem$design), x, NULL, final = FALSE)
   if (coarse$value < fitted$fit$value - 0.3) return(NULL)
+  problem$nAGQ <- "auto"
   refined <- withCallingHandlers(
-    refine(way, problem, x, coarse),
+    fit_by_rules(problem, x, coarse),
     margmix_note_quadrature = function(n) invokeRestart("muffleMessage")
   )
-  list(
-    fit = settle_zeros(problem, refined$K, refined$fit),
-    rule = rule_record(problem, refined$K, auto = TRUE, error = refined$error)
-  )
+  refined$fit <- settle_zeros(problem, refined$rule$K, refined$fit)
+  refined
 }
 
 # Not the way to a limit at infinite variance, nor what the error of a rule makes of it.
@@ -99,7 +98,9 @@ is_proper.default <- function(way, problem, other) {
 # With the points that were asked for, if that maximum is the higher one by them too.
 with_rule_of <- function(problem, other, fitted) {
   if (fitted$rule$auto || !has_nodes(problem$way)) return(other)
-  fit <- maximise_K(problem, fitted$rule$K, other$fit$x, other$fit)
+  near <- other$fit
+  fit <- maximise(problem, fitted$rule$K, near$x, near$modes, hessian = near$hessian)
+  fit <- or_from_other_sizes(problem, fitted$rule$K, near$x, fit)
   fit <- settle_zeros(problem, fitted$rule$K, fit)
   if (fit$value > fitted$fit$value) list(fit = fit, rule = fitted$rule) else fitted
 }

@@ -53,7 +53,7 @@ snap_to_zero <- function(problem, K, fit) {
 not_below_glm <- function(problem, K, fit, start_glm) {
   x <- if (supports(problem$design, "normal")) better_without(problem, fit, start_glm)
   if (is.null(x)) return(fit)
-  other <- maximise_K(problem, K, x)
+  other <- or_from_other_sizes(problem, K, x, maximise(problem, K, x, NULL))
   if (other$value > fit$value) other else fit
 }
 

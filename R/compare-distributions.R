@@ -86,13 +86,15 @@ compared_laws <- function(fit, df) {
 # The same design with effects of another distribution.
 with_random_distribution <- function(fit, law) {
   design <- random_part(fit$design, law)
-  recorded <- record_conditions(
-    fit_design(design, fit$family, "auto", FALSE, NULL, fit$control)
+  record <- condition_record()
+  estimate <- withCallingHandlers(
+    fit_design(design, fit$family, "auto", FALSE, NULL, fit$control),
+    margmix_warning = record$keep, margmix_note = record$keep
   )
   call <- fit$call
   call$random_distribution <- law_call(law)
-  new_fit("margmix_glmm", recorded$value, call, fit$family, fit$frame, design, recorded$notes,
-    recorded$warnings)
+  new_fit("margmix_glmm", estimate, call, fit$family, fit$frame, design, record$notes(),
+    record$warnings())
 }
 
 # The rows as they are, or with the exposure set to each of its values: X, Z, offset, and weights.

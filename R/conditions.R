@@ -49,28 +49,24 @@ condition_text <- function(must, given = NULL, hint = NULL) {
   ), collapse = "\n")
 }
 
-#' Evaluate and keep a record of the conditions raised
+#' A record of the conditions that an expression raises
 #'
-#' Warnings and notes of the package go on to the caller as usual; their texts are also returned.
+#' `withCallingHandlers(expr, margmix_warning = record$keep, margmix_note = record$keep)` keeps the
+#' texts of warnings and notes of the package, which go on to the caller as usual.
 #'
-#' @param expr An expression.
-#' @return A list: `value`, and `warnings` and `notes`, character vectors named by cause.
+#' @return A list of functions: `keep`, the handler; `warnings` and `notes`, the texts so far, named
+#'   by cause.
 #' @noRd
-record_conditions <- function(expr) {
-  record <- list(warnings = character(), notes = character())
-  here <- environment()
-  keep <- function(kind, cause, text) {
-    earlier <- record[[kind]][names(record[[kind]]) == cause]
-    record[[kind]][[cause]] <- paste(c(earlier, text), collapse = "\n")
-    assign("record", record, envir = here)
+condition_record <- function() {
+  texts <- list(warning = character(), note = character())
+  keep <- function(condition) {
+    kind <- if (inherits(condition, "margmix_note")) "note" else "warning"
+    cause <- sub("^margmix_[a-z]+_", "", class(condition)[1L])
+    earlier <- texts[[kind]][names(texts[[kind]]) == cause]
+    text <- sub("\n$", "", conditionMessage(condition))
+    texts[[kind]][[cause]] <<- paste(c(earlier, text), collapse = "\n")
   }
-  cause_of <- function(condition) sub("^margmix_[a-z]+_", "", class(condition)[1L])
-  value <- withCallingHandlers(
-    expr,
-    margmix_warning = function(w) keep("warnings", cause_of(w), conditionMessage(w)),
-    margmix_note = function(n) keep("notes", cause_of(n), sub("\n$", "", conditionMessage(n)))
-  )
-  c(list(value = value), record)
+  list(keep = keep, warnings = function() texts$warning, notes = function() texts$note)
 }
 
 #' Words for the texts of conditions

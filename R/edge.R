@@ -69,12 +69,18 @@ edge_glm <- function(problem, start_glm) {
   )
 }
 
-# Evaluates the search for a maximum. An error, or an end below the maximum without random effects,
-# has its true reason where that maximum is at the edge.
-inside_edge <- function(edge, family, fitted) {
-  if (!isTRUE(edge$at_edge > 0L)) return(fitted)
-  fitted <- tryCatch(fitted, margmix_error_no_likelihood = function(e) NULL)
-  if (isTRUE(fitted$fit$value > edge$value + 1e-6)) return(fitted)
+# An end below the maximum without random effects has its true reason where that maximum is at the
+# edge, and so has a search that finds no finite value, see abort_not_finite().
+check_edge <- function(problem, fit) {
+  if (ends_at_edge(problem) && !isTRUE(fit$value > problem$edge$value + 1e-6)) abort_edge(problem)
+}
+
+# Is the maximum without random effects at the edge?
+ends_at_edge <- function(problem) isTRUE(problem$edge$at_edge > 0L)
+
+abort_edge <- function(problem) {
+  family <- problem$family
+  edge <- problem$edge
   mean <- edge_mean(family)
   abort("edge", paste0(
     "The likelihood is largest where the mean of a row is ", mean, ", at the edge of the ",

@@ -30,14 +30,24 @@ is_log_concave <- function(family) {
 engine_evaluate <- function(design, family, psi, K, deriv = 0L, modes = NULL,
                             control = glmm_control(), scores = FALSE, information = FALSE,
                             only_beta = FALSE) {
-  UseMethod("engine_evaluate")
+  evaluator(design)(
+    design, family, psi, K, deriv, modes, control, scores, information, only_beta
+  )
 }
 
+#' The function that evaluates, by where the rows are; a search asks for it once
+#' @return A function with the arguments of [engine_evaluate()].
+#' @noRd
+evaluator <- function(design) UseMethod("evaluator")
+
 #' @export
-engine_evaluate.default <- function(design, family, psi, K, deriv = 0L, modes = NULL,
-                                    control = glmm_control(), scores = FALSE,
-                                    information = FALSE, only_beta = FALSE) {
+evaluator.default <- function(design) {
   check_factorable(design, "an exact likelihood.")
+  evaluate_in_memory
+}
+
+evaluate_in_memory <- function(design, family, psi, K, deriv, modes, control, scores = FALSE,
+                               information = FALSE, only_beta = FALSE) {
   ask <- list(
     K = K, modes = modes, order = deriv, scores = scores, information = information,
     known_phi = only_beta

@@ -3,11 +3,15 @@
 #' Maximise the Laplace approximation with several grouping factors
 #'
 #' @param x Start on the optimiser's scale.
-#' @return As [integrate_and_fit()].
+#' @return See [search_of()].
 #' @noRd
 fit_sparse <- function(problem, x) {
   fit <- if (suits_stochastic(problem)) maximise_stochastic(problem, x)
-  list(fit = fit %||% maximise_K(problem, 1L, x), rule = rule_record(problem, 1L))
+  if (is.null(fit)) {
+    fit <- maximise(problem, 1L, x, NULL)
+    fit <- or_from_other_sizes(problem, 1L, x, fit)
+  }
+  list(fit = fit, rule = rule_record(problem, 1L))
 }
 
 #' @section Errors: `nAGQ`: quadrature with crossed factors.

@@ -174,7 +174,7 @@ exact_finish <- function(problem, found) {
 #' log-likelihood is estimated by Lanczos quadrature, with eight more, and comes with its Monte
 #' Carlo sd (`rule$mc_sd`).
 #'
-#' @return As [integrate_and_fit()].
+#' @return See [search_of()].
 #' @section Errors: `too_large`, if the family is not one of those the stochastic gradient is for,
 #'   or the search does not settle inside.
 #' @noRd

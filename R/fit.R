@@ -18,20 +18,19 @@ fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL
   inner <- centred_design(rows, C)
   problem <- list(
     design = inner, family = family, way = way, map = parameter_map(inner, family, start_glm),
-    control = rule_control(way, control)
+    control = rule_control(way, control), nAGQ = nAGQ, REML = REML
   )
-  edge <- if (!found$separation$separated) edge_glm(problem, start_glm)
-  if (!is.null(edge)) start_glm[c("beta", "value")] <- edge[c("beta", "value")]
+  if (!found$separation$separated) problem$edge <- edge_glm(problem, start_glm)
+  if (!is.null(problem$edge)) start_glm[c("beta", "value")] <- problem$edge[c("beta", "value")]
   x <- start_values(problem, start_glm, centred_start(rows, C, start))
   x <- feasible_start(problem, x, if (is.null(start)) start_glm$level)
   if (!is.null(start)) problem$start <- x
-  fitted <- inside_edge(edge, family, {
-    check_rule(way, rows, nAGQ)
-    fitted <- integrate_and_fit(way, problem, x, nAGQ, REML)
-    if (is.null(fitted$reml)) fitted$fit <- settle_boundary(problem, fitted, start_glm)
-    if (!REML || !is.null(fitted$reml)) fitted <- beyond_zero(problem, fitted)
-    fitted
-  })
+  check_rule(way, rows, nAGQ)
+  search <- search_of(way)
+  fitted <- search(problem, x)
+  if (is.null(fitted$reml)) fitted$fit <- settle_boundary(problem, fitted, start_glm)
+  if (!REML || !is.null(fitted$reml)) fitted <- beyond_zero(problem, fitted)
+  check_edge(problem, fitted$fit)
   if (REML && is.null(fitted$reml)) fitted <- fit_restricted(problem, fitted, start_glm)
   estimate <- uncentred(rows, C, finish_fit(problem, fitted))
   problem$design <- rows
@@ -151,25 +150,10 @@ is_start_of <- function(start, sizes) {
     all(lengths(start) == sizes[parts]) && all(is.finite(unlist(start)))
 }
 
-# A coarse rule first, then the one that is wanted from there: the Laplace optimum would cost no
-# less and is a poor start where clusters are sparse. Where there are many clusters, some of them
-# are enough for that.
-#' @export
-integrate_and_fit.margmix_quadrature <- function(way, problem, x, nAGQ, REML) {
-  K <- if (is.numeric(nAGQ) && nAGQ <= 7L) nAGQ else coarse_nodes(problem$way)
-  coarse <- sample_start(problem, K, x)
-  if (is.null(coarse)) {
-    coarse <- if (identical(K, nAGQ)) list(x = x) else maximise(problem, K, x, NULL, final = FALSE)
-  }
-  if (is.numeric(nAGQ)) {
-    return(list(fit = maximise_K(problem, nAGQ, x, coarse), rule = rule_record(problem, nAGQ)))
-  }
-  refined <- refine_rule(problem, x, coarse)
-  rule <- rule_record(problem, refined$K, auto = TRUE, error = refined$error)
-  list(fit = refined$fit, rule = rule)
-}
-
-fit_lmm <- function(problem, x, REML) {
+# A linear model: a profile has one residual variance, and is a start or, of the restricted
+# likelihood, the fit.
+fit_lmm <- function(problem, x) {
+  REML <- problem$REML && !has_dispersion_formula(problem$design)
   fit <- if (!REML && suits_stochastic(problem)) maximise_stochastic(problem, x)
   started <- has_dispersion_formula(problem$design) && !is.null(problem$start)
   profiled <- problem$map$free && !supports(problem$design, "shards") && !started

@@ -79,7 +79,8 @@ gee <- function(formula, data, id, waves = NULL, inner = NULL, family = gaussian
   check_dots(..., known = names(formals(gee)), elsewhere = foreign_arguments,
     control = "gee_control"
   )
-  recorded <- record_conditions({
+  record <- condition_record()
+  estimate <- withCallingHandlers({
     parsed <- parse_marginal_formula(formula, env)
     columns <- columns_in_dots(call, env)
     expressions <- row_expressions(columns, env)
@@ -100,10 +101,10 @@ gee <- function(formula, data, id, waves = NULL, inner = NULL, family = gaussian
       estimate <- fit_schedule(estimate, design, full, family)
     }
     estimate
-  })
+  }, margmix_warning = record$keep, margmix_note = record$keep)
   new_fit(
-    "margmix_gee", recorded$value, written_call(call, env, "gee"), family, frame, design,
-    c(recorded$notes, ipw_note(design)), recorded$warnings
+    "margmix_gee", estimate, written_call(call, env, "gee"), family, frame, design,
+    c(record$notes(), ipw_note(design)), record$warnings()
   )
 }
 

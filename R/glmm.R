@@ -180,7 +180,8 @@ glmm <- function(formula, data, family = gaussian(), weights, offset, subset, na
   call <- match.call()
   env <- parent.frame()
   check_dots(..., known = names(formals(glmm)), control = "glmm_control")
-  recorded <- record_conditions({
+  record <- condition_record()
+  estimate <- withCallingHandlers({
     parsed <- with_dispersion(parse_formula(formula, env), dispersion)
     frame <- build_frame(columns_in_dots(call, env), env, parsed)
     family <- as_family(family, env)
@@ -195,10 +196,10 @@ glmm <- function(formula, data, family = gaussian(), weights, offset, subset, na
     design <- build_design(frame, family, contrasts, control$weights_type, law)
     design <- penalized_design(design, family, penalty)
     fit_design(design, family, nAGQ, isTRUE(REML), start, control)
-  })
+  }, margmix_warning = record$keep, margmix_note = record$keep)
   new_fit(
-    "margmix_glmm", recorded$value, written_call(call, env, "glmm"), family, frame, design,
-    recorded$notes, recorded$warnings
+    "margmix_glmm", estimate, written_call(call, env, "glmm"), family, frame, design,
+    record$notes(), record$warnings()
   )
 }
 

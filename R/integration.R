@@ -35,34 +35,25 @@ rule_class.margmix_sparse <- function(design) "margmix_laplace"
 
 # Fitting ------------------------------------------------------------------------------------------
 
-#' Maximise the likelihood, or of a linear model the restricted one
+#' The function that maximises a likelihood, or of a linear model the restricted one
 #'
-#' @param x Start on the optimiser's scale.
-#' @return A list: `fit`, from [maximise()]; `rule`, from [rule_record()]; `reml` where the
-#'   restricted likelihood was maximised.
+#' @return A function of the problem and of a start on the optimiser's scale. It returns a list:
+#'   `fit`, from [maximise()]; `rule`, from [rule_record()]; `reml` where the restricted likelihood
+#'   was maximised.
 #' @noRd
-integrate_and_fit <- function(way, problem, x, nAGQ, REML) UseMethod("integrate_and_fit")
+search_of <- function(way) UseMethod("search_of")
 
 #' @export
-integrate_and_fit.margmix_stochastic <- function(way, problem, x, nAGQ, REML) {
-  fit_iterative(problem, x)
-}
+search_of.margmix_stochastic <- function(way) fit_iterative
 
 #' @export
-integrate_and_fit.margmix_exact <- function(way, problem, x, nAGQ, REML) {
-  # a profile has one residual variance
-  fit_lmm(problem, x, REML && !has_dispersion_formula(problem$design))
-}
+search_of.margmix_exact <- function(way) fit_lmm
 
 #' @export
-integrate_and_fit.margmix_level_quadrature <- function(way, problem, x, nAGQ, REML) {
-  fit_nested(problem, x, nAGQ)
-}
+search_of.default <- function(way) fit_by_rules
 
 #' @export
-integrate_and_fit.margmix_laplace <- function(way, problem, x, nAGQ, REML) {
-  fit_sparse(problem, x)
-}
+search_of.margmix_laplace <- function(way) fit_sparse
 
 # Is it a rule for the design?
 check_rule <- function(way, design, nAGQ) UseMethod("check_rule")
@@ -92,14 +83,17 @@ rule_control.margmix_trapezoid <- function(way, control) {
   control
 }
 
-# Nodes of a rule that shows where to begin.
-coarse_nodes <- function(way) UseMethod("coarse_nodes")
+# Nodes that show where to begin a search with more of them, those that are `asked` for or `NULL`.
+coarse_nodes <- function(way, asked) UseMethod("coarse_nodes")
 
 #' @export
-coarse_nodes.default <- function(way) 5L
+coarse_nodes.margmix_quadrature <- function(way, asked) 5L
 
 #' @export
-coarse_nodes.margmix_trapezoid <- function(way) 15L
+coarse_nodes.margmix_trapezoid <- function(way, asked) 15L
+
+#' @export
+coarse_nodes.margmix_level_quadrature <- function(way, asked) pmin(asked %||% c(5L, 5L), 5L)
 
 # Nodes that show the outlines of the likelihood of large effects.
 far_nodes <- function(way, design) UseMethod("far_nodes")
@@ -118,16 +112,22 @@ far_nodes.margmix_quadrature <- function(way, design) {
 #' @export
 far_nodes.margmix_level_quadrature <- function(way, design) c(9L, 9L)
 
-#' Refine a rule until the log-likelihood stays
+#' How a way of integration finds a rule that is fine enough
+#'
+#' @return A list of two functions. `first(problem, coarse)`: the rule to begin with, by the optimum
+#'   of a coarse one from [maximise()]. `judge(problem, rule, fit)`: the next one, by the optimum
+#'   for the one before. A rule is a list: nodes `K`, and the `changes` by the refinements so far,
+#'   the last one first; or, where the one before holds, `settled`, with a bound for its `error` and
+#'   what is `left` for refinements to change.
 #' @noRd
-refine <- function(way, problem, x, coarse) UseMethod("refine")
+refinement_of <- function(way) UseMethod("refinement_of")
 
 #' @export
-refine.margmix_quadrature <- function(way, problem, x, coarse) refine_rule(problem, x, coarse)
+refinement_of.margmix_quadrature <- function(way) list(first = rough_rule, judge = judge_rule)
 
 #' @export
-refine.margmix_level_quadrature <- function(way, problem, x, coarse) {
-  refine_nested_rule(problem, x, coarse)
+refinement_of.margmix_level_quadrature <- function(way) {
+  list(first = rough_nested_rule, judge = judge_nested_rule)
 }
 
 # What a fit records -------------------------------------------------------------------------------

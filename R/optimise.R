@@ -9,47 +9,46 @@
 #' @param K Nodes per dimension.
 #' @param modes m x q conditional modes to start from.
 #' @param order Derivatives to compute at each visit.
-#' @return A list of functions of x: `value`, `gradient`, `hessian` (of minus the log-likelihood),
-#'   and `at(x, order)`, the engine's result in the user's parameters; `evaluations()`.
+#' @return A list of functions. `at(x, order)` alone evaluates, and returns the engine's `result` in
+#'   the user's parameters and whether it is `ok`; `value`, `gradient` and `hessian`, of minus the
+#'   log-likelihood, read from it; `evaluations()`; `best()`, the best point so far.
 #' @noRd
 objective_at <- function(problem, K, modes, order) {
+  evaluate <- evaluator(problem$design)
   last <- list(x = NULL, order = -1L)
   best <- list(value = -Inf)
   evaluations <- 0L
-  value <- function(x, wanted = order) {
-    if (!identical(x, last$x) || last$order < wanted) {
-      psi <- problem$map$psi(x)
-      result <- engine_evaluate(
-        problem$design, problem$family, psi, K, wanted, modes, problem$control
-      )
-      ok <- result$status == "ok" && is.finite(result$value) && all(is.finite(result$gradient))
-      if (ok) modes <<- result$modes
-      if (ok && result$value > best$value) {
-        best <<- list(x = x, value = result$value, modes = modes)
-      }
-      evaluations <<- evaluations + 1L
-      last <<- list(x = x, order = wanted, result = result, ok = ok)
-      if (problem$control$verbose) {
-        cat(sprintf(
-          "  K %s  evaluation %d  logLik %.6f\n", format_nodes(K), evaluations, result$value
-        ))
-      }
+  at <- function(x, wanted) {
+    if (last$order >= wanted && identical(x, last$x)) return(last)
+    result <- evaluate(
+      problem$design, problem$family, problem$map$psi(x), K, wanted, modes, problem$control
+    )
+    ok <- result$status == "ok" && is.finite(result$value) && all(is.finite(result$gradient))
+    if (ok) modes <<- result$modes
+    if (ok && result$value > best$value) {
+      best <<- list(x = x, value = result$value, modes = modes)
     }
-    if (last$ok) -last$result$value else Inf
+    evaluations <<- evaluations + 1L
+    if (problem$control$verbose) {
+      cat(sprintf(
+        "  K %s  evaluation %d  logLik %.6f\n", format_nodes(K), evaluations, result$value
+      ))
+    }
+    last <<- list(x = x, order = wanted, result = result, ok = ok)
   }
   list(
-    value = value,
+    at = at,
+    value = function(x) {
+      now <- at(x, order)
+      if (now$ok) -now$result$value else Inf
+    },
     gradient = function(x) {
-      value(x, 1L)
-      -problem$map$gradient(x, last$result$gradient)
+      now <- at(x, 1L)
+      -problem$map$gradient(x, now$result$gradient)
     },
     hessian = function(x) {
-      value(x, 2L)
-      -problem$map$hessian(x, last$result$gradient, last$result$hessian)
-    },
-    at = function(x, wanted) {
-      value(x, wanted)
-      last
+      now <- at(x, 2L)
+      -problem$map$hessian(x, now$result$gradient, now$result$hessian)
     },
     evaluations = function() evaluations,
     # the best point so far, visited again from its own modes
@@ -74,6 +73,7 @@ hessian_model <- function(objective, B = NULL) {
   function(x) {
     g <- objective$gradient(x)
     if (is.null(B)) {
+      objective$at(x, 2L)
       exact <- objective$hessian(x)
       if (!all(is.finite(exact))) return(diag(length(x)))
       if (is.null(newton_direction(g, exact))) return(exact)
@@ -91,12 +91,13 @@ hessian_model <- function(objective, B = NULL) {
 #' @param x Start, on the optimiser's scale.
 #' @param final `FALSE` for a stage that only prepares the next one.
 #' @param hessian Hessian of minus the log-likelihood to begin with, of a stage before this one.
+#' @param none What to do where a search starts or ends without a finite value.
 #' @return A list: `x`, `modes`, `result`, `value` and `hessian` there,
 #'   `iterations`, `evaluations`, `message`.
 #' @noRd
-maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL) {
+maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL, none = abort_not_finite) {
   objective <- objective_at(problem, K, modes, 1L)
-  if (!is.finite(objective$value(x))) abort_not_finite(problem, K, x)
+  if (!is.finite(objective$value(x))) return(none(problem, K, x))
   model <- hessian_model(objective, hessian)
   # nlminb compares the gain it predicts, g'B^-1 g / 2, with rel.tol |f|. The last digits are left
   # to the steps after it, which know when to stop.
@@ -107,7 +108,7 @@ maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL) {
     iter.max = problem$control$max_iterations, eval.max = 2L * problem$control$max_iterations
   ))
   if (!is.finite(objective$value(found$par))) found$par <- objective$best()
-  if (!is.finite(objective$value(found$par))) abort_not_finite(problem, K)
+  if (!is.finite(objective$value(found$par))) return(none(problem, K))
   parts <- split_parameters(problem$design, problem$family, problem$map$psi(found$par))
   check_collapse(problem$design, problem$family, parts$phi, 1e-20)
   if (final) {
@@ -131,10 +132,12 @@ abort_start <- function() {
   )
 }
 
+# No finite value: an error, or no fit.
 # x: where the search starts; `NULL` at its end.
 abort_not_finite <- function(problem, K, x = NULL) {
   family <- problem$family
   if (!is.null(problem$start) && identical(x, problem$start)) abort_start()
+  if (ends_at_edge(problem)) abort_edge(problem)
   abort("no_likelihood", "The log-likelihood is not finite where the search starts or ends.",
     given = paste(
       "no finite value with", family$link, "link and", format_nodes(K), "quadrature points"
@@ -146,6 +149,8 @@ abort_not_finite <- function(problem, K, x = NULL) {
     }
   )
 }
+
+no_fit <- function(problem, K, x = NULL) NULL
 
 # nlminb stops on its own criteria, the package on g'H^-1 g: first by steps that cost a gradient,
 # with the model of the Hessian, then with the exact one, which is needed at the end anyway.
@@ -210,3 +215,5 @@ newton_direction <- function(gradient, hessian) {
   half <- backsolve(R, gradient, transpose = TRUE)
   list(step = backsolve(R, half), decrement = sum(half^2))
 }
+
+is_definite <- function(hessian) !is.null(newton_direction(numeric(nrow(hessian)), hessian))

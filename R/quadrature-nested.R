@@ -1,56 +1,25 @@
 # The rule of two nested levels: a number of nodes for each.
 
-#' Maximise with two nested levels
-#'
-#' @param x Start on the optimiser's scale.
-#' @param nAGQ `"auto"`, one number, or one for each level from the coarsest.
-#' @return As [integrate_and_fit()].
-#' @noRd
-fit_nested <- function(problem, x, nAGQ) {
-  if (is.numeric(nAGQ)) {
-    K <- rep_len(as.integer(nAGQ), 2L)
-    near <- if (max(K) > 7L) maximise(problem, pmin(K, 5L), x, NULL, final = FALSE)
-    fit <- maximise_K(problem, K, x, near %||% list(x = x))
-    return(list(fit = fit, rule = rule_record(problem, K)))
-  }
-  coarse <- maximise(problem, c(5L, 5L), x, NULL, final = FALSE)
-  refined <- refine_nested_rule(problem, x, coarse)
-  rule <- rule_record(problem, refined$K, auto = TRUE, error = refined$error)
-  list(fit = refined$fit, rule = rule)
-}
-
-#' Refine the rules of both levels until the log-likelihood stays
-#'
-#' As [refine_rule()]: K is judged against 2K + 1 at each level with the other held, and the errors
-#' are added. A level whose share is too large is refined.
-#'
-#' @return list(fit, K, error).
-#' @noRd
-refine_nested_rule <- function(problem, x, coarse) {
+# As of one factor: K is judged against 2K + 1 at each level with the other held, and the errors are
+# added. A level whose share is too large is refined.
+judge_nested_rule <- function(problem, rule, fit) {
   tolerance <- problem$control$auto_tolerance
-  begun <- rough_nested_rule(problem, coarse, 100 * tolerance)
-  K <- begun$K
-  history <- begun$history
-  fit <- coarse
-  repeat {
-    fit <- maximise_K(problem, K, x, fit)
-    look <- nested_refinement_of(problem, fit, K)
-    changes <- look$changes(K)
-    history <- c(sum(changes), history)
-    slow <- is_slow(problem, history)
-    wanted <- finer_levels(problem, K, changes, tolerance)
-    if (slow || identical(wanted, K) || sum(changes) <= tolerance) {
-      found <- look$errors(K)
-      left <- found["left", ]
-      wanted <- finer_levels(problem, K, left, tolerance)
-      slow <- slow && is_slow(problem, c(following(found), history))
-      if (slow || sum(left) <= tolerance || identical(wanted, K)) break
+  K <- rule$K
+  look <- nested_refinement_of(problem, fit, K)
+  changes <- look$changes(K)
+  history <- c(sum(changes), rule$changes)
+  slow <- is_slow(problem, history)
+  wanted <- finer_levels(problem, K, changes, tolerance)
+  if (slow || identical(wanted, K) || sum(changes) <= tolerance) {
+    found <- look$errors(K)
+    left <- found["left", ]
+    wanted <- finer_levels(problem, K, left, tolerance)
+    slow <- slow && is_slow(problem, c(following(found), history))
+    if (slow || sum(left) <= tolerance || identical(wanted, K)) {
+      return(list(K = K, settled = TRUE, error = sum(found["bound", ]), left = sum(left)))
     }
-    K <- wanted
   }
-  bound <- sum(found["bound", ])
-  if (sum(left) > tolerance) note_quadrature(problem, K, bound)
-  list(fit = fit, K = K, error = bound)
+  list(K = wanted, changes = history)
 }
 
 # K with 2K + 1 for the levels whose share is too large, as far as there are nodes for it.
@@ -64,8 +33,8 @@ finer_levels <- function(problem, K, errors, tolerance) {
   if (affordable(one)) one else K
 }
 
-# As rough_rule(), of both levels; `history` are their changes together.
-rough_nested_rule <- function(problem, coarse, tolerance) {
+# `changes` are those of both levels together.
+rough_nested_rule <- function(problem, coarse) {
   q <- lengths(lapply(problem$design$groups, `[[`, "columns"))
   K <- c(7L, 5L, 3L)[pmin(q, 3L)]
   look <- nested_refinement_of(problem, coarse)
@@ -74,16 +43,16 @@ rough_nested_rule <- function(problem, coarse, tolerance) {
     before <- K
     changes <- look$changes(K)
     history <- c(sum(changes), history)
-    K <- finer_levels(problem, K, changes, tolerance)
+    K <- finer_levels(problem, K, changes, 100 * problem$control$auto_tolerance)
     if (identical(K, before) || is_slow(problem, history)) break
   }
-  list(K = K, history = history)
+  list(K = K, changes = history)
 }
 
 # The next change of both levels, if it is known.
 following <- function(errors) if (!anyNA(errors["following", ])) sum(errors["following", ])
 
-# As refinement_of(), of both levels, each with the other held. Of the errors, rows `left`, which
+# Refinements of both levels, each with the other held. Of the errors, rows `left`, which
 # refinement must bring down, `bound`, and `following`.
 nested_refinement_of <- function(problem, fit, K = NULL) {
   by_rule <- values_by_rule(problem, fit, K)

@@ -12,59 +12,83 @@ check_nAGQ <- function(nAGQ) {
   as.integer(nAGQ)
 }
 
-#' Refine the rule until the log-likelihood stays
+#' Maximise by rules of quadrature, each from the optimum of the one before
 #'
-#' K is judged against 2K + 1 at the same parameters ([refinement_error()]), first at the optimum of
-#' a coarse rule to find where to begin, then at the optimum for K. The change alone can send K on;
-#' only where it is small enough what may follow is looked at, too. A rule of more than
-#' `control$max_nodes` nodes per cluster is not fitted: then a note gives the bound of the error.
-#' Nor is one where refinement does not pay, see [is_slow()].
+#' A coarse rule comes first: the Laplace optimum would cost no less and is a poor start where
+#' clusters are sparse. Where there are many clusters, some of them are enough for that.
 #'
 #' @param x Start of the optimiser.
-#' @param coarse The optimum of a coarse rule, from [maximise()].
-#' @return list(fit, K, error): the optimum for K, and the bound for its error.
+#' @param coarse The optimum of a coarse rule, from [maximise()], if it is known.
+#' @return See [search_of()].
 #' @noRd
-refine_rule <- function(problem, x, coarse) {
-  tolerance <- problem$control$auto_tolerance
-  finer <- function(K) is_affordable(problem, 2L * K + 1L)
-  begun <- rough_rule(problem, coarse, 100 * tolerance)
-  K <- begun$K
-  changes <- begun$changes
-  fit <- coarse
-  repeat {
-    fit <- maximise_K(problem, K, x, fit)
-    look <- refinement_of(problem, fit, K)
-    changes <- c(look$change(K), changes)
-    slow <- is_slow(problem, changes)
-    if (finer(K) && !slow && changes[1L] > tolerance) {
-      K <- 2L * K + 1L
-      next
-    }
-    error <- look$error(K)
-    left <- error$change + error$more
-    # what the next refinement would change is known by now
-    slow <- slow && is_slow(problem, c(error$following, changes))
-    if (!finer(K) || slow || left <= tolerance) break
-    K <- 2L * K + 1L
+fit_by_rules <- function(problem, x, coarse = NULL) {
+  way <- problem$way
+  asked <- if (is.numeric(problem$nAGQ)) {
+    rep_len(as.integer(problem$nAGQ), rule_count(problem$design))
   }
-  if (left > tolerance) note_quadrature(problem, K, error$bound)
-  list(fit = fit, K = K, error = error$bound)
+  K <- if (is.null(asked) || any(asked > 7L)) coarse_nodes(way, asked) else asked
+  sample <- if (is.null(coarse)) sampled_problem(way, problem)
+  if (!is.null(sample)) {
+    fit <- maximise(sample, K, x, NULL, final = FALSE, none = no_fit)
+    coarse <- start_of_sample(sample, x, fit)
+  }
+  if (is.null(coarse) && !identical(K, asked)) {
+    coarse <- maximise(problem, K, x, NULL, final = FALSE)
+  }
+  fit <- coarse %||% list(x = x)
+  rules <- refinement_of(way)
+  rule <- if (is.null(asked)) rules$first(problem, fit) else list(K = asked)
+  repeat {
+    fit <- maximise(problem, rule$K, fit$x, fit$modes, hessian = fit$hessian)
+    fit <- or_from_other_sizes(problem, rule$K, x, fit)
+    if (!is.null(asked)) return(list(fit = fit, rule = rule_record(problem, asked)))
+    rule <- rules$judge(problem, rule, fit)
+    if (isTRUE(rule$settled)) break
+  }
+  if (rule$left > problem$control$auto_tolerance) note_quadrature(problem, rule$K, rule$error)
+  list(fit = fit, rule = rule_record(problem, rule$K, auto = TRUE, error = rule$error))
+}
+
+# K is judged against 2K + 1 at the same parameters, see refinement_error(), first at the optimum of
+# a coarse rule to find where to begin, then at the optimum for K. The change alone can send K on;
+# only where it is small enough what may follow is looked at, too. A rule of more than
+# `control$max_nodes` nodes per cluster is not fitted: then a note gives the bound of the error. Nor
+# is one where refinement does not pay, see is_slow().
+judge_rule <- function(problem, rule, fit) {
+  tolerance <- problem$control$auto_tolerance
+  K <- rule$K
+  finer <- is_affordable(problem, 2L * K + 1L)
+  value <- values_by_rule(problem, fit, K)
+  nodes <- nodes_of_rules(problem)
+  change <- refinement_change(value, K, nodes, problem)
+  changes <- c(change, rule$changes)
+  refined <- list(K = 2L * K + 1L, changes = changes)
+  slow <- is_slow(problem, changes)
+  if (finer && !slow && change > tolerance) return(refined)
+  error <- refinement_error(value, K, nodes, problem)
+  left <- error$change + error$more
+  # what the next refinement would change is known by now
+  slow <- slow && is_slow(problem, c(error$following, changes))
+  if (finer && !slow && left > tolerance) return(refined)
+  list(K = K, settled = TRUE, error = error$bound, left = left)
 }
 
 is_affordable <- function(problem, K) {
   K^integral_dimensions(problem$design) <= problem$control$max_nodes && K <= 300L
 }
 
-# Where to begin: away from the optimum a rough look is enough. Returns K and the changes by the
-# refinements that were tried, the last one first.
-rough_rule <- function(problem, coarse, tolerance) {
+# Away from the optimum a rough look is enough.
+rough_rule <- function(problem, coarse) {
+  tolerance <- 100 * problem$control$auto_tolerance
   K <- c(7L, 5L, 3L)[min(integral_dimensions(problem$design), 3L)]
-  look <- refinement_of(problem, coarse)
-  changes <- look$change(K)
+  value <- values_by_rule(problem, coarse)
+  nodes <- nodes_of_rules(problem)
+  changes <- refinement_change(value, K, nodes, problem)
   while (changes[1L] > tolerance && is_affordable(problem, 2L * K + 1L) &&
     !is_slow(problem, changes)) {
     K <- 2L * K + 1L
-    changes <- c(look$change(K), changes)
+    change <- refinement_change(value, K, nodes, problem)
+    changes <- c(change, changes)
   }
   list(K = K, changes = changes)
 }
@@ -81,35 +105,30 @@ is_slow <- function(problem, changes) {
   all(changes[1:2] > 0.2 * changes[2:3])
 }
 
-# How a rule of K nodes changes at the parameters of a fit, and its error there.
-refinement_of <- function(problem, fit, K = NULL) {
+# How many nodes a rule of K for each dimension has; `Inf`: there is no such rule.
+nodes_of_rules <- function(problem) {
   q <- integral_dimensions(problem$design)
-  value <- values_by_rule(problem, fit, K)
-  nodes <- function(K) if (K > 300L) Inf else K^q
-  list(
-    change = function(K) refinement_change(value, K, nodes, problem),
-    error = function(K) refinement_error(value, K, nodes, problem)
-  )
+  function(K) if (K > 300L) Inf else K^q
 }
 
-# The log-likelihood at the parameters of a fit as a function of K, found once for each. `by`: the
-# rule of the fit itself, if its value is that of all rows.
+# The log-likelihood at the parameters of a fit as a function of K. `by`: the rule of the fit
+# itself, if its value is that of all rows.
 values_by_rule <- function(problem, fit, by = NULL) {
-  psi <- problem$map$psi(fit$x)
   known <- list()
   if (!is.null(by)) known[[format_nodes(by)]] <- fit$value
-  found_once(function(K) {
-    engine_evaluate(
-      problem$design, problem$family, psi, K, 0L, fit$modes, problem$control
-    )$value
-  }, known)
+  psi <- problem$map$psi(fit$x)
+  values_at(problem$design, problem$family, psi, fit$modes, problem$control, known)
 }
 
-# A function of K that asks `value` once for each K, and not for those that are known by name.
-found_once <- function(value, known = list()) {
+# As a function of K, found once for each, and not for those that are known by name.
+values_at <- function(design, family, psi, modes, control, known = list()) {
+  evaluate <- evaluator(design)
   function(K) {
     name <- format_nodes(K)
-    if (is.null(known[[name]])) known[[name]] <<- value(K)
+    if (is.null(known[[name]])) {
+      at <- evaluate(design, family, psi, as.integer(K), 0L, modes, control)
+      known[[name]] <<- at$value
+    }
     known[[name]]
   }
 }
@@ -157,7 +176,8 @@ refinement_change <- function(value, K, nodes, problem) {
 
 # The change from 2K + 1 to 4K + 3 nodes, as `change`, that to 2K + 1, times their ratio in `value`.
 following_change <- function(value, K, change) {
-  following <- finite_or_inf(abs(value(4L * K + 3L) - value(2L * K + 1L)))
+  following <- abs(value(4L * K + 3L) - value(2L * K + 1L))
+  following <- finite_or_inf(following)
   first <- abs(value(2L * K + 1L) - value(K))
   if (first > 0) following * change / first else following
 }
@@ -186,31 +206,28 @@ note_quadrature <- function(problem, K, error) {
   )
 }
 
-#' The optimum for K
+#' The optimum for K, or a better one
+#'
+#' Where the search has ended at a point that is no maximum, other sizes of the random effects are
+#' tried as a start and the best result is kept: where an integrand may have several modes, the best
+#' maximum, for the value of a rule that sees one mode can grow without bound at points where a mode
+#' splits.
 #'
 #' @param x Start of the optimiser.
-#' @param near A fit by another rule to start from instead; its Hessian is close to the one wanted.
-#' @details Where the search ends at a point that is no maximum, other sizes of the random effects
-#'   are tried as a start and the best result is kept: where an integrand may have several modes,
-#'   the best maximum, for the value of a rule that sees one mode can grow without bound at points
-#'   where a mode splits.
+#' @param fit From [maximise()].
 #' @noRd
-maximise_K <- function(problem, K, x, near = list(x = x)) {
-  fit <- maximise(problem, K, near$x, near$modes, hessian = near$hessian)
-  if (!is.null(newton_direction(numeric(length(x)), fit$hessian))) return(fit)
+or_from_other_sizes <- function(problem, K, x, fit) {
+  if (is_definite(fit$hessian)) return(fit)
   # Kinks at the edge of a link have the same effect everywhere.
   kinks <- !is.null(link_edge(problem$family))
   if (kinks && rule_nodes(problem$design, K) > 200) return(fit)
   spikes <- !is_log_concave(problem$family)
-  definite <- function(fit) !is.null(newton_direction(numeric(length(x)), fit$hessian))
   for (factor in c(0.4, 2.5)) {
-    other <- tryCatch(
-      maximise(problem, K, problem$map$resize(x, factor), NULL),
-      margmix_error_no_likelihood = function(e) NULL
-    )
+    other <- maximise(problem, K, problem$map$resize(x, factor), NULL, none = no_fit)
     if (is.null(other)) next
     better <- other$value > fit$value + 1e-6
-    if (spikes && definite(fit) != definite(other)) better <- definite(other)
+    definite <- is_definite(other$hessian)
+    if (spikes && is_definite(fit$hessian) != definite) better <- definite
     if (better) fit <- other
   }
   fit

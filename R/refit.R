@@ -43,16 +43,17 @@ refit.margmix_glmm <- function(object, newresp, ...) {
   frame <- object$frame
   several <- several_responses(newresp, frame$frame[[1L]])
   if (!is.null(several)) return(refit_all(object, several))
-  recorded <- record_conditions({
+  record <- condition_record()
+  estimate <- withCallingHandlers({
     frame$frame[[1L]] <- match_response(newresp, frame)
     design <- with_response(object, frame)
     fit_design(
       design, object$family, object$nAGQ, object$REML, warm_start(object), object$control
     )
-  })
+  }, margmix_warning = record$keep, margmix_note = record$keep)
   new_fit(
-    "margmix_glmm", recorded$value, object$call, object$family, frame, design, recorded$notes,
-    recorded$warnings
+    "margmix_glmm", estimate, object$call, object$family, frame, design, record$notes(),
+    record$warnings()
   )
 }
 

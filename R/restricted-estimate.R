@@ -3,7 +3,7 @@
 
 #' The restricted fit, from the maximum of the likelihood
 #'
-#' @param fitted From [integrate_and_fit()], at its maximum.
+#' @param fitted See [search_of()], at its maximum.
 #' @param goal How far to go, see [restricted_problem()].
 #' @param curvature Is the covariance of the variance parameters wanted?
 #' @return As `fitted`, at the restricted estimate, with `reml`: `value` and `curvature` (gradient

@@ -7,24 +7,30 @@
 #' There is no such start where the sample has nothing to say, as of a covariate that hardly varies
 #' in it, and the search then begins at `x`.
 #'
-#' @param K Nodes per dimension for the sample.
+#' @param sample From `sampled_problem()`: the problem of the sample with its `share` of the rows.
 #' @param x Start of the optimiser.
+#' @param fit Of the sample, from [maximise()], or `NULL`.
 #' @return list(x, hessian), as [maximise()] returns them, or `NULL`.
 #' @noRd
-sample_start <- function(problem, K, x) {
+start_of_sample <- function(sample, x, fit) {
+  # A unit of x moves the linear predictor by about one: further away the sample is separated.
+  if (is.null(fit) || max(abs(fit$x - x)) > 4) return(NULL)
+  if (!is_definite(fit$hessian) || rcond(fit$hessian) < 1e-6) return(NULL)
+  list(x = fit$x, hessian = fit$hessian / sample$share)
+}
+
+sampled_problem <- function(way, problem) UseMethod("sampled_problem")
+
+#' @export
+sampled_problem.default <- function(way, problem) NULL
+
+#' @export
+sampled_problem.margmix_quadrature <- function(way, problem) {
   if (restricts_mean(problem$family)) return(NULL)
   small <- sample_clusters(problem$design)
   if (is.null(small)) return(NULL)
-  problem$design <- small$design
-  fit <- tryCatch(
-    maximise(problem, K, x, NULL, final = FALSE),
-    margmix_error_no_likelihood = function(e) NULL
-  )
-  # A unit of x moves the linear predictor by about one: further away the sample is separated.
-  if (is.null(fit) || max(abs(fit$x - x)) > 4) return(NULL)
-  if (is.null(newton_direction(numeric(length(x)), fit$hessian))) return(NULL)
-  if (rcond(fit$hessian) < 1e-6) return(NULL)
-  list(x = fit$x, hessian = fit$hessian / small$share)
+  problem[c("design", "share")] <- small[c("design", "share")]
+  problem
 }
 
 sample_clusters <- function(design, least = 500L, part = 0.15) {

@@ -23,12 +23,13 @@ compact_rows.margmix_shards <- function(design) design
 
 # The search ------------------------------------------------------------------------------------
 
+#' @export
+evaluator.margmix_shards <- function(design) evaluate_shards
+
 # Modes are found anew at each point, from zero: they do not travel, and the value depends on the
 # point alone, whatever was computed before it and by whom.
-#' @export
-engine_evaluate.margmix_shards <- function(design, family, psi, K, deriv = 0L, modes = NULL,
-                                           control = glmm_control(), scores = FALSE,
-                                           information = FALSE, only_beta = FALSE) {
+evaluate_shards <- function(design, family, psi, K, deriv, modes, control, scores = FALSE,
+                            information = FALSE, only_beta = FALSE) {
   if (scores || information) refuse_rows()
   plan <- design$plan_of_shards
   parts <- ask_shards(

@@ -192,15 +192,16 @@ integration_error <- function(fit, budget = 2e9) {
   K <- 2 * rule$K + 1
   if (max(K) > 300 || rule_nodes(fit$design, K) * nrow(fit$design$X) > budget) return(NA_real_)
   nodes <- function(k) if (max(k) > 300) Inf else rule_nodes(fit$design, k)
-  value_of <- function(fit, known = NULL) {
-    found_once(function(k) engine_loglik_at(fit, as.integer(k)), known)
+  value_of <- function(design, modes, known = list()) {
+    values_at(design, fit$family, fit_psi(fit), modes, fit$control, known)
   }
   # The error of Laplace is large beside rounding of the fit's own value.
   laplace <- max(rule$K) == 1L && !fit$REML && !is_penalized(fit$design)
-  value <- value_of(fit, if (laplace) stats::setNames(list(fit$logLik), format_nodes(rule$K)))
+  known <- if (laplace) stats::setNames(list(fit$logLik), format_nodes(rule$K))
+  value <- value_of(fit$design, fit$modes, known)
   part <- some_clusters(fit$design)
   some <- if (length(part$levels) < length(fit$design$levels)) {
-    value_of(replace(unclass(fit), c("design", "modes"), list(part, NULL)))
+    value_of(part, NULL)
   }
   other <- engine_other_modes(fit$design, fit$family, fit_psi(fit), rule$K, fit$control)
   problem <- unclass(fit)[c("design", "family", "control")]

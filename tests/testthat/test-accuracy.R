@@ -70,10 +70,10 @@ test_that("the same rule is not evaluated twice at one point to judge it", {
   note_of <- function(psi, K, deriv) {
     if (deriv == 0L) asked <<- c(asked, paste(c(K, signif(psi, 12L)), collapse = " "))
   }
-  home <- environment(refine_rule)
+  home <- environment(fit_by_rules)
   noting <- bquote((.(note_of))(psi, K, deriv))
-  suppressMessages(trace("engine_evaluate", noting, print = FALSE, where = home))
-  on.exit(suppressMessages(untrace("engine_evaluate", where = home)))
+  suppressMessages(trace("evaluate_in_memory", noting, print = FALSE, where = home))
+  on.exit(suppressMessages(untrace("evaluate_in_memory", where = home)))
   for (random in c("(1 | g)", "(x | g)", "(1 | g/h)")) {
     asked <- character()
     formula <- as.formula(paste("y ~ x +", random))
