@@ -69,10 +69,13 @@ variance_ratio <- function(null, G) {
       given = paste(length(informative), "of the sampled ones")
     )
   }
-  exact <- null$exact(
-    model_genotypes(G, null, informative), found$weight[informative],
-    found$products[, informative, drop = FALSE]
-  )
+  genotypes <- model_genotypes(G, null, informative)
+  exact <- if (is.null(null$given)) {
+    products <- found$products[, informative, drop = FALSE]
+    null$exact(genotypes, found$weight[informative], products)
+  } else {
+    null$given(genotypes)
+  }
   ratio <- exact / found$variance[informative]
   list(mean = mean(ratio), cv = stats::sd(ratio) / mean(ratio))
 }

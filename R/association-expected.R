@@ -118,6 +118,19 @@ rows_at_modes <- function(fit, eta) {
   list(r = r, W = engine_row_weights(fit, eta))
 }
 
+# W as it is expected before any response is known, with the factor of A. Where an allele is rare, W
+# given the responses is larger when its carriers are cases: scores of its tail would be divided
+# by more than their standard deviation. Nothing where the random effects are not integrated over.
+weights_before <- function(fit, L, Q) {
+  if (!length(count_law(fit$family))) return(NULL)
+  design <- fit$design
+  sd <- exp(row_log_sd(L, effect_factor(L, Q, 0), equal_effects(design)))
+  fixed <- drop(design$X %*% fit$beta) + row_offset(design)
+  mean <- engine_population_mean(fixed, sd, fit$family)
+  W <- row_weights(design) * row_trials(design) * mean$d_eta
+  list(W = W, factor = effect_factor(L, Q, W))
+}
+
 # What independent rows with the tails of the score have for means: those of the rows before any
 # response is known.
 population_means <- function(fit) {

@@ -7,6 +7,9 @@
 #' `plot()` draws -log10 p against what is expected of as many null tests (`"qq"`), or against the
 #' position (`"manhattan"`).
 #'
+#' Where few cases carry an allele a test has few values, of which the median is one: lambda_GC is
+#' then below 1 even for an exact test, and says less than the small p-values do.
+#'
 #' @param x From [association_scan()].
 #' @param n How many variants to print.
 #' @param type `"qq"` or `"manhattan"`.

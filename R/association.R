@@ -25,7 +25,9 @@
 #' * `variance = "exact"` computes g'Pg for every variant. `"ratio"` does so for `n_ratio` random
 #'   ones and takes the mean ratio to the variance without random effects, which is nearly
 #'   the same for all (Svishcheva et al. 2012; Zhou et al. 2018), for the others. `"auto"`: exact
-#'   for up to 2,000 people.
+#'   for up to 2,000 people. Weights of binary and count responses are those expected before any
+#'   response is known, since given the responses they are larger where carriers of a rare allele
+#'   are cases, and at the level that the variances have given the responses.
 #' * For 0/1 responses, numbers of successes, and counts, the normal approximation is wrong in the
 #'   tails where cases or minor alleles are rare. Where |z| > 2 the p-value is then that of the
 #'   saddlepoint approximation (Dey et al. 2017) to a score of independent rows with the population
