@@ -53,6 +53,7 @@ start <- function(...) {
 }
 finish <- function() {
   tools::pskill(rev(started))
+  Sys.sleep(2) # they write as they end
   unlink(c(folder, data), recursive = TRUE)
 }
 start("munged -F -f --key-file", key, "-S", socket, "--pid-file", file.path(folder, "munged.pid"),
