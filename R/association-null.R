@@ -233,11 +233,20 @@ effect_columns <- function(fit) {
     q <- length(columns)
     rows <- design$Z[, columns, drop = FALSE] %*% fit$Lambda[columns, columns, drop = FALSE]
     n <- nrow(rows)
-    Matrix::sparseMatrix(
+    L <- Matrix::sparseMatrix(
       rep.int(seq_len(n), q), rep((row_levels(design, k) - 1L) * q, q) + rep(seq_len(q), each = n),
       x = as.vector(rows), dims = c(n, q * length(design$groups[[k]]$levels))
     )
+    root <- singular_root(design$groups[[k]])
+    if (is.null(root)) L else L %*% Matrix::kronecker(root, Matrix::Diagonal(q))
   }))
+}
+
+# Where the covariance of levels is singular they are columns of its root times independent effects.
+singular_root <- function(group) {
+  relation <- group$relation
+  if (is.null(relation$anchor) || relation$kind != "precision") return(NULL)
+  related_draws(relation, numeric(), diag(length(group$levels)))
 }
 
 # The precision of all effects at unit scale, in the same order.
@@ -250,8 +259,8 @@ level_precision <- function(fit) {
 group_precision <- function(group) {
   relation <- group$relation
   m <- length(group$levels)
-  if (is.null(relation)) return(Matrix::Diagonal(m))
-  if (relation$kind != "precision" || length(relation$anchor)) {
+  if (is.null(relation) || !is.null(singular_root(group))) return(Matrix::Diagonal(m))
+  if (relation$kind != "precision") {
     abort("null_model", "Levels of a null model must be independent, or have a known relation.",
       given = code(group$label)
     )

@@ -8,6 +8,18 @@ engine_relation_facts <- function(relation, rho = numeric()) {
   relation_(relation, "facts", list(rho = as.double(rho)))
 }
 
+#' The precision that belongs to a known covariance
+#' @param lower Its entries, from [sparse_lower()].
+#' @param most Most dimensions of a null space; of more only their number is found.
+#' @return A list: `start`, `row`, `diagonal`, `below` of the (pseudo-)inverse; `constraint`,
+#'   `anchor` and `weight` as of [intrinsic_relation()]; `zeros`, the number of constraints;
+#'   `indefinite`, the levels (from 0) of a block that is no covariance, and `least`, its smallest
+#'   eigenvalue.
+#' @noRd
+engine_inverse_covariance <- function(lower, most) {
+  relation_(lower, "inverse", list(most = most))
+}
+
 #' Random effects of related levels at unit scale, from standard normal draws
 #' @param draws levels x columns.
 #' @noRd

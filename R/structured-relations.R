@@ -152,24 +152,46 @@ sparse_lower <- function(x, what) {
     )
   }
   names <- matrix_names(x, what)
-  x <- Matrix::Matrix(x, sparse = TRUE)
+  if (inherits(x, "denseMatrix")) x <- as.matrix(x)
+  c(if (is.matrix(x)) lower_of_dense(x, what) else lower_of_sparse(x, what), list(
+    names = names, own = TRUE
+  ))
+}
+
+lower_of_dense <- function(x, what) {
+  n <- ncol(x)
+  if (!all(is.finite(x))) refuse_matrix(what, "must have finite values.", "NA or Inf")
+  check_symmetric(max(abs(x - t(x))), max(abs(x)), what)
+  at <- which(lower.tri(x) & x != 0)
+  lower_entries(diag(x), (at - 1L) %% n + 1L, (at - 1L) %/% n + 1L, as.double(x[at]))
+}
+
+lower_of_sparse <- function(x, what) {
   for (class in c("dMatrix", "generalMatrix", "CsparseMatrix")) x <- methods::as(x, class)
   if (!all(is.finite(x@x))) refuse_matrix(what, "must have finite values.", "NA or Inf")
-  apart <- x - Matrix::t(x)
-  worst <- if (length(apart@x)) max(abs(apart@x)) else 0
-  if (worst > 1e-8 * max(abs(x@x), 0)) {
-    refuse_matrix(what, "must be symmetric.", paste("entries that differ by", signif(worst, 3L)))
-  }
+  check_symmetric(max(0, abs((x - Matrix::t(x))@x)), max(abs(x@x), 0), what)
   x <- Matrix::drop0(x)
   column <- rep.int(seq_len(ncol(x)), diff(x@p))
   row <- x@i + 1L
   below <- row > column
-  start <- c(0L, cumsum(tabulate(column[below], ncol(x))))
   diagonal <- numeric(ncol(x))
   diagonal[row[row == column]] <- x@x[row == column]
+  lower_entries(diagonal, row[below], column[below], x@x[below])
+}
+
+check_symmetric <- function(worst, largest, what) {
+  if (worst <= 1e-8 * largest) return(invisible())
+  refuse_matrix(what, "must be symmetric.", paste("entries that differ by", signif(worst, 3L)))
+}
+
+# Entries below the diagonal, by column.
+lower_entries <- function(diagonal, row, column, below) {
+  n <- length(diagonal)
+  count <- tabulate(column, n)
   list(
-    start = as.integer(start), row = row[below] - 1L, diagonal = diagonal, below = x@x[below],
-    names = names, own = TRUE, together = graph_components(ncol(x), row[below], column[below])
+    start = as.integer(c(0, cumsum(count))), row = row - 1L, diagonal = as.double(diagonal),
+    below = below,
+    together = if (count[1L] == n - 1L) rep.int(1L, n) else graph_components(n, row, column)
   )
 }
 
@@ -206,8 +228,10 @@ refuse_matrix <- function(what, must, given, hint = NULL) {
 
 matrix_relation <- function(x, term) {
   what <- expression_text(term$relation$matrix)
-  if (term$relation$given == "covariance") x <- inverse_covariance(x, what)
-  known_precision(sparse_lower(x, what), what)
+  lower <- sparse_lower(x, what)
+  covariance <- term$relation$given == "covariance"
+  if (covariance) lower <- inverse_covariance(lower, what)
+  c(known_precision(lower, what), list(covariance = covariance))
 }
 
 known_precision <- function(lower, what) {
@@ -227,35 +251,51 @@ known_precision <- function(lower, what) {
 }
 
 largest_dense <- 3000L
+most_dependent <- 100L
 
-inverse_covariance <- function(K, what) {
-  names <- if (length(dim(K)) == 2L && nrow(K) == ncol(K)) matrix_names(K, what)
-  if (is.null(names)) refuse_matrix(what, "must be a square matrix.", class(K)[1L])
-  if (nrow(K) > largest_dense) {
-    abort("related", paste("A dense covariance must have at most", largest_dense, "levels."),
-      given = paste(code(what), "of", nrow(K)), hint = "Give a sparse `precision` instead."
+#' The precision of a known covariance matrix
+#'
+#' @param lower K, from [sparse_lower()].
+#' @return As `lower`, of K^-1. Where K is singular, of its pseudo-inverse, and the `constraint`,
+#'   `anchor` and `weight` of [intrinsic_relation()]; this is noted.
+#' @section Errors: `relation`, `related`. Notes: `relation`.
+#' @noRd
+inverse_covariance <- function(lower, what) {
+  largest <- max(tabulate(lower$together))
+  if (largest > largest_dense) {
+    abort("related", paste(
+      "A covariance must relate at most", largest_dense, "levels with each other."
+    ),
+    given = paste(largest, "levels of", code(what)), hint = "Give a sparse `precision` instead."
     )
   }
-  sparse_lower(K, what)
-  R <- tryCatch(chol(as.matrix(K)), error = function(e) NULL)
-  if (is.null(R) || rcond(R, triangular = TRUE) < 1e-8) refuse_covariance(K, what)
-  named_square(chol2inv(R), names)
-}
-
-refuse_covariance <- function(K, what) {
-  values <- range(eigen(as.matrix(K), symmetric = TRUE, only.values = TRUE)$values)
-  singular <- values[1L] > -1e-8 * values[2L]
-  refuse_matrix(what, "must be positive definite.",
-    if (singular) "a singular matrix" else paste("an eigenvalue of", signif(values[1L], 3L)),
-    if (singular) {
+  inverse <- engine_inverse_covariance(lower, most_dependent)
+  if (length(inverse$indefinite)) {
+    refuse_matrix(what, "must be positive definite.",
       paste(
-        "Equal or dependent rows, as of identical twins, can share a level;",
-        "or add a small number to the diagonal."
-      )
-    } else {
+        "an eigenvalue of", signif(inverse$least, 3L), "among",
+        some_of(lower$names[inverse$indefinite + 1L])
+      ),
       "Is it a covariance? Matrix::nearPD() has the nearest one that is."
-    }
-  )
+    )
+  }
+  if (inverse$zeros > most_dependent) {
+    refuse_matrix(what, paste("must have a rank that is short of its size by", most_dependent,
+      "at most."
+    ), paste("short by", inverse$zeros),
+    paste(
+      "Levels with equal rows, as identical twins have, can share a level;",
+      "or add a small number to the diagonal."
+    ))
+  }
+  parts <- c("start", "row", "diagonal", "below")
+  lower[parts] <- inverse[parts]
+  if (inverse$zeros == 0L) return(lower)
+  note("relation", paste0(
+    code(what), " is singular: ", count_of(inverse$zeros, "combination"),
+    " of its levels' effects ", if (inverse$zeros == 1L) "is" else "are", " zero."
+  ), given = some_of(lower$names[inverse$anchor + 1L]))
+  c(lower, inverse[c("constraint", "anchor", "weight")])
 }
 
 neighbour_weights <- function(W, what) {

@@ -41,9 +41,11 @@
 #'   from the root. Inner nodes have effects of their own (Hadfield and Nakagawa 2010), so that Q is
 #'   sparse.
 #' * `known(1 | id, precision = Q)`: a known precision matrix, dense or of package \pkg{Matrix},
-#'   such as the inverse of a relationship matrix of a pedigree. Or `covariance = K`, a dense
-#'   covariance matrix of at most 3,000 levels, which must be positive definite and is
-#'   inverted once.
+#'   such as the inverse of a relationship matrix of a pedigree. Or `covariance = K`, a covariance
+#'   matrix, dense or sparse, which is inverted once, by blocks of levels that it relates: any
+#'   number of blocks of up to 3,000 levels. It may be singular, as where people are identical
+#'   twins or variants were centred at their means, by up to 100 dimensions; this is noted, and
+#'   exact.
 #' * `car(1 | area, W)`: a proper conditional autoregression, Q = D - alpha W for a symmetric
 #'   matrix W of neighbours or weights with row sums D; alpha = 1 / (1 + exp(-rho)).
 #' * `bym2(1 | area, W)`: the areas of Besag, York and Mollie as Riebler et al. (2016) write them,

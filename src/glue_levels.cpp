@@ -2,6 +2,7 @@
 #include "glue_groups.h"
 
 #include "glmm/sparse_log_det.hpp"
+#include "random/known_covariance.hpp"
 
 using namespace margmix;
 
@@ -125,8 +126,28 @@ SEXP parents(const Rcpp::List& relation, const Rcpp::List& ask) {
   return glue::list({{"parent_start", start}, {"parent", parent}});
 }
 
-constexpr glue::Piece<Rcpp::List> kPieces[] = {
-    {"facts", facts}, {"draws", draws}, {"order", order}, {"parents", parents}};
+// most -> the precision of a known covariance, whose entries and components `relation` has
+SEXP inverse(const Rcpp::List& relation, const Rcpp::List& ask) {
+  const PrecisionOfCovariance r = precision_of_covariance(
+      glue::pattern(relation), glue::copied(relation, "diagonal"), glue::copied(relation, "below"),
+      glue::copied_integers(relation, "together"), glue::integer(ask, "most"));
+  return glue::list({{"start", r.pattern.start},
+                     {"row", r.pattern.row},
+                     {"diagonal", r.diagonal},
+                     {"below", r.below},
+                     {"constraint", r.constraint.C},
+                     {"anchor", r.constraint.anchor},
+                     {"weight", r.constraint.weight},
+                     {"zeros", static_cast<int>(r.zeros)},
+                     {"indefinite", r.indefinite},
+                     {"least", r.least}});
+}
+
+constexpr glue::Piece<Rcpp::List> kPieces[] = {{"facts", facts},
+                                               {"draws", draws},
+                                               {"inverse", inverse},
+                                               {"order", order},
+                                               {"parents", parents}};
 
 }  // namespace
 

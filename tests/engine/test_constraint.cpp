@@ -4,6 +4,7 @@
 
 #include "check.hpp"
 #include "dense.hpp"
+#include "random/known_covariance.hpp"
 #include "random/levels.hpp"
 #include "toy.hpp"
 
@@ -128,10 +129,48 @@ void areas() {
   }
 }
 
+// Blocks in any order, one of them singular; too many zeros are only counted; what is no covariance
+// is named with its smallest eigenvalue.
+void known_covariances() {
+  const Index m = 9;
+  const std::vector<int> block = {3, 1, 3, 1, 1, 3, 2, 3, 1};
+  toy::Random random(4);
+  MatrixXd root(m, 12);
+  for (Index k = 0; k < root.size(); ++k) root.data()[k] = random.normal();
+  MatrixXd K = root * root.transpose();
+  for (Index i = 0; i < m; ++i)
+    for (Index j = 0; j < m; ++j)
+      if (block[i] != block[j]) K(i, j) = 0;
+  K.row(4) = 2 * K.row(1);
+  K.col(4) = 2 * K.col(1);
+  K(4, 4) = 4 * K(1, 1);
+  const auto precision = [&](Index most) {
+    const Sparse s = sparse(K);
+    return precision_of_covariance(s.pattern, s.Q.diagonal, s.Q.below, block, most);
+  };
+  const PrecisionOfCovariance found = precision(100);
+  CHECK(found.indefinite.empty() && found.zeros == 1);
+  CHECK(static_cast<Index>(found.pattern.row.size()) == 6 + 6);  // pairs in blocks of 4, 4 and 1
+  const PrecisionFacts facts =
+      precision_facts(found.pattern, found.diagonal, found.below, found.constraint);
+  CHECK(facts.definite);
+  CHECK_NEAR(facts.log_det.sum(), -generalized(K).log_det, 1e-9);
+  CHECK_NEAR(largest(facts.variance - K.diagonal()), 0.0, 1e-9);
+  const Precision Q{found.diagonal, found.below, VectorXd::Zero(m)};
+  const MatrixXd draws =
+      related_draws(found.pattern, Q, MatrixXd::Identity(m, m), found.constraint);
+  CHECK_NEAR(largest(draws * draws.transpose() - K), 0.0, 1e-9);
+  CHECK(precision(0).zeros == 1 && precision(0).constraint.anchor.empty());
+  K(6, 6) = -2;
+  CHECK(precision(100).indefinite == std::vector<int>{6});
+  CHECK_NEAR(precision(100).least, -2.0, 1e-12);
+}
+
 }  // namespace
 
 int main() {
   walks();
   areas();
+  known_covariances();
   return check::summary();
 }

@@ -64,6 +64,11 @@ dense_laplace <- function(model, family, psi = model$psi) {
   density <- function(eta) {
     drop(brute_log_density(design, family, seq_along(eta), matrix(eta), phi))
   }
+  laplace_of(V, eta0, density)
+}
+
+# Of independent standard normal u with the predictor eta0 + V u.
+laplace_of <- function(V, eta0, density) {
   u <- numeric(ncol(V))
   h <- function(u) sum(density(eta0 + drop(V %*% u))) - sum(u^2) / 2
   for (step in 1:60) {

@@ -69,8 +69,6 @@ test_that("matrices must be finite, symmetric and positive definite", {
   refused(y ~ known(1 | id, precision = replace(Q, 7, NA)), words = "finite")
   refused(y ~ known(1 | id, precision = replace(Q, 7, -1)), words = "positive definite")
   refused(y ~ known(1 | id, covariance = replace(Q, 7, -1)), words = "positive definite")
-  K <- 0 * Q + 1
-  refused(y ~ known(1 | id, covariance = K), words = "singular")
   W <- 0 * Q
   W[1, 2] <- W[2, 1] <- W[3, 4] <- W[4, 3] <- 1
   refused(y ~ car(1 | id, W), words = "none of e")
@@ -80,10 +78,13 @@ test_that("matrices must be finite, symmetric and positive definite", {
   refused(y ~ car(1 | id, W == 1), words = "logical")
   negative <- replace(diag(5), c(2, 6), 2)
   dimnames(negative) <- dimnames(Q)
-  refused(y ~ known(1 | id, covariance = negative), words = "an eigenvalue of -1")
-  big <- diag(3001)
-  dimnames(big) <- list(1:3001, 1:3001)
+  refused(y ~ known(1 | id, covariance = negative), words = "an eigenvalue of -1 among a, b")
+  big <- matrix(0.5, 3001, 3001, dimnames = list(1:3001, 1:3001))
+  diag(big) <- 1
   refused(y ~ known(1 | id, covariance = big), class = "margmix_error_related", words = "3000")
+  twins <- kronecker(diag(101), matrix(1, 2, 2))
+  dimnames(twins) <- list(1:202, 1:202)
+  refused(y ~ known(1 | id, covariance = twins), words = "short by 101")
 })
 
 test_that("trees must be rooted and have positive lengths", {

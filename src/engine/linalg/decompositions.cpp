@@ -1,6 +1,7 @@
 #include "linalg/decompositions.hpp"
 
 #include <Eigen/Eigenvalues>
+#include <Eigen/QR>
 
 namespace margmix {
 
@@ -29,6 +30,12 @@ SymmetricEigen symmetric_eigen(const MatrixXd& A) {
 
 VectorXd symmetric_eigenvalues(const MatrixXd& A) {
   return Eigen::SelfAdjointEigenSolver<MatrixXd>(A, Eigen::EigenvaluesOnly).eigenvalues();
+}
+
+std::vector<int> pivoted_columns(const MatrixXd& A, Index count) {
+  const Eigen::ColPivHouseholderQR<MatrixXd> qr(A);
+  const int* order = qr.colsPermutation().indices().data();
+  return {order, order + count};
 }
 
 MatrixXd solve_symmetric(const MatrixXd& A, const MatrixXd& B, double* rcond) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <Eigen/Cholesky>
+#include <vector>
 
 #include "core/types.hpp"
 
@@ -35,6 +36,10 @@ struct SymmetricEigen {
 };
 SymmetricEigen symmetric_eigen(const MatrixXd& A);
 VectorXd symmetric_eigenvalues(const MatrixXd& A);
+
+// `count` columns of A that are far from dependent: those that a QR decomposition with pivoting
+// takes first.
+std::vector<int> pivoted_columns(const MatrixXd& A, Index count);
 
 // A^-1 B of a symmetric matrix that may be singular (pivoted LDL'). `rcond`, where asked for: the
 // reciprocal condition number, 0 where the decomposition fails.

@@ -1,0 +1,94 @@
+# Known covariances: singular, sparse, in blocks, against factors of them and normal densities.
+
+# Rows of people with a covariance of rank 17 of 20: a kinship of centred variants, one of three
+# twins, and one of somebody whose effect is twice another's.
+singular_kinship <- function(visits = 2L) {
+  set.seed(8)
+  G <- matrix(rbinom(17 * 60, 2, 0.4), 17)
+  G <- G[c(1:17, 1, 1), ]
+  G <- rbind(G, 2 * G[5, ])
+  K <- tcrossprod(G - 0.8) / 60
+  id <- paste0("p", seq_len(20))
+  K[20, ] <- K[, 20] <- 2 * K[5, ]
+  K[20, 20] <- 4 * K[5, 5]
+  dimnames(K) <- list(id, id)
+  d <- data.frame(id = rep(id, visits), x = rnorm(20 * visits))
+  eigen <- eigen(K)
+  factor <- eigen$vectors[, 1:17] %*% diag(sqrt(eigen$values[1:17]))
+  b <- rep(drop(factor %*% rnorm(17)), visits)
+  d$y <- 0.5 * d$x + b + rnorm(nrow(d))
+  d$yes <- rbinom(nrow(d), 1, plogis(0.5 * d$x + 4 * b))
+  list(K = K, data = d, Z = diag(20)[match(d$id, id), ], factor = factor)
+}
+
+test_that("a singular covariance has the density of its effects", {
+  s <- singular_kinship()
+  d <- s$data
+  K <- s$K
+  expect_message(
+    fit <- glmm(y ~ x + known(1 | id, covariance = K), d, gaussian()), "3 combinations",
+    class = "margmix_note_relation"
+  )
+  V <- fit$theta^2 * s$Z %*% K %*% t(s$Z) + fit$phi * diag(nrow(d))
+  r <- d$y - drop(cbind(1, d$x) %*% coef(fit))
+  density <- -(nrow(d) * log(2 * pi) + c(determinant(V)$modulus) + sum(r * solve(V, r))) / 2
+  expect_equal(c(logLik(fit)), density, tolerance = 1e-10)
+  b <- setNames(ranef(fit)[[1L]][[1L]], rownames(ranef(fit)[[1L]]))
+  expect_equal(b[rownames(K)], drop(fit$theta^2 * K %*% t(s$Z) %*% solve(V, r)), tolerance = 1e-8)
+  expect_equal(b[["p20"]], 2 * b[["p5"]], tolerance = 1e-8)
+  expect_equal(unname(b[c("p18", "p19")]), rep(b[["p1"]], 2L), tolerance = 1e-8)
+})
+
+test_that("the Laplace approximation is that of independent effects of a factor", {
+  s <- singular_kinship(6L)
+  d <- s$data
+  K <- s$K
+  fit <- quietly(glmm(yes ~ x + known(1 | id, covariance = K), d, binomial()))
+  expect_gt(fit$theta, 1)
+  brute <- laplace_of(
+    fit$theta * s$Z %*% s$factor, drop(cbind(1, d$x) %*% coef(fit)),
+    function(eta) dbinom(d$yes, 1, plogis(eta), log = TRUE)
+  )
+  expect_equal(c(logLik(fit)), brute, tolerance = 1e-8)
+  # simulated effects have the covariance K
+  draws <- related_draws(fit$design$groups[[1L]]$relation, numeric(), diag(20))
+  expect_equal(tcrossprod(draws), unname(K), tolerance = 1e-8)
+})
+
+test_that("sparse, dense and blocks of a covariance are one", {
+  reference <- new.env()
+  sys.source(test_path("..", "reference", "models-kinship.R"), reference)
+  s <- reference$pedigree_sample(41, 30, 1, c(0.6, 0, 0.6))
+  d <- s$data
+  K <- s$K
+  Q <- solve(K)
+  fit <- function(formula) glmm(formula, d, gaussian())
+  by_precision <- fit(y ~ x + known(1 | id, precision = Q))
+  sparse <- Matrix::forceSymmetric(Matrix::Matrix(K, sparse = TRUE))
+  turned <- sample(nrow(K))
+  mixed <- K[turned, turned] # blocks whose levels are not side by side
+  packed <- methods::as(Matrix::Matrix(K, sparse = FALSE), "denseMatrix")
+  for (K in list(K, sparse, mixed, packed)) {
+    known <- fit(y ~ x + known(1 | id, covariance = K))
+    expect_equal(logLik(known), logLik(by_precision), tolerance = 1e-12)
+    expect_equal(known$theta, by_precision$theta, tolerance = 1e-6)
+    # no entries between families
+    expect_lt(length(known$design$groups[[1L]]$relation$row), 30 * choose(6, 2) + 1)
+  }
+})
+
+test_that("variants are tested against relatives with a singular covariance", {
+  s <- singular_kinship(1L)
+  d <- s$data
+  K <- s$K
+  set.seed(9)
+  G <- matrix(rbinom(20 * 6, 2, 0.4), 20, dimnames = list(d$id, paste0("v", 1:6)))
+  fit <- suppressMessages(glmm(y ~ x + known(1 | id, covariance = K), d, gaussian()))
+  expect_gt(fit$theta, 0.1)
+  scan <- association_scan(fit, G)
+  V <- fit$theta^2 * K + fit$phi * diag(20)
+  X <- cbind(1, d$x)
+  P <- solve(V) - solve(V, X) %*% solve(crossprod(X, solve(V, X)), t(solve(V, X)))
+  chi2 <- drop(crossprod(G, P %*% d$y))^2 / diag(crossprod(G, P %*% G))
+  expect_equal(scan$p.value, pchisq(unname(chi2), 1, lower.tail = FALSE), tolerance = 1e-8)
+})
