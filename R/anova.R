@@ -21,7 +21,7 @@
 #' The reference distribution depends on what the smaller model leaves out, r parameters in all:
 #'
 #' * fixed effects only: chi^2 with r degrees of freedom rejects too often what varies between few
-#'   clusters (9% instead of 5% with six). Where Kenward and Roger's covariance is the default, see
+#'   clusters (10% instead of 5% with six). Where Kenward and Roger's covariance is the default, see
 #'   [summary.margmix_glmm()], the statistic LR is referred to their F, with nu degrees of freedom:
 #'   F = (nu / r)(exp(s LR / nu) - 1), s being what turns Wald's statistic with the model-based
 #'   covariance into their r F. For a treatment of clusters of equal size in a linear model that is
