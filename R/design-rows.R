@@ -16,10 +16,16 @@ most_trials <- function(design) UseMethod("most_trials")
 most_trials.default <- function(design) max(row_trials(design))
 
 used_rows <- function(design) row_weights(design) > 0 & row_trials(design) > 0
-all_used <- function(design) min(design$weights) > 0 && min(design$trials) > 0
+all_used <- function(design) {
+  least <- function(name) min(stored_values(design, name), Inf)
+  least("weights") > 0 && least("trials") > 0
+}
+
+# One value for all rows, or n.
+stored_values <- function(design, name) design[[name]]
 
 row_values <- function(design, name) {
-  x <- design[[name]]
+  x <- stored_values(design, name)
   n <- length(design$y)
   if (length(x) == 1L) rep.int(x, n) else x
 }
@@ -30,7 +36,10 @@ count_used <- function(design) UseMethod("count_used")
 #' @export
 count_used.default <- function(design) {
   n <- length(design$y)
-  if (all_used(design)) return(list(rows = n, weight = n * mean(design$weights)))
+  stored <- stored_values(design, "weights")
+  if (all_used(design)) {
+    return(list(rows = n, weight = if (length(stored) == 1L) n * stored else sum(stored)))
+  }
   used <- used_rows(design)
   list(rows = sum(used), weight = sum(row_weights(design)[used]))
 }
@@ -53,7 +62,7 @@ compact_rows <- function(design) UseMethod("compact_rows")
 compact_rows.default <- function(design) {
   for (name in c("trials", "weights", "offset")) {
     x <- design[[name]]
-    if (min(x) == max(x)) design[[name]] <- x[1L]
+    if (length(x) && min(x) == max(x)) design[[name]] <- x[1L]
   }
   design
 }
