@@ -32,10 +32,14 @@ needs <- function(purpose) {
   unique(c(core, more))
 }
 
+new_enough <- function(version, spec) {
+  least <- sub(".*>=\\s*([^)]*)\\).*|.*", "\\1", spec)
+  !nzchar(least) || version >= least
+}
+
 is_met <- function(spec) {
-  version <- sub(".*>=\\s*([^)]*)\\).*|.*", "\\1", spec)
   installed <- tryCatch(utils::packageVersion(package_name(spec)), error = function(e) NULL)
-  !is.null(installed) && (!nzchar(version) || installed >= version)
+  !is.null(installed) && new_enough(installed, spec)
 }
 
 missing_packages <- function(specs) package_name(Filter(Negate(is_met), specs))
@@ -53,6 +57,22 @@ dependencies_of <- function(packages) {
   missing_packages(unique(needed))
 }
 
+# Whether the library or the mirror (`db`) has a package and all that it needs in turn, new enough.
+# `known` keeps the answers.
+can_be_had <- function(spec, db, known = new.env()) {
+  if (is_met(spec)) return(TRUE)
+  name <- package_name(spec)
+  if (!name %in% rownames(db)) return(FALSE)
+  if (!new_enough(package_version(db[name, "Version"]), spec)) return(FALSE)
+  if (is.null(known[[name]])) {
+    fields <- db[name, c("Depends", "Imports", "LinkingTo")]
+    needed <- strsplit(toString(fields[!is.na(fields)]), ",\\s*")[[1]]
+    needed <- needed[package_name(needed) != "R"]
+    known[[name]] <- all(vapply(needed, can_be_had, NA, db = db, known = known))
+  }
+  known[[name]]
+}
+
 # The first writable library, else the user's own, which is made if need be.
 target_library <- function() {
   writable <- file.access(.libPaths(), 2) == 0
@@ -64,12 +84,15 @@ target_library <- function() {
 }
 
 install_missing <- function(purpose) {
-  packages <- missing_packages(needs(purpose))
-  if (length(packages)) {
+  specs <- Filter(Negate(is_met), needs(purpose))
+  if (length(specs)) {
+    # for this R and the versions that are installed here
+    db <- utils::available.packages()
+    packages <- package_name(Filter(function(spec) can_be_had(spec, db), specs))
     utils::install.packages(packages, lib = target_library(), Ncpus = parallel::detectCores())
   }
   left <- missing_packages(needs(purpose))
-  if (length(left)) message("setup: could not be installed: ", toString(left))
+  if (length(left)) message("setup: not to be had for this R and its packages: ", toString(left))
   if (length(missing_packages(fields(core_fields)))) quit(status = 1)
   if (length(left)) message("setup: going on without, what needs them is skipped")
 }
