@@ -4,7 +4,8 @@
 #   tools/check-engine.sh words      no R, no console, no end of process, no random numbers
 #   tools/check-engine.sh openmp     OpenMP only in parallel/
 #   tools/check-engine.sh calls      only R/engine*.R calls compiled functions
-#   tools/check-engine.sh compile    it compiles where R's headers are not found
+#   tools/check-engine.sh headers    they compile where R's are not found, as the tests of the engine
+#                                    compile its sources
 set -euo pipefail
 cd "$(dirname "$0")/.."
 engine=src/engine
@@ -56,13 +57,11 @@ check_calls() {
   none "\b($compiled)\(" $(ls R/*.R | grep -vE '^R/(engine|RcppExports)')
 }
 
-check_compile() {
+check_headers() {
   local all=.build/every-header.cpp
   mkdir -p .build
   grep -l '^#pragma once' $(sources $engine) | sed -n 's|^src/\(.*\)$|#include "\1"|p' >$all
-  for unit in $all $(sources $engine | grep '\.cpp$'); do
-    eval "${CXX:-g++} -fsyntax-only -Wall -Wextra -Werror $(tools/engine-flags.sh | tr '\n' ' ') $unit"
-  done
+  eval "${CXX:-g++} -fsyntax-only -Wall -Wextra -Werror $(tools/engine-flags.sh | tr '\n' ' ') $all"
 }
 
 "check_${1:?}"

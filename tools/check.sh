@@ -8,7 +8,7 @@ out=.build/check
 rm -rf $out
 mkdir -p $out
 package=$PWD
-export R_MAKEVARS_USER=$package/tools/Makevars
+export R_MAKEVARS_USER=$package/tools/Makevars CCACHE_DIR=$package/.build/ccache
 export MAKEFLAGS=-j$(getconf _NPROCESSORS_ONLN)
 (cd $out && R CMD build "$package")
 

@@ -28,7 +28,7 @@ others=$(find DESCRIPTION NAMESPACE R data inst man demo -newer $installed 2>/de
 only=
 [ -n "$others" ] || [ ! -d .build/library/margmix ] || only=--libs-only
 
-export R_MAKEVARS_USER=$PWD/tools/Makevars KEEP_OBJECTS=yes
+export R_MAKEVARS_USER=$PWD/tools/Makevars CCACHE_DIR=$PWD/.build/ccache KEEP_OBJECTS=yes
 export MAKEFLAGS=-j$(getconf _NPROCESSORS_ONLN)
 [ -d .build/library/margmix ] ||
   echo "Compiling margmix for the first time takes some minutes; tail -f .build/install.log shows it."

@@ -15,15 +15,14 @@ lint_file <- function(file) {
   lintr::lint(file, linters = if (of_package) rules else script_rules, parse_settings = FALSE)
 }
 
-lint_all <- function() {
-  scripts <- lapply(
-    c("bench", "data-raw", "demo", "inst", "tests", "vignettes"), lintr::lint_dir,
-    linters = script_rules, parse_settings = FALSE
-  )
-  c(list(lintr::lint_package(), lintr::lint_dir("tools")), scripts)
+all_files <- function() {
+  folders <- c("R", "bench", "data-raw", "demo", "inst", "tests", "tools", "vignettes")
+  files <- list.files(folders, "[.](R|Rmd)$", recursive = TRUE, full.names = TRUE)
+  setdiff(files, "R/RcppExports.R")
 }
 
 files <- commandArgs(trailingOnly = TRUE)
-found <- if (length(files)) lapply(files, lint_file) else lint_all()
+if (!length(files)) files <- all_files()
+found <- parallel::mclapply(files, lint_file, mc.cores = parallel::detectCores())
 for (lints in found) if (length(lints)) print(lints)
 quit(status = as.integer(any(lengths(found) > 0L)))

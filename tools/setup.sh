@@ -36,7 +36,8 @@ tools_for() {
   echo Rscript:r-base-dev g++:r-base-dev
   case $purpose in lint | check) echo clang-format:clang-format ;; esac
   case $purpose in check)
-    echo pandoc:pandoc qpdf:qpdf tidy:tidy pngquant:pngquant pdflatex:texlive-latex-base ;;
+    echo ccache:ccache pandoc:pandoc qpdf:qpdf tidy:tidy pngquant:pngquant \
+      pdflatex:texlive-latex-base ;;
   threads) echo clang++:clang ;;
   esac
 }
