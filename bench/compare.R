@@ -14,6 +14,24 @@ select_cases <- function(cases, wanted) {
   ids[ids %in% wanted | sub("-.*", "", ids) %in% wanted]
 }
 
+#' Two installed versions of margmix, case by case
+#' @param libraries Of the version before and of this one.
+#' @param wanted Ids; all cases where none is given.
+#' @param measure A function of `libraries` and an id: what one fit costs in each.
+compare_versions <- function(folder, libraries, wanted, measure) {
+  cases <- read_cases(folder)
+  ids <- select_cases(cases, if (length(wanted)) wanted else names(cases))
+  do.call(rbind, lapply(ids, function(id) {
+    cost <- measure(libraries, id)
+    row <- data.frame(
+      id = id, work = cases[[id]]$work, old = cost[[1L]], new = cost[[2L]],
+      ratio = cost[[2L]] / cost[[1L]]
+    )
+    print(row[-2L], row.names = FALSE)
+    row
+  }))
+}
+
 # `package`, or `package, what is special about this fit`.
 package_of <- function(fit) sub(",.*", "", fit)
 

@@ -36,17 +36,9 @@ million_of_one <- function(library, id) {
   round((counted(library, id, 5L) - counted(library, id, 2L)) / 3e6, 1)
 }
 
-cases <- read_cases(here)
-ids <- select_cases(cases, if (length(arguments) > 2L) arguments[-(1:2)] else names(cases))
-rows <- do.call(rbind, lapply(ids, function(id) {
-  both <- vapply(arguments[1:2], million_of_one, 0, id = id)
-  row <- data.frame(
-    id = id, work = cases[[id]]$work, old = both[[1L]], new = both[[2L]],
-    ratio = both[[2L]] / both[[1L]]
-  )
-  print(row[-2L], row.names = FALSE)
-  row
-}))
+rows <- compare_versions(here, arguments[1:2], arguments[-(1:2)], function(libraries, id) {
+  vapply(libraries, million_of_one, 0, id = id)
+})
 writeLines(c(
   "# Work of the version of before and of this one", "",
   "Written by `bench/instructions.R`: million instructions of the processor for one fit, counted",

@@ -36,19 +36,10 @@ seconds <- function(library, id) {
   as.numeric(strsplit(said[length(said)], " ")[[1L]][2L])
 }
 
-cases <- read_cases(here)
-libraries <- arguments[1:2]
-ids <- select_cases(cases, if (length(arguments) > 2L) arguments[-(1:2)] else names(cases))
-rows <- do.call(rbind, lapply(ids, function(id) {
+rows <- compare_versions(here, arguments[1:2], arguments[-(1:2)], function(libraries, id) {
   times <- replicate(rounds, vapply(libraries, seconds, 0, id = id))
-  fastest <- apply(times, 1L, min)
-  row <- data.frame(
-    id = id, work = cases[[id]]$work, old = fastest[[1L]], new = fastest[[2L]],
-    ratio = fastest[[2L]] / fastest[[1L]]
-  )
-  print(row[-2L], row.names = FALSE)
-  row
-}))
+  apply(times, 1L, min)
+})
 writeLines(c(
   "# The version of before and this one", "",
   paste0(machine(), ". Processor seconds of the whole call, one thread, the fastest of ", rounds),
