@@ -11,10 +11,10 @@ engine_relation_facts <- function(relation, rho = numeric()) {
 #' The precision that belongs to a known covariance
 #' @param lower Its entries, from [sparse_lower()].
 #' @param most Most dimensions of a null space; of more only their number is found.
-#' @return A list: `start`, `row`, `diagonal`, `below` of the (pseudo-)inverse; `constraint`,
-#'   `anchor` and `weight` as of [intrinsic_relation()]; `zeros`, the number of constraints;
-#'   `indefinite`, the levels (from 0) of a block that is no covariance, and `least`, its smallest
-#'   eigenvalue.
+#' @return A list: `start`, `row`, `diagonal`, `below` and `log_det` of the (pseudo-)inverse;
+#'   `constraint`, `anchor` and `weight` as of [intrinsic_relation()]; `zeros`, the number of
+#'   constraints; `indefinite`, the levels (from 0) of a block that is no covariance, and `least`,
+#'   its smallest eigenvalue.
 #' @noRd
 engine_inverse_covariance <- function(lower, most) {
   relation_(lower, "inverse", list(most = most))

@@ -230,8 +230,12 @@ matrix_relation <- function(x, term) {
   what <- expression_text(term$relation$matrix)
   lower <- sparse_lower(x, what)
   covariance <- term$relation$given == "covariance"
-  if (covariance) lower <- inverse_covariance(lower, what)
-  c(known_precision(lower, what), list(covariance = covariance))
+  relation <- if (covariance) inverse_covariance(lower, what) else known_precision(lower, what)
+  one <- diff(range(relation$diagonal)) <= 1e-8 * max(relation$diagonal)
+  c(
+    list(kind = "precision", identity = one && !length(relation$row), covariance = covariance),
+    relation
+  )
 }
 
 known_precision <- function(lower, what) {
@@ -241,13 +245,7 @@ known_precision <- function(lower, what) {
       "Intrinsic precisions, whose rows add up to zero, are those of rw1(), rw2() and bym2()."
     )
   }
-  one <- diff(range(lower$diagonal)) <= 1e-8 * max(lower$diagonal)
-  c(
-    list(
-      kind = "precision", log_det = facts$log_det, variance = facts$variance,
-      identity = one && !length(lower$row)
-    ), lower
-  )
+  c(lower, facts[c("log_det", "variance")])
 }
 
 largest_dense <- 3000L
@@ -256,8 +254,9 @@ most_dependent <- 100L
 #' The precision of a known covariance matrix
 #'
 #' @param lower K, from [sparse_lower()].
-#' @return As `lower`, of K^-1. Where K is singular, of its pseudo-inverse, and the `constraint`,
-#'   `anchor` and `weight` of [intrinsic_relation()]; this is noted.
+#' @return As `lower`, of K^-1, with its `log_det` and the `variance` of the levels. Where K is
+#'   singular, of its pseudo-inverse, and the `constraint`, `anchor` and `weight` of
+#'   [intrinsic_relation()]; this is noted.
 #' @section Errors: `relation`, `related`. Notes: `relation`.
 #' @noRd
 inverse_covariance <- function(lower, what) {
@@ -288,7 +287,8 @@ inverse_covariance <- function(lower, what) {
       "or add a small number to the diagonal."
     ))
   }
-  parts <- c("start", "row", "diagonal", "below")
+  lower$variance <- lower$diagonal
+  parts <- c("start", "row", "diagonal", "below", "log_det")
   lower[parts] <- inverse[parts]
   if (inverse$zeros == 0L) return(lower)
   note("relation", paste0(

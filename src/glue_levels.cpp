@@ -135,6 +135,7 @@ SEXP inverse(const Rcpp::List& relation, const Rcpp::List& ask) {
                      {"row", r.pattern.row},
                      {"diagonal", r.diagonal},
                      {"below", r.below},
+                     {"log_det", r.log_det},
                      {"constraint", r.constraint.C},
                      {"anchor", r.constraint.anchor},
                      {"weight", r.constraint.weight},

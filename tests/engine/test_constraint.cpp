@@ -155,6 +155,7 @@ void known_covariances() {
       precision_facts(found.pattern, found.diagonal, found.below, found.constraint);
   CHECK(facts.definite);
   CHECK_NEAR(facts.log_det.sum(), -generalized(K).log_det, 1e-9);
+  CHECK_NEAR(found.log_det, -generalized(K).log_det, 1e-9);
   CHECK_NEAR(largest(facts.variance - K.diagonal()), 0.0, 1e-9);
   const Precision Q{found.diagonal, found.below, VectorXd::Zero(m)};
   const MatrixXd draws =

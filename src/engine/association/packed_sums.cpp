@@ -8,7 +8,7 @@ namespace margmix {
 
 namespace {
 
-// Whether one of a byte's pairs of bits is kMissing.
+// Whether one of a byte's pairs of bits is kMissingCode.
 bool any_missing(unsigned value) { return (value & ~(value >> 1) & 0x55U) != 0; }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "random/known_covariance.hpp"
 
 #include <map>
+#include <utility>
 
 #include "linalg/decompositions.hpp"
 
@@ -25,20 +26,23 @@ std::vector<std::vector<int>> levels_by_block(const std::vector<int>& block) {
 struct BlockInverse {
   MatrixXd inverse;     // K^+
   MatrixXd null_space;  // its columns
+  double log_det = 0;   // of K^+, without its zeros
   bool covariance = true;
   double least = 0;  // eigenvalue, where K is no covariance
 };
 
 BlockInverse block_inverse(const MatrixXd& K) {
   const Cholesky cholesky(K);
-  if (cholesky.definite() && cholesky.rcond() > kZero) return {cholesky.inverse(), {}};
+  if (cholesky.definite() && cholesky.rcond() > kZero)
+    return {cholesky.inverse(), {}, -cholesky.log_det()};
   const SymmetricEigen eigen = symmetric_eigen(K);
   const double most = eigen.values.maxCoeff();
-  if (!(most > 0) || eigen.values[0] < -1e-8 * most) return {{}, {}, false, eigen.values[0]};
+  if (!(most > 0) || eigen.values[0] < -1e-8 * most) return {{}, {}, 0, false, eigen.values[0]};
   const Index zeros = (eigen.values.array() <= kZero * most).count(), rest = K.rows() - zeros;
   const auto own = eigen.vectors.rightCols(rest);
-  return {own * eigen.values.tail(rest).cwiseInverse().asDiagonal() * own.transpose(),
-          eigen.vectors.leftCols(zeros)};
+  const VectorXd values = eigen.values.tail(rest);
+  return {own * values.cwiseInverse().asDiagonal() * own.transpose(), eigen.vectors.leftCols(zeros),
+          -values.array().log().sum()};
 }
 
 // Where a level is in its block, and in which.
@@ -47,67 +51,101 @@ struct Place {
   int at;
 };
 
-}  // namespace
-
-PrecisionOfCovariance precision_of_covariance(const Pattern& pattern, const VectorXd& diagonal,
-                                              const VectorXd& below, const std::vector<int>& block,
-                                              Index most) {
-  const Index m = pattern.size();
-  const auto levels = levels_by_block(block);
-  std::vector<Place> place(m);
-  for (std::size_t b = 0; b < levels.size(); ++b)
-    for (std::size_t k = 0; k < levels[b].size(); ++k)
-      place[levels[b][k]] = {b, static_cast<int>(k)};
-
-  PrecisionOfCovariance out;
-  out.diagonal.resize(m);
-  out.pattern.start.assign(1, 0);
-  for (Index j = 0; j < m; ++j) {
-    const auto& own = levels[place[j].block];
-    out.pattern.row.insert(out.pattern.row.end(), own.begin() + place[j].at + 1, own.end());
-    out.pattern.start.push_back(static_cast<int>(out.pattern.row.size()));
+class Blocks {
+ public:
+  explicit Blocks(const std::vector<int>& block)
+      : levels_(levels_by_block(block)), place_(block.size()) {
+    for (std::size_t b = 0; b < levels_.size(); ++b)
+      for (std::size_t k = 0; k < levels_[b].size(); ++k)
+        place_[levels_[b][k]] = {b, static_cast<int>(k)};
   }
-  out.below.resize(static_cast<Index>(out.pattern.row.size()));
 
-  std::vector<std::pair<std::size_t, MatrixXd>> null_spaces;
-  for (std::size_t b = 0; b < levels.size(); ++b) {
-    const auto& own = levels[b];
+  std::size_t count() const { return levels_.size(); }
+  const std::vector<int>& levels(std::size_t b) const { return levels_[b]; }
+
+  // All pairs of levels of a block.
+  Pattern pattern() const {
+    Pattern out;
+    out.start.assign(1, 0);
+    for (const Place& place : place_) {
+      const auto& own = levels_[place.block];
+      out.row.insert(out.row.end(), own.begin() + place.at + 1, own.end());
+      out.start.push_back(static_cast<int>(out.row.size()));
+    }
+    return out;
+  }
+
+  MatrixXd matrix(std::size_t b, const Pattern& pattern, const VectorXd& diagonal,
+                  const VectorXd& below) const {
+    const auto& own = levels_[b];
     const Index n = static_cast<Index>(own.size());
     MatrixXd K = MatrixXd::Zero(n, n);
     for (Index k = 0; k < n; ++k) {
       K(k, k) = diagonal[own[k]];
       for (int e = pattern.start[own[k]]; e < pattern.start[own[k] + 1]; ++e)
-        K(place[pattern.row[e]].at, k) = K(k, place[pattern.row[e]].at) = below[e];
+        K(place_[pattern.row[e]].at, k) = K(k, place_[pattern.row[e]].at) = below[e];
     }
-    const BlockInverse inverse = block_inverse(K);
-    if (!inverse.covariance) {
+    return K;
+  }
+
+ private:
+  std::vector<std::vector<int>> levels_;
+  std::vector<Place> place_;
+};
+
+struct NullSpace {
+  std::size_t block;
+  MatrixXd columns;
+};
+
+Constraint constraint_of(const std::vector<NullSpace>& null_spaces, const Blocks& blocks,
+                         Index levels, Index zeros, double weight) {
+  Constraint out{MatrixXd::Zero(levels, zeros), {}, VectorXd::Constant(zeros, weight)};
+  Index first = 0;
+  for (const auto& [block, columns] : null_spaces) {
+    const auto& own = blocks.levels(block);
+    for (Index k = 0; k < columns.rows(); ++k)
+      out.C.row(own[k]).segment(first, columns.cols()) = columns.row(k);
+    // as many levels whose effects follow from those of the others
+    for (const int k : pivoted_columns(columns.transpose(), columns.cols()))
+      out.anchor.push_back(own[k]);
+    first += columns.cols();
+  }
+  return out;
+}
+
+}  // namespace
+
+PrecisionOfCovariance precision_of_covariance(const Pattern& pattern, const VectorXd& diagonal,
+                                              const VectorXd& below, const std::vector<int>& block,
+                                              Index most) {
+  const Blocks blocks(block);
+  PrecisionOfCovariance out;
+  out.pattern = blocks.pattern();
+  out.diagonal.resize(diagonal.size());
+  out.below.resize(static_cast<Index>(out.pattern.row.size()));
+  std::vector<NullSpace> null_spaces;
+  for (std::size_t b = 0; b < blocks.count(); ++b) {
+    const auto& own = blocks.levels(b);
+    BlockInverse found = block_inverse(blocks.matrix(b, pattern, diagonal, below));
+    if (!found.covariance) {
       out.indefinite = own;
-      out.least = inverse.least;
+      out.least = found.least;
       return out;
     }
+    const Index n = found.inverse.rows();
     for (Index k = 0; k < n; ++k) {
-      out.diagonal[own[k]] = inverse.inverse(k, k);
+      out.diagonal[own[k]] = found.inverse(k, k);
       out.below.segment(out.pattern.start[own[k]], n - 1 - k) =
-          inverse.inverse.col(k).tail(n - 1 - k);
+          found.inverse.col(k).tail(n - 1 - k);
     }
-    if (inverse.null_space.cols() == 0) continue;
-    out.zeros += inverse.null_space.cols();
-    null_spaces.emplace_back(b, inverse.null_space);
+    out.log_det += found.log_det;
+    out.zeros += found.null_space.cols();
+    if (found.null_space.cols() > 0) null_spaces.push_back({b, std::move(found.null_space)});
   }
-  if (out.zeros == 0 || out.zeros > most) return out;
-
-  Constraint& constraint = out.constraint;
-  constraint.C = MatrixXd::Zero(m, out.zeros);
-  constraint.weight = VectorXd::Constant(out.zeros, 1 / diagonal.mean());
-  Index first = 0;
-  for (const auto& [b, null_space] : null_spaces) {
-    for (Index k = 0; k < null_space.rows(); ++k)
-      constraint.C.row(levels[b][k]).segment(first, null_space.cols()) = null_space.row(k);
-    // as many levels whose effects follow from those of the others
-    for (const int k : pivoted_columns(null_space.transpose(), null_space.cols()))
-      constraint.anchor.push_back(levels[b][k]);
-    first += null_space.cols();
-  }
+  if (out.zeros > 0 && out.zeros <= most)
+    out.constraint =
+        constraint_of(null_spaces, blocks, diagonal.size(), out.zeros, 1 / diagonal.mean());
   return out;
 }
 

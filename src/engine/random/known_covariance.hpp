@@ -14,6 +14,7 @@ namespace margmix {
 struct PrecisionOfCovariance {
   Pattern pattern;
   VectorXd diagonal, below;
+  double log_det = 0;  // on the effects that keep the constraint
   Constraint constraint;
   Index zeros = 0;              // dimensions of the null space
   std::vector<int> indefinite;  // the levels of the first block that is no covariance,
