@@ -228,7 +228,7 @@ simulated_statistics <- function(small, large, nsim, seed) {
 simulated_response <- function(small, large) {
   data <- comparison_data(large)
   drawn <- drawn_means(small, data)
-  weights <- if (large$design$weights_type == "frequency") 1 else data$weights
+  weights <- if (has_counted_rows(large$design)) 1 else data$weights
   family_tools(large$family)$simulate(drawn$mu, data$trials, drawn$phi, weights)
 }
 
@@ -256,7 +256,7 @@ loglik_for <- function(fit, large, y) UseMethod("loglik_for")
 
 #' @export
 loglik_for.margmix_glmm <- function(fit, large, y) {
-  fit$design$y <- as.numeric(take_rows(y, fit$design$order))
+  fit$design$y <- as.numeric(design_order(y, fit$design))
   refit_design(fit, fit$design)$logLik %||% refit_at(fit, fit$rule$K)$logLik
 }
 

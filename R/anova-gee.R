@@ -167,7 +167,7 @@ left_out <- function(X_small, X) {
 }
 
 #' @export
-comparison_X.margmix_gee <- function(fit) caller_order(fit$design$X, fit$design)
+comparison_X.margmix_gee <- function(fit) caller_order(design_X(fit$design), fit$design)
 
 #' @export
 comparison_data.margmix_gee <- function(fit) {
@@ -193,7 +193,7 @@ check_same_responses <- function(fits, rows) {
   same <- vapply(what[-1L], function(other) isTRUE(all.equal(other, what[[1L]])), NA)
   if (all(same)) return(invisible())
   abort("anova_rows", "Fits that are compared must be of the same rows, responses and clusters.",
-    given = some_of(paste(vapply(fits, function(fit) nrow(fit$design$X), 1L), "rows")),
+    given = some_of(paste(vapply(fits, function(fit) row_count(fit$design), 1L), "rows")),
     hint = "Rows with missing values may have been dropped from one of them."
   )
 }
@@ -209,7 +209,7 @@ score_table <- function(hypotheses) {
   })
   first <- hypotheses$tests[1L]
   words <- if (length(first)) {
-    paste0("Robust score statistic, ", length(first[[1L]]$large$design$levels),
+    paste0("Robust score statistic, ", cluster_count(first[[1L]]$large$design),
       " clusters; chi^2, no correction for few clusters.")
   }
   anova_table(rows, hypotheses, c("Df", "Chisq", "Pr(>Chisq)"), "Generalized score tests", words)

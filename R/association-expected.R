@@ -114,7 +114,8 @@ rows_at_modes <- function(fit, eta) {
   mu <- family$linkinv(eta)
   scale <- if (tools$discrete) 1 else fit$phi
   V <- scale * tools$variance(mu, fit$phi, trials)
-  r <- row_weights(fit$design) * (fit$design$y - trials * mu) * family$mu.eta(eta) / V
+  residual <- row_response(fit$design) - trials * mu
+  r <- row_weights(fit$design) * residual * family$mu.eta(eta) / V
   list(r = r, W = engine_row_weights(fit, eta))
 }
 
@@ -135,5 +136,5 @@ weights_before <- function(fit, L, Q) {
 # response is known.
 population_means <- function(fit) {
   means <- stats::predict(fit, type = "response", random_effects = "integrate")
-  take_rows(as.vector(means), fit$design$order)
+  design_order(as.vector(means), fit$design)
 }

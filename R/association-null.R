@@ -97,7 +97,7 @@ check_null_model <- function(fit) {
       "The null model must have normal random effects and an exact factorisation."
     ))
   }
-  if (row_weights(fit$design)[1L] != 1 && fit$design$weights_type == "frequency") {
+  if (row_weights(fit$design)[1L] != 1 && has_counted_rows(fit$design)) {
     abort("null_model", "The null model must be one of single rows.", given = "frequency weights")
   }
 }

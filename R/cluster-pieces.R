@@ -13,7 +13,7 @@ cluster_pieces.margmix_glmm <- function(fit) {
   pieces <- engine_scores(fit, information = TRUE)
   list(
     scores = pieces$scores[, seq_along(fit$beta), drop = FALSE],
-    information = pieces$information, levels = fit$design$levels
+    information = pieces$information, levels = cluster_levels(fit$design)
   )
 }
 

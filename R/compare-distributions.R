@@ -79,7 +79,7 @@ compared_laws <- function(fit, df) {
   t <- if (is.null(df)) t_effects(if (is.na(own$df)) 5 else own$df) else t_effects(df)
   laws <- list(normal = new_law("normal"))
   if (has_bridge(fit$family)) laws$bridge <- new_law("bridge")
-  if (has_smooth_integrand(fit$family) && all(fit$design$Z == 1)) laws$t <- t
+  if (has_smooth_integrand(fit$family) && all(design_Z(fit$design) == 1)) laws$t <- t
   laws
 }
 
@@ -101,7 +101,9 @@ with_random_distribution <- function(fit, law) {
 compared_rows <- function(fit, exposure) {
   weight <- row_sizes(fit$design)
   if (is.null(exposure)) {
-    rows <- list(X = fit$design$X, Z = fit$design$Z, offset = row_offset(fit$design))
+    rows <- list(
+      X = design_X(fit$design), Z = design_Z(fit$design), offset = row_offset(fit$design)
+    )
     return(list(`all rows` = c(rows, list(weight = weight))))
   }
   target <- fit_target(fit)
@@ -142,7 +144,7 @@ population_mean_of.margmix_mass_points <- function(fit, rows) {
 #' @export
 print.margmix_distributions <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
   say("One model, ", length(x$fits), " distributions of the random effect by ",
-    code(x$fit$design$group), "\n\n", sep = "")
+    code(cluster_group(x$fit$design)), "\n\n", sep = "")
   say(coefficient_heading(), ":\n", sep = "")
   print(format(x$coefficients, digits = digits))
   by <- if (!is.null(x$exposure)) paste(" by", code(x$exposure))

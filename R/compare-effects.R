@@ -173,9 +173,10 @@ check_same_rows <- function(mixed, marginal) {
 # What the rows of a fit are, in the caller's order.
 row_parts <- function(fit) {
   take <- function(x) caller_order(x, fit$design)
+  X <- design_X(fit$design)
   c(
     lapply(response_rows(fit$design), take),
-    list(covariates = unname(take(fit$design$X)[, order(colnames(fit$design$X)), drop = FALSE]))
+    list(covariates = unname(take(X)[, order(colnames(X)), drop = FALSE]))
   )
 }
 
@@ -191,8 +192,7 @@ row_keys <- function(a, b) {
 
 check_same_clusters <- function(mixed, marginal) {
   cluster <- function(fit) {
-    code <- rep.int(seq_along(fit$design$levels), diff(fit$design$start))
-    code <- caller_order(code, fit$design)
+    code <- caller_order(cluster_codes(fit$design), fit$design)
     match(code, unique(code))
   }
   a <- cluster(mixed)
@@ -201,7 +201,7 @@ check_same_clusters <- function(mixed, marginal) {
   keys <- row_keys(row_parts(mixed), row_parts(marginal))
   reordered <- !identical(keys[[1L]], keys[[2L]])
   if (reordered && identical(contents(keys[[1L]], a), contents(keys[[2L]], b))) return(invisible())
-  count <- function(fit) paste(length(fit$design$levels), "of", code(fit$design$group))
+  count <- function(fit) paste(cluster_count(fit$design), "of", code(cluster_group(fit$design)))
   warn("compare_clusters", "The models have different independent units.",
     given = paste("glmm():", count(mixed), "- gee():", count(marginal)),
     hint = "The effects compare, but their standard errors rest on different assumptions."

@@ -137,7 +137,7 @@ check_conditional <- function(fit) {
 
 # Rows of clusters with successes and failures; `start` counts from 0, as in a design.
 conditional_rows <- function(design) {
-  cluster <- rep.int(seq_along(design$levels), diff(design$start))
+  cluster <- cluster_codes(design)
   s <- cluster_sums(design$y, design$start)
   N <- cluster_sums(row_trials(design), design$start)
   if (any(design$y != round(design$y))) {

@@ -102,7 +102,7 @@ weak_directions <- function(spectrum, words, limit = 1e-6) {
 near_boundary <- function(fit) {
   Sigma <- tcrossprod(fit$Lambda)
   sd <- sqrt(diag(Sigma))
-  size <- sd * column_rms(fit$design$Z)
+  size <- sd * column_rms(design_Z(fit$design))
   for (term in Filter(is_smooth, fit$design$random)) {
     size[term$columns] <- sqrt(sum(size[term$columns]^2))
   }

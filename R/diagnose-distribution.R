@@ -163,8 +163,9 @@ gradient_band <- function(deltas, points, level) {
 #' @rdname diagnose_distribution
 #' @export
 print.margmix_distribution_check <- function(x, digits = 3L, ...) {
-  say("Gradient function of ", distribution_noun(x$fit), " by ", code(x$fit$design$group), ", ",
-    count_of(length(x$fit$design$levels), "cluster"), "\n\n", sep = "")
+  say("Gradient function of ", distribution_noun(x$fit), " by ",
+    code(cluster_group(x$fit$design)), ", ",
+    count_of(cluster_count(x$fit$design), "cluster"), "\n\n", sep = "")
   shown <- x$table[unique(round(seq(1, nrow(x$table), length.out = 7L))), ]
   print(format(shown, digits = digits), row.names = FALSE)
   say("\n1 everywhere where the distribution is right; above 1 the data ask for more mass.\n")

@@ -25,7 +25,7 @@ check_integration.margmix_laplace <- function(way, fit, settings) {
 #' @noRd
 finer_nested_rule <- function(fit, budget = 5e7) {
   K <- rep_len(fit$rule$K, 2L)
-  most <- min(12 * fit$control$max_nodes, budget / nrow(fit$design$X))
+  most <- min(12 * fit$control$max_nodes, budget / row_count(fit$design))
   q <- lengths(lapply(fit$design$groups, `[[`, "columns"))
   finer <- pmax(2L * K + 1L, ifelse(q == 1L, 15L, 7L))
   while (max(finer) > 300L || rule_nodes(fit$design, finer) > most) {

@@ -117,14 +117,14 @@ check_integration.margmix_quadrature <- function(way, fit, settings) {
     }
   )
   clusters <- data.frame(
-    cluster = fit$design$levels, logLik = at_fit$quadrature, finer = at_finer$quadrature,
+    cluster = cluster_levels(fit$design), logLik = at_fit$quadrature, finer = at_finer$quadrature,
     difference = at_finer$quadrature - at_fit$quadrature
   )
   structure(list(
     K = fit$rule$K, finer = finer, error = error, table = integration_table(fit, finer),
     importance = importance, clusters = clusters[order(-abs(clusters$difference)), ],
     estimates = change, fires = length(problems) > 0L, problems = problems, tolerance = tolerance,
-    seed = settings$seed, group = fit$design$group, exact = FALSE
+    seed = settings$seed, group = cluster_group(fit$design), exact = FALSE
   ), class = "margmix_integration")
 }
 
@@ -197,14 +197,14 @@ integration_advice <- function(fit) {
 
 # The integral of each cluster is the mean of the replicates, each with its own random shift.
 importance_estimate <- function(fit, points, replicates, seed) {
-  q <- ncol(fit$design$Z)
+  q <- effect_count(fit$design)
   shifts <- with_seed(seed, matrix(stats::runif(q * replicates), q))
   constant <- 0
   values <- vapply(seq_len(replicates), function(r) { # a row for each cluster
     found <- engine_cluster_values(fit, 1L, lattice_points(shifts[, r], points))
     constant <<- found$constant
     found$importance
-  }, numeric(length(fit$design$levels)))
+  }, numeric(cluster_count(fit$design)))
   top <- apply(values, 1L, max)
   integral <- rowMeans(exp(values - top))
   # what each replicate adds to the logarithm of the means

@@ -51,7 +51,7 @@ diagnose_overdispersion <- function(fit, nsim = 200L, level = 0.95, seed = 1, ..
   check_normal(fit, "The test for overdispersion")
   check_can_overdisperse(fit)
   plan <- simulation_plan(fit, NULL, 1)
-  statistic <- pearson_statistic(fit, fit$design$y)
+  statistic <- pearson_statistic(fit, row_response(fit$design))
   simulated <- with_seed(seed, vapply(seq_len(nsim), function(i) {
     y <- simulate_response(fit, plan, FALSE)
     attributes(y) <- NULL

@@ -6,7 +6,7 @@
 # towards those of a constant mean, too.
 feasible_start <- function(problem, x, level = NULL) {
   if (!restricts_mean(problem$family)) return(x)
-  beta <- seq_len(ncol(problem$design$X))
+  beta <- seq_len(fixed_count(problem$design))
   is_feasible <- function(x) is.finite(objective_at(problem, 1L, NULL, 1L)$value(x))
   constant <- if (!is.null(level)) constant_coefficients(problem, level)
   for (share in if (is.null(constant)) 0 else c(0, 0.05, 0.3, 1)) {

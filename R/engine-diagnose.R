@@ -9,7 +9,7 @@
 #'   `constant`, the terms of the densities without a predictor; `status`.
 #' @noRd
 engine_cluster_values <- function(fit, K, points = NULL) {
-  q <- ncol(fit$design$Z)
+  q <- effect_count(fit$design)
   if (is.null(points)) points <- list(t = matrix(0, q, 0L), log_q0 = numeric())
   ask <- c(list(K = K, modes = t(fit$modes)), points[c("t", "log_q0")])
   clusters_(fit$design, fit$family, fit_psi(fit), "values", ask, fit$control$threads)

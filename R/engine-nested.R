@@ -2,7 +2,7 @@
 
 # A rule fine enough for posterior moments.
 nested_posterior_nodes <- function(fit) {
-  pmax(fit$rule$K, c(25L, 11L, 7L)[min(ncol(fit$design$Z) - 1L, 3L)])
+  pmax(fit$rule$K, c(25L, 11L, 7L)[min(effect_count(fit$design) - 1L, 3L)])
 }
 
 #' @export

@@ -122,7 +122,7 @@ engine_scores <- function(fit, information = FALSE) {
 
 # A rule fine enough for posterior moments, which are wanted to more digits than the likelihood.
 posterior_nodes <- function(fit) {
-  q <- ncol(fit$design$Z)
+  q <- effect_count(fit$design)
   max(fit$rule$K, c(51L, 25L, 11L, 7L)[min(q, 4L)])
 }
 
@@ -149,10 +149,10 @@ posterior <- function(design, fit, median) UseMethod("posterior")
 #' @export
 posterior.default <- function(design, fit, median) {
   out <- posterior_call(fit, posterior_nodes(fit), median)[[1L]]
-  q <- ncol(fit$design$Z)
+  q <- effect_count(fit$design)
   named <- function(x) {
     x <- t(x)
-    dimnames(x) <- list(fit$design$levels, colnames(fit$design$Z))
+    dimnames(x) <- list(cluster_levels(fit$design), colnames(design_Z(fit$design)))
     x
   }
   list(list(

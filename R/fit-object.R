@@ -79,8 +79,8 @@ check_fit <- function(fit) {
 
 sizes_of_fields <- function(fit) {
   c(
-    beta = length(fit$beta) == ncol(fit$design$X),
-    phi = length(fit$phi) == if (has_dispersion_formula(fit$design)) nrow(fit$design$X) else 1L,
+    beta = length(fit$beta) == fixed_count(fit$design),
+    phi = length(fit$phi) == if (has_dispersion_formula(fit$design)) row_count(fit$design) else 1L,
     coefficients = length(fit$coefficients) == length(fit$design$aliased), sized_fields(fit)
   )
 }
@@ -102,7 +102,7 @@ sized_fields.margmix_glmm <- function(fit) {
   P <- length(fit_psi(fit))
   c(
     theta = length(fit$theta) == length(fit$design$theta_row),
-    Lambda = identical(dim(fit$Lambda), rep(ncol(fit$design$Z), 2L)),
+    Lambda = identical(dim(fit$Lambda), rep(effect_count(fit$design), 2L)),
     vcov_full = identical(dim(fit$vcov_full), c(P, P)), logLik = length(fit$logLik) == 1L,
     modes = length(by_factor(fit$design, fit$modes)) == length(fit$design$groups)
   )

@@ -128,7 +128,7 @@ chosen_df <- function(fit, df, covariance) {
       `between-within` = between_within_df(fit$design),
       normal = rep(Inf, length(fit$beta)),
       `K-pb` = rep(between_df(fit$design), length(fit$beta)),
-      `K-p` = rep(max(length(fit$design$levels) - length(fit$beta), 1), length(fit$beta)),
+      `K-p` = rep(max(cluster_count(fit$design) - length(fit$beta), 1), length(fit$beta)),
       empirical_df(fit, covariance$type, rule)
     )
   }
@@ -310,7 +310,7 @@ cluster_shares <- function(design) UseMethod("cluster_shares")
 
 #' @export
 cluster_shares.default <- function(design) {
-  cluster <- rep.int(seq_along(design$levels), diff(design$start))
+  cluster <- cluster_codes(design)
   with_share(anova_sums(design$X, row_sizes(design), cluster, function(x) {
     cluster_sums(x, design$start)
   }))
@@ -419,12 +419,12 @@ leverage_notes <- function(fit, covariance) {
   leverage <- covariance$leverage
   high <- which(leverage > 0.9)
   if (!length(high)) return(NULL)
-  labels <- names(leverage)[high] %||% fit$design$levels[high]
+  labels <- names(leverage)[high] %||% cluster_levels(fit$design)[high]
   clusters <- some_of(paste0(labels, " (", sprintf("%.2f", leverage[high]), ")"))
   warn("leverage", "One cluster almost alone determines a coefficient.",
-    given = paste0("leverage of ", code(fit$design$group), " ", clusters),
+    given = paste0("leverage of ", code(cluster_group(fit$design)), " ", clusters),
     hint = "The cluster-robust SE can't be trusted; compare vcov = \"model\".",
     clusters = labels, leverage = unname(leverage[high])
   )
-  c(leverage = paste0("High leverage of ", code(fit$design$group), " ", clusters, "."))
+  c(leverage = paste0("High leverage of ", code(cluster_group(fit$design)), " ", clusters, "."))
 }

@@ -38,7 +38,7 @@ influence.margmix_fit <- function(model, ...) {
   check_dots(..., known = "model")
   found <- cluster_influence(model)
   data.frame(
-    cluster = found$levels, rows = diff(model$design$start), leverage = found$leverage,
+    cluster = found$levels, rows = rows_per_cluster(model$design), leverage = found$leverage,
     cooks.distance = found$cooks_distance, found$dfbeta, check.names = FALSE, row.names = NULL
   )
 }

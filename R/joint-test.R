@@ -97,7 +97,7 @@ drawn_test <- function(fit, C, V, type, draws, pieces = cluster_pieces(fit)) {
   p <- length(fit$beta)
   Q <- wald_statistic(fit$beta, C, V)
   batch <- max(1L, min(draws$count, 2e6 %/% ((p + 1) * m)))
-  shift <- intercept_of(fit$design$X)
+  shift <- intercept_of(design_X(fit$design))
   tails <- with_seed(draws$seed, lapply(seq(1L, draws$count, by = batch), function(first) {
     N <- min(batch, draws$count - first + 1L)
     random <- list(

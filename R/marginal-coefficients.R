@@ -165,7 +165,7 @@ closed_regression <- function(fit, s, constant) {
   if (is.null(known) || !constant && !has_identity_link(fit$family)) return(NULL)
   if (known$intercept && !any(intercept > 0)) return(NULL)
   if (!known$offset && any(row_offset(fit$design) != 0)) return(NULL)
-  s_theta <- random_sd_gradient(fit$design$Z[1L, , drop = FALSE], s, fit)
+  s_theta <- random_sd_gradient(design_Z(fit$design)[1L, , drop = FALSE], s, fit)
   d_s <- known$d_factor * beta + known$d_shift * intercept
   list(
     gamma = known$factor * beta + known$shift * intercept,

@@ -140,7 +140,7 @@ covariance_newdata <- function(fit, newdata, trials) {
   list(
     X = rows$X, Z = rows$Z, offset = rows$offset, labels = attr(newdata, "row.names"),
     levels = matrix(1L, nrow(rows$X)),
-    trials = trials, size = trials, from = paste0("a cluster of ", code(fit$design$group))
+    trials = trials, size = trials, from = paste0("a cluster of ", code(cluster_group(fit$design)))
   )
 }
 

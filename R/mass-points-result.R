@@ -32,7 +32,7 @@ new_mass_points <- function(fit, problem, found) {
     vcov = named_square(V[seq_len(p), seq_len(p), drop = FALSE], names(beta)),
     vcov_full = named_square(V, names),
     posterior = structure(t(found$at$posterior)[, order, drop = FALSE],
-      dimnames = list(fit$design$levels, NULL)),
+      dimnames = list(cluster_levels(fit$design), NULL)),
     gain = max(found$gain, 0), converged = converged, fit = fit
   ), class = "margmix_mass_points")
 }
@@ -100,7 +100,7 @@ print.margmix_mass_points <- function(x, digits = max(3L, getOption("digits") - 
   } else {
     paste("Further points could add up to", format(signif(x$gain, 2L)), "at these coefficients.")
   }, "\n\n", sep = "")
-  say("Random effects by ", code(x$fit$design$group), if (is.finite(x$sd)) {
+  say("Random effects by ", code(cluster_group(x$fit$design)), if (is.finite(x$sd)) {
     paste0(", standard deviation ", format(x$sd, digits = digits))
   }, ":\n", sep = "")
   shown <- x$points[setdiff(names(x$points), "held")]

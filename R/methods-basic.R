@@ -103,7 +103,7 @@ deviance.margmix_glmm <- function(object, ...) -2 * object$logLik
 #' @export
 nobs.margmix_glmm <- function(object, ...) {
   used <- count_used(object$design)
-  if (object$design$weights_type == "frequency") used$weight else used$rows
+  if (has_counted_rows(object$design)) used$weight else used$rows
 }
 
 #' @rdname glmm-methods
@@ -170,7 +170,7 @@ model.matrix.margmix_glmm <- function(object, type = c("fixed", "random"), ...) 
 }
 
 fixed_matrix <- function(fit) {
-  X <- caller_order(fit$design$X, fit$design)
+  X <- caller_order(design_X(fit$design), fit$design)
   rownames(X) <- row.names(fit$frame$frame)
   attr(X, "assign") <- fit$design$assign[!fit$design$aliased]
   attr(X, "contrasts") <- fit$design$contrasts
@@ -314,6 +314,6 @@ group_factors_of <- function(design) {
 }
 
 cluster_factor <- function(design) {
-  index <- caller_order(rep.int(seq_along(design$levels), diff(design$start)), design)
+  index <- caller_order(cluster_codes(design), design)
   structure(index, levels = design$levels, class = "factor")
 }

@@ -98,7 +98,7 @@ sigma.margmix_gee <- function(object, ...) sqrt(object$phi)
 
 #' @rdname gee-methods
 #' @export
-nobs.margmix_gee <- function(object, ...) nrow(object$design$X)
+nobs.margmix_gee <- function(object, ...) row_count(object$design)
 
 #' @rdname gee-methods
 #' @export

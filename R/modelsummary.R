@@ -6,10 +6,10 @@
 glance_custom.margmix_gee <- function(x, ...) {
   criteria <- qic(x)
   data.frame(
-    nclusters = length(x$design$levels), qic = NA, cic = NA,
+    nclusters = cluster_count(x$design), qic = NA, cic = NA,
     QIC = sprintf("%.1f", criteria$QIC), CIC = sprintf("%.1f", criteria$CIC)
   )
 }
 
 #' @exportS3Method modelsummary::glance_custom
-glance_custom.margmix_glmm <- function(x, ...) data.frame(nclusters = length(x$design$levels))
+glance_custom.margmix_glmm <- function(x, ...) data.frame(nclusters = cluster_count(x$design))

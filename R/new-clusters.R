@@ -58,10 +58,10 @@ check_one_factor.margmix_several_factors <- function(design) {
 }
 
 check_new_labels <- function(fit, label, known) {
-  old <- unique(fit$design$levels[known[!is.na(known)]])
+  old <- unique(cluster_levels(fit$design)[known[!is.na(known)]])
   if (!length(old)) return(invisible())
   abort("observed", "Responses can be given only for clusters that were not in the fit.",
-    given = paste(code(fit$design$group), some_of(old)),
+    given = paste(code(cluster_group(fit$design)), some_of(old)),
     hint = "The responses of these clusters are part of the fit."
   )
 }
@@ -125,7 +125,7 @@ new_values <- function(fit, expr, observed, env, what) {
 #' @return As [predict_rows()].
 #' @noRd
 predict_observed <- function(object, extended, rows, type, variance) {
-  at <- match(drop(rows$new_label), extended$design$levels)
+  at <- match(drop(rows$new_label), cluster_levels(extended$design))
   own <- !is.na(at)
   mine <- take_prediction_rows(rows, own)
   mine$cluster <- matrix(at[own])

@@ -154,7 +154,7 @@ me_parts <- list(
     stats::setNames(lapply(fit$design$groups, `[[`, "names"), group_labels(fit$design))
   },
   sigma = function(fit) stats::sigma(fit),
-  n = function(fit) nrow(fit$design$X), p = function(fit) length(fit$beta),
+  n = function(fit) row_count(fit$design), p = function(fit) length(fit$beta),
   q = function(fit) sum(ngrps(fit) * vapply(fit$design$groups, function(g) length(g$names), 1L)),
   is_REML = function(fit) isTRUE(fit$REML)
 )

@@ -129,7 +129,7 @@ plot_data.margmix_glmm <- function(x, type = c("mode", "mean", "median"), ...) {
   means <- cluster_means(x, one_of(type, c("mode", "mean", "median"), "type"))
   words <- mean_words_of(x$family)
   picture("shrinkage", means,
-    group = x$design$group, mean = words, main = "Observed and predicted cluster means"
+    group = cluster_group(x$design), mean = words, main = "Observed and predicted cluster means"
   )
 }
 
@@ -146,7 +146,7 @@ cluster_means <- function(fit, type) {
   }
   check_unrelated(design, "`plot_shrinkage()` is", "plot(ranef(fit)) shows the effects.")
   b <- as.matrix(ranef(fit, type = type, condVar = FALSE)[[1L]])
-  cluster <- rep.int(seq_along(design$levels), diff(design$start))
+  cluster <- cluster_codes(design)
   eta <- row_offset(design) + drop(design$X %*% fit$beta)
   random <- rowSums(design$Z * b[cluster, , drop = FALSE])
   size <- row_trials(design) * row_weights(design)

@@ -21,7 +21,7 @@ plot_data.margmix_effects <- function(x, along = NULL, at = list(), clusters = 5
   fit <- x$glmm
   new <- typical_rows(fit, along, at)
   names <- c(
-    cluster = paste0(some_of(fit$design$group), ", ", clusters, " ",
+    cluster = paste0(some_of(cluster_group(fit$design)), ", ", clusters, " ",
       if (ncol(fit$Lambda) > 1L) "draws" else "quantiles"
     ),
     zero = "random effect 0",

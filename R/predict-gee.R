@@ -63,7 +63,7 @@ predict.margmix_gee <- function(object, newdata = NULL, type = c("link", "respon
 # As fitted_rows() and new_rows() for mixed models.
 marginal_rows <- function(object, newdata, na.action) {
   if (is.null(newdata)) {
-    rows <- list(X = object$design$X, offset = row_offset(object$design))
+    rows <- list(X = design_X(object$design), offset = row_offset(object$design))
     rows$labels <- attr(object$frame$frame, "row.names")
     rows$na.action <- object$frame$na.action
     return(c(rows, list(sorted = TRUE)))

@@ -20,7 +20,7 @@ parts_of_re_form <- function(object, re.form) {
     zero <- is_zero_form(re.form, others = "terms such as ~ (1 | a)")
     return(list(effects = if (zero) "zero" else "eb"))
   }
-  kept <- logical(ncol(object$design$Z))
+  kept <- logical(effect_count(object$design))
   for (bar in bars) {
     for (term in random_terms(bar, environment(re.form))) {
       kept[columns_of_term(object, term)] <- TRUE

@@ -138,7 +138,8 @@ predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "respo
   extended <- if (!is.null(observed)) observed_clusters(object, observed, newdata, random_effects)
   if (!is.null(rows$new_label)) {
     unused <- if (is.null(observed)) response_words(object, newdata)
-    report_new_labels(object, rows, extended$design$levels, type, allow.new.levels, unused)
+    known <- cluster_levels(extended$design)
+    report_new_labels(object, rows, known, type, allow.new.levels, unused)
   }
   limits <- interval != "none"
   if (se.fit || limits) {

@@ -38,7 +38,7 @@ new_rows <- function(object, newdata, random_effects, na.action) {
   }
   labels <- attr(newdata, "row.names")
   rows$labels <- if (length(rows$na.action)) labels[-rows$na.action] else labels
-  c(rows, list(group = object$design$group, sorted = FALSE))
+  c(rows, list(group = cluster_group(object$design), sorted = FALSE))
 }
 
 check_group_given <- function(object, newdata) {

@@ -40,12 +40,11 @@ check_propensity <- function(fit, propensity, settings, target) {
   if (length(settings$labels) != 2L) {
     refuse("With `propensity` two settings must be compared.", some_of(settings$labels))
   }
-  same <- length(y) == target$n && identical(propensity$design$levels, target$levels) &&
-    identical(propensity$design$start, fit$design$start) &&
-    identical(propensity$design$order, fit$design$order)
+  same <- length(y) == target$n && same_order(propensity$design, fit$design) &&
+    identical(cluster_levels(propensity$design), target$levels)
   if (!same) {
     refuse("The fits of outcome and exposure must have the same rows and clusters.",
-      paste(count_of(length(y), "row"), "in", count_of(length(propensity$design$levels), "cluster"),
+      paste(count_of(length(y), "row"), "in", count_of(cluster_count(propensity$design), "cluster"),
         "and", count_of(target$n, "row"), "in", count_of(length(target$levels), "cluster")
       ), "Fit both to the same rows in the same order, with the same `id`."
     )

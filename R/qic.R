@@ -119,7 +119,7 @@ check_qic_fits <- function(fits, labels) {
   y <- lapply(rows_to_compare(fits), function(rows) comparison_data(rows)$y)
   same <- vapply(y, function(other) isTRUE(all.equal(other, y[[1L]], tolerance = 1e-10)), NA)
   if (all(same)) return(invisible())
-  counts <- vapply(fits, function(fit) nrow(fit$design$X), 1L)
+  counts <- vapply(fits, function(fit) row_count(fit$design), 1L)
   abort("qic_rows", "Fits that are compared must be of the same responses, row by row.",
     given = some_of(paste(labels, "with", counts, "rows")),
     hint = "Rows with missing values may have been dropped from one of them."

@@ -152,7 +152,7 @@ refinement_error <- function(value, K, nodes, problem, some = value) {
   change <- refinement_change(value, K, nodes, problem)
   known <- has_finer(K, nodes, problem)
   # Where it costs a millisecond a smooth integrand is looked at as closely as any other.
-  cheap <- nodes(4L * K + 3L) * nrow(problem$design$X) <= 1e5
+  cheap <- nodes(4L * K + 3L) * row_count(problem$design) <= 1e5
   smooth <- has_smooth_integrand(problem$family)
   following <- NULL
   more <- if (max(K) > 1L && smooth && !(known && cheap)) {

@@ -142,7 +142,7 @@ row_levels <- function(design, k = 1L, rows = NULL) UseMethod("row_levels")
 #' @export
 row_levels.default <- function(design, k = 1L, rows = NULL) {
   if (!is.null(rows)) return(findInterval(rows - 1L, design$start))
-  rep.int(seq_along(design$levels), diff(design$start))
+  cluster_codes(design)
 }
 
 #' @export
@@ -164,7 +164,7 @@ levels_together.default <- function(design, k) length(design$groups[[k]]$levels)
 
 #' @export
 levels_together.margmix_nested <- function(design, k) {
-  cluster <- rep.int(seq_along(design$levels), diff(design$start))
+  cluster <- cluster_codes(design)
   max(tabulate(cluster[!duplicated(row_levels(design, k))]))
 }
 

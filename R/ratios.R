@@ -172,7 +172,8 @@ ratios_of_fit.margmix_glmm <- function(fit) ratio_kind(fit$family)
 #' @export
 ratios_of_fit.margmix_gee <- function(fit) {
   kind <- ratio_kind(fit$family)
-  risks <- identical(kind, "rate") && counts_events(fit$family) && all(fit$design$y %in% 0:1)
+  risks <- identical(kind, "rate") && counts_events(fit$family) &&
+    all(row_response(fit$design) %in% 0:1)
   c(kind, if (risks) "risk")
 }
 

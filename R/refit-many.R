@@ -62,7 +62,7 @@ nrow_of <- function(modes) if (is.matrix(modes)) nrow(modes) else -1L
 newton_start <- function(fit) {
   theta <- fit$theta
   zero <- fit$design$theta_row == fit$design$theta_col & abs(theta) < 1e-4
-  theta[zero] <- 0.3 / column_rms(fit$design$Z)[fit$design$theta_row[zero] + 1L]
+  theta[zero] <- 0.3 / column_rms(design_Z(fit$design))[fit$design$theta_row[zero] + 1L]
   c(fit$beta, theta, fit_aux(fit))
 }
 

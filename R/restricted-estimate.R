@@ -12,7 +12,7 @@
 fit_restricted <- function(problem, fitted, start_glm, goal = 1e-6 * problem$control$tolerance,
                            curvature = TRUE) {
   check_factorable(problem$design, "a restricted likelihood.")
-  if (!ncol(problem$design$X)) return(fitted) # nothing to adjust for
+  if (!fixed_count(problem$design)) return(fitted) # nothing to adjust for
   psi <- problem$map$psi(fitted$fit$x)
   restricted <- restricted_problem(
     problem$design, problem$family, fitted$rule$K, problem$control, start_glm,

@@ -13,7 +13,7 @@ restricted_profile <- function(fit) {
   p <- length(fit$beta)
   alone <- fit
   alone$beta <- fit$beta[0L]
-  alone$design$X <- fit$design$X[, 0L, drop = FALSE]
+  alone$design$X <- design_X(fit$design)[, 0L, drop = FALSE]
   v <- seq_len(nrow(fit$vcov_full)) > p
   alone$vcov_full <- fit$vcov_full[v, v, drop = FALSE]
   list(fit = alone, likelihood = restricted_of(fit))

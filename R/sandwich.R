@@ -35,7 +35,7 @@ estfun.margmix_glmm <- function(x, ...) {
   beta <- seq_along(x$beta)
   influence <- scores[, active, drop = FALSE] %*% V[active, beta, drop = FALSE]
   structure(t(solve(V[beta, beta, drop = FALSE], t(influence))),
-    dimnames = list(x$design$levels, names(x$beta))
+    dimnames = list(cluster_levels(x$design), names(x$beta))
   )
 }
 
@@ -43,7 +43,7 @@ estfun.margmix_glmm <- function(x, ...) {
 bread.margmix_glmm <- function(x, ...) {
   beta <- seq_along(x$beta)
   V <- bread_of(x)[beta, beta, drop = FALSE]
-  length(x$design$levels) * named_square(V, names(x$beta))
+  cluster_count(x$design) * named_square(V, names(x$beta))
 }
 
 #' @exportS3Method sandwich::estfun
@@ -54,7 +54,7 @@ estfun.margmix_gee <- function(x, ...) {
 
 #' @exportS3Method sandwich::bread
 bread.margmix_gee <- function(x, ...) {
-  length(x$design$levels) * beta_vcov(x, "model")$vcov
+  cluster_count(x$design) * beta_vcov(x, "model")$vcov
 }
 
 #' Satterthwaite degrees of freedom of linear contrasts of beta

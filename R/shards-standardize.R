@@ -179,7 +179,7 @@ shard_influence <- function(fit, ask, type, means, direction, map) {
   pieces <- joint_pieces(fit_of_shard(fit$design, estimates_of(fit)))
   between <- shard_deviations(fit, ask, means)
   sums <- influence_sums(pieces, ask$B, type, direction, map, between)
-  with_high_leverage(sums, fit$design$levels)
+  with_high_leverage(sums, cluster_levels(fit$design))
 }
 
 #' @export

@@ -80,7 +80,7 @@ curve_tangents <- function(fit, columns) {
     fit$modes <- engine_evaluate(
       fit$design, fit$family, psi, 1L, 0L, fit$modes, fit$control
     )$modes
-    theta <- psi[ncol(fit$design$X) + seq_along(fit$theta)]
+    theta <- psi[fixed_count(fit$design) + seq_along(fit$theta)]
     fit$Lambda <- lambda_matrix(fit$design, theta)
     curve_effects(fit)[columns]
   }

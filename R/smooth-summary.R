@@ -151,7 +151,7 @@ fixed_theta_covariance <- function(fit) {
 
 # b at its mode, by column of Z, of factors with one level.
 curve_effects <- function(fit) {
-  out <- numeric(ncol(fit$design$Z))
+  out <- numeric(effect_count(fit$design))
   effects <- mode_effects(fit)
   for (k in which(smooth_groups(fit$design))) {
     out[fit$design$groups[[k]]$columns] <- effects[[k]][1L, ]
@@ -168,8 +168,8 @@ smooth_row <- function(curve, fit) {
   left <- ifelse(sd > 0, diag(found$V)[fixed + seq_along(sd)] / sd^2, 1)
   edf <- fixed + sum(1 - left)
   X <- cbind(
-    fit$design$X[, curve$fixed[!is.na(curve$fixed)], drop = FALSE],
-    fit$design$Z[, curve$random, drop = FALSE]
+    design_X(fit$design)[, curve$fixed[!is.na(curve$fixed)], drop = FALSE],
+    design_Z(fit$design)[, curve$random, drop = FALSE]
   )
   test <- curve_test(found, X, max(round(edf), fixed, 1))
   n <- sum(row_sizes(fit$design))

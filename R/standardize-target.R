@@ -29,7 +29,7 @@ fit_target <- function(fit) {
   list(
     frame = match_levels(frame, known_levels(design, random)), variables = frame_calls(fit),
     raw = raw, n = nrow(frame), weight = size,
-    cluster = rep.int(seq_along(design$levels), diff(design$start)), levels = design$levels,
+    cluster = cluster_codes(design), levels = design$levels,
     known = seq_along(design$levels), random = random, sorted = TRUE,
     cluster_weights = design$cluster_weights
   )

@@ -28,7 +28,7 @@ sorted_weights <- function(fit, target, weights) {
   if (length(dropped) && length(weights) == target$n + length(dropped)) {
     weights <- weights[-dropped]
   }
-  if (length(weights) == target$n) take_rows(weights, fit$design$order) else weights
+  if (length(weights) == target$n) design_order(weights, fit$design) else weights
 }
 
 check_target_weights <- function(weights, n) {

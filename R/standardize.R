@@ -308,7 +308,7 @@ new_standardization <- function(fit, tables, means, variance, target, settings, 
       by = names(subgroups$table), sets = cells$sets, options = options, vcov = variance$type,
       model = class(fit)[1L], family = fit$family,
       group = group_labels(fit$design),
-      clusters = if (supports(fit$design, "clusters")) length(fit$design$levels),
+      clusters = if (supports(fit$design, "clusters")) cluster_count(fit$design),
       rows = target$n, target = if (target$sorted) "fit" else "new",
       notes = notes
     )

@@ -283,7 +283,7 @@ ends_ahead <- function(design, rho) {
 # Such entries are set to the end, if the log-likelihood allows it with the other parameters as they
 # want to be there.
 snap_rho <- function(problem, K, fit) {
-  first <- ncol(problem$design$X) + length(problem$design$theta_row)
+  first <- fixed_count(problem$design) + length(problem$design$theta_row)
   for (end in ends_ahead(problem$design, fit$x[first + seq_along(rho_groups(problem$design))])) {
     fit <- snap_entry(problem, K, fit, first + end$entry, end$at, end$slack)
   }

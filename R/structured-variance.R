@@ -8,7 +8,7 @@
 #'
 #' @param cluster Levels of the rows, a column for each factor.
 #' @noRd
-marginal_Z <- function(fit, Z = fit$design$Z, cluster = row_clusters(fit$design)) {
+marginal_Z <- function(fit, Z = design_Z(fit$design), cluster = row_clusters(fit$design)) {
   scale_by_level(fit$design, fit, Z, cluster)
 }
 

@@ -190,7 +190,7 @@ integration_error <- function(fit, budget = 2e9) {
   if (length(rule$error) == 1L && !is.na(rule$error)) return(rule$error)
   if (!supports(fit$design, "quadrature")) return(NA_real_)
   K <- 2 * rule$K + 1
-  if (max(K) > 300 || rule_nodes(fit$design, K) * nrow(fit$design$X) > budget) return(NA_real_)
+  if (max(K) > 300 || rule_nodes(fit$design, K) * row_count(fit$design) > budget) return(NA_real_)
   nodes <- function(k) if (max(k) > 300) Inf else rule_nodes(fit$design, k)
   value_of <- function(design, modes, known = list()) {
     values_at(design, fit$family, fit_psi(fit), modes, fit$control, known)
@@ -200,7 +200,7 @@ integration_error <- function(fit, budget = 2e9) {
   known <- if (laplace) stats::setNames(list(fit$logLik), format_nodes(rule$K))
   value <- value_of(fit$design, fit$modes, known)
   part <- some_clusters(fit$design)
-  some <- if (length(part$levels) < length(fit$design$levels)) {
+  some <- if (cluster_count(part) < cluster_count(fit$design)) {
     value_of(part, NULL)
   }
   other <- engine_other_modes(fit$design, fit$family, fit_psi(fit), rule$K, fit$control)

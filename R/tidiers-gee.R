@@ -68,7 +68,7 @@ glance.margmix_gee <- function(x, ...) {
   check_passed_dots(..., known = "x")
   sizes <- cluster_size_range(x$design)
   as_tibble_if_known(data.frame(
-    nobs = stats::nobs(x), nclusters = length(x$design$levels), min.size = sizes[1L],
+    nobs = stats::nobs(x), nclusters = cluster_count(x$design), min.size = sizes[1L],
     max.size = sizes[2L],
     correlation = x$correlation$label, phi = x$phi, df.residual = smallest_df(x),
     converged = isTRUE(x$convergence$converged)

@@ -152,7 +152,7 @@ glance.margmix_glmm <- function(x, ...) {
   check_passed_dots(..., known = "x")
   criteria <- information_criteria(x)
   as_tibble_if_known(data.frame(
-    nobs = stats::nobs(x), nclusters = length(x$design$levels), logLik = x$logLik,
+    nobs = stats::nobs(x), nclusters = cluster_count(x$design), logLik = x$logLik,
     AIC = criteria$AIC, BIC = criteria$BIC, deviance = stats::deviance(x),
     df.residual = smallest_df(x), sigma = stats::sigma(x), nAGQ = max(x$rule$K),
     converged = isTRUE(x$convergence$converged)
@@ -183,7 +183,7 @@ fitted_columns <- function(x, newdata, type, se_fit) {
 
 # `data` with fitted values, residuals of one type and clusters; omitted rows are left out.
 augmented_rows <- function(x, data, type, residuals, se_fit) {
-  n <- nrow(x$design$X)
+  n <- row_count(x$design)
   omitted <- x$na.action
   added <- fitted_columns(x, NULL, type, se_fit)
   added$.resid <- unname(stats::residuals(x, type = residuals))

@@ -84,8 +84,8 @@ beta_vcov.margmix_gee <- function(fit, type) {
     return(list(vcov = named_square(inverse_information(fit$design, fit), names)))
   }
   if (type == "jackknife-full") return(list(vcov = jackknife_vcov(fit)))
-  out <- sandwich_of(fit$design, fit, type, rows = nrow(fit$design$X))
-  K <- length(fit$design$levels)
+  out <- sandwich_of(fit$design, fit, type, rows = row_count(fit$design))
+  K <- cluster_count(fit$design)
   if (type == "robust" && fit$control$alpha_method == "stata") out$vcov <- out$vcov * K / (K - 1)
   out$vcov <- named_square(out$vcov, names)
   out
@@ -108,7 +108,7 @@ total_information.default <- function(design, fit) {
 }
 
 check_more_clusters <- function(fit, type) {
-  K <- length(fit$design$levels)
+  K <- cluster_count(fit$design)
   p <- length(fit$beta)
   if (K > p) return(invisible())
   abort("few_clusters", paste0("Type ", dQuote(type, FALSE),
@@ -138,9 +138,9 @@ jackknife_vcov <- function(fit) {
 #' @section Errors: `jackknife`.
 #' @noRd
 jackknife_beta <- function(fit) {
-  m <- length(fit$design$levels)
+  m <- cluster_count(fit$design)
   out <- vapply(seq_len(m), function(i) gee_without(fit, i)$beta, numeric(length(fit$beta)))
-  matrix(out, m, byrow = TRUE, dimnames = list(fit$design$levels, names(fit$beta)))
+  matrix(out, m, byrow = TRUE, dimnames = list(cluster_levels(fit$design), names(fit$beta)))
 }
 
 # The fit to all clusters but one.
@@ -158,9 +158,10 @@ gee_without <- function(fit, i) {
 }
 
 refuse_jackknife <- function(fit, i, why) {
+  cluster <- cluster_levels(fit$design)[i]
   abort("jackknife", "The model must be fitted without each of the clusters.",
-    given = c(paste0("without ", code(fit$design$group), " ", fit$design$levels[i], ":"), why),
-    hint = "Use type \"jackknife\", the one-step version.", cluster = fit$design$levels[i]
+    given = c(paste0("without ", code(cluster_group(fit$design)), " ", cluster, ":"), why),
+    hint = "Use type \"jackknife\", the one-step version.", cluster = cluster
   )
 }
 

@@ -145,13 +145,13 @@ say <- function(..., sep = " ") {
 
 # Rows, clusters and their sizes, dropped rows.
 size_words <- function(fit) {
-  counted <- fit$design$weights_type == "frequency"
-  rows <- if (counted) stats::nobs(fit) else nrow(fit$design$X)
-  distinct <- fit$patterns %||% if (counted) nrow(fit$design$X)
+  counted <- has_counted_rows(fit$design)
+  rows <- if (counted) stats::nobs(fit) else row_count(fit$design)
+  distinct <- fit$patterns %||% if (counted) row_count(fit$design)
   unweighted <- fit$frame$n_unweighted %||% 0L
-  none <- nrow(fit$design$X) - count_used(fit$design)$rows + unweighted
+  none <- row_count(fit$design) - count_used(fit$design)$rows + unweighted
   dropped <- fit$frame$n_dropped - unweighted
-  lost <- max(0L, fit$frame$n_ids - length(fit$design$levels))
+  lost <- max(0L, fit$frame$n_ids - cluster_count(fit$design))
   clusters <- groups_words(fit$design)
   paste0(
     count_of(rows, "row"), if (length(distinct)) paste0(" (", distinct, " distinct)"),
