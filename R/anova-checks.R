@@ -175,7 +175,7 @@ comparison_groups.default <- function(fit) list()
 
 #' @export
 comparison_groups.margmix_glmm <- function(fit) {
-  lapply(seq_along(fit$design$groups), function(k) {
+  lapply(seq_len(factor_count(fit$design)), function(k) {
     level <- caller_order(row_levels(fit$design, k), fit$design)
     match(level, unique(level))
   })
@@ -238,7 +238,7 @@ drawn_means <- function(fit, data) UseMethod("drawn_means")
 #' @export
 drawn_means.margmix_glmm <- function(fit, data) {
   plan <- fitted_rows(fit, "eb")
-  sizes <- vapply(fit$design$groups, function(group) length(group$levels), 1L)
+  sizes <- level_counts(fit$design)
   b <- random_effects_draws(fit, sizes, FALSE)
   eta <- add_effects(plan$offset + drop(plan$X %*% fit$beta), b, plan, fit$design)
   phi <- if (length(fit$phi) > 1L) caller_order(fit$phi, fit$design) else fit$phi
@@ -264,14 +264,14 @@ loglik_for.margmix_glmm <- function(fit, large, y) {
 #' @export
 loglik_for.default <- function(fit, large, y) {
   design <- large$design
-  design$y <- as.numeric(take_rows(y, design$order))
+  design$y <- as.numeric(design_order(y, design))
   X <- comparison_X(fit)
-  design$X <- matrix(take_rows(X, design$order), nrow(X))
+  design$X <- matrix(design_order(X, design), nrow(X))
   family <- large$family
   beta <- fit_start_glm(design, family)$beta
   log_phi <- if (has_phi(family)) {
-    mu <- family$linkinv(row_offset(design) + drop(design$X %*% beta))
-    aux_start(design, log(mean(row_weights(design) * (design$y - mu)^2)))
+    mu <- family$linkinv(fixed_eta(design, beta))
+    aux_start(design, log(mean(row_weights(design) * (row_response(design) - mu)^2)))
   }
   engine_evaluate(design, family, c(beta, 0 * large$theta, log_phi), 1L)$value
 }

@@ -19,9 +19,9 @@ expected_rows <- function(fit, eta, L, Q) {
   if (!length(count_law(fit$family))) return(found)
   design <- fit$design
   model <- list(
-    family = fit$family, events = row_weights(design) * design$y,
+    family = fit$family, events = row_weights(design) * row_response(design),
     size = row_weights(design) * row_trials(design), L = L, Q = Q,
-    fixed = drop(design$X %*% fit$beta) + row_offset(design)
+    fixed = fixed_eta(design, fit$beta)
   )
   random <- eta - model$fixed
   found$m <- effects_of(found$factor, Matrix::crossprod(L, found$r + found$W * random))
@@ -126,7 +126,7 @@ weights_before <- function(fit, L, Q) {
   if (!length(count_law(fit$family))) return(NULL)
   design <- fit$design
   sd <- exp(row_log_sd(L, effect_factor(L, Q, 0), equal_effects(design)))
-  fixed <- drop(design$X %*% fit$beta) + row_offset(design)
+  fixed <- fixed_eta(design, fit$beta)
   mean <- engine_population_mean(fixed, sd, fit$family)
   W <- row_weights(design) * row_trials(design) * mean$d_eta
   list(W = W, factor = effect_factor(L, Q, W))

@@ -27,7 +27,7 @@ scan_null <- function(fit, people, id = NULL) {
   r <- expected$r
   known <- weights_before(fit, L, Q) %||% expected
   W <- known$W
-  X <- design$X
+  X <- design_X(design)
   found <- unique(who)
   person <- match(who, found)
   at <- match(found, people)
@@ -36,7 +36,7 @@ scan_null <- function(fit, people, id = NULL) {
     out[at, ] <- rowsum(x, person, reorder = FALSE)
     out
   }
-  is_case <- rowsum(+(design$y > 0), person, reorder = FALSE) > 0
+  is_case <- rowsum(+(row_response(design) > 0), person, reorder = FALSE) > 0
   null <- list(
     person = person - 1L, people = at, W = W, X = X,
     C = scaled_inverse(crossprod(X, W * X), "null_model"), mu = population_means(fit),
@@ -116,7 +116,7 @@ row_people <- function(fit, people, id) {
     )
   }
   labels <- group_labels(design)
-  by_group <- function(k) design$groups[[k]]$levels[row_levels(design, k)]
+  by_group <- function(k) random_factors(design)[[k]]$levels[row_levels(design, k)]
   if (!is.null(id)) {
     k <- match(id, labels)
     if (is.na(k)) {
@@ -127,7 +127,7 @@ row_people <- function(fit, people, id) {
     return(known_people(by_group(k), people))
   }
   for (k in seq_along(labels)) if (all(by_group(k) %in% people)) return(by_group(k))
-  rows <- take_rows(row.names(fit$frame$frame), design$order)
+  rows <- design_order(row.names(fit$frame$frame), design)
   if (all(rows %in% people)) return(rows)
   known_people(by_group(1L), people)
 }
@@ -228,16 +228,16 @@ half_solver <- function(factor) {
 # Z Lambda, n rows x effects of all levels, by factor and level.
 effect_columns <- function(fit) {
   design <- fit$design
-  do.call(cbind, lapply(seq_along(design$groups), function(k) {
-    columns <- design$groups[[k]]$columns
+  do.call(cbind, lapply(seq_len(factor_count(design)), function(k) {
+    columns <- random_factors(design)[[k]]$columns
     q <- length(columns)
-    rows <- design$Z[, columns, drop = FALSE] %*% fit$Lambda[columns, columns, drop = FALSE]
+    rows <- design_Z(design)[, columns, drop = FALSE] %*% fit$Lambda[columns, columns, drop = FALSE]
     n <- nrow(rows)
     L <- Matrix::sparseMatrix(
       rep.int(seq_len(n), q), rep((row_levels(design, k) - 1L) * q, q) + rep(seq_len(q), each = n),
-      x = as.vector(rows), dims = c(n, q * length(design$groups[[k]]$levels))
+      x = as.vector(rows), dims = c(n, q * level_counts(design)[k])
     )
-    root <- singular_root(design$groups[[k]])
+    root <- singular_root(random_factors(design)[[k]])
     if (is.null(root)) L else L %*% Matrix::kronecker(root, Matrix::Diagonal(q))
   }))
 }
@@ -251,7 +251,7 @@ singular_root <- function(group) {
 
 # The precision of all effects at unit scale, in the same order.
 level_precision <- function(fit) {
-  Matrix::bdiag(lapply(fit$design$groups, function(group) {
+  Matrix::bdiag(lapply(random_factors(fit$design), function(group) {
     Matrix::kronecker(group_precision(group), Matrix::Diagonal(length(group$columns)))
   }))
 }

@@ -36,10 +36,10 @@ maximum_of <- function(fitted) if (is.null(fitted$reml)) fitted$fit$value else f
 far_start <- function(problem, fitted, near = 1) {
   design <- problem$design
   x <- fitted$fit$x
-  theta <- ncol(design$X) + seq_along(design$theta_col)
+  theta <- theta_in_psi(design)
   zero <- zero_columns(design, x[theta])
   if (!length(zero)) return(NULL)
-  diagonal <- theta[design$theta_row == design$theta_col & design$theta_col %in% zero]
+  diagonal <- theta[on_diagonal(design) & theta_columns(design) %in% zero]
   size <- 5 * predictor_unit(problem$family, x[length(x)])
   problem$design <- some_clusters(design)
   objective <- objective_at(problem, far_nodes(problem$way, design), NULL, 2L)

@@ -76,7 +76,7 @@ bootstrap_types <- function(fit) UseMethod("bootstrap_types")
 #' @export
 bootstrap_types.margmix_glmm <- function(fit) {
   check_likelihood(fit$design, "bootstrap()", wald_hint)
-  alone <- length(fit$design$groups) == 1L && supports(fit$design, "unrelated")
+  alone <- factor_count(fit$design) == 1L && supports(fit$design, "unrelated")
   c("parametric", if (alone) "cluster")
 }
 
@@ -102,7 +102,7 @@ draw_design <- function(fit, type, plan) {
   design <- fit$design
   if (type == "cluster") return(drawn_clusters(design))
   design$y <- as.numeric(simulate_response(fit, plan, FALSE))
-  if (anyNA(design$y)) NULL else design
+  if (anyNA(row_response(design))) NULL else design
 }
 
 drawn_clusters <- function(design) {

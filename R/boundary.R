@@ -3,18 +3,19 @@
 
 # Columns of Lambda that are zero exactly.
 zero_columns <- function(design, theta) {
-  columns <- unique(design$theta_col)
-  columns[vapply(columns, function(c) all(theta[design$theta_col == c] == 0), NA)]
+  column <- theta_columns(design)
+  columns <- unique(column)
+  columns[vapply(columns, function(c) all(theta[column == c] == 0), NA)]
 }
 
 # Where the variance of an effect is zero but for rounding, its row of Lambda is zero, and a
 # rotation of the columns leaves the likelihood unchanged: the one with a zero column is taken.
 snap_rows <- function(problem, K, fit) {
   design <- problem$design
-  p <- ncol(design$X)
-  for (r in seq_len(ncol(design$Z))) {
-    entries <- p + which(design$theta_row == r - 1L)
-    column <- p + which(design$theta_col == r - 1L)
+  p <- fixed_count(design)
+  for (r in seq_len(effect_count(design))) {
+    entries <- p + which(theta_rows(design) == r)
+    column <- p + which(theta_columns(design) == r)
     size <- sqrt(sum(fit$x[entries]^2))
     if (size > 1e-3 || length(column) < 2L || all(fit$x[column] == 0)) next
     psi <- lose_row(design, problem$map$psi(fit$x), r)
@@ -37,10 +38,9 @@ take_if_as_good <- function(problem, K, fit, x) {
 snap_to_zero <- function(problem, K, fit) {
   fit <- snap_rows(problem, K, fit)
   design <- problem$design
-  p <- ncol(design$X)
-  index <- p + seq_along(design$theta_col)
-  for (column in unique(design$theta_col)) {
-    entries <- index[design$theta_col == column]
+  index <- theta_in_psi(design)
+  for (column in unique(theta_columns(design))) {
+    entries <- index[theta_columns(design) == column]
     size <- sqrt(sum(fit$x[entries]^2)) # on the scale of rms(Z)
     if (size == 0 || size > 1e-3) next
     fit <- take_if_as_good(problem, K, fit, replace(fit$x, entries, 0))
@@ -62,11 +62,11 @@ not_below_glm <- function(problem, K, fit, start_glm) {
 better_without <- function(problem, fit, start_glm) {
   design <- problem$design
   if (!supports(design, "factor")) return(NULL)
-  p <- ncol(design$X)
+  p <- fixed_count(design)
   aux <- aux_count(design, problem$family)
   last <- last_entries(problem$map$psi(fit$x), aux)
   x <- problem$map$x(c(
-    start_glm$beta, numeric(length(design$theta_col)), rho_start(design), last
+    start_glm$beta, numeric(theta_count(design)), rho_start(design), last
   ))
   if (aux == 0L) return(if (isTRUE(start_glm$value > fit$value + 1e-6)) x)
   near <- objective_at(problem, 1L, NULL, 0L)$value(x) < -fit$value + 2
@@ -80,11 +80,11 @@ better_without <- function(problem, fit, start_glm) {
 # rises away from zero. Returns a better start, or NULL at a maximum.
 escape_from_zero <- function(problem, fit) {
   design <- problem$design
-  p <- ncol(design$X)
+  p <- fixed_count(design)
   H <- problem$map$hessian(fit$x, fit$result$gradient, fit$result$hessian)
-  theta <- fit$x[p + seq_along(design$theta_col)]
+  theta <- fit$x[theta_in_psi(design)]
   for (column in zero_columns(design, theta)) {
-    entries <- p + which(design$theta_col == column)
+    entries <- p + which(theta_columns(design) == column)
     block <- eigen(H[entries, entries, drop = FALSE], symmetric = TRUE)
     if (block$values[1L] > 1e-6 * max(1, abs(H[entries, entries]))) {
       return(replace(fit$x, entries, 0.3 * block$vectors[, 1L]))
@@ -106,7 +106,7 @@ settle_zeros <- function(problem, K, fit) {
 
 # What the boundary is, in words, named by its kind: zero variances, and correlations of -1 or 1.
 boundary_words <- function(design, Lambda) {
-  columns <- zero_columns(design, Lambda[cbind(design$theta_row, design$theta_col) + 1L]) + 1L
+  columns <- zero_columns(design, Lambda[first_entries(design)])
   names <- colnames(Lambda)
   variance <- rowSums(Lambda^2)
   zero <- names[variance == 0]

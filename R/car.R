@@ -117,8 +117,8 @@ Anova.margmix_fit <- function(mod, type = c("II", "III"), test.statistic = c("F"
 #' @return `tests` with other matrices `C`.
 #' @noRd
 marginal_to_relatives <- function(tests, fit, V) {
-  factors <- attr(fit$design$terms, "factors") > 0
-  assign <- fit$design$assign[!fit$design$aliased]
+  factors <- attr(fixed_terms(fit$design), "factors") > 0
+  assign <- column_terms(fit$design)
   lapply(seq_along(tests), function(term) {
     test <- tests[[term]]
     relatives <- which(colSums(factors & factors[, term]) == sum(factors[, term]))

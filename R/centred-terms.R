@@ -155,7 +155,7 @@ turn_covariance <- function(design, V, back) {
   J <- replace(diag(nrow(V)), as.matrix(expand.grid(theta, theta)), back$J)
   known <- !is.na(diag(V))
   still <- !known
-  still[theta] <- design$theta_col %in% zero_columns(design, back$theta)
+  still[theta] <- theta_columns(design) %in% zero_columns(design, back$theta)
   J <- J[, known, drop = FALSE]
   V[] <- J %*% V[known, known, drop = FALSE] %*% t(J)
   V[still, ] <- V[, still] <- NA_real_

@@ -139,7 +139,7 @@ check_identified <- function(design, family) UseMethod("check_identified")
 #' @export
 check_identified.default <- function(design, family) {
   used <- used_rows(design)
-  largest <- max(cluster_sums(as.numeric(used), design$start))
+  largest <- max(sums_by_cluster(as.numeric(used), design))
   # A frequency above 1 stands for several rows.
   single <- design$weights_type != "frequency" || max(row_weights(design)) <= 1
   if (largest <= 1 && single && is_binary(family, design)) {
@@ -262,8 +262,6 @@ is_identified <- function(design, used, dispersion) {
   }
   FALSE
 }
-
-term_labels <- function(design) vapply(design$random, `[[`, "", "label")
 
 refuse_unidentified <- function(design, given, hint) {
   abort("not_identified", "The data can't identify the variances of the random effects.",

@@ -90,7 +90,7 @@ conditional_fit <- function(fit, call, beside) {
   check_conditional(fit)
   design <- fit$design
   rows <- conditional_rows(design)
-  X <- design$X[rows$used, , drop = FALSE]
+  X <- design_X(design)[rows$used, , drop = FALSE]
   kept <- within_columns(X, rows$cluster)
   if (!length(kept)) {
     refuse_conditional("No covariate varies within a cluster whose responses differ.",
@@ -100,7 +100,7 @@ conditional_fit <- function(fit, call, beside) {
   size <- sqrt(colMeans((X - group_means(X, rows$cluster))^2))[kept]
   found <- engine_conditional_logistic(
     list(
-      X = X[, kept, drop = FALSE] / rep(size, each = nrow(X)), y = design$y[rows$used],
+      X = X[, kept, drop = FALSE] / rep(size, each = nrow(X)), y = row_response(design)[rows$used],
       trials = row_trials(design)[rows$used], offset = row_offset(design)[rows$used],
       start = rows$start
     ), 1e-18, 100L, fit$control$threads
@@ -111,7 +111,7 @@ conditional_fit <- function(fit, call, beside) {
   coefficients <- coefficients[names(coefficients) != "(Intercept)"]
   structure(list(
     coefficients = coefficients, vcov = V / tcrossprod(size), logLik = found$value, call = call,
-    clusters = length(design$levels), informative = length(rows$start) - 1L,
+    clusters = cluster_count(design), informative = length(rows$start) - 1L,
     rows = sum(rows$used), group = group_labels(design), beside = beside[names(coefficients)],
     convergence = found[c("criterion", "iterations")]
   ), class = "margmix_conditional")
@@ -138,8 +138,8 @@ check_conditional <- function(fit) {
 # Rows of clusters with successes and failures; `start` counts from 0, as in a design.
 conditional_rows <- function(design) {
   cluster <- cluster_codes(design)
-  s <- cluster_sums(design$y, design$start)
-  N <- cluster_sums(row_trials(design), design$start)
+  s <- sums_by_cluster(design$y, design)
+  N <- sums_by_cluster(row_trials(design), design)
   if (any(design$y != round(design$y))) {
     refuse_conditional("Responses must be whole numbers of successes.", "fractions")
   }

@@ -76,7 +76,7 @@ confint.margmix_glmm <- function(object, parm, level = 0.95, method = c("Wald", 
   }
   if (method == "boot") {
     boot <- bootstrap(object, B, "parametric", seed, cl)
-    return(confint(boot, setdiff(rows, names(which(object$design$aliased))), level, interval))
+    return(confint(boot, setdiff(rows, aliased_names(object$design)), level, interval))
   }
   if (method == "profile") {
     reference <- if (any(rows %in% coefficients)) profile_reference(object, df)
@@ -222,7 +222,7 @@ refit_at <- function(fit, K, REML = isTRUE(fit$REML)) {
     fit_design(fit$design, fit$family, as.integer(K), REML, warm_start(fit), control)
   )
   fit[names(estimate)] <- estimate
-  fit$coefficients[!fit$design$aliased] <- estimate$beta
+  estimated_coefficients(fit) <- estimate$beta
   fit
 }
 

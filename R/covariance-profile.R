@@ -3,7 +3,7 @@
 # Free parameters of a fit for profiles: (beta, tau, log phi), without scales.
 structured_space <- function(fit) {
   design <- fit$design
-  map <- structured_map(design, diag(length(fit_psi(fit))), rep(1, length(design$theta_row)))
+  map <- structured_map(design, diag(length(fit_psi(fit))), rep(1, theta_count(design)))
   psi <- map$x(unname(fit_psi(fit)))
   V <- unname(fit$vcov_full)
   V[is.na(V)] <- 0
@@ -46,12 +46,12 @@ structured_quantities <- function(fit, map, psi) {
 
 # The standard deviation in row r of Lambda, of a term whose entries are free.
 free_deviation <- function(r, fit, map, term, psi) {
-  row <- fit$design$theta_row[term$entries] == r - 1L
+  row <- theta_rows(fit$design)[term$entries] == r
   entries <- term$x[row]
   sd <- sqrt(sum(psi[entries]^2))
   list(
     row = r, estimate = sd, space = map,
-    touched = term$x[row | fit$design$theta_col[term$entries] == r - 1L],
+    touched = term$x[row | theta_columns(fit$design)[term$entries] == r],
     gradient = replace(numeric(length(psi)), entries, if (sd > 0) psi[entries] / sd else 0),
     make = if (length(entries) > 1L) {
       function(psi) slice_row(psi, entries)

@@ -12,17 +12,16 @@
 #' @noRd
 reduced_start <- function(problem, psi) {
   design <- problem$design
-  reduced <- Filter(has_rank, design$random)
+  reduced <- Filter(has_rank, effect_terms(design))
   if (!length(reduced)) return(psi)
-  theta <- ncol(design$X) + seq_along(design$theta_row)
+  theta <- theta_in_psi(design)
   now <- engine_evaluate(
     design, problem$family, replace(psi, theta, 0), 1L, 2L, NULL, problem$control
   )
-  rms <- column_rms(design$Z)
+  rms <- column_rms(design_Z(design))
   for (term in reduced) {
-    own <- which(design$theta_col %in% (term$columns - 1L))
-    entries <- cbind(design$theta_row, design$theta_col)[own, , drop = FALSE]
-    entries <- entries + 2L - term$columns[1L]
+    own <- which(theta_columns(design) %in% term$columns)
+    entries <- first_entries(design)[own, , drop = FALSE] + 1L - term$columns[1L]
     first <- theta[own[entries[, 2L] == 1L]]
     size <- rms[term$columns]
     E <- leading_directions(
@@ -44,4 +43,4 @@ leading_directions <- function(G, d) {
 
 #' Over how many dimensions one cluster is integrated: columns of Lambda that are not zero by design
 #' @noRd
-integral_dimensions <- function(design) length(unique(design$theta_col))
+integral_dimensions <- function(design) length(unique(theta_columns(design)))

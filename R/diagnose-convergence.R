@@ -103,7 +103,7 @@ near_boundary <- function(fit) {
   Sigma <- tcrossprod(fit$Lambda)
   sd <- sqrt(diag(Sigma))
   size <- sd * column_rms(design_Z(fit$design))
-  for (term in Filter(is_smooth, fit$design$random)) {
+  for (term in Filter(is_smooth, effect_terms(fit$design))) {
     size[term$columns] <- sqrt(sum(size[term$columns]^2))
   }
   names <- column_names(fit$design)
@@ -112,7 +112,7 @@ near_boundary <- function(fit) {
   small <- sd > 0 & size < 1e-3 * scale
   R <- suppressWarnings(stats::cov2cor(Sigma))
   # effects of fewer factors depend on each other by design
-  for (term in Filter(has_rank, fit$design$random)) R[term$columns, term$columns] <- 0
+  for (term in Filter(has_rank, effect_terms(fit$design))) R[term$columns, term$columns] <- 0
   zero <- length(fit$boundary) > 0L
   pairs <- which(lower.tri(R) & is.finite(R) & abs(R) > 0.999, arr.ind = TRUE)
   c(

@@ -91,7 +91,7 @@ check_one_effect <- function(fit) {
   check_likelihood(design, "A look at the distribution of the random effects")
   if (!supports(design, "one effect")) {
     abort("distribution", "The model must have one random effect, by one grouping factor.",
-      given = paste("terms", some_of(vapply(design$random, `[[`, "", "label")))
+      given = paste("terms", some_of(term_labels(design)))
     )
   }
 }

@@ -78,7 +78,7 @@ diagnose_endogeneity <- function(fit, cluster_size = TRUE, level = 0.95, group =
   if (!ncol(added$M)) {
     abort("endogeneity",
       "No covariate varies both within and between clusters, so there is nothing to test.",
-      given = paste0("the columns ", some_of(code(colnames(design$X))))
+      given = paste0("the columns ", some_of(code(colnames(design_X(design)))))
     )
   }
   larger <- mundlak_fit(fit, added$M)
@@ -90,7 +90,7 @@ diagnose_endogeneity <- function(fit, cluster_size = TRUE, level = 0.95, group =
   table$p.value <- 2 * stats::pt(-abs(table$statistic), added$df)
   structure(list(
     table = table, joint = joint, fires = joint$p.value < 1 - level, level = level,
-    untested = setdiff(colnames(design$X), c("(Intercept)", added$of)), group = labels[k],
+    untested = setdiff(colnames(design_X(design)), c("(Intercept)", added$of)), group = labels[k],
     clusters = added$clusters, fit = larger
   ), class = "margmix_endogeneity")
 }
@@ -155,9 +155,9 @@ independent_columns <- function(X, M) {
 mundlak_fit <- function(fit, M) {
   design <- fit$design
   k <- ncol(M)
-  design$X <- cbind(design$X, M)
-  design$aliased <- c(design$aliased, stats::setNames(logical(k), colnames(M)))
-  design$assign <- c(design$assign, max(design$assign, 0L) + seq_len(k))
+  design$X <- cbind(design_X(design), M)
+  design$aliased <- c(aliased_coefficients(design), stats::setNames(logical(k), colnames(M)))
+  design$assign <- c(coefficient_terms(design), max(coefficient_terms(design), 0L) + seq_len(k))
   control <- fit$control
   control$verbose <- FALSE
   start <- warm_start(fit)
@@ -166,8 +166,8 @@ mundlak_fit <- function(fit, M) {
   fit[names(estimate)] <- estimate
   fit$design <- design
   fit$coefficients <- c(fit$coefficients, numeric(k))
-  names(fit$coefficients) <- names(design$aliased)
-  fit$coefficients[!design$aliased] <- estimate$beta
+  names(fit$coefficients) <- names(aliased_coefficients(design))
+  estimated_coefficients(fit) <- estimate$beta
   fit
 }
 

@@ -26,7 +26,7 @@ check_integration.margmix_laplace <- function(way, fit, settings) {
 finer_nested_rule <- function(fit, budget = 5e7) {
   K <- rep_len(fit$rule$K, 2L)
   most <- min(12 * fit$control$max_nodes, budget / row_count(fit$design))
-  q <- lengths(lapply(fit$design$groups, `[[`, "columns"))
+  q <- effects_per_factor(fit$design)
   finer <- pmax(2L * K + 1L, ifelse(q == 1L, 15L, 7L))
   while (max(finer) > 300L || rule_nodes(fit$design, finer) > most) {
     level <- which.max(finer - K)
@@ -49,7 +49,7 @@ nested_integration <- function(fit, finer, tolerance) {
   error <- abs(sum(difference))
   problems <- rule_problems(fit, error, change, tolerance)
   clusters <- data.frame(
-    cluster = fit$design$groups[[1L]]$levels, logLik = at_fit, finer = at_finer$values,
+    cluster = cluster_levels(fit$design), logLik = at_fit, finer = at_finer$values,
     difference = difference
   )
   structure(list(

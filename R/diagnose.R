@@ -23,9 +23,9 @@ print_problems <- function(problems, none) {
 parameter_words <- function(fit) {
   design <- fit$design
   columns <- column_names(design)
-  row <- columns[design$theta_row + 1L]
-  column <- columns[design$theta_col + 1L]
-  by <- group_labels(design)[column_groups(design)][design$theta_row + 1L]
+  row <- columns[theta_rows(design)]
+  column <- columns[theta_columns(design)]
+  by <- group_labels(design)[column_groups(design)][theta_rows(design)]
   c(
     paste0("coefficient of ", names(fit$beta)),
     ifelse(row == column, paste0("spread of ", row, " by ", by),

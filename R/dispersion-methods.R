@@ -43,11 +43,11 @@ dispersion_rows <- function(fit, newdata, na.action = stats::na.pass) {
   design <- fit$design
   if (is.null(newdata)) {
     rows <- fitted_rows(fit, "zero")[c("labels", "na.action", "sorted")]
-    return(c(list(D = design$D %||% matrix(1, nrow(design$X))), rows))
+    return(c(list(D = design_D(design) %||% matrix(1, row_count(design))), rows))
   }
   newdata <- plain_columns(as_newdata(newdata))
   labels <- attr(newdata, "row.names")
-  part <- design$dispersion
+  part <- dispersion_part(design)
   if (is.null(part)) {
     return(list(D = matrix(1, nrow(newdata)), labels = labels, sorted = FALSE))
   }

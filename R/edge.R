@@ -51,21 +51,22 @@ edge_glm <- function(problem, start_glm) {
   design <- problem$design
   at <- seq_along(start)
   last <- numeric(aux_count(design, problem$family))
-  whole <- function(x) c(x, numeric(length(design$theta_col)), rho_start(design), last)
+  whole <- function(x) c(x, numeric(theta_count(design)), rho_start(design), last)
   objective <- objective_at(problem, 1L, NULL, 1L)
   sign <- inside_sign(problem$family)
+  X <- design_X(design) %*% problem$map$M[at, at]
   found <- tryCatch(
     stats::constrOptim(start, function(x) min(objective$value(whole(x)), 1e300),
-      function(x) objective$gradient(whole(x))[at], ui = sign * design$X %*% problem$map$M[at, at],
+      function(x) objective$gradient(whole(x))[at], ui = sign * X,
       ci = -sign * row_offset(design), outer.eps = 1e-9, control = list(reltol = 1e-12)
     ),
     error = function(e) NULL
   )
   if (is.null(found) || !is.finite(found$value)) return(NULL)
   beta <- drop(problem$map$M[at, at, drop = FALSE] %*% found$par)
-  eta <- drop(design$X %*% beta) + row_offset(design)
+  eta <- fixed_eta(design, beta)
   list(
-    beta = beta, value = -found$value, at_edge = sum(abs(eta) < 1e-4), rows = nrow(design$X)
+    beta = beta, value = -found$value, at_edge = sum(abs(eta) < 1e-4), rows = row_count(design)
   )
 }
 

@@ -86,7 +86,7 @@ emm_basis.margmix_glmm <- function(object, trms, xlev, grid, vcov. = "default", 
   covariance <- chosen_vcov(object, client_vcov(object, vcov.))
   warn_not_by_row(trms, grid)
   frame <- stats::model.frame(trms, grid, na.action = stats::na.pass, xlev = xlev)
-  X <- stats::model.matrix(trms, frame, contrasts.arg = object$design$contrasts)
+  X <- stats::model.matrix(trms, frame, contrasts.arg = object$contrasts)
   list(
     X = X, bhat = unname(object$coefficients), nbasis = not_estimable(object),
     V = unname(covariance$vcov),
@@ -94,7 +94,7 @@ emm_basis.margmix_glmm <- function(object, trms, xlev, grid, vcov. = "default", 
     dffun = function(k, dfargs) dfargs$df_of(k, dfargs),
     dfargs = list(
       df_of = emmeans_df, degrees = chosen_df(object, "default", covariance),
-      kept = which(!object$design$aliased)
+      kept = which(!aliased_coefficients(object$design))
     ),
     misc = c(link_labels(object$family), list(
       initMesg = emmeans_words(object, covariance),
@@ -112,12 +112,12 @@ without_sigma <- function(object, ...) {
 
 # Basis of the contrasts of all coefficients, aliased ones included, that X can't estimate.
 not_estimable <- function(fit) {
-  aliased <- fit$design$aliased
+  aliased <- aliased_coefficients(fit$design)
   if (!any(aliased)) return(matrix(NA))
   frame <- stats::model.frame(fit)
   text <- vapply(frame, is.character, NA)
   frame[text] <- lapply(frame[text], factor)
-  X <- part_matrix(fit$design$terms, frame, fit$design$contrasts)$X
+  X <- all_columns(fit$design, frame)
   size <- sqrt(colSums(X^2))
   size[size == 0] <- 1
   decomposed <- eigen(crossprod(X) / tcrossprod(size), symmetric = TRUE)

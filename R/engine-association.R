@@ -54,9 +54,10 @@ engine_firth <- function(null, g) {
   design <- null$fit$design
   none <- integer()
   rows <- list(
-    X = cbind(null$X, g), Z = matrix(0, length(g), 0L), y = design$y, trials = row_trials(design),
-    weights = row_weights(design), offset = null$offset, start = c(0L, length(g)), theta_row = none,
-    theta_col = none, weights_type = design$weights_type
+    X = cbind(null$X, g), Z = matrix(0, length(g), 0L), y = row_response(design),
+    trials = row_trials(design), weights = row_weights(design), offset = null$offset,
+    start = c(0L, length(g)), theta_row = none, theta_col = none,
+    weights_type = weights_type(design)
   )
   glm_(rows, engine_family(null$fit$family, design), "firth", list(level = 0))
 }

@@ -5,16 +5,17 @@
 #' @param rows A list: `X`, `Z` (n x q; q = 0 for a marginal model), `offset`, `weight`: doubles;
 #'   `group` (0 to `groups` - 1, -1 leaves a row out), `cluster` (0 to `clusters` - 1): integers.
 #' @param beta p coefficients.
-#' @param Lambda q x q, with the free entries `theta_row`, `theta_col` (0-based).
+#' @param Lambda q x q.
+#' @param entries Where its free entries are, from [first_entries()].
 #' @return A list, with G groups and m clusters: `weight`, `mean` (G: the sums of w and of w m(eta,
 #'   s)), `d_beta` (p x G), `d_theta` (n_theta x G), `cluster_weight`, `cluster_mean` (m x G).
 #' @section Errors: `population_mean`.
 #' @noRd
-engine_standardize <- function(rows, beta, Lambda, theta_row, theta_col, law) {
+engine_standardize <- function(rows, beta, Lambda, entries, law) {
   check_population_mean(law, Lambda)
   population_(marginal_family(law), "standardize", list(
-    rows = rows, beta = as.double(beta), Lambda = Lambda, theta_row = as.integer(theta_row),
-    theta_col = as.integer(theta_col)
+    rows = rows, beta = as.double(beta), Lambda = Lambda, theta_row = entries[, 1L] - 1L,
+    theta_col = entries[, 2L] - 1L
   ))
 }
 

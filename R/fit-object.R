@@ -81,7 +81,8 @@ sizes_of_fields <- function(fit) {
   c(
     beta = length(fit$beta) == fixed_count(fit$design),
     phi = length(fit$phi) == if (has_dispersion_formula(fit$design)) row_count(fit$design) else 1L,
-    coefficients = length(fit$coefficients) == length(fit$design$aliased), sized_fields(fit)
+    coefficients = length(fit$coefficients) == length(aliased_coefficients(fit$design)),
+    sized_fields(fit)
   )
 }
 
@@ -101,16 +102,16 @@ sized_fields <- function(fit) UseMethod("sized_fields")
 sized_fields.margmix_glmm <- function(fit) {
   P <- length(fit_psi(fit))
   c(
-    theta = length(fit$theta) == length(fit$design$theta_row),
+    theta = length(fit$theta) == theta_count(fit$design),
     Lambda = identical(dim(fit$Lambda), rep(effect_count(fit$design), 2L)),
     vcov_full = identical(dim(fit$vcov_full), c(P, P)), logLik = length(fit$logLik) == 1L,
-    modes = length(by_factor(fit$design, fit$modes)) == length(fit$design$groups)
+    modes = length(by_factor(fit$design, fit$modes)) == factor_count(fit$design)
   )
 }
 
 #' @export
 sized_fields.margmix_gee <- function(fit) {
-  c(schedule = identical(fit$design$ipw$kind, "schedule") == !is.null(fit$schedule))
+  c(schedule = identical(ipw_kind(fit$design), "schedule") == !is.null(fit$schedule))
 }
 
 #' The fit object

@@ -16,7 +16,7 @@
 #' @noRd
 maximise_stochastic <- function(problem, x, modes = NULL) {
   design <- problem$design
-  probes <- random_signs(length(design$plan$owner_start) - 1L, 8L, sign_seed(problem))
+  probes <- random_signs(sign_length(design), 8L, sign_seed(problem))
   psi <- problem$map$psi(x)
   found <- stochastic_start(problem, sampled_start(problem, psi, probes), probes)
   if (is.null(found)) return(NULL)
@@ -26,12 +26,15 @@ maximise_stochastic <- function(problem, x, modes = NULL) {
 
 # Is the design large enough for the detour to pay, and the family one it is made for?
 suits_stochastic <- function(problem) {
-  plan <- problem$design$plan
+  plan <- elimination_plan(problem$design)
   family <- problem$family
   large <- !is.null(plan) && (plan$flops > 2e6 || !supports(problem$design, "factor"))
   large && has_average_information(family) && supports(problem$design, "unrelated") &&
     has_full_covariance(problem$design) && !has_dispersion_formula(problem$design)
 }
+
+# One for each effect that is left when those of the largest factor are eliminated.
+sign_length <- function(design) length(elimination_plan(design)$owner_start) - 1L
 
 # Signs from a seed of their own; the user's generator is left as it was.
 probe_seed <- 20240229L
@@ -93,9 +96,9 @@ near_enough.margmix_exact <- function(way, design) 1
 
 stochastic_start <- function(problem, psi, probes, near = NULL) {
   design <- problem$design
-  p <- ncol(design$X)
-  diagonal <- p + which(design$theta_row == design$theta_col)
-  scale <- column_rms(design$Z)[design$theta_row[diagonal - p] + 1L]
+  p <- fixed_count(design)
+  diagonal <- p + which(on_diagonal(design))
+  scale <- column_rms(design_Z(design))[theta_rows(design)[diagonal - p]]
   unit <- predictor_unit(problem$family, psi[length(psi)])
   modes <- NULL
   # A step leaves less than 1e-3 of the decrement, or a tenth: the average information of a linear
@@ -181,7 +184,7 @@ exact_finish <- function(problem, found) {
 fit_iterative <- function(problem, x) {
   design <- problem$design
   count <- 16L
-  all_probes <- random_signs(length(design$plan$owner_start) - 1L, count, sign_seed(problem))
+  all_probes <- random_signs(sign_length(design), count, sign_seed(problem))
   probes <- all_probes[, 1:8]
   found <- if (suits_stochastic(problem)) {
     psi <- problem$map$psi(x)

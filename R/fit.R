@@ -80,9 +80,9 @@ fit_start_glm <- function(design, family) {
 # random column, and a rough dispersion; or what the user gives.
 start_values <- function(problem, start_glm, start) {
   design <- problem$design
-  unit <- diag(problem$map$M)[ncol(design$X) + seq_along(design$theta_row)]
+  unit <- diag(problem$map$M)[theta_in_psi(design)]
   sd <- if (eta_unit(design, problem$family, start_glm) == 1) 0.7 else 0.3
-  theta <- sd * (design$theta_row == design$theta_col) * unit
+  theta <- sd * on_diagonal(design) * unit
   log_phi <- if (has_phi(problem$family)) {
     log(max(start_dispersion(design, problem$family, start_glm$beta), 1e-300))
   }
@@ -211,8 +211,8 @@ finish_fit <- function(problem, fitted) {
   parts <- split_parameters(design, problem$family, psi)
   signs <- problem$map$signs(lambda_matrix(design, parts$theta))
   flip <- rep(1, length(psi))
-  flip[ncol(design$X) + seq_along(parts$theta)] <- signs[design$theta_col + 1L]
-  parts$theta <- parts$theta * signs[design$theta_col + 1L]
+  flip[fixed_count(design) + seq_along(parts$theta)] <- signs[theta_columns(design)]
+  parts$theta <- parts$theta * signs[theta_columns(design)]
   Lambda <- lambda_matrix(design, parts$theta)
   rho <- unidentified_rho(design, Lambda) | nzchar(rho_ends(design, parts$rho))
   limit <- at_dispersion_limit(list(family = problem$family, phi = parts$phi))
@@ -251,7 +251,7 @@ finish_fit <- function(problem, fitted) {
 # Under REML beta is not a parameter of the criterion: its block is X'V^-1 X at the estimates.
 reml_curvature <- function(problem, reml) {
   design <- problem$design
-  p <- ncol(design$X)
+  p <- fixed_count(design)
   derivatives <- reml_derivatives(design, reml$theta, reml$phi, problem$control)
   list(
     gradient = c(numeric(p), derivatives$gradient),

@@ -115,7 +115,7 @@ mean_residual <- function(object, rows, type, random_effects) {
     working = (y - mu) / family$mu.eta(family$linkfun(mu)),
     deviance = {
       d <- family_tools(family)$deviance(
-        design$y, mu, trials, row_weights(design), object$phi
+        row_response(design), mu, trials, row_weights(design), object$phi
       )
       sign(y - mu) * sqrt(pmax(d, 0) / relative_scale(object))
     }

@@ -16,7 +16,7 @@
 importance_loglik <- function(fit, draws = 1000L, seed = 1L) {
   design <- fit$design
   check_factorable(design, "importance sampling.")
-  size <- nrow(design$X) + sum(vapply(fit$modes, length, 1L))
+  size <- row_count(design) + sum(vapply(fit$modes, length, 1L))
   block <- max(1L, min(draws, as.integer(2e6 / size)))
   results <- with_seed(seed, lapply(block_sizes(draws, block), function(count) {
     engine_importance(fit, matrix(stats::rnorm(size * count), size, count))

@@ -19,7 +19,7 @@ coef_inference <- function(fit, vcov = default_vcov(fit), df = "default", level 
   check_level(level)
   covariance <- chosen_vcov(fit, vcov)
   degrees <- chosen_df(fit, df, covariance)
-  estimate <- fit$coefficients[!fit$design$aliased]
+  estimate <- estimated_coefficients(fit)
   se <- sqrt(diag(covariance$vcov))
   se[is.nan(se)] <- NA
   table <- wald_table(estimate, se, degrees$df, level)
@@ -253,7 +253,7 @@ empirical_df <- function(fit, type, rule) {
 
 given_df <- function(fit, df) {
   p <- length(fit$beta)
-  aliased <- fit$design$aliased
+  aliased <- aliased_coefficients(fit$design)
   if (length(df) > 1L && length(df) == length(aliased)) df <- df[!aliased]
   if (!length(df) %in% c(1L, p) || anyNA(df) || any(df <= 0)) {
     abort("df", "`df` must be one positive number, or one for each coefficient.",
@@ -312,7 +312,7 @@ cluster_shares <- function(design) UseMethod("cluster_shares")
 cluster_shares.default <- function(design) {
   cluster <- cluster_codes(design)
   with_share(anova_sums(design$X, row_sizes(design), cluster, function(x) {
-    cluster_sums(x, design$start)
+    sums_by_cluster(x, design)
   }))
 }
 

@@ -21,7 +21,7 @@ working_model_at <- function(fit) {
   design <- fit$design
   unsuited <- unsuited_design(design, fit$family)
   if (!is.null(unsuited)) return(unsuited)
-  if (!ncol(design$X) || anyNA(diag(fit$vcov_full)[seq_along(fit$beta)])) return("no_fit")
+  if (!fixed_count(design) || anyNA(diag(fit$vcov_full)[seq_along(fit$beta)])) return("no_fit")
   pieces <- kenward_roger_pieces(design, fit)
   if (pieces$status != "ok") return("singular")
   scale <- if (scales_variance(fit$family)) {
@@ -78,7 +78,7 @@ mode_predictor <- function(fit) {
 }
 
 sigma_entries <- function(fit) {
-  tcrossprod(fit$Lambda)[cbind(fit$design$theta_row, fit$design$theta_col) + 1L]
+  tcrossprod(fit$Lambda)[first_entries(fit$design)]
 }
 
 #' Covariance of Kenward and Roger

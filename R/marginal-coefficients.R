@@ -99,7 +99,7 @@ marginal_coefficients.margmix_glmm <- function(object, vcov = "default", df = "d
     table = coefficient_table(object, table, implied, V), method = implied$method,
     s = implied$s, per_row = implied$per_row, level = level, link = object$family$link,
     words = inference_words(object, chosen, degrees),
-    group = group_labels(object$design), aliased = object$design$aliased
+    group = group_labels(object$design), aliased = aliased_coefficients(object$design)
   ), class = "margmix_marginal_coefficients")
 }
 
@@ -116,7 +116,7 @@ beta_theta_vcov <- function(fit, chosen) {
 aliased_too <- function(gamma, fit) {
   out <- fit$coefficients
   out[] <- NA_real_
-  out[!fit$design$aliased] <- gamma
+  out[!aliased_coefficients(fit$design)] <- gamma
   out
 }
 
@@ -146,7 +146,7 @@ coefficient_table <- function(fit, table, implied, V) {
 implied_regression <- function(fit) {
   design <- fit$design
   design$Z <- fit$design$Z <- marginal_Z(fit)
-  s <- random_sd(design$Z, fit$Lambda)
+  s <- random_sd(design_Z(design), fit$Lambda)
   range <- range(s)
   constant <- range[2L] - range[1L] <= 1e-12 * range[2L]
   out <- closed_regression(fit, s[1L], constant) %||% projected_regression(fit, s)
@@ -198,11 +198,12 @@ projected_regression <- function(fit, s) {
   design <- fit$design
   law <- population_law(fit)
   rows <- list(
-    X = design$X, offset = row_offset(design), weight = row_weights(design) * row_trials(design)
+    X = design_X(design), offset = row_offset(design),
+    weight = row_weights(design) * row_trials(design)
   )
   m <- engine_population_mean(fixed_predictor(fit, rows), s, law)
   rows <- c(rows, list(
-    mean = m$mean, d_eta = m$d_eta, d_theta = m$d_s * random_sd_gradient(design$Z, s, fit)
+    mean = m$mean, d_eta = m$d_eta, d_theta = m$d_s * random_sd_gradient(design_Z(design), s, fit)
   ))
   phi <- shared_phi(fit, "the marginal regression of this link")
   found <- engine_projection(rows, law, phi, fit$beta / sqrt(1 + mean(s)^2 / 3))

@@ -81,9 +81,9 @@ marginal_covariance <- function(object, cluster = 1L, newdata = NULL, trials = 1
 random_covariance <- function(fit, rows) {
   ZL <- rows$Z %*% fit$Lambda
   S <- 0
-  for (k in seq_along(fit$design$groups)) {
+  for (k in seq_len(factor_count(fit$design))) {
     same <- outer(rows$levels[, k], rows$levels[, k], `==`)
-    S <- S + same * tcrossprod(ZL[, fit$design$groups[[k]]$columns, drop = FALSE])
+    S <- S + same * tcrossprod(ZL[, random_factors(fit$design)[[k]]$columns, drop = FALSE])
   }
   S
 }
@@ -102,26 +102,26 @@ trials_factor <- function(fit, trials) {
 
 cluster_rows <- function(fit, cluster) {
   design <- fit$design
-  i <- if (is.numeric(cluster)) cluster else match(as.character(cluster), design$levels)
-  known <- length(i) == 1L && !is.na(i) && i >= 1 && i <= length(design$levels) && i == round(i)
+  i <- if (is.numeric(cluster)) cluster else match(as.character(cluster), cluster_levels(design))
+  known <- length(i) == 1L && !is.na(i) && i >= 1 && i <= cluster_count(design) && i == round(i)
   if (!known) {
     abort("cluster", "`cluster` must be a cluster of the fit, by its label or number.",
-      given = some_of(cluster), hint = paste0("There are ", some_of(design$levels), ".")
+      given = some_of(cluster), hint = paste0("There are ", some_of(cluster_levels(design)), ".")
     )
   }
-  take <- seq(design$start[i] + 1L, design$start[i + 1L])
-  at <- if (is.null(design$order)) take else design$order[take]
+  take <- rows_in_cluster(design, i)
+  at <- frame_rows(design)[take]
   take <- take[order(at)]
   trials <- row_trials(design)
   precision <- if (scales_variance(fit$family)) cdf_weights(design) else 1
   list(
-    X = design$X[take, , drop = FALSE], Z = design$Z[take, , drop = FALSE],
+    X = design_X(design)[take, , drop = FALSE], Z = design_Z(design)[take, , drop = FALSE],
     offset = row_offset(design)[take], labels = attr(fit$frame$frame, "row.names")[sort(at)],
     trials = trials[take],
-    size = trials[take] * rep_len(precision, nrow(design$X))[take],
+    size = trials[take] * rep_len(precision, row_count(design))[take],
     levels = row_clusters(design)[take, , drop = FALSE],
     from = if (supports(design, "clusters")) {
-      paste0(code(design$group), " ", design$levels[i])
+      paste0(code(cluster_group(design)), " ", cluster_levels(design)[i])
     } else {
       "all rows (crossed factors)"
     }

@@ -18,7 +18,7 @@ population_mean <- function(object, rows, variance = FALSE) {
   m <- engine_population_mean(fixed_predictor(object, rows), s, population_law(object))
   if (!variance) return(list(mean = m$mean))
   V <- usable_vcov(object)
-  keep <- seq_len(ncol(rows$X) + length(object$design$theta_row))
+  keep <- seq_len(ncol(rows$X) + theta_count(object$design))
   jacobian <- function(take) {
     s_theta <- random_sd_gradient(rows$Z[take, , drop = FALSE], s[take], object)
     cbind(m$d_eta[take] * rows$X[take, , drop = FALSE], m$d_s[take] * s_theta)
@@ -29,7 +29,7 @@ population_mean <- function(object, rows, variance = FALSE) {
 # x'beta + offset. The coefficients are those stored for all to see, so that tools that change them
 # (to differentiate a prediction) find them used.
 fixed_predictor <- function(object, rows) {
-  beta <- object$coefficients[!object$design$aliased]
+  beta <- estimated_coefficients(object)
   drop(rows$X %*% beta) + rows$offset
 }
 
@@ -41,8 +41,8 @@ random_sd <- function(Z, Lambda) {
 
 # ds / dtheta: for the entry (r, c) of Lambda, z_r (Lambda'z)_c / s.
 random_sd_gradient <- function(Z, s, object) {
-  row <- object$design$theta_row + 1L
-  column <- object$design$theta_col + 1L
+  row <- theta_rows(object$design)
+  column <- theta_columns(object$design)
   gradient <- Z[, row, drop = FALSE] * (Z %*% object$Lambda)[, column, drop = FALSE] / s
   gradient[s == 0, ] <- 0
   gradient
@@ -124,7 +124,9 @@ marginal_cdf <- function(object, eta, s) {
     ))
   }
   mixed_cdf <- fact_of_link(family, "mixed_cdf")
-  if (!is.null(mixed_cdf)) return(mixed_cdf(design$y, eta, s, object$phi, cdf_weights(design)))
+  if (!is.null(mixed_cdf)) {
+    return(mixed_cdf(row_response(design), eta, s, object$phi, cdf_weights(design)))
+  }
   at <- transition(object, eta, s)
   v_max <- asinh(18 / at$width)
   steps <- 120L
@@ -148,7 +150,8 @@ transition <- function(object, eta, s) {
   size <- if (has_trials(family)) pmax(row_trials(design), 1) else 1
   # moved off the ends of the range, where links are infinite
   discrete <- family_tools(family)$discrete
-  mu <- if (discrete) (design$y + 0.5) / (size + has_trials(family)) else design$y
+  y <- row_response(design)
+  mu <- if (discrete) (y + 0.5) / (size + has_trials(family)) else y
   if (has_log_link(family)) mu <- pmax(mu, 1e-10)
   x <- family$linkfun(mu)
   variance <- family_tools(family)$variance(mu, object$phi, size)
@@ -163,7 +166,8 @@ conditional_cdf <- function(object, mu) {
   design <- object$design
   range <- family_tools(object$family)$mean_range
   mu <- pmin(pmax(mu, range[1L]), range[2L])
-  family_tools(object$family)$cdf(design$y, mu, row_trials(design), object$phi, cdf_weights(design))
+  cdf <- family_tools(object$family)$cdf
+  cdf(row_response(design), mu, row_trials(design), object$phi, cdf_weights(design))
 }
 
 # Frequency and survey weights count rows; they do not change the distribution of one.

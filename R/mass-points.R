@@ -87,8 +87,8 @@ mass_points <- function(fit, points = NULL, ...) {
 #' @noRd
 mass_point_problem <- function(fit) {
   design <- fit$design
-  X <- design$X
-  origin <- Find(function(j) all(X[, j] == design$Z[, 1L]), seq_len(ncol(X)))
+  X <- design_X(design)
+  origin <- Find(function(j) all(X[, j] == design_Z(design)[, 1L]), seq_len(ncol(X)))
   beta <- fit$beta
   if (length(origin)) beta[origin] <- 0
   list(
@@ -101,13 +101,13 @@ mass_point_problem <- function(fit) {
 # Beyond these locations all means are at an end of their range, within 1e-6 (of counts: of their
 # mean, or above the largest).
 location_range <- function(fit, fixed) {
-  design <- fit$design
+  y <- row_response(fit$design)
   ends <- if (has_trials(fit$family)) {
     c(1e-6, 1 - 1e-6)
   } else {
-    c(1e-6 * (mean(design$y) + 1 / length(design$y)), 10 * (max(design$y) + 1))
+    c(1e-6 * (mean(y) + 1 / length(y)), 10 * (max(y) + 1))
   }
-  size <- max(abs(design$Z))
+  size <- max(abs(design_Z(fit$design)))
   (fit$family$linkfun(ends) - rev(range(fixed))) / size
 }
 

@@ -144,7 +144,7 @@ weights.margmix_fit <- function(object, ...) {
   design <- object$design
   weights <- row_weights(design) * row_trials(design)
   # by row they have been multiplied into the prior weights
-  ipw <- if (identical(design$ipw$kind, "row")) design$ipw$weights
+  ipw <- row_ipw(design)
   if (!is.null(ipw)) weights <- weights * mean(ipw) / ipw
   weights <- caller_order(weights, design)
   names(weights) <- row.names(object$frame$frame)
@@ -153,7 +153,7 @@ weights.margmix_fit <- function(object, ...) {
 
 #' @rdname glmm-methods
 #' @export
-terms.margmix_glmm <- function(x, ...) x$design$terms
+terms.margmix_glmm <- function(x, ...) fixed_terms(x$design)
 
 #' @rdname glmm-methods
 #' @export
@@ -172,26 +172,27 @@ model.matrix.margmix_glmm <- function(object, type = c("fixed", "random"), ...) 
 fixed_matrix <- function(fit) {
   X <- caller_order(design_X(fit$design), fit$design)
   rownames(X) <- row.names(fit$frame$frame)
-  attr(X, "assign") <- fit$design$assign[!fit$design$aliased]
-  attr(X, "contrasts") <- fit$design$contrasts
+  attr(X, "assign") <- column_terms(fit$design)
+  attr(X, "contrasts") <- fit$contrasts
   X
 }
 
 # One block of columns per cluster, filled by row: entries of row j stand in those of its cluster.
 random_matrix <- function(fit) {
   design <- fit$design
-  row <- design$order %||% seq_len(nrow(design$Z))
-  blocks <- lapply(seq_along(design$groups), function(k) {
-    group <- design$groups[[k]]
+  row <- frame_rows(design)
+  Z <- design_Z(design)
+  blocks <- lapply(seq_len(factor_count(design)), function(k) {
+    group <- random_factors(design)[[k]]
     q <- length(group$columns)
     m <- length(group$levels)
     cluster <- row_levels(design, k)
     Matrix::sparseMatrix(
       i = rep(row, q), j = rep((cluster - 1L) * q, q) + rep(seq_len(q), each = length(row)),
-      x = as.vector(design$Z[, group$columns]), dims = c(length(row), m * q),
+      x = as.vector(Z[, group$columns]), dims = c(length(row), m * q),
       dimnames = list(
         row.names(fit$frame$frame),
-        paste(rep(group$levels, each = q), rep(colnames(design$Z)[group$columns], m), sep = ":")
+        paste(rep(group$levels, each = q), rep(colnames(Z)[group$columns], m), sep = ":")
       )
     )
   })
@@ -275,7 +276,7 @@ of_rows <- function(values) {
 }
 
 stored <- function(name) function(fit) fit[[name]]
-of_design <- function(name) function(fit) fit$design[[name]]
+of_design <- function(answer) function(fit) answer(fit$design)
 of_frame <- function(name) function(fit) fit$frame[[name]]
 by_row <- function(values) function(fit) caller_order(values(fit$design), fit$design)
 
@@ -290,30 +291,12 @@ fit_components <- list(
   rule = stored("rule"), convergence = stored("convergence"), boundary = stored("boundary"),
   separation = stored("separation"), notes = stored("notes"), warnings = stored("warnings"),
   control = stored("control"),
-  X = by_row(function(design) design$X), Z = by_row(function(design) design$Z),
-  y = by_row(function(design) design$y), trials = by_row(row_trials),
+  X = by_row(design_X), Z = by_row(design_Z), y = by_row(row_response), trials = by_row(row_trials),
   weights = by_row(row_weights), offset = by_row(row_offset),
-  cluster = function(fit) cluster_factor(fit$design),
-  levels = of_rows(of_design("levels")),
-  groups = function(fit) group_factors_of(fit$design), structure = of_design("structure"),
-  cluster_sizes = function(fit) cluster_sizes(fit$design), group = of_design("group"),
+  cluster = of_design(cluster_factor), levels = of_rows(of_design(cluster_levels)),
+  groups = of_design(group_factors_of), structure = of_design(group_structure),
+  cluster_sizes = of_design(cluster_sizes), group = of_design(cluster_group),
   n_total = of_frame("n_total"), n_dropped = of_frame("n_dropped"),
   na.action = of_frame("na.action"),
   scores = function(fit) engine_scores(fit)$scores
 )
-
-cluster_sizes <- function(design) stats::setNames(diff(design$start), design$levels)
-
-# The level of each row, in the caller's order, by grouping factor.
-group_factors_of <- function(design) {
-  out <- lapply(seq_along(design$groups), function(k) {
-    level <- caller_order(row_levels(design, k), design)
-    structure(level, levels = design$groups[[k]]$levels, class = "factor")
-  })
-  stats::setNames(out, group_labels(design))
-}
-
-cluster_factor <- function(design) {
-  index <- caller_order(cluster_codes(design), design)
-  structure(index, levels = design$levels, class = "factor")
-}

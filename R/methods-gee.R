@@ -61,7 +61,7 @@ gee_heading <- function(fit, digits = 4L, with_alpha = TRUE) {
 # The working correlation, and the time its parameters belong to where that is not one visit.
 correlation_title <- function(fit) {
   design <- fit$design
-  unit <- design$lag_unit %||% 1
+  unit <- visit_lag(design)
   paste0(
     fit$correlation$label, if (unit != 1) paste(", lags of", format(unit)),
     if (uneven_times(design)) ", correlation over time 1"
@@ -113,7 +113,7 @@ formula.margmix_gee <- function(x, ...) {
 
 #' @rdname gee-methods
 #' @export
-terms.margmix_gee <- function(x, ...) x$design$terms
+terms.margmix_gee <- function(x, ...) fixed_terms(x$design)
 
 #' @rdname gee-methods
 #' @export
@@ -190,7 +190,7 @@ gee_components <- function() {
   )
   c(fit_components[shared], list(
     alpha = stored("alpha"), correlation = stored("correlation"), frechet = stored("frechet"),
-    scale = stored("scale"), waves = function(fit) fit$design$wave_levels,
+    scale = stored("scale"), waves = function(fit) wave_levels(fit$design),
     scores = function(fit) cluster_pieces(fit)$scores,
     information = function(fit) cluster_pieces(fit)$information
   ))

@@ -10,7 +10,8 @@ modelparm.margmix_fit <- function(model, coef. = NULL, vcov. = NULL, df = NULL, 
   structure(
     list(
       coef = model$beta, vcov = chosen_vcov(model, V)$vcov,
-      df = if (is.finite(df)) max(floor(df), 1) else 0, estimable = !model$design$aliased
+      df = if (is.finite(df)) max(floor(df), 1) else 0,
+      estimable = !aliased_coefficients(model$design)
     ),
     class = "modelparm"
   )

@@ -83,7 +83,7 @@ new_response <- function(fit, observed) {
     as.numeric(new_values(fit, fit$call$weights, observed, env, "`weights`"))
   }
   family_tools(fit$family)$response(
-    y, weights, fit$design$weights_type, attr(observed, "row.names")
+    y, weights, weights_type(fit$design), attr(observed, "row.names")
   )
 }
 

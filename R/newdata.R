@@ -35,7 +35,8 @@ newdata_frame <- function(fit, newdata, random) {
   )
   warn_not_by_row(whole, newdata, frame, fit$frame$frame)
   frame <- match_levels(frame, known_levels(fit$design, random))
-  check_classes(frame, c(list(fit$design$terms), if (!isFALSE(random)) fit$frame$terms_random))
+  parts <- c(list(fixed_terms(fit$design)), if (!isFALSE(random)) fit$frame$terms_random)
+  check_classes(frame, parts)
   frame[["(offset)"]] <- new_offset(fit$frame, newdata)
   frame
 }
@@ -43,10 +44,10 @@ newdata_frame <- function(fit, newdata, random) {
 #' X, Z and the offset of a frame of new data
 #' @noRd
 frame_design <- function(fit, frame, random) {
-  design <- fit$design
-  X <- part_matrix(design$terms, frame, design$contrasts)$X
+  X <- all_columns(fit$design, frame)
+  aliased <- aliased_coefficients(fit$design)
   list(
-    X = if (any(design$aliased)) X[, !design$aliased, drop = FALSE] else X,
+    X = if (any(aliased)) X[, !aliased, drop = FALSE] else X,
     Z = if (!isFALSE(random)) new_Z(fit, frame),
     offset = total_offset(frame)
   )
@@ -170,7 +171,7 @@ new_Z <- function(fit, frame) {
   if (!length(fit$frame$terms_random)) return(matrix(0, nrow(frame), 0L))
   blocks <- Map(
     function(part, contrasts) part_matrix(part, frame, contrasts)$X,
-    fit$frame$terms_random, fit$design$contrasts_random
+    fit$frame$terms_random, random_contrasts(fit$design)
   )
   do.call(cbind, blocks)
 }

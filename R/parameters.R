@@ -35,7 +35,7 @@ free_map <- function(design, M) {
     hessian = function(x, g, H) crossprod(M, H %*% M),
     resize = function(x, factor) replace(x, theta, factor * x[theta]),
     active = function(x, values) {
-      !replace(logical(length(x)), theta, design$theta_col %in% zero_columns(design, values))
+      !replace(logical(length(x)), theta, theta_columns(design) %in% zero_columns(design, values))
     },
     signs = canonical_signs,
     covariance = function(x, curvature, active, names) {

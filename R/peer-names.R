@@ -87,7 +87,7 @@ lme4_function <- function(name, object) {
 #' @rawNamespace S3method(lme4::ngrps, margmix_glmm)
 ngrps.margmix_glmm <- function(object, ...) {
   check_dots(...)
-  groups <- object$design$groups
+  groups <- random_factors(object$design)
   stats::setNames(
     vapply(groups, function(group) length(group$levels), 1L), group_labels(object$design)
   )
@@ -141,7 +141,7 @@ me_parts <- list(
   offset = function(fit) caller_order(row_offset(fit$design), fit$design),
   beta = function(fit) unname(fit$beta), fixef = function(fit) fit$beta,
   theta = function(fit) fit$theta / stats::sigma(fit),
-  lower = function(fit) ifelse(fit$design$theta_row == fit$design$theta_col, 0, -Inf),
+  lower = function(fit) ifelse(on_diagonal(fit$design), 0, -Inf),
   Lambda = function(fit) sparse_lambda(fit),
   Lambdat = function(fit) Matrix::t(sparse_lambda(fit)),
   u = function(fit) {
@@ -151,11 +151,11 @@ me_parts <- list(
   b = function(fit) by_level(lapply(ranef(fit, condVar = FALSE), as.matrix)),
   flist = function(fit) group_factors_of(fit$design),
   cnms = function(fit) {
-    stats::setNames(lapply(fit$design$groups, `[[`, "names"), group_labels(fit$design))
+    stats::setNames(lapply(random_factors(fit$design), `[[`, "names"), group_labels(fit$design))
   },
   sigma = function(fit) stats::sigma(fit),
   n = function(fit) row_count(fit$design), p = function(fit) length(fit$beta),
-  q = function(fit) sum(ngrps(fit) * vapply(fit$design$groups, function(g) length(g$names), 1L)),
+  q = function(fit) sum(ngrps(fit) * effects_per_factor(fit$design)),
   is_REML = function(fit) isTRUE(fit$REML)
 )
 
@@ -163,7 +163,7 @@ me_parts <- list(
 by_level <- function(effects) unlist(lapply(effects, t), use.names = FALSE)
 
 sparse_lambda <- function(fit) {
-  blocks <- lapply(fit$design$groups, function(group) {
+  blocks <- lapply(random_factors(fit$design), function(group) {
     block <- fit$Lambda[group$columns, group$columns, drop = FALSE]
     Matrix::kronecker(Matrix::Diagonal(length(group$levels)), unname(block))
   })
@@ -183,7 +183,7 @@ hatvalues.margmix_fit <- function(model, ...) {
   check_linear(model, "hatvalues()")
   design <- model$design
   model$vcov_full <- vcov_given_variances(model)
-  pev <- engine_eb_variance(model, design$X, design$Z, row_clusters(design))
+  pev <- engine_eb_variance(model, design_X(design), design_Z(design), row_clusters(design))
   by_row_of_data(model, pev * row_weights(design) / model$phi)
 }
 

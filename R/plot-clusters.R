@@ -147,13 +147,13 @@ cluster_means <- function(fit, type) {
   check_unrelated(design, "`plot_shrinkage()` is", "plot(ranef(fit)) shows the effects.")
   b <- as.matrix(ranef(fit, type = type, condVar = FALSE)[[1L]])
   cluster <- cluster_codes(design)
-  eta <- row_offset(design) + drop(design$X %*% fit$beta)
-  random <- rowSums(design$Z * b[cluster, , drop = FALSE])
+  eta <- fixed_eta(design, fit$beta)
+  random <- rowSums(design_Z(design) * b[cluster, , drop = FALSE])
   size <- row_trials(design) * row_weights(design)
-  total <- cluster_sums(size, design$start)
-  mean_of <- function(x) cluster_sums(x, design$start) / total
+  total <- sums_by_cluster(size, design)
+  mean_of <- function(x) sums_by_cluster(x, design) / total
   out <- data.frame(
-    level = design$levels, observed = mean_of(row_weights(design) * design$y),
+    level = cluster_levels(design), observed = mean_of(row_weights(design) * row_response(design)),
     predicted = mean_of(size * fit$family$linkinv(eta + random)),
     at_zero = mean_of(size * fit$family$linkinv(eta)), size = total
   )

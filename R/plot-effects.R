@@ -192,7 +192,7 @@ level_values <- function(v) if (is.factor(v)) factor(levels(v), levels(v)) else 
 model_variables <- function(fit) {
   frame <- fit$frame$frame
   bars <- lapply(fit$frame$parsed$random, function(term) all.vars(term$lhs))
-  names <- unique(c(all.vars(stats::delete.response(fit$design$terms)), unlist(bars)))
+  names <- unique(c(all.vars(stats::delete.response(fixed_terms(fit$design))), unlist(bars)))
   offsets <- all.vars(fit$call$offset)
   names <- unique(c(names, intersect(offsets, fit$frame$data_columns)))
   env <- environment(stats::formula(fit))

@@ -117,7 +117,8 @@ residuals.margmix_gee <- function(object, type = c("pearson", "response", "worki
     pearson = (y - mu) * sqrt(row_weights(design) * row_trials(design) / family$variance(mu)),
     working = (y - mu) / family$mu.eta(eta),
     deviance = {
-      d <- family_tools(family)$deviance(design$y, mu, row_trials(design), row_weights(design))
+      deviance <- family_tools(family)$deviance
+      d <- deviance(row_response(design), mu, row_trials(design), row_weights(design))
       sign(y - mu) * sqrt(pmax(d, 0))
     }
   )

@@ -36,18 +36,16 @@ columns_of_term <- function(object, term) {
     colnames(stats::model.matrix(term$lhs, object$frame$frame)),
     error = function(e) NA_character_
   )
-  group <- if (!is.na(k)) object$design$groups[[k]]
+  group <- if (!is.na(k)) random_factors(object$design)[[k]]
   found <- match(names, group$names)
   if (is.null(group) || anyNA(found)) {
     abort("re_form", "`re.form` must have random terms of the fit only.",
       given = substr(term$label, 1L, 60L),
-      hint = paste0("The fit has ", some_of(random_labels(object$design)), ".")
+      hint = paste0("The fit has ", some_of(term_labels(object$design)), ".")
     )
   }
   group$columns[found]
 }
-
-random_labels <- function(design) vapply(design$random, `[[`, "", "label")
 
 # Grouping variables that no term needs may be missing from new data: any level will do.
 fill_groups <- function(object, newdata, kept) {

@@ -112,7 +112,7 @@ reaches_zero <- function(fit, quantity, cutoff, likelihood, scale) {
   psi <- unname(fit_psi(fit))
   if (quantity$estimate == 0) return(TRUE)
   entries <- length(fit$beta) + which(
-    fit$design$theta_row == quantity$row - 1L | fit$design$theta_col == quantity$row - 1L
+    theta_rows(fit$design) == quantity$row | theta_columns(fit$design) == quantity$row
   )
   psi <- without_row(fit, psi, quantity$row)
   if (!is.null(quantity$space)) { # where these entries are among free parameters

@@ -53,7 +53,7 @@ profile.margmix_glmm <- function(fitted, which = "all", level = 0.99, points = 8
   check_ratio_df(df)
   coefficients <- names(fitted$coefficients)
   rows <- chosen_rows(which, c(coefficients, deviation_names(fitted)), coefficients)
-  rows <- setdiff(rows, names(which(fitted$design$aliased)))
+  rows <- setdiff(rows, aliased_names(fitted$design))
   reference <- profile_reference(fitted, df)
   traces <- visit_profiles(fitted, rows, function(profile) {
     scale <- limit_scale(profile, reference)

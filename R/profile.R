@@ -109,7 +109,7 @@ profile_quantities <- function(fit) {
     )
   }
   deviations <- lapply(deviation_columns(fit$design), function(r) {
-    entries <- p + which(fit$design$theta_row == r - 1L)
+    entries <- p + which(theta_rows(fit$design) == r)
     if (length(entries) == 1L) return(entry(entries, r))
     sd <- sqrt(sum(psi[entries]^2))
     list(
@@ -134,7 +134,7 @@ deviation_names <- function(fit) {
   groups <- group_labels(fit$design)[column_groups(fit$design)][columns]
   names <- column_names(fit$design)[columns]
   c(
-    ifelse(columns %in% smooth_columns_of(fit$design$random), paste0("sd_", groups),
+    ifelse(columns %in% smooth_columns_of(effect_terms(fit$design)), paste0("sd_", groups),
       paste0("sd_", names, "|", groups)
     ), reading_names(fit$design),
     if (has_dispersion_formula(fit$design)) {

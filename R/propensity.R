@@ -69,9 +69,9 @@ check_positivity <- function(p, propensity) {
 
 propensity_rows <- function(propensity) {
   design <- propensity$design
-  Z <- design$Z
+  Z <- design_Z(design)
   list(
-    X = design$X, Z = if (is.null(Z)) matrix(0, nrow(design$X), 0L) else Z,
+    X = design_X(design), Z = if (is.null(Z)) matrix(0, row_count(design), 0L) else Z,
     offset = row_offset(design)
   )
 }

@@ -110,7 +110,7 @@ check_qic_fits <- function(fits, labels) {
       given = some_of(paste(labels, "of class", classes)[!marginal])
     )
   }
-  weighted <- vapply(fits, function(fit) !is.null(fit$design$ipw), NA)
+  weighted <- vapply(fits, function(fit) !is.null(ipw_kind(fit$design)), NA)
   if (any(weighted)) {
     abort("argument", "qic() is not defined for fits with inverse-probability weights.",
       given = some_of(labels[weighted])

@@ -35,7 +35,7 @@ finer_levels <- function(problem, K, errors, tolerance) {
 
 # `changes` are those of both levels together.
 rough_nested_rule <- function(problem, coarse) {
-  q <- lengths(lapply(problem$design$groups, `[[`, "columns"))
+  q <- effects_per_factor(problem$design)
   K <- c(7L, 5L, 3L)[pmin(q, 3L)]
   look <- nested_refinement_of(problem, coarse)
   history <- numeric()

@@ -183,7 +183,7 @@ refitted_without <- function(fit, i) UseMethod("refitted_without")
 
 #' @export
 refitted_without.margmix_gee <- function(fit, i) {
-  fit$coefficients[!fit$design$aliased] <- gee_without(fit, i)$beta
+  estimated_coefficients(fit) <- gee_without(fit, i)$beta
   fit
 }
 
@@ -195,7 +195,7 @@ refitted_without.margmix_glmm <- function(fit, i) {
     margmix_error = identity
   )
   if (inherits(refitted, "error")) refuse_jackknife(fit, i, conditionMessage(refitted))
-  fit$coefficients[!fit$design$aliased] <- refitted$beta
+  estimated_coefficients(fit) <- refitted$beta
   fit$Lambda <- lambda_matrix(fit$design, refitted$theta)
   fit
 }

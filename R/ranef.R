@@ -81,7 +81,7 @@ cluster_effects.default <- function(design, object, type, condVar) {
 mode_effects <- function(fit) {
   Map(function(u, group) {
     u %*% t(fit$Lambda[group$columns, group$columns, drop = FALSE])
-  }, by_factor(fit$design, fit$modes), fit$design$groups)
+  }, by_factor(fit$design, fit$modes), random_factors(fit$design))
 }
 
 random_frame <- function(value, variance, group) {

@@ -56,7 +56,7 @@ rank_clusters <- function(object, effect = NULL, group = NULL, tail = 0.1, level
   check_tail(tail)
   check_unrelated(object$design, "Ranks are", "ranef() has modes and their variances.")
   check_in_memory(object$design)
-  factors <- object$design$groups
+  factors <- random_factors(object$design)
   k <- match(one_of(group %||% factors[[1L]]$label, group_labels(object$design), "group"),
     group_labels(object$design))
   effect <- one_of(effect %||% factors[[k]]$names[1L], factors[[k]]$names, "effect")
@@ -84,7 +84,7 @@ check_tail <- function(tail) {
 #'   values of the effect; `mean` of the effect (m); `exact`.
 #' @noRd
 effect_posterior <- function(object, k, j) {
-  group <- object$design$groups[[k]]
+  group <- random_factors(object$design)[[k]]
   moments <- supports(object$design, "moments")
   effects <- ranef(object, type = if (moments) "mean" else "mode")[[k]]
   if (all(object$Lambda[group$columns[j], ] == 0)) {

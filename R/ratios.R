@@ -209,8 +209,8 @@ ratio_table <- function(fit, inference, heading) {
 
 # Are the coefficients those of interactions?
 are_products <- function(fit, rows) {
-  term <- fit$design$assign[match(rows, names(fit$coefficients))]
-  term %in% which(attr(fit$design$terms, "order") > 1L)
+  term <- coefficient_terms(fit$design)[match(rows, names(fit$coefficients))]
+  term %in% which(attr(fixed_terms(fit$design), "order") > 1L)
 }
 
 format_level <- function(level) paste0(format(100 * level), "%")

@@ -61,8 +61,8 @@ nrow_of <- function(modes) if (is.matrix(modes)) nrow(modes) else -1L
 # A zero variance is a stationary point for every response.
 newton_start <- function(fit) {
   theta <- fit$theta
-  zero <- fit$design$theta_row == fit$design$theta_col & abs(theta) < 1e-4
-  theta[zero] <- 0.3 / column_rms(design_Z(fit$design))[fit$design$theta_row[zero] + 1L]
+  zero <- on_diagonal(fit$design) & abs(theta) < 1e-4
+  theta[zero] <- 0.3 / column_rms(design_Z(fit$design))[theta_rows(fit$design)[zero]]
   c(fit$beta, theta, fit_aux(fit))
 }
 
@@ -158,10 +158,10 @@ with_response <- function(object, frame) {
   check_likelihood(object$design, "A fit to other responses", "update() fits to other data.")
   design <- object$design
   response <- family_tools(object$family)$response(
-    frame$frame[[1L]], prior_weights(frame$frame), design$weights_type,
+    frame$frame[[1L]], prior_weights(frame$frame), weights_type(design),
     attr(frame$frame, "row.names")
   )
-  for (name in names(response)) design[[name]] <- take_rows(response[[name]], design$order)
+  for (name in names(response)) design[[name]] <- design_order(response[[name]], design)
   design
 }
 

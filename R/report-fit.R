@@ -123,7 +123,9 @@ report_no_maximum <- function(problem, estimate) {
   ),
   given = c(
     words,
-    paste(near, "of", count_of(nrow(design$X), "row"), "within 4 standard deviations of its edge")
+    paste(
+      near, "of", count_of(row_count(design), "row"), "within 4 standard deviations of its edge"
+    )
   ),
   hint = "The likelihood has kinks there. Try a link without a limit, or simpler random terms."
   )
@@ -205,7 +207,7 @@ report_modes <- function(problem, estimate) {
   psi <- fit_psi(c(estimate, problem["family"]))
   other <- engine_other_modes(problem$design, problem$family, psi, rule$K, problem$control)
   if (other$better) {
-    clusters <- length(problem$design$groups[[1L]]$levels)
+    clusters <- level_counts(problem$design)[1L]
     warn("modes", "The integrand of some clusters has a higher mode than the rule is centred at.",
       given = paste(other$better, "of", clusters, "clusters"),
       hint = "Their integrals may be too small; compare with another link.", count = other$better

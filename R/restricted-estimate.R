@@ -102,6 +102,6 @@ maximum_restricted.default <- function(way, fit, curvature) {
   estimate <- finish_fit(problem, fitted)
   fit[names(estimate)] <- estimate
   fit$REML <- TRUE
-  fit$coefficients[!fit$design$aliased] <- estimate$beta
+  estimated_coefficients(fit) <- estimate$beta
   fit
 }

@@ -10,9 +10,9 @@
 #' @noRd
 maximise_restricted <- function(problem, psi, modes) {
   design <- problem$design
-  theta <- problem$p + seq_along(design$theta_col)
+  theta <- problem$p + seq_len(theta_count(design))
   zero <- zero_columns(design, psi[theta])
-  home <- which(design$theta_col %in% zero & design$theta_row == design$theta_col)
+  home <- which(theta_columns(design) %in% zero & on_diagonal(design))
   start <- replace(psi, theta[home], 0.3 * problem$unit[home])
   found <- search_active(problem, start, modes, home = home)
   if (length(home)) found <- compare_with_zero(problem, found, psi, modes, zero)
@@ -26,7 +26,7 @@ compare_with_zero <- function(problem, found, psi, modes, zero) {
   if (!isTRUE(found$at_home)) {
     return(better_restricted(found, search_active(problem, psi, modes, found$value %||% -Inf)))
   }
-  columns <- problem$p + which(problem$design$theta_col %in% zero)
+  columns <- problem$p + which(theta_columns(problem$design) %in% zero)
   at_zero <- search_active(problem, replace(found$psi, columns, 0), found$modes)
   best <- better_restricted(found, at_zero)
   if (identical(best, found)) search_active(problem, found$psi, found$modes) else best
@@ -43,13 +43,13 @@ abort_restricted <- function(problem) {
 search_active <- function(problem, psi, modes, ...) {
   design <- problem$design
   p <- problem$p
-  theta <- psi[p + seq_along(design$theta_col)]
+  theta <- psi[p + seq_len(theta_count(design))]
   zero <- zero_columns(design, theta)
   rho <- !unidentified_rho(design, lambda_matrix(design, theta))
   parts <- split_parameters(design, problem$family, psi)
   limit <- at_dispersion_limit(list(family = problem$family, phi = parts$phi))
   aux <- aux_count(design, problem$family)
-  active <- c(!design$theta_col %in% zero, rho, rep(!limit, aux))
+  active <- c(!theta_columns(design) %in% zero, rho, rep(!limit, aux))
   found <- restricted_search(problem, psi, modes, active, ...)
   if (!is.null(found)) found$active <- active
   found
@@ -66,18 +66,18 @@ better_restricted <- function(found, other) {
 restricted_zeros <- function(problem, found) {
   design <- problem$design
   p <- problem$p
-  for (column in rev(unique(design$theta_col))) {
-    entries <- which(design$theta_col == column)
+  for (column in rev(unique(theta_columns(design)))) {
+    entries <- which(theta_columns(design) == column)
     length <- sqrt(sum((found$psi[p + entries] / problem$unit[entries])^2))
     reach <- max(3 * (found$size / problem$unit)[entries], 1e-3)
     if (length == 0 || length > reach) next
     psi <- replace(found$psi, p + entries, 0)
     found <- better_restricted(found, search_active(problem, psi, found$modes, found$value))
   }
-  for (row in seq_len(ncol(design$Z))) {
-    entries <- which(design$theta_row == row - 1L)
+  for (row in seq_len(effect_count(design))) {
+    entries <- which(theta_rows(design) == row)
     length <- sqrt(sum((found$psi[p + entries] / problem$unit[entries])^2))
-    if (length > 1e-3 || all(found$psi[p + which(design$theta_col == row - 1L)] == 0)) next
+    if (length > 1e-3 || all(found$psi[p + which(theta_columns(design) == row)] == 0)) next
     psi <- lose_row(design, found$psi, row)
     found <- better_restricted(found, search_active(problem, psi, found$modes, found$value))
   }

@@ -34,7 +34,7 @@ refuse_other_shards <- function(given) {
 }
 
 rotated_columns <- function(fits) {
-  plans <- lapply(fits, function(fit) fit$design$plan_of_shards)
+  plans <- lapply(fits, function(fit) plan_of_shards(fit$design))
   sources <- lapply(fits, function(fit) fit$frame$source)
   used <- unique(lapply(plans, `[[`, "shards"))
   recipes <- lapply(plans, function(plan) single_rows(plan$recipe))

@@ -87,8 +87,8 @@ simulation_plan <- function(object, newdata, trials) {
     plan$phi <- phi_of_rows(object, newdata)
   }
   check_whole_trials(plan$trials, object$frame$frame[[1L]])
-  plan$n_clusters <- vapply(design$groups, function(group) length(group$levels), 1L)
-  for (k in seq_along(design$groups)) {
+  plan$n_clusters <- level_counts(design)
+  for (k in seq_len(factor_count(design))) {
     if (is.null(plan$new_label)) next
     label <- plan$new_label[, k]
     new <- unique(label[!is.na(label)])
@@ -158,7 +158,7 @@ random_effects_draws <- function(object, n_clusters, conditional) {
     }
     u <- if (conditional) rbind(u, drawn) else drawn
     u %*% t(object$Lambda[group$columns, group$columns, drop = FALSE])
-  }, object$design$groups, modes, n_clusters, seq_along(modes))
+  }, random_factors(object$design), modes, n_clusters, seq_along(modes))
 }
 
 warn_mean_range <- function(object, draws) {

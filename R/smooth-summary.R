@@ -28,8 +28,8 @@ curve_terms <- function(fit) vapply(fit$frame$parsed$smooths, expression_text, "
 
 curve_coefficients <- function(fit) {
   design <- fit$design
-  terms <- match(curve_terms(fit), attr(design$terms, "term.labels"))
-  names(fit$beta)[design$assign[!design$aliased] %in% terms]
+  terms <- match(curve_terms(fit), attr(fixed_terms(design), "term.labels"))
+  names(fit$beta)[column_terms(design) %in% terms]
 }
 
 #' The curves of a fit
@@ -123,11 +123,11 @@ curve_variance <- function(fit, curve, rows) {
 # The same of any columns of X (`fixed`) and of those of smooths in Z (`random`).
 combination_variance <- function(fit, rows, fixed, random) {
   design <- fit$design
-  X <- matrix(0, nrow(rows), ncol(design$X))
-  Z <- matrix(0, nrow(rows), ncol(design$Z))
+  X <- matrix(0, nrow(rows), fixed_count(design))
+  Z <- matrix(0, nrow(rows), effect_count(design))
   X[, fixed] <- rows[, seq_along(fixed)]
   Z[, random] <- rows[, length(fixed) + seq_along(random)]
-  engine_eb_variance(fit, X, Z, matrix(1L, nrow(rows), length(design$groups)))
+  engine_eb_variance(fit, X, Z, matrix(1L, nrow(rows), factor_count(design)))
 }
 
 # The fit with the covariance of beta given the variances.
@@ -154,7 +154,7 @@ curve_effects <- function(fit) {
   out <- numeric(effect_count(fit$design))
   effects <- mode_effects(fit)
   for (k in which(smooth_groups(fit$design))) {
-    out[fit$design$groups[[k]]$columns] <- effects[[k]][1L, ]
+    out[random_factors(fit$design)[[k]]$columns] <- effects[[k]][1L, ]
   }
   out
 }
@@ -197,7 +197,7 @@ total_edf <- function(fit) {
     design <- fit$design
     w <- engine_row_weights(fit, mode_predictor(fit))
     fit <- at_variances(fit)
-    sum(w * engine_eb_variance(fit, design$X, design$Z, row_clusters(design)))
+    sum(w * engine_eb_variance(fit, design_X(design), design_Z(design), row_clusters(design)))
   })
 }
 

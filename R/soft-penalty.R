@@ -72,7 +72,7 @@ soft_covariance <- function(problem, psi, K, modes) {
   design <- problem$design
   design$penalty <- NULL
   at <- engine_evaluate(design, problem$family, psi, K, 2L, modes, problem$control)
-  diagonal <- ncol(design$X) + which(design$theta_row == design$theta_col)
+  diagonal <- fixed_count(design) + which(on_diagonal(design))
   D <- replace(rep(1, length(psi)), diagonal, psi[diagonal])
   H <- D * t(D * at$hessian)
   at_diagonal <- cbind(diagonal, diagonal)

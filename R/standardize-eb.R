@@ -87,7 +87,7 @@ eb_posterior <- function(fit, designs, cells, cluster, weight, total) {
     inside <- cells$group %in% index$cell[t]
     effect_sums(inside * weight * fit$family$mu.eta(eta) / total[t], rows$Z, cluster, fit$design)
   })
-  engine_combinations(fit, lapply(seq_along(fit$design$groups), function(k) {
+  engine_combinations(fit, lapply(seq_len(factor_count(fit$design)), function(k) {
     parts <- lapply(gradients, `[[`, k)
     array(unlist(parts), c(dim(parts[[1L]]), length(parts)))
   }))

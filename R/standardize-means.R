@@ -99,7 +99,7 @@ refuse_without_clusters <- function(what) {
 standardized_means <- function(fit, target, settings, cells, weight, random_effects) {
   if (random_effects == "eb") return(eb_means(fit, target, settings, cells, weight))
   sums <- counterfactual_sums(fit, target, settings, cells, weight, random_effects)
-  collect_means(sums, cells$index, length(fit$design$theta_row))
+  collect_means(sums, cells$index, theta_count(fit$design))
 }
 
 # Sums over the target rows, for each setting.
@@ -126,19 +126,17 @@ shared_part <- function(target, cells, weight) {
 
 # Means of the model summed over rows, with random effects integrated out.
 setting_sums <- function(fit, rows, shared) {
-  beta <- fit$coefficients[!fit$design$aliased]
+  beta <- estimated_coefficients(fit)
   if (is.null(fit$Lambda)) return(standardize_marginal(rows, shared, beta, fit$family))
   engine_standardize(
-    c(rows, shared), beta, fit$Lambda, fit$design$theta_row, fit$design$theta_col,
-    population_law(fit)
+    c(rows, shared), beta, fit$Lambda, first_entries(fit$design), population_law(fit)
   )
 }
 
 # Without random effects to integrate over.
 standardize_marginal <- function(rows, shared, beta, family) {
   rows$Z <- matrix(0, nrow(rows$X), 0L)
-  none <- integer()
-  engine_standardize(c(rows, shared), beta, matrix(0, 0L, 0L), none, none, family)
+  engine_standardize(c(rows, shared), beta, matrix(0, 0L, 0L), matrix(0L, 0L, 2L), family)
 }
 
 collect_means <- function(sums, index, n_theta) {

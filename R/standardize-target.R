@@ -24,14 +24,14 @@ fit_target <- function(fit) {
     if (!is.null(frame[[name]])) return(frame[[name]])
     if (is.null(data)) data <<- fit_data(fit)
     x <- if (name %in% names(data)) data[[name]] else environment_rows(fit, name)
-    if (!is.null(x)) take_rows(x, design$order)
+    if (!is.null(x)) design_order(x, design)
   }
   list(
     frame = match_levels(frame, known_levels(design, random)), variables = frame_calls(fit),
     raw = raw, n = nrow(frame), weight = size,
-    cluster = cluster_codes(design), levels = design$levels,
-    known = seq_along(design$levels), random = random, sorted = TRUE,
-    cluster_weights = design$cluster_weights
+    cluster = cluster_codes(design), levels = cluster_levels(design),
+    known = seq_len(cluster_count(design)), random = random, sorted = TRUE,
+    cluster_weights = cluster_weights(design)
   )
 }
 
@@ -61,12 +61,12 @@ new_target <- function(fit, newdata, settings) {
 target_clusters <- function(fit, newdata) {
   design <- fit$design
   if (!supports(design, "clusters")) return(NULL)
-  matched <- match_target(newdata, str2lang(design$group), design$levels)
+  matched <- match_target(newdata, str2lang(cluster_group(design)), cluster_levels(design))
   levels <- unique(matched$label)
   if (is.null(matched) || anyNA(levels)) return(NULL)
   list(
-    cluster = match(matched$label, levels), levels = levels, known = match(levels, design$levels),
-    effects = target_effects(fit, newdata)
+    cluster = match(matched$label, levels), levels = levels,
+    known = match(levels, cluster_levels(design)), effects = target_effects(fit, newdata)
   )
 }
 
@@ -85,7 +85,7 @@ match_target <- function(newdata, group, levels) {
 # model has none.
 target_effects <- function(fit, newdata) {
   random <- fit$frame$parsed$random
-  do.call(cbind, lapply(fit$design$groups, function(group) {
+  do.call(cbind, lapply(random_factors(fit$design), function(group) {
     matched <- match_target(newdata, random[[group$terms[1L]]]$group, group$levels)
     matched$cluster %||% rep(NA_integer_, nrow(newdata))
   }))
@@ -94,7 +94,7 @@ target_effects <- function(fit, newdata) {
 # The model frame in the order of the design, without row names.
 sorted_frame <- function(fit) {
   frame <- fit$frame$frame
-  columns <- lapply(unclass(frame)[names(frame)], take_rows, fit$design$order)
+  columns <- lapply(unclass(frame)[names(frame)], design_order, fit$design)
   structure(columns,
     class = "data.frame", row.names = .set_row_names(nrow(frame)), terms = attr(frame, "terms")
   )
@@ -194,13 +194,13 @@ setting_words <- function(setting) {
 # the others that they were at the fit; a counterfactual row may break that.
 check_estimable <- function(fit, frame, setting, used) {
   design <- fit$design
-  aliased <- design$aliased
+  aliased <- aliased_coefficients(design)
   if (!any(aliased)) return(invisible())
   random <- random_needed(fit)
   fitted <- match_levels(sorted_frame(fit), known_levels(design, random))
-  at_fit <- part_matrix(design$terms, fitted, design$contrasts)$X
+  at_fit <- all_columns(design, fitted)
   rule <- qr.coef(qr(at_fit[, !aliased, drop = FALSE]), at_fit[, aliased, drop = FALSE])
-  X <- part_matrix(design$terms, frame, design$contrasts)$X[used, , drop = FALSE]
+  X <- all_columns(design, frame)[used, , drop = FALSE]
   gap <- abs(X[, aliased, drop = FALSE] - X[, !aliased, drop = FALSE] %*% rule)
   broken <- apply(gap > 1e-7 * max(1, abs(X)), 2L, any)
   if (!any(broken)) return(invisible())

@@ -135,7 +135,7 @@ relation_words.margmix_car <- function(relation, rho) {
 
 # Of all factors with related levels, named by their labels.
 all_relation_words <- function(fit) {
-  groups <- fit$design$groups
+  groups <- random_factors(fit$design)
   related <- which(!vapply(lapply(groups, `[[`, "relation"), is.null, NA))
   words <- vapply(related, function(k) {
     relation_words(groups[[k]]$relation, rho_of(fit$design, fit$rho, k))
@@ -283,7 +283,7 @@ ends_ahead <- function(design, rho) {
 # Such entries are set to the end, if the log-likelihood allows it with the other parameters as they
 # want to be there.
 snap_rho <- function(problem, K, fit) {
-  first <- fixed_count(problem$design) + length(problem$design$theta_row)
+  first <- fixed_count(problem$design) + theta_count(problem$design)
   for (end in ends_ahead(problem$design, fit$x[first + seq_along(rho_groups(problem$design))])) {
     fit <- snap_entry(problem, K, fit, first + end$entry, end$at, end$slack)
   }

@@ -90,7 +90,7 @@ print.summary.margmix_gee <- function(x, digits = max(3L, getOption("digits") - 
 #' @rdname summary.margmix_gee
 #' @export
 vcov.summary.margmix_gee <- function(object, ...) {
-  complete_vcov(object$vcov, object$fit$design$aliased)
+  complete_vcov(object$vcov, aliased_coefficients(object$fit$design))
 }
 
 #' @rdname summary.margmix_gee

@@ -141,7 +141,7 @@ own_coefficients <- function(summary) {
 #' @rdname summary.margmix_glmm
 #' @export
 vcov.summary.margmix_glmm <- function(object, ...) {
-  complete_vcov(object$vcov, object$fit$design$aliased)
+  complete_vcov(object$vcov, aliased_coefficients(object$fit$design))
 }
 
 #' @rdname summary.margmix_glmm

@@ -43,7 +43,7 @@ moment_rows <- function(fit, newdata) {
   shared_phi(fit, "shares of variance")
   design <- fit$design
   if (is.null(newdata)) {
-    rows <- list(X = design$X, Z = marginal_Z(fit), offset = row_offset(design))
+    rows <- list(X = design_X(design), Z = marginal_Z(fit), offset = row_offset(design))
     rows$w <- row_sizes(design)
   } else {
     matter <- levels_matter(design)
@@ -98,7 +98,7 @@ fixed_part <- function(fit, rows) {
 # mean z'Sigma_k z = tr(Lambda_k' M Lambda_k) with M = mean zz'; its derivative is 2 M Lambda.
 random_parts <- function(fit, rows) {
   M <- crossprod(rows$Z, rows$w * rows$Z)
-  entries <- cbind(fit$design$theta_row, fit$design$theta_col) + 1L
+  entries <- first_entries(fit$design)
   ML <- M %*% fit$Lambda
   blocks <- random_blocks(fit$design)
   parts <- lapply(blocks, function(block) {

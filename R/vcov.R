@@ -93,7 +93,7 @@ vcov.margmix_glmm <- function(object, type = c("default", "KR", "model", "robust
   check_dots(..., known = names(formals(vcov.margmix_glmm)))
   type <- covariance_of(object$design, one_of(type, glmm_vcov_types, "type"))
   V <- if (full) full_vcov(object, type) else beta_vcov(object, type)$vcov
-  if (complete) complete_vcov(V, object$design$aliased) else V
+  if (complete) complete_vcov(V, aliased_coefficients(object$design)) else V
 }
 
 #' The matrix of the estimated coefficients

@@ -7,8 +7,8 @@
 #'   coefficients of the larger one).
 #' @noRd
 term_hypotheses <- function(fit) {
-  assign <- fit$design$assign[!fit$design$aliased]
-  labels <- attr(fit$design$terms, "term.labels")
+  assign <- column_terms(fit$design)
+  labels <- attr(fixed_terms(fit$design), "term.labels")
   curves <- curve_terms(fit)
   tests <- lapply(which(!labels %in% curves), function(term) {
     columns <- which(assign == term)

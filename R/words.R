@@ -86,7 +86,7 @@ format_logLik <- function(fit) {
   if (is_penalized(fit$design)) {
     return(paste0(
       "Penalized log-likelihood ", sprintf("%.4f", value), ", factor of the penalty ",
-      sprintf("%.4f", fit$design$penalty)
+      sprintf("%.4f", penalty_factor(fit$design))
     ))
   }
   paste0(

@@ -20,7 +20,10 @@ kinds <- paste0(
 )
 compared <- "(==|!=|%in%)"
 questions <- c(
-  structure = "[$]structure\\b|plan[$]exact|length\\([a-z$_]*groups\\) *(==|!=|>|<)",
+  structure = paste0(
+    "[$]structure\\b|group_structure\\(|plan[$]exact|",
+    "(length\\([a-z$_]*groups\\)|factor_count\\([a-z$]*\\)) *(==|!=|>|<)"
+  ),
   distribution = "(random|distribution) *(==|!=) *\"|identical\\([a-z$_]*(random|distribution),",
   class = paste0("inherits\\([^\"]*\"", kinds, "\"|class\\([a-z$_]*\\)[^#]*\"", kinds, "\""),
   family = paste0(

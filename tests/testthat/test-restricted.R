@@ -203,7 +203,7 @@ test_that("a search costs few evaluations, at zero too", {
     theta <- seq_along(fit$theta)
     starts <- list(psi, replace(psi, p + theta, ifelse(fit$theta == 0, 0.3, fit$theta)))
     ends <- vapply(starts, function(psi) {
-      active <- !fit$design$theta_col %in% zero_columns(fit$design, psi[p + theta])
+      active <- !theta_columns(fit$design) %in% zero_columns(fit$design, psi[p + theta])
       restricted_search(problem, psi, fit$modes, active)$value
     }, 0)
     expect_gte(found$value, max(ends) - 1e-9)
