@@ -3,9 +3,9 @@ at_parameters <- function(fit, psi) {
   p <- length(fit$beta)
   t <- length(fit$theta)
   fit$beta[] <- psi[seq_len(p)]
-  fit$coefficients[!fit$design$aliased] <- psi[seq_len(p)]
+  estimated_coefficients(fit) <- psi[seq_len(p)]
   fit$theta[] <- psi[p + seq_len(t)]
-  fit$Lambda[cbind(fit$design$theta_row, fit$design$theta_col) + 1L] <- fit$theta
+  fit$Lambda[first_entries(fit$design)] <- fit$theta
   if (length(psi) > p + t) fit$phi <- exp(psi[p + t + 1L])
   fit
 }

@@ -212,8 +212,9 @@ log_sum <- function(x) {
   top + log(sum(exp(x - top)))
 }
 
-brute_loglik <- function(model, family, psi = model$psi, grid = brute_grid(ncol(model$design$Z))) {
-  clusters <- seq_along(model$design$levels)
+brute_loglik <- function(model, family, psi = model$psi,
+                         grid = brute_grid(effect_count(model$design))) {
+  clusters <- seq_len(cluster_count(model$design))
   sum(vapply(clusters, function(i) {
     log_sum(brute_joint(model, family, i, grid$u, psi)) + log(grid$volume)
   }, 0))
@@ -221,8 +222,8 @@ brute_loglik <- function(model, family, psi = model$psi, grid = brute_grid(ncol(
 
 # Laplace, from its textbook formula: log f(u~) + q/2 log(2 pi) - log|H| / 2, H by differences.
 brute_laplace <- function(model, family) {
-  q <- ncol(model$design$Z)
-  sum(vapply(seq_along(model$design$levels), function(i) {
+  q <- effect_count(model$design)
+  sum(vapply(seq_len(cluster_count(model$design)), function(i) {
     minus_h <- function(u) -brute_joint(model, family, i, t(u))
     mode <- optim(numeric(q), minus_h, method = "BFGS", control = list(reltol = 1e-15))$par
     # numDeriv's steps are relative: the point is put at 1
@@ -258,14 +259,14 @@ feasible_interval <- function(eta, v, sign) {
 }
 
 brute_restricted_loglik <- function(model, family) {
-  q <- ncol(model$design$Z)
+  q <- effect_count(model$design)
   sign <- if (family$link == "log") -1 else 1
   parts <- brute_parts(model, family)
   inner <- legendre_panels(if (q == 1L) 200L else 24L)
   outer <- if (q == 1L) list(x = 0, w = 1) else legendre_panels(120L, 5L)
   first <- if (q == 1L) 0 else -9 + 18 * outer$x
-  sum(vapply(seq_along(model$design$levels), function(i) {
-    rows <- seq(model$design$start[i] + 1L, model$design$start[i + 1L])
+  sum(vapply(seq_len(cluster_count(model$design)), function(i) {
+    rows <- rows_in_cluster(model$design, i)
     V <- parts$V[rows, , drop = FALSE]
     terms <- lapply(seq_along(first), function(k) {
       eta <- parts$eta0[rows] + if (q == 2L) V[, 1L] * first[k] else 0

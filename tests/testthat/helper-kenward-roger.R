@@ -3,7 +3,8 @@
 dense_working_model <- function(fit, W, residual = FALSE) {
   dense <- dense_variance(fit, W)
   dV <- c(dense$dV, if (residual) list(dense$R / fit$phi))
-  dense_kenward_roger(fit$design$X[W > 0, , drop = FALSE], dense$V, dV, if (!residual) dense$R)
+  X <- design_X(fit$design)[W > 0, , drop = FALSE]
+  dense_kenward_roger(X, dense$V, dV, if (!residual) dense$R)
 }
 
 # V, its derivatives in the free entries of Sigma, and R = W^-1, of the rows with weights.
@@ -56,7 +57,7 @@ at_peer_estimates <- function(fit, peer) {
   labels <- group_labels(fit$design)
   names <- names(lme4::getME(peer, "flist"))
   stopifnot(setequal(labels, names))
-  for (group in fit$design$groups) {
+  for (group in random_factors(fit$design)) {
     blocks <- lme4::VarCorr(peer)
     blocks <- blocks[vapply(blocks, function(x) all(rownames(x) %in% group$names), NA) &
       sub("[.][0-9]+$", "", names(blocks)) == group$label]
@@ -64,7 +65,7 @@ at_peer_estimates <- function(fit, peer) {
     at <- match(group$names, unlist(lapply(blocks, rownames)))
     fit$Lambda[group$columns, group$columns] <- t(chol(Sigma[at, at]))
   }
-  fit$theta <- fit$Lambda[cbind(fit$design$theta_row, fit$design$theta_col) + 1L]
+  fit$theta <- fit$Lambda[first_entries(fit$design)]
   fit$phi <- sigma(peer)^2
   fit
 }

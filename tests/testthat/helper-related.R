@@ -19,9 +19,9 @@ dense_random_covariance <- function(fit, covariances) {
 
 # (Restricted) log-likelihood of a linear model at the variances of the fit, beta profiled out.
 dense_linear_loglik <- function(fit, covariances, REML = FALSE) {
-  V <- dense_random_covariance(fit, covariances) + diag(fit$phi, nrow(fit$design$X))
-  X <- unname(fit$design$X)
-  y <- fit$design$y
+  V <- dense_random_covariance(fit, covariances) + diag(fit$phi, row_count(fit$design))
+  X <- unname(design_X(fit$design))
+  y <- row_response(fit$design)
   R <- chol(V)
   A <- backsolve(R, X, transpose = TRUE)
   a <- backsolve(R, y, transpose = TRUE)
@@ -36,7 +36,7 @@ dense_linear_loglik <- function(fit, covariances, REML = FALSE) {
 dense_laplace_loglik <- function(fit, covariances) {
   K <- dense_random_covariance(fit, covariances)
   family <- fit$family
-  y <- fit$design$y
+  y <- row_response(fit$design)
   size <- row_trials(fit$design)
   rows <- if (family$family == "poisson") {
     function(eta) {
@@ -49,7 +49,7 @@ dense_laplace_loglik <- function(fit, covariances) {
       list(l = sum(dbinom(y, size, mu, log = TRUE)), g = y - size * mu, W = size * mu * (1 - mu))
     }
   }
-  eta0 <- drop(fit$design$X %*% fit$beta) + row_offset(fit$design)
+  eta0 <- fixed_eta(fit$design, fit$beta)
   a <- numeric(length(y))
   for (step in 1:50) {
     f <- drop(K %*% a)
@@ -85,7 +85,7 @@ ar1_covariance <- function(series, time, r, labels) {
 
 # Log-density of the responses of a linear model with this covariance matrix, at beta of the fit.
 mvn_log_density <- function(fit, V) {
-  r <- fit$design$y - drop(fit$design$X %*% fit$beta)
+  r <- row_response(fit$design) - drop(design_X(fit$design) %*% fit$beta)
   R <- chol(V)
   -sum(log(diag(R))) - 0.5 * (length(r) * log(2 * pi) + sum(backsolve(R, r, transpose = TRUE)^2))
 }

@@ -27,7 +27,7 @@ brute_standardized <- function(fit, data, weight, psi = c(fit$beta, fit$theta),
   rows <- design_newdata(fit, data, "Z")
   p <- ncol(rows$X)
   Lambda <- matrix(0, ncol(rows$Z), ncol(rows$Z))
-  Lambda[cbind(fit$design$theta_row, fit$design$theta_col) + 1L] <- psi[-seq_len(p)]
+  Lambda[first_entries(fit$design)] <- psi[-seq_len(p)]
   eta <- drop(rows$X %*% psi[seq_len(p)]) + rows$offset
   s <- sqrt(rowSums((rows$Z %*% Lambda)^2))
   m <- mapply(mean, eta, s, MoreArgs = list(linkinv = fit$family$linkinv))

@@ -98,8 +98,8 @@ test_that("the likelihood agrees with brute-force integration", {
 
 test_that("a cluster of many trials has a narrow range", {
   model <- bridge_toy(0.8)
-  model$design$y <- model$design$y * 40000
-  model$design$trials <- model$design$trials * 40000
+  model$design$y <- row_response(model$design) * 40000
+  model$design$trials <- row_trials(model$design) * 40000
   value <- at_bridge(model, 41)$value
   expect_equal(at_bridge(model, 83)$value, value, tolerance = 1e-12)
   # at the mode of cluster 2, by Laplace's approximation, which is exact in the limit
@@ -141,7 +141,8 @@ test_that("at zero variance the value is that of the GLM and the curvature is th
   model <- bridge_toy(0)
   exact <- at_bridge(model, 151, 2L)
   glm <- sum(brute_log_density(
-    model$design, binomial(), 1:20, drop(model$design$X %*% model$psi[1:2]) + model$design$offset
+    model$design, binomial(), 1:20,
+    drop(design_X(model$design) %*% model$psi[1:2]) + row_offset(model$design)
   ))
   expect_equal(exact$value, glm, tolerance = 1e-12)
   expect_identical(exact$gradient[3L], 0)
@@ -205,7 +206,7 @@ test_that("the population mean is logistic with phi times the coefficients", {
   gamma <- marginal_coefficients(fit)
   expect_equal(coef(gamma), bridge_phi(sigma) * coef(fit), tolerance = 1e-14)
   expect_equal(
-    projected_regression(fit, rep(sigma, nrow(fit$design$X)))$jacobian, gamma$jacobian,
+    projected_regression(fit, rep(sigma, row_count(fit$design)))$jacobian, gamma$jacobian,
     tolerance = 1e-8, ignore_attr = TRUE
   )
 })
@@ -260,8 +261,8 @@ test_that("standard errors of predictions follow the derivative of the mode", {
   }
   J <- numDeriv::jacobian(mode, fit_psi(fit))
   variance <- attr(ranef(fit)[[1L]], "postVar")[1L, 1L, ]
-  d <- cbind(fit$design$X, 0) + J[rep(1:8, diff(fit$design$start)), ]
-  se <- sqrt(rowSums((d %*% fit$vcov_full) * d) + rep(variance, diff(fit$design$start)))
+  d <- cbind(design_X(fit$design), 0) + J[rep(1:8, rows_per_cluster(fit$design)), ]
+  se <- sqrt(rowSums((d %*% fit$vcov_full) * d) + rep(variance, rows_per_cluster(fit$design)))
   expect_equal(predict(fit, se.fit = TRUE)$se.fit, caller_order(se, fit$design),
     tolerance = 1e-6, ignore_attr = TRUE
   )

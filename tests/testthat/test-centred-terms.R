@@ -18,7 +18,7 @@ deviation <- function(fit, z) {
   known <- !is.na(diag(V))
   v <- drop(crossprod(fit$Lambda, z))
   sd <- sqrt(sum(v^2))
-  slope <- z[fit$design$theta_row + 1L] * v[fit$design$theta_col + 1L] / sd
+  slope <- z[theta_rows(fit$design)] * v[theta_columns(fit$design)] / sd
   c(sd, sqrt(slope[known] %*% V[known, known] %*% slope[known]))
 }
 

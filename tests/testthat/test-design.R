@@ -43,16 +43,16 @@ test_that("rows group by value, whatever the type and order of the ids", {
     expect_identical(sorted[c("start", "levels", "y")], design[c("start", "levels", "y")])
   }
   d$g <- d$x > 0
-  expect_identical(front(y ~ x + (1 | g), d)$design$levels, c("FALSE", "TRUE"))
+  expect_identical(cluster_levels(front(y ~ x + (1 | g), d)$design), c("FALSE", "TRUE"))
   expect_identical(value_labels(n), c("2", "10", "33", "100000", "10000000000"))
 })
 
 test_that("contiguous clusters in another order are sorted, too", {
   d <- small_data()
   d <- d[order(match(d$id, c(4, 1, 5, 2, 3))), ]
-  expect_identical(front(y ~ x + (1 | id), d)$design$levels, as.character(1:5))
+  expect_identical(cluster_levels(front(y ~ x + (1 | id), d)$design), as.character(1:5))
   d$id <- letters[d$id]
-  expect_identical(front(y ~ x + (1 | id), d)$design$levels, letters[1:5])
+  expect_identical(cluster_levels(front(y ~ x + (1 | id), d)$design), letters[1:5])
 })
 
 test_that("doubles that differ by rounding are one cluster", {
@@ -69,9 +69,9 @@ test_that("groups may be interactions and calls", {
   expect_identical(ab$levels, as.vector(t(outer(1:5, c("u", "v"), paste, sep = ":"))))
   expect_identical(diff(ab$start), rep(2L, 10))
   expect_identical(ab$order, order(d$id, d$h))
-  expect_identical(front(y ~ x + (1 | id:h) + (0 + x | h:id), d)$design$group, "id:h")
-  expect_identical(front(y ~ x + (1 | factor(id)), d)$design$levels, as.character(1:5))
-  expect_identical(front(y ~ x + (1 | h:id:b), d)$design$levels[1:2], c("u:1:0", "u:1:1"))
+  expect_identical(cluster_group(front(y ~ x + (1 | id:h) + (0 + x | h:id), d)$design), "id:h")
+  expect_identical(cluster_levels(front(y ~ x + (1 | factor(id)), d)$design), as.character(1:5))
+  expect_identical(cluster_levels(front(y ~ x + (1 | h:id:b), d)$design)[1:2], c("u:1:0", "u:1:1"))
 })
 
 test_that("X and Z are those of lme4", {
@@ -124,19 +124,21 @@ test_that("contrasts come from the argument, the factor or the options", {
   expect_equal(plain(by_function$X), plain(sum))
   e <- d
   contrasts(e$f) <- "contr.sum"
-  expect_equal(plain(front(y ~ f + (1 | id), e)$design$X), plain(sum))
+  expect_equal(plain(design_X(front(y ~ f + (1 | id), e)$design)), plain(sum))
   old <- options(contrasts = c("contr.sum", "contr.poly"))
   on.exit(options(old))
-  expect_equal(plain(front(y ~ f + (1 | id), d)$design$X), plain(sum))
+  expect_equal(plain(design_X(front(y ~ f + (1 | id), d)$design)), plain(sum))
   d$f <- as.character(d$f)
-  expect_equal(plain(front(y ~ f + (1 | id), d)$design$X), plain(sum))
+  expect_equal(plain(design_X(front(y ~ f + (1 | id), d)$design)), plain(sum))
 })
 
 test_that("there may be no fixed effect, and a matrix of covariates", {
   d <- small_data()
-  expect_identical(dim(front(y ~ 0 + (1 | id), d)$design$X), c(20L, 0L))
+  expect_identical(dim(design_X(front(y ~ 0 + (1 | id), d)$design)), c(20L, 0L))
   d$m <- cbind(u = d$x, v = d$t)
-  expect_identical(colnames(front(y ~ m + (1 | id), d)$design$X), c("(Intercept)", "mu", "mv"))
+  expect_identical(
+    colnames(design_X(front(y ~ m + (1 | id), d)$design)), c("(Intercept)", "mu", "mv")
+  )
 })
 
 test_that("aliased columns are those of glm()", {
@@ -205,7 +207,7 @@ test_that("contrasts that are unknown or do not fit are refused", {
     front(y ~ three + (1 | id), d, contrasts = list(three = "contr.summ"))
     front(y ~ three + (1 | id), d, contrasts = list(three = diag(2)))
   })
-  fit <- function(contrasts) front(y ~ three + (1 | id), d, contrasts = contrasts)$design$X
+  fit <- function(contrasts) design_X(front(y ~ three + (1 | id), d, contrasts = contrasts)$design)
   for (contrasts in list("contr.sum", contr.sum, contr.sum(3), cbind(c(1, 0, -1), c(0, 1, -1)))) {
     expect_equal(fit(list(three = contrasts)), fit(list(three = "contr.sum")), ignore_attr = TRUE)
   }

@@ -28,16 +28,14 @@ test_that("frequencies multiply the density of a row, and duplicate it", {
   for (name in names(dispersion_families())) {
     family <- dispersion_families()[[name]]
     model <- toy_model(family, 1L, sd = 0.2, seed = 4)
-    model$design$weights <- rep_len(c(1, 2, 3, 1), length(model$design$y))
+    model$design$weights <- rep_len(c(1, 2, 3, 1), length(row_response(model$design)))
     model$design$weights_type <- "frequency"
     doubled <- model
-    rows <- rep(seq_along(model$design$y), model$design$weights)
-    parts <- c("X", "Z", "y", "trials", "offset")
-    doubled$design[parts] <- lapply(model$design[parts], function(x) {
-      if (is.matrix(x)) x[rows, , drop = FALSE] else x[rows]
-    })
+    rows <- rep(seq_along(row_response(model$design)), row_weights(model$design))
+    doubled$design <- keep_rows(model$design, rows)
     doubled$design$weights <- rep(1, length(rows))
-    doubled$design$start <- as.integer(c(0, cumsum(model$design$weights))[model$design$start + 1L])
+    sizes <- tabulate(cluster_codes(model$design)[rows])
+    doubled$design$start <- c(0L, cumsum(sizes))
     a <- toy_engine(model, family, 9L, 2L)
     b <- toy_engine(doubled, family, 9L, 2L)
     expect_equal(a[c("value", "gradient", "hessian")], b[c("value", "gradient", "hessian")],

@@ -140,11 +140,11 @@ test_that("simulate, residuals, predict and refit work", {
       rep(unname(fit$theta), nobs(fit))
     )
     rows <- c(1, 50, 120)
-    eta <- drop(fit$design$X %*% fit$beta)[rows] + row_offset(fit$design)[rows]
+    eta <- drop(design_X(fit$design) %*% fit$beta)[rows] + row_offset(fit$design)[rows]
     u <- seq(-8, 8, length.out = 4001)
     exact <- vapply(seq_along(rows), function(j) {
       mu <- fit$family$linkinv(eta[j] + fit$theta * u)
-      y <- rep(fit$design$y[rows[j]], length(u))
+      y <- rep(row_response(fit$design)[rows[j]], length(u))
       trials <- row_trials(fit$design)[rows[j]]
       upper <- family_tools(fit$family)$cdf(y, mu, trials, fit$phi, 1)$upper
       sum(upper * dnorm(u)) * (u[2] - u[1])

@@ -51,7 +51,7 @@ test_that("new places are kriged, each for itself", {
   variance <- engine_mode_variance(at)[[1L]]
   labels <- paste(new$g, new$u, new$v, sep = ":")
   expect_equal(
-    variance[match(labels, at$design$groups[[1L]]$levels)], dense$var, tolerance = 1e-7
+    variance[match(labels, random_factors(at$design)[[1L]]$levels)], dense$var, tolerance = 1e-7
   )
   far <- predict(fit, new[5, ], se.fit = TRUE)
   expect_equal(far$se.fit[[1L]]^2, fit$theta[[1L]]^2 + vcov(fit, "model")[1L, 1L],

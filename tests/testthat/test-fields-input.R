@@ -55,5 +55,5 @@ test_that("coordinates must be finite numbers, and places", {
   d$u[1:2] <- d$u[1]
   d$v[1:2] <- d$v[1]
   fit <- suppressMessages(glmm(y ~ 1 + exp(u + v | 1), d, poisson()))
-  expect_length(fit$design$groups[[1L]]$levels, 18L)
+  expect_length(random_factors(fit$design)[[1L]]$levels, 18L)
 })

@@ -34,7 +34,7 @@ field_fit <- local({
 
 # K of the places of a fit, by its definition; labels end in the coordinates.
 field_covariance <- function(fit, kernel, dimensions) {
-  levels <- fit$design$groups[[1L]]$levels
+  levels <- random_factors(fit$design)[[1L]]$levels
   part <- do.call(rbind, strsplit(levels, ":"))
   at <- seq(ncol(part) - dimensions + 1L, ncol(part))
   group <- apply(part[, -at, drop = FALSE], 1L, paste, collapse = ":")
@@ -42,7 +42,7 @@ field_covariance <- function(fit, kernel, dimensions) {
   storage.mode(coordinates) <- "double"
   K <- kernel(as.matrix(dist(coordinates)) / exp(fit$rho)) * outer(group, group, "==")
   dimnames(K) <- list(levels, levels)
-  stats::setNames(list(K), fit$design$groups[[1L]]$label)
+  stats::setNames(list(K), random_factors(fit$design)[[1L]]$label)
 }
 
 with_nugget <- function(k) function(u) (1 - 1e-8) * k(u) + 1e-8 * diag(nrow(u))
@@ -126,7 +126,7 @@ test_that("units, the order of rows and another spelling change nothing", {
   same(y ~ x + mat(where + 0 | g), d)
   d$place <- paste(d$g, d$u, d$v, sep = ":")
   K <- field_covariance(fit, kernels$mat, 2L)[[1L]]
-  dimnames(K) <- rep(list(fit$design$groups[[1L]]$levels), 2L)
+  dimnames(K) <- rep(list(random_factors(fit$design)[[1L]]$levels), 2L)
   same(y ~ x + known(1 | place, covariance = K), d)
   expect_equal(
     logLik(glmm(y ~ x + mat(u + v | g, nu = 0.5), d, binomial())),

@@ -157,6 +157,6 @@ test_that("what is no vector, or is text that names one, is refused with the way
     front(y ~ list + (1 | id), d)
     front(y ~ x + (list | id), d)
   })
-  used <- front(y ~ x + (1 | id), d, weights = n)$design$weights
+  used <- row_weights(front(y ~ x + (1 | id), d, weights = n)$design)
   expect_identical(used, as.numeric(d$n[order(d$id)]))
 })

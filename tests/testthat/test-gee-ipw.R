@@ -28,7 +28,7 @@ test_that("drop-out at random: unweighted rows are biased, weighted ones are not
   expect_lt(max(distance(weighted, truth)), 3)
   ar1 <- update(weighted, corstr = "ar1")
   expect_lt(max(distance(ar1, truth)), 3)
-  expect_identical(ar1$design$ipw$kind, "schedule")
+  expect_identical(ipw_kind(ar1$design), "schedule")
   # binary: the probit coefficients of the margin are those of the latent scale over sqrt(2)
   binary <- dropout_data(4000, binary = TRUE)
   truth <- c(0.4, 0, 0, 0.3) / sqrt(2)

@@ -168,7 +168,7 @@ test_that("the rule is refined until its error is small, and the error is honest
     rule <- component(fit, "rule")
     expect_true(rule$auto)
     expect_lt(rule$error, 1e-4)
-    error <- abs(fit$logLik - engine_loglik_at(fit, c(201L, 61L)[ncol(fit$design$Z)]))
+    error <- abs(fit$logLik - engine_loglik_at(fit, c(201L, 61L)[effect_count(fit$design)]))
     expect_lte(error, max(2 * rule$error, 1e-9), label = name)
   }
   # a large variance and few rows per cluster need more nodes

@@ -83,10 +83,7 @@ test_that("per-cluster scores and information sum to gradient and Hessian", {
       # each of them is the gradient of a model of that cluster alone
       alone <- model
       rows <- 4:6
-      alone$design[c("y", "trials", "weights", "offset")] <-
-        lapply(model$design[c("y", "trials", "weights", "offset")], `[`, rows)
-      alone$design[c("X", "Z")] <-
-        lapply(model$design[c("X", "Z")], function(x) x[rows, , drop = FALSE])
+      alone$design <- keep_rows(model$design, rows)
       alone$design$start <- c(0L, 3L)
       alone$design$levels <- "2"
       expect_equal(out$scores[2, ], toy_engine(alone, family, 5L, 1L)$gradient, tolerance = 1e-12)
@@ -144,15 +141,13 @@ test_that("single trials, and the same rows with trials", {
   family <- binomial()
   model <- toy_model(family, 1L, m = 5L, rows = 4L, sd = 1.5, seed = 19, plain = TRUE)
   doubled <- halves <- model
-  rows <- rep(seq_along(model$design$y), each = 2)
-  twice <- function(x) if (is.matrix(x)) x[rows, , drop = FALSE] else x[rows]
-  parts <- c("X", "Z", "y", "trials", "weights", "offset")
-  doubled$design[parts] <- lapply(model$design[parts], twice)
-  doubled$design$start <- 2L * model$design$start
-  halves$design$trials <- 2 * model$design$trials
-  halves$design$y <- 2 * model$design$y
+  rows <- rep(seq_along(row_response(model$design)), each = 2)
+  doubled$design <- keep_rows(model$design, rows)
+  doubled$design$start <- c(0L, cumsum(2L * rows_per_cluster(model$design)))
+  halves$design$trials <- 2 * row_trials(model$design)
+  halves$design$y <- 2 * row_response(model$design)
   weighted <- model
-  weighted$design$weights <- 2 * model$design$weights
+  weighted$design$weights <- 2 * row_weights(model$design)
   for (K in c(1L, 2L, 7L, 25L)) {
     same_value_and_gradient(doubled, halves, family, K)
     same_value_and_gradient(doubled, weighted, family, K)
@@ -176,7 +171,7 @@ test_that("a predictor beyond the range of the running products of exponentials"
   }
   family <- poisson()
   model <- toy_model(family, 1L, sd = 0.8, seed = 20, plain = TRUE)
-  model$design$offset <- model$design$offset - 800
+  model$design$offset <- row_offset(model$design) - 800
   model$psi[1] <- model$psi[1] + 800
   expect_lt(gradient_error(model, family, 7L), 1e-6) # differences of values with psi = 800
   moved <- toy_model(family, 1L, sd = 0.8, seed = 20, plain = TRUE)

@@ -54,12 +54,10 @@ test_that("one zero variance leaves the engine of one factor", {
     zero <- replace(model$psi, 6L, 0)
     many <- toy_engine(model, family, 1L, 1L, psi = zero)
     one <- model
-    by <- order(model$design$groups[[1]]$index)
-    for (field in c("X", "Z", "y", "trials", "weights", "offset")) {
-      one$design[[field]] <- take_rows(model$design[[field]], by)
-    }
-    one$design$Z <- one$design$Z[, 1:2]
-    one$design$start <- c(0L, cumsum(tabulate(model$design$groups[[1]]$index + 1L)))
+    by <- order(random_factors(model$design)[[1]]$index)
+    one$design <- keep_rows(model$design, by)
+    one$design$Z <- design_Z(one$design)[, 1:2]
+    one$design$start <- c(0L, cumsum(tabulate(random_factors(model$design)[[1]]$index + 1L)))
     one$design$levels <- as.character(1:6)
     one$design[c("theta_row", "theta_col")] <- list(c(0L, 1L, 1L), c(0L, 0L, 1L))
     one$design$groups <- NULL

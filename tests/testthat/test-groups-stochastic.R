@@ -14,7 +14,7 @@ large_groups <- function(family, seed = 1) {
 test_that("with a full set of orthogonal probes the stochastic gradient is exact", {
   for (family in list(gaussian(), binomial(), poisson())) {
     model <- toy_groups(family, "(x | a) + (1 | b)", seed = 13)
-    size <- length(model$design$plan$owner_start) - 1L
+    size <- length(elimination_plan(model$design)$owner_start) - 1L
     # S^-1 = mean of x z' exactly if the mean of z z' is the identity
     probes <- sqrt(size) * qr.Q(qr(matrix(rnorm(size^2), size)))
     problem <- list(design = model$design, family = family, control = glmm_control())
@@ -28,7 +28,7 @@ test_that("the information of a Gaussian model is near its expectation", {
   d <- large_groups(gaussian())
   fit <- glmm(y ~ x + (1 | s) + (1 | d), d)
   problem <- list(design = fit$design, family = fit$family, control = fit$control)
-  probes <- random_signs(length(fit$design$plan$owner_start) - 1L, 8L)
+  probes <- random_signs(length(elimination_plan(fit$design)$owner_start) - 1L, 8L)
   found <- stochastic_step(problem, fit_psi(fit), fit$modes, probes, 1e-6, TRUE)
   ratio <- sqrt(diag(solve(found$information))) / sqrt(diag(fit$vcov_full))
   expect_lt(max(abs(ratio - 1)), 0.02)
@@ -125,7 +125,7 @@ test_that("the log-determinant of S is unbiased", {
   model <- toy_groups(gaussian(), "(x | a) + (1 | b)", seed = 14)
   psi <- replace(model$psi, 3:6, c(0.8, 0.1, 0.5, 0.6))
   exact <- toy_engine(model, gaussian(), 1L, psi = psi)$value
-  size <- length(model$design$plan$owner_start) - 1L
+  size <- length(elimination_plan(model$design)$owner_start) - 1L
   found <- engine_laplace_estimate(
     model$design, gaussian(), psi, list(), random_signs(size, 200L), glmm_control()
   )

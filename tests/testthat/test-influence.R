@@ -10,7 +10,7 @@ test_that("influence of clusters: one step without each, close to the refit", {
   expect_equal(unname(unlist(found[i, -(1:4)])), step, tolerance = 1e-10)
   expect_equal(found$cooks.distance[i], sum(step * (B %*% step)) / 6, tolerance = 1e-10)
   expect_equal(unname(cooks.distance(fit)), found$cooks.distance)
-  expect_identical(found$cluster, fit$design$levels)
+  expect_identical(found$cluster, cluster_levels(fit$design))
   refitted <- update(fit, subset = patient != found$cluster[i])
   expect_equal(dfbeta(fit)[i, ], coef(fit) - coef(refitted), tolerance = 0.1)
 })

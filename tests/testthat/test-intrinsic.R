@@ -183,7 +183,7 @@ test_that("simulated effects have the covariance of their constrained precision"
     )) + diag(fit$phi, 60)
   }
   V <- covariance_at(plogis(0.4))
-  rows <- fit$design$order %||% 1:60
+  rows <- frame_rows(fit$design)
   worst <- max(abs(cov(t(y))[rows, rows] - V)) / max(V) * sqrt(3000)
   expect_lt(worst, 6)
   at <- function(fit) {
@@ -236,7 +236,7 @@ test_that("a fit with a random walk is printed, saved and predicted from", {
   expect_equal(predict(again, new), predict(fit, new))
   expect_equal(nrow(ranef(fit)[[1L]]), 14L)
   # an increment of two steps is the sum of two of one
-  expect_equal(unname(fit$design$groups[[1L]]$relation$unit), 1)
+  expect_equal(unname(random_factors(fit$design)[[1L]]$relation$unit), 1)
   twice <- update(fit, data = transform(walk_data, t = 2 * t))
   expect_equal(twice$logLik, fit$logLik, tolerance = 1e-10)
 })

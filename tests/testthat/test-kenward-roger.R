@@ -72,7 +72,7 @@ test_that("the pieces of generalized models are those of n x n matrices", {
   d$time <- rgamma(n, 3, 3 / exp(eta))
   logit <- function(fit, mu) row_trials(fit$design) * mu * (1 - mu)
   poisson_log <- function(fit, mu) mu
-  gamma_log <- function(fit, mu) fit$design$y / (mu * fit$phi)
+  gamma_log <- function(fit, mu) row_response(fit$design) / (mu * fit$phi)
   cases <- list(
     list(cbind(k, size - k) ~ x + z + (x | g), binomial(), logit),
     list(cbind(k, size - k) ~ x + z + (1 | g) + (0 + x | g), binomial(), logit),
@@ -131,7 +131,7 @@ test_that("the covariance of maximum likelihood counts the uncertainty of the we
     restricted <- restricted_estimate(fit)
     parts <- c("beta", "theta", "phi", "Lambda", "modes")
     at[parts] <- restricted[parts]
-    X <- fit$design$X
+    X <- design_X(fit$design)
     weights <- function(fit) {
       row_trials(fit$design) * case[[2]]$variance(case[[2]]$linkinv(mode_predictor(fit)))
     }
@@ -183,10 +183,11 @@ test_that("estimates by maximum likelihood move with the truth as the shift says
     point <- restricted_point(problem, unname(fit_psi(fit)), fit$modes)
     restricted_settle(problem, point)$psi[1:3]
   }
-  X <- fit$design$X
+  X <- design_X(fit$design)
+  y <- row_response(fit$design)
   move <- 400 * fit$family$mu.eta(mode_predictor(at)) * X
   expected <- vapply(1:3, function(k) {
-    (beta_at(fit$design$y + 1e-3 * move[, k]) - beta_at(fit$design$y - 1e-3 * move[, k])) / 2e-3
+    (beta_at(y + 1e-3 * move[, k]) - beta_at(y - 1e-3 * move[, k])) / 2e-3
   }, numeric(3))
   expect_equal(shift_at_ml(fit, at), expected, tolerance = 0.01, ignore_attr = TRUE)
   expect_gt(max(abs(expected - diag(3))), 0.05)

@@ -72,8 +72,9 @@ test_that("the fit is the maximum, with the curvature there", {
     hessian <- numDeriv::hessian(criterion, c(fit$theta, log(fit$phi)))
     expect_equal(unname(fit$vcov_full[-(1:2), -(1:2)]), solve(-hessian), tolerance = 1e-4)
     V <- dense_parts(model, fit$theta, fit$phi)$V
+    X <- design_X(fit$design)
     expect_equal(
-      unname(vcov(fit, "model")), unname(solve(crossprod(fit$design$X, solve(V, fit$design$X)))),
+      unname(vcov(fit, "model")), unname(solve(crossprod(X, solve(V, X)))),
       tolerance = 1e-6
     )
   }

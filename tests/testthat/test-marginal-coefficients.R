@@ -19,7 +19,7 @@ test_that("the projection finds the closed forms where there are any", {
   for (name in c("poisson-log", "binomial-probit", "gaussian-log")) {
     fit <- link_fit(name, "(1 | g)")
     closed <- implied_regression(fit)
-    projected <- projected_regression(fit, random_sd(fit$design$Z, fit$Lambda))
+    projected <- projected_regression(fit, random_sd(design_Z(fit$design), fit$Lambda))
     expect_identical(closed$method, "closed form")
     expect_equal(projected$gamma, closed$gamma, tolerance = 1e-10, ignore_attr = TRUE)
     expect_equal(projected$jacobian, closed$jacobian, tolerance = 1e-9, ignore_attr = TRUE)

@@ -153,7 +153,7 @@ test_that("what can't be used is refused", {
     y = sin(1:48), x = cos(1:48), a = rep(1:6, each = 8), b = rep(1:4, 12)
   ), gaussian()))
   expect_snapshot(error = TRUE, {
-    predict(fit, new, observed = subset(toenail, patient == fit$design$levels[1]))
+    predict(fit, new, observed = subset(toenail, patient == 1))
     predict(fit, new, observed = new[setdiff(names(new), "severe")])
     predict(fit, new, observed = transform(new, severe = letters[1:3]))
     predict(fit, new, observed = transform(new, severe = c(0, NA, 1)))

@@ -21,14 +21,14 @@ rich_data <- function() {
 
 test_that("rows of the data come back as they were", {
   fit <- rich()
-  back <- order(fit$design$order)
+  back <- order(frame_rows(fit$design))
   for (rows in list(1:20, c(17, 3, 8), 5)) {
     new <- design_newdata(fit, rich_data()[rows, ])
-    expect_equal(new$X, fit$design$X[back[rows], , drop = FALSE], ignore_attr = TRUE)
-    expect_identical(colnames(new$X), colnames(fit$design$X))
-    expect_equal(new$Z, fit$design$Z[back[rows], , drop = FALSE], ignore_attr = TRUE)
+    expect_equal(new$X, design_X(fit$design)[back[rows], , drop = FALSE], ignore_attr = TRUE)
+    expect_identical(colnames(new$X), colnames(design_X(fit$design)))
+    expect_equal(new$Z, design_Z(fit$design)[back[rows], , drop = FALSE], ignore_attr = TRUE)
     expect_equal(new$offset, row_offset(fit$design)[back[rows]])
-    expect_identical(fit$design$levels[new$cluster], rich_data()$ch[rows])
+    expect_identical(cluster_levels(fit$design)[new$cluster], rich_data()$ch[rows])
     expect_identical(new$new_label, matrix(NA_character_, length(rows)))
   }
 })
@@ -50,7 +50,7 @@ test_that("known clusters are found by value and new ones are labelled", {
   fit <- front(y ~ x + (1 | id), d)
   found <- function(id) design_newdata(fit, data.frame(x = 1, id = id))
   expect_identical(
-    fit$design$levels[found(c(1e5, 1e10, 2.5))$cluster], c("100000", "10000000000", "2.5")
+    cluster_levels(fit$design)[found(c(1e5, 1e10, 2.5))$cluster], c("100000", "10000000000", "2.5")
   )
   expect_identical(found(1e5)$cluster, found(100000L)$cluster)
   expect_identical(found(factor(c("12", "7")))$cluster, cbind(3:2))
@@ -59,7 +59,7 @@ test_that("known clusters are found by value and new ones are labelled", {
   e <- small_data()
   pair <- front(y ~ x + (1 | id:b), e)
   new <- design_newdata(pair, data.frame(x = 1, id = c(2, 9), b = c(1, 0)))
-  expect_identical(pair$design$levels[new$cluster[1]], "2:1")
+  expect_identical(cluster_levels(pair$design)[new$cluster[1]], "2:1")
   expect_identical(new$new_label, cbind(c(NA, "9:0")))
 })
 
@@ -68,10 +68,10 @@ test_that("a missing value may be a level", {
   d$f <- addNA(replace(d$f, 3, NA))
   fit <- front(y ~ f + (1 | id), d)
   expect_equal(
-    design_newdata(fit, d)$X[order(d$id), ], fit$design$X, ignore_attr = TRUE
+    design_newdata(fit, d)$X[order(d$id), ], design_X(fit$design), ignore_attr = TRUE
   )
   fit <- front(y ~ x + (1 | f), d)
-  expect_identical(fit$design$levels, c("a", "b", "c", "<NA>"))
+  expect_identical(cluster_levels(fit$design), c("a", "b", "c", "<NA>"))
   expect_identical(design_newdata(fit, d)$cluster, cbind(as.integer(d$f)))
 })
 
@@ -115,7 +115,7 @@ test_that("the contrasts of the fit hold, whatever the options are now", {
   old <- options(contrasts = c("contr.sum", "contr.poly"))
   on.exit(options(old))
   expect_equal(
-    design_newdata(fit, d)$X[order(d$id), ], fit$design$X, ignore_attr = TRUE
+    design_newdata(fit, d)$X[order(d$id), ], design_X(fit$design), ignore_attr = TRUE
   )
 })
 

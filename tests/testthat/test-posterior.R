@@ -2,8 +2,8 @@
 
 # A fit as far as the functions of the posterior look at it.
 fit_at <- function(model, family, K) {
-  p <- ncol(model$design$X)
-  t <- length(model$design$theta_row)
+  p <- fixed_count(model$design)
+  t <- theta_count(model$design)
   modes <- toy_engine(model, family, K)$modes
   list(
     design = model$design, family = family, control = glmm_control(), modes = modes,
@@ -70,7 +70,7 @@ test_that("medians of two correlated random effects", {
   model <- toy_model(family, 2L, m = 2L, sd = 0.7, seed = 33)
   Lambda <- brute_parts(model, family)$Lambda
   swapped <- model
-  swapped$design$Z <- model$design$Z[, 2:1]
+  swapped$design$Z <- design_Z(model$design)[, 2:1]
   swap <- t(chol(tcrossprod(Lambda)[2:1, 2:1]))
   swapped$psi[3:5] <- swap[lower.tri(swap, diag = TRUE)]
   found <- engine_posterior(fit_at(model, family, 25L), median = TRUE)[[1L]]$median

@@ -13,9 +13,9 @@ normal_mean <- function(eta, s, linkinv) {
 
 # theta of a fit as a matrix Lambda
 test_lambda <- function(fit, theta) {
-  q <- ncol(fit$design$Z)
+  q <- effect_count(fit$design)
   L <- matrix(0, q, q)
-  L[cbind(fit$design$theta_row, fit$design$theta_col) + 1] <- theta
+  L[first_entries(fit$design)] <- theta
   L
 }
 
@@ -139,9 +139,9 @@ test_that("population means are exact integrals, for every link", {
 
 test_that("population means have their closed forms", {
   fit <- fit_slope
-  s2 <- diag(fit$design$Z %*% tcrossprod(fit$Lambda) %*% t(fit$design$Z))
+  s2 <- diag(design_Z(fit$design) %*% tcrossprod(fit$Lambda) %*% t(design_Z(fit$design)))
   eta <- predict(fit, random_effects = "zero")
-  s2 <- s2[order(fit$design$order %||% seq_along(s2))]
+  s2 <- s2[order(frame_rows(fit$design))]
   expect_equal(
     unname(predict(fit, type = "response", random_effects = "integrate")),
     unname(exp(eta + s2 / 2))

@@ -1,9 +1,9 @@
 test_that("QIC, QICu and CIC are their definitions", {
   fit <- gee_fit("respiratory")
-  y <- fit$design$y
-  mu <- plogis(drop(fit$design$X %*% fit$beta))
+  y <- row_response(fit$design)
+  mu <- plogis(drop(design_X(fit$design) %*% fit$beta))
   Q <- sum(y * log(mu) + (1 - y) * log(1 - mu))
-  Omega <- crossprod(fit$design$X * sqrt(mu * (1 - mu))) / fit$phi
+  Omega <- crossprod(design_X(fit$design) * sqrt(mu * (1 - mu))) / fit$phi
   B <- dense_B(gee_equations(fit))
   V <- dense_vcov(gee_equations(fit), "robust")
   CIC <- sum(diag(Omega %*% V))

@@ -45,7 +45,7 @@ test_that("ranks and probabilities add up, for every kind of model", {
     glmm(response ~ x + (1 | a), d), glmm(y ~ x + (1 | a / b), d, binomial(), nAGQ = 5)
   )
   for (fit in fits) {
-    m <- length(fit$design$levels)
+    m <- cluster_count(fit$design)
     ranks <- suppressMessages(rank_clusters(fit, tail = 0.2))
     expect_equal(sum(ranks$rank), m * (m + 1) / 2, tolerance = 1e-5)
     expect_equal(sum(ranks$p_high), 0.2 * m, tolerance = 1e-4)

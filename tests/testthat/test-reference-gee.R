@@ -107,7 +107,7 @@ test_that("ohio: lag-1 and all-lag estimates of AR(1) differ by method", {
 # Pairs (1, 2), (1, 3), ..., (2, 3), ...: numbered by their first visit.
 order_of_geepack <- function(fit) {
   if (length(fit$alpha) == 1L) return("1")
-  W <- length(fit$design$wave_levels)
+  W <- length(wave_levels(fit$design))
   pairs <- which(upper.tri(diag(W)), arr.ind = TRUE)
   number <- integer(nrow(pairs))
   number[order(pairs[, 1L], pairs[, 2L])] <- seq_len(nrow(pairs))

@@ -51,7 +51,7 @@ test_that("the Laplace approximation is that of independent effects of a factor"
   )
   expect_equal(c(logLik(fit)), brute, tolerance = 1e-8)
   # simulated effects have the covariance K
-  draws <- related_draws(fit$design$groups[[1L]]$relation, numeric(), diag(20))
+  draws <- related_draws(random_factors(fit$design)[[1L]]$relation, numeric(), diag(20))
   expect_equal(tcrossprod(draws), unname(K), tolerance = 1e-8)
 })
 
@@ -73,7 +73,7 @@ test_that("sparse, dense and blocks of a covariance are one", {
     expect_equal(logLik(known), logLik(by_precision), tolerance = 1e-12)
     expect_equal(known$theta, by_precision$theta, tolerance = 1e-6)
     # no entries between families
-    expect_lt(length(known$design$groups[[1L]]$relation$row), 30 * choose(6, 2) + 1)
+    expect_lt(length(random_factors(known$design)[[1L]]$relation$row), 30 * choose(6, 2) + 1)
   }
 })
 

@@ -121,7 +121,7 @@ test_that("several related terms and others are in one model", {
   ))
   psi <- fit_psi(fit)
   at <- moved_fit(fit, replace(psi, 3:6, c(0.5, 0.7, 0.4, 0.3)))
-  labels <- fit$design$groups[[2L]]$levels
+  labels <- random_factors(fit$design)[[2L]]$levels
   part <- strsplit(labels, ":")
   K <- ar1_covariance(
     vapply(part, `[`, "", 1L), as.numeric(vapply(part, `[`, "", 2L)), tanh(0.3), labels

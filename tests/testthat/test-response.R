@@ -46,7 +46,7 @@ test_that("responses, weights and offsets in the frame are checked and used", {
   design <- front(cbind(s, n) ~ x + (1 | id), d, binomial)$design
   expect_identical(caller_order(design$y, design), d$s)
   expect_identical(caller_order(design$trials, design), d$s + d$n)
-  expect_identical(front(log(y) ~ x + (1 | id), d)$design$y, log(d$y)[order(d$id)])
+  expect_identical(row_response(front(log(y) ~ x + (1 | id), d)$design), log(d$y)[order(d$id)])
   expect_error(front(y ~ x + (1 | id), d, weights = rep(0, 20)), class = "margmix_error_weights")
 })
 

@@ -20,8 +20,8 @@ test_that("a sample has whole clusters, of every arm, and knows its share", {
   fit <- glmm(y ~ arm + x + (1 | id), d, binomial(), nAGQ = 1)
   sample <- sample_clusters(fit$design)
   small <- sample$design
-  chosen <- match(small$levels, fit$design$levels)
-  expect_identical(diff(small$start), diff(fit$design$start)[chosen])
+  chosen <- match(small$levels, cluster_levels(fit$design))
+  expect_identical(diff(small$start), rows_per_cluster(fit$design)[chosen])
   rows <- unlist(lapply(split(seq_len(nrow(d)), d$id)[chosen], identity), use.names = FALSE)
   expect_identical(small$X[, "x"], d$x[rows])
   expect_identical(small$y, as.numeric(d$y[rows]))
@@ -57,8 +57,8 @@ test_that("a sample without information on a coefficient is not a start", {
     start_of_sample(sample, x, maximise(sample, 1L, x, NULL, final = FALSE))
   }
   expect_length(start(problem)$x, 4L)
-  chosen <- sample_clusters(fit$design)$design$levels
-  cluster <- rep(fit$design$levels, diff(fit$design$start))
+  chosen <- cluster_levels(sample_clusters(fit$design)$design)
+  cluster <- rep(cluster_levels(fit$design), rows_per_cluster(fit$design))
   problem$design$X[cluster %in% chosen, "arm"] <- 0
   expect_null(start(problem))
 })

@@ -53,7 +53,7 @@ dense_satterthwaite <- function(fit, covariances) {
   at <- function(x) moved_fit(fit, c(fit$beta, x))
   restricted <- function(x) dense_linear_loglik(at(x), covariances(at(x)$rho), REML = TRUE)
   A <- solve(-numDeriv::hessian(restricted, psi))
-  X <- fit$design$X
+  X <- design_X(fit$design)
   variances <- function(x) diag(solve(crossprod(X, solve(V(at(x)), X))))
   g <- numDeriv::jacobian(variances, psi)
   list(df = 2 * variances(psi)^2 / rowSums((g %*% A) * g), variance = variances(psi))
@@ -91,7 +91,7 @@ test_that("those of relatives, series and places are those of n x n matrices", {
   R <- 0.7^abs(outer(d$t, d$t, "-")) * outer(d$id, d$id, "==")
   d$y <- drop(crossprod(chol(R), rnorm(48))) + rnorm(6)[d$t] + rnorm(48, 0, 0.3)
   fit <- glmm(y ~ x + z + ar1(t + 0 | id) + (1 | t), d, REML = TRUE)
-  labels <- fit$design$groups[[1L]]$levels
+  labels <- random_factors(fit$design)[[1L]]$levels
   series <- do.call(rbind, strsplit(labels, ":"))
   expect_satterthwaite(fit, function(rho) {
     list(`ar1(id)` = ar1_covariance(series[, 1L], as.numeric(series[, 2L]), tanh(rho), labels))
@@ -102,7 +102,7 @@ test_that("those of relatives, series and places are those of n x n matrices", {
   b <- drop(crossprod(chol(exp(-D / 0.2)), rnorm(24)))
   d$y <- b[rep(1:24, 2)] + d$x + rnorm(48, 0, 0.4)
   fit <- glmm(y ~ x + z + exp(u + v | 1), d, REML = TRUE)
-  places <- fit$design$groups[[1L]]$levels
+  places <- random_factors(fit$design)[[1L]]$levels
   at <- do.call(rbind, strsplit(places, ":"))
   storage.mode(at) <- "double"
   D <- as.matrix(stats::dist(at))

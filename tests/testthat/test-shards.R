@@ -95,7 +95,7 @@ test_that("a process keeps no more than it may, also when frames become larger d
   files <- write_shards(data, "g", 6L)
   for (memory in c(0, 3e5, 7e5)) {
     fit <- glmm(y ~ x + f + (1 | g), shards(files, "g", memory = memory))
-    kept <- shard_rooms[[fit$design$plan_of_shards$key]]$elements
+    kept <- shard_rooms[[plan_of_shards(fit$design)$key]]$elements
     expect_lte(sum(vapply(kept, function(x) as.double(object.size(x)), 0)), memory)
     expect_identical(length(kept) > 0L, memory > 0)
   }

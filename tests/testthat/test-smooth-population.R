@@ -64,11 +64,11 @@ test_that("standardized means and their standard errors are those of the delta m
 test_that("the covariance of the curve's coefficients is that of the engine's predictions", {
   skip_if_not_installed("mgcv")
   fit <- tides_fit()
-  columns <- smooth_columns_of(fit$design$random)
+  columns <- smooth_columns_of(effect_terms(fit$design))
   p <- length(fit$beta)
   at <- c(seq_len(p), nrow(fit$vcov_full) + seq_along(columns))
   V <- covariance_by_sums(length(at), function(rows) {
-    Z <- matrix(0, nrow(rows), ncol(fit$design$Z))
+    Z <- matrix(0, nrow(rows), effect_count(fit$design))
     Z[, columns] <- rows[, -seq_len(p)]
     engine_eb_variance(fit, rows[, seq_len(p)], Z, matrix(1L, nrow(rows), 2L))
   })

@@ -58,7 +58,7 @@ test_that("a series and a dispersion formula beside a smooth: the dense normal d
   skip_if_not_installed("mgcv")
   d <- waves
   fit <- glmm(y ~ s(x, k = 8) + ar1(t + 0 | g), d, dispersion = ~z)
-  d <- d[match(fit$design$y, d$y), ]
+  d <- d[match(row_response(fit$design), d$y), ]
   r <- rho_readings(fit$design, fit$rho)[[1L]]
   among <- fit$Lambda[1L, 1L]^2 * r^abs(outer(d$t, d$t, `-`)) * outer(d$g, d$g, `==`)
   dense <- dense_value(fit, d, among, exp(drop(cbind(1, d$z) %*% fit$gamma)))

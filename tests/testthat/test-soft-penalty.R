@@ -58,7 +58,7 @@ test_that("its gradient and Hessian are those of differences", {
     family <- soft_families()[[name]]
     for (theta in list(c(0.7, -0.2, 0.6), c(4, 1.6, 0.1))) {
       model <- soft_model(family)
-      psi <- c(model$psi[seq_len(ncol(model$design$X))], theta)
+      psi <- c(model$psi[seq_len(fixed_count(model$design))], theta)
       expect_lt(gradient_error(model, family, 5L, psi), 1e-7, label = name)
       expect_lt(hessian_error(model, family, 5L, psi), 1e-5, label = name)
     }

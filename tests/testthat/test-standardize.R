@@ -20,7 +20,7 @@ test_that("standardized risks, their derivatives and both covariances agree with
 
   # scores and information of the marginal likelihood, by differences of the trapezoidal rule
   psi <- c(fit$beta, fit$theta)
-  m <- length(fit$design$levels)
+  m <- cluster_count(fit$design)
   scores <- t(vapply(seq_len(m), function(i) {
     numDeriv::grad(function(psi) one_cluster_loglik(fit, i, psi), psi)
   }, psi))
@@ -31,7 +31,7 @@ test_that("standardized risks, their derivatives and both covariances agree with
   V <- solve(-apply(hessians, 1:2, sum))
   corrected <- cbind(brute_corrected(scores[, 1:2], information, -0.5), scores[, 3])
   direction <- V %*% t(J)
-  cluster <- match(infection$clinic, fit$design$levels)
+  cluster <- match(infection$clinic, cluster_levels(fit$design))
   N <- sum(infection$n)
   n_i <- drop(rowsum(infection$n, cluster))
   E <- vapply(brute, function(x) {

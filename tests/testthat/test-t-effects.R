@@ -38,7 +38,7 @@ brute_t <- function(design, family, psi, df, of = function(b) 1, range = c(-1, 1
 t_toy <- function(family, sigma, df, ...) {
   model <- toy_model(family, 1L, ...)
   model$design <- random_part(model$design, t_effects(df))
-  model$psi[ncol(model$design$X) + 1L] <- sigma
+  model$psi[fixed_count(model$design) + 1L] <- sigma
   model
 }
 
@@ -144,8 +144,8 @@ test_that("a cluster far away is found, and one of many trials", {
     sum(of()[-1L]) + of(range = c(15, 26))[1L], tolerance = 1e-9
   )
   model <- t_toy(binomial(), 0.8, 3)
-  model$design$y <- model$design$y * 40000
-  model$design$trials <- model$design$trials * 40000
+  model$design$y <- row_response(model$design) * 40000
+  model$design$trials <- row_trials(model$design) * 40000
   value <- toy_engine(model, binomial(), 63)$value
   expect_equal(toy_engine(model, binomial(), 127)$value, value, tolerance = 1e-12)
 })
@@ -155,7 +155,7 @@ test_that("at zero variance the value is that of the GLM and the curvature is th
   model <- t_toy(binomial(), 0, 6)
   exact <- toy_engine(model, binomial(), 151, 2L)
   rows <- brute_log_density(model$design, binomial(), 1:20,
-    drop(model$design$X %*% model$psi[1:2]) + model$design$offset
+    drop(design_X(model$design) %*% model$psi[1:2]) + row_offset(model$design)
   )
   expect_equal(exact$value, sum(rows), tolerance = 1e-12)
   expect_equal(exact$gradient[3L], 0, tolerance = 1e-12)
@@ -252,7 +252,7 @@ test_that("standard errors of predictions follow the derivative of the mode", {
   }
   J <- numDeriv::jacobian(mode, fit_psi(fit))
   variance <- attr(ranef(fit)[[1L]], "postVar")[1L, 1L, ]
-  d <- cbind(fit$design$X, 0, 0) + J[rep(1:15, each = 5), ]
+  d <- cbind(design_X(fit$design), 0, 0) + J[rep(1:15, each = 5), ]
   se <- sqrt(rowSums((d %*% fit$vcov_full) * d) + rep(variance, each = 5))
   expect_equal(predict(fit, se.fit = TRUE)$se.fit, caller_order(se, fit$design),
     tolerance = 1e-6, ignore_attr = TRUE

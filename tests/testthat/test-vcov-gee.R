@@ -76,7 +76,7 @@ test_that("geepack's approximate jackknife is (K - p - q - r) / K times MD", {
 
 test_that("stata's robust matrix has K / (K - 1)", {
   fit <- update(gee_fit("factor"), control = gee_control(alpha_method = "stata"))
-  K <- length(fit$design$levels)
+  K <- cluster_count(fit$design)
   pieces <- cluster_pieces(fit)
   expect_equal(unname(vcov(fit, "robust")), K / (K - 1) * engine_sandwich(pieces, "robust")$vcov)
 })

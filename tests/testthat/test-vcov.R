@@ -22,7 +22,7 @@ test_that("robust: the sandwich of the clusters' scores", {
 dense_KC <- function(fit) {
   p <- length(fit$beta)
   sd <- fit$theta
-  m <- length(fit$design$levels)
+  m <- cluster_count(fit$design)
   part <- function(i) function(beta) binomial_clusters(fit, c(beta, sd))[i]
   u <- numDeriv::jacobian(function(beta) binomial_clusters(fit, c(beta, sd)), fit$beta)
   B_i <- lapply(seq_len(m), function(i) -numDeriv::hessian(part(i), fit$beta))
