@@ -102,7 +102,7 @@
 #' ```
 #'
 #' @param files Paths of files; or a vector or list of whatever `read` takes, such as numbers of
-#'   pieces or ranges of a key.
+#'   pieces or ranges of a key. Data frames are their own shards with `read = identity`.
 #' @param id Name of the column of the clusters.
 #' @param read A function of one element of `files` that returns a data frame: [readRDS()],
 #'   `nanoparquet::read_parquet()`, `data.table::fread()`, or a query of a database. On workers it
@@ -129,7 +129,7 @@
 #' unlink(folder, recursive = TRUE)
 #' @export
 shards <- function(files, id, read = readRDS, cluster = NULL, memory = Inf) {
-  pieces <- as.list(files)
+  pieces <- if (is.data.frame(files)) list(files) else as.list(files)
   check_shards_arguments(pieces, id, read, cluster, memory)
   labels <- shard_labels(pieces)
   check_given_once(pieces, labels)
@@ -209,9 +209,17 @@ require_argument <- function(holds, must, given) {
 
 # Workers may see files that are not here, and another `read` may mean something else by a name.
 check_files <- function(pieces, read, cluster) {
+  if (!identical(read, readRDS)) return(invisible())
   absent <- Filter(function(x) is_path(x) && !file.exists(x), if (is.null(cluster)) pieces)
-  if (length(absent) && identical(read, readRDS)) {
+  if (length(absent)) {
     abort("shards", "Every file of a shard must be there.", given = some_of(unlist(absent)))
+  }
+  frames <- vapply(pieces, is.data.frame, NA)
+  if (any(frames)) {
+    abort("shards", "Shards must be given by what `read` takes; readRDS() takes names of files.",
+      given = count_of(sum(frames), "data frame"),
+      hint = "Data frames are there already: read = identity."
+    )
   }
 }
 

@@ -119,3 +119,14 @@ test_that("shards without a row after subset are left out", {
   expect_equal(nobs(fit), 15)
   expect_error(glmm(y ~ x + (1 | id), s, subset = id > 60), class = "margmix_error_no_rows")
 })
+
+test_that("data frames are shards with `read = identity`, and are not taken for files", {
+  set.seed(5)
+  d <- data.frame(g = rep(1:12, each = 4), x = rnorm(48))
+  d$y <- rpois(48, exp(0.3 * d$x + rep(rnorm(12), each = 4)))
+  for (given in list(d, split(d, d$g > 6))) {
+    expect_refused(shards(given, id = "g"), "read = identity")
+    fit <- glmm(y ~ x + (1 | g), shards(given, id = "g", read = identity), poisson())
+    expect_equal(fixef(fit), fixef(glmm(y ~ x + (1 | g), d, poisson())), tolerance = 1e-8)
+  }
+})
