@@ -47,11 +47,17 @@ latex_extras="texlive-latex-recommended texlive-fonts-recommended"
 # OpenMP and sanitizers of clang
 clang_extras="libomp-dev libclang-rt-dev"
 
+# The commands of clang may be there without what they link to.
+links_threads() {
+  echo 'int main() {}' | clang++ -x c++ -fsanitize=thread -fopenmp - -o /dev/null 2>/dev/null
+}
+
 install_tools() {
   local pair packages=()
   for pair in $(tools_for); do
     have "${pair%%:*}" || [[ " ${packages[*]} " = *" ${pair##*:} "* ]] || packages+=("${pair##*:}")
   done
+  [ $purpose != threads ] || links_threads || packages+=(clang)
   [ ${#packages[@]} -gt 0 ] || return 0
   may_use_apt || { without_apt "${packages[@]}"; return; }
   case " ${packages[*]} " in *" texlive-latex-base "*) packages+=($latex_extras) ;; esac

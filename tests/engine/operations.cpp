@@ -2,7 +2,7 @@
 #include "operations.hpp"
 
 namespace {
-long long count = 0;
+thread_local long long count = 0;  // blocks run by one thread; others count their own
 }
 
 extern "C" void __sanitizer_cov_trace_pc();

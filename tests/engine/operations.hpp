@@ -1,4 +1,4 @@
-// How many basic blocks the code has run that was compiled with -fsanitize-coverage=trace-pc.
+// How many basic blocks this thread has run, of code compiled with -fsanitize-coverage=trace-pc.
 #pragma once
 
 long long operations();
