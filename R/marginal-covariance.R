@@ -68,7 +68,8 @@ marginal_covariance <- function(object, cluster = 1L, newdata = NULL, trials = 1
   m <- engine_population_mean(eta, sqrt(diag(S)), law)$mean
   V <- between
   diag(V) <- diag(V) +
-    within_variance(object, m, diag(between)) * trials_factor(object, rows$trials) / rows$size
+    within_variance(object, m, diag(between), rows$phi) *
+      trials_factor(object, rows$trials, rows$phi) / rows$size
   names <- list(rows$labels, rows$labels)
   dimnames(V) <- dimnames(between) <- names
   structure(V, mean = stats::setNames(m, rows$labels), correlation = stats::cov2cor(V),
@@ -89,15 +90,18 @@ random_covariance <- function(fit, rows) {
 }
 
 # E[Var(y | b)] of a row of one trial and weight 1.
-within_variance <- function(fit, m, between) {
-  v <- variance_coefficients(fit$family, shared_phi(fit, "marginal covariances"))
-  variance_scale(fit) * (v[1L] + v[2L] * m + v[3L] * (m^2 + between))
+within_variance <- function(fit, m, between, phi) {
+  each <- unique(phi)
+  v <- vapply(each, function(one) variance_coefficients(fit$family, one), numeric(3L))
+  v <- v[, match(phi, each), drop = FALSE]
+  scale <- if (scales_variance(fit$family)) phi else 1
+  scale * (v[1L, ] + v[2L, ] * m + v[3L, ] * (m^2 + between))
 }
 
 # How much the variance of n trials, as a proportion, is above a n-th of that of one.
-trials_factor <- function(fit, trials) {
+trials_factor <- function(fit, trials, phi) {
   variance <- family_tools(fit$family)$variance
-  variance(0.5, fit$phi, trials) / variance(0.5, fit$phi, 1)
+  variance(0.5, phi, trials) / variance(0.5, phi, 1)
 }
 
 cluster_rows <- function(fit, cluster) {
@@ -117,7 +121,7 @@ cluster_rows <- function(fit, cluster) {
   list(
     X = design_X(design)[take, , drop = FALSE], Z = design_Z(design)[take, , drop = FALSE],
     offset = row_offset(design)[take], labels = attr(fit$frame$frame, "row.names")[sort(at)],
-    trials = trials[take],
+    trials = trials[take], phi = rep_len(fit$phi, row_count(design))[take],
     size = trials[take] * rep_len(precision, row_count(design))[take],
     levels = row_clusters(design)[take, , drop = FALSE],
     from = if (supports(design, "clusters")) {
@@ -139,7 +143,7 @@ covariance_newdata <- function(fit, newdata, trials) {
   trials <- newdata_trials(trials, nrow(rows$X))
   list(
     X = rows$X, Z = rows$Z, offset = rows$offset, labels = attr(newdata, "row.names"),
-    levels = matrix(1L, nrow(rows$X)),
+    levels = matrix(1L, nrow(rows$X)), phi = rep_len(phi_of_rows(fit, newdata), nrow(rows$X)),
     trials = trials, size = trials, from = paste0("a cluster of ", code(cluster_group(fit$design)))
   )
 }

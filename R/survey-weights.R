@@ -114,6 +114,8 @@ check_survey_numbers <- function(x, name) {
 # Subsets and na.action take rows of the model frame.
 #' @export
 `[.margmix_survey_weights` <- function(x, i, ...) {
+  # str() and others look at the single numbers that are not missing
+  if (is.logical(i) && length(i) > nrow(x)) return(as.vector(x)[i])
   facts <- attributes(x)[c("scale", "levels", "class")]
   x <- unclass(x)[i, , drop = FALSE]
   attributes(x) <- c(attributes(x)[c("dim", "dimnames")], facts)

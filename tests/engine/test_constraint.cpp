@@ -167,11 +167,36 @@ void known_covariances() {
   CHECK_NEAR(precision(100).least, -2.0, 1e-12);
 }
 
+// The constraints and their anchors together may be more than the levels.
+void low_rank_covariances() {
+  const Index m = 12;
+  toy::Random random(8);
+  for (const Index rank : {1, 4, 6, 11}) {
+    MatrixXd root(m, rank);
+    for (Index k = 0; k < root.size(); ++k) root.data()[k] = random.normal();
+    const MatrixXd K = root * root.transpose();
+    const Sparse s = sparse(K);
+    const PrecisionOfCovariance found =
+        precision_of_covariance(s.pattern, s.Q.diagonal, s.Q.below, std::vector<int>(m, 1), 100);
+    CHECK(found.zeros == m - rank);
+    const PrecisionFacts facts =
+        precision_facts(found.pattern, found.diagonal, found.below, found.constraint);
+    CHECK(facts.definite);
+    CHECK_NEAR(facts.log_det.sum(), -generalized(K).log_det, 1e-9);
+    CHECK_NEAR(largest(facts.variance - K.diagonal()), 0.0, 1e-9);
+    const Precision Q{found.diagonal, found.below, VectorXd::Zero(m)};
+    const MatrixXd draws =
+        related_draws(found.pattern, Q, MatrixXd::Identity(m, m), found.constraint);
+    CHECK_NEAR(largest(draws * draws.transpose() - K), 0.0, 1e-9);
+  }
+}
+
 }  // namespace
 
 int main() {
   walks();
   areas();
   known_covariances();
+  low_rank_covariances();
   return check::summary();
 }

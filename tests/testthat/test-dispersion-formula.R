@@ -232,6 +232,29 @@ test_that("what does not go with it is refused by name", {
   }, error = TRUE)
 })
 
+test_that("marginal covariances have the phi of each row, of the fit and of new data", {
+  rows <- subset(orthodont, Subject == "F03")
+  Z <- cbind(1, rows$age)
+  phi <- predict(by_sex, rows, type = "dispersion")
+  wanted <- Z %*% component(by_sex, "Sigma") %*% t(Z) + diag(phi)
+  expect_equal(unname(unclass(marginal_covariance(by_sex, "F03"))[1:4, 1:4]), unname(wanted))
+  boy <- marginal_covariance(by_sex, newdata = transform(rows, Sex = "Male"))
+  phi <- predict(by_sex, transform(rows, Sex = "Male"), type = "dispersion")
+  expect_equal(diag(unclass(boy)), diag(wanted) - exp(by_sex$gamma[["(Intercept)"]] +
+    by_sex$gamma[["SexFemale"]]) + phi, ignore_attr = TRUE)
+
+  t <- seq(-9, 9, length.out = 6001)
+  w <- dnorm(t) / sum(dnorm(t))
+  two <- data.frame(treatment = c("placebo", "progabide"), base = 20)
+  V <- marginal_covariance(by_treatment, newdata = two)
+  phi <- predict(by_treatment, two, type = "dispersion")
+  for (k in 1:2) {
+    mu <- exp(predict(by_treatment, two, re.form = NA)[[k]] + by_treatment$theta * t)
+    total <- sum(w * (mu + mu^2 / phi[[k]])) + sum(w * mu^2) - sum(w * mu)^2
+    expect_equal(V[k, k], total, tolerance = 1e-8)
+  }
+})
+
 test_that("a report has a sentence for each coefficient of the dispersion", {
   fit <- glmm(distance ~ age + (1 | Subject), as.data.frame(nlme::Orthodont), dispersion = ~Sex)
   lines <- grep("log phi", format(report(fit)), value = TRUE)

@@ -208,6 +208,7 @@ test_that("all that is printed and tested has the sandwich, and says so", {
   expect_output(print(odds_ratios(fit)), "cluster-robust")
   expect_s3_class(anova(fit), "anova")
   expect_true(is.na(generics::glance(fit)$AIC))
+  expect_output(utils::str(fit), "cluster_weights")
 })
 
 test_that("standardized means are those of the population, with weights that are not scaled", {

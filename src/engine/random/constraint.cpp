@@ -51,12 +51,15 @@ bool ConstrainedInverse::set(const std::function<VectorXd(const VectorXd&)>& sol
 }
 
 // x - M X G'x has the covariance A_1^-1 - M (X + X' - X S X') M'. That is A_c^-1 for X = S^-1/2 Y
-// S^-1/2 with (I - Y)^2 = I - S^1/2 K^-1 S^1/2.
+// S^-1/2 with (I - Y)^2 = I - S^1/2 K^-1 S^1/2. Where the columns of G depend on each other, S^-1/2
+// is the inverse on the range of S, in which all columns of M lie.
 void ConstrainedInverse::project(VectorXd& x) const {
   if (!any()) return;
   const SymmetricEigen S = symmetric_eigen(S_);
-  const MatrixXd half = of_eigenvalues(S, [](double v) { return std::sqrt(v); }),
-                 inverse = of_eigenvalues(S, [](double v) { return 1 / std::sqrt(v); }),
+  const double zero = 1e-13 * S.values.maxCoeff();
+  const MatrixXd half = of_eigenvalues(S, [&](double v) { return v > zero ? std::sqrt(v) : 0; }),
+                 inverse =
+                     of_eigenvalues(S, [&](double v) { return v > zero ? 1 / std::sqrt(v) : 0; }),
                  I = MatrixXd::Identity(S_.rows(), S_.rows());
   const MatrixXd rest = of_eigenvalues(symmetric_eigen(I - half * K_inverse_ * half),
                                        [](double v) { return std::sqrt(std::max(v, 0.0)); });
