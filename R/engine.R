@@ -123,7 +123,13 @@ engine_scores <- function(fit, information = FALSE) {
 # A rule fine enough for posterior moments, which are wanted to more digits than the likelihood.
 posterior_nodes <- function(fit) {
   q <- effect_count(fit$design)
-  max(fit$rule$K, c(51L, 25L, 11L, 7L)[min(q, 4L)])
+  max(fit$rule$K, points_within(c(51L, 25L, 11L, 7L)[min(q, 4L)], q, 1e5))
+}
+
+# The finest rule of at most `wanted` points in each of q dimensions that has at most so many nodes.
+points_within <- function(wanted, q, nodes) {
+  points <- min(wanted, floor(nodes^(1 / max(q, 1L)) * (1 + 1e-12)))
+  if (points < 3) 1L else as.integer(points)
 }
 
 #' Modes of the integrands besides those that the rule of K nodes is centred at

@@ -187,14 +187,19 @@ hatvalues.margmix_fit <- function(model, ...) {
   by_row_of_data(model, pev * row_weights(design) / model$phi)
 }
 
-# Covariance of psi with the variances known: the inverse of the information of beta.
+# Covariance of psi with the variances known: that of beta given theta and phi. The entries of a
+# structured Lambda follow from fewer parameters, so that theirs may be singular.
 vcov_given_variances <- function(fit) {
   V <- fit$vcov_full
   fixed <- seq_along(fit$beta)
-  known <- which(is.finite(diag(V)))
-  information <- solve(V[known, known, drop = FALSE])
+  others <- setdiff(which(diag(V) > 0), fixed)
+  size <- sqrt(diag(V)[others])
+  spectrum <- eigen(V[others, others, drop = FALSE] / tcrossprod(size), symmetric = TRUE)
+  kept <- spectrum$values > 1e-10
+  shared <- V[fixed, others, drop = FALSE] %*% (spectrum$vectors[, kept, drop = FALSE] / size)
+  given <- V[fixed, fixed] - shared %*% (t(shared) / spectrum$values[kept])
   V[] <- 0
-  V[fixed, fixed] <- solve(information[fixed, fixed, drop = FALSE])
+  V[fixed, fixed] <- given
   V
 }
 

@@ -22,10 +22,10 @@
 #'   above it (the percentiles P* of Lin et al. 2006).
 #'
 #' With one grouping factor the densities are exact, by quadrature, for normal and bridge effects
-#' alike. With several, each posterior is taken as normal with the mean and variance of
-#' [ranef.margmix_glmm()] (its mode with crossed factors), which the printed heading says. Whether
-#' high is good or bad is for the reader. The uncertainty of the estimated parameters is not part of
-#' any of these numbers.
+#' alike. With several factors, or more than eight random effects of a cluster, each posterior is
+#' taken as normal with the mean and variance of [ranef.margmix_glmm()] (its mode with crossed
+#' factors), which the printed heading says. Whether high is good or bad is for the reader. The
+#' uncertainty of the estimated parameters is not part of any of these numbers.
 #'
 #' @param object A fit of [glmm()].
 #' @param effect Name of the random effect, such as `"(Intercept)"`; by default the first.
@@ -115,11 +115,19 @@ effect_density <- function(design, fit, column, mean, sd, t) UseMethod("effect_d
 
 #' @export
 effect_density.default <- function(design, fit, column, mean, sd, t) {
-  list(log_density = engine_posterior_density(fit, column, mean, sd, t), exact = TRUE)
+  # given the others a normal effect is normal, which one point integrates
+  linear <- is_linear(fit$family)
+  K <- if (linear) 1L else points_within(25L, effect_count(design) - 1L, 2200)
+  if (K == 1L && !linear) return(normal_density(mean, t))
+  list(log_density = engine_posterior_density(fit, column, mean, sd, t, K), exact = TRUE)
 }
 
 #' @export
 effect_density.margmix_several_factors <- function(design, fit, column, mean, sd, t) {
+  normal_density(mean, t)
+}
+
+normal_density <- function(mean, t) {
   normal <- stats::dnorm(t, log = TRUE)
   list(log_density = matrix(normal, length(t), length(mean)), exact = FALSE)
 }

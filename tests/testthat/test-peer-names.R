@@ -100,6 +100,19 @@ test_that("hatvalues() and rstudent() of linear models are lme4's, of others ref
   expect_snapshot(rstudent(result_fit("infection")), error = TRUE)
 })
 
+test_that("hatvalues() of a structured covariance are those of dense algebra", {
+  set.seed(3)
+  d <- data.frame(id = gl(20, 8), item = gl(4, 1, 160), x = rnorm(160))
+  d$z <- d$x + rep(rnorm(20), each = 8) + rnorm(160)
+  fit <- suppressMessages(glmm(z ~ x + cs(0 + item | id), d))
+  X <- model.matrix(fit)
+  Z <- model.matrix(~ 0 + item, d)
+  V <- outer(d$id, d$id, `==`) * (Z %*% component(fit, "Sigma") %*% t(Z))
+  W <- solve(V + diag(fit$phi, nrow(d)))
+  P <- W - W %*% X %*% solve(t(X) %*% W %*% X, t(X) %*% W)
+  expect_equal(unname(hatvalues(fit)), unname(diag(diag(nrow(d)) - fit$phi * P)), tolerance = 1e-8)
+})
+
 test_that("predictions with some of the random terms are lme4's", {
   fits <- crossed()
   for (form in c(~ (1 | plate), ~ (1 | sample), ~ (1 | plate) + (1 | sample))) {

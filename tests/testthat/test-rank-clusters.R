@@ -32,7 +32,7 @@ test_that("ranks are sums of pairwise probabilities of the exact posteriors", {
   expect_equal(ours$upper, quantile(0.975), tolerance = 1e-3)
   # a quarter of twelve clusters is expected above the threshold
   above <- vapply(u, function(x) sum(1 - cdf[u == x, ]), 0)
-  at <- approx(above, u, 3)$y
+  at <- approx(above, u, 3, ties = mean)$y
   tail <- vapply(1:12, function(i) 1 - approx(u, cdf[, i], at)$y, 0)
   expect_equal(ours$p_high, tail, tolerance = 1e-3)
 })
@@ -156,4 +156,18 @@ test_that("labels that would meet are left out, the more extreme rank has its ow
   graphics::plot(0:10, 0:10)
   apart <- labels_apart(c(2, 2, 2.1, 8, 5), c(1, 5, 5.01, 5.02, 9), paste0("label", 1:5), 0.6)
   expect_setequal(apart, c(1L, 3:5))
+})
+
+test_that("eight random effects of a linear model are ranked, as normals are", {
+  set.seed(3)
+  d <- data.frame(id = gl(20, 8), item = gl(8, 1, 160), x = rnorm(160))
+  d$z <- d$x + rep(rnorm(20), each = 8) + rnorm(160)
+  fit <- suppressMessages(glmm(z ~ x + cs(item | id), d))
+  b <- ranef(fit, type = "mean")$id
+  sd <- sqrt(attr(b, "postVar")[1, 1, ])
+  above <- outer(b[[1]], b[[1]], `-`) / sqrt(outer(sd^2, sd^2, `+`))
+  ranks <- rank_clusters(fit)
+  expect_equal(ranks$rank, sort(unname(0.5 + rowSums(pnorm(above)))), tolerance = 1e-6)
+  expect_identical(c(points_within(25L, 2L, 2200), points_within(25L, 7L, 2200)), c(25L, 3L))
+  expect_identical(points_within(25L, 8L, 2200), 1L)
 })
