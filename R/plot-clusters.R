@@ -36,7 +36,8 @@ plot_data.ranef.margmix_glmm <- function(x, level = 0.95, ...) {
 plot.margmix_caterpillar_picture <- function(x, labels = NULL, xlab = NULL, main = NULL, ...) {
   words <- picture_words(x, list(xlab = xlab))
   parts <- split(x, x$panel)
-  old <- panel_settings(mfrow = c(1L, length(parts)))
+  panels <- length(parts)
+  old <- panel_settings(mfrow = if (panels > 3L) grDevices::n2mfrow(panels) else c(1L, panels))
   on.exit(graphics::par(old))
   for (part in parts) {
     title <- main %||% as.character(part$panel[1L])

@@ -84,6 +84,15 @@ test_that("clusters are drawn with the numbers of ranef() and rank_clusters()", 
   expect_identical(drawn$end, ranks$p_low > 0.5 | ranks$p_high > 0.5)
 })
 
+test_that("many random effects are drawn in rows of panels", {
+  d <- data.frame(id = gl(12, 20), item = gl(10, 1, 240), z = sin((1:240)^2))
+  effects <- suppressMessages(ranef(glmm(z ~ 1 + homdiag(0 + item | id), d)))
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  expect_identical(nlevels(plot(effects)$panel), 10L)
+  expect_identical(graphics::par("mfrow"), c(1L, 1L))
+})
+
 test_that("everything is drawn on devices of any size, and returned", {
   for (size in list(c(7, 5), c(3, 2.5))) {
     grDevices::pdf(NULL, width = size[1L], height = size[2L])
