@@ -214,7 +214,8 @@ at_given_level <- function(null) {
 half_solver <- function(factor) {
   if (is.matrix(factor)) return(function(B) engine_lower_solve(factor, as.matrix(B)))
   L <- methods::as(factor, "CsparseMatrix")
-  ordered <- function(B) Matrix::solve(factor, B, system = "P")
+  order <- factor@perm + 1L
+  ordered <- function(B) B[order, , drop = FALSE]
   if (!has_few_zeros(L)) {
     return(function(B) {
       found <- Matrix::solve(factor, ordered(B), system = "L")

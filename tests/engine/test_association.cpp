@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include "association/packed_sums.hpp"
 #include "association/saddlepoint.hpp"
 #include "association/score_scan.hpp"
 #include "check.hpp"
@@ -96,6 +97,28 @@ void scores() {
   }
 }
 
+// With any instructions the same bits.
+void entries() {
+#ifdef MARGMIX_WIDE_KERNELS
+  if (!__builtin_cpu_supports("avx2")) return;
+  toy::Random random(4);
+  std::vector<double> tables(8 * 256 * 8);
+  for (double& entry : tables) entry = random.normal();
+  std::vector<PackedBytes> variants(5);
+  for (PackedBytes& bytes : variants)
+    for (unsigned char& byte : bytes) byte = static_cast<unsigned char>(255 * random.uniform());
+  std::vector<double> one(5 * 8, 0.1), other = one;
+  baseline::add_entries(tables.data(), variants, one.data());
+  wide::add_entries(tables.data(), variants, other.data());
+  for (size_t k = 0; k < one.size(); ++k) {
+    double sum = 0;
+    for (size_t b = 0; b < 8; ++b) sum += tables[8 * (256 * b + variants[k / 8][b]) + k % 8];
+    CHECK_NEAR(one[k], 0.1 + sum, 0.0);
+    CHECK_NEAR(other[k], one[k], 0.0);
+  }
+#endif
+}
+
 // A sum of n Poisson variables with one coefficient: K(t) = n mu (e^gt - 1 - gt), whose saddlepoint
 // is log(1 + q / (n mu g)) / g.
 void one_coefficient() {
@@ -120,6 +143,7 @@ void one_coefficient() {
 
 int main() {
   scores();
+  entries();
   one_coefficient();
   return check::summary();
 }

@@ -5,13 +5,19 @@
 #include <vector>
 
 #include "core/types.hpp"
+#include "linalg/wide_kernels.hpp"
 
 namespace margmix {
+
+using PackedBytes = std::array<unsigned char, 8>;  // of a variant
 
 // A byte holds four people, see genotypes.hpp: a table has what each of its 256 values adds to the
 // sums, and serves all variants of a range.
 class PackedSums {
  public:
+  static constexpr Index kLanes = 8;                     // columns at a time
+  static constexpr Index kBytes = PackedBytes().size();  // whose tables stay in the cache
+
   // Columns (people x any) from `squared` on are multiplied with squares of genotypes.
   PackedSums(const MatrixXd& columns, Index squared);
 
@@ -20,8 +26,6 @@ class PackedSums {
   void add(const unsigned char* bytes, MatrixXd& known, MatrixXd& without) const;
 
  private:
-  static constexpr Index kLanes = 8;  // columns at a time
-  static constexpr Index kBytes = 8;  // whose tables stay in the cache
   using Lanes = Eigen::Array<double, kLanes, 1>;
   using Tables = std::vector<Lanes>;
 
@@ -39,5 +43,17 @@ class PackedSums {
   Index people_, bytes_, columns_;
   std::vector<Group> groups_;
 };
+
+// For each variant the entries of its bytes in their tables, added to its sums: the same additions
+// in the same order with any instructions, and so the same bits.
+namespace baseline {
+void add_entries(const double* tables, const std::vector<PackedBytes>& variants, double* sums);
+}  // namespace baseline
+
+#ifdef MARGMIX_WIDE_KERNELS
+namespace wide {
+void add_entries(const double* tables, const std::vector<PackedBytes>& variants, double* sums);
+}  // namespace wide
+#endif
 
 }  // namespace margmix
