@@ -12,9 +12,16 @@ genotype_source.character <- function(genotypes, block) {
   fam <- read_columns(files[2L], 6L)
   bim <- read_columns(files[3L], 6L)
   about <- data.frame(
-    variant = bim[[2L]], chromosome = bim[[1L]], position = as.numeric(bim[[4L]]),
+    variant = bim[[2L]], chromosome = bim[[1L]], position = positions_of(bim[[4L]], files[3L]),
     counted = bim[[5L]], other = bim[[6L]]
   )
+  same <- about$counted == about$other & !about$counted %in% c("0", ".")
+  if (any(same)) {
+    note("genotypes", paste0(
+      "Both alleles have one name in the .bim file: ", count_of(sum(same), "variant"), ", ",
+      some_of(about$variant[same]), "."
+    ))
+  }
   bed_source(files[1L], fam[[2L]], about, block)
 }
 
@@ -88,6 +95,15 @@ check_bed <- function(path, people, variants, bytes) {
   } else {
     "The .fam or .bim file is of another one."
   })
+}
+
+positions_of <- function(text, file) {
+  position <- suppressWarnings(as.numeric(text))
+  if (!anyNA(position)) return(position)
+  bad <- which(is.na(position))
+  abort("genotypes", "Positions in a .bim file must be numbers.",
+    given = paste0("none in ", basename(file), ", lines ", some_of(bad))
+  )
 }
 
 # Text columns between white space.

@@ -17,7 +17,7 @@ scan_table <- function(G, null, found, about) {
   corrected <- !is.na(tail) & p > 0
   error <- ifelse(corrected, abs(estimate / stats::qnorm(p / 2)), 1 / sqrt(V))
   method <- ifelse(is.na(tail), "score", "saddlepoint")
-  method[constant] <- "one value"
+  method[constant] <- why_constant(G, null, which(constant))
   method[known == 0] <- "no genotypes"
   columns <- c(
     as.list(about), list(people = known, missing = found$missing),
@@ -26,6 +26,13 @@ scan_table <- function(G, null, found, about) {
     firth_effects(G, null, p), list(p.value = p, p.normal = normal, method = method)
   )
   structure(columns, class = "data.frame", row.names = .set_row_names(length(p)))
+}
+
+# Why variants have no variance: one value, or one that the covariates give.
+why_constant <- function(G, null, variants) {
+  if (!length(variants)) return(character())
+  varies <- apply(model_genotypes(G, null, variants), 2L, function(g) any(g != g[1L]))
+  ifelse(varies, "determined by covariates", "one value")
 }
 
 score_variances <- function(G, null, found) {

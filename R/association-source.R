@@ -33,6 +33,7 @@ genotype_source.default <- function(genotypes, block) {
 
 # `columns(from)`: the block of these positions; `variants`: their names.
 blocks_of_columns <- function(people, count, block, columns, variants) {
+  if (count < 1L) abort("genotypes", "There must be variants to scan.", given = "none")
   list(
     people = people, columns = columns, variants = variants, count = count, block = block,
     read = function(done) if (done < count) columns(seq.int(done + 1L, min(done + block, count))),
@@ -49,6 +50,11 @@ with_variants <- function(source, variants) {
     )
   }
   names <- source$variants %||% as.character(seq_len(source$count))
+  if (is.character(variants) && any(twice <- names %in% variants & duplicated(names))) {
+    abort("argument", "`variants` can't choose by a name that several have.",
+      given = some_of(unique(names[twice])), hint = "Positions choose one."
+    )
+  }
   at <- if (is.character(variants)) match(variants, names) else seq_along(names)[variants]
   if (anyNA(at) || !length(at)) {
     abort("argument", "`variants` must be names or positions of variants that there are.",
@@ -117,20 +123,68 @@ check_genotypes <- function(found, names) {
 
 # Files ------------------------------------------------------------------------------------------
 
-#' How many variants a file has already, with so many rows each; without `resume` it begins anew
+#' What a file has already; without `resume` it begins anew
+#'
+#' @param rows_each Rows of a variant.
+#' @return A list: `done`, variants before the last complete one, which is scanned again; lines:
+#'   `header`, `last`, those of that variant, and `keep`, header and those before.
 #' @noRd
 start_file <- function(file, resume, rows_each) {
-  if (!isTRUE(resume) || !file.exists(file)) {
+  text <- if (isTRUE(resume) && file.exists(file)) readLines(file, warn = FALSE)
+  if (!length(text)) {
     unlink(file)
-    return(0L)
+    return(list(done = 0L))
   }
-  text <- readLines(file, warn = FALSE)
   fields <- lengths(strsplit(text, "\t", fixed = TRUE))
   whole <- match(FALSE, fields == fields[1L], length(text) + 1L) - 1L
-  variants <- max(0L, (whole - 1L) %/% rows_each)
-  keep <- if (whole > 0L) 1L + variants * rows_each else 0L
-  if (keep < length(text)) writeLines(text[seq_len(keep)], file)
-  variants
+  variants <- (whole - 1L) %/% rows_each
+  done <- max(0L, variants - 1L)
+  kept <- 1L + done * rows_each
+  list(
+    done = done, header = text[1L], keep = text[seq_len(kept)],
+    last = text[seq_len((variants - done) * rows_each) + kept]
+  )
+}
+
+#' Go on with a file, whose last variant must be what it is in this scan
+#'
+#' @param before From [start_file()]; `table` of the block from its last variant on, or `NULL`.
+#' @section Errors: `argument`.
+#' @noRd
+go_on <- function(file, before, table) {
+  if (is.null(before$header)) return(invisible())
+  other <- other_scan(before, table)
+  if (!is.null(other)) {
+    abort("argument", "`resume` goes on with a file of the same scan.", given = other,
+      hint = "Give another file; without `resume` this one is written anew."
+    )
+  }
+  writeLines(before$keep, file)
+}
+
+# In what the file is of another scan, or nothing.
+other_scan <- function(before, table) {
+  if (is.null(table)) return("a file of more variants than there are")
+  if (!identical(before$header, paste(names(table), collapse = "\t"))) {
+    return("a file with other columns")
+  }
+  if (!length(before$last)) return(NULL)
+  there <- utils::read.delim(text = c(before$header, before$last), quote = "",
+    colClasses = "character", check.names = FALSE, na.strings = character()
+  )
+  here <- table[seq_len(nrow(there)), ]
+  for (name in intersect(c("trait", "variant"), names(there))) {
+    found <- as.character(here[[name]])
+    if (!identical(there[[name]], found)) {
+      return(paste0("a file with ", name, " ", there[[name]][1L], ", where ", found[1L], " is now"))
+    }
+  }
+  numbers <- function(name) suppressWarnings(as.numeric(there[[name]]))
+  V <- here$variance
+  same <- abs(numbers("score") - here$score) <= 1e-6 * sqrt(V) &
+    abs(numbers("variance") - V) <= 1e-6 * V
+  if (identical(is.na(numbers("variance")), is.na(V)) && !any(!same, na.rm = TRUE)) return(NULL)
+  paste("a file with other scores of variant", here$variant[1L])
 }
 
 # By data.table where it is installed, in an eighth of the time.

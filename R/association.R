@@ -34,8 +34,8 @@
 #'   means and the same variance; `method` says so. Where the rarer allele was seen less than 20
 #'   times it is the larger one of both. A negative binomial null model has the normal approximation
 #'   alone.
-#' * A missing genotype is the mean of the variant's others. A variant with one value, or
-#'   without any, has a row without a test and the reason in `method`.
+#' * A missing genotype is the mean of the variant's others. A variant with one value, without any,
+#'   or which the covariates determine, has a row without a test and the reason in `method`.
 #'
 #' Coefficients are conditional on the random effects, per allele that the genotypes count.
 #'
@@ -61,7 +61,7 @@
 #'   levels have genotypes, otherwise the row names of the data.
 #' @param block Variants that are read at a time; by default at most 2,000 and 64 MB.
 #' @param file Write the table to this file (tab-separated) block by block, rather than return it.
-#' @param resume Go on after the last complete line of `file`?
+#' @param resume Go on with the last complete line of `file`? It must be that of the same scan.
 #' @param progress Say how many variants per second?
 #' @param seed For the choice of variants of `"ratio"`; the generator of the user is not touched.
 #' @return A data frame of class `margmix_scan`, a row for each variant (with several null models
@@ -73,7 +73,8 @@
 #'   attributes `ratio` and `ratio_cv` are the mean ratio and its coefficient of variation. With
 #'   `file`, its path, invisibly.
 #' @section Errors: `margmix_error_null_model`, `margmix_error_people`, `margmix_error_genotypes`,
-#'   `margmix_error_argument`. Note: `margmix_note_people`. Warning: `margmix_warning_firth`.
+#'   `margmix_error_argument`. Notes: `margmix_note_people`,
+#'   `margmix_note_genotypes`. Warning: `margmix_warning_firth`.
 #' @references
 #' Chen, H. et al. (2016). Control for population structure and relatedness for binary traits in
 #' genetic association studies via logistic mixed models. *American Journal of Human Genetics* 98,
@@ -122,23 +123,25 @@ association_scan <- function(fit, genotypes, variance = c("auto", "exact", "rati
     nulls[[m]]$firth <- threshold[[m]]
     if (!exact[m]) nulls[[m]]$ratio <- variance_ratio(nulls[[m]], sampled)
   }
-  done <- if (is.null(file)) 0L else start_file(file, resume, length(nulls))
-  scan_blocks(source, nulls, file, done, progress)
+  before <- if (is.null(file)) list(done = 0L) else start_file(file, resume, length(nulls))
+  scan_blocks(source, nulls, file, before, progress)
 }
 
 needs_exact <- function(null, variance) {
   variance == "exact" || variance == "auto" && length(null$people) <= 2000L
 }
 
-# Block after block: a table, or lines of a file.
-scan_blocks <- function(source, nulls, file, done, progress) {
+# Block after block: a table, or lines of a file. `before`: from start_file().
+scan_blocks <- function(source, nulls, file, before, progress) {
   tables <- list()
+  done <- before$done
   began <- proc.time()[["elapsed"]]
   count <- 0L
   repeat {
     G <- source$read(done + count)
     if (is.null(G)) break
     table <- scan_block(G, nulls, done + count)
+    if (!count) go_on(file, before, table)
     count <- count + ncol(G)
     if (is.null(file)) tables[[length(tables) + 1L]] <- table else append_rows(table, file)
     if (progress) {
@@ -146,6 +149,7 @@ scan_blocks <- function(source, nulls, file, done, progress) {
       message(done + count, " variants, ", format(round(speed), big.mark = ","), " per second")
     }
   }
+  if (!count) go_on(file, before, NULL)
   if (!is.null(file)) return(invisible(file))
   ratio_of <- function(name) unlist(lapply(nulls, function(null) null$ratio[[name]]))
   structure(do.call(rbind, tables),

@@ -77,6 +77,27 @@ test_that("objects of BEDMatrix are read from their file", {
   expect_equal(kinship_matrix(mapped), kinship_matrix(sample$G), tolerance = 1e-12)
 })
 
+test_that("alleles that are exchanged are said, and change nothing but the sign", {
+  set.seed(16)
+  sample <- sample_people(90, 12)
+  bed <- local_bed(sample$G)
+  swapped <- local_bed(2 - sample$G)
+  bim <- sub("bed$", "bim", swapped)
+  writeLines(sub("A C$", "C A", readLines(bim)), bim)
+  for (family in list(gaussian(), binomial())) {
+    sample$d$outcome <- if (family$family == "gaussian") sample$d$y else sample$d$b
+    fit <- glmm(outcome ~ x + (1 | fam), sample$d, family)
+    one <- association_scan(fit, bed)
+    other <- association_scan(fit, swapped)
+    expect_identical(other$counted, one$other)
+    expect_identical(other$other, one$counted)
+    expect_equal(other$frequency, 1 - one$frequency, tolerance = 1e-12)
+    expect_equal(other$estimate, -one$estimate, tolerance = 1e-9)
+    expect_equal(other$std.error, one$std.error, tolerance = 1e-9)
+    expect_equal(other$p.value, one$p.value, tolerance = 1e-9)
+  }
+})
+
 test_that("files that do not belong together are refused", {
   set.seed(14)
   sample <- sample_people(30, 8)
@@ -98,6 +119,10 @@ test_that("files that do not belong together are refused", {
   refused("of another one")
   writeLines(sub(" C$", "", keep[[3L]]), bim)
   refused("6 columns.*lines 1, 2, 3")
+  writeLines(sub(" 30 ", " chr3 ", keep[[3L]]), bim)
+  refused("Positions.*lines 3$")
+  writeLines(sub("A C$", "A A", keep[[3L]]), bim)
+  expect_message(association_scan(fit, bed), "8 variants, v1", class = "margmix_note_genotypes")
   writeLines(keep[[3L]], bim)
   writeBin(as.raw(c(0x6c, 0x1b, 0, 1, 1, 1)), bed)
   refused("variant by variant")

@@ -303,6 +303,26 @@ test_that("functions, blocks and files give the same table", {
   }
 })
 
+test_that("a file is gone on with by the same scan only", {
+  fit <- glmm(b ~ age + (1 | fam), people, binomial(), nAGQ = 1)
+  file <- tempfile(fileext = ".tsv")
+  on.exit(unlink(file))
+  association_scan(fit, genotypes, file = file)
+  lines <- readLines(file)[1:9]
+  refused <- function(given, fit, genotypes, there = lines) {
+    writeLines(there, file)
+    expect_error(association_scan(fit, genotypes, file = file, resume = TRUE), given,
+      class = "margmix_error_argument"
+    )
+    expect_identical(readLines(file), there)
+  }
+  refused("variant v8, where v33 is now", fit, genotypes[, 40:1])
+  refused("more variants than there are", fit, genotypes[, 1:4])
+  refused("other columns", glmm(age ~ 1 + (1 | fam), people), genotypes)
+  refused("other scores of variant v8", update(fit, . ~ . - age), genotypes)
+  refused("other columns", fit, genotypes, c("any", "text", "at all"))
+})
+
 test_that("variants that say nothing have a row with the reason", {
   fit <- glmm(b ~ age + (1 | fam), people, binomial(), nAGQ = 1)
   G <- cbind(genotypes[, 1:2], one = 1, none = NA)
@@ -310,6 +330,9 @@ test_that("variants that say nothing have a row with the reason", {
   expect_identical(scan$method[3:4], c("one value", "no genotypes"))
   expect_true(all(is.na(scan$p.value[3:4])))
   expect_output(print(scan), "4 variants, 2 tested")
+  people$known <- imputed[, 1L]
+  given <- glmm(b ~ known + (1 | fam), people, binomial(), nAGQ = 1)
+  expect_identical(association_scan(given, genotypes)$method[1L], "determined by covariates")
 })
 
 test_that("what can't be scanned is refused", {
@@ -322,6 +345,9 @@ test_that("what can't be scanned is refused", {
   expect_error(association_scan(fit, unname(genotypes)), class = "margmix_error_people")
   expect_error(association_scan(fit, genotypes[-1L, ]), class = "margmix_error_people")
   expect_error(association_scan(fit, genotypes, id = "who"), class = "margmix_error_people")
+  expect_error(association_scan(fit, genotypes[, 0L]), class = "margmix_error_genotypes")
+  twice <- cbind(genotypes, v1 = 1)
+  expect_error(association_scan(fit, twice, variants = "v1"), class = "margmix_error_argument")
   expect_error(association_scan(fit, genotypes + 1), class = "margmix_error_genotypes")
   expect_error(association_scan(fit, genotypes, "none"), class = "margmix_error_argument")
   expect_error(kinship_matrix(genotypes, "none"), class = "margmix_error_argument")
