@@ -116,13 +116,14 @@ betabinomial_cdf <- function(y, mu, trials = 1, phi = 1, weights = 1) {
   n <- length(y)
   mu <- rep_len(mu, n)
   trials <- rep_len(trials, n)
-  if (log(phi) > 30) {
-    return(list(lower = stats::pbinom(y - 1, trials, mu), upper = stats::pbinom(y, trials, mu)))
-  }
-  upper <- vapply(seq_len(n), function(j) {
+  phi <- rep_len(phi, n)
+  lower <- stats::pbinom(y - 1, trials, mu)
+  upper <- stats::pbinom(y, trials, mu)
+  for (j in which(log(phi) <= 30)) {
     counts <- seq(0, floor(y[j]))
-    sum(exp(betabinomial_log_density(counts, trials[j], mu[j], phi)))
-  }, 0)
-  at <- exp(betabinomial_log_density(floor(y), trials, mu, phi))
-  list(lower = pmax(upper - at, 0), upper = pmin(upper, 1))
+    f <- exp(betabinomial_log_density(counts, trials[j], mu[j], phi[j]))
+    upper[j] <- min(sum(f), 1)
+    lower[j] <- max(sum(f) - f[length(f)], 0)
+  }
+  list(lower = lower, upper = upper)
 }

@@ -170,6 +170,30 @@ test_that("predictions, residuals and simulations take phi by row", {
   expect_equal(unname(z), unname(residuals(by_sex, "response") / sqrt(phi$fit)))
 })
 
+test_that("quantile residuals of beta-binomial responses take phi by row", {
+  set.seed(4)
+  d <- data.frame(g = rep(1:15, each = 6), x = rnorm(90), z = rep(0:1, 45))
+  p <- rbeta(90, exp(1 + d$z) * 0.4, exp(1 + d$z) * 0.6)
+  d$y <- rbinom(90, 8, p)
+  fit <- suppressMessages(
+    glmm(cbind(y, 8 - y) ~ x + (1 | g), d, betabinomial(), dispersion = ~z, nAGQ = 5)
+  )
+  mu <- predict(fit, type = "response")
+  phi <- predict(fit, type = "dispersion")
+  below <- function(k, j) {
+    sum(vapply(seq_len(k + 1L) - 1L, function(i) {
+      density <- function(p) dbinom(i, 8, p) * dbeta(p, mu[j] * phi[j], (1 - mu[j]) * phi[j])
+      stats::integrate(density, 0, 1, rel.tol = 1e-9)$value
+    }, 0))
+  }
+  limits <- family_tools(fit$family)$cdf(d$y, mu, 8, phi)
+  some <- c(which(d$y == 0)[1L], 2L, 5L, 8L, which(d$y == 8)[1L])
+  some <- some[!is.na(some)]
+  expect_equal(limits$upper[some], vapply(some, function(j) below(d$y[j], j), 0), tolerance = 1e-6)
+  z <- residuals(fit, "quantile")
+  expect_true(all(pnorm(z) >= limits$lower - 1e-12 & pnorm(z) <= limits$upper + 1e-12))
+})
+
 test_that("robust covariances, refits and saved fits know it", {
   scores <- component(by_treatment, "scores")
   expect_identical(ncol(scores), length(fit_psi(by_treatment)))
