@@ -228,7 +228,7 @@ void sandwich() {
     return ClusterPieces(MatrixMap(scores.col(first).data(), p, count),
                          MatrixMap(information.col(first).data(), p * p, count), B);
   };
-  for (const std::string& type : {"KC", "FW", "MBN", "robust"}) {
+  for (const std::string type : {"KC", "FW", "MBN", "robust"}) {
     const SandwichRequest ask{type, contrasts, DfRule::satterthwaite, double(n)};
     SandwichSums sums = sandwich_sums(part(0, 2), ask);
     const SandwichSums rest = sandwich_sums(part(2, m - 2), ask);

@@ -113,7 +113,7 @@ void corrected_influences() {
                              MatrixMap(information.data(), p * p, m));
   CHECK(pieces(9).l[0] == 0 && pieces.S(9).eigenvalues().real().minCoeff() < -1e-4);
   const MatrixXd contrasts = MatrixXd::Identity(p, p), directions = pieces.B_inverse();
-  for (const std::string& type : {"KC", "MD", "FG"}) {
+  for (const std::string type : {"KC", "MD", "FG"}) {
     const CorrectedInfluence r = corrected_influence(pieces, corrections_of(type).front(),
                                                      MatrixMap(directions.data(), p, p));
     const CorrectedScores by_eigenvalues = corrected_scores(pieces, corrections_of(type).front());
