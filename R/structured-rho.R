@@ -122,7 +122,7 @@ relation_words.margmix_phylo <- function(relation, rho) {
 relation_words.margmix_known <- function(relation, rho) {
   range <- format(range(relation$variance), digits = 3L)
   paste0(
-    "known ", if (isTRUE(relation$covariance)) "covariance" else "precision", " of ",
+    "known ", if (relation$covariance) "covariance" else "precision", " of ",
     count_of(length(relation$variance), "level"), ", unit variances ",
     if (range[1L] == range[2L]) range[1L] else paste(range, collapse = " to ")
   )

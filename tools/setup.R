@@ -92,7 +92,7 @@ install_missing <- function(purpose) {
     utils::install.packages(packages, lib = target_library(), Ncpus = parallel::detectCores())
   }
   left <- missing_packages(needs(purpose))
-  if (length(left)) message("setup: not to be had for this R and its packages: ", toString(left))
+  if (length(left)) message("setup: could not be installed: ", toString(left))
   if (length(missing_packages(fields(core_fields)))) quit(status = 1)
   if (length(left)) message("setup: going on without, what needs them is skipped")
 }

@@ -38,7 +38,6 @@ tools_for() {
   case $purpose in check)
     echo ccache:ccache pandoc:pandoc qpdf:qpdf tidy:tidy pngquant:pngquant \
       pdflatex:texlive-latex-base ;;
-  threads) echo clang++:clang ;;
   esac
 }
 
@@ -47,7 +46,7 @@ latex_extras="texlive-latex-recommended texlive-fonts-recommended"
 # OpenMP and sanitizers of clang
 clang_extras="libomp-dev libclang-rt-dev"
 
-# The commands of clang may be there without what they link to.
+# Is clang there, with all that it links to?
 links_threads() {
   echo 'int main() {}' | clang++ -x c++ -fsanitize=thread -fopenmp - -o /dev/null 2>/dev/null
 }
