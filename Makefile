@@ -14,7 +14,8 @@ WITH_LIBRARY = R_LIBS="$(LIBRARY)$${R_LIBS:+:$$R_LIBS}"
   accuracy bench bench-scale simulate-gee simulate-standardization simulate-endogeneity \
   simulate-ipw simulate-restricted simulate-glmm simulate-estimands \
   simulate-likelihood-ratio simulate-soft-penalty simulate-association \
-  simulate-stepped-wedge simulate-gradient-test simulate-structured format clean
+  simulate-association-power simulate-stepped-wedge simulate-gradient-test simulate-structured \
+  format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 27
@@ -136,6 +137,11 @@ simulate-association: ## null tests of association_scan(), cases in families (CO
 	@tools/setup.sh demo
 	@tools/install.sh
 	@$(WITH_LIBRARY) nice Rscript bench/simulation/association.R $(COUNT)
+
+simulate-association-power: ## power of association_scan() beside two fits (COUNT=1000 sets: 20 minutes)
+	@tools/setup.sh demo
+	@tools/install.sh
+	@$(WITH_LIBRARY) nice Rscript bench/simulation/association-power.R $(COUNT)
 
 simulate-soft-penalty: ## separated and boundary data with penalty = "soft" (2 minutes)
 	@tools/setup.sh demo

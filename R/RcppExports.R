@@ -5,10 +5,6 @@ genotypes_ <- function(G, people, piece, ask) {
     .Call(`_margmix_genotypes_`, G, people, piece, ask)
 }
 
-saddlepoint_tails_ <- function(law, null, G, b, z, threads) {
-    .Call(`_margmix_saddlepoint_tails_`, law, null, G, b, z, threads)
-}
-
 lower_solve_ <- function(L, B) {
     .Call(`_margmix_lower_solve_`, L, B)
 }

@@ -33,6 +33,11 @@ genotype_source.BEDMatrix <- function(genotypes, block) {
   )
 }
 
+#' The variants of a .bed file
+#'
+#' A packed block of them is a raw matrix, four people a byte x variants, with attributes `people`,
+#' how many, and `about`, the rows of `about`.
+#'
 #' @param about A data frame with a row for each variant.
 #' @section Errors: `genotypes`.
 #' @noRd
@@ -40,20 +45,15 @@ bed_source <- function(path, people, about, block) {
   bytes <- (length(people) + 3L) %/% 4L
   check_bed(path, length(people), nrow(about), bytes)
   columns <- function(from) {
-    packed_block(read_bed(path, bytes, from), length(people), about[from, , drop = FALSE])
+    G <- read_bed(path, bytes, from)
+    rows <- about[from, , drop = FALSE]
+    row.names(rows) <- NULL
+    # structure() would copy the bytes
+    attr(G, "people") <- length(people)
+    attr(G, "about") <- rows
+    G
   }
   blocks_of_columns(people, nrow(about), block_size(block, bytes), columns, about$variant)
-}
-
-#' Genotypes of a .bed file
-#'
-#' @param bytes A raw matrix, four people a byte x variants.
-#' @param people How many.
-#' @param about A data frame with a row for each variant.
-#' @noRd
-packed_block <- function(bytes, people, about) {
-  row.names(about) <- NULL
-  structure(bytes, people = people, about = about)
 }
 
 # Numbers in place of bytes; a matrix of numbers as it is.
@@ -67,12 +67,12 @@ read_bed <- function(path, bytes, from) {
   connection <- file(path, "rb")
   on.exit(close(connection))
   runs <- split(from, cumsum(c(TRUE, diff(from) != 1L)))
-  parts <- lapply(unname(runs), function(run) {
+  read <- function(run) {
     seek(connection, 3 + bytes * (run[1L] - 1))
     readBin(connection, "raw", bytes * length(run))
-  })
+  }
   # a block is large: one run is not copied
-  all <- if (length(parts) == 1L) parts[[1L]] else unlist(parts)
+  all <- if (length(runs) == 1L) read(from) else unlist(lapply(unname(runs), read))
   dim(all) <- c(bytes, length(from))
   all
 }

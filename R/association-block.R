@@ -52,7 +52,7 @@ saddlepoint_tails <- function(G, found, V, z, null) {
   far <- which(abs(z) > 2)
   if (!length(null$law) || !length(far)) return(out)
   b <- null$C %*% found$products[, far, drop = FALSE]
-  out[far] <- engine_saddlepoint(null, model_genotypes(G, null, far), b, z[far])
+  out[far] <- engine_saddlepoint(null, G, far, b, z[far])
   out
 }
 

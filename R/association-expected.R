@@ -81,8 +81,9 @@ expected_mean <- function(model, start, sd) {
 
 # A = Q + L'WL, factored: by Matrix, or as a lower triangle where few entries are zero.
 effect_factor <- function(L, Q, W) {
-  A <- Matrix::forceSymmetric(Matrix::crossprod(L, W * L)) + Q
-  if (has_few_zeros(A)) {
+  A <- Matrix::crossprod(L, W * L)
+  A <- if (is.matrix(Q)) as.matrix(A) + Q else Matrix::forceSymmetric(A) + Q
+  if (is.matrix(A) || has_few_zeros(A)) {
     factor <- engine_lower_factor(as.matrix(A))
     return(if (nrow(factor)) factor else no_expectation())
   }

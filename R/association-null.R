@@ -250,11 +250,12 @@ singular_root <- function(group) {
   related_draws(relation, numeric(), diag(length(group$levels)))
 }
 
-# The precision of all effects at unit scale, in the same order.
+# The precision of all effects at unit scale, in the same order; not sparse where few are zero.
 level_precision <- function(fit) {
-  Matrix::bdiag(lapply(random_factors(fit$design), function(group) {
+  Q <- Matrix::bdiag(lapply(random_factors(fit$design), function(group) {
     Matrix::kronecker(group_precision(group), Matrix::Diagonal(length(group$columns)))
   }))
+  if (has_few_zeros(Q)) as.matrix(Q) else Q
 }
 
 group_precision <- function(group) {

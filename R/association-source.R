@@ -7,7 +7,7 @@
 #' @return A list: `people`, names of the rows; `read(done)`, the block after the first `done`
 #'   variants, or `NULL`; `some(count)`, some random variants; except for functions also `variants`,
 #'   their names, `count`, how many, `block`, how many at a time, and `columns(from)`, those at some
-#'   positions. Blocks are matrices of numbers, or [packed_block()]s.
+#'   positions. Blocks are matrices of numbers, or packed ones, see [bed_source()].
 #' @section Errors: `genotypes`.
 #' @noRd
 genotype_source <- function(genotypes, block) UseMethod("genotype_source")
@@ -25,10 +25,8 @@ genotype_source.default <- function(genotypes, block) {
     )
   }
   columns <- function(from) as_genotypes(genotypes[, from, drop = FALSE])
-  blocks_of_columns(
-    rownames(genotypes), ncol(genotypes), block_size(block, 8 * nrow(genotypes)), columns,
-    colnames(genotypes)
-  )
+  size <- block_size(block, 4 * 8 * nrow(genotypes)) # with three copies, for exact variances
+  blocks_of_columns(rownames(genotypes), ncol(genotypes), size, columns, colnames(genotypes))
 }
 
 # `columns(from)`: the block of these positions; `variants`: their names.

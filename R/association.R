@@ -152,9 +152,16 @@ scan_blocks <- function(source, nulls, file, before, progress) {
   if (!count) go_on(file, before, NULL)
   if (!is.null(file)) return(invisible(file))
   ratio_of <- function(name) unlist(lapply(nulls, function(null) null$ratio[[name]]))
-  structure(do.call(rbind, tables),
+  structure(below_one_another(tables), row.names = .set_row_names(count * length(nulls)),
     class = c("margmix_scan", "data.frame"), ratio = ratio_of("mean"), ratio_cv = ratio_of("cv")
   )
+}
+
+# Columns of tables; rbind() copies the rows of all once more.
+below_one_another <- function(tables) {
+  columns <- names(tables[[1L]])
+  names(columns) <- columns
+  lapply(columns, function(name) unlist(lapply(tables, `[[`, name), use.names = FALSE))
 }
 
 # With several traits a row for each of them under each variant.

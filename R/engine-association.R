@@ -3,7 +3,7 @@
 #' Scores of a block of variants
 #'
 #' @param nulls A list, each from [scan_null()].
-#' @param G Genotypes, people x variants: doubles, integers or a [packed_block()].
+#' @param G Genotypes, people x variants: doubles, integers, or a packed block of [bed_source()].
 #' @return A list: `smallest` and `largest` genotype of each variant (not of packed ones), and
 #'   `models`, for each model a list of values by variant, about its people: `missing` genotypes,
 #'   each counted as the mean of the others, `sum` of these; `cases` and `case_sum`, of cases;
@@ -30,19 +30,21 @@ engine_genotypes <- function(G, people, variants, impute) {
   ))
 }
 
-#' Two-sided tail probabilities of scores under independent responses
+#' Two-sided tail probabilities of scores of variants under independent responses
 #'
-#' @param null From [scan_null()], with `law`: `"binomial"` (with `trials`) or `"poisson"`.
-#' @param G People of the model x scores; row j of the model counts as its person's less X_j b.
+#' @param null From [scan_null()], with `law`: `"binomial"` (with `trials`) or `"poisson"`; row j of
+#'   the model counts as its person's genotype, or the mean of the others', less X_j b.
+#' @param G Genotypes, see [engine_score_scan()]; `variants` positions of those of the scores.
 #' @param b Coefficients of X, a column for each score; `z` how many standard deviations each is
 #'   from its mean.
 #' @return Probabilities, `NaN` where no saddlepoint is found.
 #' @noRd
-engine_saddlepoint <- function(null, G, b, z) {
-  rows <- list(
-    person = null$person, X = null$X, mu = as.double(null$mu), trials = as.double(null$trials)
-  )
-  saddlepoint_tails_(null$law, rows, G, b, as.double(z), scan_threads(null))
+engine_saddlepoint <- function(null, G, variants, b, z) {
+  genotypes_(G, genotyped_people(G), "tails", list(
+    law = null$law, people = as.integer(null$people) - 1L, person = null$person, X = null$X,
+    mu = as.double(null$mu), trials = as.double(null$trials), variants = variants - 1L, b = b,
+    z = as.double(z), threads = scan_threads(null)
+  ))
 }
 
 #' The rows of a null model on its covariates and one variant, with Jeffreys' prior

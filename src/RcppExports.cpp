@@ -24,22 +24,6 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// saddlepoint_tails_
-Rcpp::NumericVector saddlepoint_tails_(const std::string& law, const Rcpp::List& null, const Rcpp::NumericMatrix& G, const Rcpp::NumericMatrix& b, const Rcpp::NumericVector& z, int threads);
-RcppExport SEXP _margmix_saddlepoint_tails_(SEXP lawSEXP, SEXP nullSEXP, SEXP GSEXP, SEXP bSEXP, SEXP zSEXP, SEXP threadsSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const std::string& >::type law(lawSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type null(nullSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type G(GSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type b(bSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type z(zSEXP);
-    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(saddlepoint_tails_(law, null, G, b, z, threads));
-    return rcpp_result_gen;
-END_RCPP
-}
 // lower_solve_
 Rcpp::NumericMatrix lower_solve_(const Rcpp::NumericMatrix& L, const Rcpp::NumericMatrix& B);
 RcppExport SEXP _margmix_lower_solve_(SEXP LSEXP, SEXP BSEXP) {
@@ -315,7 +299,6 @@ END_RCPP
 
 static const R_CallMethodDef CallEntries[] = {
     {"_margmix_genotypes_", (DL_FUNC) &_margmix_genotypes_, 4},
-    {"_margmix_saddlepoint_tails_", (DL_FUNC) &_margmix_saddlepoint_tails_, 6},
     {"_margmix_lower_solve_", (DL_FUNC) &_margmix_lower_solve_, 2},
     {"_margmix_lower_factor_", (DL_FUNC) &_margmix_lower_factor_, 1},
     {"_margmix_covariance_", (DL_FUNC) &_margmix_covariance_, 4},

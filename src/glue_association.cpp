@@ -9,15 +9,16 @@ using namespace margmix;
 
 namespace {
 
-// Doubles, integers or bytes; bytes hold four people each.
+// Doubles, integers or bytes; bytes hold four people each. To be read alone: R may copy for
+// one who could write.
 Genotypes genotypes(SEXP G, int people) {
   Genotypes out{static_cast<const double*>(nullptr), people, Rf_ncols(G)};
   if (TYPEOF(G) == RAWSXP)
-    out.values = static_cast<const unsigned char*>(RAW(G));
+    out.values = RAW_RO(G);
   else if (TYPEOF(G) == INTSXP)
-    out.values = static_cast<const int*>(INTEGER(G));
+    out.values = INTEGER_RO(G);
   else
-    out.values = static_cast<const double*>(REAL(G));
+    out.values = REAL_RO(G);
   return out;
 }
 
@@ -56,7 +57,24 @@ SEXP columns(const Genotypes& G, const Rcpp::List& ask) {
                                        glue::integers(ask, "variants"), glue::flag(ask, "impute")));
 }
 
-constexpr glue::Piece<Genotypes> kPieces[] = {{"scan", scan}, {"columns", columns}};
+// law, people, person, X, mu, trials of the model; variants, b and z of the scores, positions from
+// 0; threads
+SEXP tails(const Genotypes& G, const Rcpp::List& ask) {
+  const ScoreRows model{count_rows(glue::text(ask, "law"), glue::vector(ask, "mu"),
+                                   glue::vector(ask, "trials")),
+                        glue::integers(ask, "people"), glue::integers(ask, "person"),
+                        glue::matrix(ask, "X")};
+  const FarScores scores{glue::integers(ask, "variants"), glue::matrix(ask, "b"),
+                         glue::vector(ask, "z")};
+  bool done = true;
+  const VectorXd out =
+      saddlepoint_tails(model, G, scores, glue::context(glue::integer(ask, "threads")), done);
+  glue::stop_if_interrupted(done ? Status::ok : Status::interrupted);
+  return glue::vector(out);
+}
+
+constexpr glue::Piece<Genotypes> kPieces[] = {
+    {"scan", scan}, {"columns", columns}, {"tails", tails}};
 
 }  // namespace
 
@@ -64,22 +82,6 @@ constexpr glue::Piece<Genotypes> kPieces[] = {{"scan", scan}, {"columns", column
 // [[Rcpp::export]]
 SEXP genotypes_(SEXP G, int people, const std::string& piece, const Rcpp::List& ask) {
   return glue::piece(kPieces, piece, genotypes(G, people), ask);
-}
-
-// `null`: person (from 0), X, mu, trials; `G`: people x scores, of which b holds the coefficients
-// of X; one z for each.
-// [[Rcpp::export]]
-Rcpp::NumericVector saddlepoint_tails_(const std::string& law, const Rcpp::List& null,
-                                       const Rcpp::NumericMatrix& G, const Rcpp::NumericMatrix& b,
-                                       const Rcpp::NumericVector& z, int threads) {
-  const ScoreRows model{count_rows(law, glue::vector(null, "mu"), glue::vector(null, "trials")),
-                        glue::integers(null, "person"), glue::matrix(null, "X")};
-  bool done = true;
-  const VectorXd out = saddlepoint_tails(
-      model, MatrixMap(G.begin(), G.nrow(), G.ncol()), MatrixMap(b.begin(), b.nrow(), b.ncol()),
-      VectorMap(z.begin(), z.size()), glue::context(threads), done);
-  glue::stop_if_interrupted(done ? Status::ok : Status::interrupted);
-  return glue::vector(out);
 }
 
 // `B` -> L^-1 B; L: lower triangle.

@@ -224,11 +224,11 @@ test_that("people with several rows are matched by their grouping factor", {
 two_tails <- function(law, g, mu, trials, q) {
   n <- length(g)
   rows <- list(
-    law = law, person = seq_len(n) - 1L, X = matrix(0, n, 1L), mu = rep_len(mu, n),
-    trials = rep_len(trials, n), fit = list(control = glmm_control())
+    law = law, people = seq_len(n), person = seq_len(n) - 1L, X = matrix(0, n, 1L),
+    mu = rep_len(mu, n), trials = rep_len(trials, n), fit = list(control = glmm_control())
   )
   w <- trials * if (law == "binomial") mu * (1 - mu) else mu
-  engine_saddlepoint(rows, cbind(g), matrix(0, 1L, 1L), q / sqrt(sum(g^2 * w)))
+  engine_saddlepoint(rows, cbind(g), 1L, matrix(0, 1L, 1L), q / sqrt(sum(g^2 * w)))
 }
 
 test_that("the series of a sum of many small terms gives what the terms give", {

@@ -67,29 +67,32 @@ void GenotypeReader::read(Index variant, Index first, Index count, double* out,
                  missing, range);
 }
 
+GenotypeColumns::GenotypeColumns(const Genotypes& genotypes, const IntegerMap& people, bool impute)
+    : reader_(genotypes), people_(people), impute_(impute), all_(genotypes.people) {}
+
+void GenotypeColumns::read(Index variant, double* out) {
+  GenotypeRange range;
+  missing_.clear();
+  reader_.read(variant, 0, all_.size(), all_.data(), missing_, range);
+  for (const Index i : missing_) all_[i] = kNaN;
+  Eigen::Map<VectorXd> column(out, people_.size());
+  double sum = 0, known = 0;
+  for (Index i = 0; i < column.size(); ++i) {
+    column[i] = all_[people_[i]];
+    if (std::isnan(column[i])) continue;
+    sum += column[i];
+    ++known;
+  }
+  const double mean = known > 0 ? sum / known : 0.0;
+  if (impute_ && known < static_cast<double>(column.size()))
+    column = column.unaryExpr([mean](double x) { return std::isnan(x) ? mean : x; }).eval();
+}
+
 MatrixXd genotype_columns(const Genotypes& genotypes, const IntegerMap& people,
                           const IntegerMap& variants, bool impute) {
-  const GenotypeReader reader(genotypes);
+  GenotypeColumns columns(genotypes, people, impute);
   MatrixXd out(people.size(), variants.size());
-  VectorXd all(genotypes.people);
-  std::vector<Index> missing;
-  GenotypeRange range;
-  for (Index k = 0; k < variants.size(); ++k) {
-    missing.clear();
-    reader.read(variants[k], 0, genotypes.people, all.data(), missing, range);
-    for (const Index i : missing) all[i] = kNaN;
-    auto column = out.col(k);
-    double sum = 0, known = 0;
-    for (Index i = 0; i < people.size(); ++i) {
-      column[i] = all[people[i]];
-      if (std::isnan(column[i])) continue;
-      sum += column[i];
-      ++known;
-    }
-    const double mean = known > 0 ? sum / known : 0.0;
-    if (impute && known < static_cast<double>(people.size()))
-      column = column.unaryExpr([mean](double x) { return std::isnan(x) ? mean : x; }).eval();
-  }
+  for (Index k = 0; k < variants.size(); ++k) columns.read(variants[k], out.col(k).data());
   return out;
 }
 

@@ -44,8 +44,25 @@ class GenotypeReader {
   std::array<bool, 256> any_missing_;
 };
 
-// Of `people` (positions) and `variants` (columns); missing ones are NaN, or with `impute` the mean
-// of the others, 0 if there are none.
+// Variants of some people. Missing genotypes are NaN, or with `impute` the mean of the others, 0 if
+// there are none.
+class GenotypeColumns {
+ public:
+  // `people`: positions among those of the genotypes.
+  GenotypeColumns(const Genotypes& genotypes, const IntegerMap& people, bool impute);
+
+  // As many as people.
+  void read(Index variant, double* out);
+
+ private:
+  const GenotypeReader reader_;
+  const IntegerMap people_;
+  const bool impute_;
+  VectorXd all_;
+  std::vector<Index> missing_;
+};
+
+// People x variants.
 MatrixXd genotype_columns(const Genotypes& genotypes, const IntegerMap& people,
                           const IntegerMap& variants, bool impute);
 

@@ -140,19 +140,22 @@ double saddlepoint_p(const CountRows& rows, const VectorXd& g, double q) {
   return two_tails(rows, kappa, g, variance_of(kappa, g), q);
 }
 
-VectorXd saddlepoint_tails(const ScoreRows& model, const MatrixXd& G, const MatrixMap& b,
-                           const VectorMap& z, const RunContext& context, bool& done) {
-  VectorXd out = VectorXd::Constant(z.size(), kNaN);
+VectorXd saddlepoint_tails(const ScoreRows& model, const Genotypes& genotypes,
+                           const FarScores& scores, const RunContext& context, bool& done) {
+  VectorXd out = VectorXd::Constant(scores.z.size(), kNaN);
   const MatrixXd kappa = row_cumulants(model.rows);
   const auto work = [&](int, const Block& block) {
+    GenotypeColumns columns(genotypes, model.people, true);
+    VectorXd of_person(model.people.size()), g;
     for (Index k = block.first; k < block.last; ++k) {
-      VectorXd g = -(model.X * b.col(k));
-      for (Index j = 0; j < g.size(); ++j) g[j] += G(model.person[j], k);
+      columns.read(scores.variants[k], of_person.data());
+      g = -(model.X * scores.b.col(k));
+      for (Index j = 0; j < g.size(); ++j) g[j] += of_person[model.person[j]];
       const double variance = variance_of(kappa, g);
-      out[k] = two_tails(model.rows, kappa, g, variance, z[k] * std::sqrt(variance));
+      out[k] = two_tails(model.rows, kappa, g, variance, scores.z[k] * std::sqrt(variance));
     }
   };
-  done = z.size() == 0 || for_each_block(cluster_blocks(z.size()), context, work);
+  done = out.size() == 0 || for_each_block(cluster_blocks(out.size()), context, work);
   return out;
 }
 

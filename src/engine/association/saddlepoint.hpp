@@ -1,6 +1,7 @@
 // Tail probabilities of a score by the saddlepoint approximation.
 #pragma once
 
+#include "association/genotypes.hpp"
 #include "core/run_context.hpp"
 #include "core/types.hpp"
 
@@ -20,16 +21,23 @@ struct CountRows {
 // the range of S, or its mean.
 double saddlepoint_p(const CountRows& rows, const VectorXd& g, double q);
 
-// The same for many scores, z standard deviations of S from its mean, of rows that belong to
-// people: column k of G has their genotypes, and row j counts as G(person_j, k) - X_j b_k.
+// The same for the scores of many variants, z_k standard deviations of S from its mean, of rows that
+// belong to people: row j counts as its person's genotype less X_j b_k.
 struct ScoreRows {
   CountRows rows;
-  IntegerMap person;  // from 0
+  IntegerMap people;  // of the model, among those of the genotypes
+  IntegerMap person;  // of each row, among these, from 0
   MatrixMap X;        // n x p
 };
 
+struct FarScores {
+  IntegerMap variants;  // among those of the genotypes
+  MatrixMap b;          // p x scores
+  VectorMap z;
+};
+
 // NaN also for those that the caller's interrupt left out; `done` says so.
-VectorXd saddlepoint_tails(const ScoreRows& model, const MatrixXd& G, const MatrixMap& b,
-                           const VectorMap& z, const RunContext& context, bool& done);
+VectorXd saddlepoint_tails(const ScoreRows& model, const Genotypes& genotypes,
+                           const FarScores& scores, const RunContext& context, bool& done);
 
 }  // namespace margmix
