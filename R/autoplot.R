@@ -36,6 +36,9 @@ autoplot.margmix_integration_groups <- draw_autoplot
 #' @exportS3Method ggplot2::autoplot
 autoplot.margmix_overdispersion <- draw_autoplot
 
+#' @exportS3Method ggplot2::autoplot
+autoplot.margmix_scan <- draw_autoplot
+
 # Columns of the data by name, without names that R CMD check takes for variables.
 aes_of <- function(...) {
   do.call(ggplot2::aes, lapply(list(...), function(name) if (is.character(name)) as.name(name)))

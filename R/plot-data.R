@@ -36,6 +36,8 @@
 #'     `straight`, as Wald intervals have it.}
 #'   \item{[smooth_terms()]}{Curves with bands, a panel for each: the columns of `curves`.}
 #'   \item{[diagnose_overdispersion()]}{A histogram: `statistic` (simulated), `observed`.}
+#'   \item{[association_scan()]}{-log10 p of variants: `variant`, `panel` (of chromosomes, in their
+#'     order), `x` (what is expected, or the place), `estimate`.}
 #' }
 #'
 #' Colours are those of Okabe and Ito (2008), which people with a colour vision deficiency tell
@@ -83,8 +85,8 @@ refuse_gee_picture <- function() {
 
 #' A data frame to draw
 #'
-#' @param kind "forest", "curves", "caterpillar", "shrinkage", "ranks", "points" or "histogram": the
-#'   class `margmix_<kind>_picture`.
+#' @param kind "forest", "curves", "caterpillar", "shrinkage", "ranks", "points",
+#'   "histogram" or "scan", of the class `margmix_<kind>_picture`.
 #' @param ... Titles and labels: `main`, `xlab`, `ylab` and others that the kind needs.
 #' @noRd
 picture <- function(kind, data, ...) {

@@ -60,10 +60,9 @@ SEXP columns(const Genotypes& G, const Rcpp::List& ask) {
 // law, people, person, X, mu, trials of the model; variants, b and z of the scores, positions from
 // 0; threads
 SEXP tails(const Genotypes& G, const Rcpp::List& ask) {
-  const ScoreRows model{count_rows(glue::text(ask, "law"), glue::vector(ask, "mu"),
-                                   glue::vector(ask, "trials")),
-                        glue::integers(ask, "people"), glue::integers(ask, "person"),
-                        glue::matrix(ask, "X")};
+  const ScoreRows model{
+      count_rows(glue::text(ask, "law"), glue::vector(ask, "mu"), glue::vector(ask, "trials")),
+      glue::integers(ask, "people"), glue::integers(ask, "person"), glue::matrix(ask, "X")};
   const FarScores scores{glue::integers(ask, "variants"), glue::matrix(ask, "b"),
                          glue::vector(ask, "z")};
   bool done = true;

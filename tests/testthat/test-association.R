@@ -385,4 +385,17 @@ test_that("a scan is drawn", {
   expect_silent(plot(scan))
   expect_silent(plot(scan, "manhattan"))
   expect_silent(plot(scan, "manhattan", position = rep(1:20, 2), chromosome = rep(1:2, each = 20)))
+  drawn <- plot_data(scan)
+  tested <- scan[!is.na(scan$p.value), ]
+  expect_equal(10^-drawn$estimate, sort(tested$p.value), tolerance = 1e-12)
+  expect_equal(drawn$x, -log10((seq_len(nrow(tested)) - 0.5) / nrow(tested)), tolerance = 1e-12)
+  expect_equal(drawn$variant, tested$variant[order(tested$p.value)])
+  along <- plot_data(scan, "manhattan", rep(1:20, 2), rep(c("2", "X"), each = 20))
+  expect_equal(along$x, which(!is.na(scan$p.value)) - 1)
+  expect_equal(attr(along, "words")$chromosomes$names, c("2", "X"))
+  expect_error(plot(scan[is.na(scan$p.value), ]), class = "margmix_error_argument")
+  skip_if_not_installed("ggplot2")
+  for (type in c("qq", "manhattan")) {
+    expect_s3_class(ggplot2::ggplot_build(ggplot2::autoplot(scan, type = type)), "ggplot_built")
+  }
 })

@@ -21,8 +21,8 @@ struct CountRows {
 // the range of S, or its mean.
 double saddlepoint_p(const CountRows& rows, const VectorXd& g, double q);
 
-// The same for the scores of many variants, z_k standard deviations of S from its mean, of rows that
-// belong to people: row j counts as its person's genotype less X_j b_k.
+// The same for the scores of many variants, z_k standard deviations of S from its mean, of rows
+// that belong to people: row j counts as its person's genotype less X_j b_k.
 struct ScoreRows {
   CountRows rows;
   IntegerMap people;  // of the model, among those of the genotypes
