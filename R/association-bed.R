@@ -9,51 +9,39 @@ genotype_source.character <- function(genotypes, block) {
       given = paste("not found:", some_of(files[!file.exists(files)]))
     )
   }
-  fam <- read_columns(files[2L], 6L)
-  bim <- read_columns(files[3L], 6L)
-  about <- data.frame(
-    variant = bim[[2L]], chromosome = bim[[1L]], position = positions_of(bim[[4L]], files[3L]),
-    counted = bim[[5L]], other = bim[[6L]]
-  )
-  same <- about$counted == about$other & !about$counted %in% c("0", ".")
-  if (any(same)) {
-    note("genotypes", paste0(
-      "Both alleles have one name in the .bim file: ", count_of(sum(same), "variant"), ", ",
-      some_of(about$variant[same]), "."
-    ))
-  }
-  bed_source(files[1L], fam[[2L]], about, block)
+  fam <- read_columns(files[2L], files[2L], 6L)
+  bed_source(files[1L], fam[[2L]], bim_variants(files[3L]), block)
 }
 
 #' @export
 genotype_source.BEDMatrix <- function(genotypes, block) {
   names <- dimnames(genotypes)
-  bed_source(
-    methods::slot(genotypes, "path"), names[[1L]], data.frame(variant = names[[2L]]), block
+  variants <- list(
+    count = length(names[[2L]]), names = function() names[[2L]],
+    rows = function(from) data.frame(variant = names[[2L]][from])
   )
+  bed_source(methods::slot(genotypes, "path"), names[[1L]], variants, block)
 }
 
 #' The variants of a .bed file
 #'
 #' A packed block of them is a raw matrix, four people a byte x variants, with attributes `people`,
-#' how many, and `about`, the rows of `about`.
+#' how many, and `about`, a function that returns a data frame with a row for each variant.
 #'
-#' @param about A data frame with a row for each variant.
+#' @param variants See [bim_variants()].
 #' @section Errors: `genotypes`.
 #' @noRd
-bed_source <- function(path, people, about, block) {
+bed_source <- function(path, people, variants, block) {
   bytes <- (length(people) + 3L) %/% 4L
-  check_bed(path, length(people), nrow(about), bytes)
+  check_bed(path, length(people), variants$count, bytes)
   columns <- function(from) {
     G <- read_bed(path, bytes, from)
-    rows <- about[from, , drop = FALSE]
-    row.names(rows) <- NULL
     # structure() would copy the bytes
     attr(G, "people") <- length(people)
-    attr(G, "about") <- rows
+    attr(G, "about") <- function() variants$rows(from)
     G
   }
-  blocks_of_columns(people, nrow(about), block_size(block, bytes), columns, about$variant)
+  blocks_of_columns(people, variants$count, block_size(block, bytes), columns, variants$names)
 }
 
 # Numbers in place of bytes; a matrix of numbers as it is.
@@ -95,25 +83,4 @@ check_bed <- function(path, people, variants, bytes) {
   } else {
     "The .fam or .bim file is of another one."
   })
-}
-
-positions_of <- function(text, file) {
-  position <- suppressWarnings(as.numeric(text))
-  if (!anyNA(position)) return(position)
-  bad <- which(is.na(position))
-  abort("genotypes", "Positions in a .bim file must be numbers.",
-    given = paste0("none in ", basename(file), ", lines ", some_of(bad))
-  )
-}
-
-# Text columns between white space.
-read_columns <- function(file, count) {
-  fields <- scan(file, rep(list(""), count), quiet = TRUE, quote = "", comment.char = "",
-    multi.line = FALSE, fill = TRUE, flush = TRUE
-  )
-  short <- which(!nzchar(fields[[count]]))
-  if (!length(short)) return(fields)
-  abort("genotypes", paste0("Each line of a .fam or .bim file must have ", count, " columns."),
-    given = paste0("fewer in ", basename(file), ", lines ", some_of(short))
-  )
 }

@@ -5,9 +5,9 @@
 #' @param genotypes See [association_scan()].
 #' @param block Variants at a time, or `NULL`.
 #' @return A list: `people`, names of the rows; `read(done)`, the block after the first `done`
-#'   variants, or `NULL`; `some(count)`, some random variants; except for functions also `variants`,
-#'   their names, `count`, how many, `block`, how many at a time, and `columns(from)`, those at some
-#'   positions. Blocks are matrices of numbers, or packed ones, see [bed_source()].
+#'   variants, or `NULL`; `some(count)`, some random variants; `names()` of variants, or `NULL`;
+#'   except for functions also `count`, how many, `block`, how many at a time, and `columns(from)`,
+#'   those at some positions. Blocks are matrices of numbers, or packed ones, see [bed_source()].
 #' @section Errors: `genotypes`.
 #' @noRd
 genotype_source <- function(genotypes, block) UseMethod("genotype_source")
@@ -26,14 +26,16 @@ genotype_source.default <- function(genotypes, block) {
   }
   columns <- function(from) as_genotypes(genotypes[, from, drop = FALSE])
   size <- block_size(block, 4 * 8 * nrow(genotypes)) # with three copies, for exact variances
-  blocks_of_columns(rownames(genotypes), ncol(genotypes), size, columns, colnames(genotypes))
+  blocks_of_columns(
+    rownames(genotypes), ncol(genotypes), size, columns, function() colnames(genotypes)
+  )
 }
 
-# `columns(from)`: the block of these positions; `variants`: their names.
-blocks_of_columns <- function(people, count, block, columns, variants) {
+# `columns(from)`: the block of these positions; `names()`: of all, or `NULL`.
+blocks_of_columns <- function(people, count, block, columns, names) {
   if (count < 1L) abort("genotypes", "There must be variants to scan.", given = "none")
   list(
-    people = people, columns = columns, variants = variants, count = count, block = block,
+    people = people, columns = columns, names = names, count = count, block = block,
     read = function(done) if (done < count) columns(seq.int(done + 1L, min(done + block, count))),
     some = function(size) columns(sort(sample.int(count, min(size, count))))
   )
@@ -47,7 +49,8 @@ with_variants <- function(source, variants) {
       hint = "Let the function return them alone."
     )
   }
-  names <- source$variants %||% as.character(seq_len(source$count))
+  own <- source$names()
+  names <- own %||% as.character(seq_len(source$count))
   if (is.character(variants) && any(twice <- names %in% variants & duplicated(names))) {
     abort("argument", "`variants` can't choose by a name that several have.",
       given = some_of(unique(names[twice])), hint = "Positions choose one."
@@ -61,10 +64,11 @@ with_variants <- function(source, variants) {
   }
   columns <- function(from) {
     G <- source$columns(at[from])
-    if (is.null(source$variants)) colnames(G) <- names[at[from]]
+    if (is.null(own)) colnames(G) <- names[at[from]]
     G
   }
-  blocks_of_columns(source$people, length(at), source$block, columns, names[at])
+  chosen <- names[at]
+  blocks_of_columns(source$people, length(at), source$block, columns, function() chosen)
 }
 
 # The first block is read twice: it says who the people are.
@@ -73,7 +77,7 @@ genotype_source.function <- function(genotypes, block) {
   first <- as_genotypes(genotypes(1L))
   place <- c(0L, 0L) # blocks and variants read so far
   list(
-    people = rownames(first),
+    people = rownames(first), names = function() NULL,
     read = function(done) {
       repeat {
         G <- genotypes(place[1L] + 1L)
@@ -103,7 +107,7 @@ as_genotypes <- function(G) {
 # A data frame with a row for each variant of a block that follows `before` others.
 about_variants <- function(G, before = 0L) {
   about <- attr(G, "about")
-  if (!is.null(about)) return(about)
+  if (!is.null(about)) return(about())
   data.frame(variant = colnames(G) %||% (before + seq_len(ncol(G))))
 }
 

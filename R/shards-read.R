@@ -26,7 +26,8 @@ read_shard <- function(source, k) {
   data <- tryCatch(suppressWarnings(source$read(source$pieces[[k]])), error = function(e) {
     abort("shards", "Every shard must be readable.",
       given = paste0("shard ", label, ": ", conditionMessage(e)),
-      hint = "Is the file whole, and `read` the function that reads it?"
+      hint = memory_hint(conditionMessage(e)) %||%
+        "Is the file whole, and `read` the function that reads it?"
     )
   })
   if (!is.data.frame(data)) {

@@ -119,6 +119,8 @@ with_recipe_options <- function(recipe, expr) {
 plain_error <- function(e, recipe, k) {
   where <- paste0("\n  Given: shard ", recipe$source$labels[k])
   if (!inherits(e, "margmix_error")) {
+    hint <- memory_hint(e$message)
+    where <- paste0(where, if (!is.null(hint)) "\n  Hint: ", hint)
     class(e) <- c("margmix_error_shards", "margmix_error", "error", "condition")
   }
   e["call"] <- list(NULL)
@@ -126,6 +128,12 @@ plain_error <- function(e, recipe, k) {
     e$message <- paste0(e$message, where)
   }
   e
+}
+
+# For an error where memory is at its end, or nothing.
+memory_hint <- function(message) {
+  if (!grepl("cannot allocate|bad_alloc", message)) return(NULL)
+  "The process is out of memory: give shards() a smaller `memory`, or smaller shards."
 }
 
 forget_rooms <- function(keys) {

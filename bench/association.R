@@ -3,11 +3,19 @@
 #
 #   Rscript bench/association.R             R_LIBS must name a library with margmix
 
-here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
-suppressMessages({
-  library(margmix)
-  library(GMMAT)
-})
+script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))
+here <- dirname(script)
+suppressMessages(library(margmix))
+
+# In a process of its own: its largest resident memory after a scan into a file, in MiB.
+arguments <- commandArgs(TRUE)
+if (length(arguments)) {
+  association_scan(readRDS(arguments[1L]), arguments[2L], "ratio", file = tempfile())
+  peak <- grep("^VmHWM", readLines("/proc/self/status"), value = TRUE)
+  cat(round(as.numeric(gsub("[^0-9]", "", peak)) / 1024))
+  quit()
+}
+suppressMessages(library(GMMAT))
 
 # GMMAT's own example: 400 people, 100 variants.
 agreement <- function() {
@@ -67,8 +75,8 @@ speed <- function(n, variants) {
   )
 }
 
-# Families of four from a .bed file, by the ratio: variants per second, null model excluded.
-bed_speed <- function(n, variants) {
+# Genotypes of n people named p1, p2, ... -> the path of their .bed file.
+bed_file <- function(n, variants) {
   stem <- tempfile()
   frequency <- runif(variants, 0.05, 0.5)
   bed <- file(paste0(stem, ".bed"), "wb")
@@ -84,24 +92,46 @@ bed_speed <- function(n, variants) {
   ids <- paste0("p", seq_len(n))
   write(data.frame(ids, ids, 0, 0, 0, -9), ".fam")
   write(data.frame(1, paste0("v", seq_len(variants)), 0, seq_len(variants), "A", "C"), ".bim")
-  d <- data.frame(fam = rep(seq_len(n / 4), each = 4), age = rnorm(n), row.names = ids)
+  paste0(stem, ".bed")
+}
+
+family_data <- function(n) {
+  d <- data.frame(
+    fam = rep(seq_len(n / 4), each = 4), age = rnorm(n), row.names = paste0("p", seq_len(n))
+  )
   eta <- 0.3 * d$age + rnorm(n / 4)[d$fam]
   d$y <- eta + rnorm(n)
   d$ill <- rbinom(n, 1, plogis(eta - 2))
+  d
+}
+
+# Families of four from a .bed file, by the ratio: variants per second, the null model's fit not
+# included.
+bed_speed <- function(n, variants) {
+  bed <- bed_file(n, variants)
+  d <- family_data(n)
   one <- glmm_control(threads = 1L)
   fits <- list(
     linear = glmm(y ~ age + (1 | fam), d, control = one),
     logit = glmm(ill ~ age + (1 | fam), d, binomial(), nAGQ = 1, control = one)
   )
   vapply(names(fits), function(name) {
-    seconds <- cpu(scan <- association_scan(fits[[name]], paste0(stem, ".bed"), "ratio"))
+    seconds <- cpu(scan <- association_scan(fits[[name]], bed, "ratio"))
     sprintf("| %s | %d | %d | %.0f | %.3f |", name, n, variants, variants / seconds,
       genomic_inflation(scan$p.value)
     )
   }, "")
 }
 
+bed_memory <- function(n, variants) {
+  file <- tempfile()
+  saveRDS(glmm(ill ~ age + (1 | fam), family_data(n), binomial(), nAGQ = 1), file)
+  peak <- system2("Rscript", c(script, file, bed_file(n, variants)), stdout = TRUE)
+  sprintf("| %d | %s | %s |", n, format(variants, big.mark = ","), peak)
+}
+
 same <- agreement()
+memory <- vapply(c(1e5, 1e6), function(variants) bed_memory(400, variants), "")
 from_bed <- bed_speed(10000, 50000)
 rows <- c(speed(500, 5000), speed(1000, 5000), speed(2000, 50000))
 writeLines(c(
@@ -122,6 +152,8 @@ writeLines(c(
   ), "",
   "| model | people | variants | variants a second | lambda_GC |", "|---|---|---|---|---|",
   from_bed, "",
+  "Peak memory of a process that scans a .bed file (logit) into a file:", "",
+  "| people | variants | MiB |", "|---|---|---|", memory, "",
   paste0(
     "GMMAT's example (linear trait, REML): largest relative differences of the variances ",
     format(same[["variances"]], digits = 2), ", of scores ", format(same[["score"]], digits = 2),

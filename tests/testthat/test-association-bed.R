@@ -61,6 +61,33 @@ test_that("a .bed file gives the table of its matrix", {
   )
 })
 
+test_that("a .bim file is read in parts", {
+  set.seed(15)
+  bim <- sub("bed$", "bim", local_bed(sample_people(6, 23)$G))
+  whole <- utils::read.table(bim, colClasses = "character")
+  for (ending in c("\n", "\r\n")) {
+    connection <- file(bim, "wb")
+    writeLines(do.call(paste, whole), connection, sep = ending)
+    close(connection)
+    for (lines in c(1L, 7L, 23L, 50L)) {
+      variants <- bim_variants(bim, lines)
+      expect_identical(variants$count, 23L)
+      for (from in list(6:9, 1:23, c(20L, 3L, 8L, 3L), 23L)) {
+        rows <- variants$rows(from)
+        expect_identical(rows$variant, whole$V2[from])
+        expect_identical(rows$position, as.numeric(whole$V4[from]))
+        expect_identical(row.names(rows), as.character(seq_along(from)))
+      }
+      expect_identical(variants$names(), whole$V2)
+    }
+  }
+  lines <- do.call(paste, whole)
+  writeLines(replace(lines, 9L, "1 v9 0 none A C"), bim)
+  expect_error(bim_variants(bim, 4L), "lines 9$", class = "margmix_error_genotypes")
+  writeLines(replace(lines, 22L, "1 v22 0 5"), bim)
+  expect_error(bim_variants(bim, 4L), "lines 22$", class = "margmix_error_genotypes")
+})
+
 test_that("objects of BEDMatrix are read from their file", {
   skip_if_not_installed("BEDMatrix")
   set.seed(13)

@@ -99,6 +99,13 @@ test_that("a process keeps no more than it may, also when frames become larger d
     expect_lte(sum(vapply(kept, function(x) as.double(object.size(x)), 0)), memory)
     expect_identical(length(kept) > 0L, memory > 0)
   }
+  # one that is at its end is told what to do
+  full <- function(file) stop("cannot allocate vector of size 2.0 Gb")
+  expect_error(shards(files, "g", read = full), "Given: shard .*cannot allocate.*smaller `memory`",
+    class = "margmix_error_shards"
+  )
+  error <- plain_error(simpleError("std::bad_alloc"), list(source = list(labels = "a")), 1L)
+  expect_match(error$message, "Given: shard a\n  Hint: .*smaller `memory`")
 })
 
 test_that("ids are matched by value", {
