@@ -171,8 +171,9 @@ shard_element <- function(room, k) {
 # If there is room for it, beside the others.
 keep_element <- function(room, name, element) {
   others <- room$sizes[names(room$sizes) != name]
-  size <- as.double(utils::object.size(element))
-  keep <- sum(unlist(others)) + size <= room$recipe$memory
+  most <- room$recipe$memory
+  size <- if (most < Inf) as.double(utils::object.size(element)) else 0 # takes a while
+  keep <- sum(unlist(others)) + size <= most
   room$elements[[name]] <- if (keep) element
   room$sizes[[name]] <- if (keep) size
 }

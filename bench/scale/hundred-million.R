@@ -4,7 +4,7 @@
 #   Rscript bench/scale/hundred-million.R [clusters] [shards] [GiB of a worker]
 #
 # R_LIBS must name libraries with margmix and nanoparquet. 10^7 clusters of ten rows (the default)
-# take 2 GB of disk, where SCALE_FOLDER says; `ulimit -v` of each worker is 3.5 GiB.
+# take 2 GB of disk, where SCALE_FOLDER says; `ulimit -v` of each worker is 3 GiB.
 
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
 source(file.path(here, "common.R"))
@@ -13,7 +13,7 @@ suppressMessages(library(margmix))
 
 clusters <- size_argument(1L, 1e7)
 count <- as.integer(size_argument(2L, max(20, clusters / 5e4)))
-limit <- size_argument(3L, 3.5)
+limit <- size_argument(3L, 3)
 folder <- new_folder("parquet")
 
 writing <- system.time(
@@ -62,7 +62,7 @@ save_table <- function() {
       format(clusters, big.mark = ",", scientific = FALSE), " clusters, x continuous, in ", count,
       " Parquet files of ", format(round(size / 1e9, 2)), " GB together, written in ",
       round(writing), " s, and a tenth of the files before. Two workers, each with `ulimit -v` of ",
-      limit, " GiB, and a master."
+      limit, " GiB, half of it for designs, and a master."
     ),
     paste0(
       "CPU seconds and bytes read are of all processes; peaks are the largest resident memory ",
@@ -79,12 +79,15 @@ save_table <- function() {
   ), found)
 }
 
-read <- nanoparquet::read_parquet
+# Of designs a worker keeps half of its limit; the others are made anew from the files.
+visits <- function(files) {
+  shards(files, "id", nanoparquet::read_parquet, cluster, memory = limit * 2^29)
+}
 found <- NULL
 estimates <- list()
 for (k in c(count %/% 10L, count)) {
   rows <- 10 * clusters / count * k
-  s <- measured("first pass", rows, shards(files[seq_len(k)], "id", read, cluster))
+  s <- measured("first pass", rows, visits(files[seq_len(k)]))
   fit <- measured("`glmm()`, logit, K = 9", rows,
     glmm(y ~ x + (1 | id), s, binomial(), nAGQ = 9)
   )
