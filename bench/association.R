@@ -127,11 +127,11 @@ bed_memory <- function(n, variants) {
   file <- tempfile()
   saveRDS(glmm(ill ~ age + (1 | fam), family_data(n), binomial(), nAGQ = 1), file)
   peak <- system2("Rscript", c(script, file, bed_file(n, variants)), stdout = TRUE)
-  sprintf("| %d | %s | %s |", n, format(variants, big.mark = ","), peak)
+  sprintf("| %d | %d | %s |", n, as.integer(variants), peak)
 }
 
 same <- agreement()
-memory <- vapply(c(1e5, 1e6), function(variants) bed_memory(400, variants), "")
+memory <- vapply(c(1e5, 1e6), function(variants) bed_memory(400L, variants), "")
 from_bed <- bed_speed(10000, 50000)
 rows <- c(speed(500, 5000), speed(1000, 5000), speed(2000, 50000))
 writeLines(c(
