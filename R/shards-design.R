@@ -103,6 +103,8 @@ take_on.margmix_design_recipe <- function(element, recipe) {
   if (!is.null(aliased) && ncol(element$X) == length(aliased) && any(aliased)) {
     element$X <- element$X[, !aliased, drop = FALSE]
   }
+  # what is cut out of it, where there is room for everything
+  element$cut <- if (recipe$memory == Inf) new.env(parent = emptyenv())
   if (is.null(recipe$collapse) || !is.null(element$constant)) return(element)
   pooled <- pool_rows(element, recipe$family, recipe$collapse)
   pooled$design[c("constant", "patterns")] <- list(

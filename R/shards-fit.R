@@ -55,10 +55,26 @@ evaluate_shards <- function(design, family, psi, K, deriv, modes, control, score
 family_names <- function(family) unclass(family)[c("family", "link")]
 
 shard_value <- function(design, family, psi, K, deriv, only_beta, threads, part) {
-  if (!is.null(part)) design <- part_of_clusters(design, part)$design
+  design <- cut_part(design, part)
   control <- list(threads = threads)
   out <- engine_evaluate(design, family, psi, K, deriv, NULL, control, only_beta = only_beta)
   out[c("value", "gradient", "hessian", "status")]
+}
+
+# A part of the clusters, or all; the part is kept for as long as it is asked for.
+cut_part <- function(design, part) {
+  kept <- design$cut
+  if (identical(kept$part, part)) return(kept$design %||% design)
+  if (is.null(part)) {
+    rm(list = ls(kept), envir = kept)
+    return(design)
+  }
+  small <- part_of_clusters(design, part)$design
+  if (!is.null(kept)) {
+    kept$part <- part
+    kept$design <- small
+  }
+  small
 }
 
 # The same share of the clusters of each shard.
