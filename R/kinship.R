@@ -69,7 +69,7 @@ add_products <- function(total, G, method, min_frequency) {
   variance <- 2 * p * (1 - p)
   if (method == "GCTA") {
     total$products <- total$products + tcrossprod(sweep(centred, 2L, sqrt(variance), "/"))
-    total$pairs <- total$pairs + tcrossprod(known * 1)
+    total$pairs <- total$pairs + if (all(known)) length(use) else tcrossprod(known * 1)
   } else {
     total$products <- total$products + tcrossprod(centred)
     total$pairs <- total$pairs + sum(variance)
