@@ -16,7 +16,7 @@ plot_data.margmix_scan <- function(x, type = c("qq", "manhattan"), position = x$
   type <- one_of(type, c("qq", "manhattan"), "type")
   force(position)
   force(chromosome)
-  if (!is.null(x$trait)) {
+  if (length(x$trait)) {
     rows <- which(x$trait == one_of(trait %||% x$trait[1L], unique(x$trait), "trait"))
     if (length(position) == nrow(x)) position <- position[rows]
     if (length(chromosome) == nrow(x)) chromosome <- chromosome[rows]

@@ -394,6 +394,8 @@ test_that("a scan is drawn", {
   expect_equal(along$x, which(!is.na(scan$p.value)) - 1)
   expect_equal(attr(along, "words")$chromosomes$names, c("2", "X"))
   expect_error(plot(scan[is.na(scan$p.value), ]), class = "margmix_error_argument")
+  several <- replace(scan, "trait", list("b"))
+  expect_error(plot(several[0L, ]), "tested", class = "margmix_error_argument")
   skip_if_not_installed("ggplot2")
   for (type in c("qq", "manhattan")) {
     expect_s3_class(ggplot2::ggplot_build(ggplot2::autoplot(scan, type = type)), "ggplot_built")
