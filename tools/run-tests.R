@@ -5,6 +5,12 @@
 Sys.setenv(NOT_CRAN = "true")
 args <- commandArgs(trailingOnly = TRUE)
 
+files <- sub("^test-(.*)[.]R$", "\\1", list.files("tests/testthat", "^test-.*[.]R$"))
+if (length(args) && !any(grepl(args[1], files))) {
+  cat("No file tests/testthat/test-*.R has a name that matches ", args[1], ".\n", sep = "")
+  quit(status = 1L)
+}
+
 results <- as.data.frame(testthat::test_dir(
   "tests/testthat",
   filter = if (length(args)) args[1],
