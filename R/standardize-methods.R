@@ -51,8 +51,9 @@ print.margmix_standardization <- function(x, digits = max(3L, getOption("digits"
   invisible(x)
 }
 
+# An observation is a row, or one of its trials.
 average_words <- c(
-  individual = "individual", cluster = "cluster", period = "period, and individual in it,",
+  individual = "observation", cluster = "cluster", period = "period, and observation in it,",
   `cluster-period` = "period, and cluster in it,"
 )
 
