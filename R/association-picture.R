@@ -30,7 +30,7 @@ plot_data.margmix_scan <- function(x, type = c("qq", "manhattan"), position = x$
     variant = as.character(x$variant[seen]), panel = 1L, x = seen,
     estimate = -log10(pmax(x$p.value[seen], 1e-300))
   )
-  if (type == "manhattan") return(manhattan_picture(data, seen, position, chromosome))
+  if (type == "manhattan") return(manhattan_picture(data, position, chromosome))
   data <- data[order(data$estimate, decreasing = TRUE), ]
   data$x <- -log10(stats::ppoints(nrow(data)))
   picture("scan", data,
@@ -40,9 +40,9 @@ plot_data.margmix_scan <- function(x, type = c("qq", "manhattan"), position = x$
 }
 
 # Chromosomes beside each other, in the order in which they come.
-manhattan_picture <- function(data, seen, position, chromosome) {
-  at <- if (is.null(position)) seen else position[seen]
-  of <- if (is.null(chromosome)) rep(1L, length(seen)) else chromosome[seen]
+manhattan_picture <- function(data, position, chromosome) {
+  at <- if (is.null(position)) data$x else position[data$x]
+  of <- if (is.null(chromosome)) rep(1L, nrow(data)) else chromosome[data$x]
   names <- unique(of)
   data$panel <- match(of, names)
   low <- vapply(names, function(name) min(at[of == name]), 0)

@@ -49,14 +49,8 @@ with_variants <- function(source, variants) {
       hint = "Let the function return them alone."
     )
   }
-  own <- source$names()
-  names <- own %||% as.character(seq_len(source$count))
-  if (is.character(variants) && any(twice <- names %in% variants & duplicated(names))) {
-    abort("argument", "`variants` can't choose by a name that several have.",
-      given = some_of(unique(names[twice])), hint = "Positions choose one."
-    )
-  }
-  at <- if (is.character(variants)) match(variants, names) else seq_along(names)[variants]
+  places <- seq_len(source$count)
+  at <- if (is.character(variants)) places_of(variants, source) else places[variants]
   if (anyNA(at) || !length(at)) {
     abort("argument", "`variants` must be names or positions of variants that there are.",
       given = if (length(at)) some_of(variants[is.na(at)]) else "none"
@@ -64,11 +58,22 @@ with_variants <- function(source, variants) {
   }
   columns <- function(from) {
     G <- source$columns(at[from])
-    if (is.null(own)) colnames(G) <- names[at[from]]
+    if (!is.raw(G) && is.null(colnames(G))) colnames(G) <- at[from]
     G
   }
-  chosen <- names[at]
-  blocks_of_columns(source$people, length(at), source$block, columns, function() chosen)
+  names <- function() (source$names() %||% as.character(places))[at]
+  blocks_of_columns(source$people, length(at), source$block, columns, names)
+}
+
+places_of <- function(variants, source) {
+  names <- source$names() %||% as.character(seq_len(source$count))
+  twice <- names %in% variants & duplicated(names)
+  if (any(twice)) {
+    abort("argument", "`variants` can't choose by a name that several have.",
+      given = some_of(unique(names[twice])), hint = "Positions choose one."
+    )
+  }
+  match(variants, names)
 }
 
 # The first block is read twice: it says who the people are.
