@@ -29,10 +29,8 @@ plot_data.margmix_ratios <- function(x, ...) {
 #'   (`NA`: none), is the axis logarithmic?
 #' @noRd
 forest_picture <- function(label, estimate, low, high, panel, none, log, level) {
-  text <- paste0(
-    like_estimate(estimate, estimate), " (", like_estimate(low, estimate), " to ",
-    like_estimate(high, estimate), ")"
-  )
+  numbers <- forest_numbers(cbind(estimate, low, high), panel, log)
+  text <- paste0(numbers[, 1L], " (", numbers[, 2L], " to ", numbers[, 3L], ")")
   text[is.na(estimate)] <- "not estimated"
   picture("forest",
     data.frame(
@@ -43,14 +41,39 @@ forest_picture <- function(label, estimate, low, high, panel, none, log, level) 
   )
 }
 
-# With as many decimals as the estimate has for three digits, unless nothing would be left.
-like_estimate <- function(x, estimate) {
-  decimals <- pmin(pmax(2L - floor(log10(pmax(abs(estimate), 1e-300))), 0L), 6L)
-  plain <- is.finite(x) & is.finite(decimals) & abs(x) < 1e5 &
-    (x == 0 | abs(x) >= 0.5 * 10^-decimals) & abs(estimate) >= 1e-4
+#' Numbers of a forest as text
+#'
+#' Where an interval says no more, neither do the digits: two of the shorter arm of the interval.
+#' @param x Matrix: estimate and its limits, by row.
+#' @noRd
+forest_numbers <- function(x, panel, log) {
+  log <- rep(log, length.out = nrow(x))
+  decimals <- rep(forest_decimals(x, panel, log), 3L)
+  x <- c(x)
+  # of a ratio something must be left; a difference may well be 0.00
+  plain <- is.finite(x) & abs(x) < 1e7 &
+    (x == 0 | abs(x) >= 0.5 * 10^-decimals | (!log & decimals < 6))
   shown <- format_ratio(x, 3L)
-  shown[plain] <- mapply(formatC, x[plain], digits = decimals[plain], format = "f")
-  shown
+  for (k in which(plain)) {
+    rounded <- round(x[k], decimals[k]) + 0
+    shown[k] <- formatC(rounded, digits = decimals[k], format = "f", big.mark = ",")
+  }
+  matrix(shown, ncol = 3L)
+}
+
+# Those of a panel agree, but for rows that need more by at least two decimals.
+forest_decimals <- function(x, panel, log) {
+  digits <- function(v, n) n - 1 - floor(log10(ifelse(is.finite(v) & v > 0, v, NA)))
+  need <- digits(pmin(x[, 1L] - x[, 2L], x[, 3L] - x[, 1L], na.rm = TRUE), 2)
+  need <- ifelse(is.na(need), digits(abs(x[, 1L]), 3), need)
+  need <- ifelse(log, pmax(need, pmin(digits(x[, 2L], 2), 2), na.rm = TRUE), need)
+  need <- pmin(pmax(need, 0), 6)
+  together <- function(v) {
+    if (all(is.na(v))) return(rep(2, length(v)))
+    least <- max(v[v <= min(v, na.rm = TRUE) + 1], na.rm = TRUE)
+    pmax(v, least, na.rm = TRUE)
+  }
+  stats::ave(need, rep(panel, length.out = length(need)), FUN = together)
 }
 
 #' Ends and ticks of the axis of a panel
@@ -203,7 +226,9 @@ draw_axis <- function(at, ticks, y, shape) {
 }
 
 tick_labels <- function(ticks) {
-  label <- format(ticks, trim = TRUE, drop0trailing = TRUE, scientific = FALSE)
+  label <- format(ticks,
+    trim = TRUE, drop0trailing = TRUE, scientific = FALSE, big.mark = ","
+  )
   extreme <- abs(ticks) >= 1e5 | (abs(ticks) < 1e-4 & ticks != 0)
   replace(label, extreme, formatC(ticks[extreme], format = "g"))
 }

@@ -53,6 +53,29 @@ test_that("a forest of a standardization has a panel for each scale", {
   expect_identical(nrow(plot_data(result, what = "means")), 2L)
 })
 
+test_that("numbers beside intervals have the digits that the intervals allow, alike in a panel", {
+  text <- function(estimate, low, high, log = FALSE, panel = "") {
+    forest_picture("", estimate, low, high, panel, none = 0, log = log, level = 0.95)$text
+  }
+  # 0.0830 and 0.142 before
+  expect_identical(text(c(0.083, 0.142), c(0.051, 0.11), c(0.123, 0.174)),
+    c("0.083 (0.051 to 0.123)", "0.142 (0.110 to 0.174)"))
+  expect_identical(text(c(0.083, 9.32), c(0.0213, 6), c(0.324, 12.7), c(TRUE, FALSE), c("a", "b")),
+    c("0.083 (0.021 to 0.324)", "9.3 (6.0 to 12.7)"))
+  expect_identical(text(c(0.8917, 0.6674, NA), c(0.2827, 0.6101, NA), c(2.813, 0.7302, NA), TRUE),
+    c("0.892 (0.283 to 2.813)", "0.667 (0.610 to 0.730)", "not estimated"))
+  # by day, beside a factor: what only one row needs, the others are spared
+  expect_identical(text(c(0.98434, 0.59), c(0.9818, 0.2), c(0.9868, 1.78), TRUE),
+    c("0.9843 (0.9818 to 0.9868)", "0.59 (0.20 to 1.78)"))
+  expect_identical(text(-3e-4, -0.05, 0.05), "0.000 (-0.050 to 0.050)")
+  expect_identical(text(25.3, 0.9, 700, TRUE), "25.30 (0.90 to 700.00)")
+  expect_identical(text(0.5, 1e-9, Inf, TRUE), "0.50 (1.00e-09 to Inf)")
+  expect_identical(text(123456, 110000, 137000), "123,456 (110,000 to 137,000)")
+  expect_identical(text(1e-9, 1e-10, 1e-8, TRUE), "1.00e-09 (1.00e-10 to 1.00e-08)")
+  expect_identical(text(c(1.2, 0), NA, NA), c("1.20 (NA to NA)", "0.00 (NA to NA)"))
+  expect_identical(tick_labels(c(30100, 30200)), c("30,100", "30,200"))
+})
+
 test_that("bands along a covariate are limits of predict()", {
   effects <- pictures()$effects
   drawn <- plot_data(effects, clusters = 10L)
