@@ -13,6 +13,10 @@ lower_factor_ <- function(A) {
     .Call(`_margmix_lower_factor_`, A)
 }
 
+banded_ <- function(design, piece, ask) {
+    .Call(`_margmix_banded_`, design, piece, ask)
+}
+
 covariance_ <- function(kind, q, piece, ask) {
     .Call(`_margmix_covariance_`, kind, q, piece, ask)
 }

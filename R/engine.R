@@ -96,6 +96,12 @@ engine_glm_search <- function(sums, beta) {
 #'   phi = 1), `phi`, `status`.
 #' @noRd
 engine_lmm <- function(design, theta, log_phi = NaN, REML = FALSE, control = glmm_control()) {
+  UseMethod("engine_lmm")
+}
+
+#' @export
+engine_lmm.default <- function(design, theta, log_phi = NaN, REML = FALSE,
+                               control = glmm_control()) {
   check_factorable(design, "an exact likelihood.")
   lmm_objective_(
     design, as.double(theta), log_phi, design$weights_type == "frequency", REML, control$threads

@@ -15,7 +15,7 @@ fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL
   start_glm <- found$start_glm
   way <- way_of_integration(rows, family, REML)
   C <- centring(way, rows, nAGQ)
-  inner <- centred_design(rows, C)
+  inner <- searched_design(way, centred_design(rows, C))
   problem <- list(
     design = inner, family = family, way = way, map = parameter_map(inner, family, start_glm),
     control = rule_control(way, control), nAGQ = nAGQ, REML = REML
@@ -224,7 +224,7 @@ finish_fit <- function(problem, fitted) {
   curvature$hessian <- flip * t(flip * curvature$hessian)
   names <- psi_names(design, problem$family)
   covariance <- problem$map$covariance(fit$x, curvature, active, names)
-  modes <- flip_modes(design, fit$modes, signs)
+  modes <- flip_modes(design, searched_modes(design, problem, fit), signs)
   if (is_penalized(design)) {
     covariance$vcov <- soft_covariance(
       problem, c(parts$beta, parts$theta), fitted$rule$K, modes

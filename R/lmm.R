@@ -73,8 +73,7 @@ centre_response <- function(design, theta, control) {
   y <- design$y - row_offset(design)
   beta <- engine_lmm(design, theta, NaN, FALSE, control)$beta
   if (length(beta) != ncol(design$X) || !all(is.finite(beta))) beta <- numeric(ncol(design$X))
-  design$y <- y - drop(design$X %*% beta)
-  design$offset <- numeric(length(y))
+  design <- response_less(design, beta)
   list(
     design = design, beta = beta,
     rounding = max(1e-24 * mean(y^2), 1e-15 * mean(design$y^2))

@@ -61,7 +61,7 @@ satterthwaite_by_differences.default <- function(way, fit, A) NULL
 
 #' @export
 satterthwaite_by_differences.margmix_exact <- function(way, fit, A) {
-  design <- fit$design
+  design <- searched_design(way, fit$design)
   power <- profile_power(design)
   at <- c(fit$theta, fit$rho) / sqrt(fit$phi)^power
   information <- function(x) c(engine_lmm(design, x, NaN, FALSE, fit$control)$B)

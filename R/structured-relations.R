@@ -233,9 +233,20 @@ matrix_relation <- function(x, term) {
   relation <- if (covariance) inverse_covariance(lower, what) else known_precision(lower, what)
   one <- diff(range(relation$diagonal)) <= 1e-8 * max(relation$diagonal)
   c(
-    list(kind = "precision", identity = one && !length(relation$row), covariance = covariance),
+    list(
+      kind = "precision", identity = one && !length(relation$row), covariance = covariance,
+      K = if (covariance) connected_covariance(x, lower)
+    ),
     relation
   )
+}
+
+# The matrix itself, where no level is independent of the others: searches of linear models use it.
+connected_covariance <- function(x, lower) {
+  if (any(lower$together != 1L)) return(NULL)
+  x <- as.matrix(x)
+  if (!is.double(x)) storage.mode(x) <- "double"
+  x
 }
 
 known_precision <- function(lower, what) {

@@ -47,6 +47,19 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// banded_
+SEXP banded_(const Rcpp::List& design, const std::string& piece, const Rcpp::List& ask);
+RcppExport SEXP _margmix_banded_(SEXP designSEXP, SEXP pieceSEXP, SEXP askSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
+    Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
+    rcpp_result_gen = Rcpp::wrap(banded_(design, piece, ask));
+    return rcpp_result_gen;
+END_RCPP
+}
 // covariance_
 SEXP covariance_(const std::string& kind, int q, const std::string& piece, const Rcpp::List& ask);
 RcppExport SEXP _margmix_covariance_(SEXP kindSEXP, SEXP qSEXP, SEXP pieceSEXP, SEXP askSEXP) {
@@ -301,6 +314,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_genotypes_", (DL_FUNC) &_margmix_genotypes_, 4},
     {"_margmix_lower_solve_", (DL_FUNC) &_margmix_lower_solve_, 2},
     {"_margmix_lower_factor_", (DL_FUNC) &_margmix_lower_factor_, 1},
+    {"_margmix_banded_", (DL_FUNC) &_margmix_banded_, 3},
     {"_margmix_covariance_", (DL_FUNC) &_margmix_covariance_, 4},
     {"_margmix_gee_", (DL_FUNC) &_margmix_gee_, 5},
     {"_margmix_gee_rows_", (DL_FUNC) &_margmix_gee_rows_, 6},

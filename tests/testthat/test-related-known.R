@@ -55,6 +55,66 @@ test_that("the Laplace approximation is that of independent effects of a factor"
   expect_equal(tcrossprod(draws), unname(K), tolerance = 1e-8)
 })
 
+# Rows of 45 people, five of whom have none and many several, with a dense covariance.
+dense_relatives <- function() {
+  set.seed(21)
+  G <- matrix(rnorm(45 * 60), 45)
+  K <- tcrossprod(G) / 60 + diag(0.2, 45)
+  dimnames(K) <- rep(list(paste0("p", seq_len(45))), 2L)
+  d <- data.frame(id = sample(rownames(K)[1:40], 90, TRUE), x = rnorm(90), dose = runif(90, 0.5, 2))
+  b <- drop(crossprod(chol(K), rnorm(45)))
+  d$y <- 3 + 0.5 * d$x + d$dose * b[match(d$id, rownames(K))] + rnorm(90)
+  d$weight <- sample(1:3, 90, TRUE)
+  list(data = d, K = K, Q = solve(K))
+}
+
+test_that("the search with a dense covariance ends where that with its inverse does", {
+  s <- dense_relatives()
+  d <- s$data
+  K <- s$K
+  Q <- s$Q
+  terms <- list(
+    list(y ~ x + known(1 | id, covariance = K), y ~ x + known(1 | id, precision = Q)),
+    list(
+      y ~ x + known(0 + dose | id, covariance = K), y ~ x + known(0 + dose | id, precision = Q)
+    )
+  )
+  for (formulas in terms) for (REML in c(FALSE, TRUE)) for (weights in list(NULL, d$weight)) {
+    rotated <- quietly(glmm(formulas[[1L]], d, gaussian(), weights = weights, REML = REML))
+    plain <- quietly(glmm(formulas[[2L]], d, gaussian(), weights = weights, REML = REML))
+    expect_equal(c(logLik(rotated)), c(logLik(plain)), tolerance = 1e-11)
+    expect_equal(coef(rotated), coef(plain), tolerance = 1e-7)
+    expect_equal(
+      unname(c(rotated$theta, rotated$phi)), unname(c(plain$theta, plain$phi)), tolerance = 1e-6
+    )
+    expect_equal(
+      unname(rotated$vcov_full), unname(plain$vcov_full), tolerance = if (REML) 1e-5 else 1e-6
+    )
+    expect_equal(unname(ranef(rotated)[[1L]]), unname(ranef(plain)[[1L]]), tolerance = 1e-6)
+    if (REML) {
+      df <- function(fit) summary(fit, df = "satterthwaite")$coefficients[, "df"]
+      expect_equal(df(rotated), df(plain), tolerance = 1e-5)
+    }
+  }
+})
+
+test_that("a dense covariance without effect has a variance of zero", {
+  s <- dense_relatives()
+  set.seed(3)
+  e <- rnorm(90)
+  s$data$y <- 3 + 0.5 * s$data$x + e - ave(e, s$data$id)
+  K <- s$K
+  for (REML in c(FALSE, TRUE)) {
+    fit <- quietly(glmm(
+      y ~ x + known(1 | id, covariance = K), s$data, gaussian(), REML = REML
+    ))
+    reference <- lm(y ~ x, s$data)
+    expect_equal(unname(fit$theta), 0, tolerance = 1e-6)
+    expect_equal(c(logLik(fit)), c(logLik(reference, REML = REML)), tolerance = 1e-10)
+    expect_equal(coef(fit), coef(reference), tolerance = 1e-8)
+  }
+})
+
 test_that("sparse, dense and blocks of a covariance are one", {
   reference <- new.env()
   sys.source(test_path("..", "reference", "models-kinship.R"), reference)

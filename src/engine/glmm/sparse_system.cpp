@@ -38,6 +38,7 @@ void SparseSystem::set_Lambda(const MatrixXd& first) {
 
 bool SparseSystem::assemble(const double* W) {
   const Index q1 = plan_.q1(), q2 = plan_.q2();
+  factor_ = Factor::none;
   precision_.fill(A22_diagonal_, A22_below_);
   B_.setZero();
   log_det11_ = 0;
@@ -115,9 +116,12 @@ VectorXd SparseSystem::Vt(const VectorXd& x) const {
 }
 
 bool SparseSystem::factor() {
+  if (factor_ != Factor::none) return factor_ == Factor::found;
   if (!cholesky_) cholesky_ = std::make_unique<SparseCholesky>(plan_.cholesky);
-  return cholesky_->factor([&](Index j, double* w) { fill_column(j, w); }) &&
-         constrained_.set([&](const VectorXd& f) { return solve_factored(f); });
+  const bool found = cholesky_->factor([&](Index j, double* w) { fill_column(j, w); }) &&
+                     constrained_.set([&](const VectorXd& f) { return solve_factored(f); });
+  factor_ = found ? Factor::found : Factor::failed;
+  return found;
 }
 
 void SparseSystem::fill_column(Index j, double* w) const {

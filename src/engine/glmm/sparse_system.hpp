@@ -61,7 +61,8 @@ class SparseSystem {
   void fill_column(Index j, double* w) const;
   double log_det11() const { return log_det11_; }
 
-  // Exact solutions: factor S (false if A is not positive definite), then solve.
+  // Exact solutions: factor S (false if A is not positive definite), then solve. S as it was
+  // assembled is factored once.
   bool factor();
   double log_det() const;
   VectorXd solve(const VectorXd& f) const;  // A^-1 f
@@ -137,6 +138,7 @@ class SparseSystem {
   VectorXd A22_diagonal_, A22_below_, S_diagonal_;
   std::unique_ptr<SparseCholesky> cholesky_;
   ConstrainedInverse constrained_;
+  enum class Factor { none, found, failed } factor_ = Factor::none;
   mutable int iterations_ = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <Eigen/Eigenvalues>
 #include <Eigen/QR>
+#include <algorithm>
 
 namespace margmix {
 
@@ -36,6 +37,13 @@ std::vector<int> pivoted_columns(const MatrixXd& A, Index count) {
   const Eigen::ColPivHouseholderQR<MatrixXd> qr(A);
   const int* order = qr.colsPermutation().indices().data();
   return {order, order + count};
+}
+
+MatrixXd triangular_factor(const MatrixXd& A) {
+  const Eigen::ColPivHouseholderQR<MatrixXd> qr(A);
+  const MatrixXd R =
+      qr.matrixR().topRows(std::min(A.rows(), A.cols())).triangularView<Eigen::Upper>();
+  return R * qr.colsPermutation().inverse();
 }
 
 MatrixXd solve_symmetric(const MatrixXd& A, const MatrixXd& B, double* rcond) {

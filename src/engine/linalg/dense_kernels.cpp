@@ -32,6 +32,18 @@ void dense_lower_solve(const double* L, Index n, double* B, Index columns) {
             : baseline::dense_lower_solve(L, n, B, columns);
 }
 
+void dense_symmetric_multiply(const double* A, Index stride, Index n, const double* B,
+                              Index columns, double* out) {
+  is_wide() ? wide::dense_symmetric_multiply(A, stride, n, B, columns, out)
+            : baseline::dense_symmetric_multiply(A, stride, n, B, columns, out);
+}
+
+void dense_rank_update(double* A, Index stride, Index n, const double* B, const double* C,
+                       Index columns) {
+  is_wide() ? wide::dense_rank_update(A, stride, n, B, C, columns)
+            : baseline::dense_rank_update(A, stride, n, B, C, columns);
+}
+
 #else
 
 bool dense_cholesky(double* A, Index n) { return baseline::dense_cholesky(A, n); }
@@ -46,6 +58,16 @@ void add_cross_products(const DenseColumns& A, const DenseColumns& B, Index rows
 
 void dense_lower_solve(const double* L, Index n, double* B, Index columns) {
   baseline::dense_lower_solve(L, n, B, columns);
+}
+
+void dense_symmetric_multiply(const double* A, Index stride, Index n, const double* B,
+                              Index columns, double* out) {
+  baseline::dense_symmetric_multiply(A, stride, n, B, columns, out);
+}
+
+void dense_rank_update(double* A, Index stride, Index n, const double* B, const double* C,
+                       Index columns) {
+  baseline::dense_rank_update(A, stride, n, B, C, columns);
 }
 
 #endif

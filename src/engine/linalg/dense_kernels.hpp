@@ -24,11 +24,23 @@ void add_cross_products(const DenseColumns& A, const DenseColumns& B, Index rows
 // B -> L^-1 B, n x columns; L: lower triangle.
 void dense_lower_solve(const double* L, Index n, double* B, Index columns);
 
+// out = AB for a symmetric A, n x n in columns `stride` apart, of which the lower triangle is read.
+void dense_symmetric_multiply(const double* A, Index stride, Index n, const double* B,
+                              Index columns, double* out);
+
+// A - BC' in the lower triangle of A, where this is symmetric.
+void dense_rank_update(double* A, Index stride, Index n, const double* B, const double* C,
+                       Index columns);
+
 namespace baseline {
 bool dense_cholesky(double* A, Index n);
 void dense_inverse(const double* L, Index n, double* inverse);
 void add_cross_products(const DenseColumns& A, const DenseColumns& B, Index rows, double* out);
 void dense_lower_solve(const double* L, Index n, double* B, Index columns);
+void dense_symmetric_multiply(const double* A, Index stride, Index n, const double* B,
+                              Index columns, double* out);
+void dense_rank_update(double* A, Index stride, Index n, const double* B, const double* C,
+                       Index columns);
 }  // namespace baseline
 
 #ifdef MARGMIX_WIDE_KERNELS
@@ -37,6 +49,10 @@ bool dense_cholesky(double* A, Index n);
 void dense_inverse(const double* L, Index n, double* inverse);
 void add_cross_products(const DenseColumns& A, const DenseColumns& B, Index rows, double* out);
 void dense_lower_solve(const double* L, Index n, double* B, Index columns);
+void dense_symmetric_multiply(const double* A, Index stride, Index n, const double* B,
+                              Index columns, double* out);
+void dense_rank_update(double* A, Index stride, Index n, const double* B, const double* C,
+                       Index columns);
 }  // namespace wide
 #endif
 

@@ -67,3 +67,19 @@ void dense_lower_solve(const double* L, Eigen::Index n, double* B, Eigen::Index 
   Eigen::Map<Eigen::MatrixXd> in_place(B, n, columns);
   lower.triangularView<Eigen::Lower>().solveInPlace(in_place);
 }
+
+void dense_symmetric_multiply(const double* A, Eigen::Index stride, Eigen::Index n, const double* B,
+                              Eigen::Index columns, double* out) {
+  using Strided = Eigen::Map<const Eigen::MatrixXd, 0, Eigen::OuterStride<>>;
+  Eigen::Map<Eigen::MatrixXd>(out, n, columns).noalias() =
+      Strided(A, n, n, Eigen::OuterStride<>(stride)).selfadjointView<Eigen::Lower>() *
+      Eigen::Map<const Eigen::MatrixXd>(B, n, columns);
+}
+
+void dense_rank_update(double* A, Eigen::Index stride, Eigen::Index n, const double* B,
+                       const double* C, Eigen::Index columns) {
+  using Strided = Eigen::Map<Eigen::MatrixXd, 0, Eigen::OuterStride<>>;
+  const Eigen::Map<const Eigen::MatrixXd> b(B, n, columns), c(C, n, columns);
+  Strided(A, n, n, Eigen::OuterStride<>(stride)).triangularView<Eigen::Lower>() -=
+      b * c.transpose();
+}

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "linalg/decompositions.hpp"
+#include "linalg/dense_kernels.hpp"
 
 namespace margmix {
 
@@ -31,10 +32,15 @@ struct BlockInverse {
   double least = 0;  // eigenvalue, where K is no covariance
 };
 
+double largest_sum(const MatrixXd& A) { return A.cwiseAbs().colwise().sum().maxCoeff(); }
+
 BlockInverse block_inverse(const MatrixXd& K) {
-  const Cholesky cholesky(K);
-  if (cholesky.definite() && cholesky.rcond() > kZero)
-    return {cholesky.inverse(), {}, -cholesky.log_det()};
+  MatrixXd L = K, inverse(K.rows(), K.cols());
+  if (dense_cholesky(L.data(), K.rows())) {
+    dense_inverse(L.data(), K.rows(), inverse.data());
+    if (kZero * largest_sum(K) * largest_sum(inverse) < 1)  // of the condition number
+      return {inverse, {}, -2 * L.diagonal().array().log().sum()};
+  }
   const SymmetricEigen eigen = symmetric_eigen(K);
   const double most = eigen.values.maxCoeff();
   if (!(most > 0) || eigen.values[0] < -1e-8 * most) return {{}, {}, 0, false, eigen.values[0]};
