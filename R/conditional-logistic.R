@@ -14,9 +14,10 @@
 #'
 #' @details
 #' With logit P(y_ij = 1) = a_i + x_ij'beta,
-#' \deqn{\log L = \sum_i \Big\{\sum_j y_{ij} x_{ij}'\beta - \log \sum_{|S| = s_i}
-#' \exp \sum_{j \in S} x_{ij}'\beta\Big\},}{log L = sum_i {sum_j y_ij x_ij'beta -
-#' log sum_(|S| = s_i) exp(sum_(j in S) x_ij'beta)},}
+#' ```
+#' log L = sum_i {sum_j y_ij x_ij'beta
+#'                - log sum_(|S| = s_i) exp(sum_(j in S) x_ij'beta)},
+#' ```
 #' where s_i counts the successes and S is any set of as many rows. The sum over sets is exact, by
 #' the recursion of Gail, Lubin and Rubinstein (1981) with exact first and second derivatives; its
 #' time grows with the rows of a cluster times its successes. Rows of several trials count as that

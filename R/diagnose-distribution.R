@@ -12,7 +12,9 @@
 #'
 #' @details
 #' The gradient function of Verbeke and Molenberghs (2013) is
-#' \deqn{\Delta(b) = \frac{1}{m} \sum_i \frac{f_i(y_i | b)}{f_i(y_i)},}
+#' ```
+#' Delta(b) = (1 / m) sum_i f_i(y_i | b) / f_i(y_i),
+#' ```
 #' f_i(y_i | b) the density of the responses of cluster i with random effect b, f_i(y_i) their
 #' density in the fitted model. It is the directional derivative, plus 1, of the mean log-likelihood
 #' of a cluster towards a distribution with all mass at b. If the distribution is right, it is 1

@@ -10,9 +10,9 @@
 #' quadrature of any order, with exact gradients. The coefficients are
 #' *conditional* on the cluster: an odds ratio compares two rows with the same random effects.
 #'
-#' The model is \eqn{g(E[y | b]) = \mathrm{offset} + X\beta + Zb}, \eqn{b = \Lambda u},
-#' \eqn{u \sim N(0, I)}, independently for each cluster. `theta` are the free entries of the lower
-#' triangular \eqn{\Lambda}, on the absolute scale: with a random intercept alone, theta is its
+#' The model is g(E(y | b)) = offset + X beta + Z b with b = Lambda u and u ~ N(0, I),
+#' independently for each cluster. `theta` are the free entries of the lower
+#' triangular Lambda, on the absolute scale: with a random intercept alone, theta is its
 #' standard deviation. All constants of the likelihood are kept, so that `logLik()` and `AIC()` are
 #' comparable between integration rules and with other software that keeps them.
 #'
@@ -36,11 +36,11 @@
 #'   than two nested ones, are fitted by the Laplace approximation with observed information.
 #' @section Restricted likelihood: Maximum likelihood makes variances between few clusters too
 #'   small, for it counts the coefficients as known. `REML = TRUE` maximises
-#'   \eqn{l(\beta_\theta, \theta) - \log|J(\theta)| / 2 + p \log(2 \pi) / 2} over theta and the
-#'   dispersion, where \eqn{\beta_\theta} maximises the log-likelihood l, of the same rule as
+#'   l(beta(theta), theta) - log|J(theta)| / 2 + p log(2 pi) / 2 over theta and the
+#'   dispersion, where beta(theta) maximises the log-likelihood l, of the same rule as
 #'   without, at theta, and J is its observed information in the p coefficients there (Cox and Reid
-#'   1987). For a linear model this is REML. The coefficients are \eqn{\beta_\theta} at the end, and
-#'   their covariance is \eqn{J^{-1}}. Restricted log-likelihoods of models with other fixed effects
+#'   1987). For a linear model this is REML. The coefficients are beta(theta) at the end, and
+#'   their covariance is J^-1. Restricted log-likelihoods of models with other fixed effects
 #'   do not compare.
 #' @section Crossed factors: The random effects of the factor with most levels are eliminated,
 #'   the rest is factored in a sparse order. Large designs without a zero variance start with
@@ -64,13 +64,13 @@
 #' @section Soft penalty: Where covariates separate the responses, or no cluster has both kinds of
 #'   them, maximum likelihood has no finite estimates, and with few clusters a variance often ends
 #'   at zero. `penalty = "soft"` maximises
-#'   \eqn{l + c \{\log|X'W(\beta)X| / 2 + \sum_r h(\log \lambda_{rr}) + \sum_{r > s}
-#'   h(\lambda_{rs})\}} (Sterzinger and Kosmidis 2023), W the expected weights of the model without
-#'   random effects, \eqn{\lambda} the entries of \eqn{\Lambda}, h minus the Huber loss with
-#'   constant 1, \eqn{c = \sqrt{p / (n w)}} for p coefficients and n trials or counts, w the
-#'   weight at a predictor of zero: \eqn{2 \sqrt{p / n}} for the logit. The maximum is always
+#'   l + c (log|X'W(beta)X| / 2 + sum_r h(log lambda_rr) + sum_(r > s) h(lambda_rs))
+#'   (Sterzinger and Kosmidis 2023), W the expected weights of the model without
+#'   random effects, lambda the entries of Lambda, h minus the Huber loss with
+#'   constant 1, c = sqrt(p / (n w)) for p coefficients and n trials or counts, w the
+#'   weight at a predictor of zero: 2 sqrt(p / n) for the logit. The maximum is always
 #'   inside the parameter space, and c is small enough to leave consistency and efficiency as they
-#'   are. The penalty on \eqn{\Lambda} depends on the units of the columns of Z. Standard errors
+#'   are. The penalty on Lambda depends on the units of the columns of Z. Standard errors
 #'   come from the Hessian of l at the estimates. For one grouping factor, binomial responses
 #'   (logit, probit, cloglog) and Poisson (log). `logLik()` is the penalized maximum: `anova()` does
 #'   not compare it.
@@ -84,16 +84,16 @@
 #'   * `toep(0 + f | g)`, Toeplitz: a variance for each effect, and correlations that depend on how
 #'     many levels two effects are apart, as of equally spaced visits;
 #'   * `rr(0 + f | g, d = 2)`, reduced rank: effects are linear combinations of d factors, fewer
-#'     than effects, and \eqn{\Lambda} has d columns of loadings (no variance of an effect's own).
+#'     than effects, and Lambda has d columns of loadings (no variance of an effect's own).
 #'     Integrals are over d dimensions.
 #'
-#'   theta stays the entries of \eqn{\Lambda}, which are functions of these parameters; their
+#'   theta stays the entries of Lambda, which are functions of these parameters; their
 #'   covariance matrix is of the rank of those, and `logLik()` counts those. Terms may be combined,
 #'   and all ways of integration take them. `REML = TRUE` and the covariance of Kenward and Roger
 #'   need a covariance of which all entries are free: tests have between-within degrees of freedom
 #'   instead.
 #' @section Dispersion: With `dispersion = ~ x` each row has a dispersion phi of its own,
-#'   \eqn{\log \phi_j = D_j \gamma}, where \eqn{D_j} is its row of the design of that formula. What
+#'   log phi_j = D_j gamma, where D_j is its row of the design of that formula. What
 #'   phi is depends on the family, see [dispersion_families]: for a Gaussian response the residual
 #'   *variance*, so that the coefficients are those of log sigma^2 (twice those of log sigma); for
 #'   `nbinom2()` the size, of which a large one means little overdispersion. gamma is estimated by

@@ -12,9 +12,11 @@
 #'
 #' @details
 #' The distribution of the random effect is any distribution G, and the likelihood is maximised over
-#' the coefficients and G (Laird 1978; Lindsay 1983). The maximum has masses \eqn{\pi_k} at a few
-#' locations \eqn{b_k}:
-#' \deqn{\log L = \sum_i \log \sum_k \pi_k f_i(y_i | b_k).}
+#' the coefficients and G (Laird 1978; Lindsay 1983). The maximum has masses pi_k at a few
+#' locations b_k:
+#' ```
+#' log L = sum_i log sum_k pi_k f_i(y_i | b_k).
+#' ```
 #' Points are added one by one where the gradient function, [diagnose_distribution()], is largest,
 #' and after each all coefficients, locations and masses are maximised together with exact gradient
 #' and Hessian. It ends where no point can add 1e-3 to the log-likelihood at these coefficients,

@@ -14,12 +14,12 @@
 #' @details
 #' Written with one to three coordinates: `exp(x + y | g)`. Each level of `g` has a field of its
 #' own, independent of the others; `| 1` is one field of all rows. Rows with equal coordinates
-#' share an effect. With \eqn{u = d / range} for places d apart the correlation is
+#' share an effect. With u = d / range for places d apart the correlation is
 #'
-#' * `exp(x + y | g)`: \eqn{\exp(-u)};
-#' * `gau(x + y | g)`: \eqn{\exp(-u^2)};
+#' * `exp(x + y | g)`: exp(-u);
+#' * `gau(x + y | g)`: exp(-u^2);
 #' * `mat(x + y | g, nu = 1.5)`: Matern's of smoothness `nu`, which is given and not estimated:
-#'   \eqn{(1 + u) \exp(-u)} for 1.5, the default, \eqn{(1 + u + u^2 / 3) \exp(-u)} for 2.5, and
+#'   (1 + u) exp(-u) for 1.5, the default, (1 + u + u^2 / 3) exp(-u) for 2.5, and
 #'   that of `exp()` for 0.5.
 #'
 #' These are `exp()`, `gau()` and, at a fixed smoothness, `mat()` of package \pkg{glmmTMB}; its

@@ -17,8 +17,8 @@
 #' `known(1 | animal, precision = Q)` (any known relation), `car(1 | area, W)` and
 #' `bym2(1 | area, W)` (neighbours) and `exp(x + y | g)`, `gau(x + y | g)`, `mat(x + y | g)`
 #' (places, see [spatial_fields]). The effects of a term have covariance
-#' \eqn{\Sigma \otimes Q^{-1}}: \eqn{\Sigma} between the columns of the term, as everywhere, and
-#' \eqn{Q^{-1}} between levels. The precision Q is sparse, and its inverse is never formed; the time
+#' Sigma (x) Q^-1, a Kronecker product: Sigma between the columns of the term, as everywhere, and
+#' Q^-1 between levels. The precision Q is sparse, and its inverse is never formed; the time
 #' is linear in the number of levels for series and trees. The likelihood is the Laplace
 #' approximation (exact for a linear model). Where Q has a parameter rho, the fit holds it on an
 #' unbounded scale, `component(fit, "rho")`.

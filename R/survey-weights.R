@@ -19,9 +19,9 @@
 #' A weight is the inverse of a probability: of the cluster, w_j, and of the row if its cluster is
 #' in the sample, w_i|j. The estimates maximise the pseudo-likelihood (Pfeffermann et al. 1998,
 #' Rabe-Hesketh and Skrondal 2006)
-#'
-#' \deqn{\log L = \sum_j w_j \log \int \prod_i f(y_{ij} | u)^{w_{i|j}} \phi(u) du,}
-#'
+#' ```
+#' log L = sum_j w_j log integral{ prod_i f(y_ij | u)^w_i|j phi(u) du },
+#' ```
 #' an estimate of the log-likelihood that the whole population would have. One weight for each row,
 #' as in [stats::glm()], can't say this: a weight of its cluster is outside the integral, one of its
 #' own inside. So the weights are given by level, as in other software for such models. With an

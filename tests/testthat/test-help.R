@@ -32,3 +32,10 @@ test_that("the code on top of every help page runs by itself", {
     expect_error(utils::capture.output(suppressMessages(suppressWarnings(run()))), NA, label = name)
   }
 })
+
+test_that("help pages have no TeX, which a terminal and the site print as it is", {
+  pages <- tools::Rd_db("margmix")
+  skip_if(!length(pages), "the package was installed without help")
+  tex <- vapply(pages, function(page) any(grepl("\\\\d?eqn", as.character(page))), NA)
+  expect_identical(names(pages)[tex], character())
+})
