@@ -127,6 +127,7 @@ values_at <- function(design, family, psi, modes, control, known = list()) {
     name <- format_nodes(K)
     if (is.null(known[[name]])) {
       at <- evaluate(design, family, psi, as.integer(K), 0L, modes, control)
+      modes <<- at$modes
       known[[name]] <<- at$value
     }
     known[[name]]

@@ -54,13 +54,15 @@ part_of_clusters.default <- function(design, part) {
 }
 
 # Of one factor with many levels some can tell.
-some_clusters <- function(design) UseMethod("some_clusters")
+some_clusters <- function(design, least = 500L) UseMethod("some_clusters")
 
 #' @export
-some_clusters.default <- function(design) sample_clusters(design, part = 0)$design %||% design
+some_clusters.default <- function(design, least = 500L) {
+  sample_clusters(design, least, part = 0)$design %||% design
+}
 
 #' @export
-some_clusters.margmix_several_factors <- function(design) design
+some_clusters.margmix_several_factors <- function(design, least = 500L) design
 
 # Every so many-th of m would follow a pattern in their order, such as alternating arms; the
 # multiples of the golden ratio modulo 1 are spread evenly over any of them.

@@ -195,11 +195,11 @@ integration_error <- function(fit, budget = 2e9) {
   value_of <- function(design, modes, known = list()) {
     values_at(design, fit$family, fit_psi(fit), modes, fit$control, known)
   }
-  # The error of Laplace is large beside rounding of the fit's own value.
-  laplace <- max(rule$K) == 1L && !fit$REML && !is_penalized(fit$design)
-  known <- if (laplace) stats::setNames(list(fit$logLik), format_nodes(rule$K))
+  # The fit's own value, with its rounding, is what the bound is for.
+  same <- !fit$REML && !is_penalized(fit$design)
+  known <- if (same) stats::setNames(list(fit$logLik), format_nodes(rule$K))
   value <- value_of(fit$design, fit$modes, known)
-  part <- some_clusters(fit$design)
+  part <- some_clusters(fit$design, least = 125L)
   some <- if (cluster_count(part) < cluster_count(fit$design)) {
     value_of(part, NULL)
   }
