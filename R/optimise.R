@@ -59,6 +59,24 @@ objective_at <- function(problem, K, modes, order) {
   )
 }
 
+#' Derivatives that each point of a search is asked for
+#'
+#' @return 1, the gradient; or 2, where the exact Hessian costs little more.
+#' @noRd
+search_order <- function(design, family) UseMethod("search_order")
+
+#' @export
+search_order.default <- function(design, family) 1L
+
+# The inverse of A is dense anyway.
+#' @export
+search_order.margmix_related <- function(design, family) {
+  if (has_phi(family) || is.null(dense_covariance(design))) 1L else 2L
+}
+
+#' @export
+search_order.margmix_banded <- function(design, family) 2L
+
 # The Hessian handed to nlminb: exact until it is positive definite, and from then on carried along
 # by BFGS updates, which cost a gradient each.
 hessian_model <- function(objective, B = NULL) {
@@ -96,9 +114,10 @@ hessian_model <- function(objective, B = NULL) {
 #'   `iterations`, `evaluations`, `message`.
 #' @noRd
 maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL, none = abort_not_finite) {
-  objective <- objective_at(problem, K, modes, 1L)
+  order <- search_order(problem$design, problem$family)
+  objective <- objective_at(problem, K, modes, order)
   if (!is.finite(objective$value(x))) return(none(problem, K, x))
-  model <- hessian_model(objective, hessian)
+  model <- if (order == 2L) objective$hessian else hessian_model(objective, hessian)
   # nlminb compares the gain it predicts, g'B^-1 g / 2, with rel.tol |f|. The last digits are left
   # to the steps after it, which know when to stop.
   gain <- if (final) 3e5 * problem$control$tolerance else 1e-3

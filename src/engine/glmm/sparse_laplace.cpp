@@ -1,5 +1,6 @@
 #include "glmm/sparse_laplace.hpp"
 
+#include "glmm/sparse_hessian.hpp"
 #include "glmm/sparse_scores.hpp"
 
 #include <algorithm>
@@ -22,7 +23,8 @@ double SparseMode::evaluate() {
   eta_ = eta0_;
   system_.add_V(u_, eta_);
   rows_value_ = family_.rows(design_.response, eta_.data(), g_.data(), W_.data(), nullptr, nullptr);
-  return rows_value_ - 0.5 * system_.precision().quadratic(u_);
+  Qu_ = system_.precision().times(u_);
+  return rows_value_ - 0.5 * u_.dot(Qu_);
 }
 
 // Damped Newton as in mode.hpp. Far from the mode a direction need not be exact, near it each step
@@ -42,28 +44,38 @@ Status SparseMode::find(const VectorXd& start, const RunContext& context, double
   double tolerance = quadratic ? 0.01 * accuracy : 1e-2;
   VectorXd change(eta_.size()), assembled;  // the weights of A
   bool last = false, definite = false;
+  // A dense factor costs many solutions: it serves further steps while these shrink fast.
+  const bool chords = system_.plan().cholesky.head == 0 && system_.precision().related() &&
+                      family_.log_concave() && !quadratic;
+  double before = 0;  // the decrement of the last step, where its factor may serve
   for (newton_steps_ = 1; newton_steps_ <= kMostSteps; ++newton_steps_) {
     if (context.interrupted()) return Status::interrupted;
-    if (assembled.size() == 0 || assembled != W_) {
-      definite = system_.assemble(W_.data());
-      assembled = W_;
-    } else {
-      tolerance = 1e-2;  // the weights do not depend on u: this step only checks the one before
-    }
-    if (last) return definite ? Status::ok : Status::no_mode;
-    const VectorXd f = system_.Vt(g_) - system_.precision().times(u_);
+    const VectorXd f = system_.Vt(g_) - Qu_;
     VectorXd d;
-    if (definite) d = system_.newton_step(f, tolerance, &definite);
-    cg_iterations_ += system_.iterations();
-    if (!definite) {
-      const VectorXd clipped = W_.cwiseMax(0.0);
-      system_.assemble(clipped.data());
-      assembled.resize(0);
-      d = system_.newton_step(f, tolerance, nullptr);
+    if (!last && before > 0) d = system_.solve(f);
+    const bool chord = d.size() > 0 && f.dot(d) <= 0.02 * before;
+    if (!chord) {
+      if (assembled.size() == 0 || assembled != W_) {
+        definite = system_.assemble(W_.data());
+        assembled = W_;
+      } else {
+        tolerance = 1e-2;  // the weights do not depend on u: this step only checks the one before
+      }
+      if (last) return definite ? Status::ok : Status::no_mode;
+      if (definite) d = system_.newton_step(f, tolerance, &definite);
+      cg_iterations_ += system_.iterations();
+      if (!definite) {
+        const VectorXd clipped = W_.cwiseMax(0.0);
+        system_.assemble(clipped.data());
+        assembled.resize(0);
+        d = system_.newton_step(f, tolerance, nullptr);
+      }
     }
     const double decrement = f.dot(d);
+    before = chords && definite ? decrement : 0;
     const VectorXd u_old = u_;
-    if (definite && std::sqrt(std::fabs(decrement)) < accuracy * (1 + std::sqrt(u_.norm()))) {
+    const double short_step = (chord ? 0.01 : 1) * accuracy * (1 + std::sqrt(u_.norm()));
+    if (definite && std::sqrt(std::fabs(decrement)) < short_step) {
       u_ += d;
       h = evaluate();
       if (!std::isfinite(h)) u_ = u_old, h = evaluate();
@@ -115,7 +127,7 @@ SparseLaplace sparse_laplace(const GroupedDesign& design, const SparsePlan& plan
     return out;
   }
   const SparsePrecision& Q = system.precision();
-  out.value = mode.rows_value() + family.constant(design.response) - 0.5 * Q.quadratic(mode.u()) -
+  out.value = mode.rows_value() + family.constant(design.response) - 0.5 * mode.quadratic() -
               0.5 * (system.log_det() - Q.log_det());
   if (order < 1) return out;
   system.invert();
@@ -123,6 +135,8 @@ SparseLaplace sparse_laplace(const GroupedDesign& design, const SparsePlan& plan
       mode, family, psi.size(), [&](auto visit) { system.visit_rows(visit); },
       [&](const VectorXd& f) { return system.solve(f); });
   out.gradient = out.scores.rowwise().sum();
+  if (order > 1 && has_sparse_hessian(design, plan, family))
+    out.hessian = sparse_laplace_hessian(mode, family);
   return out;
 }
 

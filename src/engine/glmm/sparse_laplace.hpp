@@ -26,6 +26,7 @@ namespace margmix {
 struct SparseLaplace {
   double value = -kInf;
   VectorXd gradient;  // P
+  MatrixXd hessian;   // where it is exact (glmm/sparse_hessian.hpp), and empty elsewhere
   MatrixXd scores;    // P x clusters: the parts of the gradient from each independent cluster
   VectorXd u;         // modes, order of elimination
   int factorisations = 0, newton_steps = 0, cg_iterations = 0;
@@ -49,6 +50,7 @@ class SparseMode {
   const VectorXd& g() const { return g_; }
   const VectorXd& W() const { return W_; }
   double rows_value() const { return rows_value_; }
+  double quadratic() const { return u_.dot(Qu_); }  // u'Qu
   int newton_steps() const { return newton_steps_; }
   int cg_iterations() const { return cg_iterations_; }
 
@@ -58,12 +60,13 @@ class SparseMode {
   const GroupedDesign& design_;
   const Family& family_;
   SparseSystem system_;
-  VectorXd eta0_, u_, eta_, g_, W_;
+  VectorXd eta0_, u_, Qu_, eta_, g_, W_;
   double rows_value_ = -kInf;
   int newton_steps_ = 0, cg_iterations_ = 0;
 };
 
-// order 0: value; 1: and gradient. `start` holds modes to begin from (used where h is concave).
+// order 0: value; 1: and gradient; 2: and Hessian. `start` holds modes to begin from (used where h
+// is concave).
 SparseLaplace sparse_laplace(const GroupedDesign& design, const SparsePlan& plan, Family& family,
                              const VectorXd& psi, const VectorXd& start, int order,
                              const RunContext& context);

@@ -67,10 +67,23 @@ ConstrainedInverse SparsePrecision::constrained() const {
 
 void SparsePrecision::add_product(const Part& part, const Precision& Q, const VectorXd& u,
                                   VectorXd& out) const {
-  visit_entries(part.group, Q, [&](Index i, Index j, double x, Index) {
-    out[i] += x * u[j];
-    if (i != j) out[j] += x * u[i];
-  });
+  const Pattern& pattern = design_.groups[part.group].relation->pattern();
+  const Index q = design_.groups[part.group].q();
+  const int* at = plan_.places[part.group].data();
+  const double* from = u.data() + plan_.size1();
+  double* to = out.data() + plan_.size1();
+  for (Index l = 0; l < pattern.size(); ++l)
+    for (Index c = 0; c < q; ++c) {
+      const int j = at[l * q + c];
+      const double u_j = from[j];
+      double sum = Q.diagonal[l] * u_j;
+      for (int e = pattern.start[l]; e < pattern.start[l + 1]; ++e) {
+        const int i = at[pattern.row[e] * q + c];
+        to[i] += Q.below[e] * u_j;
+        sum += Q.below[e] * from[i];
+      }
+      to[j] += sum;
+    }
 }
 
 VectorXd SparsePrecision::times(const VectorXd& u) const {

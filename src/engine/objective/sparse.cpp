@@ -77,11 +77,14 @@ VectorXd SparseObjective::steps() const {
   return out;
 }
 
-// The Hessian, and the information of each cluster, are central differences of exact gradients.
+// The Hessian, and the information of each cluster, are central differences of exact gradients, but
+// where it is exact and there is one cluster.
 ObjectiveResult SparseObjective::evaluate(const VectorXd& psi, const std::vector<int>&,
                                           const Modes& modes, const ObjectiveRequest& ask,
                                           const RunContext& context) {
-  const SparseLaplace r = laplace(psi, start(modes), std::min(ask.order, 1), context);
+  const bool whole = !ask.information || design_.clusters() == 1;
+  const SparseLaplace r =
+      laplace(psi, start(modes), whole ? ask.order : std::min(ask.order, 1), context);
   ObjectiveResult out;
   out.value = r.value;
   out.gradient = r.gradient;
@@ -90,6 +93,14 @@ ObjectiveResult SparseObjective::evaluate(const VectorXd& psi, const std::vector
   if (ask.scores) out.scores = r.scores;
   if (ask.order < 2 || r.status != Status::ok) return out;
   const Index p = design_.p(), H = ask.known_phi ? p : psi.size();
+  if (r.hessian.size() > 0) {
+    out.hessian = r.hessian.topLeftCorner(H, H);
+    if (ask.information) {
+      const MatrixXd of_all = -r.hessian.topLeftCorner(p, p);
+      out.information = VectorMap(of_all.data(), p * p);
+    }
+    return out;
+  }
   const VectorXd step = steps();
   out.hessian.resize(H, H);
   if (ask.information) out.information.resize(p * p, r.scores.cols());
