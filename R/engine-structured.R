@@ -8,6 +8,13 @@ engine_relation_facts <- function(relation, rho = numeric()) {
   relation_(relation, "facts", list(rho = as.double(rho)))
 }
 
+#' The lower triangle of a dense matrix
+#' @param x A square matrix of doubles.
+#' @return A list: `start`, `row`, `diagonal` and `below`, of the entries that are not zero;
+#'   `largest`, the size of an entry, `NaN` where one is not finite; `asymmetry`, of a difference.
+#' @noRd
+engine_lower_triangle <- function(x) relation_(list(x = x), "lower", list())
+
 #' The precision that belongs to a known covariance
 #' @param lower Its entries, from [sparse_lower()].
 #' @param most Most dimensions of a null space; of more only their number is found.

@@ -159,11 +159,13 @@ sparse_lower <- function(x, what) {
 }
 
 lower_of_dense <- function(x, what) {
+  if (!is.double(x)) storage.mode(x) <- "double"
+  lower <- engine_lower_triangle(x)
+  if (is.nan(lower$largest)) refuse_matrix(what, "must have finite values.", "NA or Inf")
+  check_symmetric(lower$asymmetry, lower$largest, what)
   n <- ncol(x)
-  if (!all(is.finite(x))) refuse_matrix(what, "must have finite values.", "NA or Inf")
-  check_symmetric(max(abs(x - t(x))), max(abs(x)), what)
-  at <- which(lower.tri(x) & x != 0)
-  lower_entries(diag(x), (at - 1L) %% n + 1L, (at - 1L) %/% n + 1L, as.double(x[at]))
+  lower$together <- together_of(lower$start, lower$row, n)
+  lower[c("start", "row", "diagonal", "below", "together")]
 }
 
 lower_of_sparse <- function(x, what) {
@@ -187,12 +189,18 @@ check_symmetric <- function(worst, largest, what) {
 # Entries below the diagonal, by column.
 lower_entries <- function(diagonal, row, column, below) {
   n <- length(diagonal)
-  count <- tabulate(column, n)
+  start <- as.integer(c(0, cumsum(tabulate(column, n))))
   list(
-    start = as.integer(c(0, cumsum(count))), row = row - 1L, diagonal = as.double(diagonal),
-    below = below,
-    together = if (count[1L] == n - 1L) rep.int(1L, n) else graph_components(n, row, column)
+    start = start, row = row - 1L, diagonal = as.double(diagonal), below = below,
+    together = together_of(start, row - 1L, n)
   )
+}
+
+# The component of each of n levels; where the first has entries with all others, there is one.
+together_of <- function(start, row, n) {
+  count <- diff(start)
+  if (count[1L] == n - 1L) return(rep.int(1L, n))
+  graph_components(n, row + 1L, rep.int(seq_len(n), count))
 }
 
 matrix_words <- function(x) {

@@ -144,11 +144,20 @@ SEXP inverse(const Rcpp::List& relation, const Rcpp::List& ask) {
                      {"least", r.least}});
 }
 
-constexpr glue::Piece<Rcpp::List> kPieces[] = {{"facts", facts},
-                                               {"draws", draws},
-                                               {"inverse", inverse},
-                                               {"order", order},
-                                               {"parents", parents}};
+// A matrix `x` of doubles -> its lower triangle by column
+SEXP lower(const Rcpp::List& relation, const Rcpp::List&) {
+  const LowerTriangle r = lower_triangle(glue::matrix(relation, "x"));
+  return glue::list({{"start", r.pattern.start},
+                     {"row", r.pattern.row},
+                     {"diagonal", r.diagonal},
+                     {"below", VectorXd(VectorMap(r.below.data(), r.below.size()))},
+                     {"largest", r.largest},
+                     {"asymmetry", r.asymmetry}});
+}
+
+constexpr glue::Piece<Rcpp::List> kPieces[] = {{"facts", facts}, {"lower", lower},
+                                               {"draws", draws}, {"inverse", inverse},
+                                               {"order", order}, {"parents", parents}};
 
 }  // namespace
 

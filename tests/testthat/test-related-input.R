@@ -63,6 +63,24 @@ test_that("levels are matched with the names of a matrix", {
   ))
 })
 
+test_that("a dense matrix is read as a sparse one, and no entry escapes the look at symmetry", {
+  set.seed(2)
+  K <- tcrossprod(matrix(rnorm(70 * 5), 70)) + diag(70)
+  K[abs(K) < 0.2] <- 0
+  dimnames(K) <- list(1:70, 1:70)
+  sparse <- sparse_lower(Matrix::Matrix(K, sparse = TRUE), "K")
+  expect_identical(sparse_lower(K, "K")[names(sparse)], sparse)
+  whole <- matrix(2L, 3L, 3L, dimnames = list(1:3, 1:3))
+  expect_identical(sparse_lower(whole, "K")$below, c(2, 2, 2))
+  for (at in list(c(69, 2), c(40, 39), c(2, 70), c(33, 32))) {
+    off <- K
+    off[at[1L], at[2L]] <- off[at[1L], at[2L]] + 1e-6
+    expect_error(sparse_lower(off, "K"), "differ by", class = "margmix_error_relation")
+    off[at[1L], at[2L]] <- Inf
+    expect_error(sparse_lower(off, "K"), "finite", class = "margmix_error_relation")
+  }
+})
+
 test_that("matrices must be finite, symmetric and positive definite", {
   Q <- line_precision(letters[1:5])
   refused(y ~ known(1 | id, precision = replace(Q, 2, 0)), words = "symmetric")

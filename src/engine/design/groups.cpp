@@ -161,16 +161,19 @@ void find_pairs(const GroupedDesign& design, SparsePlan& plan, Index size2) {
   std::vector<std::int64_t> distinct(key);
   visit_related(design, plan,
                 [&](std::size_t, int a, int b, bool) { distinct.push_back(key_of(a, b)); });
-  std::sort(distinct.begin(), distinct.end());
+  if (!std::is_sorted(distinct.begin(), distinct.end()))
+    std::sort(distinct.begin(), distinct.end());
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
   for (std::int64_t d : distinct) {
     ++plan.A22.start[d / size2 + 1];
     plan.A22.row.push_back(static_cast<int>(d % size2));
   }
   for (Index j = 0; j < size2; ++j) plan.A22.start[j + 1] += plan.A22.start[j];
+  auto next = distinct.begin();  // most come in the order of their places
   const auto place = [&](std::int64_t x) {
-    return static_cast<int>(std::lower_bound(distinct.begin(), distinct.end(), x) -
-                            distinct.begin());
+    if (next == distinct.end() || *next != x)
+      next = std::lower_bound(distinct.begin(), distinct.end(), x);
+    return static_cast<int>(next++ - distinct.begin());
   };
   plan.pair.resize(key.size());
   for (std::size_t k = 0; k < key.size(); ++k) plan.pair[k] = place(key[k]);

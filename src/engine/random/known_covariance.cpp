@@ -1,5 +1,6 @@
 #include "random/known_covariance.hpp"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -152,6 +153,37 @@ PrecisionOfCovariance precision_of_covariance(const Pattern& pattern, const Vect
   if (out.zeros > 0 && out.zeros <= most)
     out.constraint =
         constraint_of(null_spaces, blocks, diagonal.size(), out.zeros, 1 / diagonal.mean());
+  return out;
+}
+
+// By tiles, of which two fit into the nearest cache.
+LowerTriangle lower_triangle(const MatrixMap& A) {
+  constexpr Index kTile = 32;
+  const Index n = A.rows();
+  LowerTriangle out;
+  out.diagonal = A.diagonal();
+  if (!A.allFinite()) {
+    out.largest = kNaN;
+    return out;
+  }
+  out.largest = A.cwiseAbs().maxCoeff();
+  for (Index j = 0; j < n; j += kTile)
+    for (Index i = j; i < n; i += kTile) {
+      const Index rows = std::min(kTile, n - i), columns = std::min(kTile, n - j);
+      const double worst = (A.block(i, j, rows, columns) - A.block(j, i, columns, rows).transpose())
+                               .cwiseAbs()
+                               .maxCoeff();
+      out.asymmetry = std::max(out.asymmetry, worst);
+    }
+  out.pattern.start.assign(1, 0);
+  for (Index j = 0; j < n; ++j) {
+    for (Index i = j + 1; i < n; ++i) {
+      if (A(i, j) == 0) continue;
+      out.pattern.row.push_back(static_cast<int>(i));
+      out.below.push_back(A(i, j));
+    }
+    out.pattern.start.push_back(static_cast<int>(out.pattern.row.size()));
+  }
   return out;
 }
 

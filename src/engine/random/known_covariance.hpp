@@ -28,4 +28,14 @@ PrecisionOfCovariance precision_of_covariance(const Pattern& pattern, const Vect
                                               const VectorXd& below, const std::vector<int>& block,
                                               Index most);
 
+// The entries of a dense matrix that are not zero, and how far it is from symmetric.
+struct LowerTriangle {
+  Pattern pattern;
+  VectorXd diagonal;
+  std::vector<double> below;
+  double largest = 0, asymmetry = 0;  // sizes of an entry, and of a difference; NaN is not finite
+};
+
+LowerTriangle lower_triangle(const MatrixMap& A);
+
 }  // namespace margmix
