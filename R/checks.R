@@ -139,7 +139,7 @@ check_identified <- function(design, family) UseMethod("check_identified")
 #' @export
 check_identified.default <- function(design, family) {
   used <- used_rows(design)
-  largest <- max(sums_by_cluster(as.numeric(used), design))
+  largest <- largest_used_cluster(design)
   # A frequency above 1 stands for several rows.
   single <- design$weights_type != "frequency" || max(row_weights(design)) <= 1
   if (largest <= 1 && single && is_binary(family, design)) {
@@ -267,6 +267,12 @@ refuse_unidentified <- function(design, given, hint) {
   abort("not_identified", "The data can't identify the variances of the random effects.",
     given = given, hint = hint, terms = term_labels(design)
   )
+}
+
+# Its rows, of those that are used.
+largest_used_cluster <- function(design) {
+  if (all_used(design)) return(max(rows_per_cluster(design)))
+  max(sums_by_cluster(as.numeric(used_rows(design)), design))
 }
 
 # Sums of x within clusters, whose rows are contiguous.

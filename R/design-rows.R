@@ -13,9 +13,13 @@ row_offset <- function(design) row_values(design, "offset")
 most_trials <- function(design) UseMethod("most_trials")
 
 #' @export
-most_trials.default <- function(design) max(row_trials(design))
+most_trials.default <- function(design) max(stored_values(design, "trials"))
 
-used_rows <- function(design) row_weights(design) > 0 & row_trials(design) > 0
+used_rows <- function(design) {
+  if (all_used(design)) return(rep.int(TRUE, length(design$y)))
+  row_weights(design) > 0 & row_trials(design) > 0
+}
+
 all_used <- function(design) {
   least <- function(name) min(stored_values(design, name), Inf)
   least("weights") > 0 && least("trials") > 0
@@ -30,15 +34,23 @@ row_values <- function(design, name) {
   if (length(x) == 1L) rep.int(x, n) else x
 }
 
+# Those of some rows.
+some_values <- function(design, name, rows) {
+  x <- stored_values(design, name)
+  if (length(x) == 1L) rep.int(x, length(rows)) else x[rows]
+}
+
+# The sum over n rows of stored values.
+sum_stored <- function(x, n) if (length(x) == 1L) n * x else sum(x)
+
 # How many rows are used, and the sum of their weights.
 count_used <- function(design) UseMethod("count_used")
 
 #' @export
 count_used.default <- function(design) {
   n <- length(design$y)
-  stored <- stored_values(design, "weights")
   if (all_used(design)) {
-    return(list(rows = n, weight = if (length(stored) == 1L) n * stored else sum(stored)))
+    return(list(rows = n, weight = sum_stored(stored_values(design, "weights"), n)))
   }
   used <- used_rows(design)
   list(rows = sum(used), weight = sum(row_weights(design)[used]))

@@ -65,7 +65,7 @@ largest_predictor <- function(design, beta) UseMethod("largest_predictor")
 
 #' @export
 largest_predictor.default <- function(design, beta) {
-  max(abs(drop(design$X %*% beta) + row_offset(design)))
+  max(abs(drop(design$X %*% beta) + stored_values(design, "offset")))
 }
 
 #' Solve the estimating equations

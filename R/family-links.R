@@ -47,11 +47,16 @@ response_totals <- function(design, family) UseMethod("response_totals")
 
 #' @export
 response_totals.default <- function(design, family) {
-  w <- row_weights(design)
-  offset <- row_offset(design)
-  weighted <- function(x) drop(crossprod(w, x))
+  n <- length(design$y)
+  w <- stored_values(design, "weights")
+  offset <- stored_values(design, "offset")
+  weighted <- function(x) {
+    if (length(w) == 1L) return(w * sum_stored(x, n))
+    drop(crossprod(w, rep_len(x, n)))
+  }
   list(
-    weights = sum(w), trials = weighted(row_trials(design)), y = weighted(design$y),
+    weights = sum_stored(w, n), trials = weighted(stored_values(design, "trials")),
+    y = weighted(design$y),
     offset = mean(offset), most = max(offset),
     exposure = if (has_log_link(family)) weighted(exp(offset)) else 0
   )

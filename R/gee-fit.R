@@ -82,7 +82,8 @@ squared_response <- function(design) UseMethod("squared_response")
 
 #' @export
 squared_response.default <- function(design) {
-  sum(row_weights(design) * row_trials(design) * (design$y / row_trials(design))^2)
+  trials <- stored_values(design, "trials")
+  sum(stored_values(design, "weights") * trials * (design$y / trials)^2)
 }
 
 # Parameters that no pair of rows has anything to say of: they play no part in the fit.

@@ -292,9 +292,15 @@ level_df <- function(levels) max(levels$K - sum(levels$share == 1), 1)
 
 # Observations that a row stands for; 0 if it has no weight.
 row_sizes <- function(design) {
-  size <- row_trials(design) * (row_weights(design) > 0)
-  if (design$weights_type == "frequency") size <- size * row_weights(design)
-  size
+  size <- stored_sizes(design)
+  if (length(size) == 1L) rep.int(size, length(design$y)) else size
+}
+
+# One for all rows, or n.
+stored_sizes <- function(design) {
+  weights <- stored_values(design, "weights")
+  size <- stored_values(design, "trials") * (weights > 0)
+  if (design$weights_type == "frequency") size * weights else size
 }
 
 #' Between-cluster share of the variance of each column of X
@@ -309,11 +315,11 @@ row_sizes <- function(design) {
 cluster_shares <- function(design) UseMethod("cluster_shares")
 
 #' @export
-cluster_shares.default <- function(design) {
+cluster_shares.default <- function(design) with_share(cluster_anova(design))
+
+cluster_anova <- function(design) {
   cluster <- cluster_codes(design)
-  with_share(anova_sums(design$X, row_sizes(design), cluster, function(x) {
-    sums_by_cluster(x, design)
-  }))
+  anova_sums(design$X, row_sizes(design), cluster, function(x) sums_by_cluster(x, design))
 }
 
 with_share <- function(sums) c(sums[c("N", "K")], list(share = share_of(sums)))

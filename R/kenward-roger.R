@@ -69,7 +69,7 @@ residual_df <- function(fit) max(total_size(fit$design) - length(fit$beta), 1)
 total_size <- function(design) UseMethod("total_size")
 
 #' @export
-total_size.default <- function(design) sum(row_sizes(design))
+total_size.default <- function(design) sum_stored(stored_sizes(design), length(design$y))
 
 # X beta + offset + Z b at the modes.
 mode_predictor <- function(fit) {

@@ -34,7 +34,7 @@ level_agreement <- function(design, k) UseMethod("level_agreement")
 
 #' @export
 level_agreement.default <- function(design, k) {
-  used <- which(used_rows(design))
+  used <- if (all_used(design)) seq_along(design$y) else which(used_rows(design))
   for (take in unique(pmin(c(5000L, length(used)), length(used)))) {
     rows <- used[seq_len(take)]
     level <- row_levels(design, k, rows)

@@ -73,7 +73,9 @@ keep_rows <- function(design, rows) {
   for (name in c("X", "Z", if (has_dispersion_formula(design)) "D")) {
     design[[name]] <- design[[name]][rows, , drop = FALSE]
   }
-  response <- response_rows(design)
-  design[names(response)] <- lapply(response, `[`, rows)
+  design$y <- design$y[rows]
+  for (name in c("trials", "weights", "offset")) {
+    if (length(design[[name]]) > 1L) design[[name]] <- design[[name]][rows]
+  }
   design
 }

@@ -215,9 +215,9 @@ level_states.default <- function(design, k) {
   # One level with both is enough, and the first rows usually show it.
   for (take in unique(pmin(c(5000L, length(design$y)), length(design$y)))) {
     rows <- seq_len(take)
-    used <- as.numeric(row_weights(design)[rows] > 0)
+    used <- as.numeric(some_values(design, "weights", rows) > 0)
     level <- row_levels(design, k, rows)
-    trials <- row_trials(design)[rows]
+    trials <- some_values(design, "trials", rows)
     sums <- rowsum(cbind(design$y[rows], trials) * used, level, reorder = FALSE)
     none <- sums[, 1L] <= 0
     all <- sums[, 1L] >= sums[, 2L]

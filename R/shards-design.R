@@ -76,7 +76,6 @@ drop_aliased_shards <- function(design, intercept) {
   change_recipe(plan, recipe)
   design$aliased <- aliased
   design$X <- some_columns(X, !aliased)
-  design$facts <- take_shares(design$facts, !aliased)
   design
 }
 

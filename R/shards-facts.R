@@ -9,12 +9,11 @@ add_up <- function(parts) Reduce(`+`, parts)
 #' @return A list: `rows`, `clusters`; `X`, `Z` (see [columns_elsewhere()]); `response`, from
 #'   [response_totals()]; `y` (mean and sum of squares about it); `used`, rows with weight and
 #'   trials, and the sum of their weights; `sizes`, from [cluster_size_facts()]; `factors`, from
-#'   [level_facts()]; `anova`, from [factor_anova()]. [fixed_facts()] has no facts of random
-#'   effects.
+#'   [level_facts()]. [fixed_facts()] has no facts of random effects.
 #' @noRd
 row_facts <- function(design, family) {
   c(fixed_facts(design, family), list(
-    Z = column_facts(design$Z), anova = factor_anova(design),
+    Z = column_facts(design$Z),
     factors = lapply(seq_along(design$groups), level_facts, design = design)
   ))
 }
@@ -28,43 +27,33 @@ level_facts <- function(design, k) {
 }
 
 fixed_facts <- function(design, family) {
-  used <- used_rows(design)
-  weights <- row_weights(design)
   y <- design$y
   list(
     rows = length(y), clusters = length(design$levels),
     X = column_facts(design$X), response = response_totals(design, family),
-    y = list(mean = mean(y), about = sum((y - mean(y))^2)),
-    used = list(rows = sum(used), weight = sum(weights[used]), most = max(weights)),
+    y = list(mean = mean(y), about = drop(crossprod(y - mean(y)))),
+    used = c(count_used(design), list(most = max(stored_values(design, "weights")))),
     sizes = cluster_size_facts(design)
   )
 }
 
 column_facts <- function(X) {
   mean <- colMeans(X)
-  list(
-    mean = mean, gram = crossprod(X), about = colSums((X - rep(mean, each = nrow(X)))^2),
-    ones = vapply(seq_len(ncol(X)), function(j) all(X[, j] == 1), NA)
-  )
+  about <- vapply(seq_len(ncol(X)), function(j) drop(crossprod(X[, j] - mean[[j]])), 0)
+  list(mean = mean, gram = crossprod(X), about = about, ones = unname(mean == 1 & about == 0))
 }
 
-#' Sizes of clusters, and the sums that the between-cluster share of a column is made of
-#' @return A list: `rows`, a table of the rows of clusters; `largest`, most used rows; `N`, `N2`,
-#'   `K`: sum, sum of squares and number of sizes; `centre`, `between`, `within`, see
-#'   [anova_sums()].
+#' Sizes of clusters
+#' @return A list: `values` of the rows of clusters, and their `counts`; `largest`, most used rows;
+#'   `any_size`, most trials; `N`, the sum of the sizes of the rows.
 #' @noRd
 cluster_size_facts <- function(design) {
-  counted <- design$weights_type == "frequency"
-  rows <- diff(design$start)
-  if (counted) rows <- cluster_sums(row_weights(design), design$start)
-  size <- row_sizes(design)
-  sums <- function(x) cluster_sums(x, design$start)
-  c(
-    list(
-      rows = table(rows), largest = max(sums(as.numeric(used_rows(design)))),
-      any_size = max(row_trials(design))
-    ),
-    anova_sums(design$X, size, row_levels(design), sums)
+  rows <- rows_per_cluster(design)
+  if (has_counted_rows(design)) rows <- sums_by_cluster(row_weights(design), design)
+  values <- sort(unique(rows))
+  list(
+    values = values, counts = tabulate(match(rows, values), length(values)),
+    largest = largest_used_cluster(design), any_size = most_trials(design), N = total_size(design)
   )
 }
 
@@ -74,7 +63,6 @@ join_facts <- function(facts) {
   of <- function(name) lapply(facts, `[[`, name)
   c(join_fixed_facts(facts), list(
     Z = join_columns(of("Z"), unlist(of("rows"))),
-    shares = by_position(of("anova"), function(parts) with_share(join_anova(parts))),
     factors = by_position(of("factors"), join_level_facts)
   ))
 }
@@ -90,13 +78,6 @@ join_level_facts <- function(parts) {
     levels = add_up(of("levels")), together = max(unlist(of("together"))),
     states = add_up(of("states")), agreement = Reduce(`|`, of("agreement"))
   )
-}
-
-# Facts of some of the columns of X.
-take_shares <- function(facts, take) {
-  facts$sizes$share <- facts$sizes$share[take]
-  facts$shares <- lapply(facts$shares, function(x) replace(x, "share", list(x$share[take])))
-  facts
 }
 
 join_fixed_facts <- function(facts) {
@@ -151,14 +132,10 @@ join_columns <- function(parts, rows) {
 }
 
 join_sizes <- function(parts) {
-  of <- function(name) lapply(parts, `[[`, name)
-  tables <- of("rows")
-  values <- as.numeric(unlist(lapply(tables, names)))
-  counts <- tapply(unlist(lapply(tables, as.vector)), values, sum)
-  sums <- join_anova(parts)
+  of <- function(name) unlist(lapply(parts, `[[`, name))
+  counts <- tapply(of("counts"), of("values"), sum)
   list(
-    values = as.numeric(names(counts)), counts = as.vector(counts),
-    largest = max(unlist(of("largest"))), any_size = max(unlist(of("any_size"))),
-    N = sums$N, K = sums$K, share = share_of(sums)
+    values = as.numeric(names(counts)), counts = as.vector(counts), largest = max(of("largest")),
+    any_size = max(of("any_size")), N = add_up(lapply(parts, `[[`, "N"))
   )
 }

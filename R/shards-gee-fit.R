@@ -118,6 +118,5 @@ without_columns.margmix_shards <- function(design, columns) {
   design$plan_of_shards <- shard_plan(list(team = old$team), recipe, old$shards)
   design$X <- some_columns(design$X, -columns)
   design$aliased <- left_out
-  design$facts <- take_shares(design$facts, -columns)
   design
 }

@@ -67,10 +67,11 @@ shard_gee_design <- function(frame, recipe) {
   rows <- shard_rows_used(frame, recipe$family)
   counts <- list(
     unweighted = as.double(rows$frame$n_unweighted %||% 0L),
-    ids = as.double(rows$frame$n_ids %||% count_values(frame$frame[["(id)"]]))
+    ids = as.double(rows$frame$n_ids %||% NA)
   )
   if (!nrow(rows$frame$frame)) return(list(none = TRUE, counts = counts))
   cluster <- index_values(rows$frame$frame[["(id)"]])
+  if (is.na(counts$ids)) counts$ids <- as.double(length(cluster$levels))
   visits <- shard_visits(rows$frame$frame[["(waves)"]], recipe)
   design <- gee_arrays(
     rows$frame, recipe$contrasts, recipe$correlation, rows$response, cluster, visits, fixed_columns

@@ -10,10 +10,15 @@ count_used.margmix_shards <- function(design) design$facts$used
 most_trials.margmix_shards <- function(design) design$facts$sizes$any_size
 
 #' @export
-cluster_shares.margmix_shards <- function(design) design$facts$sizes
+cluster_shares.margmix_shards <- function(design) {
+  with_share(join_anova(ask_shards(design$plan_of_shards, cluster_anova)))
+}
 
 #' @export
-factor_shares.margmix_shards <- function(design) design$facts$shares
+factor_shares.margmix_shards <- function(design) {
+  parts <- ask_shards(design$plan_of_shards, factor_anova)
+  by_position(parts, function(parts) with_share(join_anova(parts)))
+}
 
 #' @export
 total_size.margmix_shards <- function(design) design$facts$sizes$N

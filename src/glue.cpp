@@ -57,15 +57,27 @@ std::string text(const Rcpp::List& list, const char* name) {
   return Rcpp::as<std::string>(list[name]);
 }
 
+namespace {
+
+// The offset of most designs. Nobody writes to it, so it takes no memory.
+constexpr R_xlen_t kZeros = 1 << 18;
+double zeros[kZeros];
+
+}  // namespace
+
 const double* by_row(const Rcpp::List& list, const char* name, R_xlen_t n) {
   SEXP x = list[name];
   if (TYPEOF(x) != REALSXP || Rf_xlength(x) != 1) return doubles(list, name, n);
+  if (REAL(x)[0] == 0 && n <= kZeros) return zeros;
   double* copies = reinterpret_cast<double*>(R_alloc(n, sizeof(double)));
   std::fill(copies, copies + n, REAL(x)[0]);
   return copies;
 }
 
-const double* unless_one(const double* x, R_xlen_t n) {
+const double* unless_one(const Rcpp::List& list, const char* name, R_xlen_t n) {
+  SEXP stored = list[name];
+  if (TYPEOF(stored) == REALSXP && Rf_xlength(stored) == 1 && REAL(stored)[0] == 1) return nullptr;
+  const double* x = by_row(list, name, n);
   return std::all_of(x, x + n, [](double v) { return v == 1.0; }) ? nullptr : x;
 }
 
@@ -75,8 +87,8 @@ Design design(const Rcpp::List& list) {
   Rows rows;
   rows.n = n;
   rows.y = doubles(list, "y", n);
-  rows.size = unless_one(by_row(list, "trials", n), n);
-  rows.weight = unless_one(by_row(list, "weights", n), n);
+  rows.size = unless_one(list, "trials", n);
+  rows.weight = unless_one(list, "weights", n);
   return {X,
           Z,
           rows,

@@ -36,7 +36,7 @@ std::string text(const Rcpp::List& list, const char* name);
 const double* by_row(const Rcpp::List& list, const char* name, R_xlen_t n);
 
 // Sizes and weights that are all one are passed on as "none".
-const double* unless_one(const double* x, R_xlen_t n);
+const double* unless_one(const Rcpp::List& list, const char* name, R_xlen_t n);
 
 margmix::Design design(const Rcpp::List& list);
 

@@ -130,8 +130,8 @@ MarginalData marginal_data(const Rcpp::List& design) {
   Rows rows;
   rows.n = n;
   rows.y = doubles(design, "y", n);
-  rows.size = unless_one(by_row(design, "trials", n), n);
-  rows.weight = unless_one(by_row(design, "weights", n), n);
+  rows.size = unless_one(design, "trials", n);
+  rows.weight = unless_one(design, "weights", n);
   const Layout of = layout(design);
   return {X,
           rows,
