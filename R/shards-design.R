@@ -102,8 +102,8 @@ take_on.margmix_design_recipe <- function(element, recipe) {
   if (!is.null(aliased) && ncol(element$X) == length(aliased) && any(aliased)) {
     element$X <- element$X[, !aliased, drop = FALSE]
   }
-  # what is cut out of it, where there is room for everything
-  element$cut <- if (recipe$memory == Inf) new.env(parent = emptyenv())
+  # what is made of it, where there is room for everything
+  element$kept <- if (recipe$memory == Inf) new.env(parent = emptyenv())
   if (is.null(recipe$collapse) || !is.null(element$constant)) return(element)
   pooled <- pool_rows(element, recipe$family, recipe$collapse)
   pooled$design[c("constant", "patterns")] <- list(
@@ -126,7 +126,7 @@ shard_design <- function(frame, recipe) {
 common_design <- function(design) {
   for (name in c("X", "Z")) design[[name]] <- design[[name]][0L, , drop = FALSE]
   by_row <- c("y", "trials", "weights", "offset", "time", "wave", "inner")
-  design[c(by_row, "start", "levels", "order", "plan")] <- NULL
+  design[c(by_row, "start", "levels", "order", "plan", "kept")] <- NULL
   for (k in seq_along(design$groups)) {
     design$groups[[k]]$levels <- NULL
     if (!is.null(design$groups[[k]]$index)) design$groups[[k]]$index <- labels_elsewhere(NA)

@@ -63,7 +63,7 @@ shard_value <- function(design, family, psi, K, deriv, only_beta, threads, part)
 
 # A part of the clusters, or all; the part is kept for as long as it is asked for.
 cut_part <- function(design, part) {
-  kept <- design$cut
+  kept <- design$kept
   if (identical(kept$part, part)) return(kept$design %||% design)
   if (is.null(part)) {
     rm(list = ls(kept), envir = kept)

@@ -7,19 +7,35 @@ using namespace margmix;
 
 namespace {
 
+using Shared = std::shared_ptr<Residuals>;
+
+// A search asks several things of the same residuals. The last ones stay in the environment `kept`
+// of a design that has one.
+Shared residuals_of(const Rcpp::List& design, const Rcpp::List& family) {
+  if (!glue::has(design, "kept")) return std::make_shared<Residuals>();
+  Rcpp::Environment kept = design["kept"];
+  const std::string name = glue::text(family, "family") + " " + glue::text(family, "link");
+  if (!kept.exists(name))
+    kept[name] = Rcpp::XPtr<Shared>(new Shared(std::make_shared<Residuals>()));
+  return *Rcpp::XPtr<Shared>(SEXP(kept[name]));
+}
+
 struct Rows {
   Rows(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::List& correlation,
        int threads)
-      : rows(design, family, threads), R(glue::correlation(correlation, rows.data.layout)) {}
+      : rows(design, family, threads),
+        R(glue::correlation(correlation, rows.data.layout)),
+        last(residuals_of(design, family)) {}
 
-  LocalSource source() const { return LocalSource(rows.data, rows.family, rows.context); }
+  LocalSource source() const { return LocalSource(rows.data, rows.family, rows.context, last); }
 
   const glue::MarginalRows rows;
   const std::unique_ptr<Correlation> R;
+  const std::shared_ptr<Residuals> last;
 };
 
-// The residuals at the beta of a query, adjusted where it says so, and R at its alpha.
-LocalSource source_at(const Rows& of, const Rcpp::List& query) {
+// The residuals at the beta of a query, adjusted where it says so, with `sums`, and R at its alpha.
+LocalSource source_at(const Rows& of, const Rcpp::List& query, bool sums = true) {
   LocalSource source = of.source();
   Correlation& R = *of.R;
   const MomentRule rule = glue::moment_rule(query["rule"]);
@@ -27,12 +43,12 @@ LocalSource source_at(const Rows& of, const Rcpp::List& query) {
   const bool adjusted = glue::has(query, "adjust");
   const Rcpp::List adjust = adjusted ? Rcpp::List(query["adjust"]) : query;
   R.set(glue::vector(adjust, "alpha"));
-  bool finished =
-      source.move(glue::vector(query, "beta"), R, rule, {glue::flag(query, "slopes"), likelihood});
+  bool finished = source.move(glue::vector(query, "beta"), R, rule,
+                              {glue::flag(query, "slopes"), likelihood, sums && !adjusted});
   if (adjusted) {
     finished = finished && source.adjust_by(glue::matrix(adjust, "B"), R, rule);
     R.set(glue::vector(query, "alpha"));
-    finished = finished && source.moments(R, rule);
+    finished = finished && (!sums || source.moments(R, rule));
   }
   glue::stop_unless(finished);
   return source;
@@ -47,7 +63,7 @@ SEXP moments(const Rows& of, const Rcpp::List& query) {
 }
 
 SEXP equations(const Rows& of, const Rcpp::List& query) {
-  LocalSource source = source_at(of, query);
+  LocalSource source = source_at(of, query, false);
   EquationSums sums;
   MatrixXd hat;
   const bool adjust = glue::has(query, "hat");
@@ -72,7 +88,7 @@ SEXP influence(const Rows& of, const Rcpp::List& query) {
 
 SEXP products(const Rows& of, const Rcpp::List& query) {
   MatrixXd products;
-  source_at(of, query).products(*of.R, products);
+  source_at(of, query, false).products(*of.R, products);
   return glue::list({{"products", products}});
 }
 
@@ -87,10 +103,10 @@ SEXP least_squares(const Rows& of, const Rcpp::List& query) {
 SEXP pieces(const Rows& of, const Rcpp::List& query) {
   of.R->set(glue::vector(query, "alpha"));
   const Equations equations(of.rows.data, of.rows.family, of.rows.context);
-  Residuals at;
+  Residuals& at = *of.last;
   MatrixXd scores, information;
   const bool finished =
-      equations.residuals(glue::vector(query, "beta"), *of.R, MomentRule(), false, at) &&
+      equations.residuals(glue::vector(query, "beta"), false, at) &&
       equations.pieces(at, *of.R, glue::number(query, "phi"), scores, information);
   glue::stop_unless(finished);
   return glue::list({{"scores", scores}, {"information", information}});

@@ -128,6 +128,30 @@ VectorXd least_squares_gradient(const sample::Case& c, const sample::Visits& v, 
   return gradient;
 }
 
+// Sources of the same rows that share their residuals answer as one that is alone, whoever went
+// where before.
+void check_shared_residuals(const MarginalData& data, const MarginalFamily& family,
+                            const Correlation& R, const VectorXd& beta, const MomentRule& rule) {
+  const auto shared = std::make_shared<Residuals>();
+  LocalSource one(data, family, kOneThread, shared), two(data, family, kOneThread, shared);
+  const auto same = [&](LocalSource& source, const VectorXd& at) {
+    LocalSource alone(data, family, kOneThread);
+    const bool moved = alone.move(at, R, rule, {true}) && source.move(at, R, rule, {true});
+    EquationSums expected, sums;
+    const MatrixXd hat = MatrixXd::Identity(data.p(), data.p());
+    alone.equations(R, &hat, expected);
+    source.equations(R, &hat, sums);
+    return moved && source.sums().squares == alone.sums().squares &&
+           source.sums().num == alone.sums().num && sums.score == expected.score &&
+           sums.information == expected.information && sums.adjustment == expected.adjustment;
+  };
+  CHECK(one.move(beta, R, rule, {}));
+  CHECK(same(two, beta));
+  CHECK(same(one, 0.5 * beta));
+  CHECK(same(two, beta));
+  CHECK(same(one, beta));
+}
+
 // Solutions satisfy sum D'V^-1 (y - mu) = 0 with dense V, and alpha and phi their definitions.
 void solutions() {
   const Index m = 120;
@@ -185,6 +209,7 @@ void solutions() {
       LocalSource by_two(data, family, two);
       const GeeFit again = fit_gee(by_two, *c.R, VectorXd::Zero(p), options);
       CHECK(again.beta == fit.beta && again.alpha == fit.alpha);
+      check_shared_residuals(data, family, *c.R, fit.beta, options.rule);
     }
   }
 }

@@ -57,18 +57,21 @@ bool Equations::block_residuals(const Block& block, const VectorXd& beta, bool s
   return true;
 }
 
-bool Equations::residuals(const VectorXd& beta, const Correlation& R, const MomentRule& rule,
-                          bool slopes, Residuals& out) const {
+bool Equations::residuals(const VectorXd& beta, bool slopes, Residuals& out) const {
   out.adjusted.resize(0);
+  const bool known = out.complete && out.beta == beta;
+  if (known && (!slopes || out.log_slope.size() == data_.rows())) return true;
+  out.complete = false;
+  out.beta = beta;
   out.s.resize(data_.rows());
   out.e.resize(data_.rows());
-  if (slopes) out.log_slope.resize(data_.rows());
+  out.log_slope.resize(slopes ? data_.rows() : 0);
   std::vector<char> valid(blocks_.size(), 0);
   const bool finished = for_each_block(blocks_, context_, [&](int b, const Block& block) {
     valid[b] = block_residuals(block, beta, slopes, out);
   });
   out.valid = std::all_of(valid.begin(), valid.end(), [](char v) { return v != 0; });
-  return finished && (!out.valid || moments(R, rule, out));
+  return out.complete = finished;
 }
 
 bool Equations::moments(const Correlation& R, const MomentRule& rule, Residuals& at) const {

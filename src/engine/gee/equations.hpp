@@ -39,11 +39,12 @@ struct MarginalFamily {
 // s, e by row, and the moment sums, at one beta. A mean that is rounded to the response at the end
 // of its range (1 for a logit above 36) takes no part: s = e = 0.
 struct Residuals {
-  VectorXd s, e;
+  VectorXd beta, s, e;
   VectorXd log_slope;  // d log s / d eta, where asked for
   VectorXd adjusted;   // e~ of adjusted_residuals.hpp, where asked for
   MomentSums sums;
-  bool valid = false;  // is every mean inside its range?
+  bool complete = false;  // are there any yet, of all rows?
+  bool valid = false;     // is every mean inside its range?
 };
 
 class Equations {
@@ -54,9 +55,9 @@ class Equations {
         context_(context),
         blocks_(cluster_blocks(data.layout.clusters())) {}
 
-  // False when the caller interrupted.
-  bool residuals(const VectorXd& beta, const Correlation& R, const MomentRule& rule, bool slopes,
-                 Residuals& out) const;
+  // Without sums. What `out` has of this beta is not computed again. False when the caller
+  // interrupted.
+  bool residuals(const VectorXd& beta, bool slopes, Residuals& out) const;
 
   // The moment sums of the same residuals at the alpha that is set in R; of e and e~, if there are
   // adjusted ones.

@@ -6,9 +6,10 @@ namespace margmix {
 
 bool LocalSource::move(const VectorXd& beta, const Correlation& R, const MomentRule& rule,
                        const PointAsk& ask) {
-  const bool finished = equations_.residuals(beta, R, rule, ask.slopes, at_);
-  valid_ = at_.valid;
-  sums_ = at_.sums;
+  bool finished = equations_.residuals(beta, ask.slopes, *at_);
+  valid_ = at_->valid;
+  if (finished && valid_ && ask.sums) finished = equations_.moments(R, rule, *at_);
+  sums_ = at_->sums;
   if (ask.likelihood) likelihood_ = valid_ ? likelihood_at(beta) : -kInf;
   return finished;
 }
@@ -20,8 +21,8 @@ double LocalSource::likelihood_at(const VectorXd& beta) const {
 }
 
 bool LocalSource::moments(const Correlation& R, const MomentRule& rule) {
-  const bool finished = equations_.moments(R, rule, at_);
-  sums_ = at_.sums;
+  const bool finished = equations_.moments(R, rule, *at_);
+  sums_ = at_->sums;
   return finished;
 }
 
@@ -34,11 +35,11 @@ bool LocalSource::adjust_by(const MatrixXd& B, const Correlation& R, const Momen
 }
 
 bool LocalSource::adjusted(const MatrixXd* B, const Correlation& R, const MomentRule& rule) {
-  return adjust_residuals(equations_, R, B, at_) && moments(R, rule);
+  return adjust_residuals(equations_, R, B, *at_) && moments(R, rule);
 }
 
 bool LocalSource::equations(const Correlation& R, const MatrixXd* hat, EquationSums& out) {
-  return equations_.sums(at_, R, hat, out);
+  return equations_.sums(*at_, R, hat, out);
 }
 
 bool LocalSource::products(const Correlation& R, MatrixXd& out) {
@@ -46,7 +47,7 @@ bool LocalSource::products(const Correlation& R, MatrixXd& out) {
   MatrixXd own = out;
   for (Index i = 0; i < data_.layout.clusters(); ++i) {
     own.setZero();
-    R.add_products(i, at_.e.data() + data_.layout.first(i), own);
+    R.add_products(i, at_->e.data() + data_.layout.first(i), own);
     out += data_.weight_of(i) * own;
   }
   return true;
@@ -64,7 +65,7 @@ bool LocalSource::squared_influence(const Correlation& R, const MomentRule& rule
   constexpr double t = 1e-4;
   const Index q = R.parameters();
   MatrixXd scores, information;
-  if (!equations_.pieces(at_, R, phi, scores, information)) return false;
+  if (!equations_.pieces(*at_, R, phi, scores, information)) return false;
   const MatrixXd moved = totals.slopes * (totals.bread * scores);  // (1 + sums) x clusters
   const MomentSums& sums = totals.sums;
   const double pearson = pearson_phi(sums, rule);
@@ -80,7 +81,7 @@ bool LocalSource::squared_influence(const Correlation& R, const MomentRule& rule
   for (Index i = 0; i < data_.layout.clusters(); ++i) {
     const double w = data_.weight_of(i);
     MomentSums own(R.sums());
-    add_cluster(data_.layout, i, at_, R, rule, own);
+    add_cluster(data_.layout, i, *at_, R, rule, own);
     own.num = w * own.num + moved.col(i).tail(R.sums());
     own.off *= w;
     own.den *= w;

@@ -1,6 +1,8 @@
 // The sums of clusters whose rows are in memory.
 #pragma once
 
+#include <memory>
+
 #include "gee/equations.hpp"
 #include "gee/source.hpp"
 
@@ -8,8 +10,10 @@ namespace margmix {
 
 class LocalSource final : public EquationSource {
  public:
-  LocalSource(const MarginalData& data, const MarginalFamily& family, const RunContext& context)
-      : data_(data), family_(family), equations_(data, family, context) {}
+  // `at` may have the residuals of another source of the same rows, and is kept up to date.
+  LocalSource(const MarginalData& data, const MarginalFamily& family, const RunContext& context,
+              std::shared_ptr<Residuals> at = std::make_shared<Residuals>())
+      : data_(data), family_(family), equations_(data, family, context), at_(std::move(at)) {}
 
   Index p() const override { return data_.p(); }
   bool move(const VectorXd& beta, const Correlation& R, const MomentRule& rule,
@@ -32,7 +36,7 @@ class LocalSource final : public EquationSource {
   const MarginalData& data_;
   const MarginalFamily& family_;
   const Equations equations_;
-  Residuals at_;
+  std::shared_ptr<Residuals> at_;
 };
 
 }  // namespace margmix

@@ -25,6 +25,7 @@ struct MomentTotals {
 struct PointAsk {
   bool slopes = false;      // for the adjustment of Firth (1993)
   bool likelihood = false;  // the (quasi-)likelihood of independent rows
+  bool sums = true;         // the moment sums
 };
 
 // The requests that return a bool return false when the caller interrupted. R has its alpha set.
