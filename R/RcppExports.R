@@ -89,3 +89,7 @@ equal_rows_ <- function(columns, n) {
     .Call(`_margmix_equal_rows_`, columns, n)
 }
 
+run_starts_ <- function(x) {
+    .Call(`_margmix_run_starts_`, x)
+}
+

@@ -44,8 +44,7 @@ index_values <- function(x) {
     x <- x[order]
     key <- key[order]
   }
-  n <- length(key)
-  start <- c(1L, which(key[-1L] != key[-n]) + 1L)
+  start <- engine_run_starts(key)
   levels <- value_labels(x[start])
   # Doubles that differ by rounding only have one label, and are one value, as in factor().
   if (is.double(key) && !all(is_whole(key[start])) && anyDuplicated(levels)) {
@@ -53,7 +52,7 @@ index_values <- function(x) {
     if (!is.null(order)) by_label[order] <- by_label
     return(index_values(by_label))
   }
-  list(order = order, start = c(start - 1L, n), levels = levels)
+  list(order = order, start = c(start - 1L, length(key)), levels = levels)
 }
 
 sort_key <- function(x) {

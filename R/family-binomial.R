@@ -62,7 +62,7 @@ binomial_response <- function(y, weights, weights_type, rows) {
   as_trials <- weights_type == "prior" && !is.null(weights) &&
     (fractions || all(is_whole(weights)))
   if (!as_trials) {
-    warn_noninteger(y, "Successes should be whole numbers.", rows)
+    if (fractions) warn_noninteger(y, "Successes should be whole numbers.", rows)
     return(list(y = y, trials = one, weights = weights %||% one))
   }
   successes <- snap_to_whole(y * weights)
@@ -112,11 +112,12 @@ binomial_proportion <- function(y, rows) {
     "A binomial response must be 0/1, logical, a factor of two levels, cbind(success, failure),",
     "or a proportion."
   ), hint = two_values_hint(y))
+  # nearly always, and without columns of their own
+  if (min(y) >= 0 && max(y) <= 1) return(y)
   refuse_response(y, y < 0 | y > 1, rows, "A binomial response must lie between 0 and 1.",
     hint = c(
       "Give counts as cbind(success, failure).",
       if (all(y %in% 1:2)) "Code 1 and 2 as 0 and 1, or make it a factor."
     )
   )
-  y
 }

@@ -116,6 +116,7 @@ weighted_rows <- function(frame, family) {
 #' A row of weight 0, or without trials, takes no part: as if it had not been observed.
 #' @noRd
 drop_unweighted <- function(frame, response) {
+  if (isTRUE(min(response$weights, response$trials) > 0)) return(frame)
   empty <- which(response$weights == 0 | response$trials == 0)
   if (!length(empty)) return(frame)
   rows <- attr(frame$frame, "row.names")

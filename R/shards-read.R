@@ -70,6 +70,8 @@ shard_columns <- function(data, id) {
 
 # Distinct values, sorted; text as in the C locale.
 id_values <- function(x) {
+  sorted <- is.numeric(x) && !is.object(x) && !anyNA(x) && !is.unsorted(x)
+  if (sorted) return(row_ids(x[engine_run_starts(x)]))
   x <- row_ids(x)
   sort(unique(x[!is.na(x)]), method = "radix")
 }

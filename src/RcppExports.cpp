@@ -309,6 +309,17 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// run_starts_
+std::vector<int> run_starts_(SEXP x);
+RcppExport SEXP _margmix_run_starts_(SEXP xSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< SEXP >::type x(xSEXP);
+    rcpp_result_gen = Rcpp::wrap(run_starts_(x));
+    return rcpp_result_gen;
+END_RCPP
+}
 
 static const R_CallMethodDef CallEntries[] = {
     {"_margmix_genotypes_", (DL_FUNC) &_margmix_genotypes_, 4},
@@ -333,6 +344,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_objective_", (DL_FUNC) &_margmix_objective_, 6},
     {"_margmix_clusters_", (DL_FUNC) &_margmix_clusters_, 6},
     {"_margmix_equal_rows_", (DL_FUNC) &_margmix_equal_rows_, 2},
+    {"_margmix_run_starts_", (DL_FUNC) &_margmix_run_starts_, 1},
     {NULL, NULL, 0}
 };
 

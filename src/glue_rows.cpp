@@ -30,3 +30,10 @@ Rcpp::IntegerVector equal_rows_(const Rcpp::List& columns, double n) {
   const std::vector<int> set = equal_rows(all, rows);
   return Rcpp::IntegerVector(set.begin(), set.end());
 }
+
+// [[Rcpp::export]]
+std::vector<int> run_starts_(SEXP x) {
+  if (TYPEOF(x) == REALSXP) return run_starts(REAL(x), Rf_xlength(x));
+  if (TYPEOF(x) == INTSXP) return run_starts(INTEGER(x), Rf_xlength(x));
+  Rcpp::stop("internal: runs are of doubles or integers");
+}
