@@ -113,9 +113,9 @@ mean_over_sd <- function(X, rows, columns = seq_len(ncol(X))) UseMethod("mean_ov
 mean_over_sd.default <- function(X, rows, columns = seq_len(ncol(X))) {
   all <- length(columns) == ncol(X)
   mean <- if (all) colMeans(X) else vapply(columns, function(column) mean(X[, column]), 0)
-  first <- seq_len(rows)
   about <- vapply(seq_along(columns), function(k) {
-    drop(crossprod(X[first, columns[k]] - mean[[k]]))
+    x <- if (rows == nrow(X)) X[, columns[k]] else X[seq_len(rows), columns[k]]
+    drop(crossprod(x - mean[[k]]))
   }, 0)
   spread <- sqrt(about / nrow(X))
   ifelse(rows == nrow(X) & spread == 0, 0, abs(mean) / spread)

@@ -67,12 +67,13 @@ response_rows <- function(design) {
 }
 
 #' The design as a fit or a shard keeps it: values that are the same in every row once
+#' @param names Which values. The engine wants an offset by row at every call.
 #' @noRd
-compact_rows <- function(design) UseMethod("compact_rows")
+compact_rows <- function(design, names = c("trials", "weights", "offset")) UseMethod("compact_rows")
 
 #' @export
-compact_rows.default <- function(design) {
-  for (name in c("trials", "weights", "offset")) {
+compact_rows.default <- function(design, names = c("trials", "weights", "offset")) {
+  for (name in names) {
     x <- design[[name]]
     if (length(x) && min(x) == max(x)) design[[name]] <- x[1L]
   }

@@ -135,14 +135,14 @@ engine_gee_correlation <- function(design, correlation, alpha, cluster = 1L) {
 #' Pairs of rows whose correlation two 0/1 responses with their means can't have
 #' @return `pairs`, `clusters` that have such pairs, `skipped` clusters (too large).
 #' @noRd
-engine_frechet <- function(design, family, correlation, beta, alpha_engine) {
+engine_frechet <- function(design, family, correlation, beta, alpha_engine, threads) {
   UseMethod("engine_frechet")
 }
 
 #' @export
-engine_frechet.default <- function(design, family, correlation, beta, alpha_engine) {
+engine_frechet.default <- function(design, family, correlation, beta, alpha_engine, threads) {
   ask <- list(beta = as.double(beta), alpha = as.double(alpha_engine))
-  gee_rows_(design, engine_family(family, design), correlation, "frechet", ask, 1L)
+  gee_rows_(design, engine_family(family, design), correlation, "frechet", ask, threads)
 }
 
 #' Variances of phi and alpha

@@ -61,11 +61,11 @@ evaluate_in_memory <- function(design, family, psi, K, deriv, modes, control, sc
 #' @return A list: `beta`, `information` (p x p, observed), `value`, `max_abs_eta`, `converged`,
 #'   `info_pd`, `iterations`.
 #' @noRd
-engine_glm_start <- function(design, family, level) UseMethod("engine_glm_start")
+engine_glm_start <- function(design, family, level, threads) UseMethod("engine_glm_start")
 
 #' @export
-engine_glm_start.default <- function(design, family, level) {
-  glm_(design, engine_family(family, design), "fit", list(level = level))
+engine_glm_start.default <- function(design, family, level, threads) {
+  glm_(design, engine_family(family, design), "fit", list(level = level, threads = threads))
 }
 
 #' What the search of such a model sums over rows

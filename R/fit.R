@@ -10,7 +10,7 @@
 fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL,
                        control = glmm_control()) {
   distinct <- pool_rows(design, family, control$collapse)
-  rows <- distinct$design
+  rows <- compact_rows(distinct$design, c("trials", "weights"))
   found <- fit_without_effects(rows, family, REML, control)
   start_glm <- found$start_glm
   way <- way_of_integration(rows, family, REML)
@@ -55,7 +55,7 @@ fit_without_effects <- function(design, family, REML, control) {
     return(list(start_glm = soft_start_glm(design, family), separation = separation_found()))
   }
   check_cluster_separation(design, family)
-  start_glm <- fit_start_glm(design, family)
+  start_glm <- fit_start_glm(design, family, control$threads)
   separation <- check_separation(
     design, family, start_glm, control$separation, penalty_hint(design, family)
   )
@@ -71,9 +71,9 @@ of_all_rows <- function(estimate, design, family, distinct) {
   estimate
 }
 
-fit_start_glm <- function(design, family) {
+fit_start_glm <- function(design, family, threads = 1L) {
   level <- start_predictor(design, family)
-  c(engine_glm_start(design, family, level), level = level)
+  c(engine_glm_start(design, family, level, threads), level = level)
 }
 
 # Start of the optimiser: the GLM, a random-effect sd of 0.7 on the predictor's scale for each

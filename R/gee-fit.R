@@ -15,6 +15,7 @@
 fit_gee_design <- function(design, family, correlation = cor_independence(), scale = NULL,
                            bias_reduce = FALSE, start = NULL, control = gee_control()) {
   check_scale(design)
+  design <- compact_rows(design, c("trials", "weights"))
   adjustment <- bias_adjustment(family, scale)
   start_glm <- engine_gee_start(
     design, family, start_level(design, family),
@@ -38,7 +39,7 @@ fit_gee_design <- function(design, family, correlation = cor_independence(), sca
   report_gee(fit, design, family, correlation, control)
   # estimates that run to infinity stop somewhere
   fit$converged <- fit$converged && !separation$separated
-  frechet <- frechet_count(design, family, correlation, fit)
+  frechet <- frechet_count(design, family, correlation, fit, control$threads)
   list(
     beta = fit$beta, phi = fit$phi, alpha = fit$alpha, alpha_engine = fit$alpha_engine,
     correlation = correlation, scale = scale, bias_reduce = bias_reduce,
@@ -101,7 +102,7 @@ correlation_boundary <- function(fit, correlation) {
 
 # Only single 0/1 responses have the bounds. What is found belongs to the summary: the coefficients
 # and robust standard errors do not rest on it.
-frechet_count <- function(design, family, correlation, fit) {
+frechet_count <- function(design, family, correlation, fit, threads) {
   if (!is_binary(family, design) || !any(fit$alpha_engine != 0) || fit$status != "ok") return(NULL)
-  engine_frechet(design, family, correlation, fit$beta, fit$alpha_engine)
+  engine_frechet(design, family, correlation, fit$beta, fit$alpha_engine, threads)
 }

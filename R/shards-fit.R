@@ -19,7 +19,7 @@ pooled_size <- function(design) {
 }
 
 #' @export
-compact_rows.margmix_shards <- function(design) design
+compact_rows.margmix_shards <- function(design, ...) design
 
 # The search ------------------------------------------------------------------------------------
 
@@ -116,7 +116,7 @@ levels_together.margmix_shards <- function(design, k) design$facts$factors[[k]]$
 # Starts ----------------------------------------------------------------------------------------
 
 #' @export
-engine_glm_start.margmix_shards <- function(design, family, level) {
+engine_glm_start.margmix_shards <- function(design, family, level, threads) {
   plan <- design$plan_of_shards
   spec <- engine_family(family, design)
   sums <- function(beta, order, clip) {

@@ -31,10 +31,11 @@ identity_means.margmix_shards <- function(design, beta, sums, ...) {
 }
 
 #' @export
-engine_frechet.margmix_shards <- function(design, family, correlation, beta, alpha_engine) {
+engine_frechet.margmix_shards <- function(design, family, correlation, beta, alpha_engine,
+                                          threads) {
   add_up(ask_shards(
     design$plan_of_shards, engine_frechet, family, shared_correlation(design, correlation), beta,
-    alpha_engine
+    alpha_engine, threads
   ))
 }
 

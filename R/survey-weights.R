@@ -240,9 +240,9 @@ pool_rows.margmix_survey <- function(design, family, collapse = "auto") {
 
 # Without random effects a row has the product of its weights.
 #' @export
-engine_glm_start.margmix_survey <- function(design, family, level) {
+engine_glm_start.margmix_survey <- function(design, family, level, threads) {
   design$weights <- row_weights(design) * design$cluster_weights[row_levels(design)]
-  engine_glm_start.default(design, family, level)
+  engine_glm_start.default(design, family, level, threads)
 }
 
 # Individuals, and clusters, of the population that a row of a target stands for.

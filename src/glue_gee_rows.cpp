@@ -115,8 +115,8 @@ SEXP pieces(const Rows& of, const Rcpp::List& query) {
 // beta, alpha -> pairs of 0/1 responses that can't have their correlation
 SEXP frechet(const Rows& of, const Rcpp::List& query) {
   of.R->set(glue::vector(query, "alpha"));
-  const FrechetCount count =
-      count_frechet(of.rows.data, *of.rows.distribution, *of.R, glue::vector(query, "beta"));
+  const FrechetCount count = count_frechet(of.rows.data, *of.rows.distribution, *of.R,
+                                           glue::vector(query, "beta"), of.rows.context.threads);
   return Rcpp::NumericVector::create(Rcpp::_["pairs"] = count.pairs,
                                      Rcpp::_["clusters"] = count.clusters,
                                      Rcpp::_["skipped"] = count.skipped);

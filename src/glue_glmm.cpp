@@ -39,11 +39,12 @@ struct RowsOf {
   const Rcpp::List& family;
 };
 
-// level -> a fit that starts at the mean model
+// level, threads -> a fit that starts at the mean model
 SEXP fit(const RowsOf& rows, const Rcpp::List& ask) {
   const Design d = glue::design(rows.design);
   const VectorXd start = constant_start(d, glue::number(ask, "level"));
-  return glm_list(fit_glm(d, *glue::family(rows.family), start));
+  const int threads = glue::context(glue::integer(ask, "threads")).threads;
+  return glm_list(fit_glm(d, *glue::family(rows.family), start, threads));
 }
 
 // level -> the same with Jeffreys' prior

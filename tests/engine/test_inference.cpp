@@ -40,6 +40,18 @@ void start_glm() {
     const VectorXd eta = d.offset + d.X * fit.beta;
     CHECK_NEAR(fit.largest_eta, eta.cwiseAbs().maxCoeff(), 1e-13);
   }
+  // Several chunks of rows, by any number of threads.
+  toy::Data many(700, 5, 2, 1, 13);
+  const Design rows = many.design();
+  const auto poisson = make_family({"poisson", "log"});
+  const VectorXd beta = VectorXd::Constant(2, 0.1);
+  VectorXd eta = rows.offset + rows.X * beta, g(eta.size()), gradient, by_three;
+  const double value =
+      poisson->rows(rows.response, eta.data(), g.data(), nullptr, nullptr, nullptr);
+  CHECK_NEAR(GlmObjective(rows, *poisson)(beta, &gradient, nullptr, nullptr), value, 1e-9);
+  CHECK_NEAR((gradient - rows.X.transpose() * g).cwiseAbs().maxCoeff(), 0.0, 1e-9);
+  GlmObjective(rows, *poisson, 3)(beta, &by_three, nullptr, nullptr);
+  CHECK(by_three == gradient);
   // A constant alone: the logit of the mean.
   toy::Data data(4, 5, 1, 1, 11);
   data.offset.setZero();

@@ -2,13 +2,15 @@
 
 namespace margmix {
 
-FrechetCount count_frechet(const MarginalData& data, const Family& family, const Correlation& R,
-                           const VectorXd& beta) {
+namespace {
+
+FrechetCount count_block(const Block& block, const MarginalData& data, const Family& family,
+                         const Correlation& R, const VectorXd& beta) {
   constexpr Index kLargest = 5000;
   const Layout& layout = data.layout;
   FrechetCount count;
   VectorXd root, r;
-  for (Index i = 0; i < layout.clusters(); ++i) {
+  for (Index i = block.first; i < block.last; ++i) {
     const Index first = layout.first(i), n = layout.size(i);
     if (n > kLargest) {
       ++count.skipped;
@@ -36,6 +38,24 @@ FrechetCount count_frechet(const MarginalData& data, const Family& family, const
     }
     count.pairs += outside;
     count.clusters += outside > 0;
+  }
+  return count;
+}
+
+}  // namespace
+
+FrechetCount count_frechet(const MarginalData& data, const Family& family, const Correlation& R,
+                           const VectorXd& beta, int threads) {
+  const std::vector<Block> blocks = cluster_blocks(data.layout.clusters());
+  std::vector<FrechetCount> parts(blocks.size());
+  for_each_block(blocks, RunContext{threads}, [&](int b, const Block& block) {
+    parts[b] = count_block(block, data, family, R, beta);
+  });
+  FrechetCount count;
+  for (const FrechetCount& part : parts) {
+    count.pairs += part.pairs;
+    count.clusters += part.clusters;
+    count.skipped += part.skipped;
   }
   return count;
 }

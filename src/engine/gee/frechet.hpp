@@ -13,6 +13,6 @@ struct FrechetCount {
 };
 
 FrechetCount count_frechet(const MarginalData& data, const Family& family, const Correlation& R,
-                           const VectorXd& beta);
+                           const VectorXd& beta, int threads);
 
 }  // namespace margmix

@@ -1,5 +1,7 @@
 #include "gee/local_source.hpp"
 
+#include <numeric>
+
 #include "gee/adjusted_residuals.hpp"
 
 namespace margmix {
@@ -10,14 +12,22 @@ bool LocalSource::move(const VectorXd& beta, const Correlation& R, const MomentR
   valid_ = at_->valid;
   if (finished && valid_ && ask.sums) finished = equations_.moments(R, rule, *at_);
   sums_ = at_->sums;
-  if (ask.likelihood) likelihood_ = valid_ ? likelihood_at(beta) : -kInf;
+  if (ask.likelihood) likelihood_ = valid_ && finished ? likelihood_at(beta) : -kInf;
   return finished;
 }
 
 double LocalSource::likelihood_at(const VectorXd& beta) const {
-  VectorXd eta = data_.offset;
-  eta.noalias() += data_.X * beta;
-  return family_.family.rows(data_.response, eta.data(), nullptr, nullptr, nullptr, nullptr);
+  const Layout& layout = data_.layout;
+  const std::vector<Block> blocks = cluster_blocks(layout.clusters());
+  std::vector<double> parts(blocks.size(), 0.0);
+  for_each_block(blocks, RunContext{equations_.context().threads}, [&](int b, const Block& block) {
+    const Index first = layout.first(block.first), n = layout.start[block.last] - first;
+    VectorXd eta = data_.offset.segment(first, n);
+    eta.noalias() += data_.X.middleRows(first, n) * beta;
+    parts[b] = family_.family.rows(data_.response.part(first, n), eta.data(), nullptr, nullptr,
+                                   nullptr, nullptr);
+  });
+  return std::accumulate(parts.begin(), parts.end(), 0.0);
 }
 
 bool LocalSource::moments(const Correlation& R, const MomentRule& rule) {

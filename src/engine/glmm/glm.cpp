@@ -6,29 +6,47 @@ namespace margmix {
 
 double GlmObjective::operator()(const VectorXd& beta, VectorXd* gradient, MatrixXd* information,
                                 double* largest_eta, bool clip_W) const {
-  const Index n = design_.X.rows(), p = design_.p();
-  double value = 0, largest = 0;
-  if (gradient) gradient->setZero(p);
-  if (information) information->setZero(p, p);
+  const Index p = design_.p();
+  const std::vector<Block> blocks = cluster_blocks((design_.X.rows() + kChunk - 1) / kChunk);
+  Sums zero;
+  if (gradient) zero.gradient.setZero(p);
+  if (information) zero.information.setZero(p, p);
+  std::vector<Sums> parts(blocks.size(), zero);
+  for_each_block(blocks, RunContext{threads_},
+                 [&](int b, const Block& chunks) { add_chunks(chunks, beta, clip_W, parts[b]); });
+  for (const Sums& part : parts) {
+    zero.value += part.value;
+    zero.largest = std::max(zero.largest, part.largest);
+    zero.gradient += part.gradient;
+    zero.information += part.information;
+  }
+  if (gradient) *gradient = zero.gradient;
+  if (information) *information = zero.information;
+  if (largest_eta) *largest_eta = zero.largest;
+  return std::isfinite(zero.value) ? zero.value : -kInf;
+}
+
+// Derivatives where there is room for them.
+void GlmObjective::add_chunks(const Block& chunks, const VectorXd& beta, bool clip_W,
+                              Sums& to) const {
+  const bool gradient = to.gradient.size() > 0, information = to.information.size() > 0;
   VectorXd eta(kChunk), g(kChunk), W(kChunk);
   MatrixXd WX;
-  for (Index first = 0; first < n; first += kChunk) {
-    const Index count = std::min(kChunk, n - first);
+  for (Index k = chunks.first; k < chunks.last; ++k) {
+    const Index first = k * kChunk, count = std::min(kChunk, design_.X.rows() - first);
     const auto X = design_.X.middleRows(first, count);
     eta.head(count) = design_.offset.segment(first, count);
     eta.head(count).noalias() += X * beta;
-    largest = std::max(largest, eta.head(count).cwiseAbs().maxCoeff());
-    value +=
+    to.largest = std::max(to.largest, eta.head(count).cwiseAbs().maxCoeff());
+    to.value +=
         family_.rows(design_.response.part(first, count), eta.data(), gradient ? g.data() : nullptr,
                      information ? W.data() : nullptr, nullptr, nullptr);
-    if (gradient) gradient->noalias() += X.transpose() * g.head(count);
+    if (gradient) to.gradient.noalias() += X.transpose() * g.head(count);
     if (!information) continue;
     if (clip_W) W = W.cwiseMax(0.0);
     WX.noalias() = W.head(count).asDiagonal() * X;
-    information->noalias() += X.transpose() * WX;
+    to.information.noalias() += X.transpose() * WX;
   }
-  if (largest_eta) *largest_eta = largest;
-  return std::isfinite(value) ? value : -kInf;
 }
 
 VectorXd constant_start(const Design& design, double level) {
@@ -77,8 +95,8 @@ GlmFit search_glm(const GlmSums& sums, VectorXd beta) {
   return fit;
 }
 
-GlmFit fit_glm(const Design& design, const Family& family, VectorXd beta) {
-  GlmFit fit = search_glm(GlmObjective(design, family), std::move(beta));
+GlmFit fit_glm(const Design& design, const Family& family, VectorXd beta, int threads) {
+  GlmFit fit = search_glm(GlmObjective(design, family, threads), std::move(beta));
   fit.value += family.constant(design.response);
   return fit;
 }

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "design/design.hpp"
+#include "parallel/blocks.hpp"
 
 namespace margmix {
 
@@ -21,15 +22,24 @@ struct GlmFit {
 // Sum of l, X'g and X'WX in one pass over chunks of rows that stay in cache.
 class GlmObjective {
  public:
-  GlmObjective(const Design& design, const Family& family) : design_(design), family_(family) {}
+  GlmObjective(const Design& design, const Family& family, int threads = 1)
+      : design_(design), family_(family), threads_(threads) {}
 
   double operator()(const VectorXd& beta, VectorXd* gradient, MatrixXd* information,
                     double* largest_eta, bool clip_W = false) const;
 
  private:
+  struct Sums {
+    double value = 0, largest = 0;
+    VectorXd gradient;
+    MatrixXd information;
+  };
+  void add_chunks(const Block& chunks, const VectorXd& beta, bool clip_W, Sums& to) const;
+
   static constexpr Index kChunk = 1024;
   const Design& design_;
   const Family& family_;
+  int threads_;
 };
 
 // Least squares for X beta = level in every row: the mean model, where X holds a constant.
@@ -42,6 +52,6 @@ using GlmSums = std::function<double(const VectorXd& beta, VectorXd* gradient,
 // The value lacks the constant of the densities.
 GlmFit search_glm(const GlmSums& sums, VectorXd beta);
 
-GlmFit fit_glm(const Design& design, const Family& family, VectorXd beta);
+GlmFit fit_glm(const Design& design, const Family& family, VectorXd beta, int threads = 1);
 
 }  // namespace margmix
