@@ -5,6 +5,10 @@ genotypes_ <- function(G, people, piece, ask) {
     .Call(`_margmix_genotypes_`, G, people, piece, ask)
 }
 
+row_products_ <- function(A) {
+    .Call(`_margmix_row_products_`, A)
+}
+
 lower_solve_ <- function(L, B) {
     .Call(`_margmix_lower_solve_`, L, B)
 }

@@ -30,6 +30,10 @@ engine_genotypes <- function(G, people, variants, impute) {
   ))
 }
 
+#' The products of the rows of a matrix of doubles with each other, as tcrossprod()
+#' @noRd
+engine_row_products <- function(A) row_products_(A)
+
 #' Two-sided tail probabilities of scores of variants under independent responses
 #'
 #' @param null From [scan_null()], with `law`: `"binomial"` (with `trials`) or `"poisson"`; row j of

@@ -68,10 +68,10 @@ add_products <- function(total, G, method, min_frequency) {
   centred[!known] <- 0
   variance <- 2 * p * (1 - p)
   if (method == "GCTA") {
-    total$products <- total$products + tcrossprod(sweep(centred, 2L, sqrt(variance), "/"))
-    total$pairs <- total$pairs + if (all(known)) length(use) else tcrossprod(known * 1)
+    total$products <- total$products + engine_row_products(sweep(centred, 2L, sqrt(variance), "/"))
+    total$pairs <- total$pairs + if (all(known)) length(use) else engine_row_products(known * 1)
   } else {
-    total$products <- total$products + tcrossprod(centred)
+    total$products <- total$products + engine_row_products(centred)
     total$pairs <- total$pairs + sum(variance)
   }
   total

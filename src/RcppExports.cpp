@@ -24,6 +24,17 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// row_products_
+SEXP row_products_(const Rcpp::NumericMatrix& A);
+RcppExport SEXP _margmix_row_products_(SEXP ASEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type A(ASEXP);
+    rcpp_result_gen = Rcpp::wrap(row_products_(A));
+    return rcpp_result_gen;
+END_RCPP
+}
 // lower_solve_
 Rcpp::NumericMatrix lower_solve_(const Rcpp::NumericMatrix& L, const Rcpp::NumericMatrix& B);
 RcppExport SEXP _margmix_lower_solve_(SEXP LSEXP, SEXP BSEXP) {
@@ -323,6 +334,7 @@ END_RCPP
 
 static const R_CallMethodDef CallEntries[] = {
     {"_margmix_genotypes_", (DL_FUNC) &_margmix_genotypes_, 4},
+    {"_margmix_row_products_", (DL_FUNC) &_margmix_row_products_, 1},
     {"_margmix_lower_solve_", (DL_FUNC) &_margmix_lower_solve_, 2},
     {"_margmix_lower_factor_", (DL_FUNC) &_margmix_lower_factor_, 1},
     {"_margmix_banded_", (DL_FUNC) &_margmix_banded_, 3},

@@ -4,6 +4,7 @@
 #include "association/saddlepoint.hpp"
 #include "association/score_scan.hpp"
 #include "linalg/dense_kernels.hpp"
+#include "linalg/products.hpp"
 
 using namespace margmix;
 
@@ -81,6 +82,12 @@ constexpr glue::Piece<Genotypes> kPieces[] = {
 // [[Rcpp::export]]
 SEXP genotypes_(SEXP G, int people, const std::string& piece, const Rcpp::List& ask) {
   return glue::piece(kPieces, piece, genotypes(G, people), ask);
+}
+
+// `A` -> AA'.
+// [[Rcpp::export]]
+SEXP row_products_(const Rcpp::NumericMatrix& A) {
+  return glue::matrix(row_products(MatrixMap(A.begin(), A.nrow(), A.ncol())));
 }
 
 // `B` -> L^-1 B; L: lower triangle.

@@ -5,6 +5,7 @@
 #include "glmm/banded_lmm.hpp"
 #include "linalg/band.hpp"
 #include "linalg/dense_kernels.hpp"
+#include "linalg/products.hpp"
 #include "toy.hpp"
 
 using namespace margmix;
@@ -58,6 +59,7 @@ void kernels() {
     want.topRows(n).triangularView<Eigen::Lower>() -= B * C.transpose();
     CHECK_NEAR(largest(out - want), 0.0, 1e-12);
   }
+  CHECK_NEAR(largest(row_products(MatrixMap(B.data(), n, 5)) - B * B.transpose()), 0.0, 1e-13);
 }
 
 // 60 rows of 40 people, six of whom have none and many several; K of full rank, or of rank 9.

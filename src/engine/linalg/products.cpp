@@ -1,5 +1,6 @@
 #include "linalg/products.hpp"
 
+#include "linalg/dense_kernels.hpp"
 #include "linalg/pairs.hpp"
 
 namespace margmix {
@@ -10,6 +11,15 @@ void multiply(const MatrixRef& A, const MatrixRef& B, Eigen::Ref<MatrixXd> out) 
 
 void add_transposed_multiply(const MatrixRef& A, const MatrixRef& B, Eigen::Ref<MatrixXd> out) {
   out.noalias() += A.transpose() * B;
+}
+
+MatrixXd row_products(const MatrixMap& A) {
+  const Index n = A.rows();
+  MatrixXd out = MatrixXd::Zero(n, n);
+  dense_rank_update(out.data(), n, n, A.data(), A.data(), A.cols());
+  for (Index j = 0; j < n; ++j)
+    for (Index i = j; i < n; ++i) out(i, j) = out(j, i) = -out(i, j);
+  return out;
 }
 
 namespace {

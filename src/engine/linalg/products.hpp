@@ -12,6 +12,8 @@ void multiply(const MatrixRef& A, const MatrixRef& B, Eigen::Ref<MatrixXd> out);
 void add_transposed_multiply(const MatrixRef& A, const MatrixRef& B,
                              Eigen::Ref<MatrixXd> out);  // += A'B
 
+MatrixXd row_products(const MatrixMap& A);  // AA'
+
 // The same for factors of a few dozen entries a side, where packing them would take most of the
 // time.
 void small_multiply(const MatrixRef& A, const MatrixRef& B, Eigen::Ref<MatrixXd> out);  // A B
