@@ -39,8 +39,15 @@ fixed_facts <- function(design, family) {
 
 column_facts <- function(X) {
   mean <- colMeans(X)
-  about <- vapply(seq_len(ncol(X)), function(j) drop(crossprod(X[, j] - mean[[j]])), 0)
-  list(mean = mean, gram = crossprod(X), about = about, ones = unname(mean == 1 & about == 0))
+  gram <- crossprod(X)
+  square <- nrow(X) * mean^2
+  about <- diag(gram) - square
+  # a difference of large numbers loses digits
+  for (j in which(about <= 1e-3 * square)) {
+    x <- X[, j]
+    about[j] <- if (min(x) == max(x)) 0 else drop(crossprod(x - mean[[j]]))
+  }
+  list(mean = mean, gram = gram, about = about, ones = unname(mean == 1 & about == 0))
 }
 
 #' Sizes of clusters

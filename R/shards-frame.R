@@ -114,7 +114,7 @@ own_variable <- function(name, ...) {
 
 #' @export
 make_element.margmix_frame_recipe <- function(recipe, k) {
-  frame_element(recipe, read_shard(recipe$source, k))
+  frame_element(recipe, take_shard(recipe$source, k))
 }
 
 frame_element <- function(recipe, data) {

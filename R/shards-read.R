@@ -21,6 +21,16 @@ take_on <- function(element, recipe) UseMethod("take_on", recipe)
 #' @export
 take_on.default <- function(element, recipe) element
 
+# The data that the first pass has kept, which is then let go, or what is read again.
+take_shard <- function(source, k) {
+  room <- if (!is.null(source$first_key)) shard_rooms[[source$first_key]]
+  name <- as.character(source$first_number[k])
+  data <- room$elements[[name]]
+  if (is.null(data)) return(read_shard(source, k))
+  room$elements[[name]] <- room$sizes[[name]] <- NULL
+  data
+}
+
 read_shard <- function(source, k) {
   label <- source$labels[k]
   data <- tryCatch(suppressWarnings(source$read(source$pieces[[k]])), error = function(e) {

@@ -172,8 +172,9 @@ shard_element <- function(room, k) {
 keep_element <- function(room, name, element) {
   others <- room$sizes[names(room$sizes) != name]
   most <- room$recipe$memory
-  size <- if (most < Inf) as.double(utils::object.size(element)) else 0 # takes a while
-  keep <- sum(unlist(others)) + size <= most
+  # takes a while
+  size <- if (most > 0 && most < Inf) as.double(utils::object.size(element)) else 0
+  keep <- most > 0 && sum(unlist(others)) + size <= most
   room$elements[[name]] <- if (keep) element
   room$sizes[[name]] <- if (keep) size
 }

@@ -20,9 +20,10 @@
 #' # The first pass
 #'
 #' `shards()` reads every shard, once where ranges of clusters do not overlap, and checks that
-#' columns and their types agree and that each cluster lies in one shard, by value. A fit reads
-#' them again for the levels of its factors (text is sorted as by [factor()]) and for the design.
-#' What is found then is an error, and nothing is fitted.
+#' columns and their types agree and that each cluster lies in one shard, by value. The first fit
+#' has what was read, up to 256 MiB in a process where `memory` has no limit; the rest, and any
+#' other fit, is read again for the levels of its factors (text is sorted as by [factor()]) and for
+#' the design. What is found then is an error, and nothing is fitted.
 #'
 #' A variable of the model must be computed from its own row. `scale(x)`, `poly(x, 2)`, or
 #' `splines::ns(x, 3)` depend on all rows: give their constants, `scale(x, 50, 10)`,
@@ -137,11 +138,13 @@ shards <- function(files, id, read = readRDS, cluster = NULL, memory = Inf) {
     pieces = pieces, labels = labels, id = id, read = read, memory = memory,
     team = shard_team(cluster, length(pieces))
   ), class = "margmix_shards_source")
-  plan <- shard_plan(source, read_recipe(source))
+  plan <- shard_plan(source, read_recipe(source, if (memory == Inf) most_read else 0))
   facts <- ask_shards(plan, shard_columns, id)
   check_columns(facts, labels)
   by <- order_shards(facts, labels, function() ask_shards(plan, shard_ids, id))
   source[c("pieces", "labels")] <- list(pieces[by], labels[by])
+  source$team$owner <- source$team$owner[by]
+  source$first_pass <- list(plan = plan, number = by)
   source$rows <- vapply(facts, `[[`, 0L, "n")[by]
   source$clusters <- sum(vapply(facts, `[[`, 0L, "clusters"))
   source$template <- facts[[1L]]$template
@@ -150,13 +153,23 @@ shards <- function(files, id, read = readRDS, cluster = NULL, memory = Inf) {
 
 shard_ids <- function(data, id) id_values(data[[id]])
 
-read_recipe <- function(source) {
-  structure(list(source = travelling_source(source), memory = 0), class = "margmix_read_recipe")
+# Bytes of data that a process keeps from the first pass for the first fit.
+most_read <- 2^28
+
+read_recipe <- function(source, memory) {
+  structure(list(source = travelling_source(source), memory = memory),
+    class = "margmix_read_recipe"
+  )
 }
 
-# What workers need to read; `rows` are known after the first pass.
+# What workers need to read; `rows` are known after the first pass, and where its data may be: the
+# key of its plan, and the numbers that shards had in it.
 travelling_source <- function(source) {
-  unclass(source)[intersect(c("pieces", "labels", "read", "rows"), names(source))]
+  first <- source$first_pass
+  c(
+    unclass(source)[intersect(c("pieces", "labels", "read", "rows"), names(source))],
+    if (!is.null(first)) list(first_key = first$plan$key, first_number = first$number)
+  )
 }
 
 #' The workers of shards

@@ -38,9 +38,14 @@ test_that("files that can't be read are named", {
 test_that("a shard that has changed since the first pass is named", {
   data <- transform(rows(1:6), y = y + rep(c(0, 1, 3), 6)[id])
   files <- write_shards(data, "id", 2L)
-  s <- shards(files, "id")
+  s <- shards(files, "id", memory = 0)
+  kept <- shards(files, "id")
+  first <- coef(glmm(y ~ x + (1 | id), s))
   saveRDS(readRDS(files[2L])[1:3, ], files[2L])
   expect_refused(glmm(y ~ x + (1 | id), s), "shard part2.rds: 3 rows, 9 before")
+  # the first fit has what the first pass has read
+  expect_identical(coef(glmm(y ~ x + (1 | id), kept)), first)
+  expect_refused(glmm(y ~ x + (1 | id), kept), "shard part2.rds: 3 rows, 9 before")
   saveRDS(readRDS(files[1L])[4:9, ], files[1L])
   expect_refused(gee(y ~ x, s, id), "shard part1.rds: 6 rows, 9 before")
 })
