@@ -25,6 +25,12 @@ autoplot.ranef.margmix_glmm <- draw_autoplot
 autoplot.margmix_convergence <- draw_autoplot
 
 #' @exportS3Method ggplot2::autoplot
+autoplot.margmix_dependence <- draw_autoplot
+
+#' @exportS3Method ggplot2::autoplot
+autoplot.margmix_distribution_check <- draw_autoplot
+
+#' @exportS3Method ggplot2::autoplot
 autoplot.margmix_endogeneity <- draw_autoplot
 
 #' @exportS3Method ggplot2::autoplot

@@ -169,6 +169,26 @@ test_that("ggplot2 draws the same numbers", {
   expect_equal(built$xend, log(ratios$conf.high))
 })
 
+test_that("whatever has the numbers of a picture is drawn by plot() and by autoplot()", {
+  here <- ls(asNamespace("margmix"))
+  of <- function(generic) {
+    start <- paste0("^", generic, "[.]")
+    sub(start, "", grep(start, here, value = TRUE))
+  }
+  drawn <- setdiff(of("plot_data"), c("default", "margmix_plot_data", "margmix_gee"))
+  expect_gt(length(drawn), 14L)
+  # fits of both kinds share a method, which refuses those of gee()
+  drawn <- sub("^margmix_glmm$", "margmix_fit", drawn)
+  expect_identical(setdiff(drawn, of("autoplot")), character())
+  expect_identical(setdiff(drawn, c(of("plot"), "margmix_fit")), character())
+  skip_if_not_installed("ggplot2", "3.4.0")
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  gradient <- diagnose_distribution(result_fit("infection"), nsim = 5)
+  built <- ggplot2::ggplot_build(ggplot2::autoplot(gradient))$data
+  expect_true(any(vapply(built, function(d) identical(d$y, gradient$table$estimate), NA)))
+})
+
 test_that("what has no picture is refused", {
   fit <- gee(cbind(success, n - success) ~ treatment, infection, clinic, family = binomial())
   expect_snapshot(error = TRUE, {
