@@ -5,16 +5,8 @@ genotypes_ <- function(G, people, piece, ask) {
     .Call(`_margmix_genotypes_`, G, people, piece, ask)
 }
 
-row_products_ <- function(A) {
-    .Call(`_margmix_row_products_`, A)
-}
-
-lower_solve_ <- function(L, B) {
-    .Call(`_margmix_lower_solve_`, L, B)
-}
-
-lower_factor_ <- function(A) {
-    .Call(`_margmix_lower_factor_`, A)
+dense_ <- function(A, piece, ask) {
+    .Call(`_margmix_dense_`, A, piece, ask)
 }
 
 banded_ <- function(design, piece, ask) {

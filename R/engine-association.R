@@ -32,7 +32,7 @@ engine_genotypes <- function(G, people, variants, impute) {
 
 #' The products of the rows of a matrix of doubles with each other, as tcrossprod()
 #' @noRd
-engine_row_products <- function(A) row_products_(A)
+engine_row_products <- function(A) dense_(A, "products", list())
 
 #' Two-sided tail probabilities of scores of variants under independent responses
 #'
@@ -70,8 +70,8 @@ engine_firth <- function(null, g) {
 
 #' L^-1 B for a lower triangular matrix L
 #' @noRd
-engine_lower_solve <- function(L, B) lower_solve_(L, B)
+engine_lower_solve <- function(L, B) dense_(L, "lower_solve", list(B = B))
 
 #' L of A = LL', with anything above its diagonal; without rows if A is not positive definite
 #' @noRd
-engine_lower_factor <- function(A) lower_factor_(A)
+engine_lower_factor <- function(A) dense_(A, "lower_factor", list())

@@ -24,37 +24,16 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// row_products_
-SEXP row_products_(const Rcpp::NumericMatrix& A);
-RcppExport SEXP _margmix_row_products_(SEXP ASEXP) {
+// dense_
+SEXP dense_(const Rcpp::NumericMatrix& A, const std::string& piece, const Rcpp::List& ask);
+RcppExport SEXP _margmix_dense_(SEXP ASEXP, SEXP pieceSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type A(ASEXP);
-    rcpp_result_gen = Rcpp::wrap(row_products_(A));
-    return rcpp_result_gen;
-END_RCPP
-}
-// lower_solve_
-Rcpp::NumericMatrix lower_solve_(const Rcpp::NumericMatrix& L, const Rcpp::NumericMatrix& B);
-RcppExport SEXP _margmix_lower_solve_(SEXP LSEXP, SEXP BSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type L(LSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type B(BSEXP);
-    rcpp_result_gen = Rcpp::wrap(lower_solve_(L, B));
-    return rcpp_result_gen;
-END_RCPP
-}
-// lower_factor_
-Rcpp::NumericMatrix lower_factor_(const Rcpp::NumericMatrix& A);
-RcppExport SEXP _margmix_lower_factor_(SEXP ASEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type A(ASEXP);
-    rcpp_result_gen = Rcpp::wrap(lower_factor_(A));
+    Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
+    rcpp_result_gen = Rcpp::wrap(dense_(A, piece, ask));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -334,9 +313,7 @@ END_RCPP
 
 static const R_CallMethodDef CallEntries[] = {
     {"_margmix_genotypes_", (DL_FUNC) &_margmix_genotypes_, 4},
-    {"_margmix_row_products_", (DL_FUNC) &_margmix_row_products_, 1},
-    {"_margmix_lower_solve_", (DL_FUNC) &_margmix_lower_solve_, 2},
-    {"_margmix_lower_factor_", (DL_FUNC) &_margmix_lower_factor_, 1},
+    {"_margmix_dense_", (DL_FUNC) &_margmix_dense_, 3},
     {"_margmix_banded_", (DL_FUNC) &_margmix_banded_, 3},
     {"_margmix_covariance_", (DL_FUNC) &_margmix_covariance_, 4},
     {"_margmix_gee_", (DL_FUNC) &_margmix_gee_, 5},

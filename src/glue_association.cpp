@@ -76,6 +76,28 @@ SEXP tails(const Genotypes& G, const Rcpp::List& ask) {
 constexpr glue::Piece<Genotypes> kPieces[] = {
     {"scan", scan}, {"columns", columns}, {"tails", tails}};
 
+// A -> AA'.
+SEXP products(const Rcpp::NumericMatrix& A, const Rcpp::List&) {
+  return glue::matrix(row_products(MatrixMap(A.begin(), A.nrow(), A.ncol())));
+}
+
+// L, a lower triangle, and B -> L^-1 B.
+SEXP lower_solve(const Rcpp::NumericMatrix& L, const Rcpp::List& ask) {
+  Rcpp::NumericMatrix B = Rcpp::clone(Rcpp::as<Rcpp::NumericMatrix>(ask["B"]));
+  dense_lower_solve(L.begin(), L.nrow(), B.begin(), B.ncol());
+  return B;
+}
+
+// A -> L with LL' = A, whose lower triangle alone is read and written; without rows if A is not
+// positive definite.
+SEXP lower_factor(const Rcpp::NumericMatrix& A, const Rcpp::List&) {
+  Rcpp::NumericMatrix L = Rcpp::clone(A);
+  return dense_cholesky(L.begin(), L.nrow()) ? L : Rcpp::NumericMatrix(0, 0);
+}
+
+constexpr glue::Piece<Rcpp::NumericMatrix> kDensePieces[] = {
+    {"products", products}, {"lower_solve", lower_solve}, {"lower_factor", lower_factor}};
+
 }  // namespace
 
 // What genotypes, people x variants, are asked for.
@@ -84,24 +106,8 @@ SEXP genotypes_(SEXP G, int people, const std::string& piece, const Rcpp::List& 
   return glue::piece(kPieces, piece, genotypes(G, people), ask);
 }
 
-// `A` -> AA'.
+// What a dense matrix is asked for.
 // [[Rcpp::export]]
-SEXP row_products_(const Rcpp::NumericMatrix& A) {
-  return glue::matrix(row_products(MatrixMap(A.begin(), A.nrow(), A.ncol())));
-}
-
-// `B` -> L^-1 B; L: lower triangle.
-// [[Rcpp::export]]
-Rcpp::NumericMatrix lower_solve_(const Rcpp::NumericMatrix& L, const Rcpp::NumericMatrix& B) {
-  Rcpp::NumericMatrix out = Rcpp::clone(B);
-  dense_lower_solve(L.begin(), L.nrow(), out.begin(), out.ncol());
-  return out;
-}
-
-// `A` -> L with LL' = A, whose lower triangle alone is read and written; without rows if A is not
-// positive definite.
-// [[Rcpp::export]]
-Rcpp::NumericMatrix lower_factor_(const Rcpp::NumericMatrix& A) {
-  Rcpp::NumericMatrix out = Rcpp::clone(A);
-  return dense_cholesky(out.begin(), out.nrow()) ? out : Rcpp::NumericMatrix(0, 0);
+SEXP dense_(const Rcpp::NumericMatrix& A, const std::string& piece, const Rcpp::List& ask) {
+  return glue::piece(kDensePieces, piece, A, ask);
 }

@@ -22,6 +22,7 @@ step "style of C++" tools/check-format.sh
 step "names given once" Rscript tools/twice.R
 step "lines that branch on kinds" Rscript tools/branches.R
 step "what a design is made of" Rscript tools/reads.R
+step "doors to the engine" Rscript tools/doors.R
 step "functions between glmm() and the engine" Rscript tools/frames.R
 step "spelling" Rscript tools/spelling.R
 step "files that CONTRIBUTING.md names" tools/check-contributing.sh
