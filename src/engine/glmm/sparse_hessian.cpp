@@ -11,13 +11,9 @@ namespace {
 
 // (A^-1 o A^-1) C.
 MatrixXd squared_inverse_times(const SparseSystem& system, const MatrixXd& C) {
-  MatrixXd out = MatrixXd::Zero(C.rows(), C.cols());
+  MatrixXd out(C.rows(), C.cols());
   for (Index j = 0; j < C.rows(); ++j)
-    for (Index i = j; i < C.rows(); ++i) {
-      const double x = system.inverse(i, j), square = x * x;
-      out.row(i) += square * C.row(j);
-      if (i > j) out.row(j) += square * C.row(i);
-    }
+    out.row(j) = system.inverse_column(j).cwiseAbs2().transpose() * C;
   return out;
 }
 

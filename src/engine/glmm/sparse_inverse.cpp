@@ -28,6 +28,13 @@ void SparseSystem::local_inverse(Index s, MatrixXd& Q, MatrixXd& G, MatrixXd& in
   inverse11 += G.lazyProduct(C_s.transpose());
 }
 
+VectorXd SparseSystem::inverse_column(Index j) const {
+  VectorXd out = cholesky_->inverse_column(j);
+  if (constrained_.any())
+    for (Index i = 0; i < out.size(); ++i) out[i] += constrained_.entry(i, j);
+  return out;
+}
+
 double SparseSystem::inverse_quadratic(Index run, const VectorXd& v1, const std::vector<int>& at,
                                        const VectorXd& v2) const {
   double value = inverse_quadratic_factored(run, v1, at, v2);

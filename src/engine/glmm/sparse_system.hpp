@@ -103,6 +103,8 @@ class SparseSystem {
   double inverse(Index i, Index j) const {  // an entry for effects of block 2, on the pattern
     return cholesky_->inverse(i - plan_.size1(), j - plan_.size1()) + constrained_.entry(i, j);
   }
+  // A column where all of A is the dense tail of the factor.
+  VectorXd inverse_column(Index j) const;
   // Blocks of A^-1 for each level of each factor: q_k * q_k x levels.
   std::vector<MatrixXd> variance_blocks() const;
 

@@ -56,6 +56,8 @@ class SparseCholesky {
   void inverse(const int* at, Index count, Eigen::Ref<MatrixXd> out) const;
   // One entry of it, in the pattern.
   double inverse(Index i, Index j) const;
+  // A column of it where all of S is tail.
+  VectorMap inverse_column(Index j) const { return {inverse_tail_.col(j).data(), plan_.size}; }
 
  private:
   void invert_head_column(Index j, double* l, double* sum);
