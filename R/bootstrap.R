@@ -48,7 +48,7 @@
 #' @order 1
 #' @export
 bootstrap <- function(fit, B = 999, type = NULL, seed = NULL, cl = NULL, ...) {
-  check_dots(..., known = names(formals(bootstrap)))
+  check_dots(..., known = names(formals(bootstrap)), elsewhere = replicates_elsewhere)
   types <- bootstrap_types(fit)
   type <- one_of(type %||% types[1L], types, "type")
   if (!is.numeric(B) || length(B) != 1L || is.na(B) || B < 2 || B != round(B)) {
@@ -72,6 +72,11 @@ bootstrap <- function(fit, B = 999, type = NULL, seed = NULL, cl = NULL, ...) {
 #' What a fit can be bootstrapped by, the default first
 #' @noRd
 bootstrap_types <- function(fit) UseMethod("bootstrap_types")
+
+# lme4 and boot have other names for it.
+replicates_elsewhere <- c(
+  nsim = "`B` is the number of replicates.", R = "`B` is the number of replicates."
+)
 
 #' @export
 bootstrap_types.margmix_glmm <- function(fit) {

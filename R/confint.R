@@ -59,7 +59,7 @@
 confint.margmix_glmm <- function(object, parm, level = 0.95, method = c("Wald", "profile", "boot"),
                          vcov = "default", df = "default", B = 999,
                          interval = "percentile", seed = NULL, cl = NULL, ...) {
-  check_dots(..., known = names(formals(confint.margmix_glmm)))
+  check_dots(..., known = names(formals(confint.margmix_glmm)), elsewhere = replicates_elsewhere)
   check_level(level)
   method <- one_of(method, c("Wald", "profile", "boot"), "method")
   coefficients <- names(object$coefficients)

@@ -106,3 +106,13 @@ test_that("limits of confint(method = \"boot\") are those of bootstrap()", {
     confint(fit, method = "boot", vcov = "KC")
   })
 })
+
+test_that("the number of replicates under the names that others have for it is a hint", {
+  fit <- result_fit("infection")
+  hint <- "`B` is the number of replicates."
+  expect_error(bootstrap(fit, nsim = 20), hint, fixed = TRUE, class = "margmix_error_argument")
+  expect_error(bootstrap(fit, R = 20), hint, fixed = TRUE, class = "margmix_error_argument")
+  expect_error(confint(fit, method = "boot", nsim = 20), hint,
+    fixed = TRUE, class = "margmix_error_argument"
+  )
+})
