@@ -94,13 +94,16 @@ frame_groups <- function(frame, factors) {
 #' The design with its order of elimination, by which [random_part()] knows what is too large
 #' @param budget Most multiplications of a factorisation.
 #' @noRd
-with_plan <- function(design, budget = 4e9) UseMethod("with_plan")
+with_plan <- function(design, budget = factor_budget(design)) UseMethod("with_plan")
+
+# Where levels are related nothing but a factorisation leads to the likelihood.
+factor_budget <- function(design) if (supports(design, "unrelated")) 4e9 else 2e11
 
 #' @export
-with_plan.default <- function(design, budget = 4e9) design
+with_plan.default <- function(design, budget) design
 
 #' @export
-with_plan.margmix_several_factors <- function(design, budget = 4e9) {
+with_plan.margmix_several_factors <- function(design, budget = factor_budget(design)) {
   design$plan <- engine_plan(design, budget)
   random_part(design)
 }

@@ -67,12 +67,15 @@ check_factorable.default <- function(design, what) invisible()
 
 #' @export
 check_factorable.margmix_too_large <- function(design, what) {
-  must <- paste("The crossed factors must leave a matrix that can be factored for", what)
-  abort("too_large", must,
+  related <- !supports(design, "unrelated")
+  factors <- if (related) "Related levels and smooths" else "The crossed factors"
+  abort("too_large", paste(factors, "must leave a matrix that can be factored for", what),
     given = paste0(
       "about ", signif(design$plan$flops, 2L), " multiplications or more for ", groups_words(design)
     ),
-    hint = "Maximum likelihood with a logit, probit, cloglog, Poisson or linear model needs none."
+    hint = if (!related) {
+      "Maximum likelihood with a logit, probit, cloglog, Poisson or linear model needs none."
+    }
   )
 }
 

@@ -101,7 +101,7 @@ abilities.margmix_sparse <- function(design) c("clusters", "factor", "normal", "
 abilities.margmix_crossed <- function(design) c("factor", "normal", "unrelated")
 
 #' @export
-abilities.margmix_too_large <- function(design) c("normal", "unrelated")
+abilities.margmix_too_large <- function(design) setdiff(NextMethod(), c("factor", "clusters"))
 
 #' @export
 abilities.margmix_related <- function(design) {

@@ -267,7 +267,7 @@ known_precision <- function(lower, what) {
   c(lower, facts[c("log_det", "variance")])
 }
 
-largest_dense <- 3000L
+largest_dense <- 10000L
 most_dependent <- 100L
 
 #' The precision of a known covariance matrix

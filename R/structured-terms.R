@@ -43,7 +43,7 @@
 #' * `known(1 | id, precision = Q)`: a known precision matrix, dense or of package \pkg{Matrix},
 #'   such as the inverse of a relationship matrix of a pedigree. Or `covariance = K`, a covariance
 #'   matrix, dense or sparse, which is inverted once, by blocks of levels that it relates: any
-#'   number of blocks of up to 3,000 levels. It may be singular, as where people are identical
+#'   number of blocks of up to 10,000 levels. It may be singular, as where people are identical
 #'   twins or variants were centred at their means, by up to 100 dimensions; this is noted, and
 #'   exact.
 #' * `car(1 | area, W)`: a proper conditional autoregression, Q = D - alpha W for a symmetric

@@ -97,9 +97,6 @@ test_that("matrices must be finite, symmetric and positive definite", {
   negative <- replace(diag(5), c(2, 6), 2)
   dimnames(negative) <- dimnames(Q)
   refused(y ~ known(1 | id, covariance = negative), words = "an eigenvalue of -1 among a, b")
-  big <- matrix(0.5, 3001, 3001, dimnames = list(1:3001, 1:3001))
-  diag(big) <- 1
-  refused(y ~ known(1 | id, covariance = big), class = "margmix_error_related", words = "3000")
   twins <- kronecker(diag(101), matrix(1, 2, 2))
   dimnames(twins) <- list(1:202, 1:202)
   refused(y ~ known(1 | id, covariance = twins), words = "short by 101")
@@ -169,4 +166,40 @@ test_that("a known matrix may say that levels are independent, and has the units
     same <- glmm(z ~ 1 + known(1 | id, covariance = scaled), cbind(d, z), REML = TRUE)
     expect_equal(same$logLik, linear$logLik, tolerance = 1e-10)
   }
+})
+
+test_that("related levels that are too large to factor are refused, not searched as if unrelated", {
+  set.seed(3)
+  K <- crossprod(matrix(rnorm(3600), 60)) / 60 + diag(60)
+  dimnames(K) <- list(1:60, 1:60)
+  d <- data.frame(id = rep(1:60, 3), x = rnorm(180))
+  d$y <- d$x + rnorm(60)[d$id] + rnorm(180)
+  fit <- glmm(y ~ x + known(1 | id, covariance = K), d)
+  for (fit in list(fit, glmm(y ~ s(x) + (1 | id), d))) {
+    design <- fit$design
+    # a dense factor of 10,000 levels, n^3 / 6, is within reach; 4e9 had ended at 2,884
+    expect_gt(factor_budget(design), 1e12 / 6)
+    small <- with_plan(design, budget = 10)
+    expect_false(supports(small, "factor"))
+    expect_false(supports(small, "unrelated"))
+    expect_error(fit_design(small, gaussian()), "Related levels and smooths",
+      class = "margmix_error_too_large"
+    )
+    # and the engine has no answer for them either
+    probes <- random_signs(sign_length(design), 2L)
+    problem <- list(design = design, family = gaussian(), control = glmm_control())
+    if (length(relations(design))) {
+      expect_error(stochastic_step(problem, fit_psi(fit), NULL, probes, 1e-6, FALSE), "related")
+    }
+  }
+})
+
+test_that("a covariance relates at most 10,000 levels with each other", {
+  skip_if_not_installed("Matrix")
+  size <- 10001L
+  big <- Matrix::bandSparse(size, k = 0:1, symmetric = TRUE,
+    diagonals = list(rep(1, size), rep(0.4, size))
+  )
+  dimnames(big) <- rep(list(c(letters[1:5], 6:size)), 2L)
+  refused(y ~ known(1 | id, covariance = big), class = "margmix_error_related", words = "10000")
 })

@@ -1,5 +1,7 @@
 #include "glmm/sparse_stochastic.hpp"
 
+#include <stdexcept>
+
 #include "glmm/sparse_scores.hpp"
 #include "linalg/decompositions.hpp"
 
@@ -8,6 +10,8 @@ namespace margmix {
 StochasticInverse::StochasticInverse(const SparseSystem& system, const MatrixMap& probes,
                                      double tolerance, const StochasticInverse* start)
     : system_(system), probes_(static_cast<double>(probes.cols())) {
+  if (system.design().related())
+    throw std::invalid_argument("related levels have no elimination to estimate traces by");
   for (Index first = 0; first < probes.cols(); first += kBundle) {
     const Index count = std::min<Index>(kBundle, probes.cols() - first);
     Bundle z = Bundle::Zero(kBundle, probes.rows());
