@@ -1,6 +1,6 @@
 # Coverage of risk differences of small stepped-wedge trials, compared within periods.
 #
-#   Rscript bench/simulation/stepped-wedge-periods.R        400 data sets -> ...-periods.md
+#   Rscript bench/simulation/stepped-wedge-periods.R        1,000 data sets -> ...-periods.md
 #   Rscript bench/simulation/stepped-wedge-periods.R 100    100 of them
 #
 # Trials as in stepped-wedge.R, with an effect of 0.3 at all exposure times, a covariate, and 5 or
@@ -11,7 +11,7 @@ here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE
 suppressMessages(library(margmix))
 
 count <- suppressWarnings(as.integer(commandArgs(TRUE)))
-replicates <- if (any(!is.na(count))) count[!is.na(count)][1L] else 400L
+replicates <- if (any(!is.na(count))) count[!is.na(count)][1L] else 1000L
 shrink <- 1 / sqrt(1 + 0.3^2 + 0.15^2 + 0.5^2) # random intercepts, and 0.5 x with x normal
 baseline <- function(period) -0.5 + 0.2 * period
 truth <- mean(pnorm((baseline(2:4) + 0.3) * shrink) - pnorm(baseline(2:4) * shrink))

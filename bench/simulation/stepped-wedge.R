@@ -1,6 +1,6 @@
 # Error of the time-averaged effect in small stepped-wedge trials with a binary response.
 #
-#   Rscript bench/simulation/stepped-wedge.R        350 data sets a cell -> stepped-wedge.md
+#   Rscript bench/simulation/stepped-wedge.R        1,000 data sets a cell -> stepped-wedge.md
 #   Rscript bench/simulation/stepped-wedge.R 100    100 of them
 #
 # Four sequences, five periods, K clusters, n rows in each period of a cluster; probit link, random
@@ -12,7 +12,7 @@ here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE
 suppressMessages(library(margmix))
 
 count <- suppressWarnings(as.integer(commandArgs(TRUE)))
-replicates <- if (any(!is.na(count))) count[!is.na(count)][1L] else 350L
+replicates <- if (any(!is.na(count))) count[!is.na(count)][1L] else 1000L
 shrink <- 1 / sqrt(1 + 0.3^2 + 0.15^2)
 effects <- list(none = rep(0, 4), growing = c(0, 0.2, 0.4, 0.6))
 
@@ -60,6 +60,9 @@ methods <- c(
   "KC with MAEE", "glmm(), default"
 )
 
+# "-" where all answers were refused.
+number <- function(format, x) ifelse(is.nan(x), "-", sprintf(format, x))
+
 cell <- function(K, n, kind) {
   set.seed(100 * K + n + match(kind, names(effects)))
   truth <- mean(effects[[kind]])
@@ -72,8 +75,8 @@ cell <- function(K, n, kind) {
   bias <- rowMeans(found[seq(1, 11, 2), ], na.rm = TRUE) - truth * c(rep(shrink, 5), 1)
   missed <- found[seq(2, 12, 2), ]
   data.frame(
-    K = K, n = n, effects = kind, method = methods, bias = sprintf("%.3f", bias),
-    error = sprintf("%.1f", 100 * rowMeans(missed, na.rm = TRUE)),
+    K = K, n = n, effects = kind, method = methods, bias = number("%.3f", bias),
+    error = number("%.1f", 100 * rowMeans(missed, na.rm = TRUE)),
     data_sets = rowSums(!is.na(missed))
   )
 }
@@ -89,7 +92,8 @@ writeLines(c(
     " data sets a cell, so that the Monte Carlo error of 5% is ",
     sprintf("%.1f", 100 * sqrt(0.05 * 0.95 / replicates)), ". Bias of the average on the scale of ",
     "the predictor; error: how often its 95% interval misses the truth, in %. Estimating ",
-    "equations have a nested-exchangeable correlation. `make simulate-stepped-wedge`."
+    "equations have a nested-exchangeable correlation. A dash: refused, the clusters are too few. ",
+    "`make simulate-stepped-wedge`."
   ), "",
   "| K | n | effects | method | bias | error | data sets |", "|---|---|---|---|---|---|---|",
   apply(table, 1L, function(row) paste0("| ", paste(trimws(row), collapse = " | "), " |"))
