@@ -64,7 +64,7 @@ check_comparable <- function(fits, rows) {
     )
   }
   mixed <- Filter(is_mixed, fits)
-  laws <- unique(lapply(mixed, function(fit) random_distribution(fit$design)))
+  laws <- unique(lapply(mixed, function(fit) asked_law(random_distribution(fit$design))))
   if (length(laws) > 1L) {
     abort("anova_random_distribution",
       "Fits that are compared must have one distribution of the random effects.",

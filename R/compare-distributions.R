@@ -76,7 +76,7 @@ compare_distributions <- function(fit, exposure = NULL, points = NULL, df = NULL
 # Those that the family and the random term have, by name.
 compared_laws <- function(fit, df) {
   own <- random_distribution(fit$design)
-  t <- if (is.null(df)) t_effects(if (is.na(own$df)) 5 else own$df) else t_effects(df)
+  t <- if (is.null(df) && !is.na(own$df)) own else t_effects(if (is.null(df)) 5 else df)
   laws <- list(normal = new_law("normal"))
   if (has_bridge(fit$family)) laws$bridge <- new_law("bridge")
   if (has_smooth_integrand(fit$family) && all(design_Z(fit$design) == 1)) laws$t <- t

@@ -136,8 +136,8 @@
 #'   nested grouping factors also two numbers, from the coarsest: `c(15, 9)` for `(1 | a/b)`.
 #' @param REML `TRUE` for restricted maximum likelihood, with any family; see below.
 #' @param random_distribution Distribution of the random effects: `"normal"`; of one random
-#'   intercept also `"bridge"`, under the logit link, or [t_effects()] with given degrees of
-#'   freedom; see below.
+#'   intercept also `"bridge"`, under the logit link, or [t_effects()] with given or
+#'   estimated degrees of freedom; see below.
 #' @param penalty `NULL`, or `"soft"` for softly penalized maximum likelihood; see below.
 #' @param dispersion A one-sided formula for log phi, of a family that has a dispersion phi; `~ 1`
 #'   has one phi for all rows. See below.
@@ -195,7 +195,11 @@ glmm <- function(formula, data, family = gaussian(), weights, offset, subset, na
     check_survey_fit(frame$frame, REML, penalty, control)
     design <- build_design(frame, family, contrasts, control$weights_type, law)
     design <- penalized_design(design, family, penalty)
-    fit_design(design, family, nAGQ, isTRUE(REML), start, control)
+    known <- with_known_law(design, start, function(design, start) {
+      fit_design(design, family, nAGQ, isTRUE(REML), start, control)
+    })
+    design <- known$design
+    fit_design(design, family, nAGQ, isTRUE(REML), known$start, control)
   }, margmix_warning = record$keep, margmix_note = record$keep)
   new_fit(
     "margmix_glmm", estimate, written_call(call, env, "glmm"), family, frame, design,

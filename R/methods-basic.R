@@ -89,7 +89,8 @@ sigma.margmix_glmm <- function(object, ...) {
 #' @export
 logLik.margmix_glmm <- function(object, ...) {
   structure(object$logLik,
-    df = length(fit_psi(object)) - length(object$theta) + covariance_parameters(object$design),
+    df = length(fit_psi(object)) - length(object$theta) + covariance_parameters(object$design) +
+      law_parameters(object$design),
     nobs = nobs(object), nall = nobs(object),
     REML = isTRUE(object$REML), class = "logLik"
   )
@@ -108,7 +109,9 @@ nobs.margmix_glmm <- function(object, ...) {
 
 #' @rdname glmm-methods
 #' @export
-df.residual.margmix_glmm <- function(object, ...) nobs(object) - length(parameter_names(object))
+df.residual.margmix_glmm <- function(object, ...) {
+  nobs(object) - length(parameter_names(object)) - law_parameters(object$design)
+}
 
 #' @rdname glmm-methods
 #' @export

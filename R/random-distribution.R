@@ -1,5 +1,5 @@
 # Distributions of a random intercept: what a call names, and what is asked of one. A law is a list:
-# `name`, `df` (NA where there are none).
+# `name`, `df` (NA where there are none, or none yet); `estimated`, see s_limits().
 
 new_law <- function(name, df = NA_real_) {
   structure(list(name = name, df = df), class = c(paste0("margmix_law_", name), "margmix_law"))
@@ -18,7 +18,7 @@ as_law <- function(random_distribution) {
     "`random_distribution` must be \"normal\", \"bridge\" or t_effects().",
     given = deparse(random_distribution)[1L],
     hint = if (identical(random_distribution, "t")) {
-      "A t distribution has degrees of freedom: random_distribution = t_effects(df = 5)."
+      "A t distribution is t_effects(df = 5), or t_effects() to estimate its degrees of freedom."
     }
   )
 }

@@ -1,5 +1,5 @@
-# A random intercept with a t distribution of given degrees of freedom: clusters far from the others
-# pull less at the standard deviation than under a normal one.
+# A random intercept with a t distribution: clusters far from the others pull less at the standard
+# deviation than under a normal one.
 
 #' Random intercepts with a t distribution
 #'
@@ -17,9 +17,14 @@
 #' sigma sqrt((df - 2) / df), which the head of a printed fit and of `VarCorr()` give. `df` above 2
 #' have a standard deviation; as `df` grows the model becomes that with normal effects.
 #'
-#' The degrees of freedom are given, not estimated: standard errors, tests and `AIC()` take them as
-#' known. Clusters say little of the tails of a distribution, above all with few or 0/1 responses,
-#' so that the likelihood is often flat in `df`; fits with several `df` are compared by `logLik()`.
+#' `t_effects()` estimates the degrees of freedom by maximum likelihood with the other parameters,
+#' on the scale s = 1 / df, where the normal distribution is s = 0. The head of a printed fit has
+#' the estimate, its 95% limits by the likelihood ratio and by how much the log-likelihood is above
+#' that of normal effects. `logLik()` and `AIC()` count a parameter more. The model-based and the
+#' robust covariance allow for its error; those of few clusters (`"KC"`), profiles, simulated
+#' responses and means of the population take the estimate as known. Clusters say little of the
+#' tails of a distribution, above all with few or 0/1 responses, so that limits are often wide; a
+#' note (`margmix_note_df`) says where the best are normal effects or `df` ends at 2.
 #'
 #' The integral is computed by the trapezoidal rule with K points over u, T = sqrt(df) sinh(u /
 #' sqrt(df)), in the range around its mode where each cluster's integrand matters. A Gauss-Hermite
@@ -31,7 +36,7 @@
 #' refuse them. Under a log link a t distribution has no population mean, for exp(b) has none: what
 #' asks for one is refused (`margmix_error_population_mean`).
 #'
-#' @param df Degrees of freedom, one number above 2.
+#' @param df Degrees of freedom, one number above 2; `NULL` to estimate them.
 #' @return An object for argument `random_distribution` of [glmm()].
 #' @section Errors: `margmix_error_random_distribution`.
 #' @seealso [compare_distributions()] for normal, bridge, t and mass-point effects side by side.
@@ -42,8 +47,8 @@
 #' fit
 #' marginal_standardization(fit, "seed")
 #' @export
-t_effects <- function(df) {
-  if (missing(df)) abort_df("none")
+t_effects <- function(df = NULL) {
+  if (is.null(df)) return(new_law("t"))
   number <- is.numeric(df) && length(df) == 1L && !is.na(df)
   if (!number) abort_df(deparse(df)[1L])
   if (df <= 2) {
@@ -56,7 +61,7 @@ t_effects <- function(df) {
 }
 
 abort_df <- function(given, hint = NULL) {
-  abort("random_distribution", "`df` must be one number above 2, at most 1e6.",
+  abort("random_distribution", "`df` must be one number above 2, at most 1e6, or NULL.",
     given = given, hint = hint
   )
 }
@@ -79,13 +84,18 @@ check_law.margmix_law_t <- function(law, family, nAGQ, REML) {
   check_law_nodes(law, nAGQ)
 }
 
-t_df_words <- function(law) paste("df =", format(law$df))
+t_df_words <- function(law) {
+  if (is.na(law$df)) return("df to be estimated")
+  paste("df =", if (is.null(law$estimated)) format(law$df) else estimated_df_words(law)[["df"]])
+}
 
 #' @export
 law_noun.margmix_law_t <- function(law) paste0("a t distribution (", t_df_words(law), ")")
 
 #' @export
-law_call.margmix_law_t <- function(law) call("t_effects", df = law$df)
+law_call.margmix_law_t <- function(law) {
+  if (is.na(asked_law(law)$df)) call("t_effects") else call("t_effects", df = law$df)
+}
 
 # The standard deviation of a t distribution over its scale.
 t_sd <- function(df) sqrt(df / (df - 2))
@@ -101,7 +111,16 @@ effects_of_draws.margmix_t <- function(design, fit, draws) {
 
 #' @export
 distribution_words.margmix_t <- function(design, fit) {
-  paste0("Random:  t random effects, ", t_df_words(random_distribution(design)), " (given)")
+  law <- random_distribution(design)
+  how <- if (is.null(law$estimated)) {
+    "given"
+  } else {
+    paste0(
+      estimated_df_words(law)[["note"]], "; log-likelihood ", sprintf("%.2f", law$estimated$gain),
+      " above normal effects"
+    )
+  }
+  paste0("Random:  t random effects, ", t_df_words(law), " (", how, ")")
 }
 
 # What a standard deviation is of a scale, where there is one.
