@@ -123,8 +123,8 @@ law_curvature <- function(fit) {
   )
 }
 
-# The block of J^-1 that belongs to psi, V + V J_ps J_ps' V / (J_ss - J_ps' V J_ps) with
-# V = J_pp^-1.
+# The block of J^-1 that belongs to psi: V + V J_ps J_ps' V / (J_ss - J_ps' V J_ps), where V is the
+# inverse of J_pp.
 #' @export
 with_covariance.margmix_t <- function(design, problem, estimate) {
   J <- law_curvature(c(estimate, problem[c("design", "family", "control")]))
