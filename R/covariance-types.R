@@ -43,7 +43,7 @@ covariance_types <- list(
   FW = covariance_type("cluster-robust, FW bias-corrected", gee = 7, drawn = 5),
   DF = covariance_type("cluster-robust times K / (K - p)", gee = 4, more_clusters = TRUE),
   MBN = covariance_type("cluster-robust, MBN bias-corrected",
-    gee = 8, as = "robust", more_clusters = TRUE
+    glmm = 5, gee = 8, as = "robust", more_clusters = TRUE
   ),
   jackknife = covariance_type("one-step jackknife of clusters",
     gee = 9, assigned = 2, more_clusters = TRUE

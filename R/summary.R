@@ -35,8 +35,8 @@
 #'   zero, 1 where they are far from it;
 #' * with `"KC"` (`df = "satterthwaite"`): the degrees of freedom of the robust variance
 #'   itself (McCaffrey and Bell 2006), which holds its level also with few, unequal clusters;
-#' * with `"robust"` or a matrix: K - p_b for every row, K clusters and p_b columns that are
-#'   constant in them.
+#' * with `"robust"`, `"MBN"` or a matrix: K - p_b for every row, K clusters and p_b columns that
+#'   are constant in them.
 #'
 #' Other rules: `"satterthwaite"` of a model-based matrix takes the observed information of the
 #' variances for the expected one, and variances on the boundary for known. It is the default of
@@ -67,7 +67,7 @@
 #'
 #' @param object A fit of [glmm()].
 #' @param vcov Covariance matrix of the coefficients: `"default"`, `"KR"`, `"model"`, `"robust"`,
-#'   `"KC"` (see [vcov.margmix_glmm()]), or a matrix.
+#'   `"KC"`, `"MBN"` (see [vcov.margmix_glmm()]), or a matrix.
 #' @param df Degrees of freedom: `"default"`, `"kenward-roger"`, `"satterthwaite"`,
 #'   `"between-within"`, or numbers, one for all coefficients or one for each.
 #' @param level Confidence level of the limits in `coefficients`.

@@ -53,12 +53,17 @@
 #'   clusters.
 #' * `"KC"`: B^-1 (sum r_i r_i') B^-1 with r_i = (I - B_i B^-1)^(-1/2) s_i, the bias correction of
 #'   Kauermann and Carroll (2001), with the variance parameters held fixed.
+#' * `"MBN"`: kappa B^-1 (sum s_i s_i') B^-1 + delta xi B^-1, which Morel, Bokossa and Neerchal
+#'   (2003) add a part of the model-based matrix to, with the variance parameters held fixed: for K
+#'   clusters, p coefficients and N observations (trials, if responses are counts of them) kappa =
+#'   (N - 1) / (N - p) K / (K - 1), delta = p / (K - p) if K > 3p and 1/2 otherwise, and xi = max(1,
+#'   kappa tr(B^-1 sum s_i s_i') / p). It needs more clusters than coefficients.
 #'
 #' `summary()`, `confint()`, `odds_ratios()` and the like take `vcov =` and print which matrix was
 #' used.
 #'
 #' @param object A fit of [glmm()].
-#' @param type `"default"`, `"KR"`, `"model"`, `"robust"` or `"KC"`.
+#' @param type `"default"`, `"KR"`, `"model"`, `"robust"`, `"KC"` or `"MBN"`.
 #' @param full `TRUE` for all parameters: beta, theta (the free entries of Lambda, the Cholesky
 #'   factor of the random-effects covariance, on the scale of the predictor) and, for Gaussian
 #'   responses, the log of phi = sigma^2. Parameters on the boundary have `NA`. The default is then
@@ -67,17 +72,21 @@
 #'   [stats::vcov()] of a [stats::glm()]; `FALSE`: they are left out.
 #' @param ... Not used.
 #' @return A symmetric matrix with names.
-#' @section Errors: `margmix_error_crossed_clusters`: `"robust"` or `"KC"` with crossed grouping
-#'   factors, which leave no independent clusters (with nested ones these are the levels of the
-#'   coarsest). `margmix_error_kenward_roger`: `"KR"` where there is none.
-#'   `margmix_error_argument`: an unknown type, or `full = TRUE` with `"KC"` or `"KR"`, which
-#'   are defined for beta only.
+#' @section Errors: `margmix_error_crossed_clusters`: `"robust"`, `"KC"` or `"MBN"` with crossed
+#'   grouping factors, which leave no independent clusters (with nested ones these are the levels of
+#'   the coarsest). `margmix_error_kenward_roger`: `"KR"` where there is none.
+#'   `margmix_error_few_clusters`: `"MBN"` with no more clusters than coefficients.
+#'   `margmix_error_argument`: an unknown type, or `full = TRUE` with `"KC"`, `"KR"` or `"MBN"`,
+#'   which are defined for beta only.
 #' @references
 #' Kauermann, G. and Carroll, R. J. (2001). A note on the efficiency of sandwich covariance matrix
 #' estimation. *Journal of the American Statistical Association* **96**, 1387-1396.
 #'
 #' Kenward, M. G. and Roger, J. H. (1997). Small sample inference for fixed effects from restricted
 #' maximum likelihood. *Biometrics* **53**, 983-997.
+#'
+#' Morel, J. G., Bokossa, M. C. and Neerchal, N. K. (2003). Small sample correction for the variance
+#' of GEE estimators. *Biometrical Journal* **45**, 395-409.
 #'
 #' White, H. (1982). Maximum likelihood estimation of misspecified models. *Econometrica* **50**,
 #' 1-25.
@@ -88,7 +97,7 @@
 #' sqrt(diag(vcov(fit, type = "KC")))
 #' vcov(fit, full = TRUE)
 #' @export
-vcov.margmix_glmm <- function(object, type = c("default", "KR", "model", "robust", "KC"),
+vcov.margmix_glmm <- function(object, type = c("default", "KR", "model", "robust", "KC", "MBN"),
                               full = FALSE, complete = TRUE, ...) {
   check_dots(..., known = names(formals(vcov.margmix_glmm)))
   type <- covariance_of(object$design, one_of(type, glmm_vcov_types, "type"))
@@ -116,7 +125,8 @@ beta_vcov.margmix_glmm <- function(fit, type) {
     beta <- seq_along(fit$beta)
     return(list(vcov = robust_full(fit)[beta, beta, drop = FALSE]))
   }
-  sandwich <- sandwich_of(fit$design, fit, type)
+  if (covariance_fact(type, "more_clusters")) check_more_clusters(fit, type)
+  sandwich <- sandwich_of(fit$design, fit, type, rows = total_size(fit$design))
   sandwich$vcov <- named_square(sandwich$vcov, names(fit$beta))
   sandwich
 }
@@ -158,7 +168,7 @@ score_products.default <- function(design, fit, active) {
 
 full_vcov <- function(fit, type) {
   if (type == "default") type <- "model"
-  if (type %in% c("KC", "KR")) {
+  if (type %in% c("KC", "KR", "MBN")) {
     abort("argument", "`full = TRUE` must come with type \"model\" or \"robust\".",
       given = paste("type =", dQuote(type, FALSE)),
       hint = "Their corrections are defined for the fixed effects."

@@ -111,6 +111,7 @@ test_that("counts, proportions and single trials are one likelihood up to a cons
   single <- glmm(y ~ x + (1 | id), long, binomial(), nAGQ = 9)
   expect_equal(coef(counts), coef(single), tolerance = 1e-6)
   expect_equal(vcov(counts), vcov(single), tolerance = 1e-6)
+  expect_equal(vcov(counts, "MBN"), vcov(single, "MBN"), tolerance = 1e-6)
   expect_equal(
     as.numeric(logLik(counts) - logLik(single)), sum(lchoose(d$size, d$successes)),
     tolerance = 1e-9

@@ -8,7 +8,7 @@ test_that("each function works or is refused with class shards", {
   calls <- list(
     works = expression(
       print(fit), summary(fit), summary(fit, vcov = "KC"), coef(fit), fixef(fit), vcov(fit),
-      vcov(fit, "KC"), vcov(fit, "robust"), vcov(fit, full = TRUE), confint(fit),
+      vcov(fit, "KC"), vcov(fit, "MBN"), vcov(fit, "robust"), vcov(fit, full = TRUE), confint(fit),
       confint(small, "x", method = "profile"), logLik(fit), AIC(fit), BIC(fit), deviance(fit),
       nobs(fit), ngrps(fit), df.residual(fit), sigma(fit), formula(fit), terms(fit), family(fit),
       anova(fit), anova(small, fit), drop1(fit), add1(small, ~ . + f), extractAIC(fit),

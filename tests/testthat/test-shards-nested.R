@@ -39,8 +39,9 @@ test_that("what a nested fit to shards answers is that of all rows", {
   there <- fit(in_shards(d, "a"))
   here <- fit(d)
   for (answer in expression(
-    vcov(fit, "KC"), vcov(fit, "robust"), vcov(fit, "KR"), summary(fit)$coefficients,
-    summary(fit, vcov = "KC")$coefficients, summary(fit, df = "between-within")$coefficients,
+    vcov(fit, "KC"), vcov(fit, "MBN"), vcov(fit, "robust"), vcov(fit, "KR"),
+    summary(fit)$coefficients, summary(fit, vcov = "KC")$coefficients,
+    summary(fit, df = "between-within")$coefficients,
     summary(fit, vcov = "robust")$coefficients, as.data.frame(ranef(fit)),
     as.data.frame(ranef(fit, type = "median")), predict(fit, new, se.fit = TRUE),
     predict(fit, new, type = "response", random_effects = "integrate", se.fit = TRUE),

@@ -18,15 +18,22 @@ test_that("robust: the sandwich of the clusters' scores", {
   expect_equal(unname(vcov(fit, "robust")), V[1:2, 1:2], tolerance = 1e-5)
 })
 
-# The definitions, with dense matrices: B_i, u_i in beta at the estimated sd.
-dense_KC <- function(fit) {
-  p <- length(fit$beta)
-  sd <- fit$theta
-  m <- cluster_count(fit$design)
-  part <- function(i) function(beta) binomial_clusters(fit, c(beta, sd))[i]
-  u <- numDeriv::jacobian(function(beta) binomial_clusters(fit, c(beta, sd)), fit$beta)
-  B_i <- lapply(seq_len(m), function(i) -numDeriv::hessian(part(i), fit$beta))
-  B <- Reduce(`+`, B_i)
+# B_i, u_i in beta at the estimated sd.
+integral_pieces <- function(fit) {
+  of_clusters <- function(beta) binomial_clusters(fit, c(beta, fit$theta))
+  B_i <- lapply(seq_len(cluster_count(fit$design)), function(i) {
+    -numDeriv::hessian(function(beta) of_clusters(beta)[i], fit$beta)
+  })
+  list(u = numDeriv::jacobian(of_clusters, fit$beta), B_i = B_i, B = Reduce(`+`, B_i))
+}
+
+# The definitions, with dense matrices.
+dense_KC <- function(pieces) {
+  u <- pieces$u
+  B_i <- pieces$B_i
+  B <- pieces$B
+  m <- nrow(u)
+  p <- ncol(u)
   root <- function(M) { # M^(-1/2) of a matrix that is similar to a symmetric one
     decomposed <- eigen(M)
     Re(decomposed$vectors %*% diag(1 / sqrt(decomposed$values)) %*% solve(decomposed$vectors))
@@ -43,12 +50,36 @@ dense_KC <- function(fit) {
   list(vcov = solve(B) %*% meat %*% solve(B), df = df)
 }
 
-test_that("KC and its Satterthwaite df: the definitions with dense matrices", {
+dense_MBN <- function(pieces, N) {
+  m <- nrow(pieces$u)
+  p <- ncol(pieces$u)
+  bread <- solve(pieces$B)
+  M <- (N - 1) / (N - p) * m / (m - 1) * crossprod(pieces$u)
+  stopifnot(m > 3 * p)
+  bread %*% M %*% bread + p / (m - p) * max(1, sum(diag(bread %*% M)) / p) * bread
+}
+
+test_that("KC with its Satterthwaite df, and MBN: the definitions with dense matrices", {
   skip_if_not_installed("numDeriv")
   fit <- result_fit("infection")
-  dense <- dense_KC(fit)
+  pieces <- integral_pieces(fit)
+  dense <- dense_KC(pieces)
   expect_equal(unname(vcov(fit, "KC")), dense$vcov, tolerance = 1e-5)
   expect_equal(summary(fit, vcov = "KC")$coefficients$df, dense$df, tolerance = 1e-4)
+  V <- dense_MBN(pieces, sum(infection$n))
+  expect_equal(unname(vcov(fit, "MBN")), V, tolerance = 1e-5)
+  table <- summary(fit, vcov = "MBN")
+  expect_equal(table$coefficients$std.error, sqrt(diag(V)), tolerance = 1e-5)
+  expect_equal(table$coefficients$df, c(7, 7))
+  expect_match(table$words, "cluster-robust, MBN bias-corrected, 8 clusters")
+})
+
+test_that("MBN needs more clusters than coefficients", {
+  few <- infection[infection$clinic %in% 1:2, ]
+  fit <- suppressMessages(
+    glmm(cbind(success, n - success) ~ treatment + (1 | clinic), few, binomial())
+  )
+  expect_snapshot(vcov(fit, "MBN"), error = TRUE)
 })
 
 test_that("lme4 agrees at the Laplace approximation", {
