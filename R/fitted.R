@@ -164,10 +164,16 @@ quantile_residual <- function(object, rows, random_effects, seed) {
 #' @noRd
 with_seed <- function(seed, draw) {
   if (is.null(seed)) return(draw)
-  state <- generator_state()
-  on.exit(assign(".Random.seed", state, envir = globalenv()))
+  state <- get0(".Random.seed", envir = globalenv(), inherits = FALSE)
+  on.exit(restore_generator(state))
   set.seed(seed)
   draw
+}
+
+# `NULL` is the state of a generator that was not yet used.
+restore_generator <- function(state) {
+  if (is.null(state)) return(rm(".Random.seed", envir = globalenv()))
+  assign(".Random.seed", state, envir = globalenv())
 }
 
 # The state of R's generator, which is started if it was not yet used.

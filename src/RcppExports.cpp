@@ -15,7 +15,6 @@ SEXP genotypes_(SEXP G, int people, const std::string& piece, const Rcpp::List& 
 RcppExport SEXP _margmix_genotypes_(SEXP GSEXP, SEXP peopleSEXP, SEXP pieceSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< SEXP >::type G(GSEXP);
     Rcpp::traits::input_parameter< int >::type people(peopleSEXP);
     Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
@@ -29,7 +28,6 @@ SEXP dense_(const Rcpp::NumericMatrix& A, const std::string& piece, const Rcpp::
 RcppExport SEXP _margmix_dense_(SEXP ASEXP, SEXP pieceSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type A(ASEXP);
     Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
@@ -42,7 +40,6 @@ SEXP banded_(const Rcpp::List& design, const std::string& piece, const Rcpp::Lis
 RcppExport SEXP _margmix_banded_(SEXP designSEXP, SEXP pieceSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
@@ -55,7 +52,6 @@ SEXP covariance_(const std::string& kind, int q, const std::string& piece, const
 RcppExport SEXP _margmix_covariance_(SEXP kindSEXP, SEXP qSEXP, SEXP pieceSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const std::string& >::type kind(kindSEXP);
     Rcpp::traits::input_parameter< int >::type q(qSEXP);
     Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
@@ -69,7 +65,6 @@ SEXP gee_(const Rcpp::List& source, const Rcpp::List& family, const Rcpp::List& 
 RcppExport SEXP _margmix_gee_(SEXP sourceSEXP, SEXP familySEXP, SEXP correlationSEXP, SEXP pieceSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type source(sourceSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
@@ -84,7 +79,6 @@ SEXP gee_rows_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::L
 RcppExport SEXP _margmix_gee_rows_(SEXP designSEXP, SEXP familySEXP, SEXP correlationSEXP, SEXP pieceSEXP, SEXP askSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
@@ -100,7 +94,6 @@ SEXP gee_layout_(const Rcpp::List& layout, const Rcpp::List& correlation, const 
 RcppExport SEXP _margmix_gee_layout_(SEXP layoutSEXP, SEXP correlationSEXP, SEXP pieceSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type layout(layoutSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type correlation(correlationSEXP);
     Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
@@ -114,7 +107,6 @@ SEXP glm_(const Rcpp::List& design, const Rcpp::List& family, const std::string&
 RcppExport SEXP _margmix_glm_(SEXP designSEXP, SEXP familySEXP, SEXP pieceSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
     Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
@@ -128,7 +120,6 @@ Rcpp::List lmm_objective_(const Rcpp::List& design, const Rcpp::NumericVector& t
 RcppExport SEXP _margmix_lmm_objective_(SEXP designSEXP, SEXP thetaSEXP, SEXP log_phiSEXP, SEXP frequencySEXP, SEXP remlSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type theta(thetaSEXP);
     Rcpp::traits::input_parameter< double >::type log_phi(log_phiSEXP);
@@ -144,7 +135,6 @@ Rcpp::List groups_plan_(const Rcpp::List& design, double budget);
 RcppExport SEXP _margmix_groups_plan_(SEXP designSEXP, SEXP budgetSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< double >::type budget(budgetSEXP);
     rcpp_result_gen = Rcpp::wrap(groups_plan_(design, budget));
@@ -156,7 +146,6 @@ SEXP sparse_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::Num
 RcppExport SEXP _margmix_sparse_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP modesSEXP, SEXP pieceSEXP, SEXP askSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
@@ -173,7 +162,6 @@ SEXP weak_reference_(SEXP x);
 RcppExport SEXP _margmix_weak_reference_(SEXP xSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< SEXP >::type x(xSEXP);
     rcpp_result_gen = Rcpp::wrap(weak_reference_(x));
     return rcpp_result_gen;
@@ -184,7 +172,6 @@ SEXP inference_(const Rcpp::List& pieces, const std::string& piece, const Rcpp::
 RcppExport SEXP _margmix_inference_(SEXP piecesSEXP, SEXP pieceSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type pieces(piecesSEXP);
     Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
@@ -197,7 +184,6 @@ Rcpp::NumericVector satterthwaite_df_(const Rcpp::List& sums);
 RcppExport SEXP _margmix_satterthwaite_df_(SEXP sumsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type sums(sumsSEXP);
     rcpp_result_gen = Rcpp::wrap(satterthwaite_df_(sums));
     return rcpp_result_gen;
@@ -208,7 +194,6 @@ SEXP kenward_roger_(const Rcpp::List& of, const std::string& piece, const Rcpp::
 RcppExport SEXP _margmix_kenward_roger_(SEXP ofSEXP, SEXP pieceSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type of(ofSEXP);
     Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
@@ -221,7 +206,6 @@ SEXP relation_(const Rcpp::List& relation, const std::string& piece, const Rcpp:
 RcppExport SEXP _margmix_relation_(SEXP relationSEXP, SEXP pieceSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type relation(relationSEXP);
     Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
@@ -234,7 +218,6 @@ SEXP population_(const Rcpp::List& law, const std::string& piece, const Rcpp::Li
 RcppExport SEXP _margmix_population_(SEXP lawSEXP, SEXP pieceSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type law(lawSEXP);
     Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
@@ -247,7 +230,6 @@ Rcpp::List effect_at_(const Rcpp::List& of, const Rcpp::NumericVector& u, double
 RcppExport SEXP _margmix_effect_at_(SEXP ofSEXP, SEXP uSEXP, SEXP sigmaSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type of(ofSEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type u(uSEXP);
     Rcpp::traits::input_parameter< double >::type sigma(sigmaSEXP);
@@ -260,7 +242,6 @@ SEXP objective_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::
 RcppExport SEXP _margmix_objective_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP pieceSEXP, SEXP askSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
@@ -276,7 +257,6 @@ SEXP clusters_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::N
 RcppExport SEXP _margmix_clusters_(SEXP designSEXP, SEXP familySEXP, SEXP psiSEXP, SEXP pieceSEXP, SEXP askSEXP, SEXP threadsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type design(designSEXP);
     Rcpp::traits::input_parameter< const Rcpp::List& >::type family(familySEXP);
     Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type psi(psiSEXP);
@@ -292,7 +272,6 @@ Rcpp::IntegerVector equal_rows_(const Rcpp::List& columns, double n);
 RcppExport SEXP _margmix_equal_rows_(SEXP columnsSEXP, SEXP nSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const Rcpp::List& >::type columns(columnsSEXP);
     Rcpp::traits::input_parameter< double >::type n(nSEXP);
     rcpp_result_gen = Rcpp::wrap(equal_rows_(columns, n));
@@ -304,7 +283,6 @@ std::vector<int> run_starts_(SEXP x);
 RcppExport SEXP _margmix_run_starts_(SEXP xSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< SEXP >::type x(xSEXP);
     rcpp_result_gen = Rcpp::wrap(run_starts_(x));
     return rcpp_result_gen;

@@ -101,13 +101,13 @@ constexpr glue::Piece<Rcpp::NumericMatrix> kDensePieces[] = {
 }  // namespace
 
 // What genotypes, people x variants, are asked for.
-// [[Rcpp::export]]
+// [[Rcpp::export(rng = false)]]
 SEXP genotypes_(SEXP G, int people, const std::string& piece, const Rcpp::List& ask) {
   return glue::piece(kPieces, piece, genotypes(G, people), ask);
 }
 
 // What a dense matrix is asked for.
-// [[Rcpp::export]]
+// [[Rcpp::export(rng = false)]]
 SEXP dense_(const Rcpp::NumericMatrix& A, const std::string& piece, const Rcpp::List& ask) {
   return glue::piece(kDensePieces, piece, A, ask);
 }

@@ -47,7 +47,7 @@ constexpr glue::Piece<Rcpp::List> kPieces[] = {
 }  // namespace
 
 // What a linear model with one effect of a dense covariance is asked for.
-// [[Rcpp::export]]
+// [[Rcpp::export(rng = false)]]
 SEXP banded_(const Rcpp::List& design, const std::string& piece, const Rcpp::List& ask) {
   return glue::piece(kPieces, piece, design, ask);
 }

@@ -28,7 +28,7 @@ constexpr glue::Piece<Covariance> kPieces[] = {{"entries", entries}, {"parameter
 }  // namespace
 
 // What a structured covariance of q effects is asked for.
-// [[Rcpp::export]]
+// [[Rcpp::export(rng = false)]]
 SEXP covariance_(const std::string& kind, int q, const std::string& piece, const Rcpp::List& ask) {
   return glue::piece(kPieces, piece, *make_covariance(kind, q), ask);
 }

@@ -93,7 +93,7 @@ constexpr glue::Piece<Equation> kPieces[] = {
 
 // What estimating equations are asked for; the rows may be elsewhere, see Asked. `ask` has the
 // number of threads.
-// [[Rcpp::export]]
+// [[Rcpp::export(rng = false)]]
 SEXP gee_(const Rcpp::List& source, const Rcpp::List& family, const Rcpp::List& correlation,
           const std::string& piece, const Rcpp::List& ask) {
   return glue::piece(kPieces, piece, {source, family, correlation, ask}, ask);

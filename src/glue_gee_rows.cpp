@@ -173,14 +173,14 @@ constexpr glue::Piece<LayoutOf> kOfLayout[] = {
 
 // What a search asks of rows, numbers that add up over parts of the clusters (`ask`: beta, alpha,
 // rule, adjust, slopes, ..., see AskedSource), and what is asked after it.
-// [[Rcpp::export]]
+// [[Rcpp::export(rng = false)]]
 SEXP gee_rows_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::List& correlation,
                const std::string& piece, const Rcpp::List& ask, int threads) {
   return glue::piece(kOfRows, piece, {design, family, correlation, threads}, ask);
 }
 
 // What a correlation is asked of the clusters it is for. `layout`: start, time, wave, inner.
-// [[Rcpp::export]]
+// [[Rcpp::export(rng = false)]]
 SEXP gee_layout_(const Rcpp::List& layout, const Rcpp::List& correlation, const std::string& piece,
                  const Rcpp::List& ask) {
   return glue::piece(kOfLayout, piece, {layout, correlation}, ask);

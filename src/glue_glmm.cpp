@@ -110,14 +110,14 @@ constexpr glue::Piece<RowsOf> kPieces[] = {
 }  // namespace
 
 // What rows without random effects are asked for. `design` may be empty for a search.
-// [[Rcpp::export]]
+// [[Rcpp::export(rng = false)]]
 SEXP glm_(const Rcpp::List& design, const Rcpp::List& family, const std::string& piece,
           const Rcpp::List& ask) {
   return glue::piece(kPieces, piece, {design, family}, ask);
 }
 
 // A design of one grouping factor, or of several with its plan.
-// [[Rcpp::export]]
+// [[Rcpp::export(rng = false)]]
 Rcpp::List lmm_objective_(const Rcpp::List& design, const Rcpp::NumericVector& theta,
                           double log_phi, bool frequency, bool reml, int threads) {
   const bool several = Rf_inherits(design, "margmix_several_factors");

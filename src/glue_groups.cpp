@@ -183,13 +183,13 @@ constexpr glue::Piece<SparseModel> kPieces[] = {{"stochastic_step", stochastic_s
 
 }  // namespace
 
-// [[Rcpp::export]]
+// [[Rcpp::export(rng = false)]]
 Rcpp::List groups_plan_(const Rcpp::List& design, double budget) {
   return glue::plan_list(make_plan(glue::grouped_design(design), budget));
 }
 
 // By draws: what several factors are asked for beyond their objective.
-// [[Rcpp::export]]
+// [[Rcpp::export(rng = false)]]
 SEXP sparse_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi,
              const Rcpp::List& modes, const std::string& piece, const Rcpp::List& ask,
              int threads) {

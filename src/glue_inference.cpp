@@ -144,12 +144,12 @@ ClusterPieces cluster_pieces(const Rcpp::List& list) {
 }  // namespace
 
 // What the pieces of clusters are asked for.
-// [[Rcpp::export]]
+// [[Rcpp::export(rng = false)]]
 SEXP inference_(const Rcpp::List& pieces, const std::string& piece, const Rcpp::List& ask) {
   return glue::piece(kPieces, piece, cluster_pieces(pieces), ask);
 }
 
-// [[Rcpp::export]]
+// [[Rcpp::export(rng = false)]]
 Rcpp::NumericVector satterthwaite_df_(const Rcpp::List& sums) {
   return glue::vector(satterthwaite_df(satterthwaite(sums)));
 }

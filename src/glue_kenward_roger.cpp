@@ -90,7 +90,7 @@ constexpr glue::Piece<Rcpp::List> kPieces[] = {
 }  // namespace
 
 // One stage after the other: `of` is a design, its pieces, or the covariance they give.
-// [[Rcpp::export]]
+// [[Rcpp::export(rng = false)]]
 SEXP kenward_roger_(const Rcpp::List& of, const std::string& piece, const Rcpp::List& ask) {
   return glue::piece(kPieces, piece, of, ask);
 }

@@ -162,7 +162,7 @@ constexpr glue::Piece<Rcpp::List> kPieces[] = {{"facts", facts}, {"lower", lower
 }  // namespace
 
 // What a relation between levels is asked for.
-// [[Rcpp::export]]
+// [[Rcpp::export(rng = false)]]
 SEXP relation_(const Rcpp::List& relation, const std::string& piece, const Rcpp::List& ask) {
   return glue::piece(kPieces, piece, relation, ask);
 }

@@ -132,13 +132,13 @@ constexpr glue::Piece<Law> kPieces[] = {
 }  // namespace
 
 // What the law of responses is asked for.
-// [[Rcpp::export]]
+// [[Rcpp::export(rng = false)]]
 SEXP population_(const Rcpp::List& law, const std::string& piece, const Rcpp::List& ask) {
   return glue::piece(kPieces, piece, Law(law), ask);
 }
 
 // b and its derivatives in sigma at u, for a distribution that list(law) names.
-// [[Rcpp::export]]
+// [[Rcpp::export(rng = false)]]
 Rcpp::List effect_at_(const Rcpp::List& of, const Rcpp::NumericVector& u, double sigma) {
   const auto effect = make_effect(glue::effect_law(of), sigma);
   const R_xlen_t n = u.size();

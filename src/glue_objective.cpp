@@ -154,7 +154,7 @@ constexpr glue::Piece<glue::ModelAt> kPieces[] = {
 }  // namespace
 
 // What an objective is asked for.
-// [[Rcpp::export]]
+// [[Rcpp::export(rng = false)]]
 SEXP objective_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi,
                 const std::string& piece, const Rcpp::List& ask, int threads) {
   return glue::piece(kPieces, piece, {design, family, psi, threads}, ask);

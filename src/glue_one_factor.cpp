@@ -79,7 +79,7 @@ constexpr glue::Piece<glue::ModelAt> kPieces[] = {{"values", values},
 }  // namespace
 
 // What the clusters of one factor are asked for, one by one.
-// [[Rcpp::export]]
+// [[Rcpp::export(rng = false)]]
 SEXP clusters_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi,
                const std::string& piece, const Rcpp::List& ask, int threads) {
   return glue::piece(kPieces, piece, {design, family, psi, threads}, ask);

@@ -22,7 +22,7 @@ void append_columns(std::vector<Column>& columns, SEXP x, R_xlen_t n) {
 
 }  // namespace
 
-// [[Rcpp::export]]
+// [[Rcpp::export(rng = false)]]
 Rcpp::IntegerVector equal_rows_(const Rcpp::List& columns, double n) {
   const R_xlen_t rows = static_cast<R_xlen_t>(n);
   std::vector<Column> all;
@@ -31,7 +31,7 @@ Rcpp::IntegerVector equal_rows_(const Rcpp::List& columns, double n) {
   return Rcpp::IntegerVector(set.begin(), set.end());
 }
 
-// [[Rcpp::export]]
+// [[Rcpp::export(rng = false)]]
 std::vector<int> run_starts_(SEXP x) {
   if (TYPEOF(x) == REALSXP) return run_starts(REAL(x), Rf_xlength(x));
   if (TYPEOF(x) == INTSXP) return run_starts(INTEGER(x), Rf_xlength(x));

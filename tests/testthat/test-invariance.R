@@ -344,3 +344,18 @@ test_that("the same call twice gives the same bits", {
   expect_identical(logit_fit(d)$beta, logit_fit(d)$beta)
   expect_identical(logit_fit(d)$vcov_full, logit_fit(d)$vcov_full)
 })
+
+test_that("fits and what they answer leave the random generator as it was, used or not", {
+  state <- margmix:::generator_state()
+  on.exit(assign(".Random.seed", state, envir = globalenv()))
+  d <- binary_data()
+  rm(".Random.seed", envir = globalenv())
+  fit <- logit_fit(d)
+  invisible(summary(fit))
+  expect_length(residuals(fit, type = "quantile", seed = 1), nrow(d))
+  summary(gee(y ~ x, d, id, family = binomial(), corstr = "exchangeable"))
+  expect_false(exists(".Random.seed", globalenv(), inherits = FALSE))
+  assign(".Random.seed", state, envir = globalenv())
+  marginal_standardization(fit, ~g)
+  expect_identical(get(".Random.seed", globalenv()), state)
+})
