@@ -42,6 +42,7 @@
 #'   random intercepts.
 #' @section Errors: `margmix_error_conditional`: another family or link, weights, several grouping
 #'   factors, no cluster with unequal responses, or no covariate that varies in one;
+#'   `margmix_error_random_term`: a formula with random terms;
 #'   `margmix_error_separation`: an estimate that runs to infinity.
 #' @references
 #' Gail, M. H., Lubin, J. H. and Rubinstein, L. V. (1981). Likelihood calculations for matched
@@ -64,11 +65,20 @@ conditional_logistic.default <- function(x, ...) {
 conditional_logistic.formula <- function(x, data, id, ...) {
   check_dots(..., known = names(formals(conditional_logistic.formula)))
   call <- match.call()
+  check_no_bars(x)
   # its design is what is needed; its equations have a solution even where responses are separated
   marginal <- as.call(c(quote(margmix::gee), as.list(call)[-1L], quote(stats::binomial()), TRUE))
   names(marginal) <- c("", sub("^x$", "formula", names(call)[-1L]), "family", "bias_reduce")
   fit <- quietly(eval(marginal, parent.frame()))
   conditional_fit(fit, call, NULL)
+}
+
+check_no_bars <- function(formula) {
+  bars <- split_bars(formula[[length(formula)]])$bars
+  if (!length(bars)) return(invisible())
+  abort("random_term", "The formula of conditional_logistic() must not have random terms.",
+    given = bars_text(bars), hint = "Name the matched sets in `id`, or give a fit of glmm()."
+  )
 }
 
 #' @export

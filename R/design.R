@@ -166,7 +166,12 @@ check_contrasts <- function(contrasts, covariates) {
   absent <- setdiff(names(contrasts), categorical)
   if (length(absent)) {
     abort("contrasts", "Every element of `contrasts` must be named after a factor in the model.",
-      given = some_of(absent), hint = paste0("Factors: ", some_of(categorical, 10L), ".")
+      given = some_of(absent),
+      hint = if (length(categorical)) {
+        paste0("Factors: ", some_of(categorical, 10L), ".")
+      } else {
+        "No covariate is a factor."
+      }
     )
   }
   for (name in names(contrasts)) check_contrast(covariates[[name]], contrasts[[name]], name)

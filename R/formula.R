@@ -50,11 +50,15 @@ parse_marginal_formula <- function(formula, env = parent.frame()) {
   bars <- split_bars(formula[[3L]])$bars
   if (length(bars)) {
     abort("random_term", "The formula of gee() must not have random terms.",
-      given = some_of(vapply(bars, function(bar) paste0("(", expression_text(bar), ")"), "")),
+      given = bars_text(bars),
       hint = "Name the clusters in `id`, or fit a mixed model with glmm()."
     )
   }
   list(formula = formula, fixed = formula, random = list(), frame = formula)
+}
+
+bars_text <- function(bars) {
+  some_of(vapply(bars, function(bar) paste0("(", expression_text(bar), ")"), ""))
 }
 
 as_two_sided <- function(formula, env, example = "y ~ x + (1 | cluster)") {

@@ -147,6 +147,9 @@ BIC.margmix_gee <- function(object, ...) refuse_likelihood("BIC")
 #' @export
 deviance.margmix_gee <- function(object, ...) refuse_likelihood("deviance")
 
+#' @export
+profile.margmix_gee <- function(fitted, ...) refuse_likelihood("profile")
+
 refuse_likelihood <- function(what) {
   abort("no_likelihood", paste0("Estimating equations have no likelihood, hence no ", what, "."),
     hint = "qic() compares marginal models."

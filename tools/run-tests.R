@@ -3,6 +3,8 @@
 
 # the long tests, which R CMD check leaves out, run here
 Sys.setenv(NOT_CRAN = "true")
+# workers of the tests start in another folder
+Sys.setenv(R_LIBS = paste(normalizePath(.libPaths()), collapse = .Platform$path.sep))
 args <- commandArgs(trailingOnly = TRUE)
 
 files <- sub("^test-(.*)[.]R$", "\\1", list.files("tests/testthat", "^test-.*[.]R$"))

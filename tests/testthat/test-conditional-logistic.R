@@ -84,6 +84,7 @@ test_that("what can't be conditioned on is refused", {
       glmm(outcome ~ visit + (1 | patient) + (1 | visit), d, binomial(), nAGQ = 1)
     ))
     conditional_logistic(outcome ~ age, d, id = patient)
+    conditional_logistic(outcome ~ visit + (1 | patient), d)
     conditional_logistic(quietly(glmm(outcome ~ visit + (1 | patient), d, binomial(),
       nAGQ = 1, weights = w, control = glmm_control(weights_type = "frequency")
     )))

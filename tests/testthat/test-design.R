@@ -196,6 +196,7 @@ test_that("designs that can't be fitted are refused", {
     front(y ~ f + (1 | id), d, subset = f == "a")
     front(y ~ as.complex(x) + (1 | id), d)
     front(y ~ f + (1 | id), d, contrasts = list(x = "contr.sum"))
+    front(y ~ x + (1 | id), d, contrasts = list(f = "contr.sum"))
     front(y ~ f + (1 | id), d, contrasts = "contr.sum")
   })
 })

@@ -28,6 +28,7 @@ test_that("there is no likelihood", {
   expect_snapshot(error = TRUE, AIC(fit))
   expect_error(BIC(fit), "no BIC", class = "margmix_error_no_likelihood")
   expect_error(deviance(fit), "no deviance", class = "margmix_error_no_likelihood")
+  expect_error(profile(fit), "no profile", class = "margmix_error_no_likelihood")
 })
 
 test_that("what other packages compute from parts of a fit is right", {
