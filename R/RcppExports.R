@@ -81,11 +81,7 @@ clusters_ <- function(design, family, psi, piece, ask, threads) {
     .Call(`_margmix_clusters_`, design, family, psi, piece, ask, threads)
 }
 
-equal_rows_ <- function(columns, n) {
-    .Call(`_margmix_equal_rows_`, columns, n)
-}
-
-run_starts_ <- function(x) {
-    .Call(`_margmix_run_starts_`, x)
+rows_ <- function(piece, ask) {
+    .Call(`_margmix_rows_`, piece, ask)
 }
 

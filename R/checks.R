@@ -93,8 +93,8 @@ check_clusters <- function(cluster, group, alone = TRUE,
 #'
 #' @section Warning: `scale`.
 #' @noRd
-check_scale <- function(design) {
-  ratio <- far_columns(design$X, 3e6)
+check_scale <- function(design, threads) {
+  ratio <- far_columns(design$X, 3e6, threads)
   if (!length(ratio)) return(invisible())
   columns <- colnames(design$X)[as.integer(names(ratio))]
   names <- some_of(code(columns))
@@ -106,19 +106,17 @@ check_scale <- function(design) {
   )
 }
 
-# |mean| / sd of `columns`, 0 for a constant, from the deviations of the first `rows` rows alone.
-mean_over_sd <- function(X, rows, columns = seq_len(ncol(X))) UseMethod("mean_over_sd")
+# |mean| / sd of the columns, 0 for a constant.
+mean_over_sd <- function(X, threads = 1L) UseMethod("mean_over_sd")
 
 #' @export
-mean_over_sd.default <- function(X, rows, columns = seq_len(ncol(X))) {
-  all <- length(columns) == ncol(X)
-  mean <- if (all) colMeans(X) else vapply(columns, function(column) mean(X[, column]), 0)
-  about <- vapply(seq_along(columns), function(k) {
-    x <- if (rows == nrow(X)) X[, columns[k]] else X[seq_len(rows), columns[k]]
-    drop(crossprod(x - mean[[k]]))
-  }, 0)
-  spread <- sqrt(about / nrow(X))
-  ifelse(rows == nrow(X) & spread == 0, 0, abs(mean) / spread)
+mean_over_sd.default <- function(X, threads = 1L) {
+  spread_ratio(engine_column_facts(X, threads = threads), nrow(X))
+}
+
+spread_ratio <- function(facts, n) {
+  spread <- sqrt(facts$about / n)
+  ifelse(spread == 0, 0, abs(facts$mean) / spread)
 }
 
 # Identification of the variance parameters ------------------------------------------------------
@@ -218,11 +216,8 @@ constant_columns <- function(design) {
 
 # Columns that are far from zero compared with their spread: mean over sd, by position. In Z a
 # random slope is then hard to tell from a random intercept.
-far_columns <- function(Z, least = 100) {
-  # A few rows bound the sd from below, which nearly always is enough.
-  ratio <- mean_over_sd(Z, min(nrow(Z), 1000L))
-  unsure <- which(ratio > least)
-  if (length(unsure)) ratio[unsure] <- mean_over_sd(Z, nrow(Z), unsure)
+far_columns <- function(Z, least = 100, threads = 1L) {
+  ratio <- mean_over_sd(Z, threads)
   far <- which(ratio > least)
   stats::setNames(ratio[far], far)
 }

@@ -229,7 +229,7 @@ with_contrasts <- function(x, contrasts) {
 # `rows` is a function that returns the labels of the rows, for messages.
 fixed_design <- function(part, covariates, contrasts, rows) {
   fixed <- fixed_columns(part, covariates, contrasts, rows)
-  fixed$aliased <- aliased_columns(fixed$X, attr(part, "intercept") == 1L)
+  fixed$aliased <- aliased_columns(fixed$X, attr(part, "intercept") == 1L, fixed$gram)
   if (any(fixed$aliased)) {
     warn_aliased(names(which(fixed$aliased)))
     fixed$X <- fixed$X[, !fixed$aliased, drop = FALSE]
@@ -239,7 +239,9 @@ fixed_design <- function(part, covariates, contrasts, rows) {
 
 fixed_columns <- function(part, covariates, contrasts, rows) {
   fixed <- part_matrix(part, covariates, contrasts)
-  check_finite_columns(fixed$X, rows)
+  facts <- engine_column_facts(fixed$X, gram = TRUE)
+  check_finite_columns(fixed$X, rows, facts$mean)
+  fixed$gram <- facts$gram
   fixed$aliased <- stats::setNames(logical(ncol(fixed$X)), colnames(fixed$X))
   fixed$xlevels <- stats::.getXlevels(part, covariates)
   fixed

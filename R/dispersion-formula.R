@@ -65,8 +65,9 @@ dispersion_design <- function(part, covariates, contrasts, rows) {
   if (is.null(part)) return(NULL)
   found <- part_matrix(part, covariates, contrasts)
   D <- found$X
-  check_finite_columns(D, rows)
-  aliased <- aliased_columns(D, attr(part, "intercept") == 1L)
+  facts <- engine_column_facts(D, gram = TRUE)
+  check_finite_columns(D, rows, facts$mean)
+  aliased <- aliased_columns(D, attr(part, "intercept") == 1L, facts$gram)
   if (any(aliased)) {
     abort("dispersion_rank", "The columns of `dispersion` must be linearly independent.",
       given = paste0(

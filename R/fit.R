@@ -47,7 +47,7 @@ fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL
 
 # What can be known before random effects are fitted: checks, the start GLM, separation.
 fit_without_effects <- function(design, family, REML, control) {
-  check_scale(design)
+  check_scale(design, control$threads)
   check_structured_fit(design, REML)
   check_dispersion_fit(design)
   check_constant_clusters(design, family)

@@ -14,7 +14,7 @@
 #' @noRd
 fit_gee_design <- function(design, family, correlation = cor_independence(), scale = NULL,
                            bias_reduce = FALSE, start = NULL, control = gee_control()) {
-  check_scale(design)
+  check_scale(design, control$threads)
   design <- compact_rows(design, c("trials", "weights"))
   adjustment <- bias_adjustment(family, scale)
   start_glm <- engine_gee_start(

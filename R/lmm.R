@@ -114,8 +114,10 @@ reml_derivatives <- function(design, theta_relative, phi, control) {
   design <- centre_response(design, theta_relative, control)$design
   x <- c(theta_relative, log(phi))
   t <- length(theta_relative)
+  # NaN where nearly dependent covariates leave X'V^-1 X without a factor
   gradient <- function(x) {
-    engine_lmm(design, x[seq_len(t)], x[t + 1L], TRUE, control)$gradient
+    found <- engine_lmm(design, x[seq_len(t)], x[t + 1L], TRUE, control)$gradient
+    if (length(found)) found else rep(NaN, t + 1L)
   }
   step <- 1e-4 / c(profile_scale(design), 1)
   H <- vapply(seq_along(x), function(k) {

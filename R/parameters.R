@@ -63,7 +63,8 @@ column_rms <- function(Z) UseMethod("column_rms")
 
 #' @export
 column_rms.default <- function(Z) {
-  rms <- vapply(seq_len(ncol(Z)), function(c) sqrt(sum(Z[, c]^2) / nrow(Z)), 0)
+  facts <- engine_column_facts(Z)
+  rms <- unname(sqrt(facts$about / nrow(Z) + facts$mean^2))
   ifelse(rms > 0, rms, 1)
 }
 

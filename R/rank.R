@@ -9,11 +9,12 @@
 #' @param X An n x p matrix.
 #' @param intercept Is the first column constant? The others are then centred first, so that a
 #'   large mean is not taken for collinearity.
+#' @param gram X'X.
 #' @return Logical, named by column: is it aliased?
 #' @noRd
-aliased_columns <- function(X, intercept) {
+aliased_columns <- function(X, intercept, gram) {
   aliased <- stats::setNames(logical(ncol(X)), colnames(X))
-  if (!ncol(X) || has_full_rank(crossprod(X))) return(aliased)
+  if (!ncol(X) || has_full_rank(gram)) return(aliased)
   qr <- qr(triangular_factor(X, intercept), tol = 1e-7)
   aliased[qr$pivot[seq_len(ncol(X)) > qr$rank]] <- TRUE
   aliased

@@ -144,7 +144,7 @@ far_hint <- function(design) {
 gram_matrix <- function(X) UseMethod("gram_matrix")
 
 #' @export
-gram_matrix.default <- function(X) crossprod(X)
+gram_matrix.default <- function(X) engine_column_facts(X, gram = TRUE)$gram
 
 # With a log-concave likelihood the variance at a mode is at most that of the prior. Where a mode
 # splits in two it is infinite, and so is the Laplace approximation.

@@ -56,7 +56,9 @@ intercept_groups <- function(design) {
 all_ones <- function(Z) UseMethod("all_ones")
 
 #' @export
-all_ones.default <- function(Z) vapply(seq_len(ncol(Z)), function(j) all(Z[, j] == 1), NA)
+all_ones.default <- function(Z) ones_of(engine_column_facts(Z))
+
+ones_of <- function(facts) unname(facts$mean == 1 & facts$about == 0)
 
 #' Refuse a dispersion that has run into a residual variance of zero
 #'

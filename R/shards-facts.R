@@ -38,16 +38,8 @@ fixed_facts <- function(design, family) {
 }
 
 column_facts <- function(X) {
-  mean <- colMeans(X)
-  gram <- crossprod(X)
-  square <- nrow(X) * mean^2
-  about <- diag(gram) - square
-  # a difference of large numbers loses digits
-  for (j in which(about <= 1e-3 * square)) {
-    x <- X[, j]
-    about[j] <- if (min(x) == max(x)) 0 else drop(crossprod(x - mean[[j]]))
-  }
-  list(mean = mean, gram = gram, about = about, ones = unname(mean == 1 & about == 0))
+  facts <- engine_column_facts(X, gram = TRUE)
+  c(facts, list(ones = ones_of(facts)))
 }
 
 #' Sizes of clusters

@@ -274,10 +274,7 @@ rows_near.margmix_shards <- function(design, estimate, edge) 0L
 # Sums that stand for columns -------------------------------------------------------------------
 
 #' @export
-mean_over_sd.margmix_elsewhere <- function(X, rows, columns = seq_along(X$mean)) {
-  spread <- sqrt(X$about / X$n)
-  ifelse(spread == 0, 0, abs(X$mean) / spread)[columns]
-}
+mean_over_sd.margmix_elsewhere <- function(X, threads = 1L) spread_ratio(X, X$n)
 
 #' @export
 column_rms.margmix_elsewhere <- function(Z) {

@@ -267,24 +267,14 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// equal_rows_
-Rcpp::IntegerVector equal_rows_(const Rcpp::List& columns, double n);
-RcppExport SEXP _margmix_equal_rows_(SEXP columnsSEXP, SEXP nSEXP) {
+// rows_
+SEXP rows_(const std::string& piece, const Rcpp::List& ask);
+RcppExport SEXP _margmix_rows_(SEXP pieceSEXP, SEXP askSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
-    Rcpp::traits::input_parameter< const Rcpp::List& >::type columns(columnsSEXP);
-    Rcpp::traits::input_parameter< double >::type n(nSEXP);
-    rcpp_result_gen = Rcpp::wrap(equal_rows_(columns, n));
-    return rcpp_result_gen;
-END_RCPP
-}
-// run_starts_
-std::vector<int> run_starts_(SEXP x);
-RcppExport SEXP _margmix_run_starts_(SEXP xSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::traits::input_parameter< SEXP >::type x(xSEXP);
-    rcpp_result_gen = Rcpp::wrap(run_starts_(x));
+    Rcpp::traits::input_parameter< const std::string& >::type piece(pieceSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::List& >::type ask(askSEXP);
+    rcpp_result_gen = Rcpp::wrap(rows_(piece, ask));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -310,8 +300,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_margmix_effect_at_", (DL_FUNC) &_margmix_effect_at_, 3},
     {"_margmix_objective_", (DL_FUNC) &_margmix_objective_, 6},
     {"_margmix_clusters_", (DL_FUNC) &_margmix_clusters_, 6},
-    {"_margmix_equal_rows_", (DL_FUNC) &_margmix_equal_rows_, 2},
-    {"_margmix_run_starts_", (DL_FUNC) &_margmix_run_starts_, 1},
+    {"_margmix_rows_", (DL_FUNC) &_margmix_rows_, 2},
     {NULL, NULL, 0}
 };
 

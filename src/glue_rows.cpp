@@ -1,6 +1,7 @@
-// Equal rows: convert, call, convert back.
+// Rows and columns of data: convert, call, convert back.
 #include "glue.h"
 
+#include "design/columns.hpp"
 #include "design/equal_rows.hpp"
 
 using namespace margmix;
@@ -20,20 +21,36 @@ void append_columns(std::vector<Column>& columns, SEXP x, R_xlen_t n) {
   }
 }
 
-}  // namespace
+struct NoThing {};
 
-// [[Rcpp::export(rng = false)]]
-Rcpp::IntegerVector equal_rows_(const Rcpp::List& columns, double n) {
-  const R_xlen_t rows = static_cast<R_xlen_t>(n);
+SEXP sets_of_equal_rows(const NoThing&, const Rcpp::List& ask) {
+  const Rcpp::List columns = glue::list(ask, "columns");
+  const R_xlen_t rows = static_cast<R_xlen_t>(glue::number(ask, "n"));
   std::vector<Column> all;
   for (R_xlen_t k = 0; k < columns.size(); ++k) append_columns(all, columns[k], rows);
-  const std::vector<int> set = equal_rows(all, rows);
-  return Rcpp::IntegerVector(set.begin(), set.end());
+  return Rcpp::wrap(equal_rows(all, rows));
 }
 
-// [[Rcpp::export(rng = false)]]
-std::vector<int> run_starts_(SEXP x) {
-  if (TYPEOF(x) == REALSXP) return run_starts(REAL(x), Rf_xlength(x));
-  if (TYPEOF(x) == INTSXP) return run_starts(INTEGER(x), Rf_xlength(x));
+SEXP starts_of_runs(const NoThing&, const Rcpp::List& ask) {
+  SEXP x = ask["x"];
+  if (TYPEOF(x) == REALSXP) return Rcpp::wrap(run_starts(REAL(x), Rf_xlength(x)));
+  if (TYPEOF(x) == INTSXP) return Rcpp::wrap(run_starts(INTEGER(x), Rf_xlength(x)));
   Rcpp::stop("internal: runs are of doubles or integers");
+}
+
+SEXP facts_of_columns(const NoThing&, const Rcpp::List& ask) {
+  const ColumnFacts facts =
+      column_facts(glue::matrix(ask, "X"), glue::flag(ask, "gram"), glue::integer(ask, "threads"));
+  return glue::list({{"mean", facts.mean}, {"about", facts.about}, {"gram", facts.gram}});
+}
+
+constexpr glue::Piece<NoThing> kPieces[] = {
+    {"equal", sets_of_equal_rows}, {"runs", starts_of_runs}, {"columns", facts_of_columns}};
+
+}  // namespace
+
+// What rows of data are asked for, before any model.
+// [[Rcpp::export(rng = false)]]
+SEXP rows_(const std::string& piece, const Rcpp::List& ask) {
+  return glue::piece(kPieces, piece, NoThing{}, ask);
 }

@@ -2,7 +2,7 @@
 # word what it is asked for. Quits with status 1 above the limit.
 #   Rscript tools/doors.R
 
-limit <- 22L
+limit <- 21L
 
 lines <- unlist(lapply(list.files("src", "[.]cpp$", full.names = TRUE), readLines))
 doors <- sum(startsWith(lines, "// [[Rcpp::export"))

@@ -50,6 +50,8 @@ void GlmObjective::add_chunks(const Block& chunks, const VectorXd& beta, bool cl
 }
 
 VectorXd constant_start(const Design& design, double level) {
+  const Index p = design.p();
+  if (p > 0 && (design.X.col(0).array() == 1).all()) return level * VectorXd::Unit(p, 0);
   const MatrixXd XX = design.X.transpose() * design.X;
   const VectorXd column_sums = design.X.colwise().sum();
   return solve_symmetric(XX, column_sums * level);
