@@ -4,10 +4,11 @@ source(file.path(here, "table.R"))
 
 # A row for each term of a cell: per cent of p-values below .05 (missing ones left out), the sets
 # with a default test, its median df, in how many of 100 it was Kenward and Roger's, and the commit
-# of the package that was run.
+# of the package that was run. With effects also `<method>_even`, from even_power().
 rates <- function(file) {
   found <- readRDS(file)
   parts <- found$parts
+  even <- lapply(c(default_even = "default", KC_even = "KC"), even_power, file = file)
   rejected <- lapply(parts[c("default", "before", "z", "KC")], function(p) {
     rate <- round(100 * colMeans(p < 0.05, na.rm = TRUE), 2)
     ifelse(is.nan(rate), NA, rate)
@@ -17,8 +18,21 @@ rates <- function(file) {
     term = colnames(parts$default), sets = found$replicates,
     fitted = colSums(!is.na(parts$default)), rejected,
     df = round(apply(parts$df, 2L, stats::median, na.rm = TRUE), 1L),
-    corrected = round(100 * colMeans(parts$corrected), 1L), commit = found$commit, row.names = NULL
+    corrected = round(100 * colMeans(parts$corrected), 1L), commit = found$commit, even,
+    row.names = NULL
   )
+}
+
+# Per cent of p-values of a cell with effects that are below what 5% of those of the same cell
+# without effects are: power at the same error. NA where one of the two is not there.
+even_power <- function(method, file) {
+  null_file <- sub("-effect", "", file, fixed = TRUE)
+  p <- readRDS(file)$parts[[method]]
+  if (null_file == file || !file.exists(null_file)) return(rep(NA_real_, ncol(p)))
+  null <- readRDS(null_file)$parts[[method]]
+  bound <- apply(null, 2L, stats::quantile, 0.05, type = 1L, na.rm = TRUE)
+  power <- round(100 * colMeans(p <= rep(bound, each = nrow(p)), na.rm = TRUE), 1L)
+  ifelse(is.nan(power), NA, power)
 }
 
 # A row for each structure, K and term: ranges over families.
@@ -81,13 +95,19 @@ power_table <- function(table) {
   most <- 6.5 + two_errors(both$sets)
   both$`both hold` <- ifelse(both$size <= most & both$`KC size` <= most, "yes", "no")
   both$difference <- both$default - both$KC
-  both[c(keys, "default", "KC", "difference", "size", "KC size", "both hold")]
+  both$`even difference` <- both$default_even - both$KC_even
+  both[c(
+    keys, "default", "KC", "difference", "size", "KC size", "both hold", "default_even", "KC_even",
+    "even difference"
+  )]
 }
 
 with_decimals <- function(rows, columns) {
   rows[columns] <- lapply(rows[columns], sprintf, fmt = "%.1f")
   rows
 }
+
+even_words <- function(difference) sprintf("%.1f", max(0, difference, na.rm = TRUE))
 
 power_text <- function(table) {
   rows <- power_table(table)
@@ -98,9 +118,13 @@ power_text <- function(table) {
       "Power in %, effects of 1.4 (b), .75 (z), .4 (x) and .35 (m), times sqrt(10 / K), on the ",
       "predictor. Where both hold their size (`size`: the error without effects), the default is ",
       "below KC by ", sprintf("%.1f", max(-fair)), " points at most, above it by ",
-      sprintf("%.1f", max(fair)), " at most."
+      sprintf("%.1f", max(fair)), " at most. Much of this is how far each is from 5% without ",
+      "effects. `even`: power at the p-values that 5% of the data sets without effects fall below, ",
+      "the same error for both; there the default is below KC by ",
+      even_words(-rows$`even difference`), " points at most, above it by ",
+      even_words(rows$`even difference`), " at most."
     ), "",
-    markdown_table(with_decimals(rows, c("default", "KC", "difference", "size", "KC size")))
+    markdown_table(with_decimals(rows, setdiff(names(rows)[-(1:6)], "both hold")))
   )
 }
 

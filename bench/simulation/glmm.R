@@ -137,6 +137,7 @@ if (identical(args[1L], "run")) {
   files <- file.path(batches, paste0(cells$name, ".rds"))
   kept <- file.exists(files)
   saved <- saved[!cell_name(saved) %in% cells$name[kept], ]
+  if (is.null(saved$default_even)) saved[c("default_even", "KC_even")] <- rep(NA_real_, nrow(saved))
   table <- rbind(do.call(rbind, lapply(files[kept], rates)), saved)
   table <- table[order(match(cell_name(table), cells$name)), ]
   utils::write.csv(table, saved_file, row.names = FALSE)
