@@ -119,8 +119,8 @@ power_text <- function(table) {
       "predictor. Where both hold their size (`size`: the error without effects), the default is ",
       "below KC by ", sprintf("%.1f", max(-fair)), " points at most, above it by ",
       sprintf("%.1f", max(fair)), " at most. Much of this is how far each is from 5% without ",
-      "effects. `even`: power at the p-values that 5% of the data sets without effects fall below, ",
-      "the same error for both; there the default is below KC by ",
+      "effects. `even`: power at the p-values that 5% of the data sets without effects fall ",
+      "below, the same error for both; there the default is below KC by ",
       even_words(-rows$`even difference`), " points at most, above it by ",
       even_words(rows$`even difference`), " at most."
     ), "",
