@@ -62,5 +62,6 @@ writeLines(c(
   ),
   "", "| places | package | s | CPU s | MiB | log-likelihood |", "|---|---|---|---|---|---|",
   unlist(lapply(c(100, 250), function(m) c(row("dense", m), row("glmmTMB", m)))),
-  unlist(lapply(c(500, 1000), function(m) c(row("dense", m), row("vecchia", m))))
+  row("dense", 500), row("vecchia", 500), row("glmmTMB", 500),
+  row("dense", 1000), unlist(lapply(c(1000, 2000, 4000), function(m) row("vecchia", m)))
 ), file.path(here, "spatial-fields.md"))
