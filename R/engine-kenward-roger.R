@@ -14,16 +14,23 @@ engine_row_weights <- function(fit, eta) {
 #' Of the working linear mixed model with V = W^-1 + Z Sigma Z', Sigma = Lambda Lambda'; E_a is the
 #' derivative of Sigma in its a-th free entry.
 #'
+#' Where levels are related, Sigma is times their covariance at rho.
+#'
 #' @param W n weights of rows, 1 / variance.
+#' @param at `Lambda` and `rho`, as in a fit.
+#' @param slopes Entries of rho, from 1, that are parameters after those of Sigma.
 #' @return A list: `M` (p x p), X'V^-1 X; `M_0`, X'WX; `P` (p^2 x v), -X'V^-1 Z E_a Z'V^-1 X; `Q`
 #'   (p^2 x pairs), X'V^-1 Z E_a Z'V^-1 Z E_b Z'V^-1 X; `T` (v x v) and `t` (v), the traces of
 #'   V^-1 Z E_a Z'V^-1 Z E_b Z' and V^-1 Z E_a Z'; `status`.
 #' @noRd
-engine_kenward_roger_pieces <- function(design, W, Lambda, control) {
+engine_kenward_roger_pieces <- function(design, W, at, control, slopes = integer(0L)) {
   design$groups <- lapply(seq_along(design$groups), function(k) {
     replace(design$groups[[k]], "index", list(row_levels(design, k) - 1L))
   })
-  ask <- list(W = as.double(W), Lambda = Lambda, threads = control$threads)
+  ask <- list(
+    W = as.double(W), Lambda = at$Lambda, rho = as.double(at$rho), slopes = slopes - 1L,
+    threads = control$threads
+  )
   kenward_roger_(design, "pieces", ask)
 }
 
@@ -31,11 +38,11 @@ engine_kenward_roger_pieces <- function(design, W, Lambda, control) {
 #' @param Y n x p.
 #' @return p x p.
 #' @noRd
-engine_working_products <- function(design, W, Lambda, Y, control) {
+engine_working_products <- function(design, W, at, Y, control) {
   x <- seq_len(ncol(design$X))
   design$X <- cbind(design$X, Y)
   design[c("theta_row", "theta_col")] <- list(integer(0L)) # no derivatives
-  engine_kenward_roger_pieces(design, W, Lambda, control)$M[x, -x, drop = FALSE]
+  engine_kenward_roger_pieces(design, W, at, control)$M[x, -x, drop = FALSE]
 }
 
 #' Covariance of Kenward and Roger from its pieces

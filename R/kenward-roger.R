@@ -5,13 +5,15 @@
 #'
 #' The free entries of Sigma are parameters whatever their estimates, so that a variance of zero is
 #' uncertain too and the choice of columns of Z does not matter. So is the dispersion where the
-#' variance of a response is a multiple of it; that of other families counts as known.
+#' variance of a response is a multiple of it; that of other families counts as known. So are the
+#' parameters rho of relations between levels, unless they are at an end of their range or their
+#' variance is zero. V is not linear in rho; the pieces are those of its first derivatives.
 #'
 #' @return A list: `Phi` (p x p, the covariance of beta at known variances), `P`, `Omega`, `Phi_0`,
 #'   `correction`, `change` as from [engine_kenward_roger()], and `most`, the largest degrees of
 #'   freedom: the residual ones. Or a word that says why there is none: `"bridge"` or `"t"` (effects
-#'   are not normal), `"smooth"` (there are smooth terms), `"related"` (levels are not independent),
-#'   `"structured"` (entries of Sigma depend on each other), `"dispersion"` (it has a formula),
+#'   are not normal), `"smooth"` (there are smooth terms), `"structured"` (entries of Sigma depend
+#'   on each other), `"dispersion"` (it has a formula), `"related"` (too many related levels),
 #'   `"large"` or, if linear, `"linear_large"` (too many crossed levels), `"singular"` (the data
 #'   can't tell the variances), `"no_fit"`.
 #' @noRd
@@ -25,7 +27,8 @@ working_model_at <- function(fit) {
   pieces <- kenward_roger_pieces(design, fit)
   if (pieces$status != "ok") return("singular")
   scale <- if (scales_variance(fit$family)) {
-    list(v = sigma_entries(fit), phi = fit$phi, N = stats::nobs(fit))
+    v <- c(sigma_entries(fit), 0 * estimated_rho(fit)) # V is homogeneous in Sigma and phi
+    list(v = v, phi = fit$phi, N = stats::nobs(fit))
   }
   out <- engine_kenward_roger(pieces, as.list(scale))
   if (!out$definite) return("singular")
@@ -38,7 +41,14 @@ kenward_roger_pieces <- function(design, fit) UseMethod("kenward_roger_pieces")
 #' @export
 kenward_roger_pieces.default <- function(design, fit) {
   W <- engine_row_weights(fit, mode_predictor(fit))
-  engine_kenward_roger_pieces(design, W, fit$Lambda, fit$control)
+  engine_kenward_roger_pieces(design, W, fit, fit$control, estimated_rho(fit))
+}
+
+# The entries of rho that are neither at an end of their range nor without a meaning.
+estimated_rho <- function(fit) {
+  design <- fit$design
+  if (supports(design, "unrelated")) return(integer())
+  which(!unidentified_rho(design, fit$Lambda) & !nzchar(rho_ends(design, fit$rho)))
 }
 
 # Why a design has no working model, or NULL.
@@ -46,9 +56,11 @@ unsuited_design <- function(design, family) {
   if (is_penalized(design)) return("penalized")
   if (!supports(design, "normal")) return(random_distribution(design)$name)
   if (any(smooth_groups(design))) return("smooth")
-  if (!supports(design, "unrelated")) return("related")
   if (!has_full_covariance(design)) return("structured")
   if (has_dispersion_formula(design)) return("dispersion")
+  if (!supports(design, "unrelated")) {
+    return(if (related_size(design) > largest_related) "related")
+  }
   if (!supports(design, "factor") || border_size(design) > largest_border) {
     return(if (is_linear(family)) "linear_large" else "large")
   }
@@ -63,6 +75,22 @@ border_size <- function(design) {
 }
 
 largest_border <- 500 # takes about a second
+
+# Dense matrices of all effects of each independent block, of levels with and without rows: as much
+# work as one block of so many.
+related_size <- function(design) sum(effects_by_block(design)^3)^(1 / 3)
+
+effects_by_block <- function(design) {
+  rows <- cluster_codes(design)
+  counts <- lapply(seq_along(design$groups), function(k) {
+    group <- design$groups[[k]]
+    block <- group$cluster %||% (rows[!duplicated(row_levels(design, k))] - 1L)
+    length(group$columns) * tabulate(block + 1L, cluster_count(design))
+  })
+  Reduce(`+`, counts)
+}
+
+largest_related <- 1000 # takes about a second
 
 residual_df <- function(fit) max(total_size(fit$design) - length(fit$beta), 1)
 
@@ -102,7 +130,7 @@ restricted_vcov <- function(fit) {
     )
   }
   at <- fit
-  parts <- c("beta", "theta", "phi", "Lambda", "modes")
+  parts <- c("beta", "theta", "rho", "phi", "Lambda", "modes")
   at[parts] <- restricted[parts]
   working <- check_working_model(working_model_at(at))
   J_inverse <- scaled_inverse(restricted$J)
@@ -162,7 +190,7 @@ shifted_products.default <- function(design, fit, at) {
   ratio <- slope(at) / slope(fit)
   ratio[!is.finite(ratio)] <- 1
   W <- engine_row_weights(fit, mode_predictor(fit))
-  engine_working_products(design, W, fit$Lambda, ratio * design$X, fit$control)
+  engine_working_products(design, W, fit, ratio * design$X, fit$control)
 }
 
 # What estimating the variances adds to the variance of beta by the observed information, V - J^-1.
@@ -186,7 +214,8 @@ too_many_crossed <- paste(
 no_working_model <- c(
   bridge = "random effects with a bridge distribution",
   t = "random effects with a t distribution", smooth = "smooth terms",
-  related = "random effects with related levels", penalized = "a fit without a penalty",
+  related = paste("the work of more than", largest_related, "related levels"),
+  penalized = "a fit without a penalty",
   structured = "a covariance of random effects whose entries depend on each other",
   dispersion = "a dispersion that depends on covariates",
   large = too_many_crossed, linear_large = too_many_crossed,
@@ -220,9 +249,9 @@ default_covariance.default <- function(fit, design) {
 
 # Why the default is not that of Kenward and Roger, for the line that names it.
 default_reasons <- c(
-  near = "small-sample correction below 1%", bridge = "", t = "", smooth = "", related = "",
-  structured = "", penalized = "", dispersion = "",
-  large = "too large for Kenward-Roger",
+  near = "small-sample correction below 1%", bridge = "", t = "", smooth = "", structured = "",
+  penalized = "", dispersion = "",
+  related = "too large for Kenward-Roger", large = "too large for Kenward-Roger",
   linear_large = "too large for Kenward-Roger", survey = "",
   singular = "no Kenward-Roger: the data can't tell the variances", no_fit = "",
   restricted = "no restricted estimate"
@@ -237,7 +266,7 @@ default_reasons <- c(
 remember <- function(fit, name, value) {
   memory <- fit$memory
   if (is.null(memory)) return(value)
-  estimates <- fit[c("beta", "theta", "phi", "REML")]
+  estimates <- fit[c("beta", "theta", "rho", "phi", "REML")]
   if (!identical(memory$estimates, estimates)) {
     rm(list = ls(memory), envir = memory)
     memory$estimates <- estimates

@@ -42,7 +42,7 @@ fit_restricted <- function(problem, fitted, start_glm, goal = 1e-6 * problem$con
 #' @param fit A fit of [glmm()].
 #' @param vcov_theta Is the covariance of the variance parameters wanted? It costs about as much as
 #'   the rest.
-#' @return A list: `beta` (p), at its maximum for the restricted `theta` and `phi`; `Lambda`;
+#' @return A list: `beta` (p), at its maximum for the restricted `theta`, `rho` and `phi`; `Lambda`;
 #'   `modes`; `J` (p x p), minus the Hessian of the log-likelihood in beta; `vcov_theta`, the
 #'   covariance of (theta, log phi), `NA` in rows and columns at the boundary, or `NULL`; `value`,
 #'   the restricted log-likelihood; `converged`.
@@ -53,7 +53,8 @@ restricted_estimate <- function(fit, vcov_theta = FALSE) {
   p <- length(fit$beta)
   v <- seq_len(nrow(fit$vcov_full)) > p
   list(
-    beta = fit$beta, theta = fit$theta, phi = fit$phi, Lambda = fit$Lambda, modes = fit$modes,
+    beta = fit$beta, theta = fit$theta, rho = fit$rho, phi = fit$phi, Lambda = fit$Lambda,
+    modes = fit$modes,
     J = scaled_inverse(fit$vcov_full[!v, !v, drop = FALSE]),
     vcov_theta = if (vcov_theta) fit$vcov_full[v, v, drop = FALSE], value = fit$logLik,
     converged = fit$convergence$converged

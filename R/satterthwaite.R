@@ -25,16 +25,19 @@ model_satterthwaite <- function(fit) {
   }
   if (is.list(working)) {
     J <- sigma_gradient(fit)
-    working$Omega <- J %*% A[seq_len(ncol(J)), seq_len(ncol(J))] %*% t(J)
+    known <- setdiff(seq_along(fit$rho), estimated_rho(fit)) + length(fit$theta)
+    v <- setdiff(seq_len(ncol(J) + length(known)), known)
+    working$Omega <- J %*% A[v, v] %*% t(J)
     working$Phi_0[] <- 0 # variances at the boundary are known already
   }
   working
 }
 
-# d(Sigma, phi) / d(theta, log phi): Sigma = Lambda Lambda'. A dispersion that the working model
-# takes as known has no row and no column.
+# d(Sigma, rho, phi) / d(theta, rho, log phi): Sigma = Lambda Lambda'. A dispersion, or an entry of
+# rho, that the working model takes as known has no row and no column.
 sigma_gradient <- function(fit) {
   J <- sigma_jacobian(fit$design, fit$Lambda)
+  J <- block_diagonal(J, diag(length(estimated_rho(fit))))
   if (scales_variance(fit$family)) block_diagonal(J, matrix(fit$phi)) else J
 }
 

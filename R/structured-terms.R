@@ -61,9 +61,26 @@
 #' The constraints are exact: solutions of the sparse equations are corrected for them (Rue and Held
 #' 2005, 2.3), so that the likelihood is that of the generalized inverse of the precision.
 #'
-#' Tests of a linear model with `REML = TRUE` have Satterthwaite degrees of freedom, by the
-#' derivatives of the covariance of the coefficients in all variances and in rho; other models have
-#' normal intervals. Kenward and Roger's covariance is not available.
+#' Tests and standard errors of coefficients are by default those of Kenward and Roger, as of other
+#' random effects; rho counts as estimated, unless it is at an end of its range. The covariance of
+#' the responses is not linear in rho. Of the two ways to allow for that, the first-order correction
+#' of Kackar and Harville (1984) and Harville and Jeske (1992), SAS's `KENWARDROGER(FIRSTORDER)`,
+#' is taken: it needs no second derivatives, does not depend on the scale of rho (that of Kenward
+#' and Roger (1997) does, which Kenward and Roger (2009) mend with a further term), and can't make
+#' a variance smaller. Where V is linear in its parameters all of them are the same.
+#'
+#' It does not need independent blocks, which a single phylogeny or map does not have, but
+#' variances and rho that are estimated well enough for a normal approximation: many levels, and
+#' places far apart compared with the range. In simulated data without effects it rejected at 5% a
+#' covariate that varies as slowly as the random effects in 6.2% (Poisson, `ar1()`, 12 series of 8,
+#' a treatment of series), 6.0% (logit, a tree of 50 tips), 6.0% (Poisson, `mat()`, 60 places),
+#' 3.8% (linear, a tree of 30 tips) and 5.1% (linear, `exp()`, 40 places); the normal distribution
+#' in 11.8, 20.0, 12.5, 10.5 and 8.8%, and Satterthwaite's in 6.8 and 7.1% of the linear ones (300
+#' to 400 data sets each, standard error 1.1). A covariate without such a pattern had 2.8 to 5.5%.
+#' More than 1,000 related levels in one block, counting all that tree or matrix knows, or as much
+#' work in several (1,000 blocks of 100), are too much for its dense matrices: then linear models
+#' with `REML = TRUE` have Satterthwaite degrees of freedom, by the derivatives of the covariance of
+#' the coefficients in all variances and in rho, and other models normal intervals.
 #'
 #' Levels are matched by name with the tips of the tree or the `dimnames` of the matrix, in any
 #' order. Levels that only the tree or matrix knows have effects too, whose estimates
@@ -83,6 +100,20 @@
 #'
 #' Hadfield, J. D. and Nakagawa, S. (2010). General quantitative genetic methods for comparative
 #' biology. *Journal of Evolutionary Biology* **23**, 494-508.
+#'
+#' Harville, D. A. and Jeske, D. R. (1992). Mean squared error of estimation or prediction under a
+#' general linear model. *Journal of the American Statistical Association* **87**, 724-731.
+#'
+#' Kackar, R. N. and Harville, D. A. (1984). Approximations for standard errors of estimators of
+#' fixed and random effects in mixed linear models. *Journal of the American Statistical
+#' Association* **79**, 853-862.
+#'
+#' Kenward, M. G. and Roger, J. H. (1997). Small sample inference for fixed effects from restricted
+#' maximum likelihood. *Biometrics* **53**, 983-997.
+#'
+#' Kenward, M. G. and Roger, J. H. (2009). An improved approximation to the precision of fixed
+#' effects from restricted maximum likelihood. *Computational Statistics and Data Analysis* **53**,
+#' 2583-2595.
 #'
 #' Riebler, A., Sorbye, S. H., Simpson, D. and Rue, H. (2016). An intuitive Bayesian spatial model
 #' for disease mapping that accounts for scaling. *Statistical Methods in Medical Research* **25**,

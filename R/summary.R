@@ -40,8 +40,8 @@
 #'
 #' Other rules: `"satterthwaite"` of a model-based matrix takes the observed information of the
 #' variances for the expected one, and variances on the boundary for known. It is the default of
-#' linear models of [related_levels] with `REML = TRUE`, where correlations and ranges count as
-#' variances do; otherwise related levels have normal intervals. `"between-within"` goes by the
+#' linear models with `REML = TRUE` of too many [related_levels] for Kenward and Roger; others of
+#' that size have normal intervals. `"between-within"` goes by the
 #' columns, and is the default with `"model"` where there is no working model: K - p_b for a column
 #' that is constant in clusters or varies mostly between them; N - K - p_w (at least 1) for a column
 #' that is balanced or randomised within clusters, which is when the between-cluster share of its

@@ -37,8 +37,11 @@
 #'   with few events in a level (2%), as Wald tests are with any covariance; with random slopes of
 #'   binary responses it keeps at 3%, and `"KC"` found up to 10 points more of the effects. The
 #'   tables are in `vignette("few-clusters")`.
+#'   Parameters of [related_levels], as correlations and ranges, count as estimated too; their help
+#'   says what that rests on.
 #'   `"model"` too with a bridge distribution, where crossed factors have more than 500 effects
-#'   beside those of the largest, and where there is no restricted estimate.
+#'   beside those of the largest or one block more than 1,000 related levels, and where there is no
+#'   restricted estimate.
 #' * `"model"`: the block of beta of the inverse observed information of all parameters (beta,
 #'   theta and, for Gaussian responses, log phi). It rests on the whole model: the distribution of
 #'   the response and of the random effects. With `REML = TRUE` it is that of the restricted

@@ -2,6 +2,7 @@
 #include "glue_groups.h"
 
 #include "inference/kenward_roger.hpp"
+#include "inference/related_pieces.hpp"
 
 using namespace margmix;
 
@@ -21,14 +22,20 @@ std::vector<MatrixXd> squares(const MatrixMap& x, Index p) {
   return out;
 }
 
-// Of a design: W, Lambda, threads.
+// Of a design: W, Lambda, threads; and where levels are related rho and the entries of it, from 0,
+// that count as estimated.
+KenwardRogerPieces pieces_of(const GroupedDesign& d, const Rcpp::List& ask) {
+  const VectorXd W = glue::vector(ask, "W", d.X.rows());
+  const MatrixXd Lambda = MatrixMap(glue::doubles(ask, "Lambda", d.q() * d.q()), d.q(), d.q());
+  const RunContext context = glue::context(glue::integer(ask, "threads"));
+  if (!d.related()) return kenward_roger_pieces(d, W, Lambda, context);
+  return related_pieces(d, W, Lambda, glue::vector(ask, "rho", d.n_rho),
+                        glue::copied_integers(ask, "slopes"), context);
+}
+
 SEXP pieces(const Rcpp::List& design, const Rcpp::List& ask) {
   const GroupedDesign d = glue::grouped_design(design);
-  const R_xlen_t n = d.X.rows();
-  const KenwardRogerPieces r =
-      kenward_roger_pieces(d, glue::vector(ask, "W", n),
-                           MatrixMap(glue::doubles(ask, "Lambda", d.q() * d.q()), d.q(), d.q()),
-                           glue::context(glue::integer(ask, "threads")));
+  const KenwardRogerPieces r = pieces_of(d, ask);
   glue::stop_if_interrupted(r.status);
   return glue::list({{"M", r.M},
                      {"M_0", r.M_0},

@@ -28,6 +28,42 @@ dense_variance <- function(fit, W) {
   list(V = R + Reduce(`+`, Map(`*`, dV, Sigma[cbind(r, c)])), dV = dV, R = R)
 }
 
+# The same where levels are related. V is not linear in rho, so that all derivatives are by
+# differences, of an error of the fourth power of the step. `covariances`: a function of rho that
+# gives a matrix with dimnames for each factor with related levels, by its label.
+dense_related_model <- function(fit, W, covariances, residual = FALSE) {
+  entries <- first_entries(fit$design)
+  theta <- seq_along(fit$theta)
+  V <- function(v) { # at free entries of Sigma, and rho
+    Sigma <- 0 * fit$Lambda
+    Sigma[entries] <- v[theta]
+    Sigma[upper.tri(Sigma)] <- t(Sigma)[upper.tri(Sigma)]
+    related_variance(fit, Sigma, covariances(v[-theta]))[W > 0, W > 0]
+  }
+  v <- c(tcrossprod(fit$Lambda)[entries], fit$rho)
+  slope <- function(k) {
+    four_point(function(x) V(replace(v, k, x)), v[k], 1e-3 * max(1, abs(v[k])))
+  }
+  dV <- lapply(seq_along(v), slope)
+  R <- diag(1 / W[W > 0])
+  if (residual) dV <- c(dV, list(R / fit$phi))
+  X <- design_X(fit$design)[W > 0, , drop = FALSE]
+  dense_kenward_roger(X, R + V(v), dV, if (!residual) R)
+}
+
+# Sum over factors of (Z Sigma Z') o K.
+related_variance <- function(fit, Sigma, covariances) {
+  parts <- lapply(seq_along(fit$design$groups), function(k) {
+    group <- fit$design$groups[[k]]
+    Z <- fit$design$Z[, group$columns, drop = FALSE]
+    level <- group$levels[row_levels(fit$design, k)]
+    K <- covariances[[group$label]]
+    K <- if (is.null(K)) outer(level, level, "==") else unname(K[level, level])
+    (Z %*% Sigma[group$columns, group$columns, drop = FALSE] %*% t(Z)) * K
+  })
+  Reduce(`+`, parts)
+}
+
 # R: the variance of rows where it is known.
 dense_kenward_roger <- function(X, V, dV, R = NULL) {
   trace <- function(A) sum(diag(A))

@@ -54,7 +54,7 @@ test_that("new places are kriged, each for itself", {
     variance[match(labels, random_factors(at$design)[[1L]]$levels)], dense$var, tolerance = 1e-7
   )
   far <- predict(fit, new[5, ], se.fit = TRUE)
-  expect_equal(far$se.fit[[1L]]^2, fit$theta[[1L]]^2 + vcov(fit, "model")[1L, 1L],
+  expect_equal(far$se.fit[[1L]]^2, fit$theta[[1L]]^2 + vcov(fit)[1L, 1L],
     tolerance = 1e-3
   )
   # nothing is known of a field of another group
@@ -109,7 +109,7 @@ test_that("a range is printed with its unit and what it means", {
   fall <- format(-log(0.05) * exp(fit$rho[[1L]]), digits = 3L)
   expect_output(print(fit), paste("correlation .05 at", fall), fixed = TRUE)
   expect_output(print(fit), "70 rows in 70 places in 2 fields of `exp(g)`", fixed = TRUE)
-  tidied <- as.data.frame(tidy(fit, conf.int = TRUE))
+  tidied <- as.data.frame(quietly(tidy(fit, conf.int = TRUE)))
   at <- tidied[tidied$term == "range", ]
   expect_equal(at$estimate, exp(fit$rho[[1L]]))
   expect_equal(c(at$conf.low, at$conf.high), unname(confint(fit, "range_exp(g)")[1L, ]))

@@ -48,7 +48,7 @@ test_that("effects and their variances are those given the data, at times withou
   expect_equal(unname(predict(fit, new)), fit$beta[[1L]] + dense$mean, tolerance = 1e-7)
   # far from the data little is known: the variance is that of the series
   far <- predict(fit, data.frame(id = 1, t = 200, x = 0), se.fit = TRUE)
-  s <- sqrt(fit$theta[[1L]]^2 + vcov(fit, "model")[1L, 1L])
+  s <- sqrt(fit$theta[[1L]]^2 + vcov(fit)[1L, 1L])
   expect_equal(far$se.fit[[1L]], s, tolerance = 1e-3)
   expect_error(predict(fit, data.frame(id = 1, t = 2.5, x = 0)), class = "margmix_error_time")
 })
@@ -159,7 +159,7 @@ test_that("a fit is printed, saved and updated with its relation", {
   all <- series_fit()
   fit <- all$poisson
   expect_output(print(fit), "AR\\(1\\), correlation 0\\.[0-9]+ at one step")
-  expect_output(print(summary(fit)), "normal intervals")
+  expect_output(print(summary(fit)), "Kenward-Roger df")
   expect_identical(component(fit, "rho"), fit$rho)
   file <- tempfile()
   saveRDS(fit, file)

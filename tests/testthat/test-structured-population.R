@@ -77,7 +77,8 @@ test_that("means and shares know how the variances of areas move with rho", {
       type = "response", random_effects = "integrate", se.fit = TRUE
     )
     expect_equal(unname(rows$fit), first(psi), tolerance = 1e-8)
-    expect_equal(unname(rows$se.fit), unname(delta_errors(first, psi, V)), tolerance = 1e-6)
+    V_rows <- unname(with_beta(fit, default_covariance(fit)))
+    expect_equal(unname(rows$se.fit), unname(delta_errors(first, psi, V_rows)), tolerance = 1e-6)
     icc <- intraclass_correlation(fit)
     share <- function(psi) {
       random <- mean(s2(psi))

@@ -285,8 +285,7 @@ KenwardRogerPieces kenward_roger_pieces(const GroupedDesign& design, const Vecto
     out.add(part);
     out.status = worst(out.status, part.status);
   }
-  for (MatrixXd& Q : out.Q) Q = (0.5 * (Q + Q.transpose())).eval();
-  out.T = out.T.selfadjointView<Eigen::Lower>();
+  out.symmetrize();
   if (!finished) out.status = Status::interrupted;
   return out;
 }

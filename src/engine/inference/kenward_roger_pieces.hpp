@@ -46,6 +46,10 @@ struct KenwardRogerPieces {
     T += other.T;
     t += other.t;
   }
+  void symmetrize() {  // from the lower triangle of T, and Q_ab
+    for (MatrixXd& q : Q) q = (0.5 * (q + q.transpose())).eval();
+    T = T.selfadjointView<Eigen::Lower>();
+  }
 };
 
 // One cluster at a time; adds its pieces to a sum.

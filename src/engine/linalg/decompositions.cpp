@@ -1,6 +1,7 @@
 #include "linalg/decompositions.hpp"
 
 #include <Eigen/Eigenvalues>
+#include <Eigen/LU>
 #include <Eigen/QR>
 #include <algorithm>
 
@@ -51,5 +52,7 @@ MatrixXd solve_symmetric(const MatrixXd& A, const MatrixXd& B, double* rcond) {
   if (rcond) *rcond = ldlt.info() == Eigen::Success ? ldlt.rcond() : 0.0;
   return ldlt.solve(B);
 }
+
+MatrixXd solve_square(const MatrixXd& A, const MatrixXd& B) { return A.partialPivLu().solve(B); }
 
 }  // namespace margmix

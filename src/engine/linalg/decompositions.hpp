@@ -48,4 +48,7 @@ MatrixXd triangular_factor(const MatrixXd& A);
 // reciprocal condition number, 0 where the decomposition fails.
 MatrixXd solve_symmetric(const MatrixXd& A, const MatrixXd& B, double* rcond = nullptr);
 
+// A^-1 B of a square matrix (LU with partial pivoting).
+MatrixXd solve_square(const MatrixXd& A, const MatrixXd& B);
+
 }  // namespace margmix
