@@ -2,6 +2,7 @@
 
 #' @export
 genotype_source.character <- function(genotypes, block) {
+  if (is.matrix(genotypes)) as_genotypes(genotypes)
   stem <- sub("\\.bed$", "", genotypes[1L])
   files <- paste0(stem, c(".bed", ".fam", ".bim"))
   if (length(genotypes) != 1L || !all(file.exists(files))) {

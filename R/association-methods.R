@@ -39,7 +39,9 @@ print.margmix_scan <- function(x, n = 10L, ...) {
     )
   }
   often <- sum(x$frequency > 0.5, na.rm = TRUE)
-  if (often > 0L) say("The counted allele is the more frequent one in", often, "rows\n")
+  if (often > 0L) {
+    say("The counted allele is the more frequent one in ", count_of(often, "row"), "\n", sep = "")
+  }
   say("Coefficients per allele, conditional on the random effects\n\n")
   shown <- c("variant", "people", "frequency", "estimate", "std.error", "p.value", "method")
   top <- utils::head(order(x$p.value), n)

@@ -71,7 +71,8 @@ one_null <- function(fit, source, id) {
   others <- length(source$people) - length(null$people)
   if (others > 0L) {
     note("people", paste0(
-      count_of(others, "person"), " with genotypes are not in the null model."
+      count_of(others, "person"), " with genotypes ", if (others == 1L) "is" else "are",
+      " not in the null model."
     ))
   }
   null

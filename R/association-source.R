@@ -14,7 +14,9 @@ genotype_source <- function(genotypes, block) UseMethod("genotype_source")
 
 # By default as many variants as are small.
 block_size <- function(block, bytes) {
-  block %||% as.integer(max(1, min(2000, 2^26 / bytes)))
+  if (is.null(block)) return(as.integer(max(1, min(2000, 2^26 / bytes))))
+  check_whole(block, "block", 1)
+  block
 }
 
 #' @export
@@ -51,6 +53,7 @@ with_variants <- function(source, variants) {
   }
   places <- seq_len(source$count)
   at <- if (is.character(variants)) places_of(variants, source) else places[variants]
+  if (is.numeric(variants) && !all(is_whole(variants) %in% TRUE)) at <- NA_integer_
   if (anyNA(at) || !length(at)) {
     abort("argument", "`variants` must be names or positions of variants that there are.",
       given = if (length(at)) some_of(variants[is.na(at)]) else "none"
@@ -105,7 +108,8 @@ genotype_source.function <- function(genotypes, block) {
 as_genotypes <- function(G) {
   if (is.matrix(G) && is.numeric(G)) return(G)
   abort("genotypes", "A block of genotypes must be a matrix of numbers, people x variants.",
-    given = class(G)[1L]
+    given = if (is.matrix(G)) paste("a matrix of type", typeof(G)) else class(G)[1L],
+    hint = if (is.data.frame(G)) "as.matrix() makes one of a data frame."
   )
 }
 
@@ -137,7 +141,7 @@ check_genotypes <- function(found, names) {
 #'   `header`, `last`, those of that variant, and `keep`, header and those before.
 #' @noRd
 start_file <- function(file, resume, rows_each) {
-  text <- if (isTRUE(resume) && file.exists(file)) readLines(file, warn = FALSE)
+  text <- if (resume && file.exists(file)) readLines(file, warn = FALSE)
   if (!length(text)) {
     unlink(file)
     return(list(done = 0L))

@@ -113,13 +113,14 @@ association_scan <- function(fit, genotypes, variance = c("auto", "exact", "rati
                              block = NULL, n_ratio = 60L, file = NULL, resume = FALSE,
                              progress = interactive(), seed = 1L) {
   variance <- one_of(variance, c("auto", "exact", "ratio"), "variance")
+  check_scan_arguments(saddlepoint, n_ratio, file, resume, progress, seed)
   source <- with_variants(genotype_source(genotypes, block), variants)
   nulls <- scan_nulls(fit, source, id)
   threshold <- firth_threshold(nulls, firth)
   exact <- vapply(nulls, needs_exact, NA, variance)
   sampled <- if (!all(exact)) with_seed(seed, source$some(n_ratio))
   for (m in seq_along(nulls)) {
-    nulls[[m]]$law <- if (isTRUE(saddlepoint)) count_law(nulls[[m]]$fit$family)
+    nulls[[m]]$law <- if (saddlepoint) count_law(nulls[[m]]$fit$family)
     nulls[[m]]$firth <- threshold[[m]]
     if (!exact[m]) nulls[[m]]$ratio <- variance_ratio(nulls[[m]], sampled)
   }

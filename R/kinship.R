@@ -14,13 +14,14 @@
 #'
 #' @param genotypes As in [association_scan()].
 #' @param method `"GCTA"` or `"VanRaden"`.
-#' @param min_frequency Variants whose rarer allele is rarer than this are left out; how many is
-#'   the attribute `left_out`.
+#' @param min_frequency Variants whose rarer allele is rarer than this are left out, as are those of
+#'   one value; how many is the attribute `left_out`.
 #' @param threshold `NULL`, or a number: entries between people below it become 0, and the result
 #'   is a sparse matrix of package \pkg{Matrix}.
 #' @param block Variants that are read at a time; by default at most 2,000 and 64 MB.
 #' @return A matrix, people x people, with their names.
-#' @section Errors: `margmix_error_genotypes`.
+#' @section Errors: `margmix_error_genotypes`: none that varies, or people without genotypes, or two
+#'   without genotypes at the same variant; `margmix_error_argument`.
 #' @references
 #' VanRaden, P. M. (2008). Efficient methods to compute genomic predictions. *Journal of Dairy
 #' Science* 91, 4414-4423.
@@ -34,8 +35,9 @@
 kinship_matrix <- function(genotypes, method = c("GCTA", "VanRaden"), min_frequency = 0.01,
                            threshold = NULL, block = NULL) {
   method <- one_of(method, c("GCTA", "VanRaden"), "method")
+  check_kinship_arguments(min_frequency, threshold)
   source <- genotype_source(genotypes, block)
-  total <- list(products = 0, pairs = 0, used = 0L, read = 0L)
+  total <- list(products = 0, pairs = 0, known = 0, used = 0L, read = 0L)
   while (!is.null(G <- source$read(total$read))) {
     total <- add_products(total, genotype_matrix(G), method, min_frequency)
   }
@@ -44,6 +46,7 @@ kinship_matrix <- function(genotypes, method = c("GCTA", "VanRaden"), min_freque
       given = paste("none of", total$read, "with a rarer allele above", min_frequency)
     )
   }
+  check_known_pairs(total, source$people)
   K <- total$products / total$pairs
   dimnames(K) <- list(source$people, source$people)
   if (!is.null(threshold)) {
@@ -53,12 +56,32 @@ kinship_matrix <- function(genotypes, method = c("GCTA", "VanRaden"), min_freque
   structure(K, left_out = total$read - total$used)
 }
 
+# A relationship of people of whom nothing is known together is 0 / 0.
+check_known_pairs <- function(total, people) {
+  without <- which(total$known == 0)
+  if (length(without)) {
+    abort("genotypes", "Everybody must have a genotype at some variant that is used.",
+      given = paste(count_of(length(without), "person"), "without:", some_of(
+        if (is.null(people)) without else people[without]
+      )),
+      hint = "Leave such people out."
+    )
+  }
+  apart <- sum(total$pairs == 0)
+  if (!apart) return(invisible())
+  abort("genotypes", "Every two people must have genotypes at the same variant.",
+    given = paste(count_of(apart / 2, "pair"), "without"),
+    hint = "method = \"VanRaden\" counts a missing genotype as its variant's mean."
+  )
+}
+
 # The sums over variants of both parts of the ratio.
 add_products <- function(total, G, method, min_frequency) {
   range_of <- function(f) apply(G, 2L, function(x) if (all(is.na(x))) 0 else f(x, na.rm = TRUE))
-  check_genotypes(list(smallest = range_of(min), largest = range_of(max)), colnames(G))
+  ends <- list(smallest = range_of(min), largest = range_of(max))
+  check_genotypes(ends, colnames(G))
   p <- colMeans(G, na.rm = TRUE) / 2
-  use <- which(pmin(p, 1 - p) >= max(min_frequency, 1e-12))
+  use <- which(pmin(p, 1 - p) >= min_frequency & ends$smallest < ends$largest)
   total$read <- total$read + ncol(G)
   total$used <- total$used + length(use)
   if (!length(use)) return(total)
@@ -66,6 +89,7 @@ add_products <- function(total, G, method, min_frequency) {
   centred <- sweep(G[, use, drop = FALSE], 2L, 2 * p)
   known <- !is.na(centred)
   centred[!known] <- 0
+  total$known <- total$known + rowSums(known)
   variance <- 2 * p * (1 - p)
   if (method == "GCTA") {
     total$products <- total$products + engine_row_products(sweep(centred, 2L, sqrt(variance), "/"))

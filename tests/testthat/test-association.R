@@ -357,6 +357,53 @@ test_that("what can't be scanned is refused", {
   expect_message(association_scan(fit, more), class = "margmix_note_people")
 })
 
+test_that("arguments of scans and relationship matrices are checked before anything is read", {
+  fit <- glmm(y ~ age + (1 | fam), people)
+  wrong <- list(
+    block = list(0, -1, 2.5, NA, "a", 1:2), n_ratio = list(0, 1, 2.5, NA, "a"),
+    saddlepoint = list(NA, "yes"), progress = list(NA, 1), seed = list("a", NA),
+    resume = list(TRUE, NA), variants = list(2.5, NA, 99),
+    file = list(3, tempdir(), file.path(tempdir(), "none", "scan.tsv"))
+  )
+  for (name in names(wrong)) {
+    for (value in wrong[[name]]) {
+      given <- stats::setNames(list(fit, genotypes, value), c("fit", "genotypes", name))
+      expect_error(do.call(association_scan, given),
+        class = "margmix_error_argument", info = paste(name, deparse(value))
+      )
+    }
+  }
+  expect_error(kinship_matrix(genotypes, block = 0), class = "margmix_error_argument")
+  for (value in list(NA, "a", -1, 0.6)) {
+    expect_error(kinship_matrix(genotypes, min_frequency = value), class = "margmix_error_argument")
+  }
+  expect_error(kinship_matrix(genotypes, threshold = NA), class = "margmix_error_argument")
+  text <- genotypes
+  storage.mode(text) <- "character"
+  expect_error(association_scan(fit, text), "matrix of type character",
+    class = "margmix_error_genotypes"
+  )
+  expect_message(association_scan(fit, rbind(genotypes, other = 0)), "1 person with genotypes is ")
+})
+
+test_that("relationships of people of whom nothing is known together are refused", {
+  nobody <- genotypes
+  nobody[3L, ] <- NA
+  for (method in c("GCTA", "VanRaden")) {
+    expect_error(kinship_matrix(nobody, method), rownames(genotypes)[3L],
+      class = "margmix_error_genotypes"
+    )
+  }
+  halves <- imputed
+  halves[1L, 1:20] <- NA
+  halves[2L, 21:40] <- NA
+  expect_error(kinship_matrix(halves), "1 pair without", class = "margmix_error_genotypes")
+  expect_true(all(is.finite(kinship_matrix(halves, "VanRaden"))))
+  constant <- matrix(1, 5L, 4L, dimnames = list(letters[1:5], NULL))
+  expect_error(kinship_matrix(constant), class = "margmix_error_genotypes")
+  expect_identical(attr(kinship_matrix(cbind(imputed, one = 1)), "left_out"), 1L)
+})
+
 test_that("relationship matrices are sums over variants", {
   p <- colMeans(genotypes, na.rm = TRUE) / 2
   z <- sweep(sweep(genotypes, 2L, 2 * p), 2L, sqrt(2 * p * (1 - p)), "/")
