@@ -10,24 +10,11 @@ check_scan_arguments <- function(saddlepoint, n_ratio, file, resume, progress, s
   if (resume) abort("argument", "`resume` must come with `file`, to go on with.")
 }
 
-check_switch <- function(x, name) {
-  if (identical(x, TRUE) || identical(x, FALSE)) return(invisible())
-  abort("argument", paste0(code(name), " must be TRUE or FALSE."), given = deparse(x)[1L])
-}
-
 check_whole <- function(x, name, least) {
   if (is.numeric(x) && length(x) == 1L && isTRUE(x >= least && x == round(x))) return(invisible())
   abort("argument", paste0(code(name), " must be a whole number, at least ", least, "."),
     given = deparse(x)[1L]
   )
-}
-
-check_seed <- function(seed) {
-  if (is.null(seed)) return(invisible())
-  if (is.numeric(seed) && length(seed) == 1L && isTRUE(abs(seed) <= .Machine$integer.max)) {
-    return(invisible())
-  }
-  abort("argument", "`seed` must be NULL or a whole number.", given = deparse(seed)[1L])
 }
 
 check_scan_file <- function(file) {

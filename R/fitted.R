@@ -164,6 +164,7 @@ quantile_residual <- function(object, rows, random_effects, seed) {
 #' @noRd
 with_seed <- function(seed, draw) {
   if (is.null(seed)) return(draw)
+  check_seed(seed)
   state <- get0(".Random.seed", envir = globalenv(), inherits = FALSE)
   on.exit(restore_generator(state))
   set.seed(seed)

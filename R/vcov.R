@@ -104,6 +104,8 @@ vcov.margmix_glmm <- function(object, type = c("default", "KR", "model", "robust
                               full = FALSE, complete = TRUE, ...) {
   check_dots(..., known = names(formals(vcov.margmix_glmm)))
   type <- covariance_of(object$design, one_of(type, glmm_vcov_types, "type"))
+  check_switch(full, "full")
+  check_switch(complete, "complete")
   V <- if (full) full_vcov(object, type) else beta_vcov(object, type)$vcov
   if (complete) complete_vcov(V, aliased_coefficients(object$design)) else V
 }

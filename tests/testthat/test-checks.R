@@ -114,3 +114,15 @@ test_that("names of other packages lead to the right argument", {
     gee(resp ~ age, ohio, id = idd, family = binomial())
   })
 })
+
+test_that("switches and seeds of methods are checked", {
+  fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
+  for (value in list(NULL, NA, "nope", c(TRUE, FALSE), 1)) {
+    expect_error(vcov(fit, full = value), "`full` must be", class = "margmix_error_argument")
+    expect_error(vcov(fit, complete = value), "`complete` must", class = "margmix_error_argument")
+  }
+  for (seed in list(NA, "a", 1:2, Inf)) {
+    expect_error(simulate(fit, seed = seed), "`seed` must be", class = "margmix_error_argument")
+    expect_error(bootstrap(fit, 2, seed = seed), "`seed` must be", class = "margmix_error_argument")
+  }
+})
