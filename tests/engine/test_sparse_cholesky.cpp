@@ -116,10 +116,28 @@ void dense_kernels() {
   }
 }
 
+// The same bits wherever a matrix begins in memory.
+void anywhere_in_memory() {
+  for (const Index n : {5, 12, 61, 130}) {
+    const MatrixXd A = Sparse(n, 0.5, 11).S;
+    std::vector<double> first;
+    for (const int shift : {0, 1, 2, 3}) {
+      std::vector<double> L(n * n + 3), inverse(n * n + 3);
+      std::copy(A.data(), A.data() + n * n, L.begin() + shift);
+      CHECK(dense_cholesky(L.data() + shift, n));
+      dense_inverse(L.data() + shift, n, inverse.data() + shift);
+      const std::vector<double> found(inverse.begin() + shift, inverse.begin() + shift + n * n);
+      if (shift == 0) first = found;
+      CHECK(found == first);
+    }
+  }
+}
+
 }  // namespace
 
 int main() {
   cholesky();
   dense_kernels();
+  anywhere_in_memory();
   return check::summary();
 }

@@ -39,19 +39,22 @@ static void add_cross_lower(const Eigen::Ref<const Eigen::MatrixXd>& M,
   add_cross_lower(M.bottomRightCorner(k, k), out.bottomRightCorner(k, k));
 }
 
+// The order of a sum depends on where wide registers begin in memory: at a copy it is the same in
+// every call.
 bool dense_cholesky(double* A, Eigen::Index n) {
-  Eigen::Map<Eigen::MatrixXd> in_place(A, n, n);
-  const Eigen::LLT<Eigen::Ref<Eigen::MatrixXd>> cholesky(in_place);
-  return cholesky.info() == Eigen::Success && in_place.diagonal().allFinite();
+  Eigen::MatrixXd aligned = Eigen::Map<const Eigen::MatrixXd>(A, n, n);
+  const Eigen::LLT<Eigen::Ref<Eigen::MatrixXd>> cholesky(aligned);
+  Eigen::Map<Eigen::MatrixXd>(A, n, n) = aligned;
+  return cholesky.info() == Eigen::Success && aligned.diagonal().allFinite();
 }
 
 void dense_inverse(const double* L, Eigen::Index n, double* inverse) {
   Eigen::MatrixXd root = Eigen::Map<const Eigen::MatrixXd>(L, n, n);
   invert_lower(root);
-  Eigen::Map<Eigen::MatrixXd> out(inverse, n, n);
-  out.setZero();
+  Eigen::MatrixXd out = Eigen::MatrixXd::Zero(n, n);
   add_cross_lower(root, out);
   out.triangularView<Eigen::StrictlyUpper>() = out.transpose();
+  Eigen::Map<Eigen::MatrixXd>(inverse, n, n) = out;
 }
 
 void add_cross_products(const DenseColumns& A, const DenseColumns& B, Eigen::Index rows,
