@@ -81,7 +81,7 @@ bench: ## compare speed and log-likelihood with peers
 bench-scale: ## shards, databases, workers and their failures, with tables (some need root; SCRIPT=name for one)
 	@tools/setup.sh bench
 	@tools/install.sh
-	@for script in $(or $(SCRIPT),memory equal-rows database workers slurm failures hundred-million); do \
+	@for script in $(or $(SCRIPT),memory equal-rows database workers slurm failures crossed hundred-million); do \
 	  $(WITH_LIBRARY) nice Rscript bench/scale/$$script.R || exit 1; done
 
 simulate-gee: ## error of the intervals of gee() with few clusters (about 40 minutes)

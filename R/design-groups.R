@@ -34,7 +34,7 @@ grouping_factors <- function(random) {
 #' @param frame A data frame with the variables of the groups.
 #' @param factors From [grouping_factors()].
 #' @param nested The factors from the coarsest to the finest, where rows elsewhere have shown that
-#'   they are nested; then nothing is checked.
+#'   they are nested, or `FALSE`, where these are to show how they lie; then nothing is checked.
 #' @return A list: `order`, `start`, `levels`, `group`, `structure`, `groups` as in
 #'   [build_design()], the latter without `columns` and `names`, which depend on Z.
 #' @section Errors: `group`, `few_clusters`, `not_identified` (two factors with the same rows).
@@ -54,6 +54,7 @@ group_index <- function(frame, factors, nested = NULL) {
   codes <- lapply(indices, row_codes)
   sizes <- lengths(lapply(indices, `[[`, "levels"))
   nested <- nested %||% nesting_order(sizes, labels, pair_counter(codes))
+  if (isFALSE(nested)) nested <- NULL
   by <- nested %||% order(-sizes)
   order <- do.call(base::order, c(codes[by], list(method = "radix")))
   if (!is.unsorted(order)) order <- NULL

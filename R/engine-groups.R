@@ -13,7 +13,7 @@ difference_steps <- function(design, psi) {
 #'
 #' @param budget Most multiplications of a factorisation.
 #' @noRd
-engine_plan <- function(design, budget) groups_plan_(design, budget)
+engine_plan <- function(design, budget) groups_plan_(engine_arrays(design), budget)
 
 #' Gradient and average information with traces estimated from vectors of signs
 #'
@@ -56,8 +56,27 @@ engine_importance <- function(fit, normals) {
 }
 
 ask_sparse <- function(design, family, psi, modes, piece, ask, control) {
-  sparse_(design, family, as.double(psi), as.list(modes), piece, ask, control$threads)
+  sparse_(
+    engine_arrays(design), family, as.double(psi), as.list(modes), piece, ask, control$threads
+  )
 }
+
+#' What the engine gets as a design: its arrays, or those of its cells and a function that asks
+#' @noRd
+engine_arrays <- function(design) UseMethod("engine_arrays")
+
+#' @export
+engine_arrays.default <- function(design) design
+
+#' Sums over the rows of cells
+#'
+#' @param design With `cell`, the cell of each row, from 0.
+#' @param family From [engine_family()].
+#' @param ask A list: `what` is wanted, at `psi` and at the shifts `x` of the predictor by cell; and
+#'   what else that needs.
+#' @return A list by what was asked for.
+#' @noRd
+engine_cell_sums <- function(design, family, ask) glm_(design, family, "cell_sums", ask)
 
 # What needs a factorisation: exact values, variances of random effects, REML.
 check_factorable <- function(design, what) UseMethod("check_factorable")

@@ -52,7 +52,7 @@ evaluate_in_memory <- function(design, family, psi, K, deriv, modes, control, sc
     K = K, modes = modes, order = deriv, scores = scores, information = information,
     known_phi = only_beta
   )
-  objective_(design, family, as.double(psi), "evaluate", ask, control$threads)
+  objective_(engine_arrays(design), family, as.double(psi), "evaluate", ask, control$threads)
 }
 
 #' Generalized linear model without random effects
@@ -181,7 +181,7 @@ posterior_call <- function(fit, K, median = FALSE) {
 
 engine_moments <- function(design, family, psi, K, modes, median, control) {
   ask <- list(K = K, modes = modes, median = median)
-  objective_(design, family, as.double(psi), "posterior", ask, control$threads)
+  objective_(engine_arrays(design), family, as.double(psi), "posterior", ask, control$threads)
 }
 
 #' Conditional variance Lambda A^-1 Lambda' at the modes
@@ -210,7 +210,8 @@ engine_eb_variance <- function(fit, X, Z, cluster) {
   check_factorable(fit$design, "conditional variances.")
   ask <- list(modes = fit$modes, X = X, Z = Z, cluster = cluster, V = V)
   objective_(
-    fit$design, fit$family, fit_psi(fit), "prediction_variance", ask, fit$control$threads
+    engine_arrays(fit$design), fit$family, fit_psi(fit), "prediction_variance", ask,
+    fit$control$threads
   )
 }
 

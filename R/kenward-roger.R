@@ -14,8 +14,8 @@
 #'   freedom: the residual ones. Or a word that says why there is none: `"bridge"` or `"t"` (effects
 #'   are not normal), `"smooth"` (there are smooth terms), `"structured"` (entries of Sigma depend
 #'   on each other), `"dispersion"` (it has a formula), `"related"` (too many related levels),
-#'   `"large"` or, if linear, `"linear_large"` (too many crossed levels), `"singular"` (the data
-#'   can't tell the variances), `"no_fit"`.
+#'   `"shards"` (crossed factors whose rows are there), `"large"` or, if linear, `"linear_large"`
+#'   (too many crossed levels), `"singular"` (the data can't tell the variances), `"no_fit"`.
 #' @noRd
 working_model <- function(fit) remember(fit, "working_model", working_model_at(fit))
 
@@ -58,9 +58,14 @@ unsuited_design <- function(design, family) {
   if (any(smooth_groups(design))) return("smooth")
   if (!has_full_covariance(design)) return("structured")
   if (has_dispersion_formula(design)) return("dispersion")
+  unsuited_size(design, family)
+}
+
+unsuited_size <- function(design, family) {
   if (!supports(design, "unrelated")) {
     return(if (related_size(design) > largest_related) "related")
   }
+  if (supports(design, "shards") && !supports(design, "clusters")) return("shards")
   if (!supports(design, "factor") || border_size(design) > largest_border) {
     return(if (is_linear(family)) "linear_large" else "large")
   }
@@ -218,7 +223,7 @@ no_working_model <- c(
   penalized = "a fit without a penalty",
   structured = "a covariance of random effects whose entries depend on each other",
   dispersion = "a dispersion that depends on covariates",
-  large = too_many_crossed, linear_large = too_many_crossed,
+  shards = "crossed factors in shards", large = too_many_crossed, linear_large = too_many_crossed,
   singular = "data that can't tell the variances from the fixed effects",
   no_fit = "a fit without a covariance of its coefficients"
 )
@@ -250,7 +255,7 @@ default_covariance.default <- function(fit, design) {
 # Why the default is not that of Kenward and Roger, for the line that names it.
 default_reasons <- c(
   near = "small-sample correction below 1%", bridge = "", t = "", smooth = "", structured = "",
-  penalized = "", dispersion = "",
+  penalized = "", dispersion = "", shards = "no Kenward-Roger in shards",
   related = "too large for Kenward-Roger", large = "too large for Kenward-Roger",
   linear_large = "too large for Kenward-Roger", survey = "",
   singular = "no Kenward-Roger: the data can't tell the variances", no_fit = "",

@@ -8,19 +8,33 @@ build_design.margmix_shards_frame <- function(frame, family, contrasts = NULL,
                                               weights_type = "prior", law = new_law("normal")) {
   if (law$name != "normal") refuse_on_shards(law_noun(law))
   plan <- frame$plan
+  crossed <- isFALSE(frame$nested)
   to_designs(plan, frame, list(
     family = without_promises(family), contrasts = contrasts, weights_type = weights_type,
-    nested = frame$nested, make = shard_design, used = function(frame, family) frame
+    nested = frame$nested, make = if (crossed) crossed_shard else shard_design,
+    used = function(frame, family) frame
   ))
+  common <- common_of_shards(plan, frame$levels)
+  design <- if (crossed) {
+    crossed_design(plan, common, family, frame$parsed$random)
+  } else {
+    design_of_clusters(plan, common, family)
+  }
+  Map(check_clusters, design$groups, group_labels(design), is.null(design$groups[[1L]]$index))
+  if (crossed) check_not_nested(design)
+  design <- drop_aliased_shards(design, attr(frame$terms_fixed, "intercept") == 1L)
+  check_identified(design, family)
+  design
+}
+
+# Of whole clusters, whose levels stay in the shards.
+design_of_clusters <- function(plan, common, family) {
   facts <- join_facts(ask_shards(plan, row_facts, family))
-  design <- shards_design(common_of_shards(plan, frame$levels), facts, plan)
+  design <- shards_design(common, facts, plan)
   design$Z <- columns_elsewhere(facts, "Z", colnames(design$Z))
   for (k in seq_along(design$groups)) {
     design$groups[[k]]$levels <- labels_elsewhere(facts$factors[[k]]$levels)
   }
-  Map(check_clusters, design$groups, group_labels(design), is.null(design$groups[[1L]]$index))
-  design <- drop_aliased_shards(design, attr(frame$terms_fixed, "intercept") == 1L)
-  check_identified(design, family)
   design
 }
 
@@ -104,7 +118,13 @@ take_on.margmix_design_recipe <- function(element, recipe) {
   }
   # what is made of it, where there is room for everything
   element$kept <- if (recipe$memory == Inf) new.env(parent = emptyenv())
-  if (is.null(recipe$collapse) || !is.null(element$constant)) return(element)
+  if (!is.null(recipe$collapse) && is.null(element$constant)) {
+    element <- pooled_element(element, recipe)
+  }
+  with_cells(element)
+}
+
+pooled_element <- function(element, recipe) {
   pooled <- pool_rows(element, recipe$family, recipe$collapse)
   pooled$design[c("constant", "patterns")] <- list(
     pooled$constant, pooled$patterns %||% length(element$y)
@@ -113,19 +133,21 @@ take_on.margmix_design_recipe <- function(element, recipe) {
 }
 
 # The design of a shard, without any judgement: that is for all of them together.
-shard_design <- function(frame, recipe) {
+shard_design <- function(frame, recipe) with_plan(arrays_of_shard(frame, recipe))
+
+arrays_of_shard <- function(frame, recipe) {
   frame$frame <- with_common_levels(frame$frame, recipe$levels)
   factors <- grouping_factors(frame$parsed$random)
   cluster <- group_index(frame$frame, factors, recipe$nested)
-  with_plan(random_part(design_arrays(
+  random_part(design_arrays(
     frame, recipe$family, factors, cluster, recipe$contrasts, recipe$weights_type, fixed_columns
-  ), new_law("normal")))
+  ), new_law("normal"))
 }
 
 # All but the rows.
 common_design <- function(design) {
   for (name in c("X", "Z")) design[[name]] <- design[[name]][0L, , drop = FALSE]
-  by_row <- c("y", "trials", "weights", "offset", "time", "wave", "inner")
+  by_row <- c("y", "trials", "weights", "offset", "time", "wave", "inner", "cell")
   design[c(by_row, "start", "levels", "order", "plan", "kept")] <- NULL
   for (k in seq_along(design$groups)) {
     design$groups[[k]]$levels <- NULL

@@ -42,6 +42,11 @@ evaluate_shards <- function(design, family, psi, K, deriv, modes, control, score
     hessian = add_up(lapply(parts, `[[`, "hessian")), modes = list(),
     status = c(status[status != "ok"], "ok")[1L]
   )
+  keep_best(plan, design, family, psi, out)
+}
+
+# What an interrupted search returns as a start.
+keep_best <- function(plan, design, family, psi, out) {
   if (out$status == "ok" && !isTRUE(plan$best$value > out$value)) {
     parts <- split_parameters(design, family, psi)
     plan$best <- list(value = out$value, start = list(
@@ -202,7 +207,10 @@ check_identified.margmix_shards <- function(design, family) {
   check_identified(few, family)
 }
 
-random_part_of <- function(design, clusters) {
+random_part_of <- function(design, clusters) UseMethod("random_part_of")
+
+#' @export
+random_part_of.default <- function(design, clusters) {
   take <- min(max(2, ceiling(clusters)), length(design$levels))
   small <- take_clusters(design, seq_len(take))
   c(response_rows(small), small[c("Z", "groups", "start")])

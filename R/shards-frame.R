@@ -7,6 +7,7 @@
 frame_of.margmix_shards_source <- function(data, call, env, parsed, rows = NULL) {
   parsed <- expand_dot(parsed, data$template)
   check_shards_model(parsed, data$id, rows)
+  factors <- grouping_factors(parsed$random)
   recipe <- frame_recipe(data, call, env, parsed, rows)
   plan <- shard_plan(data, recipe)
   facts <- ask_shards(plan, frame_facts, data$id)
@@ -23,9 +24,7 @@ frame_of.margmix_shards_source <- function(data, call, env, parsed, rows = NULL)
   frame <- ask_shards(plan, frame_template, shards = plan$shards[1L])[[1L]]
   if (!is.null(survey_weights_of(frame$frame))) refuse_on_shards("survey weights")
   levels <- common_levels(lapply(facts, `[[`, "levels"))
-  frame$nested <- nesting_of_shards(
-    lapply(facts, `[[`, "nesting"), grouping_factors(parsed$random), data$id
-  )
+  frame$nested <- nesting_of_shards(lapply(facts, `[[`, "nesting"), factors, data$id)
   frame$frame <- with_common_levels(frame$frame, Filter(Negate(is_logical_level), levels))
   home <- environment(parsed$formula)
   frame$parsed <- move_formulas(parsed, home)
@@ -39,7 +38,7 @@ frame_of.margmix_shards_source <- function(data, call, env, parsed, rows = NULL)
   )
 }
 
-# A grouping factor, or `id`, must be the one whose clusters the shards keep whole.
+# A single grouping factor, or `id`, must be the one whose clusters the shards keep whole.
 check_shards_model <- function(parsed, id, rows) {
   if (!is.null(rows$ipw)) {
     refuse_on_shards("`ipw`, weights whose mean is that of all rows, and visits that nobody made")
@@ -55,9 +54,13 @@ check_shards_model <- function(parsed, id, rows) {
   if (!is.null(parsed$dispersion)) refuse_on_shards("a dispersion formula")
   group <- vapply(grouping_factors(parsed$random), `[[`, "", "label")
   own <- vapply(rows$id, expression_text, "")
-  if (id %in% group || identical(unname(own), id)) return(invisible())
+  whole <- isTRUE(id %in% group) || identical(unname(own), id)
+  if (whole || length(group) > 1L) return(invisible())
   abort("shards", "A grouping factor must be the one whose clusters the shards keep whole.",
-    given = paste0(some_of(code(c(group, own))), " in the formula, ", code(id), " in shards()")
+    given = paste0(
+      some_of(code(c(group, own))), " in the formula, ", if (is.null(id)) "none" else code(id),
+      " in shards()"
+    ), hint = if (is.null(id)) "shards(files, id = ); reshard() writes whole clusters."
   )
 }
 

@@ -3,13 +3,14 @@
 
 #' How the grouping factors of a shard lie in each other
 #'
-#' @param id The column whose clusters the shards keep whole.
+#' @param id The column whose clusters the shards keep whole, or `NULL`.
 #' @return A list: `pairs`, how many pairs of levels each two factors have, see [pair_counter()];
-#'   `labels`, of the factors whose levels another shard may have, too. Nothing of one factor.
+#'   `labels`, of the factors whose levels another shard may have, too. Nothing of one factor, or
+#'   where none is `id`.
 #' @noRd
 nesting_facts <- function(frame, id) {
   factors <- grouping_factors(frame$parsed$random)
-  if (length(factors) < 2L) return(NULL)
+  if (length(factors) < 2L || !id_is_factor(id, factors)) return(NULL)
   indices <- lapply(factors, function(factor) cluster_index(frame$frame, factor$group))
   count <- pair_counter(lapply(indices, row_codes))
   pairs <- diag(lengths(lapply(indices, `[[`, "levels")))
@@ -23,30 +24,23 @@ nesting_facts <- function(frame, id) {
 #' The factors from the coarsest, `id`, to the finest
 #'
 #' @param parts From [nesting_facts()], by shard.
-#' @return Positions in `factors`.
-#' @section Errors: `shards` where they are not nested in `id`, `not_identified`.
+#' @return Positions in `factors`, or `FALSE` where they are not nested in `id`.
+#' @section Errors: `not_identified`.
 #' @noRd
 nesting_of_shards <- function(parts, factors, id) {
   if (length(factors) < 2L) return(seq_along(factors))
-  labels <- vapply(factors, `[[`, "", "label")
+  if (!id_is_factor(id, factors)) return(FALSE)
   for (k in seq_along(parts[[1L]]$labels)) {
-    all <- unlist(lapply(parts, function(part) part$labels[[k]]))
-    if (anyDuplicated(all)) {
-      refuse_crossed(labels, paste("level", all[anyDuplicated(all)], "is in two shards"))
-    }
+    if (anyDuplicated(unlist(lapply(parts, function(part) part$labels[[k]])))) return(FALSE)
   }
+  labels <- vapply(factors, `[[`, "", "label")
   pairs <- add_up(lapply(parts, `[[`, "pairs"))
   nested <- nesting_order(diag(pairs), labels, function(one, other) pairs[one, other])
-  if (!identical(labels[nested[1L]], id)) refuse_crossed(labels, paste("not all lie in", code(id)))
-  nested
+  if (identical(labels[nested[1L]], id)) nested else FALSE
 }
 
-refuse_crossed <- function(labels, why) {
-  abort("shards",
-    "All grouping factors must be nested in the one whose clusters the shards keep whole.",
-    given = paste0(some_of(code(labels)), ": ", why),
-    hint = "Crossed factors need data in memory. Ids that repeat in each cluster: (1 | id/inner)."
-  )
+id_is_factor <- function(id, factors) {
+  !is.null(id) && id %in% vapply(factors, `[[`, "", "label")
 }
 
 # Factors of a design with the levels that some rows have.
@@ -64,11 +58,10 @@ keep_levels <- function(groups, rows) {
 join_levels <- function(groups, parts) {
   for (k in seq_along(groups)) {
     own <- lapply(parts, function(part) part$groups[[k]])
-    levels <- lapply(own, `[[`, "levels")
-    before <- cumsum(c(0L, lengths(levels)))[seq_along(levels)]
-    groups[[k]]$levels <- unlist(levels, use.names = FALSE)
+    all <- unique(unlist(lapply(own, `[[`, "levels"), use.names = FALSE))
+    groups[[k]]$levels <- all
     groups[[k]]$index <- if (!is.null(own[[1L]]$index)) {
-      unlist(Map(function(group, before) group$index + before, own, before))
+      unlist(lapply(own, function(group) match(group$levels, all)[group$index + 1L] - 1L))
     }
   }
   groups

@@ -61,21 +61,22 @@ read_shard <- function(source, k) {
 }
 
 #' Facts of the columns of a shard
-#' @return A list: `n`; `kinds`, named by column; `template`, the data frame without rows; `id`,
-#'   the first and last of its values and whether they are numbers; `clusters`, how many.
+#' @return A list: `n`; `kinds`, named by column; `template`, the data frame without rows; unless
+#'   `id` is `NULL`, `id`, the first and last of its values, and `clusters`, how many.
 #' @noRd
 shard_columns <- function(data, id) {
+  facts <- list(
+    n = nrow(data), kinds = vapply(data, column_kind, ""),
+    template = plain_columns(data[0L, , drop = FALSE])
+  )
+  if (is.null(id)) return(facts)
   if (!id %in% names(data)) {
     abort("shards", "Every shard must have the column of the clusters.",
       given = paste0("no ", code(id), " among ", some_of(code(names(data))))
     )
   }
-  kinds <- vapply(data, column_kind, "")
   values <- id_values(data[[id]])
-  list(
-    n = nrow(data), kinds = kinds, template = plain_columns(data[0L, , drop = FALSE]),
-    clusters = length(values), id = values[c(1L, length(values))]
-  )
+  c(facts, list(clusters = length(values), id = values[c(1L, length(values))]))
 }
 
 # Distinct values, sorted; text as in the C locale.
@@ -131,6 +132,14 @@ check_columns <- function(facts, labels) {
       )
     }
   }
+}
+
+# The order of shards without whole clusters: by what `read` takes of each, where that is a value.
+order_of_pieces <- function(pieces, labels) {
+  single <- all(vapply(pieces, function(x) is.atomic(x) && length(x) == 1L, NA))
+  if (!single) return(seq_along(pieces))
+  numbers <- all(vapply(pieces, is.numeric, NA))
+  order(if (numbers) unlist(pieces) else labels, method = "radix")
 }
 
 #' The order of shards, by the first of their clusters

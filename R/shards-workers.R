@@ -43,12 +43,14 @@ change_recipe <- function(plan, recipe) {
 #' @param plan From [shard_plan()].
 #' @param piece A function of the package of an element of a shard and `...`. Its name travels.
 #' @param shards Which shards.
+#' @param each For each of them a list of further arguments, which goes to it alone.
 #' @return A list of what it returns, in the order of the shards.
 #' @section Conditions: those of `piece`, each once; error `workers`.
 #' @noRd
-ask_shards <- function(plan, piece, ..., shards = plan$shards) {
+ask_shards <- function(plan, piece, ..., shards = plan$shards, each = NULL) {
   piece <- as.character(substitute(piece))
   job <- list(key = plan$key, version = plan$version, piece = piece, arguments = list(...))
+  if (!is.null(each)) job$each <- stats::setNames(each, shards)
   parts <- distribute(plan, job, shards)
   raise_again(unlist(lapply(parts, `[[`, "conditions"), recursive = FALSE))
   for (part in parts) if (!is.null(part$error)) stop(part$error)
@@ -67,7 +69,8 @@ raise_again <- function(conditions) {
 #' Do a job: the function that workers run
 #'
 #' @param job A list: `key`, `version`, `recipe` (or `NULL`, if the process is thought to have it),
-#'   `piece`, `arguments`, `shards`, `tag`, and `dropped`, keys of what is no longer needed.
+#'   `piece`, `arguments`, those of `each` shard, `shards`, `tag`, and `dropped`, keys of what is no
+#'   longer needed.
 #' @return A list: the `tag`; `needs`, is the recipe needed? `parts`, for each shard a list of
 #'   `value`, `conditions` and `error`.
 #' @noRd
@@ -80,7 +83,8 @@ do_shard_job <- function(job) {
     recorded$conditions <- list()
     value <- tryCatch(
       with_recipe_options(room$recipe, record_quietly(recorded, {
-        do.call(job$piece, c(list(shard_element(room, k)), job$arguments))
+        own <- c(job$arguments, job$each[[as.character(k)]])
+        do.call(job$piece, c(list(shard_element(room, k)), own))
       })),
       error = function(e) structure(list(plain_error(e, room$recipe, k)), class = "shard_failure")
     )
@@ -194,6 +198,7 @@ distribute <- function(plan, job, shards) {
   while (length(left <- shards[vapply(parts, is.null, NA)])) {
     owners <- owners_of(plan$team, left)
     jobs <- lapply(split(left, owners), function(some) {
+      job$each <- job$each[as.character(some)]
       c(job, list(
         shards = some, dropped = plan$team$dropped, recipe = if (send_recipe) plan$recipe
       ))

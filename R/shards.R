@@ -1,4 +1,4 @@
-# Data in pieces: files, tables or functions that each hold whole clusters.
+# Data in pieces: files, tables or functions that each hold whole clusters, or rows of crossed ones.
 
 #' Data larger than memory, in shards
 #'
@@ -14,7 +14,8 @@
 #' Data of whole clusters in pieces, each of which fits into memory. What [glmm()] and [gee()] need
 #' of the rows is a sum over clusters: every shard gives its part, wherever it is, and rows do not
 #' travel. The fit is that to all rows together: estimates, standard errors and log-likelihood agree
-#' to about ten digits.
+#' to about ten digits. Of crossed factors, `(1 | a) + (1 | b)`, no clusters need be whole: rows may
+#' be anywhere.
 #'
 #' @details
 #' # The first pass
@@ -23,7 +24,8 @@
 #' columns and their types agree and that each cluster lies in one shard, by value. The first fit
 #' has what was read, up to 256 MiB in a process where `memory` has no limit; the rest, and any
 #' other fit, is read again for the levels of its factors (text is sorted as by [factor()]) and for
-#' the design. What is found then is an error, and nothing is fitted.
+#' the design. What is found then is an error, and nothing is fitted. Without `id` nothing need be
+#' whole, and shards are sorted by name (or number).
 #'
 #' A variable of the model must be computed from its own row. `scale(x)`, `poly(x, 2)`, or
 #' `splines::ns(x, 3)` depend on all rows: give their constants, `scale(x, 50, 10)`,
@@ -40,14 +42,37 @@
 #' # Mixed models
 #'
 #' Random effects of `id`, scalar or vector, and of factors nested in it, as in `(1 | id/ward)`, can
-#' be fitted with all families of [glmm()], by the Laplace approximation or quadrature. Crossed and
-#' related effects, smooths and dispersion formulas need data in memory. Everything that needs
+#' be fitted with all families of [glmm()], by the Laplace approximation or quadrature; crossed
+#' factors by the Laplace approximation, see below. Related effects, smooths and dispersion formulas
+#' need data in memory. Everything that needs
 #' estimates and sums alone works: `summary()`, `vcov()`, `confint()` (also by profiles),
 #' [odds_ratios()], `predict()` of new data, [ranef()], which asks shard by shard, `anova()` of
 #' fits to the same shards, `drop1()`, `step()`, and [marginal_standardization()] over the rows of
 #' the fit, with every covariance that it has (without `newdata`, `randomized`, `propensity`, and
 #' effects `"eb"`). What needs rows one by one, such as `residuals()`, is refused
 #' (`margmix_error_shards`).
+#'
+#' # Crossed factors
+#'
+#' ```
+#' s <- shards(Sys.glob("/data/answers-*.rds")) # rows anywhere
+#' glmm(correct ~ age + (1 | person) + (1 | item), s, binomial())
+#' ```
+#'
+#' Rows of a cell, a combination of levels of all factors and of the covariates of random slopes,
+#' have the same random effects. The process that fits keeps the levels and the cells of all
+#' shards, with about 500 bytes for each cell. It sends each shard the effects of its cells, and
+#' gets two numbers for each (three times 8 bytes; the rows stay), a few times for an evaluation.
+#' Memory and traffic depend on the number of cells and not on that of rows: factors of 5,000 and
+#' 300 levels have at most 1.5 million cells, in 10^6 or in 10^9 rows. At most 10^8 cells are
+#' accepted (50 GB), so that the covariate of a random slope should have few values.
+#'
+#' Likelihood, modes and standard errors are those of [glmm()] in memory: exact where the matrix of
+#' the random effects can be factored; otherwise by stochastic gradients, and the log-likelihood
+#' comes with its Monte Carlo error. [ranef()] and `predict()` of known levels ask no shard again
+#' for modes. The covariance of the coefficients is the model-based one, without the correction of
+#' Kenward and Roger, and [marginal_standardization()] is not available. Factors that are nested
+#' need `id`.
 #'
 #' # Marginal models
 #'
@@ -104,7 +129,8 @@
 #'
 #' @param files Paths of files; or a vector or list of whatever `read` takes, such as numbers of
 #'   pieces or ranges of a key. Data frames are their own shards with `read = identity`.
-#' @param id Name of the column of the clusters.
+#' @param id Name of the column of the clusters, each of which is whole in its shard; `NULL` for
+#'   models whose factors are crossed.
 #' @param read A function of one element of `files` that returns a data frame: [readRDS()],
 #'   `nanoparquet::read_parquet()`, `data.table::fread()`, or a query of a database. On workers it
 #'   sees the variables that it carries along, not those of your workspace.
@@ -116,7 +142,8 @@
 #'   it needs the files (and workers) for what it computes later.
 #' @section Errors: `margmix_error_shards`: a shard can't be read, is empty, differs in columns or
 #'   types, is given twice, or has a cluster of another one; a variable depends on all rows;
-#'   something needs rows one by one. `margmix_error_workers`, `margmix_error_argument`.
+#'   something needs rows one by one. `margmix_error_too_large`: more than 10^8 cells.
+#'   `margmix_error_workers`, `margmix_error_argument`.
 #' @examples
 #' folder <- tempfile("shards")
 #' dir.create(folder)
@@ -127,9 +154,14 @@
 #' s
 #' glmm(resp ~ age + smoke + (1 | id), s, binomial(), nAGQ = 9)
 #' gee(resp ~ age + smoke, s, id, family = binomial(), corstr = "exchangeable")
+#'
+#' # crossed factors: rows anywhere
+#' pieces <- split(ohio, seq_len(nrow(ohio)) %% 2)
+#' s <- shards(1:2, read = function(k) pieces[[k]])
+#' glmm(resp ~ smoke + (1 | id) + (1 | age), s, binomial())
 #' unlink(folder, recursive = TRUE)
 #' @export
-shards <- function(files, id, read = readRDS, cluster = NULL, memory = Inf) {
+shards <- function(files, id = NULL, read = readRDS, cluster = NULL, memory = Inf) {
   pieces <- if (is.data.frame(files)) list(files) else as.list(files)
   check_shards_arguments(pieces, id, read, cluster, memory)
   labels <- shard_labels(pieces)
@@ -141,12 +173,16 @@ shards <- function(files, id, read = readRDS, cluster = NULL, memory = Inf) {
   plan <- shard_plan(source, read_recipe(source, if (memory == Inf) most_read else 0))
   facts <- ask_shards(plan, shard_columns, id)
   check_columns(facts, labels)
-  by <- order_shards(facts, labels, function() ask_shards(plan, shard_ids, id))
+  by <- if (is.null(id)) {
+    order_of_pieces(pieces, labels)
+  } else {
+    order_shards(facts, labels, function() ask_shards(plan, shard_ids, id))
+  }
   source[c("pieces", "labels")] <- list(pieces[by], labels[by])
   source$team$owner <- source$team$owner[by]
   source$first_pass <- list(plan = plan, number = by)
   source$rows <- vapply(facts, `[[`, 0L, "n")[by]
-  source$clusters <- sum(vapply(facts, `[[`, 0L, "clusters"))
+  source$clusters <- if (!is.null(id)) sum(vapply(facts, `[[`, 0L, "clusters"))
   source$template <- facts[[1L]]$template
   source
 }
@@ -205,7 +241,9 @@ check_workers <- function(cluster) {
 
 check_shards_arguments <- function(pieces, id, read, cluster, memory) {
   require_argument(length(pieces), "`files` must name at least one shard.", "none")
-  require_argument(is_path(id), "`id` must be the name of one column.", deparse(id)[1L])
+  require_argument(is.null(id) || is_path(id),
+    "`id` must be the name of one column, or NULL where no clusters are whole.", deparse(id)[1L]
+  )
   require_argument(is.function(read), "`read` must be a function.", class(read)[1L])
   require_argument(is.numeric(memory) && length(memory) == 1L && isTRUE(memory >= 0),
     "`memory` must be one number of bytes, 0 or more.", deparse(memory)[1L]
@@ -263,8 +301,10 @@ print.margmix_shards_source <- function(x, ...) {
 }
 
 shards_words <- function(source) {
+  whole <- !is.null(source$id)
   paste0(
-    count_of(length(source$pieces), "shard"), " of whole clusters of ", code(source$id), ": ",
-    count_of(sum(source$rows), "row"), " in ", count_of(source$clusters, "cluster")
+    count_of(length(source$pieces), "shard"), if (whole) " of whole clusters of ",
+    if (whole) code(source$id), ": ", count_of(sum(source$rows), "row"),
+    if (whole) paste0(" in ", count_of(source$clusters, "cluster"))
   )
 }

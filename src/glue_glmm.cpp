@@ -1,5 +1,5 @@
 // Rows without random effects, and linear mixed models: convert, call, convert back.
-#include "glue_groups.h"
+#include "glue_cells.h"
 
 #include "design/dispersion.hpp"
 #include "glmm/conditional_logistic.hpp"
@@ -103,9 +103,17 @@ SEXP conditional_logistic(const RowsOf& rows, const Rcpp::List& ask) {
                      {"status", r.status}});
 }
 
-constexpr glue::Piece<RowsOf> kPieces[] = {
-    {"fit", fit},   {"firth", firth},     {"search", search},
-    {"sums", sums}, {"weights", weights}, {"conditional_logistic", conditional_logistic}};
+SEXP cell_sums(const RowsOf& rows, const Rcpp::List& ask) {
+  return glue::cell_sums(rows.design, rows.family, ask);
+}
+
+constexpr glue::Piece<RowsOf> kPieces[] = {{"fit", fit},
+                                           {"firth", firth},
+                                           {"search", search},
+                                           {"sums", sums},
+                                           {"cell_sums", cell_sums},
+                                           {"weights", weights},
+                                           {"conditional_logistic", conditional_logistic}};
 
 }  // namespace
 

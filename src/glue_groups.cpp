@@ -1,5 +1,5 @@
 // Several grouping factors: convert, call, convert back.
-#include "glue_groups.h"
+#include "glue_cells.h"
 
 #include "glmm/sparse_importance.hpp"
 #include "glmm/sparse_laplace.hpp"
@@ -11,7 +11,7 @@ using namespace margmix;
 namespace glue {
 
 GroupedDesign grouped_design(const Rcpp::List& list) {
-  GroupedDesign d{design(list), {}};
+  GroupedDesign d{has_cells(list) ? cell_design(list) : design(list), {}};
   const Rcpp::List groups = glue::list(list, "groups");
   for (R_xlen_t k = 0; k < groups.size(); ++k) {
     const Rcpp::List group = groups[k];
@@ -115,6 +115,7 @@ struct SparseModel {
       : d(glue::grouped_design(design)),
         plan(glue::plan(design["plan"])),
         family(make_family(glue::spec(f, design))),
+        rows(glue::rows_of(design)(d, *family)),
         system(d, plan),
         psi(VectorMap(at.begin(), at.size())),
         u(modes.size() ? system.join(matrices(modes)) : VectorXd()),
@@ -123,6 +124,7 @@ struct SparseModel {
   const GroupedDesign d;
   const SparsePlan plan;
   const std::unique_ptr<Family> family;
+  const std::unique_ptr<SparseRows> rows;
   const SparseSystem system;
   const VectorXd psi, u;
   const RunContext context;
@@ -131,7 +133,7 @@ struct SparseModel {
 // probes, tolerance, information: is it wanted?
 SEXP stochastic_step(const SparseModel& at, const Rcpp::List& ask) {
   const StochasticStep r =
-      sparse_stochastic(at.d, at.plan, *at.family, at.psi, at.u, glue::matrix(ask, "probes"),
+      sparse_stochastic(at.d, at.plan, *at.rows, at.psi, at.u, glue::matrix(ask, "probes"),
                         glue::number(ask, "tolerance"), glue::flag(ask, "information"), at.context);
   glue::stop_if_interrupted(r.status);
   return glue::list({{"gradient", r.gradient},
@@ -145,7 +147,7 @@ SEXP stochastic_step(const SparseModel& at, const Rcpp::List& ask) {
 SEXP stochastic_hessian(const SparseModel& at, const Rcpp::List& ask) {
   const VectorMap steps = glue::vector(ask, "steps", at.psi.size());
   const StochasticHessian r = sparse_stochastic_hessian(
-      at.d, at.plan, *at.family, at.psi, at.u, glue::matrix(ask, "probes"),
+      at.d, at.plan, *at.rows, at.psi, at.u, glue::matrix(ask, "probes"),
       glue::number(ask, "tolerance"), steps, glue::flag(ask, "linear"), at.context);
   glue::stop_if_interrupted(r.status);
   return glue::list({{"gradient", r.gradient},
@@ -160,14 +162,14 @@ SEXP importance(const SparseModel& at, const Rcpp::List& ask) {
   if (normals.rows() != at.d.X.rows() + at.system.size())
     Rcpp::stop("internal: wrong number of normals");
   const ImportanceDraws r =
-      sparse_importance(at.d, at.plan, *at.family, at.psi, at.u, normals, at.context);
+      sparse_importance(at.d, at.plan, *at.rows, at.psi, at.u, normals, at.context);
   glue::stop_if_interrupted(r.status);
   return glue::list({{"center", r.center}, {"log_weights", r.log_weights}, {"status", r.status}});
 }
 
 // probes
 SEXP laplace_estimate(const SparseModel& at, const Rcpp::List& ask) {
-  const SparseEstimate r = sparse_laplace_estimate(at.d, at.plan, *at.family, at.psi, at.u,
+  const SparseEstimate r = sparse_laplace_estimate(at.d, at.plan, *at.rows, at.psi, at.u,
                                                    glue::matrix(ask, "probes"), at.context);
   glue::stop_if_interrupted(r.status);
   return glue::list({{"value", r.value},

@@ -1,7 +1,7 @@
 // Mixed models, whatever their random part: convert, call, convert back.
 #include "glue_objective.h"
 #include "glmm/nested_posterior.hpp"
-#include "glue_groups.h"
+#include "glue_cells.h"
 #include "objective/soft_penalty.hpp"
 
 using namespace margmix;
@@ -36,7 +36,8 @@ std::unique_ptr<Objective> objective(const glue::ModelAt& model) {
   std::unique_ptr<Objective> out =
       is("margmix_two_levels") ? nested_objective(nested_design(design), model.spec)
       : is("margmix_sparse")
-          ? sparse_objective(glue::grouped_design(design), glue::plan(design["plan"]), model.spec)
+          ? sparse_objective(glue::grouped_design(design), glue::plan(design["plan"]), model.spec,
+                             glue::rows_of(design))
       : law.normal() ? product_objective(glue::design(design), model.spec)
                      : effect_objective(glue::design(design), model.spec, law);
   if (model.psi.size() != out->parameters()) Rcpp::stop("internal: `psi` has the wrong length");

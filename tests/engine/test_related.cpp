@@ -173,8 +173,8 @@ SparseLaplace laplace(const Model& model, const VectorXd& psi, int order) {
   const GroupedDesign design = model.design();
   const SparsePlan plan = make_plan(design, 1e9);
   CHECK(plan.exact);
-  const SparseLaplace r =
-      sparse_laplace(design, plan, *model.family, psi, VectorXd(), order, kOneThread);
+  LocalRows rows(design, *model.family);
+  const SparseLaplace r = sparse_laplace(design, plan, rows, psi, VectorXd(), order, kOneThread);
   CHECK(r.status == Status::ok);
   return r;
 }
@@ -259,15 +259,15 @@ void posterior() {
   const Model model({"poisson", "log"});
   const GroupedDesign design = model.design();
   const SparsePlan plan = make_plan(design, 1e9);
+  LocalRows rows(design, *model.family);
   const auto mode_at = [&](const VectorXd& psi) {
-    auto mode =
-        std::make_unique<SparseMode>(design, plan, *model.family, Parameters(design, psi.data()));
+    auto mode = std::make_unique<SparseMode>(design, plan, rows, psi);
     CHECK(mode->find(VectorXd(), kOneThread, 1e-10) == Status::ok);
     CHECK(mode->system().factor());
     return mode;
   };
   const auto mode = mode_at(model.psi);
-  const MatrixXd tangents = sparse_mode_tangents(*mode, *model.family);
+  const MatrixXd tangents = sparse_mode_tangents(*mode);
   for (Index k = 0; k < model.psi.size(); ++k)
     for (Index i = 0; i < mode->u().size(); i += 3)
       CHECK_NEAR(tangents(i, k),
@@ -282,7 +282,7 @@ void posterior() {
   // Var(f | y) of the rows' own parts of a factor: K - K (K_all + W^-1)^-1 K.
   mode->system().invert();
   const Parameters parameters(design, model.psi.data());
-  const std::vector<MatrixXd> variance = sparse_mode_variance(*mode, parameters.Lambda);
+  const std::vector<MatrixXd> variance = sparse_mode_variance(*mode);
   MatrixXd V = model.covariance(model.psi);
   V += mode->W().cwiseInverse().asDiagonal();
   const double rho = parameters.rho[0], lambda = parameters.Lambda(0, 0);

@@ -121,8 +121,9 @@ void system_of_three_factors() {
 double laplace(const Model& model, const VectorXd& psi, VectorXd* gradient = nullptr) {
   const GroupedDesign design = model.design();
   const SparsePlan plan = make_plan(design, 1e9);
+  LocalRows rows(design, *model.family);
   const SparseLaplace r =
-      sparse_laplace(design, plan, *model.family, psi, VectorXd(), gradient ? 1 : 0, kOneThread);
+      sparse_laplace(design, plan, rows, psi, VectorXd(), gradient ? 1 : 0, kOneThread);
   CHECK(r.status == Status::ok);
   CHECK(r.factorisations == 1);
   if (gradient) *gradient = r.gradient;
@@ -177,8 +178,8 @@ void no_factorisation_at_zero() {
   const SparsePlan plan = make_plan(design, 1e9);
   VectorXd psi = model.psi;
   psi.segment(2, design.n_theta()).setZero();
-  const SparseLaplace r =
-      sparse_laplace(design, plan, *model.family, psi, VectorXd(), 0, kOneThread);
+  LocalRows rows(design, *model.family);
+  const SparseLaplace r = sparse_laplace(design, plan, rows, psi, VectorXd(), 0, kOneThread);
   CHECK(r.status == Status::ok);
   CHECK(r.factorisations == 0);
 }
@@ -220,14 +221,15 @@ void stochastic() {
     const MatrixMap z(probes.data(), size2, size2);
     VectorXd exact;
     const double value = laplace(model, model.psi, &exact);
-    const StochasticStep step = sparse_stochastic(design, plan, *model.family, model.psi,
-                                                  VectorXd(), z, 1e-12, true, kOneThread);
+    LocalRows rows(design, *model.family);
+    const StochasticStep step =
+        sparse_stochastic(design, plan, rows, model.psi, VectorXd(), z, 1e-12, true, kOneThread);
     CHECK(step.status == Status::ok);
     CHECK_NEAR(largest(step.gradient - exact), 0.0, 1e-8);
     const VectorXd steps = VectorXd::Constant(P, 1e-5);
     const StochasticHessian second =
-        sparse_stochastic_hessian(design, plan, *model.family, model.psi, VectorXd(), z, 1e-12,
-                                  steps, spec.family == "gaussian", kOneThread);
+        sparse_stochastic_hessian(design, plan, rows, model.psi, VectorXd(), z, 1e-12, steps,
+                                  spec.family == "gaussian", kOneThread);
     CHECK(second.status == Status::ok);
     CHECK_NEAR(largest(second.gradient - exact), 0.0, 1e-8);
     MatrixXd H(P, P);
@@ -241,7 +243,7 @@ void stochastic() {
           model.psi, 1e-3);
     CHECK_NEAR(largest(second.hessian - H), 0.0, 2e-4 * std::max(1.0, largest(H)));
     const SparseEstimate estimate =
-        sparse_laplace_estimate(design, plan, *model.family, model.psi, VectorXd(), z, kOneThread);
+        sparse_laplace_estimate(design, plan, rows, model.psi, VectorXd(), z, kOneThread);
     CHECK(estimate.status == Status::ok);
     CHECK_NEAR(estimate.value, value, 1e-8);
   }
@@ -253,7 +255,8 @@ void variances() {
   const GroupedDesign design = model.design();
   const SparsePlan plan = make_plan(design, 1e9);
   const Parameters parameters(design, model.psi.data());
-  SparseMode mode(design, plan, *model.family, parameters);
+  LocalRows rows(design, *model.family);
+  SparseMode mode(design, plan, rows, model.psi);
   CHECK(mode.find(VectorXd(), kOneThread) == Status::ok);
   SparseSystem& system = mode.system();
   CHECK(system.factor());
@@ -262,7 +265,7 @@ void variances() {
   const Index size = system.size();
   const MatrixXd A = MatrixXd::Identity(size, size) + V.transpose() * mode.W().asDiagonal() * V;
   const MatrixXd inverse = A.llt().solve(MatrixXd::Identity(size, size));
-  const std::vector<MatrixXd> variance = sparse_mode_variance(mode, parameters.Lambda);
+  const std::vector<MatrixXd> variance = sparse_mode_variance(mode);
   for (Index run = 0; run < plan.runs(); ++run) {
     const Index j = plan.run_start[run];
     const Eigen::Vector2i at(system.at(j, run, 0), system.at(j, run, 1));

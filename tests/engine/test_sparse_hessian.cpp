@@ -68,10 +68,11 @@ void against_differences() {
         const SparsePlan plan = make_plan(design, 1e9);
         const auto family = make_family(spec);
         CHECK(has_sparse_hessian(design, plan, *family));
+        LocalRows rows(design, *family);
         VectorXd psi(3);
         psi << -0.3, 0.4, theta;
         const auto gradient = [&](const VectorXd& at, Index k) {
-          return sparse_laplace(design, plan, *family, at, VectorXd(), 1, kOneThread).gradient[k];
+          return sparse_laplace(design, plan, rows, at, VectorXd(), 1, kOneThread).gradient[k];
         };
         const auto objective = sparse_objective(design, plan, spec);
         ObjectiveRequest ask;
@@ -106,10 +107,11 @@ void modes() {
       const GroupedDesign design = model.design();
       const SparsePlan plan = make_plan(design, 1e9);
       const auto family = make_family(spec);
+      LocalRows rows(design, *family);
       VectorXd psi(3), start;
       psi << -0.3, 0.4, 0.8;
       for (int repeat = 0; repeat < 2; ++repeat, psi[2] += 0.1) {
-        SparseMode mode(design, plan, *family, Parameters(design, psi.data()));
+        SparseMode mode(design, plan, rows, psi);
         CHECK(mode.find(start, kOneThread) == Status::ok);
         const SparseSystem& system = mode.system();
         const VectorXd equation = system.Vt(mode.g()) - system.precision().times(mode.u());

@@ -78,9 +78,9 @@ test_that("a variable that depends on all rows is refused, with what to give ins
 })
 
 test_that("what shards can't do yet is an error, and no other answer", {
-  s <- of_frames(rows(1:3, site = 1), rows(4:6, site = 1))
+  s <- of_frames(rows(1:3, site = 1), rows(4:6, site = 2))
   expect_refused(glmm(y ~ x + (1 | site), s), "`site` in the formula, `id` in shards()")
-  expect_refused(glmm(y ~ x + (1 | site / id), s), "A grouping factor must be the one")
+  expect_refused(glmm(y ~ x + (1 | site / id), s), "nested in each other")
   expect_refused(
     glmm(y > 2 ~ x + (1 | id), s, binomial(), random_distribution = "bridge"), "bridge"
   )

@@ -14,22 +14,6 @@ whole_cluster <- parallel::makePSOCKcluster(4L)
 
 some_patients <- subset(toenail, as.integer(patient) <= 60)
 
-# Ends its process at the `last` reading of a worker that any process has begun.
-deadly_read <- function(last, all = FALSE) {
-  force(c(last, all))
-  count <- tempfile()
-  first <- tempfile()
-  function(file) {
-    cat("x", file = count, append = TRUE)
-    # one process alone can make a directory
-    if (file.size(count) >= last && (dir.create(first, showWarnings = FALSE) || all)) {
-      tools::pskill(Sys.getpid(), tools::SIGKILL)
-      Sys.sleep(10)
-    }
-    readRDS(file)
-  }
-}
-
 test_that("any number of workers gives the same bits", {
   files <- write_shards(some_patients, "patient", 4L)
   fit <- function(files, ...) {

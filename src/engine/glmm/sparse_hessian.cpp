@@ -24,21 +24,24 @@ MatrixXd squared_inverse_times(const SparseSystem& system, const MatrixXd& C) {
 //
 //   eta_k = e_k + V u_k,   d^2 (l - u'Qu / 2) = g'de_k - e_k'W eta_m,
 //   A u_km = -V'(T eta_k eta_m + W r_km) - V_k'W eta_m - V_m'W eta_k,   eta_km = V u_km + r_km.
-MatrixXd sparse_laplace_hessian(const SparseMode& mode, const Family& family) {
+MatrixXd sparse_laplace_hessian(const SparseMode& mode, const VectorXd& beta) {
   const SparseSystem& system = mode.system();
   const GroupedDesign& design = system.design();
   const Index n = design.X.rows(), p = design.p(), P = p + 1, size = system.size();
   const VectorXd &g = mode.g(), &W = mode.W();
   VectorXd ignored(n), T(n), F(n), v(n), z = design.Z.col(0);
-  family.rows(design.response, mode.eta().data(), ignored.data(), ignored.data(), T.data(),
-              F.data());
+  VectorXd predictor = design.offset;
+  predictor.noalias() += design.X * beta;
+  predictor += mode.x();
+  mode.rows().family().rows(design.response, predictor.data(), ignored.data(), ignored.data(),
+                            T.data(), F.data());
   std::vector<Index> at(n);  // the effect of each row
   for (Index s = 0; s < system.plan().runs(); ++s)
     for (Index j = system.plan().run_start[s]; j < system.plan().run_start[s + 1]; ++j) {
       at[j] = system.at(j, s, 0);
       v[j] = system.V(j, 0);
     }
-  const MatrixXd u_k = sparse_mode_tangents(mode, family);
+  const MatrixXd u_k = sparse_mode_tangents(mode);
   MatrixXd e(n, P), eta(n, P), c = MatrixXd::Zero(size, P);
   e.leftCols(p) = design.X;
   VectorXd k(n);  // weights of eta_km in a'd^2c

@@ -13,7 +13,7 @@ namespace margmix {
 
 bool has_sparse_hessian(const GroupedDesign& design, const SparsePlan& plan, const Family& family);
 
-// In (beta, theta); `mode` must be factored and inverted.
-MatrixXd sparse_laplace_hessian(const SparseMode& mode, const Family& family);
+// In (beta, theta), of rows in memory; `mode` must be factored and inverted.
+MatrixXd sparse_laplace_hessian(const SparseMode& mode, const VectorXd& beta);
 
 }  // namespace margmix

@@ -5,13 +5,11 @@
 namespace margmix {
 
 ImportanceDraws sparse_importance(const GroupedDesign& design, const SparsePlan& plan,
-                                  Family& family, const VectorXd& psi, const VectorXd& start,
+                                  SparseRows& rows, const VectorXd& psi, const VectorXd& start,
                                   const MatrixMap& normals, const RunContext& context) {
-  const Parameters parameters(design, psi.data());
-  set_dispersion(design, psi, family);
   ImportanceDraws out;
-  SparseMode mode(design, plan, family, parameters);
-  out.status = mode.find(family.log_concave() ? start : VectorXd(), context);
+  SparseMode mode(design, plan, rows, psi);
+  out.status = mode.find_any(start, context);
   if (out.status != Status::ok) return out;
   SparseSystem& system = mode.system();
   const VectorXd W = mode.W().cwiseMax(0.0), root = W.cwiseSqrt();
@@ -22,7 +20,7 @@ ImportanceDraws sparse_importance(const GroupedDesign& design, const SparsePlan&
   const Index n = design.X.rows();
   const SparsePrecision& Q = system.precision();
   const double h = mode.rows_value() - 0.5 * Q.quadratic(mode.u());
-  out.center = h + family.constant(design.response) - 0.5 * (system.log_det() - Q.log_det());
+  out.center = h + rows.constant() - 0.5 * (system.log_det() - Q.log_det());
   out.log_weights.resize(normals.cols());
   VectorXd shift(n);
   for (Index k = 0; k < normals.cols(); ++k) {
@@ -35,10 +33,7 @@ ImportanceDraws sparse_importance(const GroupedDesign& design, const SparsePlan&
         Q.related() ? system.draw(e2) : system.solve(system.Vt(root.cwiseProduct(e1)) + e2);
     shift.setZero();
     system.add_V(d, shift);
-    const VectorXd eta = mode.eta() + shift;
-    const double rows =
-        family.rows(design.response, eta.data(), nullptr, nullptr, nullptr, nullptr);
-    const double h_new = rows - 0.5 * Q.quadratic(mode.u() + d);
+    const double h_new = rows.value(mode.x() + shift) - 0.5 * Q.quadratic(mode.u() + d);
     out.log_weights[k] = h_new - h + 0.5 * (Q.quadratic(d) + W.dot(shift.cwiseProduct(shift)));
   }
   return out;

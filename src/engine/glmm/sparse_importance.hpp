@@ -19,7 +19,7 @@ struct ImportanceDraws {
 
 // normals: (n + size) x draws.
 ImportanceDraws sparse_importance(const GroupedDesign& design, const SparsePlan& plan,
-                                  Family& family, const VectorXd& psi, const VectorXd& start,
+                                  SparseRows& rows, const VectorXd& psi, const VectorXd& start,
                                   const MatrixMap& normals, const RunContext& context);
 
 }  // namespace margmix

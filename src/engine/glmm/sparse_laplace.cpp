@@ -8,21 +8,18 @@
 
 namespace margmix {
 
-SparseMode::SparseMode(const GroupedDesign& design, const SparsePlan& plan, const Family& family,
-                       const Parameters& psi)
-    : design_(design), family_(family), system_(design, plan) {
-  system_.set_Lambda(psi.Lambda);
-  system_.set_rho(psi.rho);
-  eta0_ = design.offset;
-  eta0_.noalias() += design.X * psi.beta;
-  g_.resize(eta0_.size());
-  W_.resize(eta0_.size());
+SparseMode::SparseMode(const GroupedDesign& design, const SparsePlan& plan, SparseRows& rows,
+                       const VectorXd& psi)
+    : rows_(rows), Lambda_(design.Lambda(psi.data() + design.p())), system_(design, plan) {
+  system_.set_Lambda(Lambda_);
+  system_.set_rho(psi.segment(design.p() + design.n_theta(), design.n_rho));
+  rows_.move(psi);
 }
 
 double SparseMode::evaluate() {
-  eta_ = eta0_;
-  system_.add_V(u_, eta_);
-  rows_value_ = family_.rows(design_.response, eta_.data(), g_.data(), W_.data(), nullptr, nullptr);
+  x_ = VectorXd::Zero(system_.design().X.rows());
+  system_.add_V(u_, x_);
+  rows_value_ = rows_.terms(x_, g_, W_);
   Qu_ = system_.precision().times(u_);
   return rows_value_ - 0.5 * u_.dot(Qu_);
 }
@@ -31,7 +28,8 @@ double SparseMode::evaluate() {
 // reduces the error by the tolerance of its solution.
 Status SparseMode::find(const VectorXd& start, const RunContext& context, double accuracy) {
   constexpr int kMostSteps = 200;
-  const double longest_step = family_.longest_step();
+  const Family& family = rows_.family();
+  const double longest_step = family.longest_step();
   u_ = start.size() == system_.size() ? start : VectorXd::Zero(system_.size());
   double h = evaluate();
   if (!std::isfinite(h)) {
@@ -42,11 +40,11 @@ Status SparseMode::find(const VectorXd& start, const RunContext& context, double
   // A quadratic h needs one step, so it should be a good one.
   const bool quadratic = std::isinf(longest_step);
   double tolerance = quadratic ? 0.01 * accuracy : 1e-2;
-  VectorXd change(eta_.size()), assembled;  // the weights of A
+  VectorXd change(x_.size()), assembled;  // the weights of A
   bool last = false, definite = false;
   // A dense factor costs many solutions: it serves further steps while these shrink fast.
   const bool chords = system_.plan().cholesky.head == 0 && system_.precision().related() &&
-                      family_.log_concave() && !quadratic;
+                      family.log_concave() && !quadratic;
   double before = 0;  // the decrement of the last step, where its factor may serve
   for (newton_steps_ = 1; newton_steps_ <= kMostSteps; ++newton_steps_) {
     if (context.interrupted()) return Status::interrupted;
@@ -104,21 +102,19 @@ Status SparseMode::find(const VectorXd& start, const RunContext& context, double
   return Status::no_mode;
 }
 
-SparseLaplace sparse_laplace(const GroupedDesign& design, const SparsePlan& plan, Family& family,
+SparseLaplace sparse_laplace(const GroupedDesign& design, const SparsePlan& plan, SparseRows& rows,
                              const VectorXd& psi, const VectorXd& start, int order,
                              const RunContext& context) {
-  const Parameters parameters(design, psi.data());
-  set_dispersion(design, psi, family);
   SparseLaplace out;
-  SparseMode mode(design, plan, family, parameters);
-  out.status = mode.find(family.log_concave() ? start : VectorXd(), context);
+  SparseMode mode(design, plan, rows, psi);
+  out.status = mode.find_any(start, context);
   out.newton_steps = mode.newton_steps();
   out.cg_iterations = mode.cg_iterations();
   out.u = mode.u();
   if (out.status != Status::ok) return out;
   SparseSystem& system = mode.system();
-  if (order < 1 && parameters.Lambda.isZero(0)) {  // A = I
-    out.value = mode.rows_value() + family.constant(design.response);
+  if (order < 1 && mode.Lambda().isZero(0)) {  // A = I
+    out.value = mode.rows_value() + rows.constant();
     return out;
   }
   ++out.factorisations;
@@ -127,29 +123,30 @@ SparseLaplace sparse_laplace(const GroupedDesign& design, const SparsePlan& plan
     return out;
   }
   const SparsePrecision& Q = system.precision();
-  out.value = mode.rows_value() + family.constant(design.response) - 0.5 * mode.quadratic() -
+  out.value = mode.rows_value() + rows.constant() - 0.5 * mode.quadratic() -
               0.5 * (system.log_det() - Q.log_det());
   if (order < 1) return out;
   system.invert();
   out.scores = laplace_scores(
-      mode, family, psi.size(), [&](auto visit) { system.visit_rows(visit); },
+      mode, psi.size(), [&](auto visit) { system.visit_rows(visit); },
       [&](const VectorXd& f) { return system.solve(f); });
   out.gradient = out.scores.rowwise().sum();
-  if (order > 1 && has_sparse_hessian(design, plan, family))
-    out.hessian = sparse_laplace_hessian(mode, family);
+  if (order > 1 && has_sparse_hessian(design, plan, rows.family()))
+    out.hessian = sparse_laplace_hessian(mode, psi.head(design.p()));
   return out;
 }
 
 // The mode solves V'g = Q u: du = A^-1 (dV'g + V'(dg at fixed u) - dQ u).
-MatrixXd sparse_mode_tangents(const SparseMode& mode, const Family& family) {
+MatrixXd sparse_mode_tangents(const SparseMode& mode) {
   const SparseSystem& system = mode.system();
+  SparseRows& rows = mode.rows();
   const GroupedDesign& design = system.design();
   const SparsePlan& plan = system.plan();
   const Index n = design.X.rows(), p = design.p(), t = design.n_theta();
-  const Index P = parameter_count(design, family);
+  const Index P = parameter_count(design, rows.family());
+  const MatrixXd WX = rows.working(mode.x()).WF;
   MatrixXd out(system.size(), P);
-  for (Index k = 0; k < p; ++k)
-    out.col(k) = system.solve(-system.Vt(mode.W().cwiseProduct(design.X.col(k))));
+  for (Index k = 0; k < p; ++k) out.col(k) = system.solve(-system.Vt(WX.col(k)));
   for (Index k = 0; k < t; ++k) {
     VectorXd f = VectorXd::Zero(system.size()), shift = VectorXd::Zero(n);
     design.at_entries(k, [&](Index r, Index c) {
@@ -164,10 +161,8 @@ MatrixXd sparse_mode_tangents(const SparseMode& mode, const Family& family) {
   }
   for (Index r = 0; r < design.n_rho; ++r)
     out.col(p + t + r) = -system.solve(system.precision().derivative_times(r, mode.u()));
-  if (family.has_dispersion()) {
-    VectorXd g_phi(n);
-    family.rows_dispersion(design.response, mode.eta().data(), g_phi.data(), nullptr);
-    const MatrixXd dg = aux_slopes(design, 0, g_phi);
+  if (rows.family().has_dispersion()) {
+    const MatrixXd dg = rows.aux_slopes(mode.x());
     for (Index a = 0; a < dg.cols(); ++a)
       out.col(P - dg.cols() + a) = system.solve(system.Vt(dg.col(a)));
   }

@@ -18,7 +18,7 @@
 #pragma once
 
 #include "core/run_context.hpp"
-#include "design/dispersion.hpp"
+#include "glmm/sparse_rows.hpp"
 #include "glmm/sparse_system.hpp"
 
 namespace margmix {
@@ -36,17 +36,23 @@ struct SparseLaplace {
 // The state at the mode, from which values, gradients and variances follow.
 class SparseMode {
  public:
-  SparseMode(const GroupedDesign& design, const SparsePlan& plan, const Family& family,
-             const Parameters& psi);
+  SparseMode(const GroupedDesign& design, const SparsePlan& plan, SparseRows& rows,
+             const VectorXd& psi);
 
   // Newton steps from u, each solved by conjugate gradients, until they are of about the length
   // `accuracy` in the metric A; leaves A assembled at the mode.
   Status find(const VectorXd& start, const RunContext& context, double accuracy = 1e-7);
+  // The same, from zero where a start may lead to another mode.
+  Status find_any(const VectorXd& start, const RunContext& context) {
+    return find(rows_.family().log_concave() ? start : VectorXd(), context);
+  }
 
   SparseSystem& system() { return system_; }
   const SparseSystem& system() const { return system_; }
+  SparseRows& rows() const { return rows_; }
+  const MatrixXd& Lambda() const { return Lambda_; }
   const VectorXd& u() const { return u_; }
-  const VectorXd& eta() const { return eta_; }
+  const VectorXd& x() const { return x_; }
   const VectorXd& g() const { return g_; }
   const VectorXd& W() const { return W_; }
   double rows_value() const { return rows_value_; }
@@ -57,21 +63,21 @@ class SparseMode {
  private:
   double evaluate();
 
-  const GroupedDesign& design_;
-  const Family& family_;
+  SparseRows& rows_;
+  const MatrixXd Lambda_;
   SparseSystem system_;
-  VectorXd eta0_, u_, Qu_, eta_, g_, W_;
+  VectorXd u_, Qu_, x_, g_, W_;  // x = V u, g and W by cell
   double rows_value_ = -kInf;
   int newton_steps_ = 0, cg_iterations_ = 0;
 };
 
 // order 0: value; 1: and gradient; 2: and Hessian. `start` holds modes to begin from (used where h
 // is concave).
-SparseLaplace sparse_laplace(const GroupedDesign& design, const SparsePlan& plan, Family& family,
+SparseLaplace sparse_laplace(const GroupedDesign& design, const SparsePlan& plan, SparseRows& rows,
                              const VectorXd& psi, const VectorXd& start, int order,
                              const RunContext& context);
 
 // d u / d psi at the mode: size x P; `mode` must be factored.
-MatrixXd sparse_mode_tangents(const SparseMode& mode, const Family& family);
+MatrixXd sparse_mode_tangents(const SparseMode& mode);
 
 }  // namespace margmix

@@ -137,17 +137,15 @@ LogDet estimate_log_det(const SparseSystem& system, const MatrixMap& probes) {
 }
 
 SparseEstimate sparse_laplace_estimate(const GroupedDesign& design, const SparsePlan& plan,
-                                       Family& family, const VectorXd& psi, const VectorXd& start,
+                                       SparseRows& rows, const VectorXd& psi, const VectorXd& start,
                                        const MatrixMap& probes, const RunContext& context) {
-  const Parameters parameters(design, psi.data());
-  set_dispersion(design, psi, family);
   SparseEstimate out;
-  SparseMode mode(design, plan, family, parameters);
-  out.status = mode.find(family.log_concave() ? start : VectorXd(), context);
+  SparseMode mode(design, plan, rows, psi);
+  out.status = mode.find_any(start, context);
   out.u = mode.u();
   if (out.status != Status::ok) return out;
   const LogDet log_det = estimate_log_det(mode.system(), probes);
-  out.value = mode.rows_value() + family.constant(design.response) - 0.5 * mode.u().squaredNorm() -
+  out.value = mode.rows_value() + rows.constant() - 0.5 * mode.u().squaredNorm() -
               0.5 * (mode.system().log_det11() + log_det.value);
   out.sd = 0.5 * log_det.sd;
   return out;

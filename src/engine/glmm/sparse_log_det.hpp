@@ -25,7 +25,7 @@ struct SparseEstimate {
 };
 
 SparseEstimate sparse_laplace_estimate(const GroupedDesign& design, const SparsePlan& plan,
-                                       Family& family, const VectorXd& psi, const VectorXd& start,
+                                       SparseRows& rows, const VectorXd& psi, const VectorXd& start,
                                        const MatrixMap& probes, const RunContext& context);
 
 }  // namespace margmix

@@ -2,9 +2,9 @@
 
 namespace margmix {
 
-std::vector<MatrixXd> sparse_mode_variance(const SparseMode& mode, const MatrixXd& first) {
+std::vector<MatrixXd> sparse_mode_variance(const SparseMode& mode) {
   const auto& groups = mode.system().design().groups;
-  const MatrixXd Lambda = mode.system().design().whole(first);
+  const MatrixXd Lambda = mode.system().design().whole(mode.Lambda());
   std::vector<MatrixXd> blocks = mode.system().variance_blocks();
   for (std::size_t k = 0; k < groups.size(); ++k) {
     const Index q = groups[k].q();
@@ -19,15 +19,14 @@ std::vector<MatrixXd> sparse_mode_variance(const SparseMode& mode, const MatrixX
   return blocks;
 }
 
-VectorXd sparse_prediction_variance(const SparseMode& mode, const Family& family,
-                                    const MatrixXd& first, const PredictionRows& rows,
+VectorXd sparse_prediction_variance(const SparseMode& mode, const PredictionRows& rows,
                                     const MatrixXd& V) {
   const SparseSystem& system = mode.system();
   const GroupedDesign& design = system.design();
-  const MatrixXd Lambda = design.whole(first);
+  const MatrixXd Lambda = design.whole(mode.Lambda());
   const SparsePlan& plan = system.plan();
   const Index p = design.p(), n = rows.X.rows(), G = static_cast<Index>(design.groups.size());
-  const MatrixXd tangents = sparse_mode_tangents(mode, family);
+  const MatrixXd tangents = sparse_mode_tangents(mode);
   std::vector<int> run_of(plan.big < 0 ? 0 : design.groups[plan.big].levels);
   for (Index s = 0; s < plan.runs() && plan.big >= 0; ++s)
     run_of[plan.run_level[s]] = static_cast<int>(s);

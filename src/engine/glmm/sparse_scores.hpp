@@ -8,17 +8,15 @@
 
 namespace margmix {
 
-// The gradient in (beta, theta, rho, log phi) by cluster (P x clusters), given for each row the
+// The gradient in (beta, theta, rho, log phi) by cluster (P x clusters), given for each cell the
 // entries of V_j'A^-1.
-template <class Rows>
-MatrixXd laplace_scores(const SparseMode& mode, const Family& family, const Index P, Rows visit,
+template <class Cells>
+MatrixXd laplace_scores(const SparseMode& mode, const Index P, Cells visit,
                         const std::function<VectorXd(const VectorXd&)>& solve) {
   const SparseSystem& system = mode.system();
   const GroupedDesign& design = system.design();
-  const Index n = design.X.rows(), q = design.q();
-  VectorXd T(n), h = VectorXd::Zero(n), scratch(n);
-  family.rows(design.response, mode.eta().data(), scratch.data(), scratch.data(), T.data(),
-              nullptr);
+  const Index n = design.X.rows(), q = design.q(), p = design.p();
+  VectorXd h = VectorXd::Zero(n);
   MatrixXd WY(q, n);  // W_j (V_j'A^-1)
   visit([&](Index j, Index, const double* y) {
     for (Index c = 0; c < q; ++c) {
@@ -26,7 +24,7 @@ MatrixXd laplace_scores(const SparseMode& mode, const Family& family, const Inde
       WY(c, j) = mode.W()[j] * y[c];
     }
   });
-  const VectorXd t = 0.5 * h.cwiseProduct(T);
+  const VectorXd t = 0.5 * h.cwiseProduct(mode.rows().third(mode.x()));
   const VectorXd lambda = solve(system.Vt(t));
   VectorXd V_lambda = VectorXd::Zero(n);
   system.add_V(lambda, V_lambda);
@@ -38,25 +36,21 @@ MatrixXd laplace_scores(const SparseMode& mode, const Family& family, const Inde
         const Index at = system.at(j, s, c);
         WY(c, j) = a[j] * mode.u()[at] - mode.g()[j] * lambda[at] - WY(c, j);
       }
+  const MatrixXd fixed = mode.rows().gradient(mode.x(), -V_lambda, -0.5 * h);
+  const Index aux = fixed.rows() - p;
   MatrixXd out = MatrixXd::Zero(P, design.clusters());
+  out.topRows(p) = fixed.topRows(p);
+  out.bottomRows(aux) = fixed.bottomRows(aux);
   for (Index i = 0; i < design.clusters(); ++i) {
     const Index first = design.first(i), m = design.size(i);
-    out.col(i).head(design.p()).noalias() =
-        design.X.middleRows(first, m).transpose() * a.segment(first, m);
     for (Index k = 0; k < design.n_theta(); ++k)
       design.at_entries(k, [&](Index r, Index c) {
-        out(design.p() + k, i) +=
-            design.Z.col(r).segment(first, m).dot(WY.row(c).segment(first, m));
+        out(p + k, i) += design.Z.col(r).segment(first, m).dot(WY.row(c).segment(first, m));
       });
-    if (!family.has_dispersion()) continue;
-    const PhiDerivatives phi(design, family, design.response.part(first, m),
-                             mode.eta().data() + first);
-    out.col(i).tail(design.n_aux(family)) =
-        aux_gradient(design, first, phi, -0.5 * h.segment(first, m), -V_lambda.segment(first, m));
   }
   const VectorXd& u = mode.u();
   for (Index r = 0; r < design.n_rho; ++r)
-    out.row(design.p() + design.n_theta() + r) =
+    out.row(p + design.n_theta() + r) =
         system.precision().derivative_sums(r, [&](Index i, Index j) {
           return 0.5 * (lambda[i] * u[j] + u[i] * lambda[j] - u[i] * u[j] - system.inverse(i, j));
         });

@@ -27,46 +27,62 @@ StochasticInverse::StochasticInverse(const SparseSystem& system, const MatrixMap
 
 namespace {
 
-// Columns of F = [X, f_1 ...]: what the covariance of the responses changes by, times V^-1 r.
-MatrixXd information_columns(const SparseMode& mode, bool dispersion) {
+// F'V^-1 F and F'V^-1 (y - X beta) of the working response, for the columns F = [X, f_1 ...] of
+// what the covariance of the responses changes by, times V^-1 (y - X beta). Those of theta are the
+// same in all rows of a cell.
+struct InformationProducts {
+  MatrixXd M;
+  VectorXd Fe;
+};
+
+// The columns of theta, by cell.
+MatrixXd theta_columns(const SparseMode& mode) {
   const SparseSystem& system = mode.system();
   const GroupedDesign& design = system.design();
   const SparsePlan& plan = system.plan();
-  const Index n = design.X.rows(), q = design.q(), p = design.p(), t = design.n_theta();
+  const Index q = design.q(), t = design.n_theta();
   VectorXd Zg = VectorXd::Zero(system.size());  // Z'g, in the places of u
   for (Index s = 0; s < plan.runs(); ++s)
     for (Index j = plan.run_start[s]; j < plan.run_start[s + 1]; ++j)
       for (Index r = 0; r < q; ++r) Zg[system.at(j, s, r)] += design.Z(j, r) * mode.g()[j];
-  MatrixXd F(n, p + t + (dispersion ? 1 : 0));
-  F.leftCols(p) = design.X;
+  MatrixXd F(mode.g().size(), t);
   for (Index k = 0; k < t; ++k) {
     const Index r = design.theta_row[k], c = design.theta_col[k];
     for (Index s = 0; s < plan.runs(); ++s)
       for (Index j = plan.run_start[s]; j < plan.run_start[s + 1]; ++j)
-        F(j, p + k) =
+        F(j, k) =
             design.Z(j, r) * mode.u()[system.at(j, s, c)] + system.V(j, c) * Zg[system.at(j, s, r)];
   }
-  if (dispersion)
-    for (Index j = 0; j < n; ++j) F(j, p + t) = mode.W()[j] > 0 ? mode.g()[j] / mode.W()[j] : 0;
   return F;
 }
 
-// F'V^-1 F.
-MatrixXd information_products(const SparseMode& mode, const MatrixXd& F, double tolerance) {
+InformationProducts information_products(const SparseMode& mode, double tolerance) {
   const SparseSystem& system = mode.system();
-  const Index n = mode.eta().size();
-  MatrixXd R = mode.W().asDiagonal() * F;
-  MatrixXd f(system.size(), F.cols());
-  for (Index k = 0; k < F.cols(); ++k) f.col(k) = system.Vt(R.col(k));
-  const MatrixXd x = system.solve_iteratively(f, tolerance);
-  VectorXd fitted(n);
-  for (Index k = 0; k < F.cols(); ++k) {
-    fitted.setZero();
-    system.add_V(x.col(k), fitted);
-    R.col(k) -= mode.W().cwiseProduct(fitted);
-  }
-  const MatrixXd M = F.transpose() * R;
-  return 0.5 * (M + M.transpose());
+  const Index p = system.design().p(), t = system.design().n_theta();
+  const Index d = mode.rows().family().has_dispersion() ? 1 : 0;
+  const WorkingSums rows = mode.rows().working(mode.x());
+  const MatrixXd F = theta_columns(mode);
+  MatrixXd WF(F.rows(), p + t + d);
+  WF.leftCols(p) = rows.WF.leftCols(p);
+  WF.middleCols(p, t) = mode.W().asDiagonal() * F;
+  WF.rightCols(d) = rows.WF.rightCols(d);
+  MatrixXd M(p + t + d, p + t + d);
+  M.topLeftCorner(p, p) = rows.gram.topLeftCorner(p, p);
+  M.topRightCorner(p, d) = rows.gram.topRightCorner(p, d);
+  M.bottomRightCorner(d, d) = rows.gram.bottomRightCorner(d, d);
+  M.middleCols(p, t).noalias() = WF.transpose() * F;
+  M.block(p, p + t, t, d) = M.block(p + t, p, d, t).transpose();
+  M = MatrixXd(M.selfadjointView<Eigen::Upper>());
+  InformationProducts out;
+  out.Fe.resize(p + t + d);
+  out.Fe.head(p) = rows.gram.col(p).head(p);
+  out.Fe.segment(p, t).noalias() = F.transpose() * mode.g();
+  out.Fe.tail(d) = rows.gram.col(p).tail(d);
+  MatrixXd f(system.size(), WF.cols());
+  for (Index k = 0; k < WF.cols(); ++k) f.col(k) = system.Vt(WF.col(k));
+  M.noalias() -= f.transpose() * system.solve_iteratively(f, tolerance);
+  out.M = 0.5 * (M + M.transpose());
+  return out;
 }
 
 MatrixXd average_information(const MatrixXd& M, Index p) {
@@ -80,10 +96,10 @@ MatrixXd average_information(const MatrixXd& M, Index p) {
   return out;
 }
 
-VectorXd stochastic_gradient(const SparseMode& mode, const Family& family,
-                             const StochasticInverse& inverse, Index P, double tolerance) {
+VectorXd stochastic_gradient(const SparseMode& mode, const StochasticInverse& inverse, Index P,
+                             double tolerance) {
   return laplace_scores(
-             mode, family, P, [&](auto visit) { inverse.visit_rows(visit); },
+             mode, P, [&](auto visit) { inverse.visit_rows(visit); },
              [&](const VectorXd& f) {
                return mode.system().solve_iteratively(f, tolerance, nullptr);
              })
@@ -111,65 +127,53 @@ void complete_linear(const MatrixXd& M, const VectorXd& Fe, const VectorXd& thet
 }  // namespace
 
 StochasticHessian sparse_stochastic_hessian(const GroupedDesign& design, const SparsePlan& plan,
-                                            Family& family, const VectorXd& psi,
+                                            SparseRows& rows, const VectorXd& psi,
                                             const VectorXd& start, const MatrixMap& probes,
                                             double tolerance, const VectorXd& steps, bool linear,
                                             const RunContext& context) {
   const Index P = psi.size(), p = design.p(), t = design.n_theta();
-  const Parameters parameters(design, psi.data());
-  set_dispersion(design, psi, family);
   StochasticHessian out;
-  SparseMode mode(design, plan, family, parameters);
+  SparseMode mode(design, plan, rows, psi);
   out.status = mode.find(start, context, tolerance);
   if (out.status != Status::ok) return out;
   out.u = mode.u();
   const StochasticInverse inverse(mode.system(), probes, tolerance);
-  out.gradient = stochastic_gradient(mode, family, inverse, P, tolerance);
-  MatrixXd M;
-  VectorXd Fe;
-  if (linear) {
-    const MatrixXd F = information_columns(mode, true);
-    M = information_products(mode, F, tolerance);
-    Fe = F.transpose() * mode.g();
-  }
+  out.gradient = stochastic_gradient(mode, inverse, P, tolerance);
+  const InformationProducts at =
+      linear ? information_products(mode, tolerance) : InformationProducts();
   out.hessian = MatrixXd::Zero(P, P);
   for (Index k = linear ? p : 0; k < (linear ? p + t : P); ++k) {
     VectorXd moved = psi;
     moved[k] += steps[k];
-    const Parameters there(design, moved.data());
-    set_dispersion(design, moved, family);
-    SparseMode near(design, plan, family, there);
+    SparseMode near(design, plan, rows, moved);
     out.status = near.find(out.u, context, tolerance);
     if (out.status != Status::ok) return out;
     const StochasticInverse solved(near.system(), probes, tolerance, &inverse);
     out.hessian.col(k) =
-        (out.gradient - stochastic_gradient(near, family, solved, P, tolerance)) / steps[k];
+        (out.gradient - stochastic_gradient(near, solved, P, tolerance)) / steps[k];
   }
-  if (linear) complete_linear(M, Fe, psi.segment(p, t), out.gradient.segment(p, t), out.hessian);
+  if (linear)
+    complete_linear(at.M, at.Fe, psi.segment(p, t), out.gradient.segment(p, t), out.hessian);
   out.hessian = (0.5 * (out.hessian + out.hessian.transpose())).eval();
   return out;
 }
 
 StochasticStep sparse_stochastic(const GroupedDesign& design, const SparsePlan& plan,
-                                 Family& family, const VectorXd& psi, const VectorXd& start,
+                                 SparseRows& rows, const VectorXd& psi, const VectorXd& start,
                                  const MatrixMap& probes, double tolerance, bool information,
                                  const RunContext& context) {
-  const Parameters parameters(design, psi.data());
-  set_dispersion(design, psi, family);
   StochasticStep out;
-  SparseMode mode(design, plan, family, parameters);
+  SparseMode mode(design, plan, rows, psi);
   out.status = mode.find(start, context, tolerance);
   out.cg_iterations = mode.cg_iterations();
   out.u = mode.u();
   if (out.status != Status::ok) return out;
   const StochasticInverse inverse(mode.system(), probes, tolerance);
   out.cg_iterations += inverse.iterations();
-  out.gradient = stochastic_gradient(mode, family, inverse, psi.size(), tolerance);
-  if (information) {
-    const MatrixXd F = information_columns(mode, family.has_dispersion());
+  out.gradient = stochastic_gradient(mode, inverse, psi.size(), tolerance);
+  if (information)
     out.information =
-        average_information(information_products(mode, F, std::min(tolerance, 1e-3)), design.p());
-  }
+        average_information(information_products(mode, std::min(tolerance, 1e-3)).M, design.p());
   return out;
 }
 

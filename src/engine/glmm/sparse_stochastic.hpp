@@ -23,7 +23,7 @@ struct StochasticStep {
 
 // probes: size2 x m, entries -1 and 1; `tolerance` of the solutions.
 StochasticStep sparse_stochastic(const GroupedDesign& design, const SparsePlan& plan,
-                                 Family& family, const VectorXd& psi, const VectorXd& start,
+                                 SparseRows& rows, const VectorXd& psi, const VectorXd& start,
                                  const MatrixMap& probes, double tolerance, bool information,
                                  const RunContext& context);
 
@@ -38,7 +38,7 @@ struct StochasticHessian {
 // which begins with the solutions at psi. With `linear` (Gaussian response, identity link) they
 // are needed for theta only.
 StochasticHessian sparse_stochastic_hessian(const GroupedDesign& design, const SparsePlan& plan,
-                                            Family& family, const VectorXd& psi,
+                                            SparseRows& rows, const VectorXd& psi,
                                             const VectorXd& start, const MatrixMap& probes,
                                             double tolerance, const VectorXd& steps, bool linear,
                                             const RunContext& context);

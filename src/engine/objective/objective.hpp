@@ -2,6 +2,7 @@
 // what is asked for, what is answered, and the implementations by structure.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "glmm/nested_design.hpp"
 #include "glmm/other_modes.hpp"
 #include "glmm/posterior.hpp"
+#include "glmm/sparse_rows.hpp"
 
 namespace margmix {
 
@@ -102,9 +104,13 @@ std::unique_ptr<Objective> product_objective(const Design& design, const FamilyS
 // Two nested factors, with a rule for each.
 std::unique_ptr<Objective> nested_objective(const NestedDesign& design, const FamilySpec& spec);
 
-// Several factors of any structure: the Laplace approximation, whatever K.
+// Several factors of any structure: the Laplace approximation, whatever K. The rows are those of
+// the design, or elsewhere, and the design is that of their cells.
+using RowsMaker = std::function<std::unique_ptr<SparseRows>(const Design&, Family&)>;
+std::unique_ptr<SparseRows> local_rows(const Design& design, Family& family);
 std::unique_ptr<Objective> sparse_objective(const GroupedDesign& design, SparsePlan plan,
-                                            const FamilySpec& spec);
+                                            const FamilySpec& spec,
+                                            const RowsMaker& make_rows = local_rows);
 
 // A random intercept of a distribution other than the normal one, by the trapezoid rule; theta is
 // its standard deviation.

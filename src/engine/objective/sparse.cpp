@@ -10,8 +10,13 @@ namespace {
 
 class SparseObjective final : public Objective {
  public:
-  SparseObjective(const GroupedDesign& design, SparsePlan plan, const FamilySpec& spec)
-      : Objective(design, spec), design_(design), plan_(std::move(plan)), system_(design_, plan_) {}
+  SparseObjective(const GroupedDesign& design, SparsePlan plan, const FamilySpec& spec,
+                  const RowsMaker& make_rows)
+      : Objective(design, spec),
+        design_(design),
+        plan_(std::move(plan)),
+        system_(design_, plan_),
+        rows_(make_rows(design_, *family_)) {}
 
   ObjectiveResult evaluate(const VectorXd& psi, const std::vector<int>&, const Modes& modes,
                            const ObjectiveRequest& ask, const RunContext& context) override;
@@ -20,8 +25,8 @@ class SparseObjective final : public Objective {
   PosteriorResult posterior(const VectorXd& psi, const std::vector<int>&, const Modes& modes, bool,
                             const RunContext& context) override {
     PosteriorResult out;
-    out.status = at_mode(psi, modes, context, [&](SparseMode& mode, const MatrixXd& Lambda) {
-      for (const MatrixXd& variance : sparse_mode_variance(mode, Lambda)) {
+    out.status = at_mode(psi, modes, context, [&](SparseMode& mode) {
+      for (const MatrixXd& variance : sparse_mode_variance(mode)) {
         out.levels.emplace_back();
         out.levels.back().mode_variance = variance;
       }
@@ -31,16 +36,15 @@ class SparseObjective final : public Objective {
 
   Status prediction_variance(const VectorXd& psi, const Modes& modes, const PredictionRows& rows,
                              const MatrixXd& V, const RunContext& context, VectorXd& out) override {
-    return at_mode(psi, modes, context, [&](SparseMode& mode, const MatrixXd& Lambda) {
-      out = sparse_prediction_variance(mode, *family_, Lambda, rows, V);
-    });
+    return at_mode(psi, modes, context,
+                   [&](SparseMode& mode) { out = sparse_prediction_variance(mode, rows, V); });
   }
 
  private:
   VectorXd start(const Modes& modes) const;
   SparseLaplace laplace(const VectorXd& psi, const VectorXd& u, int order,
                         const RunContext& context) {
-    return sparse_laplace(design_, plan_, *family_, psi, u, order, context);
+    return sparse_laplace(design_, plan_, *rows_, psi, u, order, context);
   }
   VectorXd steps() const;
   template <class Work>
@@ -49,6 +53,7 @@ class SparseObjective final : public Objective {
   const GroupedDesign design_;
   const SparsePlan plan_;
   const SparseSystem system_;
+  const std::unique_ptr<SparseRows> rows_;
 };
 
 VectorXd SparseObjective::start(const Modes& modes) const {
@@ -61,19 +66,17 @@ VectorXd SparseObjective::start(const Modes& modes) const {
 
 // Steps that move the predictor by about 1e-3 of its unit.
 VectorXd SparseObjective::steps() const {
-  auto step = [](const auto& column) { return 1e-3 / root_mean_square(column); };
   VectorXd out = VectorXd::Constant(parameters(), 1e-3);
-  for (Index k = 0; k < design_.p(); ++k) out[k] = step(design_.X.col(k));
+  out.head(design_.p()) = 1e-3 * rows_->sizes_X().cwiseInverse();
+  const VectorXd squares = rows_->sizes_Z().cwiseAbs2();
   for (Index t = 0; t < design_.n_theta(); ++t) {
-    double squares = 0;
-    design_.at_entries(t, [&](Index row, Index) {
-      const double rms = root_mean_square(design_.Z.col(row));
-      squares += rms * rms;
-    });
-    out[design_.p() + t] = 1e-3 / std::sqrt(squares);
+    double sum = 0;
+    design_.at_entries(t, [&](Index row, Index) { sum += squares[row]; });
+    out[design_.p() + t] = 1e-3 / std::sqrt(sum);
   }
   const Index aux = design_.D.cols();
-  for (Index a = 0; a < aux; ++a) out[out.size() - aux + a] = step(design_.D.col(a));
+  for (Index a = 0; a < aux; ++a)
+    out[out.size() - aux + a] = 1e-3 / root_mean_square(design_.D.col(a));
   return out;
 }
 
@@ -122,26 +125,28 @@ ObjectiveResult SparseObjective::evaluate(const VectorXd& psi, const std::vector
   return out;
 }
 
-// Calls work(mode, Lambda) at the mode, factored.
+// Calls work(mode) at the mode, factored.
 template <class Work>
 Status SparseObjective::at_mode(const VectorXd& psi, const Modes& modes, const RunContext& context,
                                 Work work) {
-  const Parameters parameters(design_, psi.data());
-  set_dispersion(design_, psi, *family_);
-  SparseMode mode(design_, plan_, *family_, parameters);
-  const Status status = mode.find(family_->log_concave() ? start(modes) : VectorXd(), context);
+  SparseMode mode(design_, plan_, *rows_, psi);
+  const Status status = mode.find_any(start(modes), context);
   if (status != Status::ok) return status;
   if (!mode.system().factor()) return Status::no_mode;
   mode.system().invert();
-  work(mode, parameters.Lambda);
+  work(mode);
   return Status::ok;
 }
 
 }  // namespace
 
 std::unique_ptr<Objective> sparse_objective(const GroupedDesign& design, SparsePlan plan,
-                                            const FamilySpec& spec) {
-  return std::make_unique<SparseObjective>(design, std::move(plan), spec);
+                                            const FamilySpec& spec, const RowsMaker& make_rows) {
+  return std::make_unique<SparseObjective>(design, std::move(plan), spec, make_rows);
+}
+
+std::unique_ptr<SparseRows> local_rows(const Design& design, Family& family) {
+  return std::make_unique<LocalRows>(design, family);
 }
 
 }  // namespace margmix
