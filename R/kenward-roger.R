@@ -55,7 +55,7 @@ estimated_rho <- function(fit) {
 unsuited_design <- function(design, family) {
   if (is_penalized(design)) return("penalized")
   if (!supports(design, "normal")) return(random_distribution(design)$name)
-  if (any(smooth_groups(design))) return("smooth")
+  if (has_curves(design)) return("smooth")
   if (!has_full_covariance(design)) return("structured")
   if (has_dispersion_formula(design)) return("dispersion")
   unsuited_size(design, family)

@@ -129,8 +129,7 @@ predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "respo
   }
   asked <- with_curves(object$design, asked)
   random_effects <- asked$effects
-  fitted <- object # without levels and columns of predictions
-  object <- fit_to_predict(object, random_effects)
+  fitted <- object <- fit_to_predict(object, random_effects) # without levels of new rows
   newdata <- fill_groups(object, newdata, asked$kept)
   if (!is.null(newdata) && random_effects == "eb") {
     object <- with_new_levels(object$design, object, newdata)
