@@ -73,7 +73,7 @@ SEXP tails(const Genotypes& G, const Rcpp::List& ask) {
   return glue::vector(out);
 }
 
-constexpr glue::Piece<Genotypes> kPieces[] = {
+constexpr glue::Piece<Genotypes> kGenotypePieces[] = {
     {"scan", scan}, {"columns", columns}, {"tails", tails}};
 
 // A -> AA'.
@@ -103,7 +103,7 @@ constexpr glue::Piece<Rcpp::NumericMatrix> kDensePieces[] = {
 // What genotypes, people x variants, are asked for.
 // [[Rcpp::export(rng = false)]]
 SEXP genotypes_(SEXP G, int people, const std::string& piece, const Rcpp::List& ask) {
-  return glue::piece(kPieces, piece, genotypes(G, people), ask);
+  return glue::piece(kGenotypePieces, piece, genotypes(G, people), ask);
 }
 
 // What a dense matrix is asked for.

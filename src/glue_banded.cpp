@@ -41,7 +41,7 @@ SEXP likelihood(const Rcpp::List& design, const Rcpp::List& ask) {
       {{"value", r.value}, {"gradient", r.gradient}, {"hessian", r.hessian}, {"status", r.status}});
 }
 
-constexpr glue::Piece<Rcpp::List> kPieces[] = {
+constexpr glue::Piece<Rcpp::List> kBandedPieces[] = {
     {"rows", rows}, {"profile", profile}, {"likelihood", likelihood}};
 
 }  // namespace
@@ -49,5 +49,5 @@ constexpr glue::Piece<Rcpp::List> kPieces[] = {
 // What a linear model with one effect of a dense covariance is asked for.
 // [[Rcpp::export(rng = false)]]
 SEXP banded_(const Rcpp::List& design, const std::string& piece, const Rcpp::List& ask) {
-  return glue::piece(kPieces, piece, design, ask);
+  return glue::piece(kBandedPieces, piece, design, ask);
 }

@@ -23,12 +23,13 @@ SEXP parameters(const Covariance& covariance, const Rcpp::List& ask) {
   return glue::vector(covariance.parameters_of(glue::vector(ask, "entries")));
 }
 
-constexpr glue::Piece<Covariance> kPieces[] = {{"entries", entries}, {"parameters", parameters}};
+constexpr glue::Piece<Covariance> kCovariancePieces[] = {{"entries", entries},
+                                                         {"parameters", parameters}};
 
 }  // namespace
 
 // What a structured covariance of q effects is asked for.
 // [[Rcpp::export(rng = false)]]
 SEXP covariance_(const std::string& kind, int q, const std::string& piece, const Rcpp::List& ask) {
-  return glue::piece(kPieces, piece, *make_covariance(kind, q), ask);
+  return glue::piece(kCovariancePieces, piece, *make_covariance(kind, q), ask);
 }

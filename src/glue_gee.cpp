@@ -86,7 +86,7 @@ SEXP variance(const Equation& of, const Rcpp::List& ask) {
   return glue::vector(variance);
 }
 
-constexpr glue::Piece<Equation> kPieces[] = {
+constexpr glue::Piece<Equation> kEquationPieces[] = {
     {"start", start}, {"fit", fit}, {"variance", variance}};
 
 }  // namespace
@@ -96,5 +96,5 @@ constexpr glue::Piece<Equation> kPieces[] = {
 // [[Rcpp::export(rng = false)]]
 SEXP gee_(const Rcpp::List& source, const Rcpp::List& family, const Rcpp::List& correlation,
           const std::string& piece, const Rcpp::List& ask) {
-  return glue::piece(kPieces, piece, {source, family, correlation, ask}, ask);
+  return glue::piece(kEquationPieces, piece, {source, family, correlation, ask}, ask);
 }

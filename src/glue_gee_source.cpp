@@ -127,7 +127,7 @@ Layout layout(const Rcpp::List& design) {
 MarginalData marginal_data(const Rcpp::List& design) {
   const MatrixMap X = matrix(design, "X");
   const R_xlen_t n = X.rows();
-  Rows rows;
+  margmix::Rows rows;
   rows.n = n;
   rows.y = doubles(design, "y", n);
   rows.size = unless_one(design, "trials", n);

@@ -107,13 +107,13 @@ SEXP cell_sums(const RowsOf& rows, const Rcpp::List& ask) {
   return glue::cell_sums(rows.design, rows.family, ask);
 }
 
-constexpr glue::Piece<RowsOf> kPieces[] = {{"fit", fit},
-                                           {"firth", firth},
-                                           {"search", search},
-                                           {"sums", sums},
-                                           {"cell_sums", cell_sums},
-                                           {"weights", weights},
-                                           {"conditional_logistic", conditional_logistic}};
+constexpr glue::Piece<RowsOf> kRowPieces[] = {{"fit", fit},
+                                              {"firth", firth},
+                                              {"search", search},
+                                              {"sums", sums},
+                                              {"cell_sums", cell_sums},
+                                              {"weights", weights},
+                                              {"conditional_logistic", conditional_logistic}};
 
 }  // namespace
 
@@ -121,7 +121,7 @@ constexpr glue::Piece<RowsOf> kPieces[] = {{"fit", fit},
 // [[Rcpp::export(rng = false)]]
 SEXP glm_(const Rcpp::List& design, const Rcpp::List& family, const std::string& piece,
           const Rcpp::List& ask) {
-  return glue::piece(kPieces, piece, {design, family}, ask);
+  return glue::piece(kRowPieces, piece, {design, family}, ask);
 }
 
 // A design of one grouping factor, or of several with its plan.

@@ -178,10 +178,10 @@ SEXP laplace_estimate(const SparseModel& at, const Rcpp::List& ask) {
                      {"status", r.status}});
 }
 
-constexpr glue::Piece<SparseModel> kPieces[] = {{"stochastic_step", stochastic_step},
-                                                {"stochastic_hessian", stochastic_hessian},
-                                                {"importance", importance},
-                                                {"laplace_estimate", laplace_estimate}};
+constexpr glue::Piece<SparseModel> kGroupPieces[] = {{"stochastic_step", stochastic_step},
+                                                     {"stochastic_hessian", stochastic_hessian},
+                                                     {"importance", importance},
+                                                     {"laplace_estimate", laplace_estimate}};
 
 }  // namespace
 
@@ -195,5 +195,5 @@ Rcpp::List groups_plan_(const Rcpp::List& design, double budget) {
 SEXP sparse_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi,
              const Rcpp::List& modes, const std::string& piece, const Rcpp::List& ask,
              int threads) {
-  return glue::piece(kPieces, piece, {design, family, psi, modes, threads}, ask);
+  return glue::piece(kGroupPieces, piece, {design, family, psi, modes, threads}, ask);
 }

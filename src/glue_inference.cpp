@@ -123,15 +123,16 @@ SEXP influence_of(const ClusterPieces& pieces, const Rcpp::List&) {
       {{"dfbeta", r.dfbeta}, {"cooks_distance", r.cooks_distance}, {"leverage", r.leverage}});
 }
 
-constexpr glue::Piece<ClusterPieces> kPieces[] = {{"sandwich", sandwich_of},
-                                                  {"sums", sums},
-                                                  {"sandwich_of_all", sandwich_of_all},
-                                                  {"corrected", corrected},
-                                                  {"corrected_directions", corrected_directions},
-                                                  {"hotelling_eta", hotelling_eta},
-                                                  {"joint_tails", joint_tails},
-                                                  {"score_test", score_test},
-                                                  {"influence", influence_of}};
+constexpr glue::Piece<ClusterPieces> kInferencePieces[] = {
+    {"sandwich", sandwich_of},
+    {"sums", sums},
+    {"sandwich_of_all", sandwich_of_all},
+    {"corrected", corrected},
+    {"corrected_directions", corrected_directions},
+    {"hotelling_eta", hotelling_eta},
+    {"joint_tails", joint_tails},
+    {"score_test", score_test},
+    {"influence", influence_of}};
 
 // scores (p x m), information (p^2 x m), and B of all clusters where these are not all.
 ClusterPieces cluster_pieces(const Rcpp::List& list) {
@@ -146,7 +147,7 @@ ClusterPieces cluster_pieces(const Rcpp::List& list) {
 // What the pieces of clusters are asked for.
 // [[Rcpp::export(rng = false)]]
 SEXP inference_(const Rcpp::List& pieces, const std::string& piece, const Rcpp::List& ask) {
-  return glue::piece(kPieces, piece, cluster_pieces(pieces), ask);
+  return glue::piece(kInferencePieces, piece, cluster_pieces(pieces), ask);
 }
 
 // [[Rcpp::export(rng = false)]]

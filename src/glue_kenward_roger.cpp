@@ -91,7 +91,7 @@ SEXP reference(const Rcpp::List& of, const Rcpp::List& ask) {
   return glue::list({{"df", df}, {"scale", scale}});
 }
 
-constexpr glue::Piece<Rcpp::List> kPieces[] = {
+constexpr glue::Piece<Rcpp::List> kKenwardRogerPieces[] = {
     {"pieces", pieces}, {"covariance", covariance}, {"added", added}, {"reference", reference}};
 
 }  // namespace
@@ -99,5 +99,5 @@ constexpr glue::Piece<Rcpp::List> kPieces[] = {
 // One stage after the other: `of` is a design, its pieces, or the covariance they give.
 // [[Rcpp::export(rng = false)]]
 SEXP kenward_roger_(const Rcpp::List& of, const std::string& piece, const Rcpp::List& ask) {
-  return glue::piece(kPieces, piece, of, ask);
+  return glue::piece(kKenwardRogerPieces, piece, of, ask);
 }

@@ -155,14 +155,14 @@ SEXP lower(const Rcpp::List& relation, const Rcpp::List&) {
                      {"asymmetry", r.asymmetry}});
 }
 
-constexpr glue::Piece<Rcpp::List> kPieces[] = {{"facts", facts}, {"lower", lower},
-                                               {"draws", draws}, {"inverse", inverse},
-                                               {"order", order}, {"parents", parents}};
+constexpr glue::Piece<Rcpp::List> kLevelPieces[] = {{"facts", facts}, {"lower", lower},
+                                                    {"draws", draws}, {"inverse", inverse},
+                                                    {"order", order}, {"parents", parents}};
 
 }  // namespace
 
 // What a relation between levels is asked for.
 // [[Rcpp::export(rng = false)]]
 SEXP relation_(const Rcpp::List& relation, const std::string& piece, const Rcpp::List& ask) {
-  return glue::piece(kPieces, piece, relation, ask);
+  return glue::piece(kLevelPieces, piece, relation, ask);
 }

@@ -124,7 +124,7 @@ SEXP projection(const Law& law, const Rcpp::List& ask) {
                      {"iterations", r.iterations}});
 }
 
-constexpr glue::Piece<Law> kPieces[] = {
+constexpr glue::Piece<Law> kMarginalPieces[] = {
     {"log_concave", log_concave},           {"mean", mean},
     {"between_variance", between_variance}, {"between_covariance", between_covariance},
     {"standardize", standardize},           {"projection", projection}};
@@ -134,7 +134,7 @@ constexpr glue::Piece<Law> kPieces[] = {
 // What the law of responses is asked for.
 // [[Rcpp::export(rng = false)]]
 SEXP population_(const Rcpp::List& law, const std::string& piece, const Rcpp::List& ask) {
-  return glue::piece(kPieces, piece, Law(law), ask);
+  return glue::piece(kMarginalPieces, piece, Law(law), ask);
 }
 
 // b and its derivatives in sigma at u, for a distribution that list(law) names.

@@ -145,7 +145,7 @@ SEXP combination_covariance(const glue::ModelAt& model, const Rcpp::List& ask) {
                                                     glue::matrix(ask, "leaf"), model.context));
 }
 
-constexpr glue::Piece<glue::ModelAt> kPieces[] = {
+constexpr glue::Piece<glue::ModelAt> kObjectivePieces[] = {
     {"evaluate", evaluate},
     {"other_modes", other_modes},
     {"posterior", posterior},
@@ -158,5 +158,5 @@ constexpr glue::Piece<glue::ModelAt> kPieces[] = {
 // [[Rcpp::export(rng = false)]]
 SEXP objective_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi,
                 const std::string& piece, const Rcpp::List& ask, int threads) {
-  return glue::piece(kPieces, piece, {design, family, psi, threads}, ask);
+  return glue::piece(kObjectivePieces, piece, {design, family, psi, threads}, ask);
 }

@@ -70,11 +70,12 @@ SEXP mass_points(const glue::ModelAt& model, const Rcpp::List& ask) {
                      {"status", r.status}});
 }
 
-constexpr glue::Piece<glue::ModelAt> kPieces[] = {{"values", values},
-                                                  {"posterior_density", posterior_density},
-                                                  {"score_density", score_density},
-                                                  {"conditional_density", conditional_density},
-                                                  {"mass_points", mass_points}};
+constexpr glue::Piece<glue::ModelAt> kOneFactorPieces[] = {
+    {"values", values},
+    {"posterior_density", posterior_density},
+    {"score_density", score_density},
+    {"conditional_density", conditional_density},
+    {"mass_points", mass_points}};
 
 }  // namespace
 
@@ -82,5 +83,5 @@ constexpr glue::Piece<glue::ModelAt> kPieces[] = {{"values", values},
 // [[Rcpp::export(rng = false)]]
 SEXP clusters_(const Rcpp::List& design, const Rcpp::List& family, const Rcpp::NumericVector& psi,
                const std::string& piece, const Rcpp::List& ask, int threads) {
-  return glue::piece(kPieces, piece, {design, family, psi, threads}, ask);
+  return glue::piece(kOneFactorPieces, piece, {design, family, psi, threads}, ask);
 }

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -132,17 +133,18 @@ class RowwiseFamily : public Family {
   double with_phi(const Rows& r, Work work) const {
     const Derived& self = static_cast<const Derived&>(*this);
     if constexpr (Derived::kHasPhi) {
-      if (phi_by_row()) {
-        Derived own(self);
-        double last = kNaN;
-        return work([&](Index j) -> const Derived& {
-          const double log_phi = own.log_phi(r.first + j);
-          if (log_phi != last) own.set_phi(last = log_phi);
-          return own;
-        });
-      }
+      std::optional<Derived> own;
+      if (phi_by_row()) own.emplace(self);
+      double last = kNaN;
+      return work([&](Index j) -> const Derived& {
+        if (!own) return self;
+        const double log_phi = own->log_phi(r.first + j);
+        if (log_phi != last) own->set_phi(last = log_phi);
+        return *own;
+      });
+    } else {
+      return work([&self](Index) -> const Derived& { return self; });
     }
-    return work([&self](Index) -> const Derived& { return self; });
   }
 
  private:

@@ -9,44 +9,48 @@
 
 #include <deque>
 
+#include "glmm/nested_cluster.hpp"
 #include "glmm/nested_tangents.hpp"
 
 namespace margmix {
 
 template <int QB, int QA>
-class NestedCluster {
+class NestedKernel final : public NestedCluster {
  public:
   using Model = NestedModel<QB, QA>;
   static constexpr int Q = Model::Q;
   using SquareA = SquareQ<QA>;
   using VectorA = VectorQ<QA>;
 
-  NestedCluster(const NestedDesign& design, const Family& family, const NestedRule& rule,
-                const VectorXd& psi)
+  NestedKernel(const NestedDesign& design, const Family& family, const NestedRule& rule,
+               const VectorXd& psi)
       : model_(design, family, rule, psi), mode_(model_) {}
 
-  // order 0: value; 1: gradient; 2: gradient and Hessian. `top` (q_a x clusters) and `leaf`
-  // (q_b x levels of the finer factor) are guesses of the mode.
-  Status evaluate(Index i, const MatrixXd& top, const MatrixXd& leaf, int order);
+  Status evaluate(Index i, const MatrixXd& top, const MatrixXd& leaf, int order) override;
 
-  double value() const { return value_; }
-  const NestedMode<QB, QA>& mode() const { return mode_; }
-  Index first_leaf() const { return first_leaf_; }
-  void add_gradient(double* out) const;  // P entries
-  void add_hessian(MatrixXd& H) const;   // without log phi
-  MatrixXd beta_hessian() const;         // p x p
-  void store_modes(Index i, MatrixXd& top, MatrixXd& leaf) const;
-  // d (u_b, u_a) / d psi (q x P) of each leaf, after evaluate() of any order.
-  std::vector<MatrixXd> mode_tangents();
+  double value() const override { return value_; }
+  void add_gradient(double* out) const override;
+  void add_hessian(MatrixXd& H) const override;
+  MatrixXd beta_hessian() const override;
 
-  // Mean and covariance of u given the responses: u_a, and (u_b, u_a) of leaf l of the cluster.
-  struct Moments {
-    VectorXd mean;
-    MatrixXd covariance;
-  };
-  Moments top_moments() const { return moments(mode_.u, mode_.P, model_.rule.top.z, rho_); }
-  Moments leaf_moments(Index l) {
-    auto& leaf = mode_.leaves[l];
+  double height() const override { return mode_.height(); }
+  Mode top_mode() const override { return {mode_.u, mode_.P}; }
+  Mode leaf_mode(Index l) const override {
+    const auto& mode = mode_.leaves[l].mode;
+    return {mode.u, mode.P};
+  }
+  LeafRows leaf_rows(Index l) const override {
+    const auto& leaf = mode_.leaves[l];
+    return {leaf.rows, leaf.mode.eta0.head(leaf.n()), leaf.mode.V.topRows(leaf.n())};
+  }
+  void store_modes(Index i, MatrixXd& top, MatrixXd& leaf) const override;
+  std::vector<MatrixXd> mode_tangents() override;
+
+  Moments top_moments() const override {
+    return moments(mode_.u, mode_.P, model_.rule.top.z, rho_);
+  }
+  Moments leaf_moments(Index l) const override {
+    const auto& leaf = mode_.leaves[l];
     const MatrixXd w = rho_.asDiagonal() * leaf.w;
     return moments(leaf.mode.u, leaf.mode.P, model_.rule.both.z,
                    Eigen::Map<const VectorXd>(w.data(), w.size()));
@@ -85,7 +89,7 @@ class NestedCluster {
 };
 
 template <int QB, int QA>
-void NestedCluster<QB, QA>::attach(Index i, const MatrixXd& top, const MatrixXd& leaf) {
+void NestedKernel<QB, QA>::attach(Index i, const MatrixXd& top, const MatrixXd& leaf) {
   const NestedDesign& design = model_.design;
   first_leaf_ = design.first_leaf[i];
   mode_.count = design.leaves_of(i);
@@ -103,8 +107,8 @@ void NestedCluster<QB, QA>::attach(Index i, const MatrixXd& top, const MatrixXd&
 }
 
 template <int QB, int QA>
-Status NestedCluster<QB, QA>::evaluate(Index i, const MatrixXd& top, const MatrixXd& leaf,
-                                       int order) {
+Status NestedKernel<QB, QA>::evaluate(Index i, const MatrixXd& top, const MatrixXd& leaf,
+                                      int order) {
   attach(i, top, leaf);
   return after_mode(
       mode_.find(), order, value_, [&] { quadrature(order); }, [&] { gradient(order); },
@@ -112,7 +116,7 @@ Status NestedCluster<QB, QA>::evaluate(Index i, const MatrixXd& top, const Matri
 }
 
 template <int QB, int QA>
-void NestedCluster<QB, QA>::quadrature(int order) {
+void NestedKernel<QB, QA>::quadrature(int order) {
   const ProductRule& rule = model_.rule.top;
   rho_ = rule.log_weight - 0.5 * top_nodes().colwise().squaredNorm().transpose();
   value_ = mode_.log_det_P;
@@ -128,7 +132,7 @@ void NestedCluster<QB, QA>::quadrature(int order) {
 }
 
 template <int QB, int QA>
-void NestedCluster<QB, QA>::gradient(int order) {
+void NestedKernel<QB, QA>::gradient(int order) {
   adjoint_.start(mode_.u, mode_.P, rho_, model_.rule.top.z);
   for (Index i = 0; i < mode_.count; ++i) {
     mode_.leaves[i].weigh(rho_);
@@ -144,7 +148,7 @@ void NestedCluster<QB, QA>::gradient(int order) {
 }
 
 template <int QB, int QA>
-void NestedCluster<QB, QA>::add_gradient(double* out) const {
+void NestedKernel<QB, QA>::add_gradient(double* out) const {
   const NestedDesign& design = model_.design;
   const Index p = design.flat.p();
   for (Index i = 0; i < mode_.count; ++i) {
@@ -163,7 +167,7 @@ void NestedCluster<QB, QA>::add_gradient(double* out) const {
 
 // Directions are taken in batches, so that what is kept of them at the nodes stays in memory.
 template <int QB, int QA>
-void NestedCluster<QB, QA>::hessian() {
+void NestedKernel<QB, QA>::hessian() {
   const Index P = model_.design.flat.p() + model_.design.n_theta();
   const Index batch =
       std::max<Index>(1, std::min(P, kKeptEntries / (mode_.count * model_.rule.both.size())));
@@ -180,24 +184,24 @@ void NestedCluster<QB, QA>::hessian() {
 }
 
 template <int QB, int QA>
-MatrixXd NestedCluster<QB, QA>::beta_hessian() const {
+MatrixXd NestedKernel<QB, QA>::beta_hessian() const {
   return hessian_.topLeftCorner(model_.design.flat.p(), model_.design.flat.p());
 }
 
 template <int QB, int QA>
-void NestedCluster<QB, QA>::add_hessian(MatrixXd& H) const {
+void NestedKernel<QB, QA>::add_hessian(MatrixXd& H) const {
   H.topLeftCorner(hessian_.rows(), hessian_.cols()) += hessian_;
 }
 
 template <int QB, int QA>
-void NestedCluster<QB, QA>::store_modes(Index i, MatrixXd& top, MatrixXd& leaf) const {
+void NestedKernel<QB, QA>::store_modes(Index i, MatrixXd& top, MatrixXd& leaf) const {
   top.col(i) = mode_.u;
   for (Index l = 0; l < mode_.count; ++l)
     leaf.col(model_.design.leaf_level[first_leaf_ + l]) = model_.b(mode_.leaves[l].mode.u);
 }
 
 template <int QB, int QA>
-std::vector<MatrixXd> NestedCluster<QB, QA>::mode_tangents() {
+std::vector<MatrixXd> NestedKernel<QB, QA>::mode_tangents() {
   for (Index i = 0; i < mode_.count; ++i) {
     auto& leaf = mode_.leaves[i];
     model_.family.rows(leaf.rows, leaf.mode.eta.data(), leaf.mode.g.data(), leaf.mode.W.data(),

@@ -1,7 +1,11 @@
 #include "glmm/nested.hpp"
+#include "glmm/nested_kernels.hpp"
 
 namespace margmix {
 
-template class NestedCluster<1, 1>;
+std::unique_ptr<NestedCluster> nested_kernel_1(const NestedDesign& design, const Family& family,
+                                               const NestedRule& rule, const VectorXd& psi) {
+  return std::make_unique<NestedKernel<1, 1>>(design, family, rule, psi);
+}
 
 }  // namespace margmix

@@ -9,23 +9,23 @@
 #include <deque>
 
 #include "glmm/coordinate_posterior.hpp"
-#include "glmm/nested.hpp"
+#include "glmm/nested_cluster.hpp"
 
 namespace margmix {
 
-template <class Cluster>
 class NestedMedians {
  public:
   // `cluster`: evaluated at its mode; `inner`: a rule for N(0, 1).
-  NestedMedians(const Family& family, const ProductRule& inner, Cluster& cluster)
+  NestedMedians(const Family& family, const ProductRule& inner, const NestedCluster& cluster,
+                Index leaves)
       : family_(family), cluster_(cluster) {
-    const auto top = cluster.top_moments();
+    const NestedCluster::Moments top = cluster.top_moments();
     mean_ = top.mean[0];
     sd_ = std::sqrt(top.covariance(0, 0));
     double least = top.covariance(0, 0);
-    for (Index l = 0; l < cluster.mode().count; ++l) {
-      const auto& leaf = cluster.mode().leaves[l];
-      integrals_.emplace_back(family, inner, leaf.rows, v(l, 0));
+    for (Index l = 0; l < leaves; ++l) {
+      leaves_.push_back(cluster.leaf_rows(l));
+      integrals_.emplace_back(family, inner, leaves_[l].rows, v(l, 0));
       const MatrixXd S = cluster.leaf_moments(l).covariance;  // of (u_b, u_a)
       least = std::min(least, S(1, 1) - S(0, 1) * S(0, 1) / S(0, 0));
     }
@@ -33,7 +33,7 @@ class NestedMedians {
     const double points = std::min(kMost, std::ceil(2 * kReach * sd_ / (0.5 * std::sqrt(least))));
     u_ = VectorXd::LinSpaced(static_cast<Index>(points) + 1, mean_ - kReach * sd_,
                              mean_ + kReach * sd_);
-    log_I_.resize(u_.size(), cluster.mode().count);
+    log_I_.resize(u_.size(), leaves);
     for (Index l = 0; l < log_I_.cols(); ++l)
       for (Index k = 0; k < u_.size(); ++k) log_I_(k, l) = log_integral(l, u_[k]);
   }
@@ -48,12 +48,12 @@ class NestedMedians {
   }
 
   double leaf(Index l) {
-    const auto& leaf = cluster_.mode().leaves[l];
+    const NestedCluster::LeafRows& leaf = leaves_[l];
     const VectorXd others =
         -0.5 * u_.array().square() + log_I_.rowwise().sum().array() - log_I_.col(l).array();
-    const MatrixXd at_u = (v(l, 1) * u_.transpose()).colwise() + eta0(l);
+    const MatrixXd at_u = (v(l, 1) * u_.transpose()).colwise() + leaf.eta0;
     const VectorXd v_b = v(l, 0);
-    VectorXd a(u_.size()), eta(leaf.n());
+    VectorXd a(u_.size()), eta(leaf.rows.n);
     auto log_density = [&](double w) {
       for (Index k = 0; k < u_.size(); ++k) {
         eta = at_u.col(k) + w * v_b;
@@ -63,24 +63,18 @@ class NestedMedians {
       if (!std::isfinite(most)) return -kInf;
       return most + std::log((a.array() - most).exp().sum()) - 0.5 * w * w;
     };
-    const auto moments = cluster_.leaf_moments(l);
+    const NestedCluster::Moments moments = cluster_.leaf_moments(l);
     return median_of(log_density, moments.mean[0], std::sqrt(moments.covariance(0, 0)));
   }
 
  private:
-  VectorXd eta0(Index l) const {
-    const auto& leaf = cluster_.mode().leaves[l];
-    return leaf.mode.eta0.head(leaf.n());
-  }
   // Column r of V of leaf l, in the order (leaf, cluster).
-  VectorXd v(Index l, Index r) const {
-    const auto& leaf = cluster_.mode().leaves[l];
-    return leaf.mode.V.col(r).head(leaf.n());
-  }
-  double log_integral(Index l, double u) { return integrals_[l](eta0(l) + u * v(l, 1)); }
+  VectorXd v(Index l, Index r) const { return leaves_[l].V.col(r); }
+  double log_integral(Index l, double u) { return integrals_[l](leaves_[l].eta0 + u * v(l, 1)); }
 
   const Family& family_;
-  Cluster& cluster_;
+  const NestedCluster& cluster_;
+  std::vector<NestedCluster::LeafRows> leaves_;
   std::deque<InnerIntegral> integrals_;
   double mean_ = 0, sd_ = 0;
   VectorXd u_;      // grid

@@ -1,6 +1,7 @@
 #include "glmm/nested_modes.hpp"
 
-#include "glmm/nested_dispatch.hpp"
+#include "design/dispersion.hpp"
+#include "glmm/nested_cluster.hpp"
 #include "glmm/peaks.hpp"
 
 namespace margmix {
@@ -9,12 +10,10 @@ namespace {
 
 // Is there a higher joint mode than the one that is found from u = 0? Given u_a the leaves are
 // independent, so the axes of all leaves of a cluster are tried at once.
-template <int QB, int QA>
-bool has_better_mode(const NestedDesign& design, NestedCluster<QB, QA>& cluster, Index i,
-                     Modes& start) {
+bool has_better_mode(const NestedDesign& design, NestedCluster& cluster, Index i, Modes& start) {
   auto height = [&] {
     const bool ok = cluster.evaluate(i, start[0], start[1], 0) == Status::ok;
-    return ok ? cluster.mode().height() : -kInf;
+    return ok ? cluster.height() : -kInf;
   };
   const double origin = height();
   auto better = [&] { return is_higher(height(), origin); };
@@ -39,21 +38,20 @@ bool has_better_mode(const NestedDesign& design, NestedCluster<QB, QA>& cluster,
 }
 
 // Given u_a at the joint mode, the integral over the u_b of each leaf is that of one level.
-template <int QB, int QA>
 double missed_by_leaves(const NestedDesign& design, const Family& family,
-                        NestedCluster<QB, QA>& cluster, const ProductRule& rule, Index i) {
+                        const NestedCluster& cluster, const ProductRule& rule, Index i) {
   double missed = 0;
+  const VectorXd u_a = cluster.top_mode().u;
   Mode<Dynamic> alone;
   for (Index l = 0; l < design.leaves_of(i); ++l) {
-    const auto& leaf = cluster.mode().leaves[l];
-    const Index n = leaf.mode.n;
+    const NestedCluster::LeafRows leaf = cluster.leaf_rows(l);
+    const Index n = leaf.rows.n;
     alone.reserve(n, design.qb);
     alone.n = n;
-    alone.V = leaf.mode.V.topLeftCorner(n, design.qb);
-    alone.eta0 =
-        leaf.mode.eta0.head(n) + leaf.mode.V.topRows(n).rightCols(design.qa) * cluster.mode().u;
+    alone.V = leaf.V.leftCols(design.qb);
+    alone.eta0 = leaf.eta0 + leaf.V.rightCols(design.qa) * u_a;
     Peaks peaks(family, leaf.rows, alone);
-    const VectorXd at = leaf.mode.u.head(design.qb);
+    const VectorXd at = cluster.leaf_mode(l).u.head(design.qb);
     if (peaks.search(at)) missed += peaks.missed(rule);
   }
   return missed;
@@ -66,19 +64,15 @@ OtherModes nested_other_modes(const NestedDesign& design, Family& family, const 
   if (family.log_concave()) return {};
   set_dispersion(design.flat, psi, family);
   const NestedRule laplace = nested_rule(1, 1, design.qa, design.qb);
-  OtherModes out;
-  dispatch_nested(design, [&](auto QB, auto QA) {
-    out = sum_other_modes(design.clusters(), context, [&](const Block& block, OtherModes& found) {
-      NestedCluster<decltype(QB)::value, decltype(QA)::value> cluster(design, family, laplace, psi);
-      Modes start = zero_modes(design);
-      for (Index i = block.first; i < block.last; ++i) {
-        found.better += has_better_mode(design, cluster, i, start);
-        if (cluster.evaluate(i, start[0], start[1], 0) == Status::ok)
-          found.missed += missed_by_leaves(design, family, cluster, rule.leaf, i);
-      }
-    });
+  return sum_other_modes(design.clusters(), context, [&](const Block& block, OtherModes& found) {
+    const auto cluster = nested_cluster(design, family, laplace, psi);
+    Modes start = zero_modes(design);
+    for (Index i = block.first; i < block.last; ++i) {
+      found.better += has_better_mode(design, *cluster, i, start);
+      if (cluster->evaluate(i, start[0], start[1], 0) == Status::ok)
+        found.missed += missed_by_leaves(design, family, *cluster, rule.leaf, i);
+    }
   });
-  return out;
 }
 
 }  // namespace margmix

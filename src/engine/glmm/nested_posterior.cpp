@@ -1,6 +1,8 @@
 #include "glmm/nested_posterior.hpp"
 
-#include "glmm/nested_dispatch.hpp"
+#include <functional>
+
+#include "glmm/nested_cluster.hpp"
 #include "glmm/nested_median.hpp"
 #include "parallel/blocks.hpp"
 
@@ -9,22 +11,22 @@ namespace margmix {
 namespace {
 
 // Fills in cluster i; its columns stay NaN where there is no mode.
-template <int QB, int QA>
-void posterior_of(const NestedDesign& design, NestedCluster<QB, QA>& cluster,
-                  const MatrixXd& Lambda, Index i, NestedPosterior& out) {
+void posterior_of(const NestedDesign& design, const NestedCluster& cluster, const MatrixXd& Lambda,
+                  Index i, NestedPosterior& out) {
   const Index qa = design.qa, qb = design.qb;
   const MatrixXd La = Lambda.bottomRightCorner(qa, qa);
   using Level = NestedPosterior::Level;
-  const auto top = cluster.top_moments();
-  const MatrixXd LP = La * cluster.mode().P;
-  out.top.mode.col(i) = La * cluster.mode().u;
+  const NestedCluster::Mode top_mode = cluster.top_mode();
+  const NestedCluster::Moments top = cluster.top_moments();
+  const MatrixXd LP = La * top_mode.P;
+  out.top.mode.col(i) = La * top_mode.u;
   out.top.mean.col(i) = La * top.mean;
   Level::put(out.top.variance, i, La * top.covariance * La.transpose());
   Level::put(out.top.mode_variance, i, LP * LP.transpose());
   for (Index l = 0; l < design.leaves_of(i); ++l) {
     const Index level = design.leaf_level[design.first_leaf[i] + l];
-    const auto& mode = cluster.mode().leaves[l].mode;
-    const auto leaf = cluster.leaf_moments(l);
+    const NestedCluster::Mode mode = cluster.leaf_mode(l);
+    const NestedCluster::Moments leaf = cluster.leaf_moments(l);
     const MatrixXd P = Lambda * mode.P, joint = P * P.transpose();
     const MatrixXd variance = Lambda * leaf.covariance * Lambda.transpose();
     out.leaf.mode.col(level) = (Lambda * mode.u).head(qb);
@@ -37,31 +39,26 @@ void posterior_of(const NestedDesign& design, NestedCluster<QB, QA>& cluster,
 
 // Calls work(i, cluster) for every cluster, evaluated at psi with its mode found. False:
 // interrupted.
-template <class Work>
 bool for_each_nested(const NestedDesign& design, Family& family, const NestedRule& rule,
                      const VectorXd& psi, const Modes& modes, const RunContext& context,
-                     Work work) {
+                     const std::function<void(Index, NestedCluster&)>& work) {
   set_dispersion(design.flat, psi, family);
   const Modes start = family.log_concave() ? modes : zero_modes(design);
-  bool finished = true;
-  dispatch_nested(design, [&](auto QB, auto QA) {
-    const auto blocks = cluster_blocks(design.clusters());
-    finished = for_each_block(blocks, context, [&](int, const Block& block) {
-      NestedCluster<decltype(QB)::value, decltype(QA)::value> cluster(design, family, rule, psi);
-      for (Index i = block.first; i < block.last; ++i)
-        if (cluster.evaluate(i, start[0], start[1], 0) == Status::ok) work(i, cluster);
-    });
+  return for_each_block(cluster_blocks(design.clusters()), context, [&](int, const Block& block) {
+    const auto cluster = nested_cluster(design, family, rule, psi);
+    for (Index i = block.first; i < block.last; ++i)
+      if (cluster->evaluate(i, start[0], start[1], 0) == Status::ok) work(i, *cluster);
   });
-  return finished;
 }
 
 // Medians of cluster i, for one random effect at each level.
-template <class Cluster>
 void medians_of(const NestedDesign& design, const Family& family, const ProductRule& inner,
-                Cluster& cluster, const MatrixXd& Lambda, Index i, NestedPosterior& out) {
-  NestedMedians<Cluster> medians(family, inner, cluster);
+                const NestedCluster& cluster, const MatrixXd& Lambda, Index i,
+                NestedPosterior& out) {
+  const Index leaves = design.leaves_of(i);
+  NestedMedians medians(family, inner, cluster, leaves);
   out.top.median(0, i) = Lambda(1, 1) * medians.top();
-  for (Index l = 0; l < design.leaves_of(i); ++l) {
+  for (Index l = 0; l < leaves; ++l) {
     const Index level = design.leaf_level[design.first_leaf[i] + l];
     out.leaf.median(0, level) = Lambda(0, 0) * medians.leaf(l);
   }
@@ -81,8 +78,8 @@ NestedPosterior nested_posterior(const NestedDesign& design, Family& family, con
   const MatrixXd Lambda = design.Lambda(psi.data() + design.flat.p());
   const ProductRule inner = product_rule(rule.leaf.K, 1);
   with_median = with_median && design.qa == 1 && design.qb == 1;
-  const bool finished =
-      for_each_nested(design, family, rule, psi, modes, context, [&](Index i, auto& cluster) {
+  const bool finished = for_each_nested(
+      design, family, rule, psi, modes, context, [&](Index i, NestedCluster& cluster) {
         posterior_of(design, cluster, Lambda, i, out);
         if (with_median) medians_of(design, family, inner, cluster, Lambda, i, out);
       });
@@ -98,19 +95,20 @@ MatrixXd nested_combination_covariance(const NestedDesign& design, Family& famil
   const MatrixXd Lambda = design.Lambda(psi.data() + design.flat.p());
   std::vector<MatrixXd> parts(design.clusters(), MatrixXd::Constant(T, T, kNaN));
   const NestedRule laplace = nested_rule(1, 1, qa, qb);
-  for_each_nested(design, family, laplace, psi, modes, context, [&](Index i, auto& cluster) {
-    const MatrixXd LP = Lambda.bottomRightCorner(qa, qa) * cluster.mode().P;
-    MatrixXd za = LP.transpose() * top.middleRows(i * qa, qa);
-    parts[i].setZero();
-    for (Index l = 0; l < design.leaves_of(i); ++l) {
-      const Index level = design.leaf_level[design.first_leaf[i] + l];
-      const MatrixXd LP_b = (Lambda * cluster.mode().leaves[l].mode.P).topRows(qb);
-      const MatrixXd z = LP_b.transpose() * leaf.middleRows(level * qb, qb);
-      parts[i] += z.topRows(qb).transpose() * z.topRows(qb);
-      za += z.bottomRows(qa);
-    }
-    parts[i] += za.transpose() * za;
-  });
+  for_each_nested(design, family, laplace, psi, modes, context,
+                  [&](Index i, NestedCluster& cluster) {
+                    const MatrixXd LP = Lambda.bottomRightCorner(qa, qa) * cluster.top_mode().P;
+                    MatrixXd za = LP.transpose() * top.middleRows(i * qa, qa);
+                    parts[i].setZero();
+                    for (Index l = 0; l < design.leaves_of(i); ++l) {
+                      const Index level = design.leaf_level[design.first_leaf[i] + l];
+                      const MatrixXd LP_b = (Lambda * cluster.leaf_mode(l).P).topRows(qb);
+                      const MatrixXd z = LP_b.transpose() * leaf.middleRows(level * qb, qb);
+                      parts[i] += z.topRows(qb).transpose() * z.topRows(qb);
+                      za += z.bottomRows(qa);
+                    }
+                    parts[i] += za.transpose() * za;
+                  });
   MatrixXd out = MatrixXd::Zero(T, T);
   for (const MatrixXd& part : parts) out += part;
   return out;
@@ -128,17 +126,18 @@ NestedPredictionVariance::NestedPredictionVariance(const NestedDesign& design, F
       cluster_(design.leaves(), -1),
       a_leaf_(design.clusters(), -1) {
   const NestedRule laplace = nested_rule(1, 1, design.qa, design.qb);
-  for_each_nested(design, family, laplace, psi, modes, context, [&](Index i, auto& cluster) {
-    posterior_of(design_, cluster, Lambda_, i, posterior_);
-    cluster.store_modes(i, modes_[0], modes_[1]);
-    const std::vector<MatrixXd> du = cluster.mode_tangents();
-    for (Index l = 0; l < design_.leaves_of(i); ++l) {
-      const Index level = design_.leaf_level[design_.first_leaf[i] + l];
-      tangents_[level] = du[l];
-      cluster_[level] = i;
-      a_leaf_[i] = level;
-    }
-  });
+  for_each_nested(design, family, laplace, psi, modes, context,
+                  [&](Index i, NestedCluster& cluster) {
+                    posterior_of(design_, cluster, Lambda_, i, posterior_);
+                    cluster.store_modes(i, modes_[0], modes_[1]);
+                    const std::vector<MatrixXd> du = cluster.mode_tangents();
+                    for (Index l = 0; l < design_.leaves_of(i); ++l) {
+                      const Index level = design_.leaf_level[design_.first_leaf[i] + l];
+                      tangents_[level] = du[l];
+                      cluster_[level] = i;
+                      a_leaf_[i] = level;
+                    }
+                  });
 }
 
 VectorXd NestedPredictionVariance::operator()(const PredictionRows& rows) const {

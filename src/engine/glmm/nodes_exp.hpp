@@ -5,7 +5,11 @@
 //   log, shared shift: sums over the rows are sufficient
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+
 #include "glmm/nodes.hpp"
+#include "linalg/pairs.hpp"
 
 namespace margmix {
 

@@ -1,6 +1,5 @@
 #include "inference/joint_reference.hpp"
 
-#include <Eigen/QR>
 #include <boost/math/special_functions/gamma.hpp>
 
 #include "linalg/decompositions.hpp"
@@ -9,7 +8,7 @@ namespace margmix {
 
 JointReference::JointReference(const ClusterPieces& pieces, const Corrections& parts,
                                const MatrixXd& C, const VectorXd& e)
-    : K_(orthonormal(pieces.whiten(C.transpose()))) {
+    : K_(orthonormal_basis(pieces.whiten(C.transpose()))) {
   LostContrasts lost(K_);
   MatrixXd v(pieces.p(), pieces.clusters());
   for (Index i = 0; i < pieces.clusters(); ++i) {
@@ -40,11 +39,6 @@ VectorXd JointReference::tails(double x, const JointDraws& draws) const {
   VectorXd tail(N);
   for (Index k = 0; k < N; ++k) tail[k] = lost_ ? kNaN : tail_of(x, D[k], n.col(k), c.col(k));
   return tail;
-}
-
-MatrixXd JointReference::orthonormal(const MatrixXd& K) {
-  const Eigen::HouseholderQR<MatrixXd> qr(K);
-  return qr.householderQ() * MatrixXd::Identity(K.rows(), K.cols());
 }
 
 std::vector<MatrixXd> JointReference::covariances(const MatrixXd& v, const MatrixXd& total,

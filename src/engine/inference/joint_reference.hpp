@@ -41,8 +41,6 @@ class JointReference {
   static constexpr double kRounding = 1e-12;  // of an eigenvalue 0 of S_i, whose root is far larger
   static constexpr double kSingular = 1e-13;  // reciprocal condition number of D
 
-  static MatrixXd orthonormal(const MatrixXd& K);
-
   // D of each draw, from the scores v_i + f_i b_i and their total.
   std::vector<MatrixXd> covariances(const MatrixXd& v, const MatrixXd& total,
                                     const MatrixXd& b) const;

@@ -47,6 +47,11 @@ MatrixXd triangular_factor(const MatrixXd& A) {
   return R * qr.colsPermutation().inverse();
 }
 
+MatrixXd orthonormal_basis(const MatrixXd& A) {
+  const Eigen::HouseholderQR<MatrixXd> qr(A);
+  return qr.householderQ() * MatrixXd::Identity(A.rows(), A.cols());
+}
+
 MatrixXd solve_symmetric(const MatrixXd& A, const MatrixXd& B, double* rcond) {
   const Eigen::LDLT<MatrixXd> ldlt(A);
   if (rcond) *rcond = ldlt.info() == Eigen::Success ? ldlt.rcond() : 0.0;

@@ -44,6 +44,9 @@ std::vector<int> pivoted_columns(const MatrixXd& A, Index count);
 // C with C'C = A'A, of as many rows as A has columns, or fewer.
 MatrixXd triangular_factor(const MatrixXd& A);
 
+// An orthonormal basis of the columns of A, which are independent.
+MatrixXd orthonormal_basis(const MatrixXd& A);
+
 // A^-1 B of a symmetric matrix that may be singular (pivoted LDL'). `rcond`, where asked for: the
 // reciprocal condition number, 0 where the decomposition fails.
 MatrixXd solve_symmetric(const MatrixXd& A, const MatrixXd& B, double* rcond = nullptr);

@@ -1,4 +1,5 @@
-#include "glmm/nested_dispatch.hpp"
+#include "design/dispersion.hpp"
+#include "glmm/nested_cluster.hpp"
 #include "glmm/nested_modes.hpp"
 #include "glmm/nested_posterior.hpp"
 #include "objective/accumulate.hpp"
@@ -8,24 +9,23 @@ namespace margmix {
 namespace {
 
 // As the kernel of the product rule, with modes of both levels.
-template <int QB, int QA>
-class NestedKernel {
+class NestedModesKernel {
  public:
-  NestedKernel(const NestedDesign& design, const Family& family, const NestedRule& rule,
-               const VectorXd& psi, const Modes& zero, Modes& modes)
-      : cluster_(design, family, rule, psi),
+  NestedModesKernel(const NestedDesign& design, const Family& family, const NestedRule& rule,
+                    const VectorXd& psi, const Modes& zero, Modes& modes)
+      : cluster_(nested_cluster(design, family, rule, psi)),
         start_(family.log_concave() ? modes : zero),
         modes_(modes) {}
 
-  Status evaluate(Index i, int order) { return cluster_.evaluate(i, start_[0], start_[1], order); }
-  double value() const { return cluster_.value(); }
-  void keep_modes(Index i) { cluster_.store_modes(i, modes_[0], modes_[1]); }
-  void add_gradient(double* out) const { cluster_.add_gradient(out); }
-  void add_hessian(MatrixXd& out) { cluster_.add_hessian(out); }
-  MatrixXd beta_hessian() { return cluster_.beta_hessian(); }
+  Status evaluate(Index i, int order) { return cluster_->evaluate(i, start_[0], start_[1], order); }
+  double value() const { return cluster_->value(); }
+  void keep_modes(Index i) { cluster_->store_modes(i, modes_[0], modes_[1]); }
+  void add_gradient(double* out) const { cluster_->add_gradient(out); }
+  void add_hessian(MatrixXd& out) { cluster_->add_hessian(out); }
+  MatrixXd beta_hessian() { return cluster_->beta_hessian(); }
 
  private:
-  NestedCluster<QB, QA> cluster_;
+  std::unique_ptr<NestedCluster> cluster_;
   const Modes& start_;
   Modes& modes_;
 };
@@ -75,13 +75,10 @@ ObjectiveResult NestedObjective::at(const VectorXd& psi, const NestedRule& rule,
   ObjectiveResult out = empty_result(design_.clusters(), p, psi.size(), ask);
   const Modes zero = zero_modes(design_);
   out.modes = modes.empty() ? zero : modes;
-  dispatch_nested(design_, [&](auto QB, auto QA) {
-    using Kernel = NestedKernel<decltype(QB)::value, decltype(QA)::value>;
-    auto make = [&](ObjectiveResult& result) {
-      return Kernel(design_, *family_, rule, psi, zero, result.modes);
-    };
-    accumulate(design_.flat, *family_, cluster_weights_, psi.size(), ask, context, make, out);
-  });
+  auto make = [&](ObjectiveResult& result) {
+    return NestedModesKernel(design_, *family_, rule, psi, zero, result.modes);
+  };
+  accumulate(design_.flat, *family_, cluster_weights_, psi.size(), ask, context, make, out);
   if (wants_aux_columns(ask, *family_, out))
     fill_aux_columns(
         design_.flat, design_.flat.n_aux(*family_), psi,

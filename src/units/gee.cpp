@@ -1,0 +1,11 @@
+// Compiled together: src/Makevars says why.
+#include "gee/adjusted_residuals.cpp"
+#include "gee/equations.cpp"
+#include "gee/fit.cpp"
+#include "gee/frechet.cpp"
+#include "gee/kinds.cpp"
+#include "gee/local_source.cpp"
+#include "gee/moments.cpp"
+#include "gee/registry.cpp"
+#include "gee/scoring.cpp"
+#include "gee/start.cpp"

@@ -1,0 +1,11 @@
+// Compiled together: src/Makevars says why.
+#include "../glue.cpp"
+#include "../glue_banded.cpp"
+#include "../glue_cells.cpp"
+#include "../glue_covariance.cpp"
+#include "../glue_glmm.cpp"
+#include "../glue_groups.cpp"
+#include "../glue_home.cpp"
+#include "../glue_levels.cpp"
+#include "../glue_objective.cpp"
+#include "../glue_one_factor.cpp"

@@ -1,0 +1,5 @@
+// Compiled together: src/Makevars says why.
+#include "linalg/band.cpp"
+#include "linalg/dense_kernels.cpp"
+#include "linalg/products.cpp"
+#include "linalg/sparse_cholesky.cpp"
