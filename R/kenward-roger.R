@@ -17,7 +17,10 @@
 #'   `"shards"` (crossed factors whose rows are there), `"large"` or, if linear, `"linear_large"`
 #'   (too many crossed levels), `"singular"` (the data can't tell the variances), `"no_fit"`.
 #' @noRd
-working_model <- function(fit) remember(fit, "working_model", working_model_at(fit))
+working_model <- function(fit) {
+  fit <- model_of(fit)
+  remember(fit, "working_model", working_model_at(fit))
+}
 
 working_model_at <- function(fit) {
   design <- fit$design
@@ -124,7 +127,10 @@ sigma_entries <- function(fit) {
 #' @section Errors: `kenward_roger` where there is no working model, and those of
 #'   [restricted_estimate()].
 #' @noRd
-kenward_roger_vcov <- function(fit) remember(fit, "kenward_roger", restricted_vcov(fit))
+kenward_roger_vcov <- function(fit) {
+  fit <- model_of(fit)
+  remember(fit, "kenward_roger", restricted_vcov(fit))
+}
 
 restricted_vcov <- function(fit) {
   check_working_model(working_model(fit))
@@ -239,6 +245,7 @@ default_covariance <- function(fit, design = fit$design) UseMethod("default_cova
 
 #' @export
 default_covariance.default <- function(fit, design) {
+  fit <- model_of(fit)
   working <- working_model(fit)
   reason <- if (!is.list(working)) working
   if (is.null(reason) && !isTRUE(fit$REML) && working$change < 0.005) reason <- "near"

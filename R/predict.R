@@ -129,8 +129,7 @@ predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "respo
   }
   asked <- with_curves(object$design, asked)
   random_effects <- asked$effects
-  fitted <- object
-  object <- fit_to_predict(object, random_effects)
+  fitted <- object <- fit_to_predict(object, random_effects) # without levels of new rows
   newdata <- fill_groups(object, newdata, asked$kept)
   if (!is.null(newdata) && random_effects == "eb") {
     object <- with_new_levels(object$design, object, newdata)
@@ -144,9 +143,7 @@ predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "respo
   }
   limits <- interval != "none"
   if (se.fit || limits) {
-    object$vcov_full <- with_beta(
-      object, default_covariance(fit_of_coefficients(fitted, random_effects))
-    )
+    object$vcov_full <- with_beta(object, default_covariance(fitted))
     if (!is.null(extended)) extended$vcov_full <- object$vcov_full
   }
   restore <- function(x) name_rows(x, rows, object)

@@ -13,6 +13,7 @@
 #' large-sample asymptotic theory and small-sample simulation results. *Biometrics* **41**, 477-486.
 #' @noRd
 model_satterthwaite <- function(fit) {
+  fit <- model_of(fit)
   p <- length(fit$beta)
   A <- fit$vcov_full[-seq_len(p), -seq_len(p), drop = FALSE]
   known <- is.na(diag(A))

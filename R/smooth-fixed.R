@@ -21,11 +21,6 @@ fit_to_predict <- function(fit, random_effects) {
   if (random_effects == "integrate") with_fixed_curves(fit) else fit
 }
 
-# The fit whose covariance of the coefficients goes with fit_to_predict().
-fit_of_coefficients <- function(fit, random_effects) {
-  if (random_effects == "integrate") fixed_curves(fit$design, fit) else fit
-}
-
 fixed_curves <- function(design, fit) UseMethod("fixed_curves")
 
 #' @export

@@ -142,7 +142,7 @@ joint_pieces.margmix_gee <- function(fit) cluster_pieces(fit)
 
 #' @export
 joint_pieces.margmix_glmm <- function(fit) {
-  pieces <- engine_scores(fit$own %||% fit, information = TRUE)
+  pieces <- engine_scores(model_of(fit), information = TRUE)
   beta <- seq_along(fit$beta)
   theta <- length(beta) + seq_len(length(fit$theta) - length(fit$moved))
   list(

@@ -44,6 +44,9 @@ scale_by_level.margmix_related <- function(design, fit, Z, cluster) {
 #' @noRd
 with_moving_variances <- function(fit) moving_variances(fit$design, fit)
 
+# The one that may be given to the engine.
+model_of <- function(fit) fit$own %||% fit
+
 moving_variances <- function(design, fit) UseMethod("moving_variances")
 
 #' @export

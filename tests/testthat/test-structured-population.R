@@ -48,6 +48,26 @@ project_log_means <- function(m, X) {
   gamma
 }
 
+test_that("tests and intervals of populations of areas are those of the fit", {
+  skip_if_not_installed("emmeans")
+  d <- area_map$d
+  W <- area_map$W
+  for (kind in c("car", "bym2")) {
+    formula <- stats::reformulate(c("x", "trt", paste0(kind, "(1 | area, W)")), "y",
+      env = environment()
+    )
+    fit <- glmm(formula, d, poisson())
+    effect <- as.data.frame(emmeans::contrast(
+      emmeans::emmeans(fit, ~trt, at = list(trt = 0:1)), "revpairwise"
+    ))
+    tested <- as.data.frame(tidy(fit, "fixed"))[3L, ]
+    expect_equal(effect$SE, tested$std.error, tolerance = 1e-10)
+    expect_equal(effect$df, tested$df, tolerance = 1e-8)
+    means <- predict(fit, d[1:3, ], random_effects = "integrate", interval = "confidence")
+    expect_true(all(is.finite(as.matrix(means))))
+  }
+})
+
 test_that("means and shares know how the variances of areas move with rho", {
   d <- area_map$d
   W <- area_map$W
