@@ -58,7 +58,7 @@ estimated_rho <- function(fit) {
 unsuited_design <- function(design, family) {
   if (is_penalized(design)) return("penalized")
   if (!supports(design, "normal")) return(random_distribution(design)$name)
-  if (has_curves(design)) return("smooth")
+  if (supports(design, "curves")) return("smooth")
   if (!has_full_covariance(design)) return("structured")
   if (has_dispersion_formula(design)) return("dispersion")
   unsuited_size(design, family)

@@ -63,7 +63,7 @@ random_distribution.margmix_nonnormal <- function(design) design$law
 #'   medians? `"normal"`: are the random effects normal? `"unrelated"`: are levels independent of
 #'   each other? `"shards"`: are its rows in shards, so that only sums of them are known, and no
 #'   profile of a linear model? `"one effect"`: has a cluster one random effect? `"penalty"`: can
-#'   its likelihood be penalized?
+#'   its likelihood be penalized? `"curves"`: are some of its terms smooth?
 #' @noRd
 supports <- function(design, what) what %in% abilities(design)
 
@@ -109,7 +109,7 @@ abilities.margmix_related <- function(design) {
 }
 
 #' @export
-abilities.margmix_smoothed <- function(design) c("factor", "normal")
+abilities.margmix_smoothed <- function(design) c("factor", "normal", "curves")
 
 # A list by factor ---------------------------------------------------------------------------------
 

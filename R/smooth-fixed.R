@@ -54,15 +54,6 @@ fixed_curves.margmix_smoothed <- function(design, fit) {
   fit
 }
 
-# Smooth terms, as random effects or as fixed curves?
-has_curves <- function(design) UseMethod("has_curves")
-
-#' @export
-has_curves.default <- function(design) any(smooth_groups(design))
-
-#' @export
-has_curves.margmix_fixed_curves <- function(design) TRUE
-
 # Where in (psi, b_s) are beta, b_s, and what is left of the others?
 joint_positions <- function(design, columns, P) {
   p <- ncol(design$X)

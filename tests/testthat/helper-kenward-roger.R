@@ -53,9 +53,9 @@ dense_related_model <- function(fit, W, covariances, residual = FALSE) {
 
 # Sum over factors of (Z Sigma Z') o K.
 related_variance <- function(fit, Sigma, covariances) {
-  parts <- lapply(seq_along(fit$design$groups), function(k) {
-    group <- fit$design$groups[[k]]
-    Z <- fit$design$Z[, group$columns, drop = FALSE]
+  parts <- lapply(seq_along(random_factors(fit$design)), function(k) {
+    group <- random_factors(fit$design)[[k]]
+    Z <- design_Z(fit$design)[, group$columns, drop = FALSE]
     level <- group$levels[row_levels(fit$design, k)]
     K <- covariances[[group$label]]
     K <- if (is.null(K)) outer(level, level, "==") else unname(K[level, level])

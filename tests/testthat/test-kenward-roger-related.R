@@ -25,13 +25,13 @@ related_series <- function() {
 }
 
 of_series <- function(fit, correlation) {
-  relation <- fit$design$groups[[1L]]$relation
-  names <- fit$design$groups[[1L]]$levels
+  relation <- random_factors(fit$design)[[1L]]$relation
+  names <- random_factors(fit$design)[[1L]]$levels
   series <- relation$together
   function(rho) {
     K <- outer(series, series, "==") * correlation(rho, abs(outer(relation$at, relation$at, "-")))
     dimnames(K) <- list(names, names)
-    stats::setNames(list(K), fit$design$groups[[1L]]$label)
+    stats::setNames(list(K), random_factors(fit$design)[[1L]]$label)
   }
 }
 
@@ -68,7 +68,7 @@ test_that("fields and areas have that of dense matrices", {
   d$x <- rnorm(100)
   d$y <- rpois(100, exp(1 + 0.3 * d$x + rep(drop(crossprod(root, rnorm(50))), 2)))
   fit <- glmm(y ~ x + u + mat(u + v | 1), d, poisson())
-  names <- fit$design$groups[[1L]]$levels
+  names <- random_factors(fit$design)[[1L]]$levels
   D <- as.matrix(dist(apply(do.call(rbind, strsplit(names, ":")), 2L, as.double)))
   expect_dense_model(fit, function(rho) {
     K <- (1 + D / exp(rho)) * exp(-D / exp(rho))
@@ -92,11 +92,11 @@ test_that("effects under a constraint have that of dense matrices", {
   d <- data.frame(t = rep(1:15, 2), x = rnorm(30))
   d$y <- cumsum(rnorm(15, 0, 0.5))[d$t] + d$x + rnorm(30, 0, 0.5)
   fit <- glmm(y ~ x + rw1(t + 0 | 1), d, REML = TRUE)
-  names <- fit$design$groups[[1L]]$levels
+  names <- random_factors(fit$design)[[1L]]$levels
   Q <- crossprod(diff(diag(15)))
   K <- solve(Q + 1 / 15) - 1 / 15 # the generalized inverse
   dimnames(K) <- list(names, names)
-  label <- fit$design$groups[[1L]]$label
+  label <- random_factors(fit$design)[[1L]]$label
   expect_dense_model(fit, function(rho) stats::setNames(list(K), label))
   # twins: a singular covariance
   A <- diag(12)
@@ -145,7 +145,7 @@ test_that("a relation at an end of its range, or of no variance, is known", {
   expect_identical(estimated_rho(none), integer())
   # every row of a series is alike where its correlation is one
   end <- fit
-  end$rho[] <- ends_of(fit$design$groups[[1L]]$relation)[[1L]]$at
+  end$rho[] <- ends_of(random_factors(fit$design)[[1L]]$relation)[[1L]]$at
   expect_identical(estimated_rho(end), integer())
 })
 
