@@ -14,6 +14,14 @@ area_map <- local({
   list(d = d, W = W)
 })
 
+area_fit <- function(kind) {
+  W <- area_map$W
+  formula <- stats::reformulate(c("x", "trt", paste0(kind, "(1 | area, W)")), "y",
+    env = environment()
+  )
+  glmm(formula, area_map$d, poisson())
+}
+
 # Variances of the areas at unit scale, by dense algebra.
 area_variances <- list(
   car = function(rho) {
@@ -51,12 +59,8 @@ project_log_means <- function(m, X) {
 test_that("tests and intervals of populations of areas are those of the fit", {
   skip_if_not_installed("emmeans")
   d <- area_map$d
-  W <- area_map$W
   for (kind in c("car", "bym2")) {
-    formula <- stats::reformulate(c("x", "trt", paste0(kind, "(1 | area, W)")), "y",
-      env = environment()
-    )
-    fit <- glmm(formula, d, poisson())
+    fit <- area_fit(kind)
     effect <- as.data.frame(emmeans::contrast(
       emmeans::emmeans(fit, ~trt, at = list(trt = 0:1)), "revpairwise"
     ))
@@ -72,10 +76,7 @@ test_that("means and shares know how the variances of areas move with rho", {
   d <- area_map$d
   W <- area_map$W
   for (kind in c("car", "bym2")) {
-    formula <- stats::reformulate(c("x", "trt", paste0(kind, "(1 | area, W)")), "y",
-      env = environment()
-    )
-    fit <- glmm(formula, d, poisson())
+    fit <- area_fit(kind)
     psi <- unname(fit_psi(fit))
     s2 <- function(psi) {
       unname(psi[4]^2 * area_variances[[kind]](psi[5])[match(d$area, rownames(W))])
