@@ -1,7 +1,8 @@
 # Error at 5% of the tests of glmm() with few clusters, and their power.
 #
 #   Rscript bench/simulation/glmm.R run [REPLICATES [PATTERN]]   cells whose name has PATTERN, the
-#                                   most telling first; each is kept in .build/simulation-glmm
+#                                   most telling first, one on each core; each is kept in
+#                                   .build/simulation-glmm
 #   Rscript bench/simulation/glmm.R collect   what is there -> inst/extdata/few-clusters-glmm.csv,
 #                                   glmm.md beside this file
 #
@@ -132,7 +133,10 @@ saved <- utils::read.csv(saved_file)
 if (identical(args[1L], "run")) {
   replicates <- if (length(args) > 1L) as.integer(args[2L]) else 1000L
   wanted <- if (length(args) > 2L) cells[grepl(args[3L], cells$name), ] else cells
-  for (i in seq_len(nrow(wanted))) run_cell(wanted[i, ], replicates)
+  invisible(parallel::mclapply(
+    split(wanted, seq_len(nrow(wanted))), run_cell, replicates,
+    mc.cores = parallel::detectCores(), mc.preschedule = FALSE
+  ))
 } else {
   files <- file.path(batches, paste0(cells$name, ".rds"))
   kept <- file.exists(files)
