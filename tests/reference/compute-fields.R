@@ -1,7 +1,7 @@
-# The models of models-fields.R by glmmTMB, tightly tuned, and the linear one of the wheat trial by
-# generalized least squares with nlme -> field-peers.csv: log-likelihood, coefficients, standard
-# deviation of the field and its range. Run in this folder, for all models or some of them, whose
-# rows are replaced: Rscript compute-fields.R [names]
+# The models of models-fields.R by glmmTMB, tightly tuned, those but gau() by spaMM, and the linear
+# one of the wheat trial by generalized least squares with nlme -> field-peers.csv: log-likelihood,
+# coefficients, standard deviation of the field and its range. Run in this folder, for all models or
+# some of them, whose rows are replaced: Rscript compute-fields.R [names]
 
 source("models-fields.R")
 suppressMessages(library(glmmTMB))
@@ -39,6 +39,26 @@ rows <- lapply(chosen, function(name) {
     source = paste("glmmTMB", packageVersion("glmmTMB"))
   )
 })
+
+# Matern's correlation of spaMM has the inverse range. Its algebra by sparse precisions works with
+# Matrix 1.5-3 too.
+spaMM_rows <- function(name, model) {
+  text <- gsub(" + 0", "", deparse1(model$formula), fixed = TRUE)
+  text <- sub("(exp|mat)\\(([^|]+) \\| (\\w+)[^)]*\\)", "Matern(1 | \\2 %in% \\3)", text)
+  family <- if (model$family == "nbinom2") spaMM::negbin() else families[[model$family]]
+  fit <- spaMM::fitme(as.formula(sub(" %in% 1", "", text, fixed = TRUE)), model$data,
+    family = family, method = "ML", fixed = list(nu = if (length(model$nu)) model$nu else 0.5),
+    control = list(nloptr = list(xtol_rel = 1e-9)), control.HLfit = list(algebra = "spprec")
+  )
+  beta <- spaMM::fixef(fit)
+  data.frame(
+    model = name, quantity = c("logLik", names(beta), "sd", "range"), value = signif(c(
+      logLik(fit), beta, sqrt(fit$lambda), 1 / spaMM::get_ranPars(fit)$corrPars[[1L]]$rho
+    ), 12), source = paste("spaMM", packageVersion("spaMM"))
+  )
+}
+matern <- setdiff(chosen, "poisson_gau")
+rows <- c(rows, Map(spaMM_rows, matern, models[matern]))
 
 # Residuals of an exponential correlation with a nugget are field plus independent error.
 wheat <- models$wheat_exp$data

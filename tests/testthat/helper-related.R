@@ -83,6 +83,24 @@ ar1_covariance <- function(series, time, r, labels) {
   K
 }
 
+generalized_inverse <- function(Q) {
+  parts <- eigen(Q, symmetric = TRUE)
+  some <- parts$values > 1e-9 * parts$values[1L]
+  vectors <- parts$vectors[, some]
+  structure(vectors %*% (t(vectors) / parts$values[some]), dimnames = dimnames(Q))
+}
+
+# Areas with the share `phi` of their variance spatial, of a map with these connected `parts`; areas
+# in none of them are islands.
+areas_covariance <- function(W, parts, phi) {
+  S <- diag(nrow(W))
+  for (part in parts) {
+    K <- generalized_inverse(diag(rowSums(W[part, part])) - W[part, part])
+    S[part, part] <- K / exp(mean(log(diag(K))))
+  }
+  structure((1 - phi) * diag(nrow(W)) + phi * S, dimnames = dimnames(W))
+}
+
 # Log-density of the responses of a linear model with this covariance matrix, at beta of the fit.
 mvn_log_density <- function(fit, V) {
   r <- row_response(fit$design) - drop(design_X(fit$design) %*% fit$beta)

@@ -1,13 +1,6 @@
 # Random walks and areas of two parts: against dense algebra with the generalized inverse of their
 # precision, by its eigenvalues, and against the same model as a smooth.
 
-generalized_inverse <- function(Q) {
-  parts <- eigen(Q, symmetric = TRUE)
-  some <- parts$values > 1e-9 * parts$values[1L]
-  vectors <- parts$vectors[, some]
-  structure(vectors %*% (t(vectors) / parts$values[some]), dimnames = dimnames(Q))
-}
-
 walk_covariance <- function(time, order) {
   if (order == 2L) time <- seq(min(time), max(time))
   D <- diff(diag(length(time)), differences = order)
@@ -47,15 +40,7 @@ map_data <- local({
   list(d = d, W = W)
 })
 
-map_covariance <- function(phi) {
-  W <- map_data$W
-  S <- diag(20)
-  for (part in list(1:12, 13:18)) {
-    K <- generalized_inverse(diag(rowSums(W[part, part])) - W[part, part])
-    S[part, part] <- K / exp(mean(log(diag(K))))
-  }
-  structure((1 - phi) * diag(20) + phi * S, dimnames = dimnames(W))
-}
+map_covariance <- function(phi) areas_covariance(map_data$W, list(1:12, 13:18), phi)
 
 # Gradient of the engine at psi, and differences of a dense function there.
 expect_gradient <- function(fit, value, psi, tolerance = 1e-7) {

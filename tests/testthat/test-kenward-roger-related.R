@@ -87,6 +87,74 @@ test_that("fields and areas have that of dense matrices", {
   })
 })
 
+test_that("fields with and without a nugget have that of dense matrices", {
+  set.seed(16)
+  d <- data.frame(u = runif(40), v = runif(40))[rep(1:40, 2), ]
+  D <- as.matrix(dist(d[1:40, ]))
+  d$x <- rnorm(80)
+  field <- rep(drop(crossprod(chol(exp(-(D / 0.2)^2) + diag(1e-8, 40)), rnorm(40))), 2)
+  d$y <- rpois(80, exp(1 + 0.3 * d$x + 0.7 * field))
+  d$z <- d$x + field + rnorm(80, 0, 0.7)
+  of_field <- function(fit, kernel, label) {
+    names <- random_factors(fit$design)[[1L]]$levels
+    D <- as.matrix(dist(apply(do.call(rbind, strsplit(names, ":")), 2L, as.double)))
+    function(rho) {
+      stats::setNames(list(structure(kernel(D / exp(rho)), dimnames = list(names, names))), label)
+    }
+  }
+  gaussian <- function(u) (1 - 1e-8) * exp(-u^2) + 1e-8 * diag(nrow(u))
+  exponential <- function(u) exp(-u)
+  for (kernel in c("exp", "gau")) {
+    label <- paste0(kernel, "(u, v)")
+    correlation <- if (kernel == "exp") exponential else gaussian
+    formula <- as.formula(paste0("y ~ x + u + ", kernel, "(u + v | 1)"))
+    counts <- glmm(formula, d, poisson())
+    expect_dense_model(counts, of_field(counts, correlation, label))
+    linear <- glmm(update(formula, z ~ .), d, REML = TRUE)
+    expect_dense_model(linear, of_field(linear, correlation, label))
+    for (fit in list(counts, linear)) {
+      expect_identical(estimated_rho(fit), 1L)
+      expect_true(all(is.finite(vcov(fit, "KR"))))
+    }
+  }
+})
+
+test_that("areas of two parts, on a map with an island, have that of dense matrices", {
+  set.seed(25)
+  area <- paste0("a", 1:25)
+  W <- 1 * (as.matrix(dist(cbind(1:25 %% 5, (0:24) %/% 5))) == 1)
+  dimnames(W) <- list(area, area)
+  W[25, ] <- W[, 25] <- 0
+  root <- chol(areas_covariance(W, list(1:24), 0.6))
+  d <- data.frame(area = rep(area, 4), x = rnorm(100))
+  b <- rep(drop(crossprod(root, rnorm(25))), 4)
+  d$z <- d$x + 1.5 * b + rnorm(100)
+  d$y <- rpois(100, exp(0.5 + 0.3 * d$x + 0.8 * b))
+  K <- function(rho) list(`bym2(area)` = areas_covariance(W, list(1:24), plogis(rho)))
+  for (fit in suppressMessages(list(
+    glmm(z ~ x + bym2(1 | area, W), d, REML = TRUE), glmm(y ~ x + bym2(1 | area, W), d, poisson())
+  ))) {
+    expect_identical(estimated_rho(fit), 1L)
+    expect_dense_model(fit, K)
+  }
+})
+
+test_that("random walks of second order, with steps without data, have that of dense matrices", {
+  set.seed(18)
+  d <- expand.grid(t = setdiff(1:16, c(3, 4, 11)), id = c("a", "b", "c"))
+  d$x <- rnorm(nrow(d))
+  walks <- replicate(3, cumsum(cumsum(rnorm(16, 0, 0.15))))
+  eta <- 0.5 + 0.3 * d$x + walks[cbind(d$t, as.integer(d$id))]
+  d$z <- eta + rnorm(nrow(d), 0, 0.4)
+  d$y <- rpois(nrow(d), exp(pmin(eta, 3)))
+  one <- generalized_inverse(crossprod(diff(diag(16), differences = 2)))
+  names <- paste(rep(c("a", "b", "c"), each = 16), rep(1:16, 3), sep = ":")
+  K <- structure(kronecker(diag(3), one), dimnames = list(names, names))
+  of <- function(rho) list(`rw2(id)` = K)
+  expect_dense_model(glmm(z ~ x + t * id + rw2(t + 0 | id), d, REML = TRUE), of)
+  expect_dense_model(glmm(y ~ x + t * id + rw2(t + 0 | id), d, poisson()), of)
+})
+
 test_that("effects under a constraint have that of dense matrices", {
   set.seed(7)
   d <- data.frame(t = rep(1:15, 2), x = rnorm(30))
