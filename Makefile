@@ -63,9 +63,10 @@ clients: ## write what other packages read out of the fits to tests/testthat/cli
 	@tools/install.sh
 	@$(WITH_LIBRARY) Rscript tools/clients.R
 
-fuzz: ## fit 500 hard simulated data sets: each ends at a maximum or names why not
+fuzz: ## call everything with wrong arguments, fit 500 hard data sets: each ends well or names why not
 	@tools/setup.sh demo
 	@tools/install.sh
+	@$(WITH_LIBRARY) Rscript tests/fuzz/arguments.R
 	@$(WITH_LIBRARY) Rscript tests/fuzz/run.R $(COUNT)
 
 accuracy: ## hold the printed bound of the integration error to the integral, on 500 hard data sets

@@ -73,6 +73,7 @@
 anova.margmix_gee <- function(object, ..., test = c("Wald", "score"), vcov = "KC",
                               df = "default", nsim = NULL, seed = 1) {
   test <- one_of(test, c("Wald", "score"), "test")
+  check_seed(seed)
   draws <- list(count = check_nsim(nsim, test, vcov), seed = seed)
   others <- list(...)
   if (!length(others)) {

@@ -85,6 +85,8 @@
 #' @export
 anova.margmix_glmm <- function(object, ..., nsim = 0, seed = NULL, vcov = "default",
                                df = "default") {
+  check_whole(nsim, "nsim", 0)
+  check_seed(seed)
   others <- list(...)
   labels <- fit_labels(as.list(substitute(list(...)))[-1L])
   if (missing(object)) { # all of them have names

@@ -4,17 +4,10 @@ check_scan_arguments <- function(saddlepoint, n_ratio, file, resume, progress, s
   check_switch(saddlepoint, "saddlepoint")
   check_switch(resume, "resume")
   check_switch(progress, "progress")
-  check_whole(n_ratio, "n_ratio", 2)
+  check_whole(n_ratio, "n_ratio", 2, Inf)
   check_seed(seed)
   if (!is.null(file)) return(check_scan_file(file))
   if (resume) abort("argument", "`resume` must come with `file`, to go on with.")
-}
-
-check_whole <- function(x, name, least) {
-  if (is.numeric(x) && length(x) == 1L && isTRUE(x >= least && x == round(x))) return(invisible())
-  abort("argument", paste0(code(name), " must be a whole number, at least ", least, "."),
-    given = deparse(x)[1L]
-  )
 }
 
 check_scan_file <- function(file) {

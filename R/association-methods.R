@@ -55,5 +55,8 @@ print.margmix_scan <- function(x, n = 10L, ...) {
 #' @param p p-values.
 #' @export
 genomic_inflation <- function(p) {
+  if (!is.numeric(p) && !identical(p, NA) || !isTRUE(all(p >= 0 & p <= 1, na.rm = TRUE))) {
+    abort("argument", "`p` must be p-values, numbers from 0 to 1.", given = value_text(p))
+  }
   stats::median(stats::qchisq(p, 1, lower.tail = FALSE), na.rm = TRUE) / stats::qchisq(0.5, 1)
 }

@@ -103,6 +103,16 @@ check_null_model <- function(fit) {
   }
 }
 
+# The position of a grouping factor; known(id) is one of the people in id, too.
+factor_named <- function(id, labels) {
+  inner <- sub("^\\w+\\((.*)\\)$", "\\1", labels)
+  k <- if (is.character(id) && length(id) == 1L) c(which(labels == id), which(inner == id))
+  if (length(k)) return(k[1L])
+  abort("people", "`id` must be a grouping factor of the null model.",
+    given = value_text(id), hint = paste0("It has ", some_of(code(labels)), ".")
+  )
+}
+
 #' The person of each row of the design
 #'
 #' @return Names: the levels of `id`, or of the first grouping factor of which all are names of
@@ -118,15 +128,7 @@ row_people <- function(fit, people, id) {
   }
   labels <- group_labels(design)
   by_group <- function(k) random_factors(design)[[k]]$levels[row_levels(design, k)]
-  if (!is.null(id)) {
-    k <- match(id, labels)
-    if (is.na(k)) {
-      abort("people", "`id` must be a grouping factor of the null model.",
-        given = deparse(id)[1L], hint = paste0("It has ", some_of(code(labels)), ".")
-      )
-    }
-    return(known_people(by_group(k), people))
-  }
+  if (!is.null(id)) return(known_people(by_group(factor_named(id, labels)), people))
   for (k in seq_along(labels)) if (all(by_group(k) %in% people)) return(by_group(k))
   rows <- design_order(row.names(fit$frame$frame), design)
   if (all(rows %in% people)) return(rows)

@@ -41,6 +41,15 @@ plot_data.margmix_scan <- function(x, type = c("qq", "manhattan"), position = x$
 
 # Chromosomes beside each other, in the order in which they come.
 manhattan_picture <- function(data, position, chromosome) {
+  last <- max(data$x)
+  if (!is.null(position) && (!is.numeric(position) || length(position) < last)) {
+    abort("argument", "`position` must be a number for each variant.", given = value_text(position))
+  }
+  if (!is.null(chromosome) && (!is.atomic(chromosome) || length(chromosome) < last)) {
+    abort("argument", "`chromosome` must have a value for each variant.",
+      given = value_text(chromosome)
+    )
+  }
   at <- if (is.null(position)) data$x else position[data$x]
   of <- if (is.null(chromosome)) rep(1L, nrow(data)) else chromosome[data$x]
   names <- unique(of)

@@ -77,10 +77,6 @@ association_sets <- function(fit, genotypes, sets, weights = NULL,
   do.call(rbind, rows)
 }
 
-several_of <- function(x, choices, name) {
-  vapply(unique(as.character(x)), one_of, "", choices, name, USE.NAMES = FALSE)
-}
-
 check_sets <- function(sets, variants) {
   if (is.null(variants) || anyDuplicated(variants)) {
     abort("genotypes", "For sets of variants, variants must have names, no two the same.",

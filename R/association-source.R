@@ -15,7 +15,7 @@ genotype_source <- function(genotypes, block) UseMethod("genotype_source")
 # By default as many variants as are small.
 block_size <- function(block, bytes) {
   if (is.null(block)) return(as.integer(max(1, min(2000, 2^26 / bytes))))
-  check_whole(block, "block", 1)
+  check_whole(block, "block", 1, Inf)
   block
 }
 
@@ -43,6 +43,12 @@ blocks_of_columns <- function(people, count, block, columns, names) {
   )
 }
 
+refuse_variants <- function(given) {
+  abort("argument", "`variants` must be names or positions of variants that there are.",
+    given = given
+  )
+}
+
 # Of some variants, by name or position.
 with_variants <- function(source, variants) {
   if (is.null(variants)) return(source)
@@ -52,12 +58,11 @@ with_variants <- function(source, variants) {
     )
   }
   places <- seq_len(source$count)
+  if (!is.atomic(variants)) refuse_variants(class(variants)[1L])
   at <- if (is.character(variants)) places_of(variants, source) else places[variants]
   if (is.numeric(variants) && !all(is_whole(variants) %in% TRUE)) at <- NA_integer_
   if (anyNA(at) || !length(at)) {
-    abort("argument", "`variants` must be names or positions of variants that there are.",
-      given = if (length(at)) some_of(variants[is.na(at)]) else "none"
-    )
+    refuse_variants(if (length(at)) some_of(variants[is.na(at)]) else "none")
   }
   columns <- function(from) {
     G <- source$columns(at[from])

@@ -108,6 +108,7 @@ bootstrap_words <- function(object, first) {
 #' @param digits Significant digits.
 #' @export
 print.margmix_bootstrap <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  digits <- known_digits(digits)
   say(bootstrap_words(x, "Bootstrap,"), sep = "\n")
   for (why in names(x$failed)) say("  ", x$failed[[why]], " without fit: ", why, "\n", sep = "")
   t <- x$replicates

@@ -51,9 +51,7 @@ bootstrap <- function(fit, B = 999, type = NULL, seed = NULL, cl = NULL, ...) {
   check_dots(..., known = names(formals(bootstrap)), elsewhere = replicates_elsewhere)
   types <- bootstrap_types(fit)
   type <- one_of(type %||% types[1L], types, "type")
-  if (!is.numeric(B) || length(B) != 1L || is.na(B) || B < 2 || B != round(B)) {
-    abort("argument", "`B` must be a whole number of replicates, at least 2.", given = some_of(B))
-  }
+  check_whole(B, "B", 2)
   if (!is.null(cl) && !inherits(cl, "cluster")) {
     abort("argument", "`cl` must be NULL or a cluster of parallel::makeCluster().",
       given = class(cl)[1L]

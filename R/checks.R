@@ -323,16 +323,3 @@ orthogonal_blocks <- function(Z, random) {
   }
   Z
 }
-
-check_switch <- function(x, name) {
-  if (identical(x, TRUE) || identical(x, FALSE)) return(invisible())
-  abort("argument", paste0(code(name), " must be TRUE or FALSE."), given = deparse(x)[1L])
-}
-
-check_seed <- function(seed) {
-  if (is.null(seed)) return(invisible())
-  if (is.numeric(seed) && length(seed) == 1L && isTRUE(abs(seed) <= .Machine$integer.max)) {
-    return(invisible())
-  }
-  abort("argument", "`seed` must be NULL or a whole number.", given = deparse(seed)[1L])
-}

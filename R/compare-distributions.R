@@ -143,6 +143,7 @@ population_mean_of.margmix_mass_points <- function(fit, rows) {
 #' @rdname compare_distributions
 #' @export
 print.margmix_distributions <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  digits <- known_digits(digits)
   say("One model, ", length(x$fits), " distributions of the random effect by ",
     code(cluster_group(x$fit$design)), "\n\n", sep = "")
   say(coefficient_heading(), ":\n", sep = "")

@@ -73,11 +73,13 @@ compare_effects <- function(glmm_fit, gee_fit = NULL, vcov = "default", gee_vcov
                             level = 0.95, exponentiate = NULL, intercept = NULL, ...) {
   check_dots(..., known = names(formals(compare_effects)))
   check_level(level)
+  check_choice(exponentiate, "exponentiate")
+  check_choice(intercept, "intercept")
   check_compared(glmm_fit, gee_fit)
   ratio <- ratio_of(glmm_fit$family)
   exponentiate <- exponentiate %||% !is.null(ratio)
   rows <- names(glmm_fit$coefficients)
-  if (!isTRUE(intercept %||% !exponentiate)) rows <- setdiff(rows, "(Intercept)")
+  if (!(intercept %||% !exponentiate)) rows <- setdiff(rows, "(Intercept)")
   parts <- list(
     conditional = coef_inference(glmm_fit, vcov, "default", level, rows),
     marginal = marginal_coefficients(glmm_fit, vcov, level = level),
@@ -218,6 +220,7 @@ contents <- function(key, cluster) {
 #' @rdname compare_effects
 #' @export
 print.margmix_effects <- function(x, digits = max(3L, getOption("digits") - 4L), ...) {
+  digits <- known_digits(digits)
   group <- some_of(code(group_labels(x$glmm$design)))
   say("Conditional and marginal effects", if (!is.null(x$ratio)) paste0(": ", x$ratio), "\n\n",
     sep = ""

@@ -223,7 +223,7 @@ confint.margmix_conditional <- function(object, parm, level = 0.95, ...) {
   estimates <- conditional_table(object, level)
   out <- as.matrix(estimates[c("conf.low", "conf.high")])
   colnames(out) <- paste(format(100 * c((1 - level) / 2, (1 + level) / 2), trim = TRUE), "%")
-  if (missing(parm)) out else out[parm, , drop = FALSE]
+  limits_of(out, parm)
 }
 
 #' @export
@@ -244,6 +244,7 @@ conditional_table <- function(x, level) {
 #' @export
 print.margmix_conditional <- function(x, level = 0.95, digits = max(3L, getOption("digits") - 3L),
                                       ...) {
+  digits <- known_digits(digits)
   say(
     "Conditional logistic regression, exact given the successes of each ", x$group, "\n",
     count_of(x$informative, "cluster"), " of ", x$clusters, " with unequal responses, ",

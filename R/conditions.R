@@ -75,6 +75,7 @@ condition_record <- function() {
 #' their labels in the caller's data; `code()` puts names in backticks.
 #' @noRd
 some_of <- function(x, max = 5L) {
+  if (is.function(x)) x <- "a function"
   x <- as.character(x)
   rest <- length(x) - max
   if (rest <= 0L) return(paste(x, collapse = ", "))

@@ -103,6 +103,7 @@ chosen_rows <- function(parm, all_rows, coefficients) {
     parm <- ifelse(is.na(chosen), as.character(parm), chosen)
   }
   unknown <- if (is.character(parm)) setdiff(parm, all_rows) else class(parm)[1L]
+  if (!length(parm)) unknown <- value_text(parm)
   if (length(unknown)) {
     deviations <- if (length(setdiff(all_rows, coefficients))) " or standard deviations"
     abort("parm", paste0("`parm` must name coefficients", deviations, " of the model."),
@@ -112,9 +113,28 @@ chosen_rows <- function(parm, all_rows, coefficients) {
   parm
 }
 
+# Rows of a matrix of limits.
+limits_of <- function(limits, parm) {
+  if (missing(parm)) return(limits)
+  limits[chosen_limits(parm, rownames(limits)), , drop = FALSE]
+}
+
+chosen_limits <- function(parm, known) {
+  at <- if (is.character(parm)) {
+    match(parm, known)
+  } else if (is.numeric(parm) || is.logical(parm)) {
+    tryCatch(seq_along(known)[parm], warning = function(w) NA)
+  }
+  if (length(at) && !anyNA(at)) return(at)
+  abort("parm", "`parm` must have names or positions of rows of the table.",
+    given = value_text(parm), hint = paste0("There are ", some_of(code(known), 12L), ".")
+  )
+}
+
 #' @rdname confint.margmix_glmm
 #' @export
 print.margmix_confint <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  digits <- known_digits(digits)
   say(attr(x, "heading"), sep = "\n")
   print(matrix(x, nrow(x), dimnames = dimnames(x)), digits = digits, ...)
   invisible(x)

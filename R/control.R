@@ -37,21 +37,16 @@ glmm_control <- function(threads = getOption("margmix.threads", 1L), verbose = F
                          max_iterations = 150L, auto_tolerance = 1e-4, max_nodes = 10000L,
                          collapse = "auto", ...) {
   check_dots(..., known = names(formals(glmm_control)))
-  positive <- function(x, name) {
-    ok <- is.numeric(x) && length(x) == 1L && is.finite(x) && x > 0
-    if (!ok) {
-      abort("control", paste0("`", name, "` must be one positive number."), given = deparse(x)[1L])
-    }
-    x
-  }
+  check_switch(verbose, "verbose", "control")
+  check_seed(seed)
   structure(list(
-    threads = as.integer(max(1, positive(threads, "threads"))), verbose = isTRUE(verbose),
+    threads = as.integer(max(1, positive_number(threads, "threads"))), verbose = verbose,
     seed = seed, separation = control_choice(separation, c("warn", "error", "none"), "separation"),
     weights_type = control_choice(weights_type, c("prior", "frequency"), "weights_type"),
-    tolerance = positive(tolerance, "tolerance"),
-    max_iterations = as.integer(positive(max_iterations, "max_iterations")),
-    auto_tolerance = positive(auto_tolerance, "auto_tolerance"),
-    max_nodes = positive(max_nodes, "max_nodes"), collapse = control_collapse(collapse)
+    tolerance = positive_number(tolerance, "tolerance"),
+    max_iterations = as.integer(positive_number(max_iterations, "max_iterations")),
+    auto_tolerance = positive_number(auto_tolerance, "auto_tolerance"),
+    max_nodes = positive_number(max_nodes, "max_nodes"), collapse = control_collapse(collapse)
   ), class = "glmm_control")
 }
 

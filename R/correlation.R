@@ -91,9 +91,7 @@ cor_mdependent <- function(m = 1, stationary = TRUE) {
   if (!is_count(m) || m < 1) {
     abort("corstr", "`m` must be a whole number, at least 1.", given = deparse(m)[1L])
   }
-  if (!identical(stationary, TRUE) && !identical(stationary, FALSE)) {
-    abort("corstr", "`stationary` must be TRUE or FALSE.", given = deparse(stationary)[1L])
-  }
+  check_switch(stationary, "stationary", "corstr")
   m <- min(m, .Machine$integer.max)
   label <- paste0(format(m, scientific = FALSE), "-dependent")
   if (stationary) {
@@ -198,7 +196,8 @@ as_correlation <- function(corstr) {
     key <- pmatch(gsub("[^a-z0-9]", "", tolower(corstr)), names(known))
     if (!is.na(key)) return(known[[key]]())
   }
-  matrix_like <- is.matrix(corstr) || tolower(corstr)[1L] %in% c("fixed", "userdefined")
+  matrix_like <- is.matrix(corstr) ||
+    is.character(corstr) && tolower(corstr)[1L] %in% c("fixed", "userdefined")
   abort("corstr", "`corstr` must name a working correlation, or be one, such as cor_mdependent(2).",
     given = if (is.character(corstr)) some_of(dQuote(corstr, FALSE)) else class(corstr)[1L],
     hint = if (matrix_like) "Write cor_fixed(R) for a matrix of your own." else paste0(

@@ -130,6 +130,7 @@ near_boundary <- function(fit) {
 #' @rdname diagnose_convergence
 #' @export
 print.margmix_convergence <- function(x, digits = 3L, ...) {
+  digits <- known_digits(digits)
   say("Convergence: scaled gradient g'H^-1 g = ", format(x$criterion, digits = 2L), " (limit ",
     format(x$limit), ")\n",
     sep = ""

@@ -140,6 +140,7 @@ permuted <- function(r, group) stats::ave(r, group, FUN = function(x) x[sample.i
 #' @rdname diagnose_dependence
 #' @export
 print.margmix_dependence <- function(x, digits = 3L, ...) {
+  digits <- known_digits(digits)
   say("Dependence of residuals by distance, ", count_of(x$rows, "row"),
     if (x$rows < x$total) paste(" of", x$total), "\n\n", sep = "")
   print(format(x$table, digits = digits), row.names = FALSE)

@@ -64,9 +64,7 @@ diagnose_distribution <- function(fit, nsim = 199, at = NULL, level = 0.95, seed
   check_in_memory(fit$design)
   check_level(level)
   check_scalar_effect(fit)
-  if (!is_count(nsim)) {
-    abort("argument", "`nsim` must be a whole number, 0 or more.", given = some_of(nsim))
-  }
+  check_whole(nsim, "nsim", 0)
   b <- at %||% (fit$theta[[1L]] * seq(-3, 3, length.out = 61L))
   if (!is.numeric(b) || !length(b) || !all(is.finite(b))) {
     abort("argument", "`at` must be values of the random effect.", given = some_of(b))
@@ -168,6 +166,7 @@ gradient_band <- function(deltas, points, level) {
 #' @rdname diagnose_distribution
 #' @export
 print.margmix_distribution_check <- function(x, digits = 3L, ...) {
+  digits <- known_digits(digits)
   say("Gradient function of ", distribution_noun(x$fit), " by ",
     code(cluster_group(x$fit$design)), ", ",
     count_of(cluster_count(x$fit$design), "cluster"), "\n\n", sep = "")

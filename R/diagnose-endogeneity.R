@@ -69,6 +69,7 @@ diagnose_endogeneity <- function(fit, cluster_size = TRUE, level = 0.95, group =
   check_dots(..., known = names(formals(diagnose_endogeneity)))
   check_glmm(fit)
   check_level(level)
+  check_switch(cluster_size, "cluster_size")
   design <- fit$design
   check_likelihood(design, "The test for correlated random effects")
   check_factorable(design, "the test for correlated random effects.")
@@ -197,6 +198,7 @@ mundlak_joint <- function(larger, small, names, df) {
 #' @rdname diagnose_endogeneity
 #' @export
 print.margmix_endogeneity <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  digits <- known_digits(digits)
   say("Correlated random effects? Test of Mundlak (1978) by ", code(x$group), ", ",
     count_of(x$clusters, "cluster"), "\n\n",
     sep = ""

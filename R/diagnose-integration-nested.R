@@ -3,7 +3,6 @@
 
 #' @export
 check_integration.margmix_level_quadrature <- function(way, fit, settings) {
-  check_draws(settings$draws)
   finer <- finer_nested_rule(fit)
   if (is.null(finer)) return(importance_integration(fit, settings))
   nested_integration(fit, finer, settings$tolerance)
@@ -11,7 +10,6 @@ check_integration.margmix_level_quadrature <- function(way, fit, settings) {
 
 #' @export
 check_integration.margmix_laplace <- function(way, fit, settings) {
-  check_draws(settings$draws)
   importance_integration(fit, settings)
 }
 

@@ -87,6 +87,11 @@ diagnose_integration <- function(fit, tolerance = 0.01, points = 256L, replicate
   check_glmm(fit)
   check_normal(fit, "This diagnostic of the integration")
   check_in_memory(fit$design)
+  positive_number(tolerance, "tolerance", "argument")
+  check_whole(points, "points", 2)
+  check_whole(replicates, "replicates", 2)
+  check_draws(draws)
+  check_seed(seed)
   check_integration(way_of_fit(fit), fit, list(
     tolerance = tolerance, points = points, replicates = replicates, seed = seed, draws = draws
   ))
@@ -234,6 +239,7 @@ lattice_points <- function(shift, N, df = 5) {
 #' @rdname diagnose_integration
 #' @export
 print.margmix_integration <- function(x, digits = 4L, ...) {
+  digits <- known_digits(digits)
   if (x$exact) {
     say("Integration: exact (Gaussian response, identity link).\nNo problem found.\n")
     return(invisible(x))

@@ -48,6 +48,7 @@ diagnose_overdispersion <- function(fit, nsim = 200L, level = 0.95, seed = 1, ..
   check_dots(..., known = names(formals(diagnose_overdispersion)))
   check_glmm(fit)
   check_level(level)
+  check_whole(nsim, "nsim", 1)
   check_normal(fit, "The test for overdispersion")
   check_can_overdisperse(fit)
   plan <- simulation_plan(fit, NULL, 1)
@@ -107,6 +108,7 @@ pearson_statistic <- function(fit, y) {
 #' @rdname diagnose_overdispersion
 #' @export
 print.margmix_overdispersion <- function(x, digits = 3L, ...) {
+  digits <- known_digits(digits)
   say("Overdispersion within clusters, ", x$family$family,
     " family: Pearson statistic at the modes\nagainst ", x$nsim, " simulations from the fit (seed ",
     if (is.null(x$seed)) "not set" else x$seed, ")\n\n",

@@ -143,6 +143,7 @@ exposure_effects.margmix_standardization <- function(x, times = NULL, level = x$
 #' @rdname exposure_effects
 #' @export
 print.margmix_exposure_effects <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  digits <- known_digits(digits)
   if (is.null(attr(x, "heading"))) return(print.data.frame(x, digits = digits))
   say("Effects by exposure time, compared with time 0\n")
   say(attr(x, "heading"), sep = "\n")

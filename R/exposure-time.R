@@ -57,7 +57,7 @@ period_positions <- function(period) {
 
 start_positions <- function(start, positions) {
   n <- length(positions$index)
-  if (!length(start) %in% c(1L, n)) {
+  if (!is.atomic(start) || !length(start) %in% c(1L, n)) {
     refuse_exposure_time("`start` must be one period, or one for each row.",
       paste(length(start), "for", count_of(n, "row"))
     )

@@ -141,13 +141,14 @@ chosen_na_action <- function(call, data, env) {
     stored <- attr(data, "na.action")
     action <- if (is.null(stored) || is.numeric(stored)) getOption("na.action") else stored
   }
-  action <- if (is.null(action)) stats::na.pass else action
-  name <- if (is.character(action)) action else "custom"
-  action <- if (is.character(action)) get0(action, envir = env, mode = "function") else action
-  if (!is.function(action)) {
-    abort("na_action", "`na.action` must be a function or its name.", given = name)
-  }
-  action
+  na_function(action %||% stats::na.pass, env)
+}
+
+na_function <- function(action, env = globalenv()) {
+  named <- is.character(action) && length(action) == 1L
+  found <- if (named) get0(action, envir = env, mode = "function") else action
+  if (is.function(found)) return(found)
+  abort("na_action", "`na.action` must be a function or its name.", given = value_text(action))
 }
 
 # The standard actions need not run, nor copy the frame, when nothing is missing.

@@ -64,9 +64,7 @@ gee_control <- function(alpha_method = c("default", "sas", "geepack", "stata", "
   check_dots(..., known = names(formals(gee_control)))
   methods <- c("default", "sas", "geepack", "stata", "maee")
   alpha_method <- control_choice(alpha_method, methods, "alpha_method")
-  if (!identical(alpha_bound, TRUE) && !identical(alpha_bound, FALSE)) {
-    abort("control", "`alpha_bound` must be TRUE or FALSE.", given = deparse(alpha_bound)[1L])
-  }
+  check_switch(alpha_bound, "alpha_bound", "control")
   structure(list(
     alpha_method = alpha_method, alpha_bound = alpha_bound,
     threads = as.integer(max(1, positive_number(threads, "threads"))),
@@ -74,9 +72,4 @@ gee_control <- function(alpha_method = c("default", "sas", "geepack", "stata", "
     tolerance = positive_number(tolerance, "tolerance"),
     max_iterations = as.integer(max(1, positive_number(max_iterations, "max_iterations")))
   ), class = "gee_control")
-}
-
-positive_number <- function(x, name) {
-  if (is.numeric(x) && length(x) == 1L && is.finite(x) && x > 0) return(x)
-  abort("control", paste0("`", name, "` must be one positive number."), given = deparse(x)[1L])
 }

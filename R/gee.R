@@ -134,9 +134,7 @@ check_gee_settings <- function(scale, bias_reduce, control) {
       given = deparse(scale)[1L]
     )
   }
-  if (!identical(bias_reduce, TRUE) && !identical(bias_reduce, FALSE)) {
-    abort("argument", "`bias_reduce` must be TRUE or FALSE.", given = deparse(bias_reduce)[1L])
-  }
+  check_switch(bias_reduce, "bias_reduce")
 }
 
 # Half the gradient of log|B| is Firth's adjustment for canonical links, and near it for others that

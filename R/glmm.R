@@ -211,7 +211,5 @@ check_settings <- function(REML, control) {
   if (!inherits(control, "glmm_control")) {
     abort("control", "`control` must come from glmm_control().", given = class(control)[1L])
   }
-  if (!identical(REML, TRUE) && !identical(REML, FALSE)) {
-    abort("reml", "`REML` must be TRUE or FALSE.", given = deparse(REML)[1L])
-  }
+  check_switch(REML, "REML", "reml")
 }

@@ -84,6 +84,7 @@ importance_problems <- function(found, tolerance, fit) {
 
 #' @export
 print.margmix_integration_groups <- function(x, digits = 4L, ...) {
+  digits <- known_digits(digits)
   number <- function(value) formatC(value, format = "f", digits = digits)
   importance <- x$importance
   say("Integration at the fitted parameters, random effects of ", some_of(code(x$group)), "\n\n",

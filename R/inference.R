@@ -50,11 +50,11 @@ complete_table <- function(table, rows) {
   out
 }
 
-check_level <- function(level) {
+check_level <- function(level, name = "level") {
   if (is.numeric(level) && length(level) == 1L && is.finite(level) && level > 0 && level < 1) {
     return(invisible())
   }
-  abort("argument", "`level` must be one number between 0 and 1.",
+  abort("argument", paste0(code(name), " must be one number between 0 and 1."),
     given = if (is.numeric(level)) some_of(level) else class(level)[1L]
   )
 }

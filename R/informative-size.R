@@ -97,6 +97,7 @@ size_comparison <- function(individual, cluster) {
 #' @param digits Significant digits.
 #' @export
 print.margmix_informative_size <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  digits <- known_digits(digits)
   say("Marginal effects on the average individual and in the average cluster\n")
   say(attr(x, "heading"), "", sep = "\n")
   label <- paste0(x$contrast, ": ", x$level, " vs ", x$reference)

@@ -67,6 +67,7 @@ interaction_contrasts <- function(x, level = x$options$level, ...) {
 #' @rdname interaction_contrasts
 #' @export
 print.margmix_interactions <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  digits <- known_digits(digits)
   words <- contrast_words(attr(x, "family"))
   say("Differences between the effects of subgroups\n", attr(x, "heading")[2L], "\n",
     "Limits:  ", format_level(attr(x, "confidence")), "\n", sep = "")

@@ -93,6 +93,7 @@ intraclass_correlation <- function(object, newdata = NULL, level = 0.95, ...) {
 #' @rdname intraclass_correlation
 #' @export
 print.margmix_icc <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  digits <- known_digits(digits)
   say("Intraclass correlation by ", some_of(code(x$group)), ", averaged over ",
     count_of(x$rows, if (x$new) "row of `newdata`" else "row"), "\n\n",
     sep = ""

@@ -26,8 +26,6 @@ check_nsim <- function(nsim, test, vcov) {
   )
 }
 
-is_count <- function(x) is.numeric(x) && length(x) == 1L && is.finite(x) && x >= 0 && x == round(x)
-
 #' Joint test of C beta = 0
 #'
 #' By an approximate Hotelling T^2, or by draws where its denominator has too few degrees of freedom

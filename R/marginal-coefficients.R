@@ -231,6 +231,7 @@ per_row_effect <- function(fit, s) {
 #' @export
 print.margmix_marginal_coefficients <- function(x, digits = max(3L, getOption("digits") - 3L),
                                                 ...) {
+  digits <- known_digits(digits)
   say("Marginal (population-averaged) coefficients, implied by the mixed model\n")
   say(method_words(x), sep = "\n")
   cat("\n")

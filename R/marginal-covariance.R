@@ -106,7 +106,9 @@ trials_factor <- function(fit, trials, phi) {
 
 cluster_rows <- function(fit, cluster) {
   design <- fit$design
-  i <- if (is.numeric(cluster)) cluster else match(as.character(cluster), cluster_levels(design))
+  i <- if (is.numeric(cluster)) cluster else if (is.atomic(cluster)) {
+    match(as.character(cluster), cluster_levels(design))
+  }
   known <- length(i) == 1L && !is.na(i) && i >= 1 && i <= cluster_count(design) && i == round(i)
   if (!known) {
     abort("cluster", "`cluster` must be a cluster of the fit, by its label or number.",
@@ -152,6 +154,7 @@ covariance_newdata <- function(fit, newdata, trials) {
 #' @export
 print.margmix_marginal_covariance <- function(x, digits = max(3L, getOption("digits") - 3L),
                                               rows = 15L, ...) {
+  digits <- known_digits(digits)
   shown <- seq_len(min(nrow(x), rows))
   say("Marginal covariance of the responses of ", attr(x, "from"), ", ",
     "random effects integrated out\n\nMeans:\n",

@@ -89,6 +89,7 @@ softmax_slope <- function(pi) {
 #' @rdname mass_points
 #' @export
 print.margmix_mass_points <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  digits <- known_digits(digits)
   say("Generalized linear mixed model with random effects at ",
     count_of(nrow(x$points), "mass point"), "\n", sep = "")
   say("Formula: ", paste(deparse(stats::formula(x$fit), width.cutoff = 80L), collapse = "\n"), "\n",

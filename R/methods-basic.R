@@ -60,6 +60,7 @@ NULL
 #' @rdname glmm-methods
 #' @export
 print.margmix_glmm <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  digits <- known_digits(digits)
   say(fit_heading(x), sep = "\n")
   say("\n", format_logLik(x), "\n", sep = "")
   cat("\n")
@@ -258,7 +259,7 @@ component <- function(fit, name = NULL) {
   components <- components_of(fit)
   known <- names(components)
   if (is.null(name)) return(known)
-  unknown <- setdiff(name, known)
+  unknown <- if (is.character(name)) setdiff(name, known) else value_text(name)
   if (length(unknown)) {
     close <- unlist(lapply(unknown, closest_name, known))
     abort("argument", "`name` must be among the components of a fit.",

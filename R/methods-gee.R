@@ -33,6 +33,7 @@ NULL
 #' @rdname gee-methods
 #' @export
 print.margmix_gee <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  digits <- known_digits(digits)
   say(gee_heading(x, digits), sep = "\n")
   print_estimates(x, marginal_heading(x), "no coefficients", digits)
 }

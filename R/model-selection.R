@@ -50,10 +50,17 @@ extractAIC.margmix_glmm <- function(fit, scale, k = 2, ...) {
 #' @rdname model-selection
 #' @export
 drop1.margmix_glmm <- function(object, scope, ...) {
-  if (missing(scope)) scope <- stats::drop.scope(object)
+  known <- stats::drop.scope(object)
+  wanted <- if (missing(scope)) known else fixed_labels(object, scope)
+  unknown <- setdiff(wanted, attr(stats::terms(object), "term.labels"))
+  if (length(unknown)) {
+    abort("scope", "`scope` must have terms that the model has.", given = some_of(unknown),
+      hint = paste0("Those that can be dropped are ", some_of(code(known), 12L), ".")
+    )
+  }
   object <- at_home(object, parent.frame())
   by_default <- utils::getS3method("drop1", "default")
-  name_likelihood(by_default(object, fixed_labels(object, scope), ...), object)
+  name_likelihood(by_default(object, wanted, ...), object)
 }
 
 #' @rdname model-selection
@@ -82,6 +89,11 @@ add1.margmix_glmm <- function(object, scope, ...) {
 #' @section Errors: `scope`: another random term.
 #' @noRd
 fixed_labels <- function(object, scope) {
+  if (!is.character(scope) && !inherits(scope, "formula")) {
+    abort("scope", "`scope` must be a formula, such as ~ . + age, or labels of terms.",
+      given = value_text(scope)
+    )
+  }
   labels <- function(x) attr(stats::terms(x), "term.labels")
   formula <- stats::formula(object)
   wanted <- if (is.character(scope)) scope else labels(stats::update.formula(formula, scope))

@@ -17,7 +17,10 @@
 design_newdata <- function(fit, newdata, random = TRUE, na.action = stats::na.pass) {
   frame <- newdata_frame(fit, newdata, random)
   if (identical(na.action, stats::na.fail)) check_no_missing(frame)
-  frame <- na.action(frame)
+  frame <- na_function(na.action)(frame)
+  if (!is.data.frame(frame)) {
+    abort("na_action", "`na.action` must return rows of its data frame.", given = class(frame)[1L])
+  }
   out <- c(frame_design(fit, frame, random), list(na.action = attr(frame, "na.action")))
   if (!isTRUE(random)) return(out)
   c(out, new_clusters(frame, fit$frame$parsed$random, fit$design))

@@ -97,6 +97,7 @@ ngrps.margmix_glmm <- function(object, ...) {
 #' @export
 isSingular.margmix_glmm <- function(x, tol = 1e-4, ...) {
   check_dots(...)
+  positive_number(tol, "tol", "argument")
   any(getME(x, "theta")[getME(x, "lower") == 0] < tol)
 }
 
@@ -122,8 +123,8 @@ cluster_coefficients <- function(object) {
 #' @rawNamespace S3method(lme4::getME, margmix_glmm)
 getME.margmix_glmm <- function(object, name, ...) {
   check_dots(...)
-  unknown <- setdiff(name, names(me_parts))
-  if (!is.character(name) || length(unknown)) {
+  unknown <- if (is.character(name)) setdiff(name, names(me_parts)) else value_text(name)
+  if (length(unknown)) {
     abort("argument", "`name` must be among the names on the help page.",
       given = some_of(unknown), hint = paste0("They are ", some_of(names(me_parts), 30L), ".")
     )

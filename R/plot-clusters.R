@@ -34,6 +34,7 @@ plot_data.ranef.margmix_glmm <- function(x, level = 0.95, ...) {
 #' @param labels Draw the labels of the clusters? By default if there are at most 40.
 #' @export
 plot.margmix_caterpillar_picture <- function(x, labels = NULL, xlab = NULL, main = NULL, ...) {
+  check_choice(labels, "labels")
   words <- picture_words(x, list(xlab = xlab))
   parts <- split(x, x$panel)
   panels <- length(parts)
@@ -165,6 +166,7 @@ cluster_means <- function(fit, type) {
 #' @export
 plot.margmix_shrinkage_picture <- function(x, labels = NULL, xlab = NULL, ylab = NULL, main = NULL,
                                            ...) {
+  check_choice(labels, "labels")
   words <- picture_words(x, list(xlab = xlab, ylab = ylab, main = main))
   if (nrow(x) > 40L && !isTRUE(labels)) {
     draw_many_means(x, words, ...)

@@ -105,6 +105,7 @@ picture_words <- function(x, given = list()) {
       hint = "Rows may be left out and values changed: x <- x[rows, ]."
     )
   }
+  do.call(check_labels, given)
   given <- given[!vapply(given, is.null, NA)]
   words[names(given)] <- given
   words

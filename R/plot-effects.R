@@ -19,6 +19,7 @@ plot.margmix_effects <- function(x, along = NULL, at = list(), clusters = 50L, x
 plot_data.margmix_effects <- function(x, along = NULL, at = list(), clusters = 50L, ...) {
   check_dots(..., known = names(formals(plot_data.margmix_effects)))
   fit <- x$glmm
+  check_whole(clusters, "clusters", 0)
   new <- typical_rows(fit, along, at)
   names <- c(
     cluster = paste0(some_of(cluster_group(fit$design)), ", ", clusters, " ",
@@ -156,6 +157,8 @@ typical_effects <- function(fit, clusters) {
 typical_rows <- function(fit, along, at) {
   variables <- model_variables(fit)
   bad <- setdiff(c(along, names(at)), names(variables))
+  one <- is.null(along) || is.character(along) && length(along) == 1L
+  if (!one) abort("argument", "`along` must be one name.", given = value_text(along))
   if (length(bad) || !is.list(at)) {
     abort("argument", "`along` and `at` must name covariates of the model.",
       given = if (is.list(at)) some_of(code(bad)) else class(at)[1L],

@@ -34,6 +34,7 @@ plot_data.margmix_ranks <- function(x, ...) {
 #' @rdname plot_data
 #' @export
 plot.margmix_ranks_picture <- function(x, labels = NULL, xlab = NULL, main = NULL, ...) {
+  check_choice(labels, "labels")
   words <- picture_words(x, list(xlab = xlab, main = main))
   labels <- labels %||% (nrow(x) <= 40L)
   plan <- legend_plan(words$legend)

@@ -40,6 +40,7 @@ predict.margmix_gee <- function(object, newdata = NULL, type = c("link", "respon
                                 interval = c("none", "confidence"), level = 0.95, ...) {
   check_dots(..., known = names(formals(predict.margmix_gee)))
   type <- one_of(type, c("link", "response"), "type")
+  check_switch(se.fit, "se.fit")
   check_level(level)
   limits <- one_of(interval, c("none", "confidence"), "interval") != "none"
   rows <- marginal_rows(object, newdata, na.action)

@@ -117,6 +117,8 @@ predict.margmix_glmm <- function(object, newdata = NULL, type = c("link", "respo
                          interval = c("none", "confidence", "prediction"), level = 0.95, ...) {
   check_dots(..., known = names(formals(predict.margmix_glmm)))
   type <- one_of(type, c("link", "response", "dispersion"), "type")
+  check_switch(se.fit, "se.fit")
+  check_switch(allow.new.levels, "allow.new.levels")
   if (type == "dispersion") return(predict_dispersion(object, newdata, se.fit, na.action))
   check_level(level)
   interval <- check_interval(interval, object)

@@ -47,9 +47,7 @@ profile.margmix_glmm <- function(fitted, which = "all", level = 0.99, points = 8
                                  df = "default", ...) {
   check_dots(...)
   check_level(level)
-  if (!is.numeric(points) || length(points) != 1L || !isTRUE(points >= 2) || points %% 1 != 0) {
-    abort("argument", "`points` must be a whole number, at least 2.", given = some_of(points))
-  }
+  check_whole(points, "points", 2)
   check_ratio_df(df)
   coefficients <- names(fitted$coefficients)
   rows <- chosen_rows(which, c(coefficients, deviation_names(fitted)), coefficients)
@@ -154,6 +152,7 @@ interpolate_limits <- function(trace, cutoff) {
 #' @rdname profile.margmix_glmm
 #' @export
 print.margmix_profile <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  digits <- known_digits(digits)
   say("Profiles of", count_of(nlevels(x$.par), "parameter"), "to", format_level(attr(x, "level")),
     "limits,", nrow(x), "points\n"
   )

@@ -131,6 +131,7 @@ check_qic_fits <- function(fits, labels) {
 #' @param digits Significant digits to print.
 #' @export
 print.margmix_qic <- function(x, digits = 6L, ...) {
+  digits <- known_digits(digits)
   print(format(as.data.frame(unclass(x), row.names = rownames(x)), digits = digits))
   invisible(x)
 }

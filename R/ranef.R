@@ -51,6 +51,7 @@ ranef.margmix_glmm <- function(object, type = c("mode", "mean", "median"), condV
                                newdata = NULL, ...) {
   check_dots(..., known = names(formals(ranef.margmix_glmm)))
   type <- one_of(type, c("mode", "mean", "median"), "type")
+  check_switch(condVar, "condVar")
   if (!is.null(newdata)) object <- with_new_clusters(object, newdata)
   found <- cluster_effects(object$design, object, type, condVar)
   effects <- lapply(found, function(x) random_frame(x$value, x$variance, x$group))
@@ -99,6 +100,7 @@ random_frame <- function(value, variance, group) {
 #' @param rows Clusters to print.
 #' @export
 print.ranef.margmix_glmm <- function(x, rows = 20L, ...) {
+  check_whole(rows, "rows", 1, Inf)
   for (group in names(x)) {
     effects <- x[[group]]
     attr(effects, "postVar") <- NULL

@@ -219,6 +219,7 @@ cumulative <- function(density, h) {
 #' @param rows Clusters to print, half of them from each end.
 #' @export
 print.margmix_ranks <- function(x, rows = 20L, ...) {
+  check_whole(rows, "rows", 1, Inf)
   if (is.null(attr(x, "clusters"))) { # a part of the table
     print.data.frame(x, ...)
     return(invisible(x))

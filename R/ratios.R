@@ -135,8 +135,9 @@ ratio_words_of <- list(
 
 coefficient_ratios <- function(fit, ratio, vcov, df, level, intercept) {
   check_ratio(fit, ratio)
+  check_switch(intercept, "intercept")
   rows <- setdiff(names(fit$coefficients), curve_coefficients(fit))
-  if (!isTRUE(intercept)) rows <- setdiff(rows, "(Intercept)")
+  if (!intercept) rows <- setdiff(rows, "(Intercept)")
   inference <- coef_inference(fit, vcov, df, level, rows)
   words <- ratio_words(fit, ratio)
   ratio_table(fit, inference, heading = c(
@@ -218,6 +219,7 @@ format_level <- function(level) paste0(format(100 * level), "%")
 #' @rdname odds_ratios
 #' @export
 print.margmix_ratios <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  digits <- known_digits(digits)
   expected <- c("estimate", "conf.low", "conf.high", "p.value")
   if (!all(expected %in% names(x)) || is.null(attr(x, "heading"))) {
     print.data.frame(x, digits = digits)

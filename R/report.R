@@ -38,6 +38,11 @@
 #' @export
 report <- function(x, ...) UseMethod("report")
 
+#' @export
+report.default <- function(x, ...) {
+  abort("argument", "`x` must be a fit of glmm() or gee().", given = class(x)[1L])
+}
+
 #' @rdname report
 #' @rawNamespace S3method(report::report,margmix_fit)
 #' @export
@@ -45,6 +50,7 @@ report.margmix_fit <- function(x, type = c("text", "markdown", "html"), vcov = N
                                df = "default", level = 0.95, digits = 3L, ...) {
   check_dots(..., known = names(formals(report.margmix_fit)))
   type <- one_of(type, c("text", "markdown", "html"), "type")
+  digits <- known_digits(digits)
   own <- do.call(summary, c(list(x, df = df, level = level), list(vcov = vcov)[!is.null(vcov)]))
   sections <- c(
     list(Model = report_model(x), Data = report_data(x)),

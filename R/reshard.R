@@ -49,6 +49,7 @@ reshard <- function(files, id, folder, rows = 1e6, read = readRDS, write = saveR
                     extension = "rds") {
   pieces <- as.list(files)
   check_shards_arguments(pieces, id, read, NULL, Inf)
+  require_argument(!is.null(id), "`id` must name the variable of clusters.", "NULL")
   require_argument(is.numeric(rows) && length(rows) == 1L && isTRUE(rows >= 1),
     "`rows` must be one number, 1 or more.", deparse(rows)[1L]
   )

@@ -52,6 +52,7 @@
 simulate.margmix_glmm <- function(object, nsim = 1, seed = NULL, re.form = NA, newdata = NULL,
                                   trials = 1, ...) {
   check_dots(..., known = names(formals(simulate.margmix_glmm)))
+  check_whole(nsim, "nsim", 0)
   conditional <- !is_zero_form(re.form)
   plan <- simulation_plan(object, newdata, trials)
   state <- generator_state()

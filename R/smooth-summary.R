@@ -206,6 +206,7 @@ total_edf <- function(fit) {
 #' @rdname smooth_terms
 #' @export
 print.margmix_smooths <- function(x, digits = 3L, ...) {
+  digits <- known_digits(digits)
   say("Smooth terms (Wald tests of zero curves, Wood 2013):\n")
   table <- x$table
   shown <- cbind(

@@ -25,7 +25,7 @@ chosen_contrasts <- function(contrast, family) {
     if (kind == "probability") return(known)
     return(if (has_identity_link(family)) known[1L] else known[1:2])
   }
-  contrast <- unique(vapply(contrast, one_of, "", choices = known, name = "contrast"))
+  contrast <- several_of(contrast, known, "contrast")
   if ("odds_ratio" %in% contrast && kind == "mean") {
     abort("contrast", "Odds are defined for probabilities and proportions only.",
       given = paste("odds_ratio for", family_label(family)),

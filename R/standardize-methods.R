@@ -38,6 +38,7 @@ NULL
 #' @rdname print.margmix_standardization
 #' @export
 print.margmix_standardization <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  digits <- known_digits(digits)
   say(standardization_heading(x), sep = "\n")
   say("\n", mean_words(x), "\n", sep = "")
   print_standardized(x, x$means, digits, tests = FALSE)
@@ -156,6 +157,7 @@ summary.margmix_standardization <- function(object, ...) {
 #' @export
 print.summary.margmix_standardization <- function(x, digits = max(3L, getOption("digits") - 3L),
                                                   ...) {
+  digits <- known_digits(digits)
   result <- x$result
   print(result, digits = digits)
   table <- as.data.frame(result)
@@ -206,7 +208,7 @@ confint.margmix_standardization <- function(object, parm, level = object$options
   out <- as.matrix(table[c("conf.low", "conf.high")])
   tails <- c((1 - level) / 2, (1 + level) / 2)
   dimnames(out) <- list(table$term, paste(format(100 * tails, trim = TRUE), "%"))
-  if (missing(parm)) out else out[parm, , drop = FALSE]
+  limits_of(out, parm)
 }
 
 at_level <- function(table, level) {
@@ -250,9 +252,12 @@ tidy.margmix_standardization <- function(x, conf.int = TRUE, conf.level = x$opti
                                          what = c("both", "contrasts", "means"),
                                          exponentiate = !"parametric" %in% ...names(), ...) {
   what <- one_of(what, c("both", "contrasts", "means"), "what")
+  check_switch(conf.int, "conf.int")
+  check_switch(exponentiate, "exponentiate")
+  check_level(conf.level, "conf.level")
   table <- at_level(standardization_rows(x, what), conf.level)
   if (!exponentiate) table <- log_ratios(table)
-  if (!isTRUE(conf.int)) table$conf.low <- table$conf.high <- NULL
+  if (!conf.int) table$conf.low <- table$conf.high <- NULL
   as_tibble_if_known(table)
 }
 

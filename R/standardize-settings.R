@@ -80,6 +80,11 @@ outside_words <- function(name, values, observed, target) {
 
 setting_values <- function(exposure, values, observed, target) {
   if (is.null(values)) values <- default_values(exposure, observed, target)
+  if (!is.atomic(values) && !is.list(values)) {
+    abort("values", "`values` must be values that the exposure can take.",
+      given = value_text(values)
+    )
+  }
   if (!is.list(values)) {
     if (length(exposure) > 1L) {
       abort("values", "`values` of several exposures must be a data frame or a named list.",
@@ -169,7 +174,7 @@ format_value <- function(x) vapply(x, function(value) format(value, digits = 7L)
 
 reference_position <- function(reference, values, labels) {
   if (is.null(reference)) return(1L)
-  text <- reference
+  text <- if (is.function(reference)) value_text(reference) else reference
   if (is.list(reference)) {
     same <- lapply(intersect(names(reference), names(values)), function(name) {
       as.character(values[[name]]) == as.character(reference[[name]][1L])

@@ -75,6 +75,7 @@ summary.margmix_gee <- function(object, vcov = "KC", df = "default", level = 0.9
 #' @rdname summary.margmix_gee
 #' @export
 print.summary.margmix_gee <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  digits <- known_digits(digits)
   fit <- x$fit
   say(gee_heading(fit, digits, with_alpha = FALSE), sep = "\n")
   say("\n", size_words(fit), "\n\n", sep = "")

@@ -114,6 +114,7 @@ summary.margmix_glmm <- function(object, vcov = "default", df = "default", level
 #' @rdname summary.margmix_glmm
 #' @export
 print.summary.margmix_glmm <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  digits <- known_digits(digits)
   fit <- x$fit
   say(fit_heading(fit, x$error), sep = "\n")
   say("\n", format_logLik(fit), "\n\n", sep = "")

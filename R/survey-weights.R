@@ -357,6 +357,9 @@ check_criteria <- function(fits, what) {
 
 #' @export
 AIC.margmix_glmm <- function(object, ..., k = 2) {
+  if (!is.numeric(k) || length(k) != 1L || !is.finite(k)) {
+    abort("argument", "`k` must be one number.", given = value_text(k))
+  }
   check_criteria(list(object, ...), "AIC()")
   NextMethod()
 }

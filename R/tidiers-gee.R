@@ -54,7 +54,9 @@ confint.margmix_gee <- function(object, parm, level = 0.95, vcov = "KC", df = "d
 tidy.margmix_gee <- function(x, conf.int = FALSE, conf.level = 0.95, exponentiate = FALSE,
                              vcov = "KC", df = "default", effects = "fixed", ...) {
   check_passed_dots(..., known = names(formals(tidy.margmix_gee)))
-  if (!"fixed" %in% effects) refuse_random()
+  check_switch(conf.int, "conf.int")
+  check_switch(exponentiate, "exponentiate")
+  if (!is.character(effects) || !"fixed" %in% effects) refuse_random()
   table <- coef_inference(x, vcov, df, conf.level)$table
   if (exponentiate) table <- exponentiated(table)
   columns <- c("estimate", "std.error", "statistic", "df", "p.value")

@@ -51,8 +51,10 @@ tidy.margmix_glmm <- function(x, effects = c("ran_pars", "fixed", "dispersion"),
                               conf.int = FALSE, conf.level = 0.95, exponentiate = FALSE,
                               vcov = "default", df = "default", ...) {
   check_passed_dots(..., known = names(formals(tidy.margmix_glmm)))
+  check_switch(conf.int, "conf.int")
+  check_switch(exponentiate, "exponentiate")
   known <- c("fixed", "ran_pars", "dispersion", "ran_vals", "ran_coefs")
-  effects <- vapply(effects, one_of, "", choices = known, name = "effects")
+  effects <- several_of(effects, known, "effects")
   parts <- list(
     fixed = if ("fixed" %in% effects) tidy_fixed(x, conf.level, exponentiate, vcov, df),
     ran_pars = if ("ran_pars" %in% effects) tidy_random(x, conf.level),
@@ -170,6 +172,7 @@ augment.margmix_glmm <- function(x, data = stats::model.frame(x), newdata = NULL
 }
 
 augmented_newdata <- function(x, newdata, type, se_fit) {
+  check_switch(se_fit, "se_fit")
   newdata <- as_newdata(newdata)
   added <- fitted_columns(x, newdata, type, se_fit)
   as_tibble_if_known(cbind(as.data.frame(newdata), added))
@@ -183,6 +186,10 @@ fitted_columns <- function(x, newdata, type, se_fit) {
 
 # `data` with fitted values, residuals of one type and clusters; omitted rows are left out.
 augmented_rows <- function(x, data, type, residuals, se_fit) {
+  check_switch(se_fit, "se_fit")
+  if (!is.data.frame(data)) {
+    abort("argument", "`data` must be a data frame.", given = class(data)[1L])
+  }
   n <- row_count(x$design)
   omitted <- x$na.action
   added <- fitted_columns(x, NULL, type, se_fit)

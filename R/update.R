@@ -5,6 +5,7 @@
 #' @param evaluate `FALSE` to return the changed call instead of the fit.
 #' @export
 update.margmix_fit <- function(object, formula., ..., evaluate = TRUE) {
+  check_switch(evaluate, "evaluate")
   call <- object$call
   changes <- as.list(match.call(expand.dots = FALSE)$...)
   if (length(changes) && (is.null(names(changes)) || any(names(changes) == ""))) {
@@ -17,7 +18,7 @@ update.margmix_fit <- function(object, formula., ..., evaluate = TRUE) {
   formula <- stats::formula(object)
   home <- environment(formula) <- open_home(environment(object$formula), parent.frame())
   if (!missing(formula.)) {
-    call$formula <- stats::update.formula(formula, formula.)
+    call$formula <- changed_formula(formula, formula.)
   } else if (!is_call_to(call$formula, "~") || inherits(call$formula, "formula")) {
     call$formula <- formula
   }
@@ -38,4 +39,10 @@ home_variables <- function(names, home, env) {
   wanted <- union(own, absent)
   if (!length(wanted)) return(env)
   list2env(mget(wanted, envir = home, inherits = TRUE), parent = env)
+}
+
+changed_formula <- function(old, new) {
+  tryCatch(stats::update.formula(old, new), error = function(e) {
+    abort("formula", "`formula.` must be a formula, such as . ~ . + age.", given = value_text(new))
+  })
 }

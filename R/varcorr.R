@@ -115,8 +115,8 @@ block_components <- function(group, S, order) {
 #' @export
 print.VarCorr.margmix_glmm <- function(x, digits = max(3L, getOption("digits") - 3L),
                                comp = "Std.Dev.", ...) {
-  unknown <- setdiff(comp, c("Std.Dev.", "Variance"))
-  if (length(unknown)) one_of(unknown[1L], c("Std.Dev.", "Variance"), "comp")
+  digits <- known_digits(digits)
+  comp <- several_of(comp, c("Std.Dev.", "Variance"), "comp")
   say("Random effects:\n")
   print(format_varcorr(x, digits, comp), quote = FALSE, right = FALSE, row.names = FALSE)
   relations <- attr(x, "relations")

@@ -72,6 +72,7 @@
 vcov.margmix_gee <- function(object, type = "KC", complete = TRUE, ...) {
   check_dots(..., known = names(formals(vcov.margmix_gee)))
   type <- one_of(type, gee_vcov_types, "type")
+  check_switch(complete, "complete")
   V <- beta_vcov(object, type)$vcov
   if (complete) complete_vcov(V, aliased_coefficients(object$design)) else V
 }

@@ -234,6 +234,11 @@ one_of <- function(x, choices, name) {
   if (!is.na(found)) return(choices[found])
   known <- some_of(dQuote(choices, FALSE), 12L)
   abort("argument", paste0(code(name), " must be one of ", known, "."),
-    given = if (is.character(x)) some_of(dQuote(x, FALSE)) else class(x)[1L]
+    given = if (is.character(x) && length(x)) some_of(dQuote(x, FALSE)) else value_text(x)
   )
+}
+
+several_of <- function(x, choices, name) {
+  if (!is.character(x) || !length(x)) return(one_of(x, choices, name))
+  vapply(unique(as.character(x)), one_of, "", choices, name, USE.NAMES = FALSE)
 }

@@ -74,6 +74,9 @@ means_by_cluster <- function(x, g, known) {
       hint = if (is.factor(x) || is.character(x)) "Make 0/1 variables of its levels."
     )
   }
+  if (!is.null(known) && (!is.numeric(known) || is.null(names(known)))) {
+    abort("cluster_mean", "`means` must be numbers named by cluster.", given = value_text(known))
+  }
   label <- cluster_label(g)
   use <- !is.na(x) & !is.na(label) & !label %in% names(known)
   sums <- rowsum(as.numeric(x)[use], label[use], reorder = FALSE)

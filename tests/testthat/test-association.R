@@ -167,6 +167,11 @@ test_that("people of a known relation are scanned with it", {
   }
   fit <- glmm(y ~ age + known(1 | id, covariance = K), people, REML = TRUE)
   scan <- association_scan(fit, genotypes)
+  expect_identical(association_scan(fit, genotypes, id = "id"), scan)
+  expect_identical(association_scan(fit, genotypes, id = "known(id)"), scan)
+  for (wrong in list("age", NA, character(), c("id", "id"), function(x) x)) {
+    expect_error(association_scan(fit, genotypes, id = wrong), class = "margmix_error_people")
+  }
   P <- projection(fit$phi * diag(120) + fit$theta^2 * K)
   expect_equal(scan$score, drop(crossprod(imputed, P %*% people$y)), tolerance = 1e-7,
     ignore_attr = TRUE
