@@ -173,10 +173,14 @@ inner_ticks <- function(limits) {
 inner_legend <- function(plan, ...) {
   graphics::legend("top", plan$words,
     bty = "n", cex = plan$cex, ncol = plan$columns,
-    text.width = max(graphics::strwidth(plan$words, cex = plan$cex)) +
-      graphics::strwidth("m", cex = plan$cex), ...
+    text.width = max(text_width(plan$words, plan$cex)) + graphics::strwidth("m", cex = plan$cex),
+    ...
   )
 }
+
+# Room for text: knitr measures letters of one device and draws with those of another, which are up
+# to 12% wider.
+text_width <- function(labels, cex, ...) 1.15 * graphics::strwidth(labels, cex = cex, ...)
 
 # Width of labels before there is a plot, for which strwidth() waits: half their height by letter.
 text_inches <- function(labels, cex) {

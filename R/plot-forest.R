@@ -146,7 +146,7 @@ plot.margmix_forest_picture <- function(x, xlab = NULL, main = NULL, ...) {
 #' @noRd
 forest_shape <- function(x, words, size) {
   width <- function(text, font = 1L) {
-    max(0, graphics::strwidth(text, units = "inches", cex = 1, font = font))
+    max(0, text_width(text, 1, units = "inches", font = font))
   }
   label <- max(width(x$label), 0.1)
   numbers <- max(width(x$text), width(words$numbers, 2L))
@@ -216,7 +216,7 @@ draw_axis <- function(at, ticks, y, shape) {
   graphics::segments(shape$plot[1L], y, shape$plot[2L], y, col = "grey30")
   graphics::segments(at, y, at, y - shape$line * 0.25, col = "grey30")
   label <- tick_labels(ticks)
-  half <- graphics::strwidth(label, units = "inches", cex = 0.9 * shape$cex) / 2
+  half <- text_width(label, 0.9 * shape$cex, units = "inches") / 2
   end <- -Inf
   for (k in seq_along(at)) {
     if (at[k] - half[k] <= end + 0.08) next

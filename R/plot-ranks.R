@@ -64,7 +64,7 @@ plot.margmix_ranks_picture <- function(x, labels = NULL, xlab = NULL, main = NUL
 label_size <- function(x, y, labels) {
   for (cex in c(0.8, 0.7, 0.6)) {
     near <- abs(outer(y, y, "-")) < graphics::strheight("M", cex = cex) * 1.2 &
-      abs(outer(x, x, "-")) < max(graphics::strwidth(labels, cex = cex))
+      abs(outer(x, x, "-")) < max(text_width(labels, cex))
     if (sum(near) == length(x)) break
   }
   cex
@@ -73,7 +73,7 @@ label_size <- function(x, y, labels) {
 # The labels that meet none of a more extreme rank.
 labels_apart <- function(x, y, labels, cex) {
   high <- graphics::strheight("M", cex = cex) * 1.2
-  end <- x + graphics::strwidth(labels, cex = cex)
+  end <- x + text_width(labels, cex)
   kept <- integer()
   for (i in order(-abs(y - mean(range(y))))) {
     meets <- abs(y[kept] - y[i]) < high & x[kept] < end[i] & x[i] < end[kept]
