@@ -4,7 +4,10 @@
 #' @export
 check_integration.margmix_level_quadrature <- function(way, fit, settings) {
   finer <- finer_nested_rule(fit)
-  if (is.null(finer)) return(importance_integration(fit, settings))
+  if (is.null(finer)) {
+    check_likelihood(fit$design, "Importance sampling of nested effects")
+    return(importance_integration(fit, settings))
+  }
   nested_integration(fit, finer, settings$tolerance)
 }
 
@@ -42,7 +45,7 @@ nested_integration <- function(fit, finer, tolerance) {
   }
   at_fit <- evaluate(fit$rule$K, 0L)$values
   at_finer <- evaluate(finer, 2L)
-  difference <- at_finer$values - at_fit
+  difference <- (at_finer$values - at_fit) * (cluster_weights(fit$design) %||% 1)
   change <- rule_change(fit, at_finer)
   error <- abs(sum(difference))
   problems <- rule_problems(fit, error, change, tolerance)

@@ -107,12 +107,16 @@ check_integration.margmix_quadrature <- function(way, fit, settings) {
   finer <- finer_rule(fit)
   at_fit <- engine_cluster_values(fit, fit$rule$K)
   at_finer <- engine_cluster_values(fit, finer)
-  change <- rule_change(fit, engine_evaluate(
+  whole <- engine_evaluate(
     fit$design, fit$family, fit_psi(fit), finer, 2L, fit$modes, fit$control
-  ))
+  )
+  change <- rule_change(fit, whole)
+  # of a pseudo-likelihood
+  weight <- cluster_weights(fit$design) %||% 1
   importance <- importance_estimate(fit, settings$points, settings$replicates, settings$seed)
-  error <- abs(sum(at_finer$quadrature) - sum(at_fit$quadrature))
-  gap <- abs(sum(at_finer$quadrature) + at_finer$constant - importance$logLik)
+  difference <- weight * (at_finer$quadrature - at_fit$quadrature)
+  error <- abs(sum(difference))
+  gap <- abs(whole$value - importance$logLik)
   problems <- c(
     rule_problems(fit, error, change, tolerance),
     if (gap > max(tolerance, 5 * importance$std.error, 3 * error)) {
@@ -123,7 +127,7 @@ check_integration.margmix_quadrature <- function(way, fit, settings) {
   )
   clusters <- data.frame(
     cluster = cluster_levels(fit$design), logLik = at_fit$quadrature, finer = at_finer$quadrature,
-    difference = at_finer$quadrature - at_fit$quadrature
+    difference = difference
   )
   structure(list(
     K = fit$rule$K, finer = finer, error = error, table = integration_table(fit, finer),
@@ -200,22 +204,22 @@ integration_advice <- function(fit) {
   "raise `nAGQ`"
 }
 
-# The integral of each cluster is the mean of the replicates, each with its own random shift.
+# The integral of each cluster is the mean of the replicates, each with its own random shift; its
+# logarithm counts as often as the cluster, and the terms without a predictor are `constant`.
 importance_estimate <- function(fit, points, replicates, seed) {
   q <- effect_count(fit$design)
+  weight <- cluster_weights(fit$design) %||% 1
   shifts <- with_seed(seed, matrix(stats::runif(q * replicates), q))
-  constant <- 0
+  constant <- engine_loglik_at(fit, 1L) - sum(weight * engine_cluster_values(fit, 1L)$quadrature)
   values <- vapply(seq_len(replicates), function(r) { # a row for each cluster
-    found <- engine_cluster_values(fit, 1L, lattice_points(shifts[, r], points))
-    constant <<- found$constant
-    found$importance
+    engine_cluster_values(fit, 1L, lattice_points(shifts[, r], points))$importance
   }, numeric(cluster_count(fit$design)))
   top <- apply(values, 1L, max)
   integral <- rowMeans(exp(values - top))
   # what each replicate adds to the logarithm of the means
-  influence <- colSums(exp(values - top) / integral - 1)
+  influence <- colSums(weight * (exp(values - top) / integral - 1))
   list(
-    logLik = sum(top + log(integral)) + constant,
+    logLik = sum(weight * (top + log(integral))) + constant,
     std.error = stats::sd(influence) / sqrt(replicates)
   )
 }

@@ -1,6 +1,7 @@
 # Weights of a survey by level: the pseudo-likelihood of rows and clusters that were sampled with
 # unequal probabilities. A design with them has the class `margmix_survey` before its others; its
-# `weights` are those of rows, scaled, and its `cluster_weights` go to the engine beside them.
+# `weights` are those of rows, scaled, and its `cluster_weights` and, of the finer of two nested
+# factors, `inner_weights` go to the engine beside them.
 
 #' Survey weights of rows and clusters
 #'
@@ -13,7 +14,8 @@
 #'      weights = survey_weights(rows = w_pupil, clusters = w_school))
 #' ```
 #' For the argument `weights` of [glmm()], where clusters (schools) were sampled with unequal
-#' probabilities, and rows (pupils) in them.
+#' probabilities, and rows (pupils) in them; with nested factors, `(1 | school / class)`, also the
+#' inner units (classes) between them.
 #'
 #' @details
 #' A weight is the inverse of a probability: of the cluster, w_j, and of the row if its cluster is
@@ -22,10 +24,16 @@
 #' ```
 #' log L = sum_j w_j log integral{ prod_i f(y_ij | u)^w_i|j phi(u) du },
 #' ```
+#' and with units i nested in clusters j, and rows h in them,
+#' ```
+#' log L = sum_j w_j log integral{ phi(u) prod_i [
+#'           integral{ prod_h f(y_hij | u, v)^w_h|ij phi(v) dv } ]^w_i|j du },
+#' ```
 #' an estimate of the log-likelihood that the whole population would have. One weight for each row,
 #' as in [stats::glm()], can't say this: a weight of its cluster is outside the integral, one of its
 #' own inside. So the weights are given by level, as in other software for such models. With an
-#' overall weight of rows, w_ij, write `rows = w_ij / w_j`.
+#' overall weight of rows, w_ij, write `rows = w_ij / w_j`; with three levels of weights divide by
+#' those of both levels above.
 #'
 #' @section Scale: A factor of all cluster weights changes no estimate; one of the weights of the
 #'   rows in a cluster does, for their sum is how much the cluster is taken to know of its own
@@ -37,6 +45,10 @@
 #'   * `"gk"` (Graubard and Korn 1996): they are all 1, and the weight of the cluster becomes the
 #'     mean of w_j w_i|j over its rows;
 #'   * `"none"`: as they are.
+#'
+#'   The weights of `inner` units are scaled in their cluster as those of rows in their unit: to the
+#'   number of its inner units, for instance. With `"gk"` they are 1 too, and the mean is that of
+#'   the products of all three.
 #'
 #'   These are Stata's `pwscale()`, whose default is to leave them as they are, and methods 2 and 1
 #'   of Pfeffermann et al. for the first two. None is best everywhere. Where results differ much
@@ -54,13 +66,16 @@
 #'   unscaled, with `average = "cluster"` a cluster w_j. Predicted random effects are given the
 #'   scaled weights.
 #'
-#' @param rows Weights of the rows given their clusters; 1 if not given.
+#' @param rows Weights of the rows given their clusters, or their inner units; 1 if not given.
 #' @param clusters Weights of the clusters, in each of their rows; 1 if not given.
 #' @param scale `"size"`, `"effective"`, `"gk"` or `"none"`.
+#' @param inner For two nested factors, weights of the levels of the finer one given their clusters,
+#'   the levels of the coarser one, in each of their rows; 1 if not given.
 #' @return A matrix with a row for each row of the data, of class `margmix_survey_weights`.
-#' @section Errors: `margmix_error_survey_weights`: no numbers, not positive or not finite, or a
-#'   cluster (it is named) with different weights; `margmix_error_survey`: a model or method that
-#'   has no place for them. The model must have one grouping factor.
+#' @section Errors: `margmix_error_survey_weights`: no numbers, not positive or not finite, a
+#'   cluster or inner unit (it is named) with different weights, or `inner` without nested factors;
+#'   `margmix_error_survey`: a model or method that has no place for them. The model must have one
+#'   grouping factor, or two of which one is nested in the other.
 #' @references
 #' Graubard, B. I. and Korn, E. L. (1996). Modelling the sampling design in the analysis of health
 #' surveys. *Statistical Methods in Medical Research* **5**, 263-281.
@@ -80,21 +95,19 @@
 #' summary(fit)
 #' @export
 survey_weights <- function(rows = NULL, clusters = NULL,
-                           scale = c("size", "effective", "gk", "none")) {
+                           scale = c("size", "effective", "gk", "none"), inner = NULL) {
   scale <- one_of(scale, names(scale_words), "scale")
-  given <- Filter(Negate(is.null), list(rows = rows, clusters = clusters))
+  given <- Filter(Negate(is.null), list(rows = rows, inner = inner, clusters = clusters))
   if (!length(given)) {
     abort("survey_weights", "Weights of `rows`, of `clusters` or of both must be given.")
   }
   for (name in names(given)) check_survey_numbers(given[[name]], name)
   if (length(unique(lengths(given))) > 1L) {
-    abort("survey_weights", "`rows` and `clusters` must both have a weight for each row.",
+    abort("survey_weights", "Weights of every level must be given for each row.",
       given = paste(lengths(given), "of", code(names(given)))
     )
   }
-  n <- length(given[[1L]])
-  as_numbers <- function(x) if (is.null(x)) rep(1, n) else as.numeric(x)
-  structure(cbind(rows = as_numbers(rows), clusters = as_numbers(clusters)),
+  structure(do.call(cbind, lapply(given, as.numeric)),
     scale = scale, levels = names(given), class = "margmix_survey_weights"
   )
 }
@@ -141,19 +154,22 @@ survey_weights_of <- function(frame) {
 with_survey_weights <- function(design, frame) {
   weights <- survey_weights_of(frame)
   if (is.null(weights)) return(design)
-  check_survey_design(design)
+  check_survey_design(design, attr(weights, "levels"))
   rows <- attr(frame, "row.names")
-  by_level <- unclass(weights)
-  for (name in colnames(by_level)) check_positive(by_level[, name], name, rows)
+  given <- unclass(weights)
+  for (name in colnames(given)) check_positive(given[, name], name, rows)
+  by_level <- matrix(1, nrow(given), 3L, dimnames = list(NULL, c("rows", "inner", "clusters")))
+  by_level[, colnames(given)] <- given
   by_level <- take_rows(by_level, design$order)
-  trials <- row_trials(design)
-  clusters <- constant_weights(by_level[, "clusters"], design)
   scale <- attr(weights, "scale")
-  scaled <- scaled_weights(by_level[, "rows"], clusters, trials, design$start, scale)
+  scaled <- scaled_weights(list(
+    rows = by_level[, "rows"], clusters = constant_weights(by_level, "clusters", 1L, design),
+    inner = if ("inner" %in% colnames(given)) constant_weights(by_level, "inner", 2L, design)
+  ), design, scale)
   design[names(scaled)] <- scaled
   design$survey <- list(
     scale = scale, levels = attr(weights, "levels"),
-    size = by_level[, "rows"] * by_level[, "clusters"] * trials
+    size = by_level[, "rows"] * by_level[, "inner"] * by_level[, "clusters"] * row_trials(design)
   )
   class(design) <- c("margmix_survey", class(design))
   design
@@ -172,15 +188,25 @@ check_survey_fit <- function(frame, REML, penalty, control) {
   }
 }
 
-check_survey_design <- function(design) UseMethod("check_survey_design")
+check_survey_design <- function(design, levels) UseMethod("check_survey_design")
 
 #' @export
-check_survey_design.default <- function(design) invisible()
+check_survey_design.default <- function(design, levels) {
+  if (!"inner" %in% levels) return(invisible())
+  abort("survey_weights", "Weights of `inner` units need two nested grouping factors.",
+    given = some_of(term_labels(design)),
+    hint = "As in (1 | cluster / unit). With one factor, those of its levels are `clusters`."
+  )
+}
 
 #' @export
-check_survey_design.margmix_several_factors <- function(design) {
-  refuse_survey("survey_weights()", "is for models with one grouping factor, without smooth terms",
-    given = some_of(vapply(design$random, `[[`, "", "label"))
+check_survey_design.margmix_two_levels <- function(design, levels) invisible()
+
+#' @export
+check_survey_design.margmix_several_factors <- function(design, levels) {
+  refuse_survey("survey_weights()",
+    "is for models with one grouping factor or two nested ones, without smooth terms",
+    given = some_of(term_labels(design))
   )
 }
 
@@ -193,38 +219,61 @@ check_positive <- function(x, name, rows) {
   )
 }
 
-# One weight for each cluster.
-constant_weights <- function(x, design) {
-  level <- row_levels(design)
-  first <- unname(x[design$start[seq_along(design$levels)] + 1L])
+# One weight for each level of grouping factor k.
+constant_weights <- function(by_level, name, k, design) {
+  x <- by_level[, name]
+  level <- row_levels(design, k)
+  labels <- design$groups[[k]]$levels
+  first <- unname(x[match(seq_along(labels), level)])
   differs <- abs(x - first[level]) > 1e-8 * abs(first[level])
   if (!any(differs)) return(first)
-  clusters <- unique(design$levels[level[differs]])
-  abort("survey_weights", "Weights of `clusters` must be the same in all rows of a cluster.",
-    given = paste(code(design$group), some_of(clusters)),
-    hint = "The weight of a row given its cluster belongs in `rows`.", clusters = clusters
+  levels <- unique(labels[level[differs]])
+  what <- c(clusters = "a cluster", inner = "an inner unit")[[name]]
+  abort("survey_weights", paste("Weights of", code(name), "must be the same in all rows of", what),
+    given = paste(code(group_labels(design)[k]), some_of(levels)),
+    hint = paste0("The weight of a row given its ", sub(".* ", "", what), " belongs in `rows`."),
+    clusters = levels
   )
 }
 
 #' Weights on the scale that was asked for
 #'
-#' @param rows,trials Of each row, sorted by cluster. `clusters`: of each cluster.
-#' @param start Where the clusters begin, from 0.
-#' @return A list: `weights`, `cluster_weights`.
+#' @param weights A list: `rows`, of each row, sorted by cluster; `inner`, of each level of the
+#'   finer of two factors, or `NULL`; `clusters`, of each cluster.
+#' @return A list: `weights` of rows, `cluster_weights`, and `inner_weights` or nothing.
 #' @noRd
-scaled_weights <- function(rows, clusters, trials, start, scale) {
-  sums <- function(x) cluster_sums(x, start)
-  n <- sums(trials)
-  w <- sums(trials * rows)
-  factor <- switch(scale,
-    size = n / w, effective = w / sums(trials * rows^2), none = rep(1, length(n))
-  )
-  if (is.null(factor)) {
-    return(list(weights = rep(1, length(rows)), cluster_weights = clusters * w / n))
+scaled_weights <- function(weights, design, scale) {
+  trials <- row_trials(design)
+  rows <- weights$rows
+  nested <- !is.null(weights$inner)
+  unit <- row_levels(design, factor_count(design))
+  if (scale == "gk") {
+    overall <- if (nested) rows * weights$inner[unit] else rows
+    mean <- cluster_sums(trials * overall, design$start) / cluster_sums(trials, design$start)
+    # a cluster without trials says nothing
+    mean[is.nan(mean)] <- 1
+    return(list(weights = rep(1, length(rows)), cluster_weights = weights$clusters * mean))
   }
+  outer <- row_levels(design)[match(seq_along(weights$inner), unit)]
+  c(
+    list(
+      weights = scaled_within(rows, trials, unit, scale), cluster_weights = weights$clusters
+    ),
+    if (nested) list(inner_weights = scaled_within(weights$inner, 1, outer, scale))
+  )
+}
+
+# Weights of members of units, each of which counts so many times.
+scaled_within <- function(w, count, unit, scale) {
+  sums <- function(x) as.vector(rowsum(x, unit))
+  n <- sums(count + 0 * w)
+  total <- sums(count * w)
+  factor <- switch(scale,
+    size = n / total, effective = total / sums(count * w^2), none = rep(1, length(n))
+  )
   # a row without trials says nothing
   factor[n == 0] <- 1
-  list(weights = unname(rows * rep.int(factor, diff(start))), cluster_weights = clusters)
+  unname(w * factor[unit])
 }
 
 #' @export
@@ -241,7 +290,9 @@ pool_rows.margmix_survey <- function(design, family, collapse = "auto") {
 # Without random effects a row has the product of its weights.
 #' @export
 engine_glm_start.margmix_survey <- function(design, family, level, threads) {
-  design$weights <- row_weights(design) * design$cluster_weights[row_levels(design)]
+  inner <- design$inner_weights
+  design$weights <- row_weights(design) * design$cluster_weights[row_levels(design)] *
+    (if (is.null(inner)) 1 else inner[row_levels(design, 2L)])
   engine_glm_start.default(design, family, level, threads)
 }
 
@@ -300,6 +351,9 @@ default_covariance.margmix_survey <- function(fit, design) {
 # Rules that need no working model of the scores.
 #' @export
 rules_of.margmix_survey <- function(design) c("K-pb", "K-p", "between-within", "normal")
+
+#' @export
+robust_df_rule.margmix_survey <- function(design) "K-pb"
 
 #' @export
 means_vcov.margmix_survey <- function(design, vcov, eb, assigned) {
@@ -382,7 +436,14 @@ pseudo_words.default <- function(design) NULL
 pseudo_words.margmix_survey <- function(design) {
   survey <- design$survey
   paste0(
-    "survey weights of ", paste(survey$levels, collapse = " and "),
+    "survey weights of ", level_words(survey$levels),
     if ("rows" %in% survey$levels) paste0(", ", scale_words[[survey$scale]])
   )
+}
+
+level_words <- function(levels) {
+  words <- c(rows = "rows", inner = "inner units", clusters = "clusters")[levels]
+  last <- length(words)
+  if (last < 3L) return(paste(words, collapse = " and "))
+  paste(paste(words[-last], collapse = ", "), "and", words[last])
 }

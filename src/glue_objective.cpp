@@ -17,8 +17,11 @@ NestedDesign nested_design(const Rcpp::List& list) {
     return columns;
   };
   const std::vector<int> top = sorted(0), leaf = sorted(1);
+  VectorXd weight;
+  if (glue::has(list, "inner_weights"))
+    weight = glue::vector(list, "inner_weights", d.groups[1].levels);
   return {glue::design(list), d.groups[1].index, IntegerMap(leaf.data(), leaf.size()),
-          IntegerMap(top.data(), top.size())};
+          IntegerMap(top.data(), top.size()), weight};
 }
 
 // As fitted with a penalty, if the design says so.

@@ -17,7 +17,7 @@ struct Model {
   FamilySpec spec;
   std::unique_ptr<Family> family;
   Eigen::VectorXi level, top_columns, leaf_columns;
-  VectorXd psi;
+  VectorXd psi, leaf_weight, cluster_weight;  // weights: or none
 
   Model(FamilySpec from, Index qa, Index qb, Index m = 3, Index leaves = 3, Index rows = 3,
         unsigned seed = 5)
@@ -44,12 +44,17 @@ struct Model {
 
   IntegerMap map(const Eigen::VectorXi& x) const { return {x.data(), x.size()}; }
   NestedDesign design() const {
-    return {data.design(), map(level), map(leaf_columns), map(top_columns)};
+    return {data.design(), map(level), map(leaf_columns), map(top_columns), leaf_weight};
+  }
+  void weigh() {
+    leaf_weight = VectorXd::LinSpaced(level.maxCoeff() + 1, 0.4, 3.0);
+    cluster_weight = VectorXd::LinSpaced(design().clusters(), 2.0, 0.7);
   }
   ObjectiveResult operator()(const VectorXd& at, int Ka, int Kb, int order, bool each = false,
                              const RunContext& context = kOneThread) const {
-    return nested_objective(design(), spec)
-        ->evaluate(at, {Ka, Kb}, {}, {order, each, each && order == 2}, context);
+    const auto objective = nested_objective(design(), spec);
+    objective->weigh_clusters(cluster_weight);
+    return objective->evaluate(at, {Ka, Kb}, {}, {order, each, each && order == 2}, context);
   }
   ObjectiveResult flat(const toy::Data& d, const VectorXd& at, int K, int order) const {
     return product_objective(d.design(), spec)
@@ -57,16 +62,21 @@ struct Model {
   }
 };
 
-// The trapezoidal rule on both levels, (1 | a/b).
+// The trapezoidal rule on both levels, (1 | a/b), with the weights.
 double brute_force(const Model& model) {
   const NestedDesign d = model.design();
   const Design& flat = d.flat;
   const Parameters parameters(flat, model.psi.data());
   set_dispersion(flat, model.psi, *model.family);
   const double h = 0.05, constant = -0.5 * std::log(2 * 3.14159265358979323846);
-  double value = model.family->constant(flat.response);
+  const bool weighted = model.leaf_weight.size() > 0;
+  double value = 0;
   for (Index i = 0; i < d.clusters(); ++i) {
-    double sum = 0;
+    double sum = 0, constants = 0;
+    const double cluster_weight = weighted ? model.cluster_weight[i] : 1.0;
+    for (Index l = d.first_leaf[i]; l < d.first_leaf[i + 1]; ++l)
+      constants += (weighted ? model.leaf_weight[l] : 1.0) *
+                   model.family->constant(flat.response.part(d.leaf_start[l], d.leaf_size(l)));
     for (double ua = -9; ua <= 9; ua += h) {
       double log_f = constant - 0.5 * ua * ua;
       for (Index l = d.first_leaf[i]; l < d.first_leaf[i + 1]; ++l) {
@@ -81,11 +91,11 @@ double brute_force(const Model& model) {
                                                    nullptr, nullptr, nullptr, nullptr) +
                                 constant - 0.5 * ub * ub);
         }
-        log_f += std::log(inner);
+        log_f += (weighted ? model.leaf_weight[l] : 1.0) * std::log(inner);
       }
       sum += h * std::exp(log_f);
     }
-    value += std::log(sum);
+    value += cluster_weight * (constants + std::log(sum));
   }
   return value;
 }
@@ -94,9 +104,29 @@ void likelihood() {
   for (const FamilySpec& spec :
        {FamilySpec{"binomial", "logit"}, FamilySpec{"poisson", "log"},
         FamilySpec{"binomial", "probit"}, FamilySpec{"gaussian", "identity"}}) {
-    const Model model(spec, 1, 1);
+    Model model(spec, 1, 1);
     CHECK_NEAR(model(model.psi, 21, 21, 0).value, brute_force(model), 1e-9);
+    model.weigh();
+    CHECK_NEAR(model(model.psi, 21, 21, 0).value, brute_force(model), 1e-8);
   }
+}
+
+void check_derivatives(const Model& model, int Ka, int Kb) {
+  const ObjectiveResult r = model(model.psi, Ka, Kb, 2, true);
+  CHECK(r.status == Status::ok);
+  const VectorXd g =
+      toy::gradient([&](const VectorXd& x) { return model(x, Ka, Kb, 0).value; }, model.psi, 1e-3);
+  CHECK_NEAR((r.gradient - g).cwiseAbs().maxCoeff(), 0.0, 1e-8);
+  CHECK_NEAR((r.scores.rowwise().sum() - r.gradient).cwiseAbs().maxCoeff(), 0.0, 1e-12);
+  for (Index k = 0; k < model.psi.size(); ++k) {
+    const VectorXd column = toy::gradient(
+        [&](const VectorXd& x) { return model(x, Ka, Kb, 1).gradient[k]; }, model.psi, 1e-3);
+    CHECK_NEAR((r.hessian.row(k).transpose() - column).cwiseAbs().maxCoeff(), 0.0, 1e-7);
+  }
+  const VectorXd information = r.information.rowwise().sum();
+  CHECK_NEAR(
+      (MatrixMap(information.data(), 2, 2) + r.hessian.topLeftCorner(2, 2)).cwiseAbs().maxCoeff(),
+      0.0, 1e-12);
 }
 
 void derivatives() {
@@ -113,22 +143,10 @@ void derivatives() {
                                          {{"binomial", "cloglog"}, 1, 2, 2, 3},
                                          {{"binomial", "probit"}, 2, 2, 2, 2},
                                          {{"gaussian", "log"}, 1, 1, 3, 4}}) {
-    const Model model(c.spec, c.qa, c.qb);
-    const ObjectiveResult r = model(model.psi, c.Ka, c.Kb, 2, true);
-    CHECK(r.status == Status::ok);
-    const VectorXd g = toy::gradient(
-        [&](const VectorXd& x) { return model(x, c.Ka, c.Kb, 0).value; }, model.psi, 1e-3);
-    CHECK_NEAR((r.gradient - g).cwiseAbs().maxCoeff(), 0.0, 1e-8);
-    CHECK_NEAR((r.scores.rowwise().sum() - r.gradient).cwiseAbs().maxCoeff(), 0.0, 1e-12);
-    for (Index k = 0; k < model.psi.size(); ++k) {
-      const VectorXd column = toy::gradient(
-          [&](const VectorXd& x) { return model(x, c.Ka, c.Kb, 1).gradient[k]; }, model.psi, 1e-3);
-      CHECK_NEAR((r.hessian.row(k).transpose() - column).cwiseAbs().maxCoeff(), 0.0, 1e-7);
-    }
-    const VectorXd information = r.information.rowwise().sum();
-    CHECK_NEAR(
-        (MatrixMap(information.data(), 2, 2) + r.hessian.topLeftCorner(2, 2)).cwiseAbs().maxCoeff(),
-        0.0, 1e-12);
+    Model model(c.spec, c.qa, c.qb);
+    check_derivatives(model, c.Ka, c.Kb);
+    model.weigh();
+    check_derivatives(model, c.Ka, c.Kb);
   }
 }
 

@@ -12,10 +12,11 @@ d$row_size <- d$row * size
 d$row_effective <- d$row * ave(d$row, d$Subject, FUN = function(w) sum(w) / sum(w^2))
 
 quantities <- function(fit, name) {
+  groups <- sub(".*[|] *", "", vapply(lme4::findbars(formula(fit$call)), deparse, ""))
   data.frame(
     model = name,
-    quantity = c("logLik", "(Intercept)", "Days", "se:(Intercept)", "se:Days",
-      "variance:Subject", if (length(fit$vars) > 1L) "variance:residual"),
+    quantity = c("logLik", names(fit$coef), paste0("se:", names(fit$coef)),
+      paste0("variance:", c(groups, if (length(fit$vars) > length(groups)) "residual"))),
     value = unname(c(fit$lnl, fit$coef, fit$SE, fit$vars)),
     source = paste("WeMix", packageVersion("WeMix"))
   )
@@ -29,6 +30,21 @@ for (scale in c("none", "size", "effective")) {
 }
 fits[["logit-size"]] <- mix(slow ~ Days + (1 | Subject), d,
   weights = c("row_size", "subject"), cWeights = TRUE, family = binomial(), nQuad = 31
+)
+# three levels; subjects are scaled within their group
+first <- !duplicated(d$Subject)
+within <- function(f) ave(d$subject * first, d$Group, FUN = f)
+d$subject_size <- d$subject * ave(as.numeric(first), d$Group, FUN = sum) / within(sum)
+three <- c("row_size", "subject_size", "group")
+fits[["linear-none-three"]] <- mix(Reaction ~ Days + (1 | Subject) + (1 | Group), d,
+  weights = c("row", "subject", "group"), cWeights = TRUE
+)
+fits[["linear-size-three"]] <- mix(Reaction ~ Days + (1 | Subject) + (1 | Group), d,
+  weights = three, cWeights = TRUE
+)
+# of binary responses WeMix has no answer for clusters of different sizes
+fits[["logit-none-three"]] <- mix(y ~ x + (1 | class) + (1 | school), survey_pupils(),
+  weights = c("row", "inner", "top"), cWeights = TRUE, family = binomial(), nQuad = 7
 )
 table <- do.call(rbind, Map(quantities, fits, names(fits)))
 write.csv(table, "survey-peers.csv", row.names = FALSE)

@@ -27,8 +27,8 @@ toy_nested <- function(family, qa = 1L, qb = 1L, m = 3L, leaves = 2L, rows = 3L,
   model
 }
 
-# log-likelihood of a random intercept at each level: trapezoid sums, the inner one for each value
-# of the outer effect.
+# log-likelihood of a random intercept at each level, with the survey weights of the design, if it
+# has any: trapezoid sums, the inner one for each value of the outer effect.
 brute_nested <- function(model, family, psi = model$psi, h = 0.1, reach = 9) {
   design <- model$design
   parts <- brute_parts(model, family, psi)
@@ -43,10 +43,10 @@ brute_nested <- function(model, family, psi = model$psi, h = 0.1, reach = 9) {
         rows <- which(leaf == l)
         eta <- parts$eta0[rows] + parts$V[rows, 1L] * ua + outer(parts$V[rows, 2L], u)
         density <- brute_log_density(design, family, rows, eta, parts$phi)
-        log_sum(colSums(density) + log_weight)
+        (design$inner_weights[l + 1L] %||% 1) * log_sum(colSums(density) + log_weight)
       }, 0))
     }, 0)
-    total <- total + log_sum(outer + log_weight)
+    total <- total + (design$cluster_weights[i + 1L] %||% 1) * log_sum(outer + log_weight)
   }
   total
 }
@@ -62,4 +62,37 @@ nested_data <- function(m = 15L, leaves = 3L, rows = 4L, seed = 6) {
   d$count <- rpois(nrow(d), exp(0.2 + 0.5 * eta))
   d$response <- eta + rnorm(nrow(d))
   d[sample(nrow(d)), ]
+}
+
+# Means of the first cluster and of its first leaf, and P(effect < its median), from a grid of u_a
+# and u_b, and the posterior density there; with the survey weights of the fit, if it has any.
+check_posterior <- function(fit, log_density) {
+  design <- fit$design
+  u <- seq(-7, 7, by = 0.04)
+  eta0 <- row_offset(design) + drop(design$X %*% fit$beta)
+  sd <- lapply(design$groups, function(group) fit$Lambda[group$columns, group$columns])
+  leaf <- design$groups[[2L]]$index
+  leaves <- unique(leaf[design$groups[[1L]]$index == 0])
+  each <- lapply(leaves, function(l) {
+    Reduce(`+`, lapply(which(leaf == l), function(j) {
+      eta <- eta0[j] + outer(sd[[1L]] * u, sd[[2L]] * u, `+`)
+      row_weights(design)[j] * log_density(design$y[j], eta)
+    }))
+  })
+  inner <- vapply(each, function(f) log(rowSums(exp(f) * rep(dnorm(u), each = length(u)))), u)
+  log_top <- drop(inner %*% (design$inner_weights[leaves + 1L] %||% rep(1, length(leaves))))
+  densities <- list(
+    exp(log_top) * dnorm(u), colSums(exp(log_top - inner[, 1L] + each[[1L]]) * dnorm(u)) * dnorm(u)
+  )
+  of_first <- function(type) {
+    b <- ranef(fit, type)
+    c(b[[1L]][1L, 1L] / sd[[1L]], b[[2L]][leaves[1L] + 1L, 1L] / sd[[2L]])
+  }
+  means <- vapply(densities, function(p) sum(u * p) / sum(p), 0)
+  expect_equal(of_first("mean"), means, tolerance = 1e-5)
+  Map(function(p, x) {
+    f <- splinefun(u, p / sum(0.04 * p))
+    below <- integrate(f, -7, x, rel.tol = 1e-10, subdivisions = 500L)$value
+    expect_lt(abs(below - 0.5) / f(x), 1e-6)
+  }, densities, of_first("median"))
 }

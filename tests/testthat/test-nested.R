@@ -233,44 +233,16 @@ test_that("posterior means and variances of both levels are those of plain integ
   expect_equal(attr(b[[2L]], "postVar")[leaves[1L] + 1L], var_b, tolerance = 1e-7)
 })
 
-# P(effect < its median) of the first cluster and of its first leaf, from a grid of u_a and u_b, and
-# the posterior density there.
-check_medians <- function(fit, log_density) {
-  design <- fit$design
-  u <- seq(-7, 7, by = 0.04)
-  eta0 <- row_offset(design) + drop(design$X %*% fit$beta)
-  sd <- lapply(design$groups, function(group) fit$Lambda[group$columns, group$columns])
-  leaf <- design$groups[[2L]]$index
-  leaves <- unique(leaf[design$groups[[1L]]$index == 0])
-  each <- lapply(leaves, function(l) {
-    Reduce(`+`, lapply(which(leaf == l), function(j) {
-      log_density(design$y[j], eta0[j] + outer(sd[[1L]] * u, sd[[2L]] * u, `+`))
-    }))
-  })
-  inner <- vapply(each, function(f) log(rowSums(exp(f) * rep(dnorm(u), each = length(u)))), u)
-  weight <- exp(rowSums(inner[, -1L, drop = FALSE])) * dnorm(u)
-  densities <- list(
-    weight * exp(inner[, 1L]), colSums(weight * exp(each[[1L]])) * dnorm(u)
-  )
-  b <- ranef(fit, "median")
-  found <- c(b[[1L]][1L, 1L] / sd[[1L]], b[[2L]][leaves[1L] + 1L, 1L] / sd[[2L]])
-  Map(function(p, x) {
-    f <- splinefun(u, p / sum(0.04 * p))
-    below <- integrate(f, -7, x, rel.tol = 1e-10, subdivisions = 500L)$value
-    expect_lt(abs(below - 0.5) / f(x), 1e-6)
-  }, densities, found)
-}
-
 test_that("posterior medians of both levels are those of plain integration", {
   bernoulli <- function(y, eta) dbinom(y, 1, plogis(eta), log = TRUE)
   d <- nested_data(m = 6L, leaves = 2L)
   fit <- glmm(y ~ x + (1 | a / b), d, binomial(), nAGQ = 15)
-  check_medians(fit, bernoulli)
+  check_posterior(fit, bernoulli)
   # many rows in few leaves, which then nearly determine the sum of both effects
   d <- nested_data(m = 6L, leaves = 2L, rows = 30L)
   fit <- glmm(count ~ x + (1 | a / b), d, poisson(), nAGQ = 15)
   expect_gt(min(fit$theta), 0.2)
-  check_medians(fit, function(y, eta) dpois(y, exp(eta), log = TRUE))
+  check_posterior(fit, function(y, eta) dpois(y, exp(eta), log = TRUE))
   # no effect of clusters: the medians of leaves are those of the model without
   d$leaf <- paste(d$a, d$b, sep = ":")
   d$z <- rbinom(nrow(d), 1, plogis(rep_len(c(-1, 1), 12L)[match(d$leaf, unique(d$leaf))]))

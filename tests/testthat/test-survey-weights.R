@@ -3,6 +3,44 @@
 
 source(testthat::test_path("..", "reference", "models-survey.R"), local = TRUE)
 
+# By name; the others multiply the sandwich by m / (m - 1), m clusters.
+survey_quantities <- function(fit, names, m) {
+  of_levels <- function(S) unname(diag(as.matrix(S)))
+  sds <- VarCorr(fit)
+  variances <- unlist(lapply(names(sds), function(group) {
+    label <- sub(".*:", "", sub("[.].*", "", group))
+    effect <- rownames(as.matrix(sds[[group]]))
+    stats::setNames(of_levels(sds[[group]]), ifelse(effect == "(Intercept)", label, effect))
+  }))
+  all <- c(
+    logLik = as.numeric(logLik(fit)), coef(fit),
+    stats::setNames(sqrt(diag(vcov(fit)) * m / (m - 1)), paste0("se:", names(coef(fit)))),
+    stats::setNames(variances, paste0("variance:", names(variances))),
+    if (family(fit)$family == "gaussian") c("variance:residual" = sigma(fit)^2)
+  )
+  unname(all[names])
+}
+
+# Fits of models-survey.R as compute-survey-peers.R has them, by their names there.
+survey_peer_fit <- function(model) {
+  scale <- strsplit(model, "-")[[1L]][2L]
+  d <- survey_data()
+  two <- survey_weights(d$row, d$subject, scale)
+  three <- survey_weights(d$row, d$group, scale, inner = d$subject)
+  if (model == "logit-none-three") {
+    return(glmm(y ~ x + (1 | school / class), survey_pupils(), binomial(),
+      nAGQ = 7, weights = survey_weights(row, top, "none", inner)
+    ))
+  }
+  if (startsWith(model, "logit")) {
+    return(glmm(slow ~ Days + (1 | Subject), d, binomial(), nAGQ = 31, weights = two))
+  }
+  if (endsWith(model, "three")) {
+    return(quietly(glmm(Reaction ~ Days + (1 | Group / Subject), d, weights = three)))
+  }
+  glmm(Reaction ~ Days + (1 | Subject), d, weights = two)
+}
+
 survey_data <- function() survey_sleepstudy(reference_csv("sleepstudy.csv"))
 
 survey_example <- function(n = 12L, seed = 3) {
@@ -20,8 +58,9 @@ survey_example <- function(n = 12L, seed = 3) {
   d
 }
 
-survey_fit <- function(d, scale = "none", formula = y ~ x + (1 | g), family = binomial(), ...) {
-  quietly(glmm(formula, d, family, weights = survey_weights(w, v, scale), ...))
+survey_fit <- function(d, scale = "none", formula = y ~ x + (1 | g), family = binomial(),
+                       weights = survey_weights(d$w, d$v, scale), ...) {
+  quietly(glmm(formula, d, family, weights = weights, ...))
 }
 
 # The rows' weights after scaling, in words of the help.
@@ -66,36 +105,39 @@ survey_models <- function() {
   )
 }
 
-test_that("Stata's printed estimates", {
-  fit <- glmm(Reaction ~ Days + (1 | Subject), survey_data(),
-    weights = survey_weights(twice, scale = "none")
+test_that("printed estimates of Stata and GLLAMM, of two levels and of three", {
+  d <- survey_data()
+  printed <- utils::read.csv(reference_csv("survey-published.csv"))
+  rows <- function(...) survey_weights(..., scale = "none")
+  three <- rows(d$row_2, d$group_2, inner = d$subject_2)
+  fits <- list(
+    "stata-rows" = glmm(Reaction ~ Days + (1 | Subject), d, weights = rows(twice)),
+    "stata-three" = glmm(Reaction ~ Days + (1 | Group / Subject), d, weights = three),
+    "stata-slope" = glmm(Reaction ~ Days + (Days || Group) + (1 | Subject), d, weights = three),
+    "gllamm-logit" = glmm(slow ~ Days + (1 | Subject), d, binomial(), nAGQ = 25,
+      weights = rows(twice)
+    )
   )
-  published <- utils::read.csv(reference_csv("survey-published.csv"))
-  ours <- c(coef(fit), sigma(fit)^2, VarCorr(fit)$Subject[1L])
-  expect_true(all(abs(ours - published$value) <= published$tolerance))
+  for (model in names(fits)) {
+    published <- printed[printed$model == model, ]
+    ours <- survey_quantities(fits[[model]], published$quantity, 18)
+    expect_true(all(abs(ours - published$value) <= published$tolerance), label = model)
+  }
 })
 
 test_that("estimates, pseudo-likelihood and standard errors of WeMix", {
-  d <- survey_data()
   peers <- utils::read.csv(reference_csv("survey-peers.csv"))
   for (model in unique(peers$model)) {
-    scale <- sub(".*-", "", model)
+    fit <- survey_peer_fit(model)
+    peer <- peers[peers$model == model, ]
+    ours <- survey_quantities(fit, peer$quantity, length(fit$design$levels))
+    se <- startsWith(peer$quantity, "se:")
+    expect_equal(ours[!se], peer$value[!se], tolerance = 1e-6, label = model)
+    # of a linear model its sandwich has beta alone
     linear <- startsWith(model, "linear")
-    fit <- if (linear) {
-      glmm(Reaction ~ Days + (1 | Subject), d, weights = survey_weights(row, subject, scale))
-    } else {
-      glmm(slow ~ Days + (1 | Subject), d, binomial(),
-        nAGQ = 31, weights = survey_weights(row, subject, scale)
-      )
-    }
-    peer <- peers$value[peers$model == model]
-    estimates <- c(
-      logLik(fit), coef(fit), VarCorr(fit)$Subject[1L], if (linear) sigma(fit)^2
+    expect_equal(ours[se], peer$value[se], label = model,
+      tolerance = if (!linear) 1e-6 else if (endsWith(model, "three")) 1e-2 else 2e-3
     )
-    expect_equal(unname(estimates), peer[-(4:5)], tolerance = 1e-6, label = model)
-    # its sandwich has the factor m / (m - 1), m = 18; of a linear model it has beta alone
-    se <- unname(sqrt(diag(vcov(fit)) * 18 / 17))
-    expect_equal(se, peer[4:5], tolerance = if (linear) 2e-3 else 1e-6, label = model)
   }
 })
 
@@ -250,6 +292,22 @@ test_that("standardized means are those of the population, with weights that are
   )
 })
 
+test_that("diagnose_integration() weighs clusters", {
+  d <- survey_example()
+  found <- diagnose_integration(survey_fit(d, formula = count ~ x + (1 | g), family = poisson()))
+  finest <- found$table$logLik[nrow(found$table)]
+  expect_lt(abs(found$importance$logLik - finest), 5 * found$importance$std.error)
+  expect_lt(found$error, 1e-4)
+  d$h <- d$g %% 4
+  for (formula in c(y ~ x + (1 | g), y ~ x + (1 | h / g))) {
+    rough <- survey_fit(d, formula = formula, weights = survey_weights(d$w, d$h + 1), nAGQ = 3)
+    found <- diagnose_integration(rough)
+    finest <- found$table$logLik[nrow(found$table)]
+    expect_equal(found$error, abs(as.numeric(logLik(rough)) - finest), tolerance = 1e-6)
+    expect_equal(abs(sum(found$clusters$difference)), found$error, tolerance = 1e-8)
+  }
+})
+
 test_that("bad weights end in errors that name them", {
   d <- survey_example()
   refused <- function(d, pattern, ...) {
@@ -294,9 +352,11 @@ test_that("what needs a likelihood is refused with the reason", {
   survey(survey_fit(d, REML = TRUE))
   survey(survey_fit(d, penalty = "soft"))
   survey(survey_fit(d, control = glmm_control(weights_type = "frequency")))
-  d$h <- d$g %% 3
-  survey(survey_fit(d, formula = y ~ x + (1 | h / g)))
-  survey(survey_fit(d, formula = y ~ x + (1 | g) + (1 | h)))
+  d$h <- d$g %% 6
+  d$k <- d$h %% 3
+  d$l <- seq_along(d$g) %% 5
+  survey(survey_fit(d, formula = y ~ x + (1 | k / h / g)))
+  survey(survey_fit(d, formula = y ~ x + (1 | g) + (1 | l)))
   survey(gee(y ~ x, d, g, family = binomial(), weights = survey_weights(w, v)))
   expect_equal(AIC(plain), -2 * as.numeric(logLik(plain)) + 6)
 })

@@ -1,10 +1,11 @@
 // The contribution of one cluster with two nested levels of random effects, by adaptive
 // Gauss-Hermite quadrature level by level (Pinheiro & Chao 2006), with its exact gradient and
 // Hessian:
-//   log|P_s| + sum_b log|P_b| + lse_k { log omega_k + (z_k'z_k - u_ak'u_ak) / 2
-//     + sum_b lse_m [ log omega_m + (z_m'z_m - u_bkm'u_bkm) / 2 + sum_j l_j(eta_km) ] },
+//   log|P_s| + sum_b w_b log|P_b| + lse_k { log omega_k + (z_k'z_k - u_ak'u_ak) / 2
+//     + sum_b w_b lse_m [ log omega_m + (z_m'z_m - u_bkm'u_bkm) / 2 + sum_j l_j(eta_km) ] },
 //   u_ak = u~_a + P_s z_k,   u_bkm = u~_b + P_b z_m + Q_b z_k,   Q_b = -P_b E_b P_s.
-// It equals the rule in all q_a + B q_b dimensions, since that sum factors.
+// For weights w_b = 1 it equals the rule in all q_a + B q_b dimensions, since that sum factors.
+// Other weights are those of a pseudo-likelihood (Rabe-Hesketh & Skrondal 2006).
 #pragma once
 
 #include <deque>
@@ -41,7 +42,7 @@ class NestedKernel final : public NestedCluster {
   }
   LeafRows leaf_rows(Index l) const override {
     const auto& leaf = mode_.leaves[l];
-    return {leaf.rows, leaf.mode.eta0.head(leaf.n()), leaf.mode.V.topRows(leaf.n())};
+    return {leaf.rows, leaf.mode.eta0.head(leaf.n()), leaf.mode.V.topRows(leaf.n()), leaf.weight()};
   }
   void store_modes(Index i, MatrixXd& top, MatrixXd& leaf) const override;
   std::vector<MatrixXd> mode_tangents() override;
@@ -121,8 +122,9 @@ void NestedKernel<QB, QA>::quadrature(int order) {
   rho_ = rule.log_weight - 0.5 * top_nodes().colwise().squaredNorm().transpose();
   value_ = mode_.log_det_P;
   for (Index i = 0; i < mode_.count; ++i) {
-    rho_ += mode_.leaves[i].integrate(nodes(i), keep_ ? order : 0);
-    value_ += mode_.leaves[i].log_det_P;
+    auto& leaf = mode_.leaves[i];
+    rho_ += leaf.weight() * leaf.integrate(nodes(i), keep_ ? order : 0);
+    value_ += leaf.weight() * leaf.log_det_P;
   }
   const double most = rho_.maxCoeff();
   rho_ = (rho_.array() - most).exp();
@@ -144,7 +146,7 @@ void NestedKernel<QB, QA>::gradient(int order) {
   for (Index i = 0; i < mode_.count; ++i) mode_.leaves[i].adjoint_of_rows(adjoint_.y);
   auxb_.setZero(model_.design.flat.n_aux(model_.family));
   for (Index i = 0; auxb_.size() && i < mode_.count; ++i)
-    auxb_ += mode_.leaves[i].dispersion(filled_nodes(i, 1));
+    auxb_ += mode_.leaves[i].weight() * mode_.leaves[i].dispersion(filled_nodes(i, 1));
 }
 
 template <int QB, int QA>
@@ -157,10 +159,10 @@ void NestedKernel<QB, QA>::add_gradient(double* out) const {
       const double* x = design.flat.X.data() + c * design.flat.X.rows() + leaf.first();
       double sum = 0;
       for (Index j = 0; j < leaf.n(); ++j) sum += x[j] * leaf.eta0b[j];
-      out[c] += sum;
+      out[c] += leaf.weight() * sum;
     }
     for (Index t = 0; t < design.n_theta(); ++t)
-      out[p + t] += leaf.Lb(design.theta_row[t], design.theta_col[t]);
+      out[p + t] += leaf.weight() * leaf.Lb(design.theta_row[t], design.theta_col[t]);
   }
   for (Index a = 0; a < auxb_.size(); ++a) out[p + design.n_theta() + a] += auxb_[a];
 }

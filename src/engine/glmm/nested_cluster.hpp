@@ -21,11 +21,12 @@ class NestedCluster {
     VectorXd mean;
     MatrixXd covariance;
   };
-  // Rows of a leaf, eta = eta0 + V (u_b, u_a).
+  // Rows of a leaf, eta = eta0 + V (u_b, u_a), and the weight of its log-integral.
   struct LeafRows {
     Rows rows;
     VectorXd eta0;
     MatrixXd V;
+    double weight;
   };
 
   virtual ~NestedCluster() = default;

@@ -20,11 +20,12 @@ struct NestedDesign {
   std::vector<int> leaf_level;  // the level of the finer factor that leaf i is
   std::vector<int> first_leaf;  // leaves of cluster i: first_leaf[i] .. first_leaf[i + 1] - 1
   std::vector<int> theta_row, theta_col;  // free entries of Lambda in the order of `column`
+  VectorXd level_weight;  // of the log-integral of each level of the finer factor; none: all one
 
-  // level: of the finer factor, for each row; *_columns: positions in Z.
+  // level: of the finer factor, for each row; *_columns: positions in Z; weight: by level, or none.
   NestedDesign(const Design& design, const IntegerMap& level, const IntegerMap& leaf_columns,
-               const IntegerMap& top_columns)
-      : flat(design), qb(leaf_columns.size()), qa(top_columns.size()) {
+               const IntegerMap& top_columns, const VectorXd& weight = {})
+      : flat(design), qb(leaf_columns.size()), qa(top_columns.size()), level_weight(weight) {
     if (qa + qb != flat.q() || qa == 0 || qb == 0 || level.size() != flat.X.rows())
       throw std::invalid_argument("each column of Z belongs to one of two nested levels");
     std::vector<int> position(flat.q(), -1);
@@ -53,6 +54,9 @@ struct NestedDesign {
   Index leaves() const { return static_cast<Index>(leaf_level.size()); }
   Index leaves_of(Index cluster) const { return first_leaf[cluster + 1] - first_leaf[cluster]; }
   Index leaf_size(Index leaf) const { return leaf_start[leaf + 1] - leaf_start[leaf]; }
+  double weight(Index leaf) const {
+    return level_weight.size() ? level_weight[leaf_level[leaf]] : 1.0;
+  }
   Index n_theta() const { return flat.n_theta(); }
   double Z(Index row, Index r) const { return flat.Z(row, column[r]); }
 

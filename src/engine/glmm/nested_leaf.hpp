@@ -4,7 +4,9 @@
 // The leaf sees u = (u_b, u_a), its own random effects and those of its cluster, and
 //   u_km = u~ + P (z_m, z_k),   P = [P_b Q_b; 0 P_s]  (upper triangular).
 // All matrices here are q x q in that order. What belongs to u_a alone is a sum over leaves, which
-// NestedCluster takes; a leaf returns its share of it.
+// NestedCluster takes; a leaf returns its share of it, times its weight. All else of a leaf is that
+// of one with weight 1: a weight multiplies its log-integral, hence the leaf's whole part of h, of
+// the value and of its derivatives, and cancels in the equations of u_b given u_a.
 #pragma once
 
 #include "glmm/nested_model.hpp"
@@ -30,15 +32,17 @@ class Leaf {
   void attach(Index leaf);
   Index first() const { return first_; }
   Index n() const { return mode.n; }
+  double weight() const { return weight_; }
   double Z(Index j, Index r) const { return model_.design.Z(first_ + j, r); }
   double V(Index j, Index r) const { return mode.V(j, r); }
   auto X() const { return model_.design.flat.X.middleRows(first_, n()); }
 
   // ---- mode: h and its derivatives at mode.u
   double evaluate();  // sum of l - |u_b|^2 / 2
-  // Eliminates u_b: P_b, E = P_b'A_ba; adds A_aa - E'E to schur. False: not positive definite.
+  // Eliminates u_b: P_b, E = P_b'A_ba; adds w (A_aa - E'E) to schur. False: not positive definite.
   bool factor(bool clip, SquareA& schur);
-  // f = (V'g - u_b, V'g): adds f_a - E'P_b'f_b to the slope of u_a, |P_b'f_b|^2 to the decrement.
+  // f = (V'g - u_b, V'g): adds w (f_a - E'P_b'f_b) to the slope of u_a, w |P_b'f_b|^2 to the
+  // decrement.
   void eliminate_slope(VectorA& slope, double& decrement);
   // The Newton direction given that of u_a; its largest change of eta.
   void step(const VectorA& d_a, double& longest);
@@ -69,6 +73,7 @@ class Leaf {
  private:
   const Model& model_;
   Index first_ = 0;
+  double weight_ = 1;
   SquareQ<QB> P_b_;
   Eigen::Matrix<double, QB, QA> E_;
   VectorQ<QB> y_;
@@ -81,6 +86,7 @@ template <int QB, int QA>
 void Leaf<QB, QA>::attach(Index leaf) {
   const NestedDesign& design = model_.design;
   first_ = design.leaf_start[leaf];
+  weight_ = design.weight(leaf);
   const Index n = design.leaf_size(leaf), q = model_.q();
   if (mode.eta.size() < n) {
     mode.reserve(n, q);
@@ -122,7 +128,7 @@ bool Leaf<QB, QA>::factor(bool clip, SquareA& schur) {
   if (!cholesky.definite()) return false;
   P_b_ = cholesky.inverse_factor();
   E_.noalias() = P_b_.transpose() * model_.ba(A);
-  schur += model_.aa(A) - E_.transpose() * E_;
+  schur += weight_ * (model_.aa(A) - E_.transpose() * E_);
   return true;
 }
 
@@ -133,8 +139,8 @@ void Leaf<QB, QA>::eliminate_slope(VectorA& slope, double& decrement) {
     for (Index j = 0; j < n(); ++j) f_[r] += V(j, r) * mode.g[j];
   model_.b(f_) -= model_.b(mode.u);
   y_ = P_b_.transpose() * model_.b(f_);
-  slope += model_.a(f_) - E_.transpose() * y_;
-  decrement += y_.squaredNorm();
+  slope += weight_ * (model_.a(f_) - E_.transpose() * y_);
+  decrement += weight_ * y_.squaredNorm();
 }
 
 template <int QB, int QA>
@@ -214,7 +220,7 @@ void Leaf<QB, QA>::adjoint_of_nodes(Nodes<Q>& nodes, int order, SquareA& K_aa) {
   model_.b_rows(Pb) -= model_.b_rows(prior);
   model_.b(ub_) -= model_.b(prior_u);
   K_ = mode.P.transpose() * Pb;
-  K_aa += model_.aa(K_);
+  K_aa += weight_ * model_.aa(K_);
 }
 
 // P and log|P| -> A -> W -> eta at the mode; the share of y = P'ub that belongs to u_a.
@@ -235,7 +241,7 @@ void Leaf<QB, QA>::adjoint_of_information(const SquareA& S_aa, VectorA& y_a) {
     for (Index r = 0; r < model_.q(); ++r) ub_[r] += V(j, r) * eb[j];
   }
   b = mode.P.transpose() * ub_;  // completed in adjoint_of_rows()
-  y_a += model_.a(b);
+  y_a += weight_ * model_.a(b);
 }
 
 // The implicit mode, A b = ub, then rows and Lambda.

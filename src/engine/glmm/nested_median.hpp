@@ -1,6 +1,6 @@
 // Posterior medians with one random effect at each of two nested levels, b_a = theta_a u_a and
 // b_b = theta_b u_b. Given u_a the leaves are independent, so that up to constants
-//   log p(u_a) = -u_a^2 / 2 + sum_l log I_l(u_a),
+//   log p(u_a) = -u_a^2 / 2 + sum_l w_l log I_l(u_a),
 //   I_l(u_a) = integral of exp{sum_j l_j(eta0_j + v_aj u_a + v_bj u)} over u ~ N(0, 1),
 //   p(u_b) of leaf l = exp(-u_b^2 / 2) integral of p(u_a) / I_l(u_a) exp{sum_j l_j} over u_a.
 // The last integral is a trapezoidal sum, whose steps are half the sd of u_a given u_b.
@@ -34,6 +34,8 @@ class NestedMedians {
     u_ = VectorXd::LinSpaced(static_cast<Index>(points) + 1, mean_ - kReach * sd_,
                              mean_ + kReach * sd_);
     log_I_.resize(u_.size(), leaves);
+    weights_.resize(leaves);
+    for (Index l = 0; l < leaves; ++l) weights_[l] = leaves_[l].weight;
     for (Index l = 0; l < log_I_.cols(); ++l)
       for (Index k = 0; k < u_.size(); ++k) log_I_(k, l) = log_integral(l, u_[k]);
   }
@@ -41,7 +43,7 @@ class NestedMedians {
   double top() {
     auto log_density = [&](double u) {
       double sum = -0.5 * u * u;
-      for (Index l = 0; l < log_I_.cols(); ++l) sum += log_integral(l, u);
+      for (Index l = 0; l < log_I_.cols(); ++l) sum += leaves_[l].weight * log_integral(l, u);
       return sum;
     };
     return median_of(log_density, mean_, sd_);
@@ -50,7 +52,7 @@ class NestedMedians {
   double leaf(Index l) {
     const NestedCluster::LeafRows& leaf = leaves_[l];
     const VectorXd others =
-        -0.5 * u_.array().square() + log_I_.rowwise().sum().array() - log_I_.col(l).array();
+        -0.5 * u_.array().square() + (log_I_ * weights_).array() - log_I_.col(l).array();
     const MatrixXd at_u = (v(l, 1) * u_.transpose()).colwise() + leaf.eta0;
     const VectorXd v_b = v(l, 0);
     VectorXd a(u_.size()), eta(leaf.rows.n);
@@ -79,6 +81,7 @@ class NestedMedians {
   double mean_ = 0, sd_ = 0;
   VectorXd u_;      // grid
   MatrixXd log_I_;  // grid x leaves
+  VectorXd weights_;
 };
 
 }  // namespace margmix

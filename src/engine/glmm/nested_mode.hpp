@@ -1,6 +1,7 @@
 // The joint conditional mode of a cluster and its leaves, and the Cholesky factor at it, leaf
 // first: the joint information is an arrow,
-//   A_bb = I + V_b'W V_b = R_b'R_b,  E_b = P_b'A_ba,  R_s'R_s = I + V_a'W V_a - sum_b E_b'E_b.
+//   A_bb = I + V_b'W V_b = R_b'R_b,  E_b = P_b'A_ba,
+//   R_s'R_s = I + sum_b w_b (V_a'W V_a - E_b'E_b) over the rows and with the weight of leaf b.
 #pragma once
 
 #include "glmm/nested_leaf.hpp"
@@ -23,7 +24,7 @@ struct NestedMode {
   Index count = 0;  // leaves in use
   VectorA u;
   SquareA P;  // P_s
-  double log_det_P = 0, rows_value = 0;
+  double log_det_P = 0;
   double height() const;  // h at the mode
 
  private:
@@ -42,19 +43,18 @@ struct NestedMode {
 
 template <int QB, int QA>
 double NestedMode<QB, QA>::height() const {
-  double h = rows_value - 0.5 * u.squaredNorm();
-  for (Index i = 0; i < count; ++i) h -= 0.5 * model.b(leaves[i].mode.u).squaredNorm();
+  double h = -0.5 * u.squaredNorm();
+  for (Index i = 0; i < count; ++i) {
+    const auto& leaf = leaves[i];
+    h += leaf.weight() * (leaf.mode.rows_value - 0.5 * model.b(leaf.mode.u).squaredNorm());
+  }
   return h;
 }
 
 template <int QB, int QA>
 double NestedMode<QB, QA>::evaluate() {
   double h = -0.5 * u.squaredNorm();
-  rows_value = 0;
-  for (Index i = 0; i < count; ++i) {
-    h += leaves[i].evaluate();
-    rows_value += leaves[i].mode.rows_value;
-  }
+  for (Index i = 0; i < count; ++i) h += leaves[i].weight() * leaves[i].evaluate();
   return h;
 }
 

@@ -52,7 +52,7 @@ double missed_by_leaves(const NestedDesign& design, const Family& family,
     alone.eta0 = leaf.eta0 + leaf.V.rightCols(design.qa) * u_a;
     Peaks peaks(family, leaf.rows, alone);
     const VectorXd at = cluster.leaf_mode(l).u.head(design.qb);
-    if (peaks.search(at)) missed += peaks.missed(rule);
+    if (peaks.search(at)) missed += leaf.weight * peaks.missed(rule);
   }
   return missed;
 }
@@ -60,7 +60,8 @@ double missed_by_leaves(const NestedDesign& design, const Family& family,
 }  // namespace
 
 OtherModes nested_other_modes(const NestedDesign& design, Family& family, const NestedRule& rule,
-                              const VectorXd& psi, const RunContext& context) {
+                              const VectorXd& psi, const RunContext& context,
+                              const VectorXd& cluster_weights) {
   if (family.log_concave()) return {};
   set_dispersion(design.flat, psi, family);
   const NestedRule laplace = nested_rule(1, 1, design.qa, design.qb);
@@ -70,7 +71,8 @@ OtherModes nested_other_modes(const NestedDesign& design, Family& family, const 
     for (Index i = block.first; i < block.last; ++i) {
       found.better += has_better_mode(design, *cluster, i, start);
       if (cluster->evaluate(i, start[0], start[1], 0) == Status::ok)
-        found.missed += missed_by_leaves(design, family, *cluster, rule.leaf, i);
+        found.missed += (cluster_weights.size() ? cluster_weights[i] : 1.0) *
+                        missed_by_leaves(design, family, *cluster, rule.leaf, i);
     }
   });
 }

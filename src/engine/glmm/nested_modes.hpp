@@ -7,6 +7,7 @@
 namespace margmix {
 
 OtherModes nested_other_modes(const NestedDesign& design, Family& family, const NestedRule& rule,
-                              const VectorXd& psi, const RunContext& context);
+                              const VectorXd& psi, const RunContext& context,
+                              const VectorXd& cluster_weights = {});
 
 }  // namespace margmix

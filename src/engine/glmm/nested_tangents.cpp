@@ -56,7 +56,7 @@ void NestedTangents<QB, QA>::mode_slopes(Index i) {
     }
     const Vector y = leaf.mode.P.transpose() * rhs;
     part.y.col(d) = y;
-    ya_.col(d) += model_.a(y);
+    ya_.col(d) += leaf.weight() * model_.a(y);
   }
 }
 
@@ -93,7 +93,7 @@ void NestedTangents<QB, QA>::modes(Index i) {
     }
     part.dA[d] = symtri(dA);
     part.Y[d] = leaf.mode.P.transpose() * part.dA[d] * leaf.mode.P;
-    Yaa_[d] += model_.aa(part.Y[d]);
+    Yaa_[d] += leaf.weight() * model_.aa(part.Y[d]);
   }
 }
 
@@ -139,7 +139,7 @@ void NestedTangents<QB, QA>::weights(Index i, Nodes<Q>& nodes) {
     for (Index k = 0; k < K; ++k)
       if (rho_[k] > 0) part.dmean(k, d) /= rho_[k];
   }
-  da_ += part.dmean;
+  da_ += leaf.weight() * part.dmean;
 }
 
 // Tangents of log rho; the prior's share of the adjoints of P_s and u_a.
@@ -225,7 +225,7 @@ std::vector<MatrixXd> NestedTangents<QB, QA>::of_modes() {
     model_.family.rows_dispersion(leaf.rows, leaf.mode.eta.data(), g_phi.data(), nullptr);
     const MatrixXd dg = aux_slopes(model_.design.flat, leaf.first(), g_phi);
     y.push_back(leaf.mode.P.transpose() * (leaf.mode.V.topRows(leaf.n()).transpose() * dg));
-    y_a += y[i].bottomRows(model_.qa());
+    y_a += leaf.weight() * y[i].bottomRows(model_.qa());
   }
   for (Index i = 0; aux && i < mode_.count; ++i) {
     y[i].bottomRows(model_.qa()) = y_a;

@@ -36,7 +36,7 @@ void NestedTangents<QB, QA>::adjoints_of_P(Index i) {
     model_.b_rows(dPb) -= model_.b_rows(prior_P);
     part.rhs.col(d) = rhs;
     part.dK[d] = dP.transpose() * leaf.Pb + P.transpose() * dPb;
-    dKaa_[d] += model_.aa(part.dK[d]);
+    dKaa_[d] += leaf.weight() * model_.aa(part.dK[d]);
   }
 }
 
@@ -76,7 +76,7 @@ void NestedTangents<QB, QA>::adjoints_of_information(Index i) {
     const Vector y = P.transpose() * rhs;
     part.y.col(d) = y;
     part.dLAb[d] = dLAb;
-    ya_.col(d) += model_.a(y);
+    ya_.col(d) += leaf.weight() * model_.a(y);
   }
 }
 
@@ -98,7 +98,7 @@ void NestedTangents<QB, QA>::adjoints_of_rows(Index i, MatrixXd& H) {
       for (Index r = 0; r < q; ++r) dVb += leaf.V(j, r) * db[r];
       const double deta0b =
           part.dG(j, d) + part.deb(j, d) - part.dW(j, d) * leaf.Vb[j] - leaf.mode.W[j] * dVb;
-      part.deta0b(j, d) = deta0b;
+      part.deta0b(j, d) = leaf.weight() * deta0b;
       for (Index r = 0; r < q; ++r) {
         const double Z = leaf.Z(j, r);
         Zdeta0b[r] += Z * deta0b;
@@ -111,7 +111,8 @@ void NestedTangents<QB, QA>::adjoints_of_rows(Index i, MatrixXd& H) {
                        2.0 * (part.dG2[d] * leaf.LAb + leaf.G2 * part.dLAb[d]) +
                        Zdg * leaf.b.transpose() + leaf.Zg * db.transpose();
     for (Index t = 0; t < model_.design.n_theta(); ++t)
-      H(p() + t, from_ + d) += dLb(model_.design.theta_row[t], model_.design.theta_col[t]);
+      H(p() + t, from_ + d) +=
+          leaf.weight() * dLb(model_.design.theta_row[t], model_.design.theta_col[t]);
   }
   add_transposed_multiply(leaf.X(), part.deta0b, H.block(0, from_, p(), D_));
 }

@@ -41,11 +41,12 @@ void add_weighted(Kernel& kernel, double w, Index P, int order, Totals& sum) {
   sum.hessian += w * hessian;
 }
 
-// `weights`: of clusters, or none. `make(out)` gives the kernel of a thread, with
+// `weights`: of clusters, or none; `constant`: constant_terms(). `make(out)` gives the kernel of a
+// thread, with
 //   evaluate(i, order) -> Status, value(), add_gradient(double*), add_hessian(MatrixXd&),
 //   beta_hessian(), keep_modes(i).
 template <class MakeKernel>
-void accumulate(const Design& design, const Family& family, const VectorXd& weights, Index P,
+void accumulate(const Design& design, const VectorXd& weights, double constant, Index P,
                 const ObjectiveRequest& ask, const RunContext& context, MakeKernel make,
                 ObjectiveResult& out) {
   const Index p = design.p();
@@ -80,7 +81,7 @@ void accumulate(const Design& design, const Family& family, const VectorXd& weig
         Eigen::Map<MatrixXd>(out.information.col(i).data(), p, p) = -w * kernel.beta_hessian();
     }
   });
-  out.collect(totals, constant_terms(design, family, weights), P, ask.order, finished);
+  out.collect(totals, constant, P, ask.order, finished);
 }
 
 inline bool wants_aux_columns(const ObjectiveRequest& ask, const Family& family,

@@ -83,7 +83,8 @@ ObjectiveResult EffectObjective::at(const VectorXd& psi, int K, const ObjectiveR
   auto make = [&](ObjectiveResult&) {
     return EffectKernel(design_, *family_, law_, K, psi.data());
   };
-  accumulate(design_, *family_, cluster_weights_, P, ask, context, make, out);
+  const double constant = constant_terms(design_, *family_, cluster_weights_);
+  accumulate(design_, cluster_weights_, constant, P, ask, context, make, out);
   if (wants_aux_columns(ask, *family_, out))
     fill_aux_columns(
         design_, design_.n_aux(*family_), psi,

@@ -8,6 +8,17 @@ namespace margmix {
 
 namespace {
 
+// As constant_terms(), with the weights of leaves.
+double nested_constant(const NestedDesign& design, const Family& family, const VectorXd& weights) {
+  if (!design.level_weight.size()) return constant_terms(design.flat, family, weights);
+  double sum = 0;
+  for (Index i = 0; i < design.clusters(); ++i)
+    for (Index l = design.first_leaf[i]; l < design.first_leaf[i + 1]; ++l)
+      sum += (weights.size() ? weights[i] : 1.0) * design.weight(l) *
+             family.constant(design.flat.response.part(design.leaf_start[l], design.leaf_size(l)));
+  return sum;
+}
+
 // As the kernel of the product rule, with modes of both levels.
 class NestedModesKernel {
  public:
@@ -42,7 +53,7 @@ class NestedObjective final : public Objective {
 
   OtherModes other_modes(const VectorXd& psi, const std::vector<int>& K,
                          const RunContext& context) override {
-    return nested_other_modes(design_, *family_, rule(K), psi, context);
+    return nested_other_modes(design_, *family_, rule(K), psi, context, cluster_weights_);
   }
 
   PosteriorResult posterior(const VectorXd& psi, const std::vector<int>& K, const Modes& modes,
@@ -78,7 +89,8 @@ ObjectiveResult NestedObjective::at(const VectorXd& psi, const NestedRule& rule,
   auto make = [&](ObjectiveResult& result) {
     return NestedModesKernel(design_, *family_, rule, psi, zero, result.modes);
   };
-  accumulate(design_.flat, *family_, cluster_weights_, psi.size(), ask, context, make, out);
+  const double constant = nested_constant(design_, *family_, cluster_weights_);
+  accumulate(design_.flat, cluster_weights_, constant, psi.size(), ask, context, make, out);
   if (wants_aux_columns(ask, *family_, out))
     fill_aux_columns(
         design_.flat, design_.flat.n_aux(*family_), psi,

@@ -88,7 +88,8 @@ ObjectiveResult ProductObjective::at(const VectorXd& psi, const ProductRule& rul
     auto make = [&](ObjectiveResult& result) {
       return Kernel(design_, *family_, rule, parameters, result.modes[0]);
     };
-    accumulate(design_, *family_, cluster_weights_, psi.size(), ask, context, make, out);
+    const double constant = constant_terms(design_, *family_, cluster_weights_);
+    accumulate(design_, cluster_weights_, constant, psi.size(), ask, context, make, out);
   });
   if (wants_aux_columns(ask, *family_, out))
     fill_aux_columns(
