@@ -33,7 +33,10 @@ cluster_index <- function(frame, group) {
 check_group <- function(x, name) {
   if (is.atomic(x) && is.null(dim(x)) && !is.complex(x) && !is.raw(x)) return(invisible())
   abort("group", "A grouping variable must be an atomic vector or a factor.",
-    given = paste0(code(name), " of class ", class(x)[1L])
+    given = paste0(code(name), " of class ", class(x)[1L]),
+    hint = if (is.matrix(x)) {
+      "Combinations of variables are a:b, and places of a field exp(x + y | g)."
+    }
   )
 }
 

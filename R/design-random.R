@@ -58,7 +58,11 @@ check_repeated_columns <- function(random) {
   labels <- vapply(random, `[[`, "", "label")
   abort("random_terms", "A column must not appear in two random terms of the same group.",
     given = paste(some_of(code(repeated)), "in", some_of(labels)),
-    hint = "Write (x | g), or (1 | g) + (0 + x | g) for uncorrelated effects."
+    hint = if (anyDuplicated(labels)) {
+      "Leave one of them out: only the sum of their variances shows."
+    } else {
+      "Write (x | g), or (1 | g) + (0 + x | g) for uncorrelated effects."
+    }
   )
 }
 

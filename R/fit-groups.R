@@ -18,10 +18,15 @@ fit_sparse <- function(problem, x) {
 #' @noRd
 check_crossed_rule <- function(nAGQ, design) {
   if (identical(nAGQ, "auto") || all(nAGQ == 1)) return(invisible())
-  crossed <- supports(design, "unrelated")
-  where <- if (crossed) "grouping factors are crossed." else "levels are related."
+  where <- if (supports(design, "unrelated")) {
+    "grouping factors are crossed."
+  } else if (length(relations(design))) {
+    "levels are related."
+  } else {
+    "there are smooth terms."
+  }
   abort("nAGQ", paste("`nAGQ` must be 1 (Laplace) or \"auto\" where", where),
     given = paste("nAGQ =", some_of(nAGQ)),
-    hint = "The integral over such random effects does not fall into small ones."
+    hint = "The integral over such random effects doesn't factor into low-dimensional ones."
   )
 }

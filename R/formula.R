@@ -159,16 +159,30 @@ join_terms <- function(sign, left, right) {
 
 refuse_bar <- function(expr, where) {
   if (!has_bar(expr)) return(invisible())
+  structure <- is_call_to(expr, structure_names)
+  covariances <- paste0(
+    "The covariances are ", some_of(written_structures(), 9L),
+    ", and those of help page related_levels."
+  )
+  kind <- if (structure) as.character(expr[[1L]])
+  if (structure && !kind %in% c(special_structures(), names(relation_arguments))) {
+    abort("formula", "A covariance of random effects must be one that glmm() has.",
+      given = expression_text(expr),
+      hint = c(if (kind %in% names(written_here)) written_here[[kind]], covariances)
+    )
+  }
   abort("formula", "A random term must stand in parentheses and be added: y ~ x + (1 | cluster).",
     given = paste0(expression_text(expr), " (a bar ", where, ")"),
-    hint = if (is_call_to(expr, structure_names)) {
-      paste0(
-        "The covariances are ", some_of(written_structures(), 9L),
-        ", and those of help page related_levels."
-      )
-    }
+    hint = if (structure) covariances
   )
 }
+
+# What glmm() has for a covariance of package glmmTMB.
+written_here <- c(
+  us = "us(x | g) is (x | g) here.", diag = "diag(x | g) is (x || g) here.",
+  hetcs = "hetcs(x | g) is cs(x | g) here.",
+  propto = "propto() with a matrix K is known(1 | g, covariance = K) here."
+)
 
 # Random terms ----------------------------------------------------------------------------------
 

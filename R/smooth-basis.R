@@ -4,19 +4,20 @@
 #'
 #' @param call Such as s(x, k = 5).
 #' @param data The model frame.
-#' @return A list: `label`, `variables` (names); `by`, levels of a factor; `pieces`, a smooth of
-#'   mgcv for each level of a factor `by`, without its rows, with its rotation `U` and scale `D` to
-#'   random effects and the `penalty` of each column (0: none); `penalties`: of each its `label`,
-#'   `piece` and number `within` that.
+#' @return A list: `label`, `variables` (names); `by`, levels of a factor, and `levels` of all
+#'   factors; `pieces`, a smooth of mgcv for each level of a factor `by`, without its rows, with its
+#'   rotation `U` and scale `D` to random effects and the `penalty` of each column (0: none);
+#'   `penalties`: of each its `label`, `piece` and number `within` that.
 #' @section Errors: `smooth`.
 #' @noRd
 smooth_basis <- function(call, data, env) {
   label <- expression_text(call)
   check_smooth_kind(call, label)
   construct <- getExportedValue("mgcv", as.character(call[[1L]]))
-  refuse <- function(e) refuse_smooth(label, conditionMessage(e))
+  refuse <- function(e) refuse_smooth(call, label, conditionMessage(e), data)
   variables <- vapply(smooth_variables(call), expression_text, "")
   data <- lapply(unclass(data)[variables], function(x) if (is.character(x)) factor(x) else x)
+  check_smooth_variables(call, data, label)
   built <- tryCatch({
     spec <- eval(as.call(c(construct, as.list(call)[-1L])), env)
     suppressWarnings(mgcv::smoothCon(spec, data.frame(data, check.names = FALSE),
@@ -29,7 +30,7 @@ smooth_basis <- function(call, data, env) {
   by <- data[[built[[1L]]$by]]
   list(
     label = label, variables = variables, by = if (is.factor(by)) levels(by), pieces = pieces,
-    penalties = smooth_penalties(pieces)
+    penalties = smooth_penalties(pieces), levels = lapply(Filter(is.factor, data), levels)
   )
 }
 
@@ -40,22 +41,63 @@ check_smooth_kind <- function(call, label) {
     )
   }
   if (is_call_to(call, c("te", "ti"))) {
-    same <- call
-    same[[1L]] <- quote(t2)
-    abort("smooth", "A tensor product smooth must be a t2() term.", given = label, hint = c(
-      paste0("Write ", expression_text(same), "."),
-      paste0("Each coefficient of t2() has one penalty, and so a variance; those of ",
-        call[[1L]], "() have several."
-      )
-    ))
+    refuse_tensor(call, label)
   }
 }
 
-refuse_smooth <- function(label, given) {
+refuse_tensor <- function(call, label) {
+  same <- call
+  if (length(smooth_variables(call)) < 2L) {
+    same[[1L]] <- quote(s)
+    abort("smooth", "A tensor product smooth must have two covariates or more.", given = label,
+      hint = paste0("Write ", expression_text(same), ".")
+    )
+  }
+  same[[1L]] <- quote(t2)
+  abort("smooth", "A tensor product smooth must be a t2() term.", given = label, hint = c(
+    paste0("Write ", expression_text(same), "."),
+    paste0("Each coefficient of t2() has one penalty, and so a variance; those of ",
+      call[[1L]], "() have several."
+    )
+  ))
+}
+
+# Bases that take factors.
+factor_bases <- c("re", "mrf", "fs", "sz")
+
+# mgcv's own words for these name neither the variable nor what is wrong.
+check_smooth_variables <- function(call, data, label) {
+  by <- expression_text(call$by %||% "")
+  x <- data[setdiff(names(data), by)]
+  fit_for <- vapply(x, is.numeric, NA) | isTRUE(call$bs %in% factor_bases)
+  if (!all(fit_for)) {
+    abort("smooth", "The covariate of a smooth must be numeric.",
+      given = paste(code(names(x)), "of class", vapply(x, function(x) class(x)[1L], ""))[!fit_for],
+      hint = "(1 | f) has a random effect for each level of a factor f."
+    )
+  }
+  infinite <- vapply(data, function(x) is.numeric(x) && any(is.infinite(x)), NA)
+  if (!any(infinite)) return(invisible())
+  abort("smooth", "The covariate of a smooth must be finite.",
+    given = paste0(label, ": ", some_of(code(names(data)[infinite])), " has infinite values")
+  )
+}
+
+refuse_smooth <- function(call, label, given, data) {
   few <- grepl("fewer unique covariate|not enough \\(unique\\) data|unique", given)
+  x <- data[setdiff(names(data), expression_text(call$by %||% ""))]
+  unknown <- grepl("smooth.construct", given, fixed = TRUE)
+  if (unknown) given <- paste("mgcv has no basis", dQuote(call$bs, FALSE))
   abort("smooth", "This smooth can't be set up as random effects with these data.",
     given = paste0(label, ": ", given),
-    hint = if (few) "Give a smaller `k`, at most the number of distinct values."
+    hint = if (few) {
+      paste0(
+        "Give a smaller `k`, at most the number of distinct values, ",
+        NROW(unique(data.frame(x, check.names = FALSE))), " of ", some_of(code(names(x))), "."
+      )
+    } else if (unknown) {
+      "`bs` is \"tp\" if it is not given; ?mgcv::smooth.terms has the others."
+    }
   )
 }
 
@@ -120,15 +162,20 @@ smooth_columns <- function(basis, part, ...) {
 }
 
 smooth_rows <- function(piece, data, basis) {
-  if (!is.null(basis$by)) {
-    by <- piece$smooth$by
-    unknown <- setdiff(as.character(data[[by]]), basis$by)
-    if (length(unknown)) {
-      abort("new_factor_level", "Levels of a factor must be those of the fit.",
-        given = paste0(code(by), ": ", some_of(unknown)), levels = unknown
-      )
-    }
-    data[[by]] <- factor(data[[by]], basis$by)
+  by <- if (!is.null(basis$by)) piece$smooth$by
+  if (!is.null(by)) data[[by]] <- as_levels(data[[by]], basis$by, by)
+  for (name in setdiff(names(Filter(is.character, data)), by)) {
+    data[[name]] <- as_levels(data[[name]], basis$levels[[name]], name)
   }
   rotated(mgcv::PredictMat(piece$smooth, data.frame(data, check.names = FALSE)), piece)
+}
+
+as_levels <- function(x, levels, name) {
+  unknown <- setdiff(as.character(x), levels)
+  if (length(unknown)) {
+    abort("new_factor_level", "Levels of a factor must be those of the fit.",
+      given = paste0(code(name), ": ", some_of(unknown)), levels = unknown
+    )
+  }
+  factor(x, levels)
 }

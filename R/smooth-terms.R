@@ -74,9 +74,10 @@
 #'   `term`, `variable`, `x`, `estimate`, `std.error`, `conf.low`, `conf.high` for curves of one
 #'   variable. `plot_data()` has the columns of other curves.
 #' @section Errors: `margmix_error_smooth`: mgcv is not installed; the basis can't be built (more
-#'   columns than distinct values, an unknown `bs`) or has no form as a random effect (te(),
-#'   factor smooths); what is not available with smooths. `margmix_error_formula`: a smooth that is
-#'   not added.
+#'   columns than distinct values, an unknown `bs`, a covariate that is no finite number) or has no
+#'   form as a random effect (te(), factor smooths); what is not available with smooths.
+#'   `margmix_error_formula`: a smooth that is not added. A note, `margmix_note_smooth`: curves by
+#'   levels of a factor, which are centred each, in a model without those levels.
 #' @references
 #' Besag, J., York, J. and Mollie, A. (1991). Bayesian image restoration, with two applications in
 #' spatial statistics. *Annals of the Institute of Statistical Mathematics* **43**, 1-20.
@@ -113,6 +114,11 @@ smooth_calls <- function(fixed) {
   found <- list()
   for (summand in summands(fixed)) {
     if (is_smooth_call(summand$expr) && summand$sign == "+") {
+      if (!length(smooth_variables(summand$expr))) {
+        abort("formula", "A smooth must have a covariate: s(x).",
+          given = expression_text(summand$expr)
+        )
+      }
       found <- c(found, list(summand$expr))
     } else if (has_smooth(summand$expr)) {
       abort("formula", "A smooth must be added to the other terms: y ~ z + s(x).",
@@ -166,6 +172,7 @@ add_smooths <- function(frame, parsed) {
   for (call in parsed$smooths) {
     basis <- smooth_basis(call, frame, env)
     variables <- smooth_variables(call)
+    note_missing_levels(basis, call, parsed)
     column <- function(part) as.call(c(smooth_columns, list(basis), part, variables))
     linear <- eval(column(0), frame)
     if (ncol(linear)) {
@@ -187,6 +194,24 @@ add_smooths <- function(frame, parsed) {
     }
   }
   list(frame = frame, parsed = parsed)
+}
+
+# Curves by levels of a factor are centred each: their levels are of other terms.
+note_missing_levels <- function(basis, call, parsed) {
+  if (is.null(basis$by)) return(invisible())
+  smooth <- function(summand) is_smooth_call(summand$expr)
+  others <- Filter(Negate(smooth), summands(parsed$fixed[[3L]]))
+  mentioned <- c(
+    unlist(lapply(others, function(summand) all.vars(summand$expr))),
+    unlist(lapply(parsed$random, function(term) c(all.vars(term$lhs), all.vars(term$group))))
+  )
+  if (all(all.vars(call$by) %in% mentioned)) return(invisible())
+  note("smooth", "The model has no levels beside curves that differ between them.",
+    given = basis$label,
+    hint = paste0(
+      "Each curve is centred at zero. Write ", expression_text(call$by), " + ", basis$label, "."
+    )
+  )
 }
 
 one_level <- function(x) factor(rep("all rows", NROW(x)))

@@ -18,6 +18,76 @@ check_identified.margmix_related <- function(design, family) {
   check_identified.margmix_several_factors(design_part(design, free), family)
 }
 
+#' Can effects of the same rows be told apart by how their levels are related?
+#'
+#' Of two factors with the same levels and a column in common whose relations are known and equal,
+#' but for a factor, only the sum of the variances shows. Two that are estimated are as different
+#' as their correlations may be, which is noted.
+#'
+#' @section Errors: `not_identified`. Notes: `relation`.
+#' @noRd
+check_distinct_relations <- function(groups, codes, random) {
+  related <- which(!vapply(lapply(groups, `[[`, "relation"), is.null, NA))
+  for (b in related) {
+    for (a in related[related < b]) {
+      together <- have_common_column(random[groups[[a]]$terms], random[groups[[b]]$terms]) &&
+        identical(match(codes[[a]], codes[[a]]), match(codes[[b]], codes[[b]]))
+      if (!together) next
+      terms <- lapply(groups[c(a, b)], function(group) random[[group$terms[1L]]]$group)
+      compare_relations(groups[[a]], groups[[b]], identical(terms[[1L]], terms[[2L]]))
+    }
+  }
+}
+
+# `alike`: are they of the same variables?
+compare_relations <- function(a, b, alike) {
+  labels <- paste(code(a$label), "and", code(b$label))
+  estimated <- c(rho_count(a$relation), rho_count(b$relation)) > 0L
+  if (all(estimated) && alike) {
+    note("relation", paste(
+      labels, "are of the same levels: only the shapes of their correlations tell them apart."
+    ), hint = "Compare AIC() with the model that has one of them.")
+  }
+  if (any(estimated) || !is_same_relation(a, b)) return(invisible())
+  abort("not_identified", "The data can't identify the variances of the random effects.",
+    given = paste(labels, "relate the same levels in the same way"),
+    hint = "Leave one of them out: only the sum of their variances shows."
+  )
+}
+
+# Have two lists of random terms an effect of the same column?
+have_common_column <- function(a, b) {
+  columns <- function(terms) {
+    unlist(lapply(terms, function(term) {
+      of <- stats::terms(term$lhs)
+      c(if (attr(of, "intercept")) "1", attr(of, "term.labels"))
+    }))
+  }
+  length(intersect(columns(a), columns(b))) > 0L
+}
+
+# Diagonals come first: those of other matrices seldom are the same.
+is_same_relation <- function(a, b) {
+  if (!setequal(a$levels, b$levels)) return(FALSE)
+  ratio <- a$relation$diagonal / b$relation$diagonal[match(a$levels, b$levels)]
+  if (diff(range(ratio)) > 1e-6 * max(ratio)) return(FALSE)
+  A <- precision_of(a)
+  B <- precision_of(b)[a$levels, a$levels]
+  difference <- A - sum(A * B) / sum(B * B) * B
+  max(abs(difference)) <= 1e-8 * max(abs(A))
+}
+
+# Q of levels by their names, from its lower triangle.
+precision_of <- function(group) {
+  relation <- group$relation
+  levels <- seq_along(group$levels)
+  Matrix::sparseMatrix(
+    c(levels, relation$row + 1L), c(levels, rep.int(levels, diff(relation$start))),
+    x = c(relation$diagonal, relation$below), symmetric = TRUE,
+    dimnames = list(group$levels, group$levels)
+  )
+}
+
 #' Say that the fixed effects lack what an intrinsic relation leaves to them
 #'
 #' A random walk adds up to zero, and of second order has no slope: level and slope are fixed

@@ -31,6 +31,7 @@ related_index <- function(frame, factors, random, env) {
     if (is.null(group$relation)) code else match(index$levels, group$levels)[code]
   }, groups, indices, codes)
   check_distinct_factors(groups, codes, labels)
+  check_distinct_relations(groups, codes, random)
   block <- independent_blocks(groups, codes)
   order <- do.call(base::order, c(list(block), codes, list(method = "radix")))
   if (!is.unsorted(order)) order <- NULL

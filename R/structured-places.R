@@ -88,6 +88,7 @@ check_degrees <- function(at, names) {
   if (nrow(at) == 2L && all(abs(at[1L, ]) <= 360) && all(abs(at[2L, ]) <= 90)) return(invisible())
   range <- apply(at, 1L, function(x) paste(signif(range(x), 4L), collapse = " to "))
   abort("place", "Places on the earth must be longitude and latitude, in degrees, in this order.",
-    given = paste(code(names), "from", range)
+    given = paste(code(names), "from", range),
+    hint = "Longitudes are at most 360 in size, latitudes 90."
   )
 }

@@ -47,7 +47,10 @@ check_level_names <- function(relation, levels, term) {
         count_of(length(absent), "level"), " of ", code(expression_text(term$group)),
         " that it lacks: ", some_of(absent)
       ),
-      hint = paste0("It knows ", some_of(relation$names[relation$own]), "."), levels = absent
+      hint = c(
+        paste0("It knows ", some_of(relation$names[relation$own]), "."),
+        spelling_hint(absent, relation$names[relation$own])
+      ), levels = absent
     )
   }
   extra <- setdiff(relation$names[relation$own], levels)
@@ -55,6 +58,18 @@ check_level_names <- function(relation, levels, term) {
   note("relation", paste0(
     what, " knows ", count_of(length(extra), "level"), " that the data do not have."
   ), given = some_of(extra), hint = "They have random effects, and predictions.", levels = extra)
+}
+
+# Names that differ in case, spaces and the like: "Ursus arctos" for "Ursus_arctos".
+spelling_hint <- function(absent, known) {
+  plain <- function(x) tolower(gsub("[^[:alnum:]]", "", x))
+  at <- match(plain(absent), plain(known))
+  if (all(is.na(at))) return(NULL)
+  first <- which(!is.na(at))[1L]
+  paste0(
+    "Are they spelled differently? ", dQuote(absent[first], FALSE), " and ",
+    dQuote(known[at[first]], FALSE), "."
+  )
 }
 
 # Series ------------------------------------------------------------------------------------------
@@ -71,6 +86,7 @@ series_relation <- function(term, frame, index) {
   stepped <- kind != "ou"
   if (!is.factor(time) && kind %in% c("ar1", "ou")) check_ties(index, count, term)
   at <- time_values(time, label, kind)[first]
+  if (kind %in% c("ar1", "ou")) check_repeated_series(series, own$levels, term)
   gap <- c(0, diff(at))
   gap[!duplicated(series)] <- 0
   unit <- if (stepped) step_of_time(gap, label, kind) else 1
@@ -92,6 +108,17 @@ series_codes <- function(term, frame) {
 value_codes_of <- function(frame, group) {
   index <- cluster_index(frame, group)
   list(code = row_codes(index), levels = index$levels)
+}
+
+# A correlation of times shows only within a series.
+check_repeated_series <- function(series, labels, term) {
+  if (anyDuplicated(series)) return(invisible())
+  abort("time", paste0(
+    "A series of ", term$relation$kind, "() must have two times at least in one of its groups."
+  ),
+  given = paste0("one time in each of ", length(series), " series of ",
+    code(expression_text(term$relation$series)), ": ", some_of(labels[series])
+  ), hint = paste0("(1 | ", expression_text(term$relation$series), ") has independent effects."))
 }
 
 check_ties <- function(index, count, term) {
@@ -223,6 +250,10 @@ matrix_names <- function(x, what) {
       paste(names, colnames(x), sep = " / ")[names != colnames(x)]
     ))
   }
+  empty <- which(is.na(names) | !nzchar(names))
+  if (length(empty)) {
+    refuse_matrix(what, "must have row names that are not missing or empty.", some_rows(empty))
+  }
   if (anyDuplicated(names)) {
     refuse_matrix(what, "must have distinct row names.", some_of(unique(names[duplicated(names)])))
   }
@@ -260,11 +291,27 @@ connected_covariance <- function(x, lower) {
 known_precision <- function(lower, what) {
   facts <- engine_relation_facts(c(list(kind = "precision", log_det = 0), lower))
   if (!facts$definite) {
-    refuse_matrix(what, "must be positive definite.", paste(length(lower$names), "levels"),
-      "Intrinsic precisions, whose rows add up to zero, are those of rw1(), rw2() and bym2()."
-    )
+    refuse_indefinite(lower, what)
   }
   c(lower, facts[c("log_det", "variance")])
+}
+
+# Why a precision is none: a diagonal entry, rows that add up to zero, or all of it.
+refuse_indefinite <- function(lower, what) {
+  refuse <- function(...) refuse_matrix(what, "must be positive definite.", ...)
+  wrong <- lower$names[lower$diagonal <= 0]
+  if (length(wrong)) refuse(paste("a diagonal entry that is not positive, of", some_of(wrong)))
+  column <- rep.int(seq_along(lower$names), diff(lower$start))
+  sums <- lower$diagonal +
+    tabulate_sums(c(lower$row + 1L, column), rep(lower$below, 2L), length(lower$names))
+  if (all(abs(sums) <= 1e-8 * lower$diagonal)) {
+    refuse("rows that add up to zero, as those of an intrinsic precision do",
+      "rw1(), rw2() and bym2() have such precisions, under the constraints that they need."
+    )
+  }
+  refuse(paste("a matrix of", length(lower$names), "levels without a Cholesky factor"),
+    "Is it the precision, the inverse of a covariance? That is `covariance = `."
+  )
 }
 
 largest_dense <- 10000L
@@ -319,10 +366,16 @@ inverse_covariance <- function(lower, what) {
 
 neighbour_weights <- function(W, what) {
   lower <- sparse_lower(W, what)
-  if (all(lower$diagonal == 0) && all(lower$below >= 0)) return(lower)
-  refuse_matrix(what, "must have a zero diagonal and no negative weight.", some_of(
-    lower$names[lower$diagonal != 0]
-  ))
+  own <- lower$names[lower$diagonal != 0]
+  if (length(own)) {
+    refuse_matrix(what, "must have a zero diagonal: no area neighbours itself.", some_of(own))
+  }
+  column <- rep.int(seq_along(lower$names), diff(lower$start))
+  negative <- which(lower$below < 0)
+  if (!length(negative)) return(lower)
+  refuse_matrix(what, "must have no negative weight.", some_of(paste(
+    lower$names[column[negative]], "and", lower$names[lower$row[negative] + 1L]
+  )))
 }
 
 neighbour_relation <- function(W, term) {
@@ -331,7 +384,7 @@ neighbour_relation <- function(W, term) {
   neighbours <- c(rep.int(seq_along(lower$names), diff(lower$start)), lower$row + 1L)
   alone <- lower$names[tabulate(neighbours, length(lower$names)) == 0L]
   if (length(alone)) {
-    refuse_matrix(what, "must give every area a neighbour.", paste("none of", some_of(alone)),
+    refuse_matrix(what, "must give every area a neighbour.", paste("none for", some_of(alone)),
       "Leave islands out, connect them with the nearest area, or use bym2(1 | area, W)."
     )
   }

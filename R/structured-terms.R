@@ -90,9 +90,12 @@
 #'   matrix that is not symmetric or not positive definite, an area of `car()` without neighbours,
 #'   more than 100 random walks, a tree that is not rooted or has zero or no lengths;
 #'   `margmix_error_time`: times that are tied, missing, not numbers, or no whole steps, or too
-#'   few for a random walk. What is not available with related levels is `margmix_error_related`.
-#'   A note, `margmix_note_relation`, says what a relation knows and the data do not have, which
-#'   areas are islands, and that the fixed effects lack the level or trend of a random walk.
+#'   few for a random walk or for a correlation; `margmix_error_not_identified`: two terms that
+#'   relate the same levels in the same way. What is not available with related levels is
+#'   `margmix_error_related`. A note, `margmix_note_relation`, says what a relation knows and the
+#'   data do not have, which areas are islands, that two terms of the same levels differ only by
+#'   the shapes of their correlations, and that the fixed effects lack the level or trend of a
+#'   random walk.
 #' @references
 #' Freni-Sterrantino, A., Ventrucci, M. and Rue, H. (2018). A note on intrinsic conditional
 #' autoregressive models for disconnected graphs. *Spatial and Spatio-temporal Epidemiology* **26**,
@@ -188,7 +191,7 @@ related_terms <- function(expr, env) {
   term <- terms[[1L]]
   if (everywhere) term$group <- 1
   matrix <- arguments[!names(arguments) %in% c("bar", relation_settings)]
-  if (length(matrix) != needed) refuse_relation(expr, paste(length(matrix), "matrices or trees"))
+  check_matrix_given(expr, setdiff(known, c("bar", relation_settings)), names(matrix))
   term$relation <- list(
     kind = kind, matrix = if (needed) matrix[[1L]], given = names(matrix), series = term$group,
     settings = arguments[names(arguments) %in% relation_settings]
@@ -207,6 +210,19 @@ related_terms <- function(expr, env) {
   term$group_label <- paste0(kind, "(", within, ")")
   term$label <- expression_text(expr)
   list(term)
+}
+
+# One matrix or tree; where it may be either of two, by its name.
+check_matrix_given <- function(expr, choices, given) {
+  if (length(choices) > 1L && length(given) && !all(given %in% names(expr))) {
+    refuse_relation(expr, paste("no name says which it is,", some_of(code(choices))))
+  }
+  if (!length(choices) || length(given) == 1L) return(invisible())
+  refuse_relation(expr, if (length(given)) {
+    paste("both", paste(code(given), collapse = " and "))
+  } else {
+    paste("without", paste(code(choices), collapse = " or "))
+  })
 }
 
 refuse_relation <- function(expr, given) {

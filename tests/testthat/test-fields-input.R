@@ -50,10 +50,45 @@ test_that("coordinates must be finite numbers, and places", {
   refused(y ~ exp(u + v | 1), transform(d, u = replace(u, 1:2, c(0.5, 0.5 + 1e-9)),
     v = replace(v, 1:2, 0.25)
   ), place, "a millionth")
+  refused(y ~ exp(u + v | 1, distance = "great_circle"), transform(d, v = 91), place,
+    "`v` from 91 to 91"
+  )
+  refused(y ~ exp(cbind(u, v) | 1), d, "margmix_error_group", "places of a field")
   # rows without coordinates are dropped as any, and equal places share an effect
   d$u[4] <- NA
   d$u[1:2] <- d$u[1]
   d$v[1:2] <- d$v[1]
   fit <- suppressMessages(glmm(y ~ 1 + exp(u + v | 1), d, poisson()))
   expect_length(random_factors(fit$design)[[1L]]$levels, 18L)
+  expect_output(print(fit), "1 row dropped")
+})
+
+test_that("two fields of the same places are noted, and others are not", {
+  d <- spots()
+  notes <- function(formula) {
+    seen <- FALSE
+    withCallingHandlers(suppressWarnings(glmm(formula, d, poisson())), message = function(m) {
+      seen <<- seen || inherits(m, "margmix_note_relation")
+      invokeRestart("muffleMessage")
+    })
+    seen
+  }
+  expect_true(notes(y ~ 1 + exp(u + v | 1) + mat(u + v | 1)))
+  expect_false(notes(y ~ 1 + exp(u + v | 1) + mat(u | 1)))
+  refused(y ~ exp(u + v | 1) + exp(u + v | 1), d, "margmix_error_random_terms", "Leave one of them")
+})
+
+test_that("a field has no quadrature, and gee() has no field", {
+  d <- spots()
+  expect_error(glmm(y ~ exp(u + v | g), d, poisson(), nAGQ = 5), "nAGQ = 5",
+    class = "margmix_error_nAGQ"
+  )
+  expect_error(gee(y ~ exp(u + v | g), d, id = g, family = poisson()), "exp(u + v | g)",
+    fixed = TRUE, class = "margmix_error_random_term"
+  )
+  fit <- suppressMessages(glmm(y ~ 1 + exp(u + v | 1), d, poisson()))
+  expect_error(predict(fit, data.frame(u = 0.5)), "no `v`", class = "margmix_error_newdata")
+  expect_identical(
+    is.na(predict(fit, data.frame(u = c(0.5, NA), v = 0.5))), c(`1` = FALSE, `2` = TRUE)
+  )
 })

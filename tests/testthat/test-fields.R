@@ -52,7 +52,7 @@ kernels <- list(
   smooth = with_nugget(function(u) (1 + u + u^2 / 3) * exp(-u))
 )
 
-test_that("fields are those of glmmTMB's exp(), gau(), mat(), spaMM's Matern() and nlme's corExp()", {
+test_that("fields are those of glmmTMB, of spaMM's Matern() and of nlme's corExp()", {
   for (name in unique(field_table$model)) {
     fit <- field_fit(name)
     expect_true(fit$convergence$converged, label = name)

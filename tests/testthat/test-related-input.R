@@ -15,8 +15,12 @@ line_precision <- function(names) {
   Q
 }
 
-refused <- function(formula, d = counts(), class = "margmix_error_relation", words = NULL) {
-  expect_error(glmm(formula, d, poisson()), words, class = class)
+refused <- function(formula, d = counts(), class = "margmix_error_relation", words = "") {
+  expect_error(glmm(formula, d, poisson()), words, fixed = TRUE, class = class)
+}
+
+noted <- function(formula, d = counts(), words = "", class = "margmix_note_relation") {
+  suppressMessages(expect_message(glmm(formula, d, poisson()), words, fixed = TRUE, class = class))
 }
 
 test_that("formulas of related levels are read strictly", {
@@ -27,7 +31,15 @@ test_that("formulas of related levels are read strictly", {
   refused(y ~ t - ar1(t | id), class = "margmix_error_formula", words = "subtracted")
   refused(y ~ t * ar1(t | id), class = "margmix_error_formula")
   refused(y ~ known(1 | id), class = "margmix_error_formula", words = "precision = Q")
-  refused(y ~ known(1 | id, precision = Q, covariance = K), class = "margmix_error_formula")
+  refused(y ~ known(1 | id, precision = Q, covariance = K), class = "margmix_error_formula",
+    words = "both `precision` and `covariance`"
+  )
+  # a covariance without its name would be taken for its inverse
+  refused(y ~ known(1 | id, K), class = "margmix_error_formula", words = "which it is")
+  refused(y ~ bym2(1 | id), class = "margmix_error_formula", words = "without `W`")
+  refused(y ~ known(1 | id / t, covariance = K), class = "margmix_error_formula", words = "nested")
+  refused(y ~ us(1 | id), class = "margmix_error_formula", words = "us(x | g) is (x | g)")
+  refused(y ~ propto(0 + id | 1, K), class = "margmix_error_formula", words = "known(1 | g")
   refused(y ~ homtoep(t | id), class = "margmix_error_formula")
 })
 
@@ -44,6 +56,21 @@ test_that("times must be numbers, distinct and whole steps apart", {
   refused(y ~ ar1(t | id), transform(d, t = replace(t, 2, Inf)), "margmix_error_time")
 })
 
+test_that("a series must have a correlation to estimate", {
+  d <- counts()
+  time <- "margmix_error_time"
+  refused(y ~ ar1(t | id), subset(d, t == 2), time, "one time in each of 5 series of `id`: a, b")
+  refused(y ~ ou(t | id), subset(d, t == 2), time, "(1 | id) has independent effects")
+  refused(y ~ rw2(t + 0 | 1), subset(d, t < 3), time, "2 in rw2(t + 0 | 1)")
+  refused(y ~ rw1(t + 0 | id), subset(d, id != "b" | t < 2), time, "fewer in b")
+  refused(y ~ ar1(t + 0 | 1), d, time, "t = 1, 2, 3, 4, 5 and 1 more in several rows")
+  refused(y ~ ou(t | id), transform(d, t = t > 3), time, "a:FALSE, a:TRUE")
+  many <- data.frame(t = rep(1:2, 101), id = rep(1:101, each = 2), y = 1:2)
+  refused(y ~ rw1(t + 0 | id), many, words = "101 series")
+  d$t[3] <- NA
+  suppressMessages(expect_output(print(glmm(y ~ ar1(t | id), d, poisson())), "1 row dropped"))
+})
+
 test_that("levels are matched with the names of a matrix", {
   Q <- line_precision(letters[1:5])
   refused(y ~ known(1 | id, precision = Q[1:3, 1:3]), words = "lacks: d, e")
@@ -53,7 +80,37 @@ test_that("levels are matched with the names of a matrix", {
   colnames(swapped) <- rev(colnames(Q))
   refused(y ~ known(1 | id, precision = swapped), words = "equal row and column names")
   refused(y ~ known(1 | id, precision = Q[1, 1, drop = FALSE]), words = "two levels")
+  for (name in list(NA, "")) {
+    odd <- Q
+    dimnames(odd) <- rep(list(c("a", name, "c", "d", "e")), 2L)
+    refused(y ~ known(1 | id, precision = odd), words = "missing or empty.\n  Given: row 2")
+  }
+  # the order does not matter
+  shuffled <- Q[c(3, 1, 5, 2, 4), c(3, 1, 5, 2, 4)]
+  fits <- suppressMessages(lapply(list(Q, shuffled), function(Q) {
+    glmm(y ~ 1 + known(1 | id, precision = Q), transform(counts(), y = y * match(id, letters)),
+      poisson()
+    )
+  }))
+  expect_equal(fits[[2L]]$logLik, fits[[1L]]$logLik, tolerance = 1e-10)
+  expect_equal(ranef(fits[[2L]])[[1L]][letters[1:5], ], ranef(fits[[1L]])[[1L]][letters[1:5], ],
+    tolerance = 1e-6
+  )
+  spelled <- Q
+  dimnames(spelled) <- rep(list(paste0("Sp_", letters[1:5])), 2L)
+  refused(y ~ known(1 | sp, precision = spelled), transform(counts(), sp = paste("Sp", id)),
+    words = "\"Sp a\" and \"Sp_a\""
+  )
+  refused(y ~ known(1 | id:t, precision = Q), words = "30 levels of `id:t`")
+  refused(y ~ known(1 | g, precision = Q), transform(counts(), g = "a"),
+    class = "margmix_error_few_clusters", words = "1 cluster in `known(g)`"
+  )
   refused(y ~ known(1 | id, precision = nowhere), words = "nowhere")
+  refused(y ~ known(1 | id, precision = mean), words = "square numeric")
+  refused(y ~ known(1 | id, precision = NULL), words = "class NULL")
+  refused(y ~ known(1 | id, precision = cbind(as.data.frame(Q[, 1:4]), e = "1")),
+    words = "5 x 5 (character)"
+  )
   refused(y ~ known(1 | id, precision = "Q"), words = "square numeric")
   refused(y ~ known(1 | id, precision = Q[, 1:3]), words = "5 x 3")
   suppressMessages(expect_message(
@@ -85,12 +142,25 @@ test_that("matrices must be finite, symmetric and positive definite", {
   Q <- line_precision(letters[1:5])
   refused(y ~ known(1 | id, precision = replace(Q, 2, 0)), words = "symmetric")
   refused(y ~ known(1 | id, precision = replace(Q, 7, NA)), words = "finite")
-  refused(y ~ known(1 | id, precision = replace(Q, 7, -1)), words = "positive definite")
+  refused(y ~ known(1 | id, precision = replace(Q, 7, -1)),
+    words = "a diagonal entry that is not positive, of b"
+  )
+  walk <- named_square(crossprod(diff(diag(5))), letters[1:5])
+  refused(y ~ known(1 | id, precision = walk), words = "rows that add up to zero")
+  strong <- replace(Q, c(2, 6), -3)
+  refused(y ~ known(1 | id, precision = strong), words = "5 levels without a Cholesky factor")
+  sparse <- Matrix::Matrix(Q, sparse = TRUE)
+  sparse[3, 4] <- sparse[4, 3] <- Inf
+  refused(y ~ known(1 | id, precision = sparse), words = "finite")
   refused(y ~ known(1 | id, covariance = replace(Q, 7, -1)), words = "positive definite")
   W <- 0 * Q
   W[1, 2] <- W[2, 1] <- W[3, 4] <- W[4, 3] <- 1
-  refused(y ~ car(1 | id, W), words = "none of e")
-  refused(y ~ car(1 | id, -Q), words = "zero diagonal")
+  refused(y ~ car(1 | id, W), words = "none for e")
+  refused(y ~ car(1 | id, -Q), words = "no area neighbours itself.\n  Given: a, b, c, d, e")
+  refused(y ~ car(1 | id, -W), words = "no negative weight.\n  Given: a and b, c and d")
+  refused(y ~ bym2(1 | id, 0 * W), words = "two neighbouring areas")
+  refused(y ~ bym2(1 | id, replace(W, 11, 1)), words = "symmetric")
+  noted(y ~ bym2(1 | id, W), words = "`W` gives 1 area no neighbour.\n  Given: e")
   neighbours <- structure(list(2L, 1L), class = "nb")
   refused(y ~ car(1 | id, neighbours), words = "nb2mat")
   refused(y ~ car(1 | id, W == 1), words = "logical")
@@ -130,12 +200,62 @@ test_that("trees must be rooted and have positive lengths", {
   ))
 })
 
+test_that("terms that the data can't tell apart are refused, or noted where they differ by shape", {
+  d <- counts()
+  K <- solve(line_precision(letters[1:5]))
+  same <- "margmix_error_not_identified"
+  copy <- K
+  words <- "`known(id)` and `known(id).1` relate the same levels in the same way"
+  refused(y ~ known(1 | id, covariance = K) + known(1 | id, covariance = copy), d, same, words)
+  twice <- 2 * K[5:1, 5:1]
+  refused(y ~ known(1 | id, covariance = K) + known(1 | id, covariance = twice), d, same, words)
+  Q <- solve(K)
+  refused(y ~ known(1 | id, covariance = K) + known(1 | id, precision = Q), d, same, words)
+  refused(y ~ rw1(t + 0 | 1) + rw1(factor(t) + 0 | 1), d, same, "the same way")
+  refused(y ~ known(1 | id, covariance = K) + known(1 | id, covariance = K), d,
+    "margmix_error_random_terms", "only the sum of their variances shows"
+  )
+  noted(y ~ ar1(t | id) + ou(t | id), d, "only the shapes of their correlations")
+  # other columns, another matrix and other levels are no such case
+  silent <- function(formula) {
+    expect_no_message(
+      suppressWarnings(glmm(formula, d, poisson())), class = "margmix_note_relation"
+    )
+  }
+  d$x <- rnorm(30)
+  silent(y ~ known(1 | id, covariance = K) + known(0 + x | id, covariance = copy))
+  other <- named_square(0.3^abs(outer(1:5, 1:5, "-")), letters[1:5])
+  silent(y ~ known(1 | id, covariance = K) + known(1 | id, covariance = other))
+  d$group <- letters[sample(5, 30, TRUE)]
+  silent(y ~ known(1 | id, covariance = K) + known(1 | group, covariance = K))
+})
+
 test_that("what related levels do not have is said", {
   fit <- glmm(y ~ 1 + ar1(t | id), counts(), poisson())
   expect_error(ranef(fit, type = "mean"), class = "margmix_error_posterior")
   Q <- line_precision(letters[1:5])
   one <- suppressMessages(glmm(y ~ 1 + known(1 | id, precision = Q), counts(), poisson()))
   expect_error(vcov(one, "KC"), class = "margmix_error_crossed_clusters")
+  expect_error(glmm(y ~ 1 + ar1(t | id), counts(), poisson(), nAGQ = 5), "levels are related",
+    class = "margmix_error_nAGQ"
+  )
+  expect_error(gee(y ~ known(1 | id, precision = Q), counts(), id = id, family = poisson()),
+    "known(1 | id", fixed = TRUE, class = "margmix_error_random_term"
+  )
+  # a level that no matrix knows, and a time between steps
+  expect_message(predict(one, data.frame(id = c("a", "z"))), "1 new cluster of `known(id)`: z",
+    fixed = TRUE, class = "margmix_note_new_clusters"
+  )
+  expect_error(predict(fit, data.frame(id = "a", t = 2.5)), "a:2.5", class = "margmix_error_time")
+  # rows without a weight or an offset are dropped as any are
+  for (missing in list(
+    glmm(y ~ known(1 | id, precision = Q), counts(), poisson(), weights = c(NA, rep(1, 29))),
+    glmm(y ~ known(1 | id, precision = Q) + offset(t), transform(counts(), t = replace(t, 4, NA)),
+      poisson()
+    )
+  )) {
+    expect_output(print(missing), "1 row dropped")
+  }
 })
 
 test_that("a known matrix may say that levels are independent, and has the units of the user", {
