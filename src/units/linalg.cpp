@@ -1,5 +1,6 @@
 // Compiled together: src/Makevars says why.
 #include "linalg/band.cpp"
 #include "linalg/dense_kernels.cpp"
+#include "linalg/null_space.cpp"
 #include "linalg/products.cpp"
 #include "linalg/sparse_cholesky.cpp"

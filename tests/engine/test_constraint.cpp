@@ -167,28 +167,52 @@ void known_covariances() {
   CHECK_NEAR(precision(100).least, -2.0, 1e-12);
 }
 
-// The constraints and their anchors together may be more than the levels.
-void low_rank_covariances() {
-  const Index m = 12;
+void low_rank(Index m, Index rank) {
   toy::Random random(8);
-  for (const Index rank : {1, 4, 6, 11}) {
-    MatrixXd root(m, rank);
-    for (Index k = 0; k < root.size(); ++k) root.data()[k] = random.normal();
-    const MatrixXd K = root * root.transpose();
+  MatrixXd root(m, rank);
+  for (Index k = 0; k < root.size(); ++k) root.data()[k] = random.normal();
+  const MatrixXd K = root * root.transpose();
+  const Sparse s = sparse(K);
+  const PrecisionOfCovariance found =
+      precision_of_covariance(s.pattern, s.Q.diagonal, s.Q.below, std::vector<int>(m, 1), 100);
+  CHECK(found.zeros == m - rank);
+  const Matrices expected = generalized(K);
+  const Precision Q{found.diagonal, found.below, VectorXd::Zero(m)};
+  const KnownPrecision levels(found.pattern, Q);
+  const double unit = largest(K), inverse = largest(expected.inverse);
+  CHECK_NEAR(largest(dense(levels, Q) - expected.inverse) / inverse, 0.0, 1e-9);
+  CHECK_NEAR(found.log_det, -expected.log_det, 1e-9);
+  const PrecisionFacts facts =
+      precision_facts(found.pattern, found.diagonal, found.below, found.constraint);
+  CHECK(facts.definite);
+  CHECK_NEAR(facts.log_det.sum(), -expected.log_det, 1e-9);
+  CHECK_NEAR(largest(facts.variance - K.diagonal()) / unit, 0.0, 1e-9);
+  const MatrixXd draws =
+      related_draws(found.pattern, Q, MatrixXd::Identity(m, m), found.constraint);
+  CHECK_NEAR(largest(draws * draws.transpose() - K) / unit, 0.0, 1e-9);
+}
+
+// The constraints and their anchors together may be more than the levels. From 64 levels on a few
+// zeros are found without all eigenvectors.
+void low_rank_covariances() {
+  for (const Index rank : {1, 4, 6, 11}) low_rank(12, rank);
+  for (const Index rank : {50, 62, 65, 69}) low_rank(70, rank);
+}
+
+// Far from zero, near it, and below: what is no covariance is named with its eigenvalue.
+void large_covariances() {
+  const Index m = 70;
+  MatrixXd K = MatrixXd::Identity(m, m) + 0.5 * MatrixXd::Ones(m, m);
+  const auto precision = [&](double change) {
+    K(1, 0) = K(0, 1) = 1.5 + change;  // K has the eigenvalue -change
     const Sparse s = sparse(K);
-    const PrecisionOfCovariance found =
-        precision_of_covariance(s.pattern, s.Q.diagonal, s.Q.below, std::vector<int>(m, 1), 100);
-    CHECK(found.zeros == m - rank);
-    const PrecisionFacts facts =
-        precision_facts(found.pattern, found.diagonal, found.below, found.constraint);
-    CHECK(facts.definite);
-    CHECK_NEAR(facts.log_det.sum(), -generalized(K).log_det, 1e-9);
-    CHECK_NEAR(largest(facts.variance - K.diagonal()), 0.0, 1e-9);
-    const Precision Q{found.diagonal, found.below, VectorXd::Zero(m)};
-    const MatrixXd draws =
-        related_draws(found.pattern, Q, MatrixXd::Identity(m, m), found.constraint);
-    CHECK_NEAR(largest(draws * draws.transpose() - K), 0.0, 1e-9);
-  }
+    return precision_of_covariance(s.pattern, s.Q.diagonal, s.Q.below, std::vector<int>(m, 1), 100);
+  };
+  CHECK(precision(0).zeros == 1 && precision(0).indefinite.empty());
+  CHECK(precision(-1e-6).zeros == 0 && precision(-1e-6).indefinite.empty());
+  CHECK_NEAR(precision(-1e-6).diagonal[0] * 2e-6, 1.0, 1e-6);
+  CHECK(precision(1e-3).indefinite.size() == m);
+  CHECK_NEAR(precision(1e-3).least, -1e-3, 1e-12);
 }
 
 }  // namespace
@@ -198,5 +222,6 @@ int main() {
   areas();
   known_covariances();
   low_rank_covariances();
+  large_covariances();
   return check::summary();
 }

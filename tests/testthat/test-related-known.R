@@ -152,3 +152,62 @@ test_that("variants are tested against relatives with a singular covariance", {
   chi2 <- drop(crossprod(G, P %*% d$y))^2 / diag(crossprod(G, P %*% G))
   expect_equal(scan$p.value, pchisq(unname(chi2), 1, lower.tail = FALSE), tolerance = 1e-8)
 })
+
+# Rows of 70 people; ten others are known to a kinship of genotypes centred at the frequencies
+# among all 80, which is singular, and more so with two pairs of twins.
+centred_kinship <- function(twins) {
+  set.seed(12)
+  G <- matrix(rbinom(80 * 400, 2, rep(runif(400, 0.2, 0.5), each = 80)), 80)
+  if (twins) G[c(2, 79), ] <- G[c(1, 78), ]
+  share <- colMeans(G) / 2
+  K <- tcrossprod(scale(G, 2 * share, sqrt(2 * share * (1 - share)))) / 400
+  dimnames(K) <- rep(list(paste0("p", 1:80)), 2L)
+  d <- data.frame(id = rep(rownames(K)[1:70], 2L), x = rnorm(140))
+  b <- drop(crossprod(chol(K + diag(1e-9, 80)), rnorm(80)))
+  d$y <- 0.5 * d$x + 1.5 * b[match(d$id, rownames(K))] + rnorm(140)
+  d$yes <- rbinom(140, 1, plogis(d$y))
+  list(data = d, K = K)
+}
+
+test_that("the few zeros of a large kinship leave likelihoods, modes and predictions exact", {
+  for (twins in c(FALSE, TRUE)) {
+    s <- centred_kinship(twins)
+    d <- s$data
+    K <- s$K
+    known <- list(`known(id)` = K)
+    zeros <- if (twins) "3 combinations" else "1 combination "
+    for (REML in c(FALSE, TRUE)) {
+      expect_message(
+        fit <- glmm(y ~ x + known(1 | id, covariance = K), d, gaussian(), REML = REML), zeros,
+        class = "margmix_note_relation"
+      )
+      expect_equal(c(logLik(fit)), dense_linear_loglik(fit, known, REML), tolerance = 1e-10)
+    }
+    # effects of all people, ten of whom have no rows
+    V <- fit$theta^2 * K[d$id, d$id] + diag(fit$phi, 140)
+    r <- d$y - drop(cbind(1, d$x) %*% coef(fit))
+    b <- drop(fit$theta^2 * K[, d$id] %*% solve(V, r))
+    found <- ranef(fit)[[1L]]
+    expect_equal(found[rownames(K), 1L], unname(b), tolerance = 1e-8)
+    new <- data.frame(id = c("p75", "p79"), x = 0)
+    expect_equal(
+      unname(predict(fit, new)), unname(coef(fit)[1L] + b[new$id]), tolerance = 1e-8
+    )
+    fit <- quietly(glmm(yes ~ x + known(1 | id, covariance = K), d, binomial()))
+    value <- function(fit) dense_laplace_loglik(fit, known)
+    expect_gt(fit$theta, 0.5)
+    expect_equal(c(logLik(fit)), value(fit), tolerance = 1e-10)
+    if (twins) expect_lt(max(abs(dense_slope(fit, value))), 1e-5)
+  }
+})
+
+test_that("a large matrix that is no covariance is refused with its eigenvalue", {
+  K <- diag(80) + 0.5
+  K[1, 2] <- K[2, 1] <- 1.75
+  dimnames(K) <- list(1:80, 1:80)
+  d <- data.frame(id = 1:80, y = rpois(80, 2))
+  expect_error(
+    glmm(y ~ known(1 | id, covariance = K), d, poisson()), "an eigenvalue of -0.25 among",
+    class = "margmix_error_relation"
+  )
+})

@@ -1,11 +1,14 @@
 #include "random/known_covariance.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <utility>
 
 #include "linalg/decompositions.hpp"
 #include "linalg/dense_kernels.hpp"
+#include "linalg/null_space.hpp"
+#include "linalg/products.hpp"
 
 namespace margmix {
 
@@ -35,13 +38,38 @@ struct BlockInverse {
 
 double largest_sum(const MatrixXd& A) { return A.cwiseAbs().colwise().sum().maxCoeff(); }
 
-BlockInverse block_inverse(const MatrixXd& K) {
-  MatrixXd L = K, inverse(K.rows(), K.cols());
-  if (dense_cholesky(L.data(), K.rows())) {
-    dense_inverse(L.data(), K.rows(), inverse.data());
-    if (kZero * largest_sum(K) * largest_sum(inverse) < 1)  // of the condition number
-      return {inverse, {}, -2 * L.diagonal().array().log().sum()};
-  }
+// Of a regular K. False where the condition number may be too large.
+bool invert_regular(const MatrixXd& K, BlockInverse& out) {
+  const Index n = K.rows();
+  MatrixXd L = K;
+  if (!dense_cholesky(L.data(), n)) return false;
+  const double least = L.diagonal().minCoeff();  // its square bounds the least eigenvalue
+  if (least * least <= kZero * K.diagonal().maxCoeff()) return false;
+  out.inverse.resize(n, n);
+  dense_inverse(L.data(), n, out.inverse.data());
+  out.log_det = -2 * L.diagonal().array().log().sum();
+  return kZero * largest_sum(K) * largest_sum(out.inverse) < 1;
+}
+
+// With U of the null space and a weight w on it: K^+ = (K + w UU')^-1 - UU' / w.
+bool invert_nearly_regular(const MatrixXd& K, Index most, BlockInverse& out) {
+  const auto U = small_null_space(K, kZero, most);
+  if (!U) return false;
+  const Index n = K.rows();
+  const double weight = K.diagonal().mean();
+  const MatrixXd UU = row_products({U->data(), n, U->cols()});
+  MatrixXd L = K + weight * UU;
+  if (!dense_cholesky(L.data(), n)) return false;
+  out.inverse.resize(n, n);
+  dense_inverse(L.data(), n, out.inverse.data());
+  out.inverse -= UU / weight;
+  out.log_det =
+      static_cast<double>(U->cols()) * std::log(weight) - 2 * L.diagonal().array().log().sum();
+  out.null_space = *U;
+  return true;
+}
+
+BlockInverse invert_by_eigenvalues(const MatrixXd& K) {
   const SymmetricEigen eigen = symmetric_eigen(K);
   const double most = eigen.values.maxCoeff();
   if (!(most > 0) || eigen.values[0] < -1e-8 * most) return {{}, {}, 0, false, eigen.values[0]};
@@ -50,6 +78,12 @@ BlockInverse block_inverse(const MatrixXd& K) {
   const VectorXd values = eigen.values.tail(rest);
   return {own * values.cwiseInverse().asDiagonal() * own.transpose(), eigen.vectors.leftCols(zeros),
           -values.array().log().sum()};
+}
+
+BlockInverse block_inverse(const MatrixXd& K, Index most) {
+  BlockInverse out;
+  if (invert_regular(K, out) || invert_nearly_regular(K, most, out)) return out;
+  return invert_by_eigenvalues(K);
 }
 
 // Where a level is in its block, and in which.
@@ -134,7 +168,7 @@ PrecisionOfCovariance precision_of_covariance(const Pattern& pattern, const Vect
   std::vector<NullSpace> null_spaces;
   for (std::size_t b = 0; b < blocks.count(); ++b) {
     const auto& own = blocks.levels(b);
-    BlockInverse found = block_inverse(blocks.matrix(b, pattern, diagonal, below));
+    BlockInverse found = block_inverse(blocks.matrix(b, pattern, diagonal, below), most);
     if (!found.covariance) {
       out.indefinite = own;
       out.least = found.least;
