@@ -78,6 +78,7 @@ bench: ## compare speed and log-likelihood with peers
 	@tools/setup.sh bench
 	@tools/install.sh
 	@$(WITH_LIBRARY) Rscript bench/run.R
+	@$(WITH_LIBRARY) Rscript bench/refits.R
 
 bench-scale: ## shards, databases, workers and their failures, with tables (some need root; SCRIPT=name for one)
 	@tools/setup.sh bench

@@ -60,9 +60,10 @@ bootstrap <- function(fit, B = 999, type = NULL, seed = NULL, cl = NULL, ...) {
   seeds <- with_seed(seed, sample.int(.Machine$integer.max, B))
   plan <- bootstrap_plan(fit, type)
   one <- function(seed) {
-    with_seed(seed, bootstrap_fit(fit, draw_design(fit, type, plan)))
+    with_seed(seed, bootstrap_fit(fit, draw_design(fit, type, plan), start))
   }
-  environment(one) <- list2env(list(fit = fit, type = type, plan = plan), parent = topenv())
+  known <- list(fit = fit, type = type, plan = plan, start = replicate_start(fit))
+  environment(one) <- list2env(known, parent = topenv())
   rows <- if (is.null(cl)) lapply(seeds, one) else parallel::parLapply(cl, seeds, one)
   new_bootstrap(fit, rows, type, seeds)
 }
@@ -127,16 +128,19 @@ drawn_clusters <- function(design) {
 #' Quantities of a replicate, with standard errors of the coefficients
 #' @return A list: `estimate`, `se`; or `failed`.
 #' @noRd
-bootstrap_fit <- function(fit, design) {
+bootstrap_fit <- function(fit, design, start = replicate_start(fit)) {
   if (is.null(design)) return(list(failed = "a drawn mean outside of its range"))
-  bootstrap_quantities(fit, design)
+  bootstrap_quantities(fit, design, start)
 }
 
-bootstrap_quantities <- function(fit, design) UseMethod("bootstrap_quantities")
+# Where all replicates begin, if there is such a place.
+replicate_start <- function(fit) if (is_mixed(fit)) refit_start(fit)
+
+bootstrap_quantities <- function(fit, design, start) UseMethod("bootstrap_quantities")
 
 #' @export
-bootstrap_quantities.margmix_glmm <- function(fit, design) {
-  found <- refit_design(fit, design)
+bootstrap_quantities.margmix_glmm <- function(fit, design, start) {
+  found <- refit_design(fit, design, start)
   if (!is.null(found$failed)) return(found)
   list(
     estimate = quantities_of(fit, found$psi, found$Lambda), se = found$se[seq_along(fit$beta)]
@@ -144,7 +148,7 @@ bootstrap_quantities.margmix_glmm <- function(fit, design) {
 }
 
 #' @export
-bootstrap_quantities.margmix_gee <- function(fit, design) {
+bootstrap_quantities.margmix_gee <- function(fit, design, start) {
   found <- tryCatch(
     quietly(fit_gee_design(design, fit$family, fit$correlation, fit$scale, fit$bias_reduce,
       control = fit$control

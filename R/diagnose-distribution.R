@@ -141,10 +141,11 @@ gradient_of <- function(fit, design, found, b) {
 simulated_gradients <- function(fit, b, nsim) {
   if (nsim == 0) return(list())
   plan <- simulation_plan(fit, NULL, 1)
+  start <- refit_start(fit)
   found <- lapply(seq_len(nsim), function(i) {
     design <- draw_design(fit, "parametric", plan)
     if (is.null(design)) return(NULL)
-    refitted <- refit_design(fit, design)
+    refitted <- refit_design(fit, design, start)
     if (!is.null(refitted$failed)) return(NULL)
     # with no variance left, the fitted distribution is the point 0, and Delta is 1 there
     if (refitted$psi[[length(fit$beta) + 1L]] == 0) {

@@ -226,13 +226,13 @@ length_that_pays <- function(objective, x, d, slope, off_saddle) {
   t
 }
 
-# H^-1 g and g'H^-1 g for a positive definite H, otherwise NULL.
+# H^-1 g, g'H^-1 g and the Cholesky factor for a positive definite H, otherwise NULL.
 newton_direction <- function(gradient, hessian) {
   if (!all(is.finite(hessian)) || !all(is.finite(gradient))) return(NULL)
   R <- tryCatch(chol((hessian + t(hessian)) / 2), error = function(e) NULL)
   if (is.null(R)) return(NULL)
   half <- backsolve(R, gradient, transpose = TRUE)
-  list(step = backsolve(R, half), decrement = sum(half^2))
+  list(step = backsolve(R, half), decrement = sum(half^2), factor = R)
 }
 
 is_definite <- function(hessian) !is.null(newton_direction(numeric(nrow(hessian)), hessian))

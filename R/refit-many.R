@@ -6,10 +6,11 @@
 #' stages of a fit are gone through.
 #'
 #' @param design A design of the same columns.
+#' @param start From [refit_start()], which is the same for all designs.
 #' @return A list: `psi`, `logLik`, `se` (P; `NA` on the boundary), `modes`; or `failed`, text.
 #' @noRd
-refit_design <- function(fit, design) {
-  found <- if (!isTRUE(fit$REML) && has_free_psi(design)) newton_refit(fit, design)
+refit_design <- function(fit, design, start = refit_start(fit)) {
+  found <- if (!is.null(start)) newton_refit(fit, design, start)
   if (!is.null(found)) return(found)
   control <- fit$control
   control$verbose <- FALSE
@@ -26,16 +27,20 @@ refit_design <- function(fit, design) {
   )
 }
 
-# Newton steps take psi = (beta, theta, log phi), with all entries of theta free.
-has_free_psi <- function(design) supports(design, "unrelated") && has_free_entries(design)
+# Where Newton steps begin; NULL without any: they take psi = (beta, theta, log phi), with all
+# entries of theta free.
+refit_start <- function(fit) {
+  design <- fit$design
+  if (!isTRUE(fit$REML) && supports(design, "unrelated") && has_free_entries(design)) {
+    newton_start(fit)
+  }
+}
 
 # NULL where the steps end elsewhere than at a maximum, or far away as under separation.
-newton_refit <- function(fit, design) {
-  psi <- newton_start(fit)
+newton_refit <- function(fit, design, psi) {
   modes <- if (length(design$levels) == nrow_of(fit$modes)) fit$modes
-  at <- function(psi) {
-    engine_evaluate(design, fit$family, psi, fit$rule$K, 2L, modes, fit$control)
-  }
+  evaluate <- evaluator(design)
+  at <- function(psi) evaluate(design, fit$family, psi, fit$rule$K, 2L, modes, fit$control)
   now <- at(psi)
   for (step in 1:25) {
     if (now$status != "ok" || !is.finite(now$value)) return(NULL)
@@ -85,14 +90,14 @@ newton_result <- function(fit, design, psi, now, direction) {
   signs <- canonical_signs(Lambda)
   theta <- p + seq_along(fit$theta)
   psi[theta] <- psi[theta] * signs[design$theta_col + 1L]
-  se <- sqrt(diag(chol2inv(chol(-now$hessian))))
+  se <- sqrt(diag(chol2inv(direction$factor)))
   zero <- design$theta_row == design$theta_col & abs(psi[theta]) < 1e-4
   if (any(zero) && length(theta) > 1L) return(NULL)
   psi[theta[zero]] <- 0
   se[theta[zero]] <- NA
   list(
     psi = psi, logLik = now$value + direction$decrement / 2, se = se, modes = now$modes,
-    Lambda = lambda_matrix(design, psi[theta])
+    Lambda = if (any(zero)) 0 * Lambda else Lambda * rep(signs, each = nrow(Lambda))
   )
 }
 
@@ -103,7 +108,7 @@ quantities_of <- function(fit, psi, Lambda) {
   rho <- psi[p + length(fit$theta) + seq_along(fit$rho)]
   c(
     psi[seq_len(p)], sqrt(rowSums(Lambda^2))[deviation_columns(fit$design)],
-    rho_readings(fit$design, rho),
+    if (length(rho)) rho_readings(fit$design, rho),
     if (has_dispersion_formula(fit$design)) {
       last_entries(psi, length(fit$gamma))
     } else if (has_phi(fit$family)) {
@@ -121,8 +126,9 @@ quantity_names <- function(fit) c(names(fit$beta), deviation_names(fit))
 #'   deviations, `logLik` and `failed` (`NA`, or why).
 #' @noRd
 refit_all <- function(object, responses) {
+  start <- refit_start(object)
   rows <- lapply(responses, function(y) {
-    refit_row(object, refit_design(object, responded(object, y)))
+    refit_row(object, refit_design(object, responded(object, y), start))
   })
   out <- as.data.frame(do.call(rbind, lapply(rows, `[[`, "values")))
   names(out) <- c(quantity_names(object), "logLik")
