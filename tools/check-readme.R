@@ -1,6 +1,6 @@
-# Runs the first R block of README.md and compares what it prints with the blocks that follow it,
-# but for numbers that depend on rounding; and its table of features with bench/features.csv. Quits
-# with status 1 where they differ.
+# Runs the R blocks of README.md that others without a language follow and compares what they print
+# with these, but for numbers that depend on rounding; and its table of features with
+# bench/features.csv. Quits with status 1 where they differ.
 
 lines <- readLines("README.md")
 fences <- grep("^```", lines)
@@ -8,10 +8,11 @@ blocks <- lapply(seq(1, length(fences), 2), function(i) {
   inside <- seq_len(fences[i + 1] - fences[i] - 1)
   list(language = sub("^```", "", lines[fences[i]]), text = lines[fences[i] + inside])
 })
-first <- which(vapply(blocks, function(block) block$language == "r", NA))[1]
+language <- vapply(blocks, `[[`, "", "language")
+run <- which(language == "r" & c(language[-1L], "r") == "")
 grDevices::pdf(NULL)
 printed <- utils::capture.output(
-  for (expr in parse(text = blocks[[first]]$text)) {
+  for (expr in parse(text = unlist(lapply(blocks[run], `[[`, "text")))) {
     value <- withVisible(eval(expr))
     if (value$visible) print(value$value)
   }
@@ -20,7 +21,7 @@ plain <- function(x) {
   x <- sub("^Converged: .*", "Converged: <numbers>", x)
   trimws(x[nzchar(trimws(x))], "right")
 }
-shown <- unlist(lapply(blocks[first + 1:2], `[[`, "text"))
+shown <- unlist(lapply(blocks[language == "" & seq_along(blocks) > run[1L]], `[[`, "text"))
 if (!identical(plain(printed), plain(shown))) {
   cat("README.md prints what the package does not:\n")
   cat(paste("<", setdiff(plain(shown), plain(printed))), sep = "\n")
