@@ -99,7 +99,7 @@ check_estimated <- function(fits) {
   sd <- vapply(fits, function(fit) fit$rule$mc_sd %||% 0, 0)
   if (all(sd == 0)) return(invisible())
   if (any(sd == 0)) {
-    abort("anova_estimated", "Estimated and exact log-likelihoods must not be compared.",
+    abort("anova_estimated", "Estimated and exact log-likelihoods can't be compared.",
       given = paste("Monte Carlo sd", some_of(signif(sd, 2L))),
       hint = "A Wald test, summary(), needs no log-likelihood."
     )
@@ -114,9 +114,9 @@ check_estimated <- function(fits) {
 check_restricted <- function(rows, reml, names) {
   if (all(reml) && same_fixed_effects(rows)) return(invisible())
   abort("anova_restricted", if (all(reml)) {
-    "Restricted likelihoods compare only between models with the same fixed effects."
+    "Restricted likelihoods are comparable only between models with the same fixed effects."
   } else {
-    "Restricted likelihoods compare only with restricted likelihoods."
+    "Restricted likelihoods are comparable only with restricted likelihoods."
   },
     given = paste0("REML = TRUE in ", some_of(code(names[reml])), if (all(reml)) {
       ", with different fixed effects"
@@ -219,7 +219,7 @@ simulated_statistics <- function(small, large, nsim, seed) {
     }, 0)
   })
   if (all(is.na(found))) {
-    abort("anova_simulation", "Both models must be fitted to some of the simulated data sets.")
+    abort("anova_simulation", "The models could not be fitted to any of the simulated data sets.")
   }
   found[!is.na(found)]
 }

@@ -7,7 +7,7 @@ check_scan_arguments <- function(saddlepoint, n_ratio, file, resume, progress, s
   check_whole(n_ratio, "n_ratio", 2, Inf)
   check_seed(seed)
   if (!is.null(file)) return(check_scan_file(file))
-  if (resume) abort("argument", "`resume` must come with `file`, to go on with.")
+  if (resume) abort("argument", "`resume = TRUE` requires `file`, the file to continue.")
 }
 
 check_scan_file <- function(file) {
@@ -16,7 +16,7 @@ check_scan_file <- function(file) {
   }
   folder <- dirname(file)
   if (dir.exists(folder) && !dir.exists(file)) return(invisible())
-  abort("argument", "`file` must be a file in a folder that is there.",
+  abort("argument", "`file` must be a file in an existing folder.",
     given = if (dir.exists(file)) paste("the folder", file) else paste("no folder", folder)
   )
 }

@@ -6,7 +6,7 @@ genotype_source.character <- function(genotypes, block) {
   stem <- sub("\\.bed$", "", genotypes[1L])
   files <- paste0(stem, c(".bed", ".fam", ".bim"))
   if (length(genotypes) != 1L || !all(file.exists(files))) {
-    abort("genotypes", "A path must be that of one .bed file, beside its .fam and .bim files.",
+    abort("genotypes", "A path must be that of one .bed file, next to its .fam and .bim files.",
       given = paste("not found:", some_of(files[!file.exists(files)]))
     )
   }
@@ -70,7 +70,7 @@ check_bed <- function(path, people, variants, bytes) {
   size <- file.size(path)
   start <- readBin(path, "raw", 3L)
   if (!identical(start, as.raw(c(0x6c, 0x1b, 0x01)))) {
-    abort("genotypes", "A .bed file must be one of PLINK, variant by variant.",
+    abort("genotypes", "This is not a PLINK .bed file in variant-major order.",
       given = paste("it begins with bytes", paste(start, collapse = " "))
     )
   }

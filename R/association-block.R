@@ -72,7 +72,7 @@ variance_ratio <- function(null, G) {
   found <- engine_score_scan(list(null), G)$models[[1L]]
   informative <- which(found$variance > 1e-8 * max(found$variance))
   if (length(informative) < 2L) {
-    abort("genotypes", "Some variants must vary, for the ratio of variances.",
+    abort("genotypes", "None of the sampled variants varies, so the ratio of variances is unknown.",
       given = paste(length(informative), "of the sampled ones")
     )
   }

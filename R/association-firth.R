@@ -26,7 +26,7 @@ firth_effects <- function(G, null, p) {
     out$firth.std.error[chosen[k]] <- sqrt(V[last, last])
   }
   if (failed > 0L) {
-    warn("firth", paste0("Firth's likelihood has no maximum that was found for ",
+    warn("firth", paste0("No maximum of Firth's likelihood was found for ",
       count_of(failed, "variant"), "; their `firth.estimate` is NA."
     ))
   }
@@ -36,7 +36,7 @@ firth_effects <- function(G, null, p) {
 # The threshold of those models that have such a likelihood.
 firth_threshold <- function(nulls, firth) {
   if (!is.numeric(firth) || length(firth) != 1L || !isTRUE(firth >= 0 && firth <= 1)) {
-    abort("argument", "`firth` must be a p-value, 0 to 1.", given = deparse(firth)[1L])
+    abort("argument", "`firth` must be a p-value between 0 and 1.", given = deparse(firth)[1L])
   }
   able <- vapply(nulls, function(null) length(count_law(null$fit$family)) > 0L, NA)
   if (firth > 0 && !any(able)) {

@@ -59,7 +59,7 @@ scan_null <- function(fit, people, id = NULL) {
 scan_nulls <- function(fit, source, id) {
   if (is.object(fit) || !is.list(fit)) return(list(one_null(fit, source, id)))
   if (is.null(names(fit)) || anyDuplicated(names(fit)) || !all(nzchar(names(fit)))) {
-    abort("null_model", "Null models in a list must have names, and no two the same.",
+    abort("null_model", "Null models in a list must have unique names.",
       given = if (is.null(names(fit))) "no names" else some_of(code(names(fit)))
     )
   }
@@ -99,7 +99,7 @@ check_null_model <- function(fit) {
     ))
   }
   if (row_weights(fit$design)[1L] != 1 && has_counted_rows(fit$design)) {
-    abort("null_model", "The null model must be one of single rows.", given = "frequency weights")
+    abort("null_model", "The null model can't have frequency weights.", given = "frequency weights")
   }
 }
 
@@ -122,7 +122,7 @@ factor_named <- function(id, labels) {
 row_people <- function(fit, people, id) {
   design <- fit$design
   if (is.null(people) || anyDuplicated(people) || anyNA(people)) {
-    abort("people", "Genotypes must have a name for each person, and no two the same.",
+    abort("people", "Genotypes must have unique row names, one for each person.",
       given = if (is.null(people)) "no row names" else some_of(people[duplicated(people)])
     )
   }
@@ -138,7 +138,7 @@ row_people <- function(fit, people, id) {
 known_people <- function(who, people) {
   absent <- setdiff(who, people)
   if (!length(absent)) return(who)
-  abort("people", "Everybody in the null model must have genotypes.",
+  abort("people", "Some people in the null model have no genotypes.",
     given = paste0(
       count_of(length(absent), "person"), " without: ", some_of(absent)
     ),

@@ -79,7 +79,7 @@ association_sets <- function(fit, genotypes, sets, weights = NULL,
 
 check_sets <- function(sets, variants) {
   if (is.null(variants) || anyDuplicated(variants)) {
-    abort("genotypes", "For sets of variants, variants must have names, no two the same.",
+    abort("genotypes", "Variants need unique names to be put into sets.",
       given = if (is.null(variants)) "no names" else some_of(variants[duplicated(variants)])
     )
   }

@@ -35,7 +35,7 @@ genotype_source.default <- function(genotypes, block) {
 
 # `columns(from)`: the block of these positions; `names()`: of all, or `NULL`.
 blocks_of_columns <- function(people, count, block, columns, names) {
-  if (count < 1L) abort("genotypes", "There must be variants to scan.", given = "none")
+  if (count < 1L) abort("genotypes", "There are no variants to scan.", given = "none")
   list(
     people = people, columns = columns, names = names, count = count, block = block,
     read = function(done) if (done < count) columns(seq.int(done + 1L, min(done + block, count))),
@@ -44,7 +44,7 @@ blocks_of_columns <- function(people, count, block, columns, names) {
 }
 
 refuse_variants <- function(given) {
-  abort("argument", "`variants` must be names or positions of variants that there are.",
+  abort("argument", "`variants` must be names or positions of variants in `genotypes`.",
     given = given
   )
 }
@@ -53,8 +53,8 @@ refuse_variants <- function(given) {
 with_variants <- function(source, variants) {
   if (is.null(variants)) return(source)
   if (is.null(source$columns)) {
-    abort("argument", "`variants` can't choose among those that a function returns.",
-      hint = "Let the function return them alone."
+    abort("argument", "`variants` can't be given when `genotypes` is a function.",
+      hint = "Let the function return only these variants."
     )
   }
   places <- seq_len(source$count)
@@ -77,8 +77,8 @@ places_of <- function(variants, source) {
   names <- source$names() %||% as.character(seq_len(source$count))
   twice <- names %in% variants & duplicated(names)
   if (any(twice)) {
-    abort("argument", "`variants` can't choose by a name that several have.",
-      given = some_of(unique(names[twice])), hint = "Positions choose one."
+    abort("argument", "`variants` can't select by a name that several variants have.",
+      given = some_of(unique(names[twice])), hint = "Select by position instead."
     )
   }
   match(variants, names)
@@ -171,8 +171,8 @@ go_on <- function(file, before, table) {
   if (is.null(before$header)) return(invisible())
   other <- other_scan(before, table)
   if (!is.null(other)) {
-    abort("argument", "`resume` goes on with a file of the same scan.", given = other,
-      hint = "Give another file; without `resume` this one is written anew."
+    abort("argument", "`resume = TRUE` can only continue a file of the same scan.", given = other,
+      hint = "Give another file; without `resume` this one is overwritten."
     )
   }
   writeLines(before$keep, file)

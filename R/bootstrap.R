@@ -87,7 +87,7 @@ bootstrap_types.margmix_glmm <- function(fit) {
 #' @export
 bootstrap_types.margmix_gee <- function(fit) {
   if (!length(fit$schedule)) return("cluster")
-  abort("bootstrap", "A fit with weights over a schedule of visits has no bootstrap here.")
+  abort("bootstrap", "The bootstrap isn't available with weights over a schedule of visits.")
 }
 
 #' @export
@@ -181,10 +181,10 @@ new_bootstrap <- function(fit, rows, type, seeds) {
   failed <- vapply(rows, function(row) row$failed %||% NA_character_, "")
   origin <- bootstrap_origin(fit)
   if (all(!is.na(failed))) {
-    abort("bootstrap", "Some replicates must have a fit.", given = some_of(unique(failed)))
+    abort("bootstrap", "None of the replicates could be fitted.", given = some_of(unique(failed)))
   }
   if (mean(!is.na(failed)) > 0.05) {
-    warn("failed_refits", "Intervals are of the replicates that have a fit.",
+    warn("failed_refits", "Some replicates could not be fitted; intervals use the others.",
       given = paste(sum(!is.na(failed)), "of", length(failed), "have none"),
       hint = "See `failed` of the result."
     )

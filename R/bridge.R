@@ -4,7 +4,7 @@
 #' @export
 check_law.margmix_law_bridge <- function(law, family, nAGQ, REML) {
   if (!has_bridge(family)) {
-    abort("random_distribution", "The bridge distribution must come with binomial(\"logit\").",
+    abort("random_distribution", "The bridge distribution requires binomial(\"logit\").",
       given = family_label(family),
       hint = paste(
         "Normal random effects already give a probit model;",

@@ -62,7 +62,8 @@ car_inference <- function(fit, vcov., test, error.df) {
 with_rhs <- function(found, linear, fit, inference) {
   if (all(linear$rhs == 0)) return(found)
   if (!is.null(found$count)) {
-    abort("argument", "With so few clusters a joint hypothesis must have zeros on its right side.",
+    abort("argument",
+      "With so few clusters the right-hand side of a joint hypothesis must be zero.",
       given = some_of(linear$rhs), hint = "Test the hypotheses one by one."
     )
   }

@@ -162,7 +162,7 @@ conditional_rows <- function(design) {
   }
   steps <- sum(as.double(N[s > 0 & s < N]) * s[s > 0 & s < N])
   if (steps > most_steps) {
-    refuse_conditional("Clusters must have fewer trials: the sum over sets would take too long.",
+    refuse_conditional("A cluster has too many trials: the sum over sets would take too long.",
       paste(count_of(max(N), "trial"), "in the largest cluster"),
       "Such large clusters hardly bias glm() with a factor for the clusters."
     )
@@ -193,7 +193,7 @@ conditional_vcov <- function(found, names) {
   V <- tryCatch(chol2inv(chol(found$information)), error = function(e) NULL)
   far <- if (is.null(V)) seq_along(names) else which(sqrt(diag(V)) > 100)
   if (length(far) || found$status != "ok") {
-    abort("separation", "Within clusters, no covariate may separate successes from failures.",
+    abort("separation", "A covariate separates successes from failures within clusters.",
       given = some_of(code(names[far])),
       hint = "Its estimate is infinite; leave it out, or use glmm(penalty = \"soft\")."
     )

@@ -68,7 +68,7 @@ confint.margmix_glmm <- function(object, parm, level = 0.95, method = c("Wald", 
   if (method != "Wald") {
     chi2 <- method == "profile" && identical(df, Inf)
     if (!identical(vcov, "default") || !identical(df, "default") && !chi2) {
-      abort("argument", "`vcov` and `df` must come with method \"Wald\".",
+      abort("argument", "`vcov` and `df` can be given only with method \"Wald\".",
         given = paste0("method = \"", method, "\""),
         hint = if (method == "profile") "`df = Inf` is for chi^2."
       )

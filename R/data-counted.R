@@ -18,7 +18,7 @@ counted_data.default <- function(data, call, parsed) data
 #' @export
 counted_data.margmix_counted <- function(data, call, parsed) {
   if (!is.null(call[["weights"]])) {
-    abort("weights", "Rows that are counted must come without `weights`.",
+    abort("weights", "`weights` can't be given for counted rows.",
       given = expression_text(call[["weights"]]),
       hint = "Trials can be given as cbind(successes, failures)."
     )
@@ -44,7 +44,7 @@ group_rows <- function(table, columns, most = getOption("margmix.most_patterns",
   groups <- do.call(dplyr::count, c(list(table), lapply(columns, as.name), list(name = ".count")))
   groups <- as.data.frame(dplyr::collect(groups, n = most + 1))
   if (nrow(groups) > most) {
-    abort("database", "The rows of a table must be of few kinds for the database to count them.",
+    abort("database", "The table has too many distinct rows to be counted in the database.",
       given = paste("more than", format(most, big.mark = ",", scientific = FALSE), "kinds"),
       hint = c(
         "A continuous covariate makes every row its own kind: round it, or collect() the table.",

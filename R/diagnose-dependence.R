@@ -108,7 +108,7 @@ near_pairs <- function(at, group) {
     if (length(rows) > 1L) t(utils::combn(rows, 2L))
   }))
   if (is.null(pairs)) {
-    abort("argument", "`group` must have two rows in some group.",
+    abort("argument", "At least one group of `group` must have two rows.",
       given = paste(length(group), "rows in as many groups")
     )
   }

@@ -17,9 +17,9 @@
 #' ```
 #' f_i(y_i | b) the density of the responses of cluster i with random effect b, f_i(y_i) their
 #' density in the fitted model. It is the directional derivative, plus 1, of the mean log-likelihood
-#' of a cluster towards a distribution with all mass at b. If the distribution is right, it is 1
-#' but for sampling wherever the distribution has mass; above 1 the data ask for more mass, below 1
-#' for less.
+#' of a cluster towards a distribution with all mass at b. If the distribution is right, it is 1,
+#' up to sampling error, wherever the distribution has mass; above 1 the data call for more mass,
+#' below 1 for less.
 #'
 #' The statistic is of Cramer and von Mises' type, as in Drikvandi, Verbeke and Molenberghs (2017):
 #' T = m times the integral of (Delta(b) - 1)^2 over the fitted distribution. Its reference are
@@ -155,7 +155,7 @@ simulated_gradients <- function(fit, b, nsim) {
   })
   found <- Filter(Negate(is.null), found)
   if (length(found)) return(found)
-  abort("distribution", "The model must be fitted to some of the simulated data sets.")
+  abort("distribution", "The model could not be fitted to any of the simulated data sets.")
 }
 
 gradient_band <- function(deltas, points, level) {

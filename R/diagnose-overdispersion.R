@@ -13,7 +13,7 @@
 #' of the random effects. Modes follow the data, so it is not chi-square distributed, and dividing
 #' it by residual degrees of freedom, as is often done, is a guess. Here its distribution is
 #' simulated: `nsim` data sets are drawn from the fitted model, new random effects included, the
-#' modes are found anew in each, and the statistic is taken. The parameters stay those of the fit,
+#' modes are found again in each, and the statistic is taken. The parameters stay those of the fit,
 #' which makes the test slightly conservative.
 #'
 #' The ratio is the statistic over the mean of the simulated ones. If it is above 1 and significant,

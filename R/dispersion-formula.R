@@ -47,7 +47,7 @@ check_dispersion_formula <- function(dispersion) {
 check_dispersion_family <- function(parsed, family) {
   if (is.null(parsed$dispersion) || has_phi(family)) return(invisible())
   other <- c(poisson = "nbinom2() or nbinom1()", binomial = "betabinomial()")[family$family]
-  abort("dispersion", "A `dispersion` formula must come with a family that has a dispersion phi.",
+  abort("dispersion", "A `dispersion` formula requires a family that has a dispersion phi.",
     given = paste0(family_label(family), ", dispersion = ", expression_text(parsed$dispersion)),
     hint = paste0("With ", other, " the variance of a response is free.")
   )

@@ -88,7 +88,7 @@ check_factorable.default <- function(design, what) invisible()
 check_factorable.margmix_too_large <- function(design, what) {
   related <- !supports(design, "unrelated")
   factors <- if (related) "Related levels and smooths" else "The crossed factors"
-  abort("too_large", paste(factors, "must leave a matrix that can be factored for", what),
+  abort("too_large", paste(factors, "leave a matrix that is too large to factor for", what),
     given = paste0(
       "about ", signif(design$plan$flops, 2L), " multiplications or more for ", groups_words(design)
     ),

@@ -27,6 +27,6 @@ check_crossed_rule <- function(nAGQ, design) {
   }
   abort("nAGQ", paste("`nAGQ` must be 1 (Laplace) or \"auto\" where", where),
     given = paste("nAGQ =", some_of(nAGQ)),
-    hint = "The integral over such random effects doesn't factor into low-dimensional ones."
+    hint = "The integral over these random effects doesn't factor into low-dimensional ones."
   )
 }

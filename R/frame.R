@@ -54,7 +54,7 @@ frame_of.default <- function(data, call, env, parsed, rows) {
   check_no_missing(frame)
   n_dropped <- count_dropped(attr(frame, "na.action"), data, arguments$subset)
   if (!nrow(frame)) {
-    abort("no_rows", "At least one row must be left to fit.",
+    abort("no_rows", "No rows are left to fit.",
       given = paste("0 rows after `subset` and", n_dropped, "dropped by `na.action`")
     )
   }
@@ -91,7 +91,7 @@ count_dropped <- function(dropped, data, subset) {
 model_data <- function(call, env) {
   data <- tryCatch(eval(call[["data"]], env), error = function(e) {
     if (inherits(e, "margmix_error")) stop(e)
-    abort("data", "`data` must be found where the model is fitted.", given = conditionMessage(e))
+    abort("data", "`data` was not found where the model is fitted.", given = conditionMessage(e))
   })
   if (inherits(data, "family") || is.function(data)) {
     abort("data_family", "`data` must be a data frame, but a family was given in its place.",
@@ -185,7 +185,7 @@ refuse_frame <- function(e, columns) {
   }
   missing <- regmatches(text, regexec("^object '(.+)' not found$", text))[[1L]]
   close <- if (length(missing)) closest_name(missing[2L], setdiff(columns, missing[2L]))
-  abort("frame", "The variables of the model must be found and have equal lengths.",
+  abort("frame", "The variables of the model can't be evaluated, or differ in length.",
     given = text,
     hint = if (length(close)) paste0("Did you mean ", some_of(code(close)), "?")
   )
@@ -200,7 +200,7 @@ check_no_missing <- function(frame) {
     if (is.matrix(column)) column <- rowSums(column) > 0
     paste0(code(name), " in ", some_rows(rows[which(column)]))
   }, "")
-  abort("missing_values", "There must be no missing value.", given = given,
+  abort("missing_values", "The variables of the model have missing values.", given = given,
     hint = "na.action = na.omit or na.exclude leaves such rows out."
   )
 }

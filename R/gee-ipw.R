@@ -111,7 +111,7 @@ with_ipw <- function(design, frame, correlation, bias_reduce, control) {
   independent <- identical(correlation, cor_independence())
   kind <- if (constant) "cluster" else if (independent) "row" else "schedule"
   if (kind == "schedule" && !correlation_fact(correlation, "of_visits")) {
-    abort("ipw", "Weights by row must come with a working correlation of visits.",
+    abort("ipw", "Weights by row require a working correlation of visits.",
       given = paste("working correlation", correlation$label),
       hint = "Use corstr = \"independence\", or one weight for each id."
     )
@@ -191,7 +191,7 @@ check_schedule <- function(full, design) {
   }
   if (identical(colnames(full$X), colnames(design$X))) return(invisible())
   other <- setdiff(colnames(full$X), colnames(design$X))
-  abort("ipw", "Every coefficient must be estimable from the observed visits.",
+  abort("ipw", "Some coefficients can't be estimated from the observed visits.",
     given = some_of(if (length(other)) other else setdiff(colnames(design$X), colnames(full$X)))
   )
 }
@@ -203,7 +203,7 @@ check_average_weight <- function(full) {
   off <- which(abs(average - 1) > pmax(0.3, 4 * error))
   if (!length(off)) return(invisible())
   labels <- full$wave_levels %||% seq_along(average)
-  warn("ipw", "Inverse-probability weights must average about 1 over the ids at every visit.",
+  warn("ipw", "Inverse-probability weights don't average about 1 over the ids at every visit.",
     given = paste0("visit ", labels[off], ": ", sprintf("%.2f", average[off])),
     hint = "Are they stabilised, or truncated? The equations need 1 / P(observed)."
   )

@@ -70,7 +70,10 @@ note_two_step <- function(fit) {
     "The fit uses ", part, "that of independent rows' residuals; robust SEs remain valid."
   )
   note("two_step", text,
-    hint = "A simpler working correlation may have a joint solution; corstr = \"independence\" has."
+    hint = paste(
+      "A simpler working correlation may have a joint solution;",
+      "corstr = \"independence\" always has."
+    )
   )
 }
 
@@ -81,7 +84,7 @@ warn_edge <- function(fit, design, family) {
   mean <- identity_means(design, fit$beta, sum) / nrow(design$X)
   edge <- identity_means(design, fit$beta, count_near, range, 1e-6 * min(mean, 1))
   if (!edge) return(invisible())
-  warn("edge", "Means at the end of their range have no standard error that holds.",
+  warn("edge", "Standard errors are not valid for means at the end of their range.",
     given = paste0(
       "fitted means of ", count_of(edge, "row"), " at ",
       paste(range[is.finite(range)], collapse = " or ")

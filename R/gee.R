@@ -30,7 +30,7 @@
 #' @param id The independent units: a variable of `data`, `~variable`, `~site:person`, or a vector.
 #'   Rows group **by value**, in any order.
 #' @param waves Visits or times inside an `id`, for correlations that depend on them; each at most
-#'   once per id, but for [cor_decay()]. Numbers, dates, or a factor; labels that are numbers, as
+#'   once per id, except for [cor_decay()]. Numbers, dates, or a factor; labels that are numbers, as
 #'   "2" and "10", are taken as these numbers.
 #' @param inner Units inside an `id`, for a nested correlation.
 #' @param family As in [glmm()], and [stats::quasibinomial()], [stats::quasipoisson()] and
@@ -141,7 +141,7 @@ check_gee_settings <- function(scale, bias_reduce, control) {
 # keep means inside; risks themselves would be driven to 0 and 1 by it.
 check_bias_link <- function(family) {
   if (!models_risks(family)) return(invisible())
-  abort("argument", "`bias_reduce` must come with a link that keeps means between 0 and 1.",
+  abort("argument", "`bias_reduce` requires a link that keeps means between 0 and 1.",
     given = family_label(family)
   )
 }

@@ -196,7 +196,7 @@ reference_model <- function(fit, rule, covariance) UseMethod("reference_model")
 reference_model.margmix_gee <- function(fit, rule, covariance) {
   type <- covariance$type
   if (rule == "kenward-roger") {
-    abort("df", "`df = \"kenward-roger\"` must come with `vcov` \"KR\" or \"model\" of glmm().",
+    abort("df", "`df = \"kenward-roger\"` requires `vcov` \"KR\" or \"model\" of glmm().",
       given = paste("vcov", dQuote(type, FALSE))
     )
   }

@@ -136,7 +136,7 @@ restricted_vcov <- function(fit) {
   check_working_model(working_model(fit))
   restricted <- quietly(restricted_estimate(fit))
   if (!isTRUE(restricted$converged)) {
-    abort("restricted", "The search for the restricted estimate of the variances did not end.",
+    abort("restricted", "The search for the restricted estimate of the variances did not converge.",
       hint = "Use the model-based covariance."
     )
   }

@@ -42,7 +42,7 @@ kinship_matrix <- function(genotypes, method = c("GCTA", "VanRaden"), min_freque
     total <- add_products(total, genotype_matrix(G), method, min_frequency)
   }
   if (!total$used) {
-    abort("genotypes", "Some variants must be frequent enough for a relationship matrix.",
+    abort("genotypes", "No variant is frequent enough for a relationship matrix.",
       given = paste("none of", total$read, "with a rarer allele above", min_frequency)
     )
   }
@@ -60,16 +60,16 @@ kinship_matrix <- function(genotypes, method = c("GCTA", "VanRaden"), min_freque
 check_known_pairs <- function(total, people) {
   without <- which(total$known == 0)
   if (length(without)) {
-    abort("genotypes", "Everybody must have a genotype at some variant that is used.",
+    abort("genotypes", "Some people have no genotype at any variant that is used.",
       given = paste(count_of(length(without), "person"), "without:", some_of(
         if (is.null(people)) without else people[without]
       )),
-      hint = "Leave such people out."
+      hint = "Leave them out."
     )
   }
   apart <- sum(total$pairs == 0)
   if (!apart) return(invisible())
-  abort("genotypes", "Every two people must have genotypes at the same variant.",
+  abort("genotypes", "Some pairs of people have no variant at which both have a genotype.",
     given = paste(count_of(apart / 2, "pair"), "without"),
     hint = "method = \"VanRaden\" counts a missing genotype as its variant's mean."
   )

@@ -208,7 +208,7 @@ projected_regression <- function(fit, s) {
   phi <- shared_phi(fit, "the marginal regression of this link")
   found <- engine_projection(rows, law, phi, fit$beta / sqrt(1 + mean(s)^2 / 3))
   if (!found$converged || !all(is.finite(found$gamma))) {
-    abort("projection", "The marginal regression that the means imply must have a solution.",
+    abort("projection", "The marginal regression that the means imply has no solution.",
       given = paste0("none after ", count_of(found$iterations, "iteration"), " with ",
         fit$family$link, " link"
       ),

@@ -136,7 +136,7 @@ cluster_rows <- function(fit, cluster) {
 
 covariance_newdata <- function(fit, newdata, trials) {
   if (length(group_labels(fit$design)) > 1L) {
-    abort("argument", "`newdata` must come with one grouping factor.",
+    abort("argument", "`newdata` can be given only with one grouping factor.",
       given = some_of(code(group_labels(fit$design))),
       hint = "Give `cluster`: its rows say which groups they share."
     )

@@ -46,7 +46,7 @@ report_points <- function(found, converged) {
   if (any(found$at_end)) {
     note("mass_points", "A location runs to infinity and is held at the end of its range.",
       given = paste("mass", some_of(signif(found$pi[found$at_end], 3L))),
-      hint = "Clusters without events, or with nothing else, ask for it."
+      hint = "Clusters with no events, or only events, cause this."
     )
   }
 }

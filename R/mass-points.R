@@ -75,7 +75,7 @@ mass_points <- function(fit, points = NULL, ...) {
   problem <- mass_point_problem(fit)
   found <- grow_points(problem, points %||% 25L)
   if (!is.null(points) && found$K < points) {
-    note("mass_points", "Fewer points have the highest likelihood already.",
+    note("mass_points", "Fewer points already reach the highest likelihood.",
       given = paste(found$K, "of", points)
     )
   }

@@ -32,7 +32,7 @@ with_new_clusters <- function(fit, observed) {
     design, fit$family, fit_psi(fit), fit$rule$K, control = fit$control
   )
   if (found$status != "ok") {
-    abort("observed", "The responses of new clusters must have a likelihood in the fitted model.",
+    abort("observed", "The fitted model has no likelihood for the responses of these new clusters.",
       given = some_of(levels)
     )
   }
@@ -114,7 +114,7 @@ new_values <- function(fit, expr, observed, env, what) {
   }
   missing <- is.na(if (is.matrix(x)) rowSums(x) else x)
   if (any(missing)) {
-    abort("missing_values", "There must be no missing value in `observed`.",
+    abort("missing_values", "The variables of the model have missing values in `observed`.",
       given = some_rows(attr(observed, "row.names")[missing])
     )
   }

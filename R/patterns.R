@@ -87,8 +87,9 @@ patterns <- function(files, read = readRDS, site = NULL) {
 
 read_patterns <- function(file, read) {
   tryCatch(suppressWarnings(read(file)), error = function(e) {
-    abort("patterns", "A file of patterns must be readable.",
-      given = paste0(file, ": ", conditionMessage(e)), hint = "`read` is the function that reads."
+    abort("patterns", "A file of patterns can't be read.",
+      given = paste0(file, ": ", conditionMessage(e)),
+      hint = "`read` is the function that reads it."
     )
   })
 }

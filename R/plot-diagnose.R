@@ -65,7 +65,7 @@ plot_data.margmix_endogeneity <- function(x, ...) {
   check_dots(...)
   table <- x$table[!is.na(x$table$within), , drop = FALSE]
   if (!nrow(table)) {
-    abort("endogeneity", "There must be a covariate with an effect within clusters to plot.")
+    abort("endogeneity", "There is no covariate with an effect within clusters to plot.")
   }
   larger <- x$fit
   half <- stats::qt((1 + x$level) / 2, x$joint$df[2L])

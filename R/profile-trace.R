@@ -121,7 +121,7 @@ confint.margmix_profile <- function(object, parm, level = 0.95, ...) {
   traced <- levels(object$.par)
   rows <- if (missing(parm)) traced else chosen_rows(parm, traced, traced)
   if (level > attr(object, "level")) {
-    abort("argument", "The profile must reach as far as the intervals.",
+    abort("argument", "The profile doesn't reach as far as these intervals.",
       given = paste0("level = ", level, ", profile to level = ", attr(object, "level")),
       hint = "Give profile() the larger `level`."
     )

@@ -59,7 +59,7 @@ period_basis <- function(basis, request, settings, target, weight) {
   ), function(x) length(unique(x)), default = 0L)
   kept <- which(apply(clusters >= 2L, 1L, all))
   if (!length(kept)) {
-    refuse_period("In no period was every setting given to two clusters or more.",
+    refuse_period("There is no period in which two or more clusters had each setting.",
       paste("no such period among", some_of(coded$levels, 10L))
     )
   }
@@ -77,7 +77,7 @@ check_period_average <- function(request) {
   if (!is.null(request$period)) return(check_period_design(request))
   average <- request$options$average
   if (average %in% c("individual", "cluster")) return(invisible())
-  refuse_period("`average` of periods must come with `period`.",
+  refuse_period("`average` of periods requires `period`.",
     paste0("average = \"", average, "\""), "period = \"name\", randomized = TRUE."
   )
 }
@@ -87,7 +87,7 @@ check_period_design <- function(request) {
   if (isTRUE(randomized) || identical(randomized, "clusters")) return(invisible())
   given <- if (is.null(randomized)) "`period` alone" else some_of(randomized)
   if (!is.null(request$propensity)) given <- "`propensity`"
-  refuse_period("`period` must come with randomized = TRUE.", given)
+  refuse_period("`period` requires randomized = TRUE.", given)
 }
 
 refuse_period <- function(must, given, hint = NULL) {

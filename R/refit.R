@@ -81,7 +81,7 @@ match_response <- function(newresp, frame) {
   if (NROW(newresp) != n) newresp <- take_rows(newresp, -frame$na.action)
   missing <- is.na(if (is.matrix(newresp)) rowSums(newresp) else newresp)
   if (any(missing)) {
-    abort("missing_values", "There must be no missing value in `newresp`.",
+    abort("missing_values", "The variables of the model have missing values in `newresp`.",
       given = some_rows(attr(frame$frame, "row.names")[missing])
     )
   }

@@ -75,9 +75,9 @@ reshard <- function(files, id, folder, rows = 1e6, read = readRDS, write = saveR
 new_folder <- function(folder) {
   require_argument(is_path(folder), "`folder` must be one path.", deparse(folder)[1L])
   there <- list.files(folder, all.files = TRUE, no.. = TRUE)
-  require_argument(length(there) == 0L, "`folder` must be empty, or not there.", some_of(there))
+  require_argument(length(there) == 0L, "`folder` must be empty, or not exist yet.", some_of(there))
   if (dir.exists(folder) || dir.create(folder, showWarnings = FALSE, recursive = TRUE)) return()
-  abort("shards", "`folder` must be a place that can be written to.", given = folder)
+  abort("shards", "`folder` must be writable.", given = folder)
 }
 
 #' The clusters of all files, sorted, and the rows of each
@@ -99,7 +99,7 @@ rows_of_clusters <- function(source, id) {
   values <- unlist(lapply(facts, `[[`, "values"))
   cluster <- sort(unique(values), method = "radix")
   if (!length(cluster)) {
-    abort("shards", "Some row must have a cluster.", given = paste("no value of", code(id)))
+    abort("shards", "No row has a cluster.", given = paste("no value of", code(id)))
   }
   if (without > 0) {
     note("rows", paste(
@@ -149,8 +149,8 @@ write_whole <- function(write, data, path) {
 writing <- function(expr) {
   tryCatch(expr, error = function(e) {
     if (inherits(e, "margmix_error")) stop(e)
-    abort("shards", "Every shard must be written to its end.", given = conditionMessage(e),
-      hint = "Is there room on the disk? The files that were read are as they were."
+    abort("shards", "A shard could not be written completely.", given = conditionMessage(e),
+      hint = "Is the disk full? The files that were read are unchanged."
     )
   })
 }

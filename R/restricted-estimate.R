@@ -67,7 +67,7 @@ scaled_inverse <- function(V, cause = "restricted") {
   size <- sqrt(diag(V))
   factor <- tryCatch(chol(V / tcrossprod(size)), error = function(e) NULL)
   if (is.null(factor)) {
-    abort(cause, "The information about the coefficients must be positive definite.",
+    abort(cause, "The information about the coefficients is not positive definite.",
       hint = "Some estimates run to infinity, or covariates are nearly collinear."
     )
   }

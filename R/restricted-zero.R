@@ -33,7 +33,7 @@ compare_with_zero <- function(problem, found, psi, modes, zero) {
 }
 
 abort_restricted <- function(problem) {
-  abort("restricted", "The restricted likelihood must be finite near the maximum likelihood fit.",
+  abort("restricted", "The restricted likelihood is not finite near the maximum likelihood fit.",
     given = "an information of the coefficients that is not positive definite",
     hint = "A coefficient has no finite estimate: see separation, or leave `REML` FALSE."
   )

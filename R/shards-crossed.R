@@ -186,7 +186,7 @@ most_cells <- 1e8
 check_cell_count <- function(count, most = most_cells) {
   if (count <= most) return(invisible())
   abort("too_large",
-    "Combinations of levels (and covariates of random slopes) must fit into memory.",
+    "Combinations of levels (and covariates of random slopes) don't fit into memory.",
     given = paste(format(count, big.mark = ","), "combinations of at most", signif(most, 2L)),
     hint = "Round the covariates of random slopes, or fit a sample of the levels of one factor."
   )

@@ -235,7 +235,7 @@ refuse_rows <- function() {
     if (is.name(call[[1L]])) as.character(call[[1L]]) else ""
   }, "")
   own <- called[called %in% names(package_home)]
-  abort("shards", "This needs the rows of the data one by one, which are in shards.",
+  abort("shards", "This needs individual rows, but the data are in shards.",
     given = paste0(sub("[.]margmix_.*", "", own[1L]), "()"),
     hint = "Fit a sample of whole clusters in memory, or shards that are small enough."
   )

@@ -14,7 +14,7 @@ frame_of.margmix_shards_source <- function(data, call, env, parsed, rows = NULL)
   n <- vapply(facts, `[[`, 0L, "n")
   dropped <- sum(vapply(facts, `[[`, 0, "n_dropped"))
   if (!any(n > 0L)) {
-    abort("no_rows", "At least one row must be left to fit.",
+    abort("no_rows", "No rows are left to fit.",
       given = paste("0 rows after `subset` and", dropped, "dropped by `na.action`")
     )
   }

@@ -80,7 +80,7 @@ marginal_pieces.margmix_shards <- function(design, fit) {
   p <- length(fit$beta)
   numbers <- as.double(length(design$levels)) * (p + p^2)
   if (numbers > most_numbers) {
-    abort("shards", "This needs the scores of each cluster, too many to bring together.",
+    abort("shards", "This needs the scores of every cluster, which are too many to hold together.",
       given = paste0(count_of(length(design$levels), "cluster"), ", ", count_of(p, "coefficient")),
       hint = "Tests with df = \"K-pb\" need only sums."
     )

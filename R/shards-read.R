@@ -34,10 +34,10 @@ take_shard <- function(source, k) {
 read_shard <- function(source, k) {
   label <- source$labels[k]
   data <- tryCatch(suppressWarnings(source$read(source$pieces[[k]])), error = function(e) {
-    abort("shards", "Every shard must be readable.",
+    abort("shards", "A shard can't be read.",
       given = paste0("shard ", label, ": ", conditionMessage(e)),
       hint = memory_hint(conditionMessage(e)) %||%
-        "Is the file whole, and `read` the function that reads it?"
+        "Is the file complete, and is `read` the right function for it?"
     )
   })
   if (!is.data.frame(data)) {
@@ -46,13 +46,13 @@ read_shard <- function(source, k) {
     )
   }
   if (!nrow(data)) {
-    abort("shards", "Every shard must have rows.", given = paste0("shard ", label, ": 0 rows"),
+    abort("shards", "A shard has no rows.", given = paste0("shard ", label, ": 0 rows"),
       hint = "Leave it out."
     )
   }
   before <- source$rows[k]
   if (!is.null(before) && nrow(data) != before) {
-    abort("shards", "A shard must stay as it was when shards() read it.",
+    abort("shards", "A shard has changed since shards() read it.",
       given = paste0("shard ", label, ": ", count_of(nrow(data), "row"), ", ", before, " before")
     )
   }
@@ -169,7 +169,7 @@ check_distinct_clusters <- function(values, labels) {
   one <- shard[match(all[twice[1L]], all)]
   other <- shard[twice[1L]]
   same <- identical(values[[one]], values[[other]])
-  abort("shards", "A cluster must lie in one shard.",
+  abort("shards", "A cluster is spread over several shards.",
     given = paste0(
       some_of(value_labels(unique(all[twice])), 1L),
       " in shards ", labels[one], " and ", labels[other]

@@ -298,7 +298,7 @@ report_stopped <- function(plan, workers) {
 }
 
 refuse_workers <- function(text) {
-  abort("workers", "Every worker must be able to do its part.", given = text,
-    hint = "Is the package installed there, and the cluster not in other use?"
+  abort("workers", "A worker failed.", given = text,
+    hint = "Is the package installed there, and is the cluster idle?"
   )
 }

@@ -263,13 +263,13 @@ check_files <- function(pieces, read, cluster) {
   if (!identical(read, readRDS)) return(invisible())
   absent <- Filter(function(x) is_path(x) && !file.exists(x), if (is.null(cluster)) pieces)
   if (length(absent)) {
-    abort("shards", "Every file of a shard must be there.", given = some_of(unlist(absent)))
+    abort("shards", "The files of some shards don't exist.", given = some_of(unlist(absent)))
   }
   frames <- vapply(pieces, is.data.frame, NA)
   if (any(frames)) {
-    abort("shards", "Shards must be given by what `read` takes; readRDS() takes names of files.",
+    abort("shards", "Shards must be what `read` takes; readRDS() takes names of files.",
       given = count_of(sum(frames), "data frame"),
-      hint = "Data frames are there already: read = identity."
+      hint = "For data frames use read = identity."
     )
   }
 }
@@ -289,7 +289,7 @@ check_given_once <- function(pieces, labels) {
   same <- lapply(pieces, function(x) if (is_path(x)) normalizePath(x, mustWork = FALSE) else x)
   twice <- which(duplicated(same))
   if (!length(twice)) return(invisible())
-  abort("shards", "A shard must be given once.", given = some_of(labels[twice]))
+  abort("shards", "A shard was given twice.", given = some_of(labels[twice]))
 }
 
 #' @export

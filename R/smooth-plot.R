@@ -35,7 +35,7 @@ curve_grid <- function(curve, fit, points) {
 #' @export
 plot_data.margmix_smooths <- function(x, ...) {
   if (is.null(x$curves)) {
-    abort("argument", "There is a picture of curves of one variable only.",
+    abort("argument", "Only curves of one variable can be drawn.",
       given = some_of(x$table$term)
     )
   }

@@ -19,7 +19,7 @@
 #' coefficients are independent normal with one variance. So a smooth has one standard deviation
 #' in `VarCorr()` (0 where the curve is the polynomial that has no penalty), which is estimated by
 #' maximum likelihood, or by REML with `REML = TRUE`, as the others are; t2() has several.
-#' mgcv's smoothing parameter is sigma^2 / sd^2, but for the scale of its basis. With any other
+#' mgcv's smoothing parameter is sigma^2 / sd^2, except for the scale of its basis. With any other
 #' family than the linear one this is the Laplace approximation, where `mgcv::gam(method = "ML")`
 #' maximises over the coefficients of the fixed effects without its determinant.
 #'

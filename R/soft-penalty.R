@@ -16,7 +16,7 @@ check_penalty <- function(penalty, family, REML) {
     )
   }
   if (isTRUE(REML)) {
-    abort("penalty", "`penalty = \"soft\"` must come with maximum likelihood.",
+    abort("penalty", "`penalty = \"soft\"` requires maximum likelihood.",
       given = "REML = TRUE"
     )
   }

@@ -50,7 +50,7 @@ effect_levels <- function(fit, target) {
 check_eb <- function(fit, target) {
   group <- group_labels(fit$design)
   if (!supports(fit$design, "quadrature")) {
-    abort("argument", "random_effects = \"eb\" must have one grouping factor, or two nested ones.",
+    abort("argument", "random_effects = \"eb\" requires one grouping factor, or two nested ones.",
       given = some_of(code(group)),
       hint = paste(
         "predict(random_effects = \"eb\") gives the means of rows with the exposure set,",
@@ -59,7 +59,7 @@ check_eb <- function(fit, target) {
     )
   }
   if (!supports(fit$design, "normal")) {
-    abort("argument", "random_effects = \"eb\" must have normal random effects.",
+    abort("argument", "random_effects = \"eb\" requires normal random effects.",
       given = law_noun(random_distribution(fit$design))
     )
   }

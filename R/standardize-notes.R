@@ -46,7 +46,7 @@ separation_notes <- function(fit) {
   if (!isTRUE(fit$separation$separated)) return(NULL)
   terms <- some_of(code(fit$separation$terms))
   warn("separation", "Standard errors are not valid where estimates diverge.",
-    given = terms, hint = "Do not use limits and tests of settings that depend on these terms."
+    given = terms, hint = "Don't use limits and tests of settings that depend on these terms."
   )
   c(separation = paste0(
     "Estimates run to infinity: ", terms, ". Standard errors of what depends on them are not valid."

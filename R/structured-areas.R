@@ -16,7 +16,7 @@ areas_relation <- function(W, term) {
   areas <- lower$names
   component <- match(lower$together, unique(lower$together))
   alone <- tabulate(component)[component] == 1L
-  if (all(alone)) refuse_matrix(what, "must have two neighbouring areas at least.", "none")
+  if (all(alone)) refuse_matrix(what, "must have at least two neighbouring areas.", "none")
   if (any(alone)) note_islands(areas[alone], what)
   R <- scaled_precision(lower, component, alone)
   spatial <- paste("spatial part of", areas)

@@ -114,7 +114,7 @@ note_null_space.margmix_rw2 <- function(relation, group, design) {
 note_missing_fixed <- function(x, what, hint, group, design) {
   if (is_spanned(cbind(x), cbind(design$X, if (what != "level") 1))) return(invisible())
   note("relation", paste0(
-    "The fixed effects have no ", what, " beside a random walk, which has none."
+    "The fixed effects have no ", what, ", and neither has a random walk."
   ), given = code(group$label), hint = hint)
 }
 

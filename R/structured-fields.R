@@ -135,7 +135,7 @@ with_parents <- function(relation, order, dense) {
 
 check_apart <- function(relation, order) {
   if (!is.finite(relation$shortest)) {
-    abort("place", "A field must have two places at least in one of its groups.",
+    abort("place", "A field must have at least two places in one of its groups.",
       given = some_of(relation$names)
     )
   }

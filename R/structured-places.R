@@ -3,7 +3,7 @@
 field_settings <- function(term, env) {
   given <- lapply(term$relation$settings, function(expr) {
     tryCatch(eval(expr, env), error = function(e) {
-      refuse_field("The settings of a field must be found.", term, conditionMessage(e))
+      refuse_field("The settings of a field can't be evaluated.", term, conditionMessage(e))
     })
   })
   count <- function(name, default, least) {

@@ -31,7 +31,7 @@ relation_of <- function(term, frame, index, env) {
 evaluate_matrix <- function(term, env) {
   expr <- term$relation$matrix
   tryCatch(eval(expr, env), error = function(e) {
-    abort("relation", "The tree or matrix of a random term must be found.",
+    abort("relation", "The tree or matrix of a random term can't be evaluated.",
       given = paste0(term$label, ": ", conditionMessage(e))
     )
   })
@@ -345,9 +345,9 @@ inverse_covariance <- function(lower, what) {
     )
   }
   if (inverse$zeros > most_dependent) {
-    refuse_matrix(what, paste("must have a rank that is short of its size by", most_dependent,
-      "at most."
-    ), paste("short by", inverse$zeros),
+    refuse_matrix(what, paste(
+      "must have a rank at most", most_dependent, "below its size."
+    ), paste("below by", inverse$zeros),
     paste(
       "Levels with equal rows, as identical twins have, can share a level;",
       "or add a small number to the diagonal."

@@ -86,7 +86,7 @@ check_tree <- function(tree, what) {
   length <- tree$edge.length
   if (length(length) != nrow(tree$edge) || !is.numeric(length) || !all(is.finite(length))) {
     refuse("must have a length for every edge.",
-      if (is.null(length)) "no edge.length" else "missing lengths, or such as are no finite numbers"
+      if (is.null(length)) "no edge.length" else "missing or non-finite lengths"
     )
   }
   if (any(length <= 0)) refuse_lengths(tree, length <= 0, what)

@@ -113,7 +113,7 @@ variance_slope.margmix_car <- function(relation, rho) {
 variance_slope.margmix_bym2 <- variance_slope.margmix_car
 
 refuse_unknown_level <- function(group) {
-  abort("related", "The variance of a level must be known: rows must have levels of the relation.",
+  abort("related", "The variance of a level that the relation doesn't have is unknown.",
     given = code(group$label)
   )
 }

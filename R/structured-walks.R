@@ -36,13 +36,13 @@ check_walk_lengths <- function(walk, order, term) {
   if (length(short)) {
     own <- !identical(term$relation$series, 1)
     abort("time", paste0(
-      "A series of ", walk$kind, "() must have ", order + 1L, " times at least."
+      "A series of ", walk$kind, "() must have at least ", order + 1L, " times."
     ), given = if (own) paste("fewer in", some_of(short)) else paste(count, "in", term$label),
       levels = short
     )
   }
   if (length(count) <= most_walks) return(invisible())
-  abort("relation", paste("A random walk must have", most_walks, "series at most."),
+  abort("relation", paste("A random walk can have", most_walks, "series at most."),
     given = paste0(term$label, ": ", length(count), " series"),
     hint = "ar1() and ou() have no constraint for each series, and no such limit."
   )

@@ -182,7 +182,7 @@ check_survey_fit <- function(frame, REML, penalty, control) {
   if (isTRUE(REML)) refuse_survey("REML = TRUE", no_likelihood)
   if (!is.null(penalty)) refuse_survey("`penalty`", no_likelihood)
   if (control$weights_type != "prior") {
-    refuse_survey("`weights_type`", "is for weights that are one number for each row",
+    refuse_survey("`weights_type`", "applies to weights that are one number for each row",
       given = paste0("weights_type = \"", control$weights_type, "\"")
     )
   }

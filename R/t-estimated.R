@@ -87,7 +87,7 @@ note_df <- function(law) {
   if (law$estimated$s == 0) {
     note("df", "The degrees of freedom of the t distribution have no finite estimate.",
       given = "the likelihood is highest for the normal distribution",
-      hint = "A fit with normal random effects says the same with a parameter less."
+      hint = "A fit with normal random effects is the same model with one parameter fewer."
     )
   } else if (law$df <= lowest_df) {
     note("df", "The degrees of freedom of the t distribution are at their limit of 2.",

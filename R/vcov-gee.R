@@ -160,7 +160,7 @@ gee_without <- function(fit, i) {
 
 refuse_jackknife <- function(fit, i, why) {
   cluster <- cluster_levels(fit$design)[i]
-  abort("jackknife", "The model must be fitted without each of the clusters.",
+  abort("jackknife", "The model could not be fitted without one of the clusters.",
     given = c(paste0("without ", code(cluster_group(fit$design)), " ", cluster, ":"), why),
     hint = "Use type \"jackknife\", the one-step version.", cluster = cluster
   )

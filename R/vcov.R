@@ -174,7 +174,7 @@ score_products.default <- function(design, fit, active) {
 full_vcov <- function(fit, type) {
   if (type == "default") type <- "model"
   if (type %in% c("KC", "KR", "MBN")) {
-    abort("argument", "`full = TRUE` must come with type \"model\" or \"robust\".",
+    abort("argument", "`full = TRUE` requires type \"model\" or \"robust\".",
       given = paste("type =", dQuote(type, FALSE)),
       hint = "Their corrections are defined for the fixed effects."
     )
@@ -205,7 +205,7 @@ named_square <- function(V, names) {
 # A sandwich sums the scores of independent clusters.
 check_independent_clusters <- function(design, type) {
   if (supports(design, "clusters")) return(invisible())
-  abort("crossed_clusters", "A cluster-robust covariance must have independent clusters.",
+  abort("crossed_clusters", "A cluster-robust covariance requires independent clusters.",
     given = paste0(
       "vcov type \"", type, "\" with crossed factors ", some_of(code(group_labels(design)))
     ),

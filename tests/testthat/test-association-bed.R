@@ -152,7 +152,7 @@ test_that("files that do not belong together are refused", {
   expect_message(association_scan(fit, bed), "8 variants, v1", class = "margmix_note_genotypes")
   writeLines(keep[[3L]], bim)
   writeBin(as.raw(c(0x6c, 0x1b, 0, 1, 1, 1)), bed)
-  refused("variant by variant")
+  refused("variant-major order")
   unlink(bim)
   refused("not found: .*bim")
 })

@@ -237,8 +237,8 @@ test_that("input that is no walk or map is refused, and what is missing is said"
   refused(y ~ rw1(t + x | 1), class = "margmix_error_formula", words = "one time variable")
   refused(y ~ rw2(t || 1), class = "margmix_error_formula", words = "time variable")
   refused(y ~ rw1(sqrt(t) + 0 | 1), class = "margmix_error_time", words = "rw1.. must be whole")
-  refused(y ~ t + rw2(t + 0 | 1), d[d$t < 3, ], "margmix_error_time", "3 times at least")
-  refused(y ~ rw1(t + 0 | g), transform(d, g = t), "margmix_error_time", "2 times at least")
+  refused(y ~ t + rw2(t + 0 | 1), d[d$t < 3, ], "margmix_error_time", "3 times")
+  refused(y ~ rw1(t + 0 | g), transform(d, g = t), "margmix_error_time", "2 times")
   refused(y ~ rw1(s + 0 | g), data.frame(y = 1:202, s = rep(1:2, 101), g = rep(1:101, each = 2)),
     "margmix_error_relation", "100 series"
   )

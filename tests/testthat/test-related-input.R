@@ -169,7 +169,7 @@ test_that("matrices must be finite, symmetric and positive definite", {
   refused(y ~ known(1 | id, covariance = negative), words = "an eigenvalue of -1 among a, b")
   twins <- kronecker(diag(101), matrix(1, 2, 2))
   dimnames(twins) <- list(1:202, 1:202)
-  refused(y ~ known(1 | id, covariance = twins), words = "short by 101")
+  refused(y ~ known(1 | id, covariance = twins), words = "below by 101")
 })
 
 test_that("trees must be rooted and have positive lengths", {
@@ -179,7 +179,9 @@ test_that("trees must be rooted and have positive lengths", {
   fits(ape::drop.tip(tree, "c"), "lacks: c")
   fits(replace(tree, "edge.length", list(NULL)), "no edge.length")
   fits(replace(tree, "edge.length", list(replace(tree$edge.length, 2, 0))), "not so at a")
-  fits(replace(tree, "edge.length", list(replace(tree$edge.length, 2, NA))), "missing lengths")
+  fits(
+    replace(tree, "edge.length", list(replace(tree$edge.length, 2, NA))), "missing or non-finite"
+  )
   fits(replace(tree, "tip.label", list(c("a", "a", "c", "d", "e"))), "distinct tip labels")
   fits(ape::unroot(tree), "rooted")
   fits(letters, "class phylo")

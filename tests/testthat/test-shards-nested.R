@@ -87,7 +87,7 @@ test_that("models that are not nested in the clusters of the shards are refused"
     list(d$pair < 4, d$pair >= 4), "a", function(rows) d[rows, ]
   ))
   expect_error(shards(list(d$a < 9, d$a > 7), "a", function(rows) d[rows, ]),
-    "A cluster must lie in one shard", class = "margmix_error_shards"
+    "A cluster is spread over several shards", class = "margmix_error_shards"
   )
   d$same <- d$a + 100
   expect_error(glmm(count ~ (1 | a) + (1 | same), in_shards(d, "a"), poisson()),
