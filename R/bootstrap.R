@@ -26,7 +26,7 @@
 #'
 #' @param fit A fit of [glmm()] (coefficients are conditional on the cluster) or [gee()] (marginal,
 #'   `type = "cluster"` only).
-#' @param B Number of replicates.
+#' @param B Number of replicates, at most a million.
 #' @param type `"parametric"` or `"cluster"`; the default is the first that the fit allows.
 #' @param seed A whole number, or `NULL` for R's current state.
 #' @param cl A cluster of [parallel::makeCluster()], or `NULL`.
@@ -51,12 +51,8 @@ bootstrap <- function(fit, B = 999, type = NULL, seed = NULL, cl = NULL, ...) {
   check_dots(..., known = names(formals(bootstrap)), elsewhere = replicates_elsewhere)
   types <- bootstrap_types(fit)
   type <- one_of(type %||% types[1L], types, "type")
-  check_whole(B, "B", 2)
-  if (!is.null(cl) && !inherits(cl, "cluster")) {
-    abort("argument", "`cl` must be NULL or a cluster of parallel::makeCluster().",
-      given = class(cl)[1L]
-    )
-  }
+  check_whole(B, "B", 2, 1e6)
+  check_replicate_workers(cl)
   seeds <- with_seed(seed, sample.int(.Machine$integer.max, B))
   plan <- bootstrap_plan(fit, type)
   one <- function(seed) {
@@ -66,6 +62,18 @@ bootstrap <- function(fit, B = 999, type = NULL, seed = NULL, cl = NULL, ...) {
   environment(one) <- list2env(known, parent = topenv())
   rows <- if (is.null(cl)) lapply(seeds, one) else parallel::parLapply(cl, seeds, one)
   new_bootstrap(fit, rows, type, seeds)
+}
+
+check_replicate_workers <- function(cl) {
+  if (is.null(cl)) return(invisible())
+  answers <- if (inherits(cl, "cluster")) {
+    tryCatch(length(parallel::clusterCall(cl, function() NULL)), error = conditionMessage)
+  }
+  if (is.numeric(answers) && answers > 0) return(invisible())
+  abort("argument", "`cl` must be NULL or a cluster of parallel::makeCluster().",
+    given = if (is.character(answers)) answers else class(cl)[1L],
+    hint = if (is.character(answers)) "A cluster that was stopped does not answer."
+  )
 }
 
 #' What a fit can be bootstrapped by, the default first

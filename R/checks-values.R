@@ -10,7 +10,8 @@ check_choice <- function(x, name) if (!is.null(x)) check_switch(x, name)
 
 check_seed <- function(seed) {
   if (is.null(seed)) return(invisible())
-  if (is.numeric(seed) && length(seed) == 1L && isTRUE(abs(seed) <= .Machine$integer.max)) {
+  if (is.numeric(seed) && length(seed) == 1L && isTRUE(abs(seed) <= .Machine$integer.max) &&
+    seed == round(seed)) {
     return(invisible())
   }
   abort("argument", "`seed` must be NULL or a whole number.", given = value_text(seed))
@@ -23,11 +24,16 @@ check_whole <- function(x, name, least, most = .Machine$integer.max) {
   if (is.numeric(x) && length(x) == 1L && isTRUE(x >= least && x <= most && x == round(x))) {
     return(invisible())
   }
-  abort("argument", paste0(code(name), " must be a whole number, ", if (least == 0) {
-    "0 or more."
+  range <- if (most < .Machine$integer.max) {
+    paste(least, "to", format(most, big.mark = ",", scientific = FALSE))
+  } else if (least == 0) {
+    "0 or more"
   } else {
-    paste0("at least ", least, ".")
-  }), given = value_text(x))
+    paste("at least", least)
+  }
+  abort("argument", paste0(code(name), " must be a whole number, ", range, "."),
+    given = value_text(x)
+  )
 }
 
 # Returns the number.

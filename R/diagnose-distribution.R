@@ -64,7 +64,7 @@ diagnose_distribution <- function(fit, nsim = 199, at = NULL, level = 0.95, seed
   check_in_memory(fit$design)
   check_level(level)
   check_scalar_effect(fit)
-  check_whole(nsim, "nsim", 0)
+  check_whole(nsim, "nsim", 0, 1e6)
   b <- at %||% (fit$theta[[1L]] * seq(-3, 3, length.out = 61L))
   if (!is.numeric(b) || !length(b) || !all(is.finite(b))) {
     abort("argument", "`at` must be values of the random effect.", given = some_of(b))

@@ -89,7 +89,13 @@ new_response <- function(fit, observed) {
 
 # A factor, by value: its levels in another order would be other events.
 with_old_levels <- function(y, old) {
-  if (!is.factor(old)) return(y)
+  if (!is.factor(old)) {
+    if (!is.factor(y)) return(y)
+    abort("observed", "The response of new clusters is of another type than at the fit.",
+      given = paste("a factor with levels", some_of(levels(y))),
+      hint = paste("At the fit it was", class(old)[1L])
+    )
+  }
   unknown <- setdiff(as.character(y), levels(old))
   if (length(unknown)) {
     abort("observed", "The response of new clusters must have the levels that it had at the fit.",

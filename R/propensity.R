@@ -16,6 +16,7 @@ propensity_basis <- function(basis, fit, propensity, settings, target) {
   basis$sign <- ifelse(event, 1, -1)
   basis$probability <- ifelse(event, p, 1 - p)
   check_positivity(basis$probability, propensity)
+  warn_no_choice(p)
   basis$estimated <- FALSE
   basis$propensity <- propensity
   basis
@@ -64,6 +65,16 @@ check_positivity <- function(p, propensity) {
   abort("propensity", "The fitted probability of each row's own setting must not be 0.",
     given = paste(count_of(sum(p <= 1e-8), "row"), "with a probability of 0"),
     hint = "Some rows could not have had the other setting: leave them out."
+  )
+}
+
+# The mean under a setting that a row could not have had is extrapolated by the outcome's model.
+warn_no_choice <- function(p, least = 1e-3) {
+  few <- sum(pmin(p, 1 - p) < least)
+  if (!few) return(invisible())
+  warn("propensity", "Some rows hardly had a chance of the other setting.",
+    given = paste(count_of(few, "row"), "of", length(p), "with a probability below", least),
+    hint = "Their means under it rest on the model of the outcome alone: leave such rows out."
   )
 }
 

@@ -28,7 +28,7 @@ standardization_basis <- function(fit, request, settings, target, weight) {
   if (!is.null(request$period)) return(period_basis(basis, request, settings, target, weight))
   check_arms(basis, settings, target)
   basis <- if (is.null(propensity)) {
-    randomized_basis(basis, randomized, settings)
+    randomized_basis(basis, randomized, settings, target)
   } else {
     propensity_basis(basis, fit, propensity, settings, target)
   }
@@ -118,7 +118,7 @@ check_arms <- function(basis, settings, target) {
   )
 }
 
-randomized_basis <- function(basis, randomized, settings) {
+randomized_basis <- function(basis, randomized, settings, target) {
   if (identical(randomized, "clusters") && !basis$by_cluster) {
     abort("randomized", "The exposure of randomized clusters must be constant in each of them.",
       given = paste(code(settings$exposure), "varies in", some_of(basis$varies)),
@@ -128,9 +128,10 @@ randomized_basis <- function(basis, randomized, settings) {
   basis$estimated <- !is.numeric(randomized)
   p <- if (basis$estimated) {
     check_randomized_word(randomized)
+    if (isTRUE(randomized) && !basis$by_cluster) note_periods(settings, target)
     colSums(basis$units) / sum(basis$total)
   } else {
-    known_probability(randomized, settings)
+    known_probability(randomized, settings, anyNA(basis$arm))
   }
   basis$share <- p
   basis$probability <- p[basis$arm]
@@ -148,14 +149,41 @@ check_randomized_word <- function(randomized) {
   )
 }
 
-known_probability <- function(p, settings) {
+# Was the exposure perhaps assigned to clusters by period, as in a stepped wedge? Then it is
+# constant in each cluster at each value of another variable, and individuals were not randomized.
+note_periods <- function(settings, target) {
+  arm <- value_codes(target$raw(settings$exposure))$code
+  others <- setdiff(unique(unlist(lapply(target$variables, all.vars))), settings$exposure)
+  is_period <- vapply(others, function(name) {
+    x <- target$raw(name)
+    if (is.null(x) || is.matrix(x)) return(FALSE)
+    cell <- paste(target$cluster, value_codes(x)$code)
+    cells <- length(unique(cell))
+    cells <= target$n / 2 && cells > length(target$levels) &&
+      length(unique(paste(cell, arm))) == cells
+  }, NA)
+  if (!any(is_period)) return(invisible())
+  period <- others[is_period][1L]
+  note("randomized", "The exposure is compared as if individuals had been randomized.",
+    given = paste(code(settings$exposure), "is constant in each cluster at each value of",
+      code(period)
+    ),
+    hint = paste0("If clusters were assigned to it by period, as in a stepped wedge, period = \"",
+      period, "\" compares within periods."
+    )
+  )
+}
+
+# `other`: have some rows none of the settings?
+known_probability <- function(p, settings, other) {
   labels <- settings$labels
   if (!is.null(names(p)) && setequal(names(p), labels)) p <- p[labels]
   fits <- length(p) == length(labels) && all(is.finite(p)) && all(p > 0 & p < 1) &&
-    sum(p) < 1 + 1e-8
+    (if (other) sum(p) < 1 + 1e-8 else abs(sum(p) - 1) < 1e-6)
   if (fits) return(unname(p))
   abort("randomized", paste(
-    "Probabilities of the settings must be between 0 and 1, with a sum of at most 1, one for each."
+    "Probabilities of the settings must be between 0 and 1, one for each, with a sum of",
+    if (other) "at most 1." else "1."
   ), given = some_of(signif(p, 4L)), hint = paste0("Settings: ", some_of(labels, 10L), "."))
 }
 

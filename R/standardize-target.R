@@ -143,6 +143,10 @@ fit_data <- function(fit) {
     error = function(e) refuse(conditionMessage(e))
   )
   if (is.environment(data)) data <- as.list(data)
+  # where the name is now that of something else, as data() of utils
+  if (!is.null(data) && !is.list(data)) {
+    refuse(paste(code(expression_text(fit$call[["data"]])), "is of class", class(data)[1L]))
+  }
   labels <- attr(frame, "row.names")
   known <- if (is.data.frame(data)) attr(data, "row.names") else seq_len(fit$frame$n_total)
   rows <- match(labels, known)

@@ -127,8 +127,9 @@
 #'   `_randomized`, `_propensity`, `_period`, `_jackknife` (a cluster that the model can't be fitted
 #'   without), `_data_changed`, `_not_estimable`, `_crossed_clusters`, `_population_mean` (a link
 #'   without one, such as `"inverse"`). Warnings: `margmix_warning_few_clusters`, `_leverage`,
-#'   `_separation`. Note `margmix_note_extrapolation`: values beyond the observed range of a
-#'   numeric exposure.
+#'   `_separation`, `_propensity` (rows with a chance of the other setting below .001). Notes:
+#'   `margmix_note_extrapolation`, values beyond the observed range of a numeric exposure;
+#'   `_randomized`, `randomized = TRUE` where clusters may have been assigned by period.
 #' @references
 #' Kauermann, G. and Carroll, R. J. (2001). A note on the efficiency of sandwich covariance matrix
 #' estimation. *Journal of the American Statistical Association* **96**, 1387-1396.
