@@ -213,6 +213,15 @@ void large_covariances() {
   CHECK_NEAR(precision(-1e-6).diagonal[0] * 2e-6, 1.0, 1e-6);
   CHECK(precision(1e-3).indefinite.size() == m);
   CHECK_NEAR(precision(1e-3).least, -1e-3, 1e-12);
+  // rows that add up to zero: a projection times 3
+  K = 3 * (MatrixXd::Identity(m, m) - MatrixXd::Constant(m, m, 1.0 / m));
+  const Sparse s = sparse(K);
+  const PrecisionOfCovariance found =
+      precision_of_covariance(s.pattern, s.Q.diagonal, s.Q.below, std::vector<int>(m, 1), 100);
+  CHECK(found.zeros == 1);
+  CHECK_NEAR(found.log_det, -(m - 1) * std::log(3.0), 1e-12);
+  CHECK_NEAR(largest(9 * found.below - s.Q.below), 0.0, 1e-13);
+  CHECK_NEAR(largest(9 * found.diagonal - K.diagonal()), 0.0, 1e-13);
 }
 
 }  // namespace

@@ -70,10 +70,15 @@ Status SparseMode::find(const VectorXd& start, const RunContext& context, double
       }
     }
     const double decrement = f.dot(d);
+    const double length = std::sqrt(std::fabs(decrement));
+    const double short_step = (chord ? 0.01 : 1) * accuracy * (1 + std::sqrt(u_.norm()));
+    // With an older factor what is left is as much shorter than the step as this is than the one
+    // before it; a further step may be lost in rounding.
+    const bool settled =
+        chord && length * std::sqrt(std::fabs(decrement) / before) < 0.05 * short_step;
     before = chords && definite ? decrement : 0;
     const VectorXd u_old = u_;
-    const double short_step = (chord ? 0.01 : 1) * accuracy * (1 + std::sqrt(u_.norm()));
-    if (definite && std::sqrt(std::fabs(decrement)) < short_step) {
+    if (definite && (length < short_step || settled)) {
       u_ += d;
       h = evaluate();
       if (!std::isfinite(h)) u_ = u_old, h = evaluate();

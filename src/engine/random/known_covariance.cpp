@@ -38,35 +38,34 @@ struct BlockInverse {
 
 double largest_sum(const MatrixXd& A) { return A.cwiseAbs().colwise().sum().maxCoeff(); }
 
-// Of a regular K. False where the condition number may be too large.
-bool invert_regular(const MatrixXd& K, BlockInverse& out) {
-  const Index n = K.rows();
-  MatrixXd L = K;
-  if (!dense_cholesky(L.data(), n)) return false;
-  const double least = L.diagonal().minCoeff();  // its square bounds the least eigenvalue
-  if (least * least <= kZero * K.diagonal().maxCoeff()) return false;
-  out.inverse.resize(n, n);
-  dense_inverse(L.data(), n, out.inverse.data());
-  out.log_det = -2 * L.diagonal().array().log().sum();
-  return kZero * largest_sum(K) * largest_sum(out.inverse) < 1;
-}
-
-// With U of the null space and a weight w on it: K^+ = (K + w UU')^-1 - UU' / w.
-bool invert_nearly_regular(const MatrixXd& K, Index most, BlockInverse& out) {
-  const auto U = small_null_space(K, kZero, most);
-  if (!U) return false;
+// K^+ = (K + w UU')^-1 - UU' / w for U of the null space, n x 0 where K is regular, and a weight w.
+// False where the condition number, but for these zeros, may be too large.
+bool invert(const MatrixXd& K, const MatrixXd& U, BlockInverse& out) {
   const Index n = K.rows();
   const double weight = K.diagonal().mean();
-  const MatrixXd UU = row_products({U->data(), n, U->cols()});
-  MatrixXd L = K + weight * UU;
+  const MatrixXd UU = U.cols() > 0 ? row_products({U.data(), n, U.cols()}) : MatrixXd();
+  MatrixXd L = K;
+  if (U.cols() > 0) L += weight * UU;
+  const double sum = largest_sum(L), variance = L.diagonal().maxCoeff();
   if (!dense_cholesky(L.data(), n)) return false;
+  const double least = L.diagonal().minCoeff();  // its square bounds the least eigenvalue
+  if (least * least <= kZero * variance) return false;
   out.inverse.resize(n, n);
   dense_inverse(L.data(), n, out.inverse.data());
-  out.inverse -= UU / weight;
+  if (kZero * sum * largest_sum(out.inverse) >= 1) return false;
+  if (U.cols() > 0) out.inverse -= UU / weight;
   out.log_det =
-      static_cast<double>(U->cols()) * std::log(weight) - 2 * L.diagonal().array().log().sum();
-  out.null_space = *U;
+      static_cast<double>(U.cols()) * std::log(weight) - 2 * L.diagonal().array().log().sum();
+  out.null_space = U;
   return true;
+}
+
+// Relationships that are centred at the frequencies among the people themselves have rows that add
+// up to zero, and no other zero where there are enough variants.
+MatrixXd zeros_of_centring(const MatrixXd& K) {
+  const double n = static_cast<double>(K.rows());
+  const bool centred = K.colwise().sum().cwiseAbs().maxCoeff() <= 1e-12 * largest_sum(K);
+  return MatrixXd::Constant(K.rows(), centred ? 1 : 0, 1 / std::sqrt(n));
 }
 
 BlockInverse invert_by_eigenvalues(const MatrixXd& K) {
@@ -82,8 +81,9 @@ BlockInverse invert_by_eigenvalues(const MatrixXd& K) {
 
 BlockInverse block_inverse(const MatrixXd& K, Index most) {
   BlockInverse out;
-  if (invert_regular(K, out) || invert_nearly_regular(K, most, out)) return out;
-  return invert_by_eigenvalues(K);
+  if (invert(K, zeros_of_centring(K), out)) return out;
+  const auto U = small_null_space(K, kZero, most);
+  return U && invert(K, *U, out) ? out : invert_by_eigenvalues(K);
 }
 
 // Where a level is in its block, and in which.
