@@ -198,7 +198,8 @@ uphill_steps <- function(objective, x, goal) {
     if (!is.null(direction) && direction$decrement < goal) break
     d <- uphill_direction(g, H)
     t <- if (!is.null(d)) length_that_pays(objective, x, d, sum(g * d), is.null(direction))
-    if (is.null(t)) break
+    # a value may be had where derivatives no longer can
+    if (is.null(t) || !objective$at(x + t * d, 2L)$ok) break
     x <- x + t * d
   }
   x

@@ -12,10 +12,36 @@ independent_groups <- function(groups) {
 # ones are depends on the relation: a direction that is not shows in the information at the end.
 #' @export
 check_identified.margmix_related <- function(design, family) {
-  for (group in design$groups) note_null_space(group$relation, group, design)
+  for (group in design$groups) {
+    note_null_space(group$relation, group, design)
+    check_own_part(group$relation, group, design, family)
+  }
   free <- which(independent_groups(design$groups))
   if (!length(free)) return(invisible())
   check_identified.margmix_several_factors(design_part(design, free), family)
+}
+
+#' Refuse a part of a relation that is the residual
+#'
+#' The independent part of bym2() is one where every area has one row of a linear model.
+#'
+#' @section Errors: `not_identified`.
+#' @noRd
+check_own_part <- function(relation, group, design, family) UseMethod("check_own_part")
+
+#' @export
+check_own_part.default <- function(relation, group, design, family) invisible()
+
+#' @export
+check_own_part.margmix_bym2 <- function(relation, group, design, family) {
+  one_each <- !anyDuplicated(group$index[used_rows(design)])
+  if (!one_each || !is_residual(family) || design$weights_type == "frequency") {
+    return(invisible())
+  }
+  refuse_unidentified(design, paste("one row in each area of", code(group$label)), paste(
+    "The independent part of bym2() is then the residual: car(1 | area, W) has none, nor has",
+    "s(area, bs = \"mrf\", xt = list(penalty = diag(rowSums(W)) - W))."
+  ))
 }
 
 #' Can effects of the same rows be told apart by how their levels are related?

@@ -145,6 +145,7 @@
 #' dimnames(W) <- list(areas, areas)
 #' map <- data.frame(area = rep(areas, 3), y = rpois(36, exp(1 + rep(sin(1:12 / 2), 3))))
 #' glmm(y ~ 1 + bym2(1 | area, W), map, poisson())
+#' @seealso `vignette("series")` and `vignette("relatives")`; [spatial_fields], [smooth_terms()].
 #' @name related_levels
 #' @aliases ar1 ou rw1 rw2 phylo known car bym2
 NULL

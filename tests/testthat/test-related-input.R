@@ -232,6 +232,34 @@ test_that("terms that the data can't tell apart are refused, or noted where they
   silent(y ~ known(1 | id, covariance = K) + known(1 | group, covariance = K))
 })
 
+test_that("areas of one row each have no independent part beside a residual", {
+  W <- 1 * (abs(outer(1:30, 1:30, "-")) == 1)
+  dimnames(W) <- list(1:30, 1:30)
+  set.seed(4)
+  d <- data.frame(area = 1:30, y = cumsum(rnorm(30)) + rnorm(30), n = rpois(30, 4))
+  expect_error(glmm(y ~ 1 + bym2(1 | area, W), d), "one row in each area",
+    class = "margmix_error_not_identified"
+  )
+  d$f <- factor(d$area)
+  Q <- diag(rowSums(W)) - W
+  for (fit in suppressMessages(list(
+    glmm(n ~ 1 + bym2(1 | area, W), d, poisson()),
+    glmm(y ~ 1 + bym2(1 | area, W), rbind(d, transform(d, y = y + rnorm(30))))
+  ))) {
+    expect_true(fit$convergence$converged)
+  }
+  # a residual variance of zero ends in words, not in base R
+  again <- d[c(1:30, 1), ]
+  for (REML in c(FALSE, TRUE)) {
+    expect_error(
+      glmm(y ~ 1 + bym2(1 | area, W), again, REML = REML), class = "margmix_error_residual_variance"
+    )
+  }
+  skip_if_not_installed("mgcv")
+  smooth <- glmm(y ~ s(f, bs = "mrf", xt = list(penalty = named_square(Q, 1:30))), d)
+  expect_true(smooth$convergence$converged)
+})
+
 test_that("what related levels do not have is said", {
   fit <- glmm(y ~ 1 + ar1(t | id), counts(), poisson())
   expect_error(ranef(fit, type = "mean"), class = "margmix_error_posterior")
