@@ -84,6 +84,37 @@ test_that("npmlreg finds the same points", {
   }
 })
 
+test_that("printed mass points of Aitkin and Francis, and of Hinde's fabric", {
+  printed <- utils::read.csv(reference_csv("mass-points-published.csv"))
+  fabric <- utils::read.csv(reference_csv("fabric.csv"))
+  fabric$x <- log(fabric$leng)
+  rainfall <- utils::read.csv(reference_csv("rainfall.csv"))
+  rainfall$x <- rainfall$Rain / 1000
+  fabric$unit <- seq_len(nrow(fabric))
+  rainfall$unit <- seq_len(nrow(rainfall))
+  faults <- glmm(y ~ x + (1 | unit), fabric, poisson())
+  cities <- glmm(cbind(Cases, Total - Cases) ~ 1 + (1 | unit), rainfall, binomial())
+  found <- list(
+    fabric2 = mass_points(faults, points = 2), rainfall3 = mass_points(cities, points = 3),
+    rainfall3x = mass_points(update(cities, . ~ . + x), points = 3)
+  )
+  for (model in names(found)) {
+    x <- found[[model]]
+    published <- printed[printed$model == model, ]
+    points <- x$points
+    ours <- c(
+      disparity = -2 * x$logLik, stats::setNames(coef(x), paste0("coef:", names(coef(x)))),
+      stats::setNames(points$location + coef(x)[[1L]], paste0("location", seq_along(points$mass))),
+      stats::setNames(points$mass, paste0("mass", seq_along(points$mass)))
+    )[published$quantity]
+    expect_true(all(abs(ours - published$value) <= published$tolerance), label = model)
+  }
+  # where EM had stopped the likelihood is lower
+  expect_lt(-2 * found$rainfall3$logLik, 146.8668)
+  # a third point of the fabric adds nothing
+  expect_equal(nrow(mass_points(faults)$points), 2L)
+})
+
 test_that("one point is the model without random effects", {
   found <- mass_points(epilepsy_fit(), points = 1)
   plain <- glm(seizures ~ treatment + period + log(base), poisson(), epilepsy)
