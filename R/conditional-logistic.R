@@ -245,6 +245,7 @@ conditional_table <- function(x, level) {
 print.margmix_conditional <- function(x, level = 0.95, digits = max(3L, getOption("digits") - 3L),
                                       ...) {
   digits <- known_digits(digits)
+  check_level(level)
   say(
     "Conditional logistic regression, exact given the successes of each ", x$group, "\n",
     count_of(x$informative, "cluster"), " of ", x$clusters, " with unequal responses, ",

@@ -48,7 +48,8 @@ interaction_contrasts <- function(x, level = x$options$level, ...) {
   rows <- which(cell != first)
   from <- match(paste(effect[rows], first), paste(effect, cell))
   ratio <- table$contrast != "difference"
-  scaled <- ifelse(ratio, log(table$estimate), table$estimate)
+  scaled <- table$estimate
+  scaled[ratio] <- log(scaled[ratio]) # a difference may be negative
   map <- matrix(0, length(rows), nrow(table))
   map[cbind(seq_along(rows), rows)] <- 1
   map[cbind(seq_along(rows), from)] <- -1

@@ -155,6 +155,7 @@ covariance_newdata <- function(fit, newdata, trials) {
 print.margmix_marginal_covariance <- function(x, digits = max(3L, getOption("digits") - 3L),
                                               rows = 15L, ...) {
   digits <- known_digits(digits)
+  check_whole(rows, "rows", 1, Inf)
   shown <- seq_len(min(nrow(x), rows))
   say("Marginal covariance of the responses of ", attr(x, "from"), ", ",
     "random effects integrated out\n\nMeans:\n",

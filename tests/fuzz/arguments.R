@@ -135,7 +135,12 @@ argument_calls <- function() {
     quote(plot(checked)), quote(plot(drawn)),
     quote(print(fit)), quote(print(marginal)), quote(print(means)), quote(print(summary(fit))),
     quote(print(ratios)), quote(print(effects)), quote(print(ranks)), quote(print(words)),
-    quote(print(modes)), quote(print(sds)), quote(print(slopes)), quote(print(resamples))
+    quote(print(modes)), quote(print(sds)), quote(print(slopes)), quote(print(resamples)),
+    quote(print(icc)), quote(print(exact)), quote(print(mass)), quote(print(curves)),
+    quote(print(checked)), quote(print(summary(marginal))), quote(print(marginal_covariance(fit))),
+    quote(print(qic(marginal, less))), quote(print(confint(fit))),
+    quote(print(diagnose_endogeneity(fit))), quote(print(compare_distributions(small))),
+    quote(print(exposure_effects(wedge))), quote(print(interaction_contrasts(both)))
   )
 }
 

@@ -40,3 +40,10 @@ test_that("it is printed in words, and needs subgroups", {
     interaction_contrasts(fit)
   })
 })
+
+test_that("a negative difference gives no warning", {
+  fit <- result_fit("respiratory")
+  means <- marginal_standardization(fit, "treat", reference = "A", by = "sex")
+  expect_true(all(means$contrasts$estimate[means$contrasts$contrast == "difference"] < 0))
+  expect_no_warning(interaction_contrasts(means))
+})
