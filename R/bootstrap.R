@@ -142,7 +142,13 @@ bootstrap_fit <- function(fit, design, start = replicate_start(fit)) {
 }
 
 # Where all replicates begin, if there is such a place.
-replicate_start <- function(fit) if (is_mixed(fit)) refit_start(fit)
+replicate_start <- function(fit) UseMethod("replicate_start")
+
+#' @export
+replicate_start.margmix_glmm <- function(fit) refit_start(fit)
+
+#' @export
+replicate_start.default <- function(fit) NULL
 
 bootstrap_quantities <- function(fit, design, start) UseMethod("bootstrap_quantities")
 
