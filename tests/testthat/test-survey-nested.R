@@ -164,7 +164,7 @@ test_that("the sandwich is that of the scores of clusters", {
     engine_evaluate(fit$design, fit$family, psi, fit$rule$K, order, scores = order > 0L)
   }
   psi <- unname(fit_psi(fit))
-  by_cluster <- function(psi) at(psi, 0L)$values * fit$design$cluster_weights
+  by_cluster <- function(psi) at(psi, 0L)$values * cluster_weights(fit$design)
   scores <- numDeriv::jacobian(by_cluster, psi)
   expect_lt(max(abs(colSums(scores))), 1e-4)
   J <- solve(-numDeriv::jacobian(function(psi) at(psi, 1L)$gradient, psi))

@@ -130,7 +130,7 @@ test_that("estimates, pseudo-likelihood and standard errors of WeMix", {
   for (model in unique(peers$model)) {
     fit <- survey_peer_fit(model)
     peer <- peers[peers$model == model, ]
-    ours <- survey_quantities(fit, peer$quantity, length(fit$design$levels))
+    ours <- survey_quantities(fit, peer$quantity, cluster_count(fit$design))
     se <- startsWith(peer$quantity, "se:")
     expect_equal(ours[!se], peer$value[!se], tolerance = 1e-6, label = model)
     # of a linear model its sandwich has beta alone
