@@ -115,10 +115,10 @@ simulate-ipw: ## gee() with weights for visits that are missing at random (20 mi
 	@tools/install.sh
 	@$(WITH_LIBRARY) nice Rscript bench/simulation/ipw.R
 
-simulate-structured: ## coverage with a lineage tree, a field and batches in one model (4 minutes)
+simulate-structured: ## coverage with a lineage tree, a field and batches in one model (half an hour; COUNT sets of CELLS)
 	@tools/setup.sh demo
 	@tools/install.sh
-	@$(WITH_LIBRARY) nice Rscript bench/simulation/structured.R $(COUNT)
+	@$(WITH_LIBRARY) nice Rscript bench/simulation/structured.R $(or $(COUNT),500) $(CELLS)
 
 simulate-restricted: ## standard deviations between few clusters, ML and restricted (2 minutes)
 	@tools/setup.sh demo

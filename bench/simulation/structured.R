@@ -1,23 +1,24 @@
 # Cells of a tissue with a lineage tree, places and batches: coverage of 95% intervals of shares of
 # variance and of a standardized risk difference.
 #
-#   Rscript bench/simulation/structured.R         as many as 4 minutes of processor time allow
-#   Rscript bench/simulation/structured.R 40      40 data sets
+#   Rscript bench/simulation/structured.R              500 data sets of 500 cells, half an hour
+#   Rscript bench/simulation/structured.R 40 200       40 data sets of 200 cells, seconds
 #
-# Both write structured.md.
+# Both write structured.md. Each data set is kept in .build/simulation-structured, so that a run
+# goes on where it was stopped; `make simulate-structured COUNT=40 CELLS=200` is the same.
 #
-# Each data set has 200 cells with a tree (coalescent, height 1), places in the unit square, one of
-# 12 batches and a treatment by chance; 6 trials each, logit. Lineage and place have sd 0.9, the
-# Matern field (nu = 1.5) range 0.15, batches sd 0.5, the treatment 0.8.
+# A data set has cells with a tree (coalescent, height 1), places in the unit square, one of 12
+# batches and a treatment by chance; 6 trials each, logit. Lineage and place have sd 0.9, the
+# Matern field (nu = 1.5) range 0.15, batches sd 0.5, the treatment 0.8. Its number is its seed.
 
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
 suppressMessages(library(margmix))
 
-count <- suppressWarnings(as.integer(commandArgs(TRUE)))
-most <- if (any(!is.na(count))) count[!is.na(count)][1L] else Inf
-minutes <- 4
+given <- as.integer(commandArgs(TRUE))
+sets <- if (length(given)) given[1L] else 500L
+cells <- if (length(given) > 1L) given[2L] else 500L
+kept <- file.path(".build/simulation-structured", cells)
 
-cells <- 200L
 truth <- list(beta = c(-0.2, 0.8), sd = c(lineage = 0.9, place = 0.9, batch = 0.5), range = 0.15)
 
 draw <- function() {
@@ -49,7 +50,8 @@ true_values <- function(d) {
   )
 }
 
-one <- function() {
+one <- function(set) {
+  set.seed(set)
   drawn <- draw()
   d <- drawn$data
   tree <- drawn$tree
@@ -71,14 +73,22 @@ one <- function() {
   )
 }
 
-set.seed(1)
-results <- list()
-drawn <- 0L
-while (drawn < most && sum(proc.time()[1:2]) < 60 * minutes) {
-  drawn <- drawn + 1L
-  results[[drawn]] <- tryCatch(one(), margmix_error = function(e) data.frame())
+# The data set and its processor time; no rows where the fit ended in an error.
+kept_or_made <- function(set) {
+  file <- file.path(kept, paste0(set, ".rds"))
+  if (file.exists(file)) return(readRDS(file))
+  seconds <- system.time(
+    found <- tryCatch(one(set), margmix_error = function(e) data.frame())
+  )
+  result <- list(found = found, seconds = sum(seconds[1:2]))
+  saveRDS(result, file)
+  result
 }
-done <- do.call(rbind, results)
+
+dir.create(kept, recursive = TRUE, showWarnings = FALSE)
+results <- lapply(seq_len(sets), kept_or_made)
+done <- do.call(rbind, lapply(results, `[[`, "found"))
+minutes <- sum(vapply(results, `[[`, 0, "seconds")) / 60
 
 row_of <- function(name, words) {
   rows <- done[done$quantity == name & done$converged, ]
@@ -98,10 +108,9 @@ words <- c(
 writeLines(c(
   "# A lineage tree, a tissue and batches in one model", "",
   paste0(
-    "Written by `bench/simulation/structured.R`: ", drawn, " data sets of ", cells,
-    " cells in ", round(sum(proc.time()[1:2]) / 60, 1), " minutes of processor time, seed 1, of ",
-    "which ", sum(done$converged[done$quantity == "difference"]),
-    " fits converged and are counted."
+    "Written by `bench/simulation/structured.R`: ", sets, " data sets of ", cells, " cells in ",
+    round(minutes, 1), " minutes of processor time, of which ",
+    sum(done$converged[done$quantity == "difference"]), " fits converged and are counted."
   ), "",
   "Logit, 6 trials for each cell; sd of lineage and place 0.9, of 12 batches 0.5; range 0.15.",
   "Coverage is that of 95% intervals, with its Monte Carlo error; a share of zero has no interval.",

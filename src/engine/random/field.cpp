@@ -184,8 +184,12 @@ Precision Field::derivative(const double* rho, Index) const {
     X += X.transpose().eval();
     X.noalias() += moved * C.transpose();
     if (near.core) {
-      const MatrixXd product = inverse * dK.PP;
-      X.triangularView<Eigen::Lower>() -= product * inverse;  // of which no more is read
+      const Index n = root.size();
+      MatrixXd product(n, n), change(n, n);  // K^-1 dK and K^-1 dK K^-1
+      dense_symmetric_multiply(inverse.data(), n, n, dK.PP.data(), n, product.data());
+      const MatrixXd turned = product.transpose();
+      dense_symmetric_multiply(inverse.data(), n, n, turned.data(), n, change.data());
+      X -= change;
       for (Index i = 0; i < root.size(); ++i) Q.log_det[near.parents[i]] -= product(i, i);
     }
     add(near, X, scaled + moved, d_own, Q);
