@@ -11,13 +11,14 @@
 #' @param family Its family.
 #' @param collapse `"auto"`: if there are at least 10,000 rows and a sample of them says that at
 #'   most half are distinct; `TRUE` or `FALSE`.
+#' @param total How terms of the constant are summed.
 #' @return A list: `design`; `constant`; `patterns`, the number of distinct rows, or `NULL` if
 #'   `design` is as it was.
 #' @noRd
-pool_rows <- function(design, family, collapse = "auto") UseMethod("pool_rows")
+pool_rows <- function(design, family, collapse = "auto", total = sum) UseMethod("pool_rows")
 
 #' @export
-pool_rows.default <- function(design, family, collapse = "auto") {
+pool_rows.default <- function(design, family, collapse = "auto", total = sum) {
   as_it_is <- list(design = design, constant = 0)
   pool <- family_tools(family)$pool
   if (isFALSE(collapse) || is.null(pool) || !all_used(design)) return(as_it_is)
@@ -31,7 +32,7 @@ pool_rows.default <- function(design, family, collapse = "auto") {
     as.vector(rowsum(x, set, reorder = FALSE))
   })
   list(
-    design = keep_first_rows(design, first, pooled[names(all)]), constant = pooled$constant,
+    design = keep_first_rows(design, first, pooled[names(all)]), constant = total(pooled$constant),
     patterns = patterns
   )
 }
@@ -77,20 +78,20 @@ keep_first_rows <- function(design, first, response) {
 
 # How families pool rows -----------------------------------------------------------------------
 
-# Sum of w log choose(n, k), also for fractions; without successes, or failures, it is 0.
-sum_log_choose <- function(n, k, w) {
+# w log choose(n, k), also for fractions; without successes, or failures, it is 0.
+log_choose_terms <- function(n, k, w) {
   both <- which(k > 0 & k < n)
   n <- n[both]
   k <- k[both]
-  sum(w[both] * (lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)))
+  w[both] * (lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1))
 }
 
 #' How responses of equal rows are put together
 #'
 #' @format A list of `shared`, what rows must have in common beside covariates and levels, and
 #'   `rows(all, first, sum)`: `y`, `trials`, `weights`, `offset` of the distinct rows and the
-#'   `constant` that they lack, from those of all rows, of the first row of each set, and a function
-#'   that sums over sets.
+#'   terms of the `constant` that they lack, from those of all rows, of the first row of each set,
+#'   and a function that sums over sets.
 #' @noRd
 pool_binomial <- list(
   shared = "offset",
@@ -100,7 +101,9 @@ pool_binomial <- list(
     one <- rep(1, length(y))
     list(
       y = y, trials = trials, weights = one, offset = first$offset,
-      constant = sum_log_choose(all$trials, all$y, all$weights) - sum_log_choose(trials, y, one)
+      constant = c(
+        log_choose_terms(all$trials, all$y, all$weights), -log_choose_terms(trials, y, one)
+      )
     )
   }
 )
@@ -114,8 +117,9 @@ pool_poisson_log <- list(
     offset <- most + log(sum(all$weights * exp(all$offset - most)))
     list(
       y = y, trials = first$trials, weights = rep(1, length(y)), offset = offset,
-      constant = base::sum(all$weights * (all$y * all$offset - lgamma(all$y + 1))) -
-        base::sum(y * offset - lgamma(y + 1))
+      constant = c(
+        all$weights * (all$y * all$offset - lgamma(all$y + 1)), lgamma(y + 1) - y * offset
+      )
     )
   }
 )
@@ -127,8 +131,7 @@ pool_poisson <- list(
     y <- sum(all$weights * all$y) / weights
     list(
       y = y, trials = first$trials, weights = weights, offset = first$offset,
-      constant = base::sum(weights * lgamma(y + 1)) -
-        base::sum(all$weights * lgamma(all$y + 1))
+      constant = c(weights * lgamma(y + 1), -all$weights * lgamma(all$y + 1))
     )
   }
 )
@@ -137,6 +140,6 @@ pool_poisson <- list(
 pool_equal_responses <- list(
   shared = c("y", "trials", "offset"),
   rows = function(all, first, sum) {
-    c(first[c("y", "trials", "offset")], list(weights = sum(all$weights), constant = 0))
+    c(first[c("y", "trials", "offset")], list(weights = sum(all$weights), constant = numeric()))
   }
 )

@@ -43,7 +43,7 @@ part_of_clusters <- function(design, part) UseMethod("part_of_clusters")
 
 #' @export
 part_of_clusters.default <- function(design, part) {
-  chosen <- spread_choice(length(design$levels), part)
+  chosen <- chosen_clusters(design, part)
   size <- diff(design$start)[chosen]
   rows <- sequence(size, design$start[chosen] + 1L)
   small <- keep_rows(design, rows)
@@ -63,6 +63,12 @@ some_clusters.default <- function(design, least = 500L) {
 
 #' @export
 some_clusters.margmix_several_factors <- function(design, least = 500L) design
+
+# Shards know a number of each cluster that does not depend on the others.
+chosen_clusters <- function(design, part) {
+  if (!is.null(design$spread)) return(which(design$spread < part))
+  spread_choice(length(design$levels), part)
+}
 
 # Every so many-th of m would follow a pattern in their order, such as alternating arms; the
 # multiples of the golden ratio modulo 1 are spread evenly over any of them.

@@ -37,10 +37,10 @@ with_cells.margmix_shard_of_cells <- function(design) {
 only_intercepts <- function(design) all(column_names(design) == "(Intercept)")
 
 # As row_facts(), with what must be put together by level and by cell.
-crossed_facts <- function(design, family) {
+crossed_facts <- function(design, family, shift) {
   first <- which(!duplicated(design$cell))
-  c(fixed_facts(design, family), list(
-    Z = column_facts(design$Z),
+  c(fixed_facts(design, family, shift), list(
+    Z = engine_column_sums(design$Z, shift$Z, design$start),
     factors = lapply(seq_along(design$groups), sums_of_levels, design = design),
     cells = list(
       Z = if (!only_intercepts(design)) unname(design$Z[first, , drop = FALSE]),
@@ -83,11 +83,12 @@ random_part_of.margmix_shard_of_cells <- function(design, clusters) {
 #' @section Errors: `shards`, `too_large`, `not_identified`.
 #' @noRd
 crossed_design <- function(plan, common, family, terms) {
-  parts <- ask_shards(plan, crossed_facts, family)
+  shift <- common_shift(plan)
+  parts <- ask_shards(plan, crossed_facts, family, shift)
   variables <- lapply(common$groups, function(group) {
     length(group_columns(terms[[group$terms[1L]]]$group))
   })
-  facts <- join_crossed_facts(parts, variables)
+  facts <- join_crossed_facts(parts, variables, shift)
   design <- shards_design(common, facts, plan)
   design$Z <- columns_elsewhere(facts, "Z", colnames(common$Z))
   for (k in seq_along(design$groups)) design$groups[[k]]$levels <- facts$factors[[k]]$labels
@@ -108,8 +109,8 @@ with_plan.margmix_crossed_shards <- function(design, budget = factor_budget(desi
 }
 
 # `variables`: of which the labels of each factor are made.
-join_crossed_facts <- function(parts, variables) {
-  facts <- join_fixed_facts(parts)
+join_crossed_facts <- function(parts, variables, shift) {
+  facts <- join_fixed_facts(parts, shift)
   sizes <- facts$sizes
   facts$clusters <- 1L
   facts$sizes <- list(
@@ -118,7 +119,7 @@ join_crossed_facts <- function(parts, variables) {
   )
   of <- function(name) lapply(parts, `[[`, name)
   c(facts, list(
-    Z = join_columns(of("Z"), unlist(of("rows"))),
+    Z = join_columns(of("Z"), shift$Z, facts$rows),
     factors = Map(join_sums_of_levels, by_position(of("factors"), identity), variables)
   ))
 }

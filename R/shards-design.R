@@ -29,7 +29,8 @@ build_design.margmix_shards_frame <- function(frame, family, contrasts = NULL,
 
 # Of whole clusters, whose levels stay in the shards.
 design_of_clusters <- function(plan, common, family) {
-  facts <- join_facts(ask_shards(plan, row_facts, family))
+  shift <- common_shift(plan)
+  facts <- join_facts(ask_shards(plan, row_facts, family, shift), shift)
   design <- shards_design(common, facts, plan)
   design$Z <- columns_elsewhere(facts, "Z", colnames(design$Z))
   for (k in seq_along(design$groups)) {
@@ -121,11 +122,12 @@ take_on.margmix_design_recipe <- function(element, recipe) {
   if (!is.null(recipe$collapse) && is.null(element$constant)) {
     element <- pooled_element(element, recipe)
   }
+  element$by_row <- recipe$by_row
   with_cells(element)
 }
 
 pooled_element <- function(element, recipe) {
-  pooled <- pool_rows(element, recipe$family, recipe$collapse)
+  pooled <- pool_rows(element, recipe$family, recipe$collapse, engine_exact_sums)
   pooled$design[c("constant", "patterns")] <- list(
     pooled$constant, pooled$patterns %||% length(element$y)
   )
@@ -139,15 +141,27 @@ arrays_of_shard <- function(frame, recipe) {
   frame$frame <- with_common_levels(frame$frame, recipe$levels)
   factors <- grouping_factors(frame$parsed$random)
   cluster <- group_index(frame$frame, factors, recipe$nested)
-  random_part(design_arrays(
+  design <- random_part(design_arrays(
     frame, recipe$family, factors, cluster, recipe$contrasts, recipe$weights_type, fixed_columns
   ), new_law("normal"))
+  design$spread <- spread_of_clusters(frame$frame[[cluster$group]], cluster)
+  design
+}
+
+#' A number in [0, 1) for each cluster, by which some are chosen however they are split
+#' @param x The grouping factor, by row of the frame, where it is one column.
+#' @param cluster From [group_index()].
+#' @noRd
+spread_of_clusters <- function(x, cluster) {
+  if (!is.numeric(x) || is.object(x)) return(engine_spread(cluster$levels))
+  first <- cluster$start[-length(cluster$start)] + 1L
+  engine_spread(as.double(x[if (is.null(cluster$order)) first else cluster$order[first]]))
 }
 
 # All but the rows.
 common_design <- function(design) {
   for (name in c("X", "Z")) design[[name]] <- design[[name]][0L, , drop = FALSE]
-  by_row <- c("y", "trials", "weights", "offset", "time", "wave", "inner", "cell")
+  by_row <- c("y", "trials", "weights", "offset", "time", "wave", "inner", "cell", "spread")
   design[c(by_row, "start", "levels", "order", "plan", "kept")] <- NULL
   for (k in seq_along(design$groups)) {
     design$groups[[k]]$levels <- NULL

@@ -1,19 +1,24 @@
 # Sums over the rows of a shard that checks, starting values and words need, and how those of all
 # shards are put together.
 
-add_up <- function(parts) Reduce(`+`, parts)
+# Numbers, or sums without rounding; a part may have either.
+add_up <- function(parts) {
+  shape <- shape_of_sum(parts)
+  if (is.null(shape)) Reduce(`+`, parts) else engine_exact_total(parts, shape)
+}
 
 #' Facts of the rows of a design
 #'
 #' @param design A design in memory.
-#' @return A list: `rows`, `clusters`; `X`, `Z` (see [columns_elsewhere()]); `response`, from
-#'   [response_totals()]; `y` (mean and sum of squares about it); `used`, rows with weight and
+#' @param shift A list of `X`, `Z`, `y`: what columns are compared with, from [common_shift()].
+#' @return A list: `rows`, `clusters`; `X`, `Z`, `y` (sums of columns, from [engine_column_sums()]);
+#'   `response`, from [exact_response()]; `used`, rows with weight and
 #'   trials, and the sum of their weights; `sizes`, from [cluster_size_facts()]; `factors`, from
 #'   [level_facts()]. [fixed_facts()] has no facts of random effects.
 #' @noRd
-row_facts <- function(design, family) {
-  c(fixed_facts(design, family), list(
-    Z = column_facts(design$Z),
+row_facts <- function(design, family, shift) {
+  c(fixed_facts(design, family, shift), list(
+    Z = engine_column_sums(design$Z, shift$Z, design$start),
     factors = lapply(seq_along(design$groups), level_facts, design = design)
   ))
 }
@@ -26,20 +31,51 @@ level_facts <- function(design, k) {
   )
 }
 
-fixed_facts <- function(design, family) {
-  y <- design$y
+fixed_facts <- function(design, family, shift) {
+  used <- count_used(design)
   list(
-    rows = length(y), clusters = length(design$levels),
-    X = column_facts(design$X), response = response_totals(design, family),
-    y = list(mean = mean(y), about = drop(crossprod(y - mean(y)))),
-    used = c(count_used(design), list(most = max(stored_values(design, "weights")))),
+    rows = length(design$y), clusters = length(design$levels),
+    X = engine_column_sums(design$X, shift$X, design$start),
+    response = exact_response(design, family),
+    y = engine_column_sums(as.matrix(design$y), shift$y, design$start),
+    used = list(
+      rows = used$rows, weight = engine_exact_sums(row_weights(design)[used_rows(design)]),
+      most = max(stored_values(design, "weights"))
+    ),
     sizes = cluster_size_facts(design)
   )
 }
 
-column_facts <- function(X) {
-  facts <- engine_column_facts(X, gram = TRUE)
-  c(facts, list(ones = ones_of(facts)))
+# As response_totals(), without rounding, and with the sum of the offsets instead of their mean.
+exact_response <- function(design, family) {
+  n <- length(design$y)
+  w <- stored_values(design, "weights")
+  offset <- stored_values(design, "offset")
+  sums <- function(x) engine_exact_sums(rep_len(x, n))
+  list(
+    weights = sums(w), trials = sums(w * stored_values(design, "trials")), y = sums(w * design$y),
+    offset = sums(offset), most = max(offset),
+    exposure = if (has_log_link(family)) sums(w * exp(offset)) else 0
+  )
+}
+
+#' A row that shards have in common, from which columns are measured
+#'
+#' Sums of squares about a mean are those about a row of the data, less a correction that is small.
+#' The row is that of the first cluster by `spread`, however clusters are split.
+#' @noRd
+common_shift <- function(plan) {
+  firsts <- ask_shards(plan, first_by_spread)
+  firsts[[which.min(vapply(firsts, `[[`, 0, "spread"))]]
+}
+
+first_by_spread <- function(design) {
+  first <- which.min(design$spread %||% 0)
+  row <- design$start[first] + 1L
+  list(
+    spread = design$spread[first] %||% 0, X = unname(design$X[row, ]), y = design$y[row],
+    Z = if (!is.null(design$Z)) unname(design$Z[row, ])
+  )
 }
 
 #' Sizes of clusters
@@ -58,10 +94,10 @@ cluster_size_facts <- function(design) {
 
 # All shards ------------------------------------------------------------------------------------
 
-join_facts <- function(facts) {
+join_facts <- function(facts, shift) {
   of <- function(name) lapply(facts, `[[`, name)
-  c(join_fixed_facts(facts), list(
-    Z = join_columns(of("Z"), unlist(of("rows"))),
+  c(join_fixed_facts(facts, shift), list(
+    Z = join_columns(of("Z"), shift$Z, sum(unlist(of("rows")))),
     factors = by_position(of("factors"), join_level_facts)
   ))
 }
@@ -79,36 +115,37 @@ join_level_facts <- function(parts) {
   )
 }
 
-join_fixed_facts <- function(facts) {
+join_fixed_facts <- function(facts, shift) {
   of <- function(name) lapply(facts, `[[`, name)
-  rows <- unlist(of("rows"))
+  rows <- sum(unlist(of("rows")))
+  used <- of("used")
   list(
-    rows = sum(rows), clusters = sum(unlist(of("clusters"))),
-    X = join_columns(of("X"), rows), response = join_totals(of("response"), rows),
-    y = join_spread(of("y"), rows),
-    used = Reduce(function(a, b) {
-      list(rows = a$rows + b$rows, weight = a$weight + b$weight, most = max(a$most, b$most))
-    }, of("used")),
+    rows = rows, clusters = sum(unlist(of("clusters"))),
+    X = join_columns(of("X"), shift$X, rows), response = join_totals(of("response"), rows),
+    y = join_columns(of("y"), shift$y, rows)[c("mean", "about")],
+    used = list(
+      rows = sum(vapply(used, `[[`, 0L, "rows")), weight = add_up(lapply(used, `[[`, "weight")),
+      most = max(vapply(used, `[[`, 0, "most"))
+    ),
     sizes = join_sizes(of("sizes"))
   )
 }
 
-# Sums of squares about the mean of all are those about each mean, and those of the means.
-join_spread <- function(parts, rows) {
-  mean <- add_up(Map(function(part, n) n * part$mean, parts, rows)) / sum(rows)
-  list(
-    mean = mean,
-    about = add_up(Map(function(part, n) part$about + n * (part$mean - mean)^2, parts, rows))
-  )
+join_columns <- function(parts, shift, rows) {
+  of <- function(name) add_up(lapply(parts, `[[`, name))
+  d <- of("d")
+  mean <- shift + d / rows
+  about <- pmax(of("d2") - d * (d / rows), 0)
+  list(mean = mean, about = about, gram = of("gram"), ones = mean == 1 & about == 0)
 }
 
 join_totals <- function(parts, rows) {
-  sums <- Reduce(function(a, b) {
-    names <- c("weights", "trials", "y", "exposure")
-    c(Map(`+`, a[names], b[names]), list(most = max(a$most, b$most)))
-  }, parts)
-  offsets <- vapply(parts, `[[`, 0, "offset")
-  c(sums, list(offset = add_up(as.list(rows * offsets)) / sum(rows)))
+  names <- c("weights", "trials", "y", "exposure")
+  sums <- lapply(stats::setNames(names, names), function(name) add_up(lapply(parts, `[[`, name)))
+  c(sums, list(
+    most = max(vapply(parts, `[[`, 0, "most")),
+    offset = add_up(lapply(parts, `[[`, "offset")) / rows
+  ))
 }
 
 join_anova <- function(parts) {
@@ -121,13 +158,6 @@ join_anova <- function(parts) {
       part$between + part$N * (part$centre - centre)^2
     }))
   )
-}
-
-join_columns <- function(parts, rows) {
-  c(join_spread(parts, rows), list(
-    gram = add_up(lapply(parts, `[[`, "gram")),
-    ones = Reduce(`&`, lapply(parts, `[[`, "ones"))
-  ))
 }
 
 join_sizes <- function(parts) {

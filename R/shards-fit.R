@@ -1,13 +1,18 @@
 # What the stages of a fit ask of the rows, answered by shards: sums of their parts.
 
 #' @export
-pool_rows.margmix_shards <- function(design, family, collapse = "auto") {
+pool_rows.margmix_shards <- function(design, family, collapse = "auto", total = sum) {
   plan <- design$plan_of_shards
   recipe <- plan$recipe
-  recipe$collapse <- collapse
+  recipe$collapse <- if (is.logical(collapse) || !supports(design, "clusters")) {
+    collapse
+  } else {
+    shards_have_equal_rows(design, family)
+  }
   change_recipe(plan, recipe)
   parts <- ask_shards(plan, pooled_size)
   patterns <- sum(vapply(parts, `[[`, 0, "patterns"))
+  keep_by_row(plan, lapply(parts, `[[`, "by_row"))
   list(
     design = design, constant = add_up(lapply(parts, `[[`, "constant")),
     patterns = if (patterns < nrow(design$X)) as.integer(patterns)
@@ -15,7 +20,40 @@ pool_rows.margmix_shards <- function(design, family, collapse = "auto") {
 }
 
 pooled_size <- function(design) {
-  list(constant = as.double(design$constant), patterns = as.double(design$patterns))
+  list(
+    constant = design$constant, patterns = as.double(design$patterns), by_row = not_one(design)
+  )
+}
+
+# As has_equal_rows(), of clusters that are chosen however they are split.
+shards_have_equal_rows <- function(design, family, wanted = 4096) {
+  n <- nrow(design$X)
+  if (n < 10000 || design$facts$used$rows < n || is.null(family_tools(family)$pool)) return(FALSE)
+  counts <- ask_shards(design$plan_of_shards, patterns_of_some, family, wanted / n)
+  2 * sum(vapply(counts, `[[`, 0, "patterns")) <= sum(vapply(counts, `[[`, 0, "rows"))
+}
+
+patterns_of_some <- function(design, family, part) {
+  chosen <- chosen_clusters(design, part)
+  rows <- sequence(diff(design$start)[chosen], design$start[chosen] + 1L)
+  n <- length(rows)
+  columns <- shared_columns(design, family_tools(family)$pool, rows)
+  list(rows = as.double(n), patterns = if (n) as.double(max(engine_equal_rows(columns, n))) else 0)
+}
+
+# Which of trials and weights are not one in every row: engines have faster loops where they are,
+# with other roundings, so that all shards are to go the same way.
+not_one <- function(design) {
+  names <- c("trials", "weights")
+  names[vapply(names, function(name) any(stored_values(design, name) != 1), NA)]
+}
+
+keep_by_row <- function(plan, parts) {
+  by_row <- unique(unlist(parts))
+  if (!length(by_row)) return(invisible())
+  recipe <- plan$recipe
+  recipe$by_row <- by_row
+  change_recipe(plan, recipe)
 }
 
 #' @export
@@ -36,13 +74,13 @@ evaluate_shards <- function(design, family, psi, K, deriv, modes, control, score
     plan, shard_value, family_names(family), psi, K, deriv, only_beta, control$threads, design$part
   )
   status <- vapply(parts, `[[`, "", "status")
-  out <- list(
-    value = add_up(lapply(parts, `[[`, "value")),
-    gradient = add_up(lapply(parts, `[[`, "gradient")),
-    hessian = add_up(lapply(parts, `[[`, "hessian")), modes = list(),
-    status = c(status[status != "ok"], "ok")[1L]
-  )
-  keep_best(plan, design, family, psi, out)
+  status <- c(status[status != "ok"], "ok")[1L]
+  out <- add_sums(parts, c("value", "gradient", "hessian")[seq_len(deriv + 1L)])
+  steps <- lapply(parts, `[[`, "steps")
+  if (length(steps[[1L]]) && status == "ok") {
+    out$hessian <- engine_aux_columns(out$hessian, by_position(steps, add_up))
+  }
+  keep_best(plan, design, family, psi, c(out, list(modes = list(), status = status)))
 }
 
 # What an interrupted search returns as a start.
@@ -61,9 +99,12 @@ family_names <- function(family) unclass(family)[c("family", "link")]
 
 shard_value <- function(design, family, psi, K, deriv, only_beta, threads, part) {
   design <- cut_part(design, part)
-  control <- list(threads = threads)
-  out <- engine_evaluate(design, family, psi, K, deriv, NULL, control, only_beta = only_beta)
-  out[c("value", "gradient", "hessian", "status")]
+  ask <- list(
+    K = K, modes = NULL, order = deriv, scores = FALSE, information = FALSE,
+    known_phi = only_beta, exact = TRUE
+  )
+  out <- objective_(engine_arrays(design), family, as.double(psi), "evaluate", ask, threads)
+  out[c("value", "gradient", "hessian", "steps", "status")]
 }
 
 # A part of the clusters, or all; the part is kept for as long as it is asked for.
@@ -89,9 +130,7 @@ part_of_clusters.margmix_shards <- function(design, part) {
   list(design = replace_part(design, part), share = rows / nrow(design$X))
 }
 
-rows_of_part <- function(design, part) {
-  sum(diff(design$start)[spread_choice(length(design$levels), part)])
-}
+rows_of_part <- function(design, part) sum(diff(design$start)[chosen_clusters(design, part)])
 
 replace_part <- function(design, part) {
   design$part <- part
@@ -127,7 +166,7 @@ engine_glm_start.margmix_shards <- function(design, family, level, threads) {
   sums <- function(beta, order, clip) {
     parts <- ask_shards(plan, engine_glm_sums, spec, beta, order, clip)
     list(
-      value = add_up(lapply(parts, `[[`, "value")),
+      value = finite_or(add_up(lapply(parts, `[[`, "value")), -Inf),
       gradient = add_up(lapply(parts, `[[`, "gradient")),
       information = add_up(lapply(parts, `[[`, "information")),
       max_abs_eta = max(vapply(parts, `[[`, 0, "max_abs_eta"))
@@ -138,6 +177,8 @@ engine_glm_start.margmix_shards <- function(design, family, level, threads) {
   start$value <- start$value + add_up(lapply(constants, `[[`, "constant"))
   start
 }
+
+finite_or <- function(x, other) if (is.finite(x)) x else other
 
 # Least squares for X beta = level in every row.
 constant_solution <- function(design, level) {
@@ -152,28 +193,38 @@ constant_solution <- function(design, level) {
 #' @export
 response_totals.margmix_shards <- function(design, family) design$facts$response
 
-# A mean of those of the shards is as good a start.
+# That of some of the clusters is as good a start.
 #' @export
 start_dispersion.margmix_shards <- function(design, family, beta) {
-  parts <- ask_shards(design$plan_of_shards, weighted_dispersion, family, beta)
-  add_up(lapply(parts, `[[`, "phi")) / add_up(lapply(parts, `[[`, "n"))
+  part <- 5000 / nrow(design$X)
+  parts <- ask_shards(design$plan_of_shards, responses_of_some, beta, part)
+  of <- function(name) unlist(lapply(parts, `[[`, name), use.names = FALSE)
+  by <- order(of("spread"))
+  mu <- family$linkinv(of("eta")[by])
+  family_tools(family)$start_phi(of("y")[by], mu, of("trials")[by], of("weights")[by])
 }
 
-weighted_dispersion <- function(design, family, beta) {
-  n <- length(design$y)
-  list(phi = n * start_dispersion(design, family, beta), n = n)
+responses_of_some <- function(design, beta, part) {
+  chosen <- chosen_clusters(design, part)
+  size <- diff(design$start)[chosen]
+  some <- keep_rows(design, sequence(size, design$start[chosen] + 1L))
+  c(response_rows(some)[c("y", "trials", "weights")], list(
+    eta = row_predictor(some, beta), spread = rep.int(design$spread[chosen] %||% numeric(), size)
+  ))
+}
+
+# Each row by itself.
+row_predictor <- function(design, beta) {
+  drop(engine_row_products(design$X, beta)) + row_offset(design)
 }
 
 #' @export
 predictor_rms.margmix_shards <- function(design, beta) {
   parts <- ask_shards(design$plan_of_shards, squared_predictor, beta)
-  sqrt(add_up(lapply(parts, `[[`, "squares")) / add_up(lapply(parts, `[[`, "n")))
+  sqrt(add_up(parts) / nrow(design$X))
 }
 
-squared_predictor <- function(design, beta) {
-  n <- length(design$y)
-  list(squares = n * predictor_rms(design, beta)^2, n = n)
-}
+squared_predictor <- function(design, beta) engine_exact_sums(row_predictor(design, beta)^2)
 
 #' @export
 constant_at.margmix_shards <- function(design, problem, level) {
@@ -246,14 +297,13 @@ level_agreement.margmix_shards <- function(design, k) design$facts$factors[[k]]$
 response_variance.margmix_shards <- function(design, family, phi) {
   parts <- ask_shards(design$plan_of_shards, summed_variance, family, phi)
   c(
-    `function` = add_up(lapply(parts, `[[`, "value")) / add_up(lapply(parts, `[[`, "n")),
+    `function` = add_up(parts) / nrow(design$X),
     of_y = design$facts$y$about / nrow(design$X)
   )
 }
 
 summed_variance <- function(design, family, phi) {
-  n <- length(design$y)
-  list(value = n * response_variance(design, family, phi)[["function"]], n = n)
+  engine_exact_sums(rep_len(family_tools(family)$variance(design$y, phi, 1), length(design$y)))
 }
 
 #' @export

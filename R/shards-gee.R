@@ -11,7 +11,9 @@ marginal_design.margmix_shards_frame <- function(frame, family, contrasts, corre
     used = function(frame, family) shard_rows_used(frame, family)$frame
   ))
   frame <- drop_unweighted_shards(frame)
-  facts <- join_marginal_facts(ask_shards(plan, marginal_facts, family))
+  shift <- common_shift(plan)
+  facts <- join_marginal_facts(ask_shards(plan, marginal_facts, family, shift), shift)
+  keep_by_row(plan, ask_shards(plan, not_one))
   design <- shards_design(common_of_shards(plan, frame$levels), facts, plan)
   check_visits(design, frame$id_label, visits$all, largest_cluster(design), correlation)
   check_inner_units(plan, correlation)
@@ -78,6 +80,7 @@ shard_gee_design <- function(frame, recipe) {
   )
   design$group <- recipe$id_label
   design$counts <- counts
+  design$spread <- spread_of_clusters(rows$frame$frame[["(id)"]], cluster)
   design$inner_labels <- unit_labels(rows$frame$frame[["(inner)"]])
   design
 }
@@ -106,14 +109,16 @@ drop_unweighted_shards <- function(frame) {
 
 rows_left <- function(design) c(list(some = is.null(design$none)), design$counts)
 
-marginal_facts <- function(design, family) {
-  c(fixed_facts(design, family), list(
-    squares = squared_response(design), uneven = uneven_times(design)
+marginal_facts <- function(design, family, shift) {
+  trials <- stored_values(design, "trials")
+  squares <- stored_values(design, "weights") * trials * (design$y / trials)^2
+  c(fixed_facts(design, family, shift), list(
+    squares = engine_exact_sums(squares), uneven = uneven_times(design)
   ))
 }
 
-join_marginal_facts <- function(facts) {
-  c(join_fixed_facts(facts), list(
+join_marginal_facts <- function(facts, shift) {
+  c(join_fixed_facts(facts, shift), list(
     squares = add_up(lapply(facts, `[[`, "squares")),
     uneven = any(vapply(facts, `[[`, NA, "uneven"))
   ))

@@ -131,7 +131,7 @@ score_products.margmix_shards <- function(design, fit, active) {
 }
 
 shard_score_products <- function(design, estimates, active) {
-  score_products(design, fit_of_shard(design, estimates), active)
+  engine_exact_gram(engine_scores(fit_of_shard(design, estimates))$scores[, active, drop = FALSE])
 }
 
 #' @export

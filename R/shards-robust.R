@@ -18,7 +18,9 @@ sandwich_of.margmix_shards <- function(design, fit, type, contrasts = diag(lengt
 }
 
 shard_information <- function(design, estimates) {
-  rowSums(joint_pieces(fit_of_shard(design, estimates))$information, dims = 2L)
+  information <- joint_pieces(fit_of_shard(design, estimates))$information
+  p <- nrow(information)
+  engine_exact_sums(t(matrix(information, p^2)), shape = c(p, p))
 }
 
 shard_sandwich <- function(design, estimates, B, ask) {

@@ -122,7 +122,7 @@ shard_rows <- function(fit, ask) {
   total <- cell_totals(cells, weight)
   if (options$average == "cluster") weight <- equal_clusters(weight, cells$group, target)
   sums <- counterfactual_sums(
-    fit, target, ask$settings, cells, as.numeric(weight), options$random_effects
+    fit, target, ask$settings, cells, as.numeric(weight), options$random_effects, exact = TRUE
   )
   list(target = target, cells = cells, total = total, sums = sums)
 }
@@ -171,16 +171,21 @@ shard_deviations <- function(fit, ask, means) {
   )
 }
 
-shard_between <- function(fit, ask, means) crossprod(shard_deviations(fit, ask, means)$E)
+shard_between <- function(fit, ask, means) engine_exact_gram(shard_deviations(fit, ask, means)$E)
 
 target_information <- function(fit) shard_information(fit$design, estimates_of(fit))
 
 shard_influence <- function(fit, ask, type, means, direction, map) {
   pieces <- joint_pieces(fit_of_shard(fit$design, estimates_of(fit)))
   between <- shard_deviations(fit, ask, means)
-  sums <- influence_sums(pieces, ask$B, type, direction, map, between)
+  sums <- influence_sums(pieces, ask$B, type, direction, map, between, exact_sums_of_influence)
   with_high_leverage(sums, cluster_levels(fit$design))
 }
+
+# As sums_of_influence: each cluster by itself, and no rounding of totals.
+exact_sums_of_influence <- list(
+  exact = TRUE, products = engine_row_products, gram = engine_exact_gram, sums = engine_exact_sums
+)
 
 #' @export
 different_sizes.margmix_shards <- function(design) length(design$facts$sizes$values)

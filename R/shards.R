@@ -34,10 +34,13 @@
 #'
 #' # Results
 #'
-#' Parts are summed in the order of the clusters, in which shards are sorted. The result has the
-#' same bits with any number of workers, in any order of `files`, and when a worker stops on the
-#' way. Other pieces of the same data give the same numbers up to rounding, as the order of sums
-#' is another.
+#' What a cluster adds is computed from it alone, and sums over clusters are exact: they are rounded
+#' once, at the end. Any split of the clusters into shards gives the same bits of estimates,
+#' log-likelihood, covariances and standardized means, in any order of `files`, with any number of
+#' workers, and when a worker stops on the way, as long as the rows of a cluster keep their order.
+#' Fits in memory sum in doubles and agree with it up to rounding. Up to rounding alone a split
+#' changes Kenward and Roger's covariance and degrees of freedom, [qic()], and models with three or
+#' more nested factors, or with crossed ones.
 #'
 #' # Mixed models
 #'

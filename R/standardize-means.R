@@ -103,9 +103,10 @@ standardized_means <- function(fit, target, settings, cells, weight, random_effe
 }
 
 # Sums over the target rows, for each setting.
-counterfactual_sums <- function(fit, target, settings, cells, weight, random_effects) {
+counterfactual_sums <- function(fit, target, settings, cells, weight, random_effects,
+                                exact = NULL) {
   if (random_effects == "zero") fit$Lambda <- NULL
-  shared <- shared_part(target, cells, weight)
+  shared <- c(shared_part(target, cells, weight), list(exact = exact))
   used <- !is.na(cells$group) & weight > 0
   lapply(seq_along(settings$labels), function(k) {
     setting <- lapply(unclass(settings$values)[settings$exposure], `[`, k)

@@ -62,26 +62,32 @@ with_means_df.default <- function(design, variance) variance
 #' @param direction V J' (P x T).
 #' @param between A list: `E` (m x T, or `NULL`), `share` (m x T), `known`, positions of the
 #'   clusters of the target among those of the pieces.
+#' @param over How products of rows, cross-products and sums are made.
 #' @return A list of numbers that add up over parts of the clusters, and `leverage`, of each.
 #' @noRd
-influence_sums <- function(pieces, B, type, direction, map, between) {
+influence_sums <- function(pieces, B, type, direction, map, between, over = sums_of_influence) {
   contrasts <- cbind(diag(ncol(direction)), t(map))
   influence <- engine_corrected_influence(
-    pieces, B, type, direction[seq_len(ncol(B)), , drop = FALSE] %*% contrasts
+    pieces, B, type, direction[seq_len(ncol(B)), , drop = FALSE] %*% contrasts, over$exact
   )
-  phi <- cbind(influence$scores, pieces$scores_theta) %*% direction
+  phi <- over$products(cbind(influence$scores, pieces$scores_theta), direction)
   E <- between$E
   c(
-    list(leverage = influence$leverage, lost = influence$lost, fixed = crossprod(phi)),
+    list(leverage = influence$leverage, lost = influence$lost, fixed = over$gram(phi)),
     influence$sums,
     if (!is.null(E)) {
       list(
-        sampled = crossprod(joined_influence(phi, E, between$known)), v_x = colSums(E^2),
-        share_2 = colSums(between$share^2), share_4 = colSums(between$share^4)
+        sampled = over$gram(joined_influence(phi, E, between$known)), v_x = over$sums(E^2),
+        share_2 = over$sums(between$share^2), share_4 = over$sums(between$share^4)
       )
     }
   )
 }
+
+# In memory, over clusters in their order.
+sums_of_influence <- list(
+  exact = NULL, products = `%*%`, gram = crossprod, sums = colSums
+)
 
 influence_variance <- function(type, sums) {
   df <- replace(engine_satterthwaite_df(sums), sums$lost > 0, NaN)

@@ -74,7 +74,19 @@ const double* by_row(const Rcpp::List& list, const char* name, R_xlen_t n) {
   return copies;
 }
 
+namespace {
+
+// Is it among the names that an element of the list has?
+bool is_among(const Rcpp::List& list, const char* element, const char* name) {
+  if (!has(list, element)) return false;
+  const std::vector<std::string> all = Rcpp::as<std::vector<std::string>>(list[element]);
+  return std::find(all.begin(), all.end(), name) != all.end();
+}
+
+}  // namespace
+
 const double* unless_one(const Rcpp::List& list, const char* name, R_xlen_t n) {
+  if (is_among(list, "by_row", name)) return by_row(list, name, n);
   SEXP stored = list[name];
   if (TYPEOF(stored) == REALSXP && Rf_xlength(stored) == 1 && REAL(stored)[0] == 1) return nullptr;
   const double* x = by_row(list, name, n);
@@ -186,6 +198,29 @@ Rcpp::List list(std::initializer_list<Named> elements) {
   }
   out.names() = names;
   return out;
+}
+
+namespace {
+
+SEXP slices_of(const ExactSums& sums, Index first, Index size, const std::vector<int>& shape) {
+  Rcpp::NumericMatrix out = matrix(sums.slices(first, size));
+  out.attr("shape") = Rcpp::wrap(shape);
+  return out;
+}
+
+}  // namespace
+
+SEXP exact(const ExactSums& sums, Index first, Index size) {
+  return slices_of(sums, first, size, {static_cast<int>(size)});
+}
+
+SEXP exact(const ExactSums& sums, Index first, Index rows, Index columns) {
+  return slices_of(sums, first, rows * columns,
+                   {static_cast<int>(rows), static_cast<int>(columns)});
+}
+
+SEXP exact_symmetric(const ExactSums& sums, Index first, Index n) {
+  return slices_of(sums, first, triangle_size(n), {static_cast<int>(n), static_cast<int>(n)});
 }
 
 }  // namespace glue

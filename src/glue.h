@@ -12,6 +12,7 @@
 #include "design/design.hpp"
 #include "family/registry.hpp"
 #include "glmm/effect_distribution.hpp"
+#include "linalg/exact_sums.hpp"
 
 namespace glue {
 
@@ -35,7 +36,8 @@ std::string text(const Rcpp::List& list, const char* name);
 // A value for each row; the list may have one for all. R frees the copy when the call returns.
 const double* by_row(const Rcpp::List& list, const char* name, R_xlen_t n);
 
-// Sizes and weights that are all one are passed on as "none".
+// Sizes and weights that are all one are passed on as "none", unless `by_row` of the list names
+// them.
 const double* unless_one(const Rcpp::List& list, const char* name, R_xlen_t n);
 
 margmix::Design design(const Rcpp::List& list);
@@ -95,5 +97,12 @@ struct Named {
 };
 
 Rcpp::List list(std::initializer_list<Named> elements);
+
+// Totals without rounding, as R adds them up: slices, with the shape of the sum. A square matrix of
+// which there is a triangle is symmetric.
+SEXP exact(const margmix::ExactSums& sums, margmix::Index first, margmix::Index size);
+SEXP exact(const margmix::ExactSums& sums, margmix::Index first, margmix::Index rows,
+           margmix::Index columns);
+SEXP exact_symmetric(const margmix::ExactSums& sums, margmix::Index first, margmix::Index n);
 
 }  // namespace glue

@@ -34,21 +34,20 @@ struct Rows {
   const std::shared_ptr<Residuals> last;
 };
 
-// The residuals at the beta of a query, adjusted where it says so, with `sums`, and R at its alpha.
-LocalSource source_at(const Rows& of, const Rcpp::List& query, bool sums = true) {
+// The residuals at the beta of a query, adjusted where it says so, and R at its alpha. Shards give
+// sums without rounding, which have the same bits however clusters are split.
+LocalSource source_at(const Rows& of, const Rcpp::List& query) {
   LocalSource source = of.source();
   Correlation& R = *of.R;
   const MomentRule rule = glue::moment_rule(query["rule"]);
-  const bool likelihood = glue::has(query, "likelihood") && glue::flag(query, "likelihood");
   const bool adjusted = glue::has(query, "adjust");
   const Rcpp::List adjust = adjusted ? Rcpp::List(query["adjust"]) : query;
   R.set(glue::vector(adjust, "alpha"));
   bool finished = source.move(glue::vector(query, "beta"), R, rule,
-                              {glue::flag(query, "slopes"), likelihood, sums && !adjusted});
+                              {glue::flag(query, "slopes"), false, false});
   if (adjusted) {
     finished = finished && source.adjust_by(glue::matrix(adjust, "B"), R, rule);
     R.set(glue::vector(query, "alpha"));
-    finished = finished && (!sums || source.moments(R, rule));
   }
   glue::stop_unless(finished);
   return source;
@@ -56,23 +55,36 @@ LocalSource source_at(const Rows& of, const Rcpp::List& query, bool sums = true)
 
 SEXP moments(const Rows& of, const Rcpp::List& query) {
   const LocalSource source = source_at(of, query);
-  Rcpp::List out = glue::moment_list(source.sums());
-  out["invalid"] = source.valid() ? 0.0 : 1.0;
-  out["likelihood"] = source.likelihood();
-  return out;
+  const Index q = of.R->sums();
+  ExactSums sums(2 + 4 * q), likelihood(1);
+  if (source.valid()) {
+    glue::stop_unless(source.equations().exact_moments(source.at(), *of.R,
+                                                       glue::moment_rule(query["rule"]), sums));
+    if (glue::has(query, "likelihood") && glue::flag(query, "likelihood"))
+      glue::stop_unless(
+          source.equations().exact_likelihood(glue::vector(query, "beta"), likelihood));
+  }
+  return glue::list({{"squares", glue::exact(sums, 0, 1)},
+                     {"rows", glue::exact(sums, 1, 1)},
+                     {"num", glue::exact(sums, 2, q)},
+                     {"off", glue::exact(sums, 2 + q, q)},
+                     {"den", glue::exact(sums, 2 + 2 * q, q)},
+                     {"pairs", glue::exact(sums, 2 + 3 * q, q)},
+                     {"invalid", source.valid() ? 0.0 : 1.0},
+                     {"likelihood", glue::exact(likelihood, 0, 1)}});
 }
 
 SEXP equations(const Rows& of, const Rcpp::List& query) {
-  LocalSource source = source_at(of, query, false);
-  EquationSums sums;
+  const LocalSource source = source_at(of, query);
+  const Index p = of.rows.data.p();
+  ExactSums sums(triangle_size(p + 1) + p);
   MatrixXd hat;
   const bool adjust = glue::has(query, "hat");
   if (adjust) hat = glue::matrix(query, "hat");
-  glue::stop_unless(source.equations(*of.R, adjust ? &hat : nullptr, sums));
-  return glue::list({{"information", sums.information},
-                     {"score", sums.score},
-                     {"adjustment", sums.adjustment},
-                     {"quadratic", sums.quadratic}});
+  glue::stop_unless(
+      source.equations().exact_sums(source.at(), *of.R, adjust ? &hat : nullptr, sums));
+  return glue::list({{"gram", glue::exact_symmetric(sums, 0, p + 1)},
+                     {"adjustment", glue::exact(sums, triangle_size(p + 1), p)}});
 }
 
 SEXP influence(const Rows& of, const Rcpp::List& query) {
@@ -80,23 +92,27 @@ SEXP influence(const Rows& of, const Rcpp::List& query) {
   const Rcpp::List totals = glue::list(query, "totals");
   const MomentTotals all{glue::moment_sums(totals["sums"], of.R->sums()),
                          glue::matrix(totals, "slopes"), glue::matrix(totals, "bread")};
-  VectorXd variance;
-  glue::stop_unless(source.squared_influence(*of.R, glue::moment_rule(query["rule"]),
-                                             glue::number(query, "phi"), all, variance));
-  return glue::list({{"variance", variance}});
+  ExactSums sums(1 + of.R->parameters());
+  glue::stop_unless(source.exact_influence(*of.R, glue::moment_rule(query["rule"]),
+                                           glue::number(query, "phi"), all, sums));
+  return glue::list({{"variance", glue::exact(sums, 0, sums.count())}});
 }
 
 SEXP products(const Rows& of, const Rcpp::List& query) {
-  MatrixXd products;
-  source_at(of, query, false).products(*of.R, products);
-  return glue::list({{"products", products}});
+  const LocalSource source = source_at(of, query);
+  const Index q = of.R->parameters();
+  ExactSums sums(3 * q);
+  glue::stop_unless(source.equations().exact_products(source.at(), *of.R, sums));
+  return glue::list({{"products", glue::exact(sums, 0, q, 3)}});
 }
 
 SEXP least_squares(const Rows& of, const Rcpp::List& query) {
-  MatrixXd XX;
-  VectorXd Xy;
-  of.source().least_squares(glue::number(query, "level"), XX, Xy);
-  return glue::list({{"XX", XX}, {"Xy", Xy}});
+  const Index p = of.rows.data.p();
+  ExactSums sums(triangle_size(p) + p);
+  const LocalSource source = of.source();
+  glue::stop_unless(source.equations().exact_least_squares(glue::number(query, "level"), sums));
+  return glue::list(
+      {{"XX", glue::exact_symmetric(sums, 0, p)}, {"Xy", glue::exact(sums, triangle_size(p), p)}});
 }
 
 // beta, alpha, phi -> scores and information by cluster

@@ -57,10 +57,11 @@ class AskedSource final : public EquationSource {
     Rcpp::List query = ask_for("equations", R, MomentRule());
     if (hat) query["hat"] = matrix(*hat);
     const Rcpp::List parts = ask_(query);
-    out.information = matrix(parts, "information");
-    out.score = vector(parts, "score", p_);
+    const MatrixMap gram = matrix(parts, "gram");  // of [D~ e]
+    out.information = gram.topLeftCorner(p_, p_);
+    out.score = gram.col(p_).head(p_);
+    out.quadratic = gram(p_, p_);
     out.adjustment = vector(parts, "adjustment", p_);
-    out.quadratic = number(parts, "quadratic");
     return true;
   }
 

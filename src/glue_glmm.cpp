@@ -60,22 +60,22 @@ SEXP search(const RowsOf&, const Rcpp::List& ask) {
   return glm_list(search_glm(sums_of(sum), glue::vector(ask, "beta")));
 }
 
-// beta, order, clip -> what a search sums
+// beta, order, clip -> what a search sums, over clusters and without rounding
 SEXP sums(const RowsOf& rows, const Rcpp::List& ask) {
   const Design d = glue::design(rows.design);
   const auto f = glue::family(rows.family);
   const bool derivatives = glue::integer(ask, "order") > 0;
-  VectorXd gradient;
-  MatrixXd information;
-  double largest_eta;
-  const double value = GlmObjective(d, *f)(
-      glue::vector(ask, "beta"), derivatives ? &gradient : nullptr,
-      derivatives ? &information : nullptr, &largest_eta, glue::flag(ask, "clip"));
-  return glue::list({{"value", value},
-                     {"gradient", gradient},
-                     {"information", information},
-                     {"max_abs_eta", largest_eta},
-                     {"constant", derivatives ? 0.0 : f->constant(d.response)}});
+  const Index p = d.p();
+  ExactSums sums(1 + p + triangle_size(p)), constant(1);
+  const double largest = GlmObjective(d, *f).add_exactly(glue::vector(ask, "beta"), derivatives,
+                                                         glue::flag(ask, "clip"), sums);
+  for (Index i = 0; i < d.clusters() && !derivatives; ++i)
+    constant.add(0, f->constant(d.response.part(d.first(i), d.size(i))));
+  return glue::list({{"value", glue::exact(sums, 0, 1)},
+                     {"gradient", glue::exact(sums, 1, p)},
+                     {"information", glue::exact_symmetric(sums, 1 + p, p)},
+                     {"max_abs_eta", largest},
+                     {"constant", glue::exact(constant, 0, 1)}});
 }
 
 // eta, aux -> -l'' of every row

@@ -59,14 +59,22 @@ SEXP sandwich_of(const ClusterPieces& pieces, const Rcpp::List& ask) {
   return sandwich_list(sandwich(pieces, request(ask)));
 }
 
+Rcpp::List satterthwaite(const ExactSums& sums, Index first, Index k, Index triangle) {
+  return glue::list({{"trace", glue::exact(sums, first, k)},
+                     {"square", glue::exact(sums, first + k, k)},
+                     {"T", glue::exact(sums, first + 2 * k, k, triangle)}});
+}
+
 // The same -> sums over some of the clusters.
 SEXP sums(const ClusterPieces& pieces, const Rcpp::List& ask) {
-  const SandwichSums r = sandwich_sums(pieces, request(ask));
-  return glue::list({{"meat", r.meat},
-                     {"satterthwaite", satterthwaite(r.satterthwaite)},
-                     {"lost_rows", counts(r.lost_rows)},
-                     {"lost", counts(r.lost)},
-                     {"leverage", r.leverage}});
+  const SandwichRequest wanted = request(ask);
+  const ExactSandwichSums r = exact_sandwich_sums(pieces, wanted);
+  const Index p = pieces.p(), meat = triangle_size(p);
+  return glue::list({{"meat", glue::exact_symmetric(r.exact, 0, p)},
+                     {"satterthwaite", satterthwaite(r.exact, meat, wanted.contrasts.cols(), meat)},
+                     {"lost_rows", counts(r.rest.lost_rows)},
+                     {"lost", counts(r.rest.lost)},
+                     {"leverage", r.rest.leverage}});
 }
 
 // The same, sums added over all clusters, and how many these are. There are no pieces but B.
@@ -86,10 +94,20 @@ SEXP corrected(const ClusterPieces& pieces, const Rcpp::List& ask) {
   return glue::list({{"scores", r.scores}, {"bread", r.B_inverse}, {"leverage", r.leverage}});
 }
 
-// type, directions
+// type, directions; exact, are the sums wanted without rounding?
 SEXP corrected_directions(const ClusterPieces& pieces, const Rcpp::List& ask) {
-  const CorrectedInfluence r =
-      corrected_influence(pieces, corrections(ask).front(), glue::matrix(ask, "directions"));
+  const MatrixMap directions = glue::matrix(ask, "directions");
+  const Correction type = corrections(ask).front();
+  if (glue::has(ask, "exact")) {
+    const Index k = directions.cols(), triangle = triangle_size(pieces.p());
+    ExactSums sums(k * (2 + triangle));
+    const CorrectedInfluence r = corrected_influence(pieces, type, directions, &sums);
+    return glue::list({{"scores", r.scores},
+                       {"leverage", r.leverage},
+                       {"sums", satterthwaite(sums, 0, k, triangle)},
+                       {"lost", counts(r.lost)}});
+  }
+  const CorrectedInfluence r = corrected_influence(pieces, type, directions);
   return glue::list({{"scores", r.scores},
                      {"leverage", r.leverage},
                      {"sums", satterthwaite(r.sums)},

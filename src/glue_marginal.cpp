@@ -75,7 +75,8 @@ SEXP between_covariance(const Law& law, const Rcpp::List& ask) {
   return out;
 }
 
-// rows: list(X, Z, offset, weight, group, groups, cluster, clusters), see TargetRows; beta, Lambda,
+// rows: list(X, Z, offset, weight, group, groups, cluster, clusters), see TargetRows, and `exact`,
+// if totals are wanted without rounding; beta, Lambda,
 // theta_row, theta_col
 SEXP standardize(const Law& law, const Rcpp::List& ask) {
   const PopulationMeanRule rule(law.spec, *law.family, law.effect);
@@ -94,8 +95,19 @@ SEXP standardize(const Law& law, const Rcpp::List& ask) {
   const MatrixMap Lambda = glue::matrix(ask, "Lambda");
   const IntegerMap theta_row = glue::integers(ask, "theta_row"),
                    theta_col = glue::integers(ask, "theta_col");
-  const StandardizedSums sums =
-      Standardizer(target, beta, Lambda, theta_row, theta_col, rule).run();
+  Standardizer standardizer(target, beta, Lambda, theta_row, theta_col, rule);
+  const Index G = target.groups, p = beta.size(), t = theta_row.size();
+  if (glue::has(rows, "exact")) {
+    ExactSums exact(G * (2 + p + t));
+    const StandardizedSums sums = standardizer.run(&exact);
+    return glue::list({{"weight", glue::exact(exact, 0, G)},
+                       {"mean", glue::exact(exact, G, G)},
+                       {"d_beta", glue::exact(exact, 2 * G, p, G)},
+                       {"d_theta", glue::exact(exact, (2 + p) * G, t, G)},
+                       {"cluster_weight", sums.cluster_weight},
+                       {"cluster_mean", sums.cluster_mean}});
+  }
+  const StandardizedSums sums = standardizer.run();
   return glue::list({{"weight", sums.weight},
                      {"mean", sums.mean},
                      {"d_beta", sums.d_beta},

@@ -52,7 +52,19 @@ std::unique_ptr<Objective> objective(const glue::ModelAt& model) {
 
 ObjectiveRequest objective_request(const Rcpp::List& ask) {
   return {glue::integer(ask, "order"), glue::flag(ask, "scores"), glue::flag(ask, "information"),
-          glue::flag(ask, "known_phi")};
+          glue::flag(ask, "known_phi"), glue::has(ask, "exact") && glue::flag(ask, "exact")};
+}
+
+// Totals of part of the clusters.
+Rcpp::List exact_list(const ObjectiveResult& r, Index P, int order) {
+  const ExactSums& sums = r.exact.front();
+  Rcpp::List steps(r.exact.size() - 1);
+  for (R_xlen_t s = 0; s < steps.size(); ++s) steps[s] = glue::exact(r.exact[s + 1], 1, P);
+  return glue::list({{"value", glue::exact(sums, 0, 1)},
+                     {"gradient", order >= 1 ? glue::exact(sums, 1, P) : R_NilValue},
+                     {"hessian", order >= 2 ? glue::exact_symmetric(sums, 1 + P, P) : R_NilValue},
+                     {"steps", steps},
+                     {"status", r.status}});
 }
 
 // Modes as R has them, levels x effects: the matrix of one factor, or a list of those of several,
@@ -102,12 +114,14 @@ void stop_unless_found(Status status) {
   if (status != Status::ok) Rcpp::stop("internal: no mode at the fit");
 }
 
-// K, modes, order, scores, information, known_phi
+// K, modes, order, scores, information, known_phi; with `exact` the totals alone, unrounded (not of
+// sparse models), and the gradients at the `steps` of the columns of the Hessian in log phi
 SEXP evaluate(const glue::ModelAt& model, const Rcpp::List& ask) {
-  const ObjectiveResult r =
-      objective(model)->evaluate(model.psi, glue::copied_integers(ask, "K"), modes(ask),
-                                 objective_request(ask), model.context);
+  const ObjectiveRequest request = objective_request(ask);
+  const ObjectiveResult r = objective(model)->evaluate(model.psi, glue::copied_integers(ask, "K"),
+                                                       modes(ask), request, model.context);
   glue::stop_if_interrupted(r.status);
+  if (!r.exact.empty()) return exact_list(r, model.psi.size(), request.order);
   return objective_list(r, model.design);
 }
 

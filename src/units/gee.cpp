@@ -1,6 +1,7 @@
 // Compiled together: src/Makevars says why.
 #include "gee/adjusted_residuals.cpp"
 #include "gee/equations.cpp"
+#include "gee/exact_equations.cpp"
 #include "gee/fit.cpp"
 #include "gee/frechet.cpp"
 #include "gee/kinds.cpp"

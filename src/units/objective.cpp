@@ -4,3 +4,4 @@
 #include "objective/product.cpp"
 #include "objective/soft_penalty.cpp"
 #include "objective/sparse.cpp"
+#include "objective/totals.cpp"

@@ -51,4 +51,27 @@ ColumnFacts column_facts(const MatrixMap& X, bool with_gram, int threads) {
   return facts;
 }
 
+ExactSums exact_column_sums(const MatrixMap& X, const VectorMap& shift, const IntegerMap& start) {
+  const Index p = X.cols();
+  ExactSums sums(2 * p + triangle_size(p));
+  VectorXd d(p), d2(p);
+  MatrixXd gram(p, p);
+  for (Index i = 0; i + 1 < start.size(); ++i) {
+    d.setZero(), d2.setZero(), gram.setZero();
+    for (Index c = 0; c < p; ++c)
+      for (Index j = start[i]; j < start[i + 1]; ++j) {
+        const double x = X(j, c) - shift[c];
+        d[c] += x;
+        d2[c] += x * x;
+      }
+    for (Index c = 0; c < p; ++c)
+      for (Index r = c; r < p; ++r)
+        for (Index j = start[i]; j < start[i + 1]; ++j) gram(r, c) += X(j, r) * X(j, c);
+    sums.add(0, d.data(), p);
+    sums.add(p, d2.data(), p);
+    sums.add_lower(2 * p, gram);
+  }
+  return sums;
+}
+
 }  // namespace margmix

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/types.hpp"
+#include "linalg/exact_sums.hpp"
 
 namespace margmix {
 
@@ -14,5 +15,9 @@ struct ColumnFacts {
 // are not lost; `about` is then exact to n rounding errors at worst. What is not finite makes the
 // mean of its column NaN or infinite.
 ColumnFacts column_facts(const MatrixMap& X, bool with_gram, int threads);
+
+// Sums of the deviations d = x - shift, of d^2 and, lower triangle, of x x', without rounding but
+// of each run of rows start[i] .. start[i + 1] - 1 by itself.
+ExactSums exact_column_sums(const MatrixMap& X, const VectorMap& shift, const IntegerMap& start);
 
 }  // namespace margmix

@@ -1,6 +1,7 @@
 #include "gee/adjusted_residuals.hpp"
 
 #include "inference/correction.hpp"
+#include "linalg/row_products.hpp"
 
 namespace margmix {
 
@@ -13,12 +14,15 @@ bool adjust_residuals(const Equations& equations, const Correlation& R, const Ma
   const MatrixMap B_i(information.data(), information.rows(), information.cols());
   const ClusterPieces pieces = B ? ClusterPieces(u, B_i, *B) : ClusterPieces(u, B_i);
   const CorrectedScores corrected = corrected_scores(pieces, Correction::MD);
-  const MatrixXd shift = corrected.B_inverse * corrected.scores;  // (B - B_i)^-1 u_i
+  MatrixXd shift = MatrixXd::Zero(u.rows(), u.cols());  // (B - B_i)^-1 u_i
+  for (Index i = 0; i < u.cols(); ++i)
+    add_products_by_row(corrected.B_inverse, corrected.scores.col(i), shift.col(i));
   at.adjusted = at.e;
   for (Index i = 0; i < data.layout.clusters(); ++i) {
     const Index first = data.layout.first(i), n = data.layout.size(i);
-    at.adjusted.segment(first, n).array() +=
-        at.s.segment(first, n).array() * (data.X.middleRows(first, n) * shift.col(i)).array();
+    VectorXd moved = VectorXd::Zero(n);
+    add_products_by_row(data.X.middleRows(first, n), shift.col(i), moved);
+    at.adjusted.segment(first, n) += at.s.segment(first, n).cwiseProduct(moved);
   }
   return true;
 }
@@ -42,17 +46,23 @@ void add_adjusted(Index i, const VectorMap& e, const VectorMap& adjusted, const 
 
 }  // namespace
 
-void add_cluster(const Layout& layout, Index i, const Residuals& at, const Correlation& R,
-                 const MomentRule& rule, MomentSums& sums) {
-  const Index first = layout.first(i), n = layout.size(i);
-  const VectorMap e(at.e.data() + first, n);
-  sums.rows += double(n);
-  if (at.adjusted.size()) {
-    add_adjusted(i, e, VectorMap(at.adjusted.data() + first, n), R, rule, sums);
+void add_cluster(const Layout& layout, Index i, const double* e, const double* adjusted,
+                 const Correlation& R, const MomentRule& rule, MomentSums& sums) {
+  const VectorMap own(e, layout.size(i));
+  sums.rows += double(own.size());
+  if (adjusted) {
+    add_adjusted(i, own, VectorMap(adjusted, own.size()), R, rule, sums);
     return;
   }
-  sums.squares += e.squaredNorm();
-  R.add_moments(i, e.data(), rule, sums);
+  sums.squares += own.squaredNorm();
+  R.add_moments(i, e, rule, sums);
+}
+
+void add_cluster(const Layout& layout, Index i, const Residuals& at, const Correlation& R,
+                 const MomentRule& rule, MomentSums& sums) {
+  const Index first = layout.first(i);
+  add_cluster(layout, i, at.e.data() + first,
+              at.adjusted.size() ? at.adjusted.data() + first : nullptr, R, rule, sums);
 }
 
 }  // namespace margmix

@@ -16,8 +16,11 @@ namespace margmix {
 bool adjust_residuals(const Equations& equations, const Correlation& R, const MatrixXd* B,
                       Residuals& at);
 
-// Adds the moments of cluster i. A sum of products is a quadratic form q(e); that of e~ with e is
-// {q(e + e~) - q(e) - q(e~)} / 2, which costs three times as much.
+// Adds the moments of cluster i, of residuals e and, unless null, adjusted ones e~. A sum of
+// products is a quadratic form q(e); that of e~ with e is {q(e + e~) - q(e) - q(e~)} / 2, which
+// costs three times as much.
+void add_cluster(const Layout& layout, Index i, const double* e, const double* adjusted,
+                 const Correlation& R, const MomentRule& rule, MomentSums& sums);
 void add_cluster(const Layout& layout, Index i, const Residuals& at, const Correlation& R,
                  const MomentRule& rule, MomentSums& sums);
 

@@ -74,6 +74,11 @@ struct MomentSums {
         den(VectorXd::Zero(q)),
         pairs(VectorXd::Zero(q)) {}
 
+  void set_zero() {
+    squares = rows = 0;
+    num.setZero(), off.setZero(), den.setZero(), pairs.setZero();
+  }
+
   // A pair of rows that parameter c belongs to.
   void add_pair(Index c, double product) {
     num[c] += product;

@@ -3,6 +3,8 @@
 #include <Eigen/LU>
 
 #include "gee/adjusted_residuals.hpp"
+#include "linalg/row_products.hpp"
+#include "parallel/exact_blocks.hpp"
 
 namespace margmix {
 
@@ -37,7 +39,7 @@ bool Equations::block_residuals(const Block& block, const VectorXd& beta, bool s
   const Index first = layout.first(block.first), n = layout.start[block.last] - first;
   const Rows& y = data_.response;
   VectorXd eta = data_.offset.segment(first, n);
-  eta.noalias() += data_.X.middleRows(first, n) * beta;
+  add_products_by_row(data_.X.middleRows(first, n), beta, eta);
   for (Index r = 0; r < n; ++r) {
     const Index j = first + r;
     const Family::Mean m = family_.family.mean(eta[r]);
@@ -169,7 +171,7 @@ bool Equations::pieces(const Residuals& at, const Correlation& R, double phi, Ma
     MatrixXd buffer(0, weighted ? 2 * p + 1 : p + 1);
     for (Index i = block.first; i < block.last; ++i) {
       const Index n = layout.size(i);
-      if (buffer.rows() < n) buffer.resize(n, buffer.cols());
+      if (buffer.rows() < n) buffer.resize(padded(n), buffer.cols());
       auto rows = buffer.topRows(n);
       fill(at, layout.first(i), n, rows);
       if (weighted)

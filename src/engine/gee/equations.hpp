@@ -12,6 +12,7 @@
 #include "family/family.hpp"
 #include "gee/source.hpp"
 #include "gee/variance.hpp"
+#include "linalg/exact_sums.hpp"
 #include "parallel/blocks.hpp"
 
 namespace margmix {
@@ -72,6 +73,21 @@ class Equations {
   // of the weighted equations, so that B^-1 times it is the influence.
   bool pieces(const Residuals& at, const Correlation& R, double phi, MatrixXd& scores,
               MatrixXd& information) const;
+
+  // The same sums, and others that a search asks for, without rounding (exact_equations.cpp).
+  // False when the caller interrupted.
+  //   moments: squares, rows; num, off, den, pairs, of each sum
+  //   sums: the lower triangle of [D~ e]'R^-1 [D~ e]; p adjustments
+  //   products: see Correlation::add_products()
+  //   likelihood: that of independent rows
+  //   least_squares: the lower triangle of X'X, X'(level - offset)
+  bool exact_moments(const Residuals& at, const Correlation& R, const MomentRule& rule,
+                     ExactSums& to) const;
+  bool exact_sums(const Residuals& at, const Correlation& R, const MatrixXd* hat,
+                  ExactSums& to) const;
+  bool exact_products(const Residuals& at, const Correlation& R, ExactSums& to) const;
+  bool exact_likelihood(const VectorXd& beta, ExactSums& to) const;
+  bool exact_least_squares(double level, ExactSums& to) const;
 
   const MarginalData& data() const { return data_; }
   const RunContext& context() const { return context_; }

@@ -72,11 +72,27 @@ void LocalSource::least_squares(double level, MatrixXd& XX, VectorXd& Xy) {
 // share of the sums, and of the move of beta that it causes.
 bool LocalSource::squared_influence(const Correlation& R, const MomentRule& rule, double phi,
                                     const MomentTotals& totals, VectorXd& out) {
+  out.setZero(1 + R.parameters());
+  return each_influence(R, rule, phi, totals,
+                        [&](const VectorXd& influence) { out += influence.cwiseAbs2(); });
+}
+
+bool LocalSource::exact_influence(const Correlation& R, const MomentRule& rule, double phi,
+                                  const MomentTotals& totals, ExactSums& to) {
+  return each_influence(R, rule, phi, totals, [&](const VectorXd& influence) {
+    const VectorXd squares = influence.cwiseAbs2();
+    to.add(0, squares.data(), squares.size());
+  });
+}
+
+template <class Add>
+bool LocalSource::each_influence(const Correlation& R, const MomentRule& rule, double phi,
+                                 const MomentTotals& totals, Add add) {
   constexpr double t = 1e-4;
   const Index q = R.parameters();
   MatrixXd scores, information;
   if (!equations_.pieces(*at_, R, phi, scores, information)) return false;
-  const MatrixXd moved = totals.slopes * (totals.bread * scores);  // (1 + sums) x clusters
+  const MatrixXd by_score = totals.slopes * totals.bread;  // (1 + sums) x p
   const MomentSums& sums = totals.sums;
   const double pearson = pearson_phi(sums, rule);
   const VectorXd scale = R.report_derivative(R.current());
@@ -87,22 +103,26 @@ bool LocalSource::squared_influence(const Correlation& R, const MomentRule& rule
     shifted.den += step * own.den;
     return R.estimate(shifted, pearson + step * d_phi, rule);
   };
-  out.setZero(1 + q);
   for (Index i = 0; i < data_.layout.clusters(); ++i) {
     const double w = data_.weight_of(i);
+    const Index first = data_.layout.first(i), n = data_.layout.size(i);
+    const bool adjusted = at_->adjusted.size() > 0;
+    const VectorXd moved = by_score * scores.col(i);
+    const VectorXd e = at_->e.segment(first, n);
+    const VectorXd e_adjusted = adjusted ? VectorXd(at_->adjusted.segment(first, n)) : VectorXd();
     MomentSums own(R.sums());
-    add_cluster(data_.layout, i, *at_, R, rule, own);
-    own.num = w * own.num + moved.col(i).tail(R.sums());
+    add_cluster(data_.layout, i, e.data(), adjusted ? e_adjusted.data() : nullptr, R, rule, own);
+    own.num = w * own.num + moved.tail(R.sums());
     own.off *= w;
     own.den *= w;
     VectorXd influence(1 + q);
     influence[0] = pearson / sums.squares *
-                   (w * (own.squares - sums.squares / sums.rows * own.rows) + moved(0, i));
+                   (w * (own.squares - sums.squares / sums.rows * own.rows) + moved[0]);
     if (q > 0)
       influence.tail(q) =
           scale.cwiseProduct(alpha_at(t, own, influence[0]) - alpha_at(-t, own, influence[0])) /
           (2 * t);
-    out += influence.cwiseAbs2();
+    add(influence);
   }
   return true;
 }

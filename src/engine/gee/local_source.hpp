@@ -26,11 +26,21 @@ class LocalSource final : public EquationSource {
                          const MomentTotals& totals, VectorXd& out) override;
   void least_squares(double level, MatrixXd& XX, VectorXd& Xy) override;
 
+  // As squared_influence(), without rounding.
+  bool exact_influence(const Correlation& R, const MomentRule& rule, double phi,
+                       const MomentTotals& totals, ExactSums& to);
+
+  const Equations& equations() const { return equations_; }
+  const Residuals& at() const { return *at_; }
+
   // As adjust(), where the clusters are some of those whose information is B.
   bool adjust_by(const MatrixXd& B, const Correlation& R, const MomentRule& rule);
 
  private:
   bool adjusted(const MatrixXd* B, const Correlation& R, const MomentRule& rule);
+  template <class Add>
+  bool each_influence(const Correlation& R, const MomentRule& rule, double phi,
+                      const MomentTotals& totals, Add add);
   double likelihood_at(const VectorXd& beta) const;
 
   const MarginalData& data_;

@@ -42,11 +42,9 @@ class Patterned : public Correlation {
   bool shrinks() const override { return true; }
 
   void whiten(Index i, RowsRef rows) const override {
-    if (!stored_) {
-      factor(patterns_.of(i)).L.triangularView<Eigen::Lower>().solveInPlace(rows);
-      return;
-    }
-    const Factor& f = factors_[patterns_.of(i)];
+    Factor made;
+    if (!stored_) made = factor(patterns_.of(i));
+    const Factor& f = stored_ ? factors_[patterns_.of(i)] : made;
     if (!f.inverse.size()) {
       f.L.triangularView<Eigen::Lower>().solveInPlace(rows);
       return;

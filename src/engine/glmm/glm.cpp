@@ -1,6 +1,8 @@
 #include "glmm/glm.hpp"
 
 #include "linalg/decompositions.hpp"
+#include "linalg/row_products.hpp"
+#include "parallel/exact_blocks.hpp"
 
 namespace margmix {
 
@@ -47,6 +49,39 @@ void GlmObjective::add_chunks(const Block& chunks, const VectorXd& beta, bool cl
     WX.noalias() = W.head(count).asDiagonal() * X;
     to.information.noalias() += X.transpose() * WX;
   }
+}
+
+double GlmObjective::add_exactly(const VectorXd& beta, bool derivatives, bool clip_W,
+                                 ExactSums& to) const {
+  const Index p = design_.p(), most = padded(design_.largest_cluster());
+  VectorXd eta(most), g(most), W(most), gradient(p), information(triangle_size(p));
+  double largest = 0;
+  for (Index i = 0; i < design_.clusters(); ++i) {
+    const Index first = design_.first(i), n = design_.size(i);
+    const auto X = design_.X.middleRows(first, n);
+    eta.head(n) = design_.offset.segment(first, n);
+    add_products_by_row(X, beta, eta.head(n));
+    largest = std::max(largest, eta.head(n).cwiseAbs().maxCoeff());
+    to.add(0, family_.rows(design_.response.part(first, n), eta.data(),
+                           derivatives ? g.data() : nullptr, derivatives ? W.data() : nullptr,
+                           nullptr, nullptr));
+    if (!derivatives) continue;
+    if (clip_W) W.head(n) = W.head(n).cwiseMax(0.0);
+    Index at = 0;
+    for (Index c = 0; c < p; ++c) {
+      eta.head(n) = W.head(n).cwiseProduct(X.col(c));
+      gradient[c] = 0;
+      for (Index j = 0; j < n; ++j) gradient[c] += X(j, c) * g[j];
+      for (Index r = c; r < p; ++r) {
+        double sum = 0;
+        for (Index j = 0; j < n; ++j) sum += X(j, r) * eta[j];
+        information[at++] = sum;
+      }
+    }
+    to.add(1, gradient.data(), p);
+    to.add(1 + p, information.data(), at);
+  }
+  return largest;
 }
 
 VectorXd constant_start(const Design& design, double level) {

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "design/design.hpp"
+#include "linalg/exact_sums.hpp"
 #include "parallel/blocks.hpp"
 
 namespace margmix {
@@ -27,6 +28,10 @@ class GlmObjective {
 
   double operator()(const VectorXd& beta, VectorXd* gradient, MatrixXd* information,
                     double* largest_eta, bool clip_W = false) const;
+
+  // The same sums over clusters without rounding: value, gradient and lower triangle of the
+  // information, or the value alone. Returns the largest |eta|.
+  double add_exactly(const VectorXd& beta, bool derivatives, bool clip_W, ExactSums& to) const;
 
  private:
   struct Sums {

@@ -33,7 +33,12 @@ MatrixXd squared_contrasts(const ClusterPieces& pieces, const Corrections& parts
 
 }  // namespace
 
-SandwichSums sandwich_sums(const ClusterPieces& pieces, const SandwichRequest& ask) {
+namespace {
+
+// close(sums, satterthwaite) after each cluster.
+template <class Close>
+SandwichSums sums_over_clusters(const ClusterPieces& pieces, const SandwichRequest& ask,
+                                Close close) {
   const Index p = pieces.p(), m = pieces.clusters(), k = ask.contrasts.cols();
   if (!pieces.definite())
     return {MatrixXd::Constant(p, p, kNaN), unknown_sums(k, p), LostContrasts::Flags::Zero(p),
@@ -55,11 +60,34 @@ SandwichSums sandwich_sums(const ClusterPieces& pieces, const SandwichRequest& a
       out.meat.noalias() += u * u.transpose();
     }
     if (ask.rule == DfRule::satterthwaite) satterthwaite.add(c.S, A);
+    close(out, satterthwaite);
   }
   out.satterthwaite = satterthwaite.sums();
   out.lost_rows = lost_rows.flags();
   out.lost = lost.flags();
   return out;
+}
+
+}  // namespace
+
+SandwichSums sandwich_sums(const ClusterPieces& pieces, const SandwichRequest& ask) {
+  return sums_over_clusters(pieces, ask, [](SandwichSums&, Satterthwaite&) {});
+}
+
+ExactSandwichSums exact_sandwich_sums(const ClusterPieces& pieces, const SandwichRequest& ask) {
+  const Index p = pieces.p(), k = ask.contrasts.cols(), meat = triangle_size(p);
+  ExactSums exact(meat + exact_count(unknown_sums(k, p)));
+  SandwichSums rest =
+      sums_over_clusters(pieces, ask, [&](SandwichSums& sums, Satterthwaite& satterthwaite) {
+        exact.add_lower(0, sums.meat);
+        sums.meat.setZero();
+        add_exactly(satterthwaite.take(), meat, exact);
+      });
+  if (!pieces.definite()) {
+    exact.add_lower(0, rest.meat);
+    add_exactly(rest.satterthwaite, meat, exact);
+  }
+  return {std::move(rest), std::move(exact)};
 }
 
 Sandwich sandwich_of_sums(const ClusterPieces& pieces, const SandwichRequest& ask,

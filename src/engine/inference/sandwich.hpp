@@ -45,6 +45,14 @@ struct SandwichSums {
 
 SandwichSums sandwich_sums(const ClusterPieces& pieces, const SandwichRequest& ask);
 
+// The same without rounding: `exact` has the lower triangle of the meat, and then the sums of
+// Satterthwaite, which in the result are empty.
+struct ExactSandwichSums {
+  SandwichSums rest;
+  ExactSums exact;
+};
+ExactSandwichSums exact_sandwich_sums(const ClusterPieces& pieces, const SandwichRequest& ask);
+
 // The sandwich of m clusters; of the pieces only B is asked. df is that of Satterthwaite.
 Sandwich sandwich_of_sums(const ClusterPieces& pieces, const SandwichRequest& ask,
                           const SandwichSums& sums, Index m);

@@ -7,6 +7,19 @@ Satterthwaite::Satterthwaite(const MatrixXd& K)
       sums_{VectorXd::Zero(K.cols()), VectorXd::Zero(K.cols()),
             MatrixXd::Zero(K.cols(), K.rows() * (K.rows() + 1) / 2)} {}
 
+SatterthwaiteSums Satterthwaite::take() {
+  const SatterthwaiteSums taken = sums_;
+  sums_.trace.setZero(), sums_.square.setZero(), sums_.T.setZero();
+  return taken;
+}
+
+void add_exactly(const SatterthwaiteSums& sums, Index first, ExactSums& to) {
+  const Index k = sums.trace.size();
+  to.add(first, sums.trace.data(), k);
+  to.add(first + k, sums.square.data(), k);
+  to.add(first + 2 * k, sums.T.data(), sums.T.size());
+}
+
 void Satterthwaite::add(const MatrixXd& S, const std::vector<MatrixXd>& A) {
   const Index parts = static_cast<Index>(A.size());
   if (parts == 1) return add_one(S, A[0]);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "inference/correction.hpp"
+#include "linalg/exact_sums.hpp"
 
 namespace margmix {
 
@@ -18,6 +19,12 @@ struct SatterthwaiteSums {
 };
 
 VectorXd satterthwaite_df(const SatterthwaiteSums& sums);
+
+// Their entries among exact totals: trace, square, T by columns.
+inline Index exact_count(const SatterthwaiteSums& sums) {
+  return sums.trace.size() + sums.square.size() + sums.T.size();
+}
+void add_exactly(const SatterthwaiteSums& sums, Index first, ExactSums& to);
 
 // NaN, for k contrasts of p coefficients.
 SatterthwaiteSums unknown_sums(Index k, Index p);
@@ -31,6 +38,8 @@ class Satterthwaite {
   void add(const MatrixXd& S, const std::vector<MatrixXd>& A);
 
   const SatterthwaiteSums& sums() const { return sums_; }
+  // The sums since it was called last.
+  SatterthwaiteSums take();
   VectorXd df() const { return satterthwaite_df(sums_); }
 
  private:

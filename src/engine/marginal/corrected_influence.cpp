@@ -5,11 +5,12 @@
 namespace margmix {
 
 CorrectedInfluence corrected_influence(const ClusterPieces& pieces, Correction type,
-                                       const MatrixMap& directions) {
+                                       const MatrixMap& directions, ExactSums* exact) {
   const Index p = pieces.p(), m = pieces.clusters(), k = directions.cols();
   CorrectedInfluence out{MatrixXd::Constant(p, m, kNaN), VectorXd::Constant(m, kNaN), {}, {}};
   if (!pieces.definite()) {
     out.sums = unknown_sums(k, p);
+    if (exact) add_exactly(out.sums, 0, *exact);
     out.lost = LostContrasts::Flags::Zero(k);
     return out;
   }
@@ -17,6 +18,10 @@ CorrectedInfluence corrected_influence(const ClusterPieces& pieces, Correction t
   Satterthwaite satterthwaite(K);
   LostContrasts lost(K);
   std::vector<MatrixXd> A(1);
+  const auto add = [&](const MatrixXd& S) {
+    satterthwaite.add(S, A);
+    if (exact) add_exactly(satterthwaite.take(), 0, *exact);
+  };
   for (Index i = 0; i < m; ++i) {
     const MatrixXd S = pieces.S(i);
     const double norm = S.norm(), power = type == Correction::KC ? -0.5 : -1.0;
@@ -25,7 +30,7 @@ CorrectedInfluence corrected_influence(const ClusterPieces& pieces, Correction t
       A[0] = influence_detail::power_series(S, power, norm);
       out.leverage[i] = norm;
       out.scores.col(i) = pieces.L() * (A[0] * pieces.v(i));
-      satterthwaite.add(S, A);
+      add(S);
       continue;
     }
     const WhitenedCluster c = pieces(i);
@@ -33,7 +38,7 @@ CorrectedInfluence corrected_influence(const ClusterPieces& pieces, Correction t
     out.leverage[i] = c.leverage();
     out.scores.col(i) = pieces.L() * (A[0] * c.v);
     lost.add(c);
-    satterthwaite.add(c.S, A);
+    add(c.S);
   }
   out.sums = satterthwaite.sums();
   out.lost = lost.flags();

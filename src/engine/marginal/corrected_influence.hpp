@@ -46,8 +46,9 @@ struct CorrectedInfluence {
   LostContrasts::Flags lost;  // does one cluster alone determine the estimate?
 };
 
-// directions: p x k.
+// directions: p x k. `exact`: gets the sums, without rounding, which are zero in the result; or
+// null.
 CorrectedInfluence corrected_influence(const ClusterPieces& pieces, Correction type,
-                                       const MatrixMap& directions);
+                                       const MatrixMap& directions, ExactSums* exact = nullptr);
 
 }  // namespace margmix

@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "core/types.hpp"
+#include "linalg/exact_sums.hpp"
 #include "marginal/population_mean.hpp"
 
 namespace margmix {
@@ -38,13 +39,16 @@ class Standardizer {
                const IntegerMap& theta_row, const IntegerMap& theta_col,
                const PopulationMeanRule& rule);
 
-  StandardizedSums run();
+  // `exact`: gets weight, mean, d_beta and d_theta, by columns, without rounding; or null.
+  StandardizedSums run(ExactSums* exact = nullptr);
 
  private:
-  void block(Index first, Index size);
+  void block(Index first, Index size, ExactSums* exact);
 
-  // Adds the values of a block to row r of `sum`, each to the column of its group.
-  void add(Index first, Index size, Index r, const VectorXd& value, MatrixXd& sum) const;
+  // Adds the values of a block to row r of `sum`, each to the column of its group; `at`: where its
+  // entries are among the exact totals.
+  void add(Index first, Index size, Index r, const VectorXd& value, MatrixXd& sum, Index at,
+           ExactSums* exact) const;
 
   const TargetRows& rows_;
   const VectorMap& beta_;

@@ -1,13 +1,13 @@
 // The one loop over clusters, and the columns of the Hessian in aux.
 #pragma once
 
-#include <array>
 #include <cmath>
-#include <utility>
+#include <mutex>
 #include <vector>
 
 #include "objective/objective.hpp"
-#include "parallel/blocks.hpp"
+#include "objective/totals.hpp"
+#include "parallel/exact_blocks.hpp"
 
 namespace margmix {
 
@@ -29,31 +29,47 @@ inline double constant_terms(const Design& design, const Family& family, const V
   return sum;
 }
 
-// What a cluster of weight w != 1 adds.
+// w times what a cluster adds, but for the value.
 template <class Kernel>
-void add_weighted(Kernel& kernel, double w, Index P, int order, Totals& sum) {
-  VectorXd gradient = VectorXd::Zero(P);
-  kernel.add_gradient(gradient.data());
-  sum.gradient += w * gradient;
+void read_totals(Kernel& kernel, double w, Index P, int order, Totals& one) {
+  if (order < 1) return;
+  one.gradient.setZero(P);
+  kernel.add_gradient(one.gradient.data());
+  one.gradient *= w;
   if (order < 2) return;
-  MatrixXd hessian = MatrixXd::Zero(P, P);
-  kernel.add_hessian(hessian);
-  sum.hessian += w * hessian;
+  one.hessian.setZero(P, P);
+  kernel.add_hessian(one.hessian);
+  one.hessian *= w;
 }
 
-// `weights`: of clusters, or none; `constant`: constant_terms(). `make(out)` gives the kernel of a
-// thread, with
+// The terms of log-likelihood of a cluster that depend on the predictor, and those that do not.
+inline void add_exactly(const Totals& one, double constant, int order, ExactSums& sums) {
+  sums.add(0, one.value);
+  if (constant != 0) sums.add(0, constant);
+  if (one.status != Status::ok) return;
+  const Index P = one.gradient.size();
+  if (order >= 1) sums.add(1, one.gradient.data(), P);
+  if (order >= 2) sums.add_lower(1 + P, one.hessian);
+}
+
+// `weights`: of clusters, or none; `constant`: constant_terms(), which an exact sum makes itself.
+// `make(out)` gives the kernel of a thread, with
 //   evaluate(i, order) -> Status, value(), add_gradient(double*), add_hessian(MatrixXd&),
 //   beta_hessian(), keep_modes(i).
 template <class MakeKernel>
-void accumulate(const Design& design, const VectorXd& weights, double constant, Index P,
-                const ObjectiveRequest& ask, const RunContext& context, MakeKernel make,
-                ObjectiveResult& out) {
+void accumulate(const Design& design, const Family& family, const VectorXd& weights,
+                double constant, Index P, const ObjectiveRequest& ask, const RunContext& context,
+                MakeKernel make, ObjectiveResult& out) {
   const Index p = design.p();
-  const auto blocks = cluster_blocks(out.values.size());
+  const Index m = out.values.size();
+  const auto blocks = ask.exact ? exact_blocks(m) : cluster_blocks(m);
   std::vector<Totals> totals(blocks.size());
+  ExactSums exact(ask.exact ? exact_count(P, ask.order) : 0);
+  std::mutex adding;
   const bool finished = for_each_block(blocks, context, [&](int b, const Block& block) {
     Totals& sum = totals[b];
+    Totals one;
+    ExactSums own(exact.count());
     if (ask.order >= 1) sum.gradient = VectorXd::Zero(P);
     if (ask.order >= 2) sum.hessian = MatrixXd::Zero(P, P);
     auto kernel = make(out);
@@ -61,27 +77,40 @@ void accumulate(const Design& design, const VectorXd& weights, double constant, 
       const Status status = kernel.evaluate(i, ask.order);
       sum.status = worst(sum.status, status);
       const double w = weights.size() ? weights[i] : 1.0;
-      sum.value += w * (out.values[i] = kernel.value());
-      if (status != Status::ok) continue;
-      kernel.keep_modes(i);
-      if (ask.scores) {
-        kernel.add_gradient(out.scores.col(i).data());
-        out.scores.col(i) *= w;
+      one.status = status;
+      one.value = w * (out.values[i] = kernel.value());
+      sum.value += one.value;
+      if (status == Status::ok) {
+        kernel.keep_modes(i);
+        if (ask.scores) {
+          kernel.add_gradient(out.scores.col(i).data());
+          out.scores.col(i) *= w;
+        }
+        if (w != 1 || ask.exact) {
+          read_totals(kernel, w, P, ask.order, one);
+          if (!ask.exact) sum.add_derivatives(one, ask.order);
+        } else {
+          if (ask.scores)
+            sum.gradient += out.scores.col(i);
+          else if (ask.order >= 1)
+            kernel.add_gradient(sum.gradient.data());
+          if (ask.order >= 2) kernel.add_hessian(sum.hessian);
+        }
+        if (ask.information)
+          Eigen::Map<MatrixXd>(out.information.col(i).data(), p, p) = -w * kernel.beta_hessian();
       }
-      if (w != 1 && ask.order >= 1) {
-        add_weighted(kernel, w, P, ask.order, sum);
-      } else {
-        if (ask.scores)
-          sum.gradient += out.scores.col(i);
-        else if (ask.order >= 1)
-          kernel.add_gradient(sum.gradient.data());
-        if (ask.order >= 2) kernel.add_hessian(sum.hessian);
-      }
-      if (ask.information)
-        Eigen::Map<MatrixXd>(out.information.col(i).data(), p, p) = -w * kernel.beta_hessian();
+      if (ask.exact)
+        add_exactly(one, w * family.constant(design.response.part(design.first(i), design.size(i))),
+                    ask.order, own);
     }
+    if (!ask.exact) return;
+    const std::lock_guard<std::mutex> lock(adding);
+    exact.add(own);
   });
-  out.collect(totals, constant, P, ask.order, finished);
+  out.collect(totals, ask.exact ? 0 : constant, P, ask.order, finished);
+  if (!ask.exact) return;
+  out.exact = {std::move(exact)};
+  out.round(P, ask.order);
 }
 
 inline bool wants_aux_columns(const ObjectiveRequest& ask, const Family& family,
@@ -89,24 +118,23 @@ inline bool wants_aux_columns(const ObjectiveRequest& ask, const Family& family,
   return ask.order >= 2 && !ask.known_phi && family.has_dispersion() && found.status == Status::ok;
 }
 
-// The columns of the Hessian in aux: central differences, error O(h^4), of the exact gradient, by
-// steps that move log phi by about 1e-4.
-template <class GradientAt>
-void fill_aux_columns(const Design& design, Index aux, const VectorXd& psi, GradientAt gradient_at,
-                      MatrixXd& hessian) {
+// The columns of the Hessian in aux, from what `at` finds at the steps.
+template <class At>
+void fill_aux_columns(const Design& design, Index aux, const VectorXd& psi, At at,
+                      ObjectiveResult& out) {
+  MatrixXd gradients(psi.size(), 4 * aux);
+  VectorXd h(aux);
   for (Index a = 0; a < aux; ++a) {
-    const Index k = psi.size() - aux + a;
-    const double h = 1e-4 / (design.D.cols() ? root_mean_square(design.D.col(a)) : 1.0);
-    VectorXd column = VectorXd::Zero(psi.size());
-    for (const auto& [step, weight] :
-         {std::pair{h, 8.0}, {-h, -8.0}, {2 * h, -1.0}, {-2 * h, 1.0}}) {
-      VectorXd at = psi;
-      at[k] += step;
-      column += weight / (12 * h) * gradient_at(at);
+    h[a] = kLogPhiStep / (design.D.cols() ? root_mean_square(design.D.col(a)) : 1.0);
+    for (Index s = 0; s < 4; ++s) {
+      VectorXd moved = psi;
+      moved[psi.size() - aux + a] += kSteps[s] * h[a];
+      const ObjectiveResult there = at(moved);
+      gradients.col(4 * a + s) = there.gradient;
+      out.exact.insert(out.exact.end(), there.exact.begin(), there.exact.end());
     }
-    hessian.col(k) = column;
-    hessian.row(k) = column.transpose();
   }
+  set_aux_columns(gradients, h, out.hessian);
 }
 
 }  // namespace margmix

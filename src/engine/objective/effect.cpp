@@ -84,11 +84,11 @@ ObjectiveResult EffectObjective::at(const VectorXd& psi, int K, const ObjectiveR
     return EffectKernel(design_, *family_, law_, K, psi.data());
   };
   const double constant = constant_terms(design_, *family_, cluster_weights_);
-  accumulate(design_, cluster_weights_, constant, P, ask, context, make, out);
+  accumulate(design_, *family_, cluster_weights_, constant, P, ask, context, make, out);
   if (wants_aux_columns(ask, *family_, out))
     fill_aux_columns(
         design_, design_.n_aux(*family_), psi,
-        [&](const VectorXd& x) { return at(x, K, {1}, context).gradient; }, out.hessian);
+        [&](const VectorXd& x) { return at(x, K, {1}, context); }, out);
   return out;
 }
 

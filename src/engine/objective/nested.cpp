@@ -89,13 +89,15 @@ ObjectiveResult NestedObjective::at(const VectorXd& psi, const NestedRule& rule,
   auto make = [&](ObjectiveResult& result) {
     return NestedModesKernel(design_, *family_, rule, psi, zero, result.modes);
   };
-  const double constant = nested_constant(design_, *family_, cluster_weights_);
-  accumulate(design_.flat, cluster_weights_, constant, psi.size(), ask, context, make, out);
+  const double constant = ask.exact ? 0 : nested_constant(design_, *family_, cluster_weights_);
+  accumulate(design_.flat, *family_, cluster_weights_, constant, psi.size(), ask, context, make,
+             out);
+  ObjectiveRequest gradient{1};
+  gradient.exact = ask.exact;
   if (wants_aux_columns(ask, *family_, out))
     fill_aux_columns(
         design_.flat, design_.flat.n_aux(*family_), psi,
-        [&](const VectorXd& x) { return at(x, rule, out.modes, {1}, context).gradient; },
-        out.hessian);
+        [&](const VectorXd& x) { return at(x, rule, out.modes, gradient, context); }, out);
   return out;
 }
 

@@ -15,6 +15,7 @@
 #include "glmm/other_modes.hpp"
 #include "glmm/posterior.hpp"
 #include "glmm/sparse_rows.hpp"
+#include "objective/totals.hpp"
 
 namespace margmix {
 
@@ -23,32 +24,7 @@ struct ObjectiveRequest {
   bool scores = false;       // per-cluster gradients
   bool information = false;  // per-cluster minus Hessian in beta
   bool known_phi = false;    // leave the rows and columns of aux out of the Hessian
-};
-
-// What a shard of clusters adds to the whole: totals add.
-struct Totals {
-  double value = 0;
-  VectorXd gradient;  // P
-  MatrixXd hessian;   // P x P
-  Status status = Status::ok;
-
-  void add(const Totals& other, int order) {
-    value += other.value;
-    if (order >= 1) gradient += other.gradient;
-    if (order >= 2) hessian += other.hessian;
-    status = worst(status, other.status);
-  }
-
-  // The sum of `parts` and a constant; interrupted unless they are `finished`.
-  void collect(const std::vector<Totals>& parts, double constant, Index P, int order,
-               bool finished) {
-    value = constant;
-    status = finished ? Status::ok : Status::interrupted;
-    if (order >= 1) gradient = VectorXd::Zero(P);
-    if (order >= 2) hessian = MatrixXd::Zero(P, P);
-    for (const Totals& part : parts)
-      if (finished) add(part, order);
-  }
+  bool exact = false;        // totals as sums without rounding, too
 };
 
 struct ObjectiveResult : Totals {
@@ -56,6 +32,12 @@ struct ObjectiveResult : Totals {
   MatrixXd scores;       // P x clusters
   MatrixXd information;  // p * p x clusters
   VectorXd values;       // log-likelihood of each cluster, without its weight and the constant
+  // If asked for: value, gradient and lower triangle of the Hessian, and then those of each step of
+  // aux_steps(), of which value and gradient alone.
+  std::vector<ExactSums> exact;
+
+  // Value, gradient and Hessian from `exact`.
+  void round(Index P, int order);
 };
 
 // The log-likelihood of a model, whatever its random part. psi = (beta, theta, rho, aux); K: nodes

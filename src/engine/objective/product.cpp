@@ -88,14 +88,15 @@ ObjectiveResult ProductObjective::at(const VectorXd& psi, const ProductRule& rul
     auto make = [&](ObjectiveResult& result) {
       return Kernel(design_, *family_, rule, parameters, result.modes[0]);
     };
-    const double constant = constant_terms(design_, *family_, cluster_weights_);
-    accumulate(design_, cluster_weights_, constant, psi.size(), ask, context, make, out);
+    const double constant = ask.exact ? 0 : constant_terms(design_, *family_, cluster_weights_);
+    accumulate(design_, *family_, cluster_weights_, constant, psi.size(), ask, context, make, out);
   });
+  ObjectiveRequest gradient{1};
+  gradient.exact = ask.exact;
   if (wants_aux_columns(ask, *family_, out))
     fill_aux_columns(
         design_, design_.n_aux(*family_), psi,
-        [&](const VectorXd& x) { return at(x, rule, out.modes, {1}, context).gradient; },
-        out.hessian);
+        [&](const VectorXd& x) { return at(x, rule, out.modes, gradient, context); }, out);
   return out;
 }
 
