@@ -1,5 +1,5 @@
-# Relatives with a known covariance: dense kinships beside GMMAT and gaston, and a sparse one of
-# families, each fit in a fresh process. Writes relatives.md beside this file.
+# Relatives with a known covariance: dense kinships beside GMMAT and gaston, regular and singular,
+# and a sparse one of families, each fit in a fresh process. Writes relatives.md beside this file.
 #
 #   Rscript bench/relatives.R [PEERS]     R_LIBS must name a library with margmix, PEERS one with
 #                                         GMMAT and gaston
@@ -14,6 +14,19 @@ dense <- function(n, kind) {
   G <- matrix(rbinom(4 * n * n, 2, rep(share, each = n)), n)
   K <- tcrossprod(scale(G, 2 * share, sqrt(2 * share * (1 - share)))) / (4 * n) + diag(1e-3, n)
   people(K, drop(crossprod(chol(K), rnorm(n))), kind)
+}
+
+# The kinship of two variants a person that kinship_matrix() makes: centred at the frequencies among
+# the people themselves, so its rows add up to zero.
+centred <- function(n, kind) {
+  set.seed(1)
+  m <- 2 * n
+  G <- matrix(rbinom(m * n, 2, rep(runif(m, 0.1, 0.5), each = n)), n)
+  storage.mode(G) <- "double"
+  K <- margmix::kinship_matrix(G)
+  share <- colMeans(G) / 2
+  effect <- rnorm(m) / sqrt(2 * share * (1 - share) * m)
+  people(K, drop(G %*% effect) - sum(2 * share * effect), kind)
 }
 
 # Families of two founders and three children.
@@ -67,7 +80,7 @@ fit_gaston <- function(model) {
 # One fit, in this process: what the parent reads.
 if (length(arguments) > 1L) {
   if (nzchar(arguments[5L])) .libPaths(c(.libPaths(), arguments[5L]))
-  sample <- switch(arguments[2L], dense = dense, families = families)
+  sample <- switch(arguments[2L], dense = dense, centred = centred, families = families)
   model <- sample(as.integer(arguments[3L]), arguments[4L])
   invisible(loadNamespace(arguments[1L]))
   invisible(gc())
@@ -111,7 +124,8 @@ writeLines(c(
     "Written by `bench/relatives.R` with margmix, GMMAT ", version("GMMAT"), " and gaston ",
     version("gaston"), " (-: not there): seconds and processor seconds of the whole call, one ",
     "thread, in a fresh process; its peak memory in MiB, data included; variances (1 in the ",
-    "population) and log-likelihood, restricted where the model is linear. With one 0/1 response ",
+    "population) and log-likelihood, restricted where the model is linear. A centred kinship is ",
+    "singular: its rows add up to zero. With one 0/1 response ",
     "a person both ways of fitting find far too little variance, penalized quasi-likelihood ",
     "(GMMAT) still less than Laplace's approximation (margmix)."
   ), "",
@@ -126,6 +140,13 @@ writeLines(c(
   row("gaston", "dense", 2000, "linear"),
   row("margmix", "dense", 1000, "logit"), row("GMMAT", "dense", 1000, "logit"),
   row("margmix", "dense", 2000, "logit"), row("GMMAT", "dense", 2000, "logit"),
+  row("margmix", "centred", 1000, "linear"), row("GMMAT", "centred", 1000, "linear"),
+  row("gaston", "centred", 1000, "linear"),
+  row("margmix", "centred", 2000, "linear"), row("GMMAT", "centred", 2000, "linear"),
+  row("gaston", "centred", 2000, "linear"), row("margmix", "centred", 7000, "linear"),
+  row("margmix", "centred", 1000, "logit"), row("GMMAT", "centred", 1000, "logit"),
+  row("margmix", "centred", 2000, "logit"), row("GMMAT", "centred", 2000, "logit"),
+  row("margmix", "centred", 7000, "logit"),
   row("margmix", "families", 50000, "logit"), row("margmix", "families", 400000, "logit"),
   row("margmix", "families", 400000, "linear")
 ), file.path(here, "relatives.md"))
