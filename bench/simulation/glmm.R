@@ -1,8 +1,8 @@
 # Error at 5% of the tests of glmm() with few clusters, and their power.
 #
 #   Rscript bench/simulation/glmm.R run [REPLICATES [PATTERN]]   cells whose name has PATTERN, the
-#                                   most telling first, one on each core; each is kept in
-#                                   .build/simulation-glmm
+#                                   most telling first, one on each core; each is kept in a file
+#                                   of the folder .build/simulation-glmm
 #   Rscript bench/simulation/glmm.R collect   what is there -> inst/extdata/few-clusters-glmm.csv,
 #                                   glmm.md beside this file
 #
