@@ -1,6 +1,6 @@
-# Sums without rounding: shards send them as slices, whose total does not depend on the split. Such a
-# sum is a matrix with a row for each total and a column for each slice; its attribute `shape` is
-# the dimension of what is summed.
+# Sums without rounding: shards send them as slices, whose total does not depend on the split. A sum
+# is a matrix with a row for each total and a column for each slice; its attribute `shape` is the
+# dimension of what is summed.
 
 #' Sums of columns
 #' @param x n x k, or n numbers.
@@ -41,10 +41,10 @@ shape_of_sum <- function(parts) Find(Negate(is.null), lapply(parts, attr, "shape
 
 #' X beta, each row by itself
 #'
-#' The kernels of a BLAS give rows different bits by their place.
+#' Kernels of matrix products give rows different bits by their place.
 #' @param map p x k, or p coefficients.
 #' @noRd
-engine_row_products <- function(X, map) {
+engine_products_by_row <- function(X, map) {
   map <- as.matrix(map)
   storage.mode(map) <- "double"
   rows_("row_products", list(x = X, map = map))
@@ -55,6 +55,20 @@ engine_row_products <- function(X, map) {
 #' @noRd
 engine_aux_columns <- function(hessian, steps) {
   rows_("aux_columns", list(hessian = hessian, gradients = do.call(cbind, steps)))
+}
+
+#' Totals of the log-likelihood and its derivatives, from modes that start at zero
+#' @return A list: `value`, `gradient`, `hessian`, up to the order `deriv`, without rounding (or
+#'   numbers, of models that are no sums over clusters); `steps`, the gradients of
+#'   [engine_aux_columns()]; `status`.
+#' @noRd
+engine_exact_evaluate <- function(design, family, psi, K, deriv, only_beta, threads) {
+  ask <- list(
+    K = K, modes = NULL, order = deriv, scores = FALSE, information = FALSE,
+    known_phi = only_beta, exact = TRUE
+  )
+  out <- objective_(engine_arrays(design), family, as.double(psi), "evaluate", ask, threads)
+  out[c("value", "gradient", "hessian", "steps", "status")]
 }
 
 #' Numbers in [0, 1) that look random, each made of one value

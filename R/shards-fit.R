@@ -98,13 +98,7 @@ keep_best <- function(plan, design, family, psi, out) {
 family_names <- function(family) unclass(family)[c("family", "link")]
 
 shard_value <- function(design, family, psi, K, deriv, only_beta, threads, part) {
-  design <- cut_part(design, part)
-  ask <- list(
-    K = K, modes = NULL, order = deriv, scores = FALSE, information = FALSE,
-    known_phi = only_beta, exact = TRUE
-  )
-  out <- objective_(engine_arrays(design), family, as.double(psi), "evaluate", ask, threads)
-  out[c("value", "gradient", "hessian", "steps", "status")]
+  engine_exact_evaluate(cut_part(design, part), family, psi, K, deriv, only_beta, threads)
 }
 
 # A part of the clusters, or all; the part is kept for as long as it is asked for.
@@ -215,7 +209,7 @@ responses_of_some <- function(design, beta, part) {
 
 # Each row by itself.
 row_predictor <- function(design, beta) {
-  drop(engine_row_products(design$X, beta)) + row_offset(design)
+  drop(engine_products_by_row(design$X, beta)) + row_offset(design)
 }
 
 #' @export

@@ -184,7 +184,8 @@ shard_influence <- function(fit, ask, type, means, direction, map) {
 
 # As sums_of_influence: each cluster by itself, and no rounding of totals.
 exact_sums_of_influence <- list(
-  exact = TRUE, products = engine_row_products, gram = engine_exact_gram, sums = engine_exact_sums
+  exact = TRUE, products = engine_products_by_row, gram = engine_exact_gram,
+  sums = engine_exact_sums
 )
 
 #' @export

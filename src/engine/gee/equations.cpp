@@ -3,8 +3,8 @@
 #include <Eigen/LU>
 
 #include "gee/adjusted_residuals.hpp"
+#include "linalg/exact_blocks.hpp"
 #include "linalg/row_products.hpp"
-#include "parallel/exact_blocks.hpp"
 
 namespace margmix {
 

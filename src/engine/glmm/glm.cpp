@@ -1,8 +1,8 @@
 #include "glmm/glm.hpp"
 
 #include "linalg/decompositions.hpp"
+#include "linalg/exact_blocks.hpp"
 #include "linalg/row_products.hpp"
-#include "parallel/exact_blocks.hpp"
 
 namespace margmix {
 

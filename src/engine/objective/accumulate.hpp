@@ -5,9 +5,9 @@
 #include <mutex>
 #include <vector>
 
+#include "linalg/exact_blocks.hpp"
 #include "objective/objective.hpp"
 #include "objective/totals.hpp"
-#include "parallel/exact_blocks.hpp"
 
 namespace margmix {
 
