@@ -96,3 +96,16 @@ check_posterior <- function(fit, log_density) {
     expect_lt(abs(below - 0.5) / f(x), 1e-6)
   }, densities, of_first("median"))
 }
+
+# Gradient and Hessian of the engine against differences. Returns the engine's answer.
+expect_derivatives <- function(model, family, K, label, ...) {
+  exact <- toy_engine(model, family, K, 2L, ...)
+  value <- function(psi) toy_engine(model, family, K, 0L, psi)$value
+  g <- numDeriv::grad(value, model$psi)
+  expect_lt(max(abs(exact$gradient - g) / pmax(1, abs(g))), 1e-7, label = label)
+  H <- numDeriv::jacobian(function(psi) toy_engine(model, family, K, 1L, psi)$gradient,
+    model$psi, method.args = list(r = 3)
+  )
+  expect_lt(max(abs(exact$hessian - H)) / max(1, abs(H)), 1e-5, label = label)
+  invisible(exact)
+}

@@ -7,14 +7,7 @@ test_that("gradient and Hessian in beta, theta and log phi, both levels", {
     model <- toy_nested(family, m = 2L, sd = 0.4, seed = 32)
     for (K in list(c(1L, 1L), c(2L, 2L), c(5L, 3L))) {
       label <- paste(name, "K", format_nodes(K))
-      exact <- toy_engine(model, family, K, 2L)
-      value <- function(psi) toy_engine(model, family, K, 0L, psi)$value
-      g <- numDeriv::grad(value, model$psi)
-      expect_lt(max(abs(exact$gradient - g) / pmax(1, abs(g))), 1e-7, label = label)
-      H <- numDeriv::jacobian(function(x) toy_engine(model, family, K, 1L, x)$gradient,
-        model$psi, method.args = list(r = 3)
-      )
-      expect_lt(max(abs(exact$hessian - H)) / max(1, abs(H)), 1e-5, label = label)
+      expect_derivatives(model, family, K, label)
     }
   }
 })

@@ -46,14 +46,7 @@ test_that("its gradient and Hessian are exact, with vectors of effects at either
       model <- weighted_nested(family, q[1L], q[2L], sd = 0.4, seed = 42)
       for (K in list(c(1L, 1L), c(5L, 3L))) {
         label <- paste(family$family, family$link, "q", q[1L], q[2L], "K", K[1L], K[2L])
-        exact <- toy_engine(model, family, K, 2L, scores = TRUE, information = TRUE)
-        value <- function(psi) toy_engine(model, family, K, 0L, psi)$value
-        g <- numDeriv::grad(value, model$psi)
-        expect_lt(max(abs(exact$gradient - g) / pmax(1, abs(g))), 1e-7, label = label)
-        H <- numDeriv::jacobian(function(psi) toy_engine(model, family, K, 1L, psi)$gradient,
-          model$psi, method.args = list(r = 3)
-        )
-        expect_lt(max(abs(exact$hessian - H)) / max(1, abs(H)), 1e-5, label = label)
+        exact <- expect_derivatives(model, family, K, label, scores = TRUE, information = TRUE)
         expect_equal(colSums(exact$scores), exact$gradient, tolerance = 1e-12)
         information <- matrix(rowSums(exact$information), 2L)
         expect_equal(information, -exact$hessian[1:2, 1:2], tolerance = 1e-12)
