@@ -34,13 +34,7 @@ test_that("gradient and Hessian of every family, both levels", {
       model <- toy_nested(family, q[1L], q[2L], m = 2L, sd = 0.4, seed = 32)
       for (K in list(c(1L, 1L), c(2L, 2L), c(5L, 3L))) {
         label <- paste(name, "q", paste(q, collapse = ", "), "K", format_nodes(K))
-        exact <- toy_engine(model, family, K, 2L)
-        g <- numDeriv::grad(function(x) nested_value(model, family, K, x), model$psi)
-        expect_lt(max(abs(exact$gradient - g) / pmax(1, abs(g))), 1e-7, label = label)
-        H <- numDeriv::jacobian(function(x) toy_engine(model, family, K, 1L, x)$gradient,
-          model$psi, method.args = list(r = 3)
-        )
-        expect_lt(max(abs(exact$hessian - H)) / max(1, abs(H)), 1e-5, label = label)
+        expect_derivatives(model, family, K, label)
       }
     }
   }
