@@ -3,18 +3,18 @@
 #' Toenail infection trial
 #'
 #' A randomised trial of two oral treatments, given for twelve weeks, against fungal infection of
-#' the toenail. Seven visits were planned; at each the infection was rated moderate or severe, or
-#' not.
+#' the toenail. Seven visits were planned; at each, the infection was rated as moderate or severe,
+#' or not.
 #'
 #' The seven visits were planned at weeks 0, 4, 8, 12, 24, 36 and 48. There are **three time
 #' variables, and they give three different models**: the number of the visit (`visit`), the planned
-#' month (`scheduled`) and the month in which the patient really came (`month`). Published analyses
-#' differ in their choice, hence in their numbers; the often cited estimates of Molenberghs and
-#' Verbeke (2005) use the planned month.
+#' month (`scheduled`) and the month in which the patient actually came (`month`). Published
+#' analyses choose different ones, so their numbers differ; the often-cited estimates of Molenberghs
+#' and Verbeke (2005) use the planned month.
 #'
-#' More than half of the patients are never rated severe, so that the random intercept has a very
-#' large standard deviation (about 4 on the logit scale). The Laplace approximation is visibly wrong
-#' here, and even 25 quadrature nodes miss the log-likelihood by 0.02.
+#' More than half of the patients are never rated severe, so the random intercept has a very large
+#' standard deviation (about 4 on the logit scale). The Laplace approximation is visibly wrong here,
+#' and even 25 quadrature nodes miss the log-likelihood by 0.02.
 #'
 #' @format A data frame with 1,908 rows (294 patients, 1 to 7 visits each) and 6 columns:
 #' \describe{
@@ -24,8 +24,8 @@
 #'   \item{severe}{1 if the separation of the nail plate from the nail bed is moderate or severe, 0
 #'     if it is absent or mild.}
 #'   \item{visit}{number of the visit, 1 to 7.}
-#'   \item{scheduled}{month at which the visit was planned: 0, 1, 2, 3, 6, 9, 12.}
-#'   \item{month}{month after the start of the treatment at which it took place, 0 to 18.5.}
+#'   \item{scheduled}{month for which the visit was planned: 0, 1, 2, 3, 6, 9, 12.}
+#'   \item{month}{month after the start of treatment in which the visit took place, 0 to 18.5.}
 #' }
 #' @source Data set `toenail` of the package \pkg{HSAUR3}; `scheduled` is derived from `visit`.
 #' @references
@@ -73,7 +73,7 @@
 #'
 #' One row per pump: a random intercept for `pump` is an observation-level random effect, which
 #' models extra-Poisson variation. The published analysis uses centred log time with an intercept
-#' and a slope for each group, not an offset; the example shows it.
+#' and a slope for each group, not an offset; see the example.
 #'
 #' @format A data frame with 10 rows and 4 columns:
 #' \describe{
@@ -175,12 +175,12 @@
 #' Wheeze in children of the Six Cities study
 #'
 #' Yearly wheeze status of 537 children of Steubenville, Ohio, from age 7 to age 10, and whether
-#' their mother smoked. The sample is the complete part of a longitudinal study of air pollution
-#' and health.
+#' their mother smoked. The sample is the complete part of a longitudinal study of air pollution and
+#' health.
 #'
 #' `age` is already centred: 0 is nine years. `id` starts at 0. Two thirds of the children never
-#' wheeze, so that the Laplace approximation overstates the standard deviation of the random
-#' intercept (2.34; maximum likelihood: 2.16).
+#' wheeze, so the Laplace approximation overstates the standard deviation of the random intercept
+#' (2.34; maximum likelihood: 2.16).
 #'
 #' @format A data frame with 2,148 rows (537 children by 4 years) and 4 columns:
 #' \describe{
@@ -206,8 +206,8 @@
 #' patients at baseline and at four visits.
 #'
 #' **`id` is not unique**: both centres number their patients from 1. As the cluster variable it
-#' would merge two patients into one; use `patient`, which is unique. Levels of the factors are
-#' ordered so that the first one is the reference of the published analyses.
+#' would merge two patients into one; use `patient`, which is unique. The first level of each factor
+#' is the reference of the published analyses.
 #'
 #' @format A data frame with 444 rows (111 patients by 4 visits) and 9 columns:
 #' \describe{
@@ -222,7 +222,7 @@
 #'   \item{outcome}{respiratory status at the visit: 1 good, 0 poor.}
 #' }
 #' @source Data set `respiratory` of the package \pkg{geepack}, with the column `patient` added and
-#'   `center`, `treat` and `sex` as factors with another first level.
+#'   a different first level for the factors `center`, `treat` and `sex`.
 #' @references
 #' Stokes, M. E., Davis, C. S. and Koch, G. G. (1995). *Categorical Data Analysis Using the SAS
 #' System*. SAS Institute.

@@ -9,50 +9,49 @@
 #' performance::model_performance(fit)
 #' ```
 #'
-#' @section emmeans: Of a mixed model, means and contrasts are those of the predictor at random
-#'   effect 0, hence conditional; `type = "response"` is linkinv() of them, which is **not** the
-#'   mean of the population unless the link is the identity. Of a fit of [gee()] they are marginal.
-#'   The print says which, and which covariance matrix was used. Each contrast has its own degrees
-#'   of freedom, those of Kenward and Roger by default of a mixed model and Satterthwaite's with
-#'   `"KC"`; with other matrices it has the smallest of those of its coefficients.
-#'   [marginal_standardization()] averages means over the rows of the data instead of predictors
-#'   over a grid.
-#'   `bias.adjust = TRUE` stops, as emmeans would take `sigma()` for the standard deviation of the
-#'   random effects: [marginal_standardization()] integrates them out.
-#' @section marginaleffects: For a mixed model give `type = "integrate"` for effects in the
-#'   population, or `"zero"`; `random_effects =` does the same, with a warning of that package.
-#'   Without, a note says that the means are at the modes of the random effects, which its standard
-#'   errors hold fixed. Those of `"integrate"` count the estimation of the variances, as those of
-#'   `predict()` do. Intervals are normal: `df = TRUE` takes the smallest number of degrees of
-#'   freedom of the coefficients.
-#' @section DHARMa: `DHARMa::simulateResiduals()` warns that it does not know the class, and is
-#'   right: responses come from `simulate()` with new random effects, and the fitted values are the
-#'   means of the population. A fit of [gee()] has nothing to simulate from and is refused.
+#' @section emmeans: For a mixed model, means and contrasts are those of the predictor at random
+#'   effect 0, hence conditional; `type = "response"` gives linkinv() of them, which is **not** the
+#'   population mean unless the link is the identity. For a fit of [gee()] they are marginal. The
+#'   output says which, and which covariance matrix was used. Each contrast has its own degrees of
+#'   freedom: Kenward and Roger's by default for a mixed model, Satterthwaite's with `"KC"`; with
+#'   other matrices, the smallest of those of its coefficients. [marginal_standardization()]
+#'   averages means over the rows of the data instead of predictors over a grid. `bias.adjust =
+#'   TRUE` is an error, because emmeans would take `sigma()` for the standard deviation of the
+#'   random effects; [marginal_standardization()] integrates them out.
+#' @section marginaleffects: For a mixed model, give `type = "integrate"` for population effects, or
+#'   `"zero"`; `random_effects =` does the same, with a warning of that package. Without either, a
+#'   note says that the means are at the modes of the random effects, which the standard errors hold
+#'   fixed. Standard errors with `"integrate"` allow for the estimation of the variances, as those
+#'   of `predict()` do. Intervals are normal; `df = TRUE` takes the smallest degrees of freedom of
+#'   the coefficients.
+#' @section DHARMa: `DHARMa::simulateResiduals()` warns that it doesn't know the class, but its
+#'   residuals are right: responses come from `simulate()` with new random effects, and the fitted
+#'   values are population means. A fit of [gee()] has nothing to simulate from and is refused.
 #' @section insight, parameters and performance: `parameters::model_parameters()`, `ci()`,
-#'   `p_value()` and `standard_error()` have the numbers of `summary()` and `confint()`, for every
-#'   `vcov` of theirs; `ci_method` is a rule of `summary(df = )`, `"normal"` or `"profile"`.
-#'   `insight::get_df()` has the degrees of freedom by coefficient, `insight::get_predicted()` the
+#'   `p_value()` and `standard_error()` give the numbers of `summary()` and `confint()`, for every
+#'   `vcov` they take; `ci_method` is a rule of `summary(df = )`, `"normal"` or `"profile"`.
+#'   `insight::get_df()` gives the degrees of freedom by coefficient, `insight::get_predicted()` the
 #'   values and standard errors of `predict()`, with limits on the scale of the predictor and the
 #'   smallest of those degrees of freedom. `performance::icc()`, `r2()`, `model_performance()`,
 #'   `compare_performance()` (a fit of this package first), `check_convergence()`,
-#'   `check_singularity()` and `check_overdispersion()` work. What is not true of clusters is
-#'   refused: a bootstrap of rows, `performance::test_performance()` (use `anova()`) and
+#'   `check_singularity()` and `check_overdispersion()` work. Methods that don't hold for clusters
+#'   are refused: a bootstrap of rows, `performance::test_performance()` (use `anova()`) and
 #'   `check_outliers()` (use `cooks.distance()`), and `performance_rse()` (use `sigma()`).
 #'   `report::report()` is [report()].
-#' @section One number of degrees of freedom: A function that takes one number for all
-#'   coefficients gets the smallest of those concerned (\pkg{multcomp}: rounded down; \pkg{mice}: of
-#'   `glance()`, as the degrees of freedom of the complete data). `df.residual()` of a fit of
-#'   [gee()] is that number; of a mixed model it counts rows, as elsewhere. `mitools::MIcombine()`
-#'   and `survey::regTermTest()` ask no fit for any and have to be told: `df.complete =` and `df =`,
-#'   as in `tidy(fit)` and `anova(fit)`.
-#' @section Other packages: `ggeffects::ggpredict()` of a mixed model is at random effect 0,
-#'   whichever cluster its print names; `random_effects = "integrate"` gives means of the
-#'   population. \pkg{MuMIn} takes mixed models, with their random terms in every model; [gee()] has
-#'   no likelihood for it. Its averages are those of the maxima that [glmm()] finds; `lme4::glmer()`
-#'   by default stops 3e-4 below that of a Poisson model of `epilepsy` by Laplace, which changes the
-#'   fourth digit. \pkg{stargazer} knows no other classes than its own:
-#'   `stargazer(lmtest::coeftest(fit))` is a way in. \pkg{clubSandwich}, \pkg{pbkrtest} and the
-#'   covariances of \pkg{sandwich} for independent rows are refused.
+#' @section One number of degrees of freedom: A function that takes one number for all coefficients
+#'   gets the smallest of those concerned (\pkg{multcomp}: rounded down; \pkg{mice}: from
+#'   `glance()`, as the complete-data degrees of freedom). `df.residual()` is that number for a fit
+#'   of [gee()]; for a mixed model it counts rows, as elsewhere. `mitools::MIcombine()` and
+#'   `survey::regTermTest()` don't ask the fit: tell them by `df.complete =` and `df =`, as in
+#'   `tidy(fit)` and `anova(fit)`.
+#' @section Other packages: For a mixed model, `ggeffects::ggpredict()` predicts at random effect 0,
+#'   whichever cluster its output names; `random_effects = "integrate"` gives population means.
+#'   \pkg{MuMIn} takes mixed models and keeps their random terms in every model; it can't take
+#'   [gee()], which has no likelihood. Its averages are those of the maxima that [glmm()] finds; for
+#'   a Poisson model of `epilepsy` by Laplace, `lme4::glmer()` by default stops 3e-4 below the
+#'   maximum, which changes the fourth digit. \pkg{stargazer} knows only its own list of classes;
+#'   `stargazer(lmtest::coeftest(fit))` is a way around that. \pkg{clubSandwich}, \pkg{pbkrtest} and
+#'   the covariances of \pkg{sandwich} for independent rows are refused.
 #' @eval clients_section()
 #'
 #' @param object A fit of [glmm()] or [gee()].
@@ -61,7 +60,7 @@
 #' @param vcov. `"default"` (for [glmm()], see [vcov.margmix_glmm()]), `"KR"`, `"model"`,
 #'   `"robust"`, `"KC"` (the default for [gee()]), another type of [vcov.margmix_gee()], a matrix,
 #'   or a function of the fit.
-#' @return As the generics of \pkg{emmeans} ask.
+#' @return What the generics of \pkg{emmeans} ask for.
 #' @examples
 #' fit <- gee(outcome ~ treat * center, respiratory, id = patient, family = binomial())
 #' if (requireNamespace("emmeans", quietly = TRUE)) {

@@ -3,8 +3,8 @@
 
 #' @rdname other-packages
 #' @param x A fit of [glmm()] or [gee()].
-#' @param df Degrees of freedom: `NULL` for those of `summary()`, a rule of it, or numbers (`Inf`
-#'   for the normal distribution).
+#' @param df Degrees of freedom: `NULL` for those of `summary()`, one of its rules, or numbers
+#'   (`Inf` for the normal distribution).
 #' @exportS3Method lmtest::coeftest
 coeftest.margmix_fit <- function(x, vcov. = NULL, df = NULL, ...) {
   covariance <- chosen_vcov(x, client_vcov(x, vcov.))

@@ -4,12 +4,12 @@
 #'   quadrature or the Laplace approximation). It answers conditional, cluster-specific questions.
 #' * [gee()] fits marginal models by generalized estimating equations. It answers questions about
 #'   the population.
-#' * [marginal_standardization()], [marginal_coefficients()] and [compare_effects()] lead from
-#'   either to effects in the population.
+#' * [marginal_standardization()], [marginal_coefficients()] and [compare_effects()] turn fits of
+#'   either kind into effects in the population.
 #'
 #' Results say which question they answer, which integration rule and covariance matrix were used,
-#' and how many rows and clusters they rest on. `vignette("margmix", package = "margmix")` is the
-#' place to begin.
+#' and how many rows and clusters they rest on. Start with `vignette("margmix", package =
+#' "margmix")`.
 #'
 #' @keywords internal
 #' @useDynLib margmix, .registration = TRUE

@@ -11,42 +11,42 @@
 #' ```
 #'
 #' @details
-#' The distribution of the random effect is any distribution G, and the likelihood is maximised over
-#' the coefficients and G (Laird 1978; Lindsay 1983). The maximum has masses pi_k at a few
-#' locations b_k:
+#' `mass_points()` refits a model without assuming a distribution for its random effect: the
+#' likelihood is maximised over the coefficients and over any distribution G (Laird 1978; Lindsay
+#' 1983). The maximum has masses pi_k at a few locations b_k:
 #' ```
 #' log L = sum_i log sum_k pi_k f_i(y_i | b_k).
 #' ```
-#' Points are added one by one where the gradient function, [diagnose_distribution()], is largest,
-#' and after each all coefficients, locations and masses are maximised together with exact gradient
-#' and Hessian. It ends where no point can add 1e-3 to the log-likelihood at these coefficients,
-#' which the gradient function shows, or with the number of `points` that is asked for.
+#' Points are added one at a time where the gradient function (see [diagnose_distribution()]) is
+#' largest; after each, all coefficients, locations and masses are maximised together with exact
+#' gradient and Hessian. The search ends when no further point can add 1e-3 to the log-likelihood at
+#' these coefficients, as the gradient function shows, or at the number of `points` asked for.
 #'
-#' Where Z is a column of X, as for a random intercept in a model with intercept, the effects have
-#' mean zero. A location that runs to infinity, as for clusters without an event, is held where
-#' means are 1e-6 from the end of their range, and a note says so; the mean is then that of the
-#' others.
+#' If Z is a column of X, as for a random intercept in a model with an intercept, the effects have
+#' mean zero. A location that runs to infinity, as for clusters without events, is held where means
+#' are 1e-6 from the end of their range, and a note says so; the mean of zero is then that of the
+#' other locations.
 #'
-#' Standard errors are for the given number of points. They do not allow for the choice of it, and
-#' say nothing of the points of the unrestricted maximum, whose number grows with the data. `AIC()`
-#' counts two parameters for each point after the first, which is usual and rough.
+#' Standard errors are for the given number of points. They don't allow for choosing it, and say
+#' nothing about the points of the unrestricted maximum, whose number grows with the data. `AIC()`
+#' counts two parameters for each point after the first, a common but rough rule.
 #'
-#' @param fit A fit of [glmm()] with one random effect, of a family without a dispersion (binomial,
+#' @param fit A fit of [glmm()] with one random effect and a family without a dispersion (binomial,
 #'   Poisson).
-#' @param points Number of mass points, or `NULL` for as many as the likelihood wants.
+#' @param points Number of mass points; `NULL` (the default): as many as raise the likelihood.
 #' @param x,object The result.
 #' @param digits Significant digits to print.
 #' @param ... Not used.
-#' @return An object of class `margmix_mass_points` with methods `coef()`, `vcov()`, `logLik()`
-#'   (and so `AIC()`), `nobs()`, `print()`. A list: `beta`; `points`, a data frame with `location`,
-#'   `mass`, their standard errors, and `held`, the location that was computed with; `sd` of the
-#'   effects; `logLik`; `vcov` of the coefficients;
-#'   `vcov_full` of (beta, locations, masses); `posterior`, the probability of each point for each
-#'   cluster (clusters x points); `gain`, a bound for what more points could add to the
-#'   log-likelihood at these coefficients; `fit`.
-#' @section Conditions: errors `margmix_error_distribution` (more than one random effect, a family
-#'   with a dispersion) and `margmix_error_argument`; warning `margmix_warning_convergence`; notes
-#'   `margmix_note_mass_points` (a location at the end of its range; fewer points than asked for).
+#' @return An object of class `margmix_mass_points` with methods `coef()`, `vcov()`, `logLik()` (and
+#'   so `AIC()`), `nobs()`, `print()`. It is a list: `beta`; `points`, a data frame with `location`,
+#'   `mass`, their standard errors, and `held`, the location used in the computation; `sd` of the
+#'   effects; `logLik`; `vcov` of the coefficients; `vcov_full` of (beta, locations, masses);
+#'   `posterior`, the probability of each point for each cluster (clusters x points); `gain`, a
+#'   bound for what more points could add to the log-likelihood at these coefficients; `fit`.
+#' @section Conditions: errors `margmix_error_distribution` (more than one random effect, or a
+#'   family with a dispersion) and `margmix_error_argument`; warning `margmix_warning_convergence`;
+#'   notes `margmix_note_mass_points` (a location at the end of its range; fewer points than asked
+#'   for).
 #' @references
 #' Laird, N. (1978). Nonparametric maximum likelihood estimation of a mixing distribution. *Journal
 #' of the American Statistical Association* 73, 805-811.

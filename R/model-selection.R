@@ -10,19 +10,19 @@
 #' ```
 #'
 #' @details
-#' `drop1()` and `add1()` fit the model without, or with, each term and compare by AIC and, on
-#' request, by likelihood ratio. [stats::step()] works on both. All are about the fixed terms: the
-#' random terms stay, in every model; [anova()] compares models with other ones. Intervals and p
-#' values after a choice of terms do not know of the choice.
+#' `drop1()` and `add1()` refit the model without, or with, each term and compare the fits by AIC
+#' and, on request, by likelihood ratio. [stats::step()] uses both. They choose fixed terms only:
+#' the random terms stay in every model, and [anova()] compares models that differ in them.
+#' Intervals and p values computed after choosing terms ignore the choice.
 #'
-#' Restricted likelihoods of models with other fixed effects do not compare, so that a fit with
-#' `REML = TRUE` enters by its maximum likelihood version, and so do the models that are tried.
+#' Restricted likelihoods of models with different fixed effects are not comparable, so a fit with
+#' `REML = TRUE` is replaced by its maximum likelihood version, as are the models tried.
 #'
-#' Marginal models have no likelihood: for a fit of [gee()] all of this is an error; see [qic()] and
-#' `anova()`.
+#' Marginal models have no likelihood, so all of this is an error for a fit of [gee()]; see [qic()]
+#' and `anova()`.
 #'
 #' @param object,fit A fit of [glmm()].
-#' @param scope For `drop1()` the terms to drop one by one, for `add1()` those to add: a formula,
+#' @param scope For `drop1()` the terms to drop one at a time, for `add1()` those to add: a formula,
 #'   whose random terms must be those of the model, or text such as `"age"`.
 #' @param scale Not used.
 #' @param k Penalty per parameter: 2 for the AIC, log(n) for the BIC.
@@ -30,7 +30,7 @@
 #' @return `drop1()` and `add1()`: a data frame of class `anova` with the change `Df` in the number
 #'   of parameters, the `AIC`, and with `test = "Chisq"` the statistic `LRT` and its p value.
 #'   `extractAIC()`: the number of parameters and the AIC.
-#' @section Errors: `margmix_error_scope`: the scope has a random term that the model has not;
+#' @section Errors: `margmix_error_scope`: the scope has a random term that isn't in the model;
 #'   `margmix_error_no_likelihood` for a fit of [gee()].
 #' @examples
 #' fit <- glmm(seizures ~ treatment + period + log(base) + (1 | subject), epilepsy, poisson())

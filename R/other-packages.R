@@ -36,11 +36,10 @@ clients_section <- function(clients = read_clients("tests/testthat/clients.csv")
   rows <- lapply(split(clients, factor(key, unique(key))), client_line)
   c(
     "@section Which answers are ours:",
-    "What these functions give for estimates, standard errors, degrees of freedom, p values, 95%",
-    "intervals and predictions is compared with the package's own by its tests. Where nothing is",
-    "said a function does not give the number; a refusal is an error that says what to use. Where",
-    "a function gives numbers of its own and asks nothing by which the fit could give others, they",
-    "are named as not ours, with the reason.",
+    "The package's tests compare the estimates, standard errors, degrees of freedom, p values, 95%",
+    "intervals and predictions of these functions with its own. A number that isn't listed is one",
+    "that the function does not give; *refused* is an error that says what to use. Numbers that a",
+    "function computes by itself, without asking the fit, are listed as not ours, with the reason.",
     "\\tabular{llll}{",
     "  \\strong{Function} \\tab \\strong{glmm()} \\tab \\strong{gee()} \\tab \\strong{Note} \\cr",
     unlist(rows),

@@ -1,6 +1,6 @@
 # What users of lme4 look for, under the names that it has there.
 
-#' Under the names of lme4
+#' Functions named as in lme4
 #'
 #' @description
 #' ```
@@ -13,30 +13,29 @@
 #'
 #' @details
 #' * `ngrps()`: the number of levels of each grouping factor.
-#' * `isSingular()`: is a standard deviation of the random effects below `tol`, or their correlation
-#'   matrix singular? (Is a diagonal entry of Lambda below `tol`?)
-#' * `cluster_coefficients()`: fixed effects plus random effects of each cluster (at their modes), a
-#'   data frame for each grouping factor. This is what `coef()` gives in \pkg{lme4}; here `coef()`
-#'   are the fixed effects, as in other models.
+#' * `isSingular()`: whether a standard deviation of the random effects is below `tol` or their
+#'   correlation matrix singular (a diagonal entry of Lambda below `tol`).
+#' * `cluster_coefficients()`: the fixed effects plus the random effects of each cluster (at their
+#'   modes), a data frame for each grouping factor. This is what `coef()` gives in \pkg{lme4}; here
+#'   `coef()` gives the fixed effects, as for other models.
 #' * `getME()`: `"X"`, `"Z"`, `"Zt"`, `"y"`, `"mu"`, `"offset"`, `"beta"` (or `"fixef"`), `"theta"`,
 #'   `"lower"` (its bounds), `"Lambda"`, `"Lambdat"`, `"u"`, `"b"`, `"flist"`, `"cnms"`, `"sigma"`,
-#'   `"n"`, `"p"`, `"q"`, `"is_REML"`. As in \pkg{lme4}, theta and Lambda are relative to
-#'   `sigma()`, and u is multiplied by it; grouping factors are in the order of the formula. Sparse
-#'   matrices are those of package \pkg{Matrix}. [component()] has the absolute scale and more.
+#'   `"n"`, `"p"`, `"q"`, `"is_REML"`. As in \pkg{lme4}, theta and Lambda are relative to `sigma()`,
+#'   and u is multiplied by it; grouping factors are in the order of the formula. Sparse matrices
+#'   are those of package \pkg{Matrix}. [component()] has the absolute scale and more.
 #' * `variable.names()`: the names of the estimated coefficients.
-#' * `hatvalues()`: of a linear model the derivatives of the fitted values in the responses, given
+#' * `hatvalues()`: for a linear model, the derivatives of the fitted values in the responses, given
 #'   the variances: w v / sigma^2, with v the prediction error variance of x'beta + z'b (Henderson
-#'   1975). `rstudent()`: residuals over sigma sqrt(1 - h). Of other models they are refused:
-#'   `residuals(fit, "quantile")` are for them, and [influence()][influence.margmix_fit] for
-#'   clusters.
+#'   1975). `rstudent()`: residuals over sigma sqrt(1 - h). Both are refused for other models: use
+#'   `residuals(fit, "quantile")` or, for clusters, [influence()][influence.margmix_fit].
 #'
-#' For fits of \pkg{lme4} the functions here call those there.
+#' For fits of \pkg{lme4}, these functions call that package's own.
 #'
 #' @param object,x,model A fit of [glmm()] (`variable.names()`: or of [gee()]).
-#' @param tol A standard deviation below it, relative to `sigma()`, counts as zero.
-#' @param name Names of what is wanted.
+#' @param tol A standard deviation below this, relative to `sigma()`, counts as zero.
+#' @param name Names of the components to return.
 #' @param ... Not used.
-#' @return As described; `getME()` of several names a named list.
+#' @return As described; for several names `getME()` returns a named list.
 #' @section Errors: `margmix_error_argument`: an unknown name.
 #' @references
 #' Henderson, C. R. (1975). Best linear unbiased estimation and prediction under a selection model.

@@ -11,7 +11,7 @@ plot.ranef.margmix_glmm <- function(x, level = 0.95, labels = NULL, ...) {
 }
 
 #' @rdname plot_data
-#' @param level Level of the intervals; of random effects condval -/+ z condsd.
+#' @param level Level of the intervals; for random effects, condval -/+ z condsd.
 #' @export
 plot_data.ranef.margmix_glmm <- function(x, level = 0.95, ...) {
   check_dots(..., known = names(formals(plot_data.ranef.margmix_glmm)))
@@ -31,7 +31,7 @@ plot_data.ranef.margmix_glmm <- function(x, level = 0.95, ...) {
 }
 
 #' @rdname plot_data
-#' @param labels Draw the labels of the clusters? By default if there are at most 40.
+#' @param labels Label the clusters? By default if there are at most 40.
 #' @export
 plot.margmix_caterpillar_picture <- function(x, labels = NULL, xlab = NULL, main = NULL, ...) {
   check_choice(labels, "labels")
@@ -124,7 +124,7 @@ plot_shrinkage <- function(fit, type = c("mode", "mean", "median"), labels = NUL
 plot.margmix_glmm <- function(x, ...) plot_shrinkage(x, ...)
 
 #' @rdname plot_data
-#' @param type Of a fit: which value of the random effects, as in [plot_shrinkage()].
+#' @param type For a fit: which value of the random effects, as in [plot_shrinkage()].
 #' @export
 plot_data.margmix_glmm <- function(x, type = c("mode", "mean", "median"), ...) {
   check_dots(..., known = names(formals(plot_data.margmix_glmm)))

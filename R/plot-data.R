@@ -10,23 +10,25 @@
 #' plot(drawn)
 #' ```
 #'
-#' Whatever has a `plot()` here has its numbers in `plot_data()`. Both `plot()` (base graphics)
-#' and, where package \pkg{ggplot2} is installed, `ggplot2::autoplot()` draw this data frame, which
-#' can be changed and drawn again.
+#' Everything that has a `plot()` method here has its numbers in `plot_data()`. Both `plot()` (base
+#' graphics) and, if package \pkg{ggplot2} is installed, `ggplot2::autoplot()` draw this data frame,
+#' which you can change and draw again.
 #'
 #' @details
 #' \describe{
-#'   \item{[odds_ratios()], [rate_ratios()], [risk_ratios()]}{A forest on a logarithmic axis with
-#'     the numbers beside it: `panel`, `label`, `estimate`, `conf.low`, `conf.high`, `none` (the
-#'     value that means no effect), `log` (is the axis logarithmic?), `text` (the numbers beside).}
-#'   \item{[marginal_standardization()]}{The same, a panel for the means and for each contrast.}
+#'   \item{[odds_ratios()], [rate_ratios()], [risk_ratios()]}{A forest plot on a logarithmic axis
+#'     with the numbers beside it: `panel`, `label`, `estimate`, `conf.low`, `conf.high`, `none`
+#'     (the value that means no effect), `log` (is the axis logarithmic?), `text` (the numbers
+#'     beside it).}
+#'   \item{[marginal_standardization()]}{The same, with a panel for the means and one for each
+#'     contrast.}
 #'   \item{[diagnose_endogeneity()]}{The same: effects within and between clusters.}
 #'   \item{[compare_effects()]}{Means along a covariate: `curve`, `cluster`, `x`, `label` (of a
 #'     factor), `estimate`, `conf.low`, `conf.high`.}
-#'   \item{[ranef()]}{A caterpillar: `panel`, `level`, `order`, `estimate`, `conf.low`,
+#'   \item{[ranef()]}{A caterpillar plot: `panel`, `level`, `order`, `estimate`, `conf.low`,
 #'     `conf.high`.}
-#'   \item{[rank_clusters()]}{A caterpillar by expected rank: the columns of the table, and `end`
-#'     (belongs to the lowest or the highest with probability above one half).}
+#'   \item{[rank_clusters()]}{A caterpillar plot by expected rank: the columns of the table, and
+#'     `end` (belongs to the lowest or the highest with probability above one half).}
 #'   \item{[glmm()]}{Shrinkage of cluster means: the columns of [plot_shrinkage()].}
 #'   \item{[diagnose_integration()], [diagnose_convergence()]}{Log-likelihood by number of nodes or
 #'     draws; eigenvalues of the scaled information: `x`, `label`, `estimate`, `conf.low`,
@@ -37,17 +39,17 @@
 #'   \item{[smooth_terms()]}{Curves with bands, a panel for each: the columns of `curves`.}
 #'   \item{[diagnose_overdispersion()]}{A histogram: `statistic` (simulated), `observed`.}
 #'   \item{[association_scan()]}{-log10 p of variants: `variant`, `panel` (of chromosomes, in their
-#'     order), `x` (what is expected, or the place), `estimate`.}
+#'     order), `x` (the expected value, or the position), `estimate`.}
 #' }
 #'
-#' Colours are those of Okabe and Ito (2008), which people with a colour vision deficiency tell
+#' Colours are those of Okabe and Ito (2008), which people with a colour vision deficiency can tell
 #' apart; lines also differ in type and points in shape.
 #'
-#' @param x A fit or a result, see the list.
-#' @param ... Arguments that choose what is drawn: those of the `plot()` method. For `autoplot()`
-#'   nothing else: add layers to what it returns.
-#' @return `plot_data()`: a data frame of class `margmix_plot_data` with the columns above.
-#'   `plot()` returns it, invisibly; `autoplot()` returns a ggplot.
+#' @param x A fit or a result from the list below.
+#' @param ... Arguments that choose what is drawn: those of the `plot()` method. `autoplot()` takes
+#'   no others: add layers to what it returns.
+#' @return `plot_data()`: a data frame of class `margmix_plot_data` with the columns above. `plot()`
+#'   returns it, invisibly; `autoplot()` returns a ggplot.
 #' @section Errors: `margmix_error_argument`: there is no picture of `x`, or `x` has lost what says
 #'   how to draw it.
 #' @references

@@ -14,7 +14,7 @@ plot.margmix_effects <- function(x, along = NULL, at = list(), clusters = 50L, x
 }
 
 #' @rdname plot_data
-#' @param along,at,clusters Of [compare_effects()]: see there.
+#' @param along,at,clusters For [compare_effects()]: see there.
 #' @export
 plot_data.margmix_effects <- function(x, along = NULL, at = list(), clusters = 50L, ...) {
   check_dots(..., known = names(formals(plot_data.margmix_effects)))

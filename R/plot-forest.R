@@ -1,8 +1,8 @@
 # Forest plots: estimates with limits, labels at the left and numbers at the right.
 
 #' @rdname odds_ratios
-#' @details `plot()` draws a forest on a logarithmic axis with the numbers beside it; intervals that
-#'   leave the axis end in an arrow.
+#' @details `plot()` draws a forest plot on a logarithmic axis with the numbers beside it; intervals
+#'   that leave the axis end in an arrow.
 #' @param xlab,main Label of the axis, title.
 #' @export
 plot.margmix_ratios <- function(x, xlab = NULL, main = NULL, ...) {
@@ -109,7 +109,7 @@ forest_axis <- function(part) {
 # Drawing -----------------------------------------------------------------------------------------
 
 #' @rdname plot_data
-#' @param xlab,main Of forest plots: label below the lowest axis, and title.
+#' @param xlab,main For forest plots: label below the lowest axis, and title.
 #' @export
 plot.margmix_forest_picture <- function(x, xlab = NULL, main = NULL, ...) {
   check_dots(..., known = names(formals(plot.margmix_forest_picture)))

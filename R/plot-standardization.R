@@ -9,7 +9,7 @@ plot.margmix_standardization <- function(x, what = c("both", "contrasts", "means
 }
 
 #' @rdname plot_data
-#' @param what Of a standardization: `"both"`, `"contrasts"` or `"means"`.
+#' @param what For a standardization: `"both"`, `"contrasts"` or `"means"`.
 #' @export
 plot_data.margmix_standardization <- function(x, what = c("both", "contrasts", "means"), ...) {
   check_dots(..., known = names(formals(plot_data.margmix_standardization)))

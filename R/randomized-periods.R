@@ -11,26 +11,26 @@
 
 #' @name marginal_standardization
 #' @rdname marginal_standardization
-#' @param period `NULL`, or the name of the period, for clusters that were randomized to sequences
-#'   of settings; with `randomized = TRUE`.
-#' @section Stepped-wedge and crossover trials: Where clusters change their setting in the course of
-#'   the trial, periods differ in their shares of settings and in much else. With `period` the
-#'   settings are compared within each period (*vertically*), and the means of the periods are
-#'   averaged: consistent for that average with any working model, which only adds precision, and
-#'   without a model of the effect of time. Periods in which a setting was given to fewer than two
-#'   clusters, such as the first and last of a stepped wedge, have no part in the means, but in the
-#'   fit of the model. Rows count as `average` says:
+#' @param period `NULL`, or the name of the period for clusters that were randomized to sequences of
+#'   settings; needs `randomized = TRUE`.
+#' @section Stepped-wedge and crossover trials: If clusters change their setting during the trial,
+#'   periods differ in their shares of settings and in much else. With `period`, settings are
+#'   compared within each period (*vertically*), and the means of the periods are averaged. This is
+#'   consistent for that average without a model of the effect of time, and with any working model,
+#'   which only adds precision. Periods in which fewer than two clusters had one of the settings,
+#'   such as the first and last of a stepped wedge, are left out of the means but not of the model
+#'   fit. `average` says how rows count:
 #'
-#'   * `"individual"` and `"cluster"`: every individual, or every cluster, counts alike over the
+#'   * `"individual"` and `"cluster"`: every individual, or every cluster, counts equally over the
 #'     whole trial (*horizontal* averages);
-#'   * `"period"` and `"cluster-period"`: every period counts alike, and in it every individual, or
-#'     every cluster (*vertical* averages).
+#'   * `"period"` and `"cluster-period"`: every period counts equally, and so does every individual,
+#'     or every cluster, within it (*vertical* averages).
 #'
 #'   If cluster sizes, periods and effects are unrelated, all four estimate the same number. The
-#'   coefficient of a model with periods and treatment combines vertical with horizontal comparisons
-#'   (a cluster with itself before) by their precision, and is right if the model is; see
+#'   coefficient of a model with periods and treatment combines vertical comparisons with horizontal
+#'   ones (of a cluster with its own past) by their precision, and is right if the model is; see
 #'   [exposure_effects()] for effects that change with time. Degrees of freedom are those of a
-#'   single stratum, clusters minus 1 if they have the same size.
+#'   single stratum: clusters minus 1 if they have the same size.
 #' @examples
 #' trial <- expand.grid(person = 1:6, period = 1:5, cluster = 1:16)
 #' trial$treat <- as.integer(trial$period > 1 + trial$cluster %% 4)

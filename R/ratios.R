@@ -9,36 +9,36 @@
 #' ```
 #'
 #' @details
-#' exp(beta) with limits exp(beta -/+ t SE). For a mixed model these ratios are **conditional**:
-#' they compare two values of a covariate for the same cluster (or for clusters with equal random
-#' effects). Odds ratios for the population are nearer to 1. For a fit of [gee()] they are
-#' **marginal**: they compare means of the population.
+#' These tables give exp(beta) with limits exp(beta -/+ t SE). For a mixed model these ratios are
+#' **conditional**: they compare two values of a covariate for the same cluster (or for clusters
+#' with equal random effects). Odds ratios for the population are nearer to 1. For a fit of [gee()]
+#' they are **marginal**: they compare population means.
 #'
-#' * `odds_ratios()`: binomial and beta-binomial families with logit link; and [beta_family()],
-#'   where the odds mu / (1 - mu) are those of the mean proportion and not of an event, as the print
+#' * `odds_ratios()`: binomial and beta-binomial families with logit link; also [beta_family()],
+#'   where the odds mu / (1 - mu) are those of the mean proportion, not of an event, as the output
 #'   says.
-#' * `rate_ratios()`: Poisson and negative binomial families with log link; Gamma, inverse Gaussian
-#'   and Gaussian ones, too, where they are ratios of means.
+#' * `rate_ratios()`: Poisson and negative binomial families with log link; also Gamma, inverse
+#'   Gaussian and Gaussian ones, where they are ratios of means.
 #' * `risk_ratios()`: binomial family with log link; for a fit of [gee()] also Poisson with log link
 #'   and a 0/1 response ("modified Poisson", Zou and Donner 2013), whose robust standard errors do
 #'   not need the Poisson variance.
 #'
-#' A row of an interaction is the factor by which one ratio multiplies for a unit of the other
+#' The row of an interaction is the factor by which one ratio changes per unit of the other
 #' covariate.
 #'
 #' @inheritParams summary.margmix_glmm
 #' @param object A fit.
 #' @param level Confidence level.
-#' @param intercept `TRUE` to include the intercept: the odds, rate or risk itself where all
-#'   covariates are 0 and the random effects are 0 (not that of the population).
+#' @param intercept `TRUE` to include the intercept: the odds, rate or risk itself when all
+#'   covariates and the random effects are 0 (not the population's).
 #' @param x A table of ratios.
 #' @return A data frame of class `margmix_ratios` with the columns `term`, `estimate`,
 #'   `conf.low`, `conf.high`, `std.error` (of the log ratio), `df`, `statistic` and `p.value` (of
-#'   the test that the ratio is 1), and the row names `term`. Its print says which question the
-#'   ratios answer and which covariance matrix was used. `as.data.frame()` and `tidy()` give the
-#'   plain table, for `knitr::kable()` and the like.
-#' @section Conditions: error `margmix_error_link`: the link does not give that ratio; and those
-#'   of [summary.margmix_glmm()].
+#'   the test that the ratio is 1), and the row names `term`. The printed table says which question
+#'   the ratios answer and which covariance matrix was used. `as.data.frame()` and `tidy()` return
+#'   the plain table, for `knitr::kable()` and the like.
+#' @section Conditions: error `margmix_error_link`: the link doesn't give this ratio; and those of
+#'   [summary.margmix_glmm()].
 #' @references
 #' Zou, G. Y. and Donner, A. (2013). Extension of the modified Poisson regression model to
 #' prospective studies with correlated binary data. *Statistical Methods in Medical Research*

@@ -7,129 +7,129 @@
 #' fit <- glmm(outcome ~ treat + sex + age + (1 | patient), respiratory, binomial())
 #' marginal_standardization(fit, "treat")
 #' ```
-#' What would the mean response of the population be if everyone had the exposure, and if no one
-#' had? The exposure of each target row is set to a value, the model's mean is averaged over the
-#' rows, and the averages are compared: risk difference, risk ratio, odds ratio. The answer is
-#' *marginal* for [glmm()] and [gee()] fits alike.
+#' What would the population's mean response be if everyone were exposed, and if no one were?
+#' `marginal_standardization()` sets the exposure of each target row to a value, averages the
+#' model's means over the rows, and compares the averages by risk difference, risk ratio and odds
+#' ratio. The answer is *marginal* for fits of [glmm()] and [gee()] alike.
 #'
 #' @details
-#' For a mixed model the mean of a row is integrated over the random effects: with s^2 = z'Lambda
+#' For a mixed model, the mean of a row is integrated over the random effects: with s^2 = z'Lambda
 #' Lambda'z, m(eta, s) is the integral of linkinv(eta + s t) over a standard normal t, in closed
-#' form or by a rule whose error is below 1e-12. The covariates z of the random effects are
+#' form or by a rule with an error below 1e-12. The covariates z of the random effects are
 #' counterfactual, too. The standardized mean at setting a is mu_a = sum of w m / sum of w over the
 #' target rows.
 #'
-#' @section Estimands: `"ATE"` averages over all target rows. `"ATT"` takes, for each contrast, the
-#'   rows observed at its setting that is not the reference; `"ATU"` the rows observed at the
-#'   reference. Both need an exposure with observed groups.
-#' @section Weights: A row counts as many individuals as it has trials or, with
-#'   `weights_type = "frequency"`, as its weight says; so grouped and single 0/1 rows agree.
-#'   Precision and inverse-probability weights are not counts and have no part here. Rows of
-#'   `newdata` count one each. `weights` replaces these counts. `average = "cluster"` gives each
-#'   cluster the same weight: the mean of the average cluster, not of the average individual.
-#' @section Rates: An offset stays as it is, so that the means of a count are those of the rows'
-#'   exposure times. For rates per unit of time set the time, too, and weight by it:
-#'   `values = data.frame(treatment = 0:1, time = 1), weights = "time"`.
+#' @section Estimands: `"ATE"` averages over all target rows. For each contrast, `"ATT"` averages
+#'   over the rows observed at the setting that isn't the reference, and `"ATU"` over those observed
+#'   at the reference. Both need an exposure with observed groups.
+#' @section Weights: A row counts as many individuals as it has trials or, with `weights_type =
+#'   "frequency"`, as its weight says, so grouped and single 0/1 rows agree. Precision and
+#'   inverse-probability weights are not counts and aren't used. Each row of `newdata` counts once.
+#'   `weights` replaces these counts. `average = "cluster"` gives all clusters the same weight, for
+#'   the mean in the average cluster rather than of the average individual.
+#' @section Rates: Offsets stay as they are, so the mean of a count is for the rows' own exposure
+#'   times. For rates per unit of time, set the time too, and weight by it: `values =
+#'   data.frame(treatment = 0:1, time = 1), weights = "time"`.
 #' @section Standard errors: With `covariates = "sampled"` the target rows are a sample of clusters
-#'   from the population. The influence of cluster i on mu is phi_i = c'V u~_i + E~_i: c the
-#'   derivative of mu in the parameters, V their inverse information, u~_i the score of the cluster
-#'   corrected for few clusters (`vcov = "KC"`, Kauermann and Carroll 2001, or `"MD"`), E~_i the
+#'   from the population. The influence of cluster i on mu is phi_i = c'V u~_i + E~_i, where c is
+#'   the derivative of mu in the parameters, V their inverse information, u~_i the cluster's score
+#'   corrected for few clusters (`vcov = "KC"`, Kauermann and Carroll 2001, or `"MD"`), and E~_i the
 #'   cluster's part of the average with the factor (1 - n_i / N)^(-1/2). Contrasts have
-#'   Satterthwaite, means Welch degrees of freedom. With `covariates = "fixed"` the second part is
-#'   left out: the interval is for these covariate values, and too short for a population that they
-#'   were sampled from.
-#'   For a mixed model u_i is the score of the marginal likelihood in beta and theta; the
+#'   Satterthwaite degrees of freedom, means Welch's. `covariates = "fixed"` leaves the second part
+#'   out: the interval is then for these covariate values, and too short for a population from which
+#'   they were sampled.
+#'   For a mixed model, u_i is the score of the marginal likelihood in beta and theta; the
 #'   correction and the degrees of freedom concern beta. A cluster's information in beta may fail to
 #'   be positive semi-definite; directions of negative information are not corrected. Variances on
-#'   the boundary count as known. With nested grouping factors the clusters are the levels of the
-#'   coarsest; crossed factors leave only `covariates = "fixed"` and `vcov = "model"`, the defaults
-#'   there. With `vcov = "model"` or a matrix, c'Vc takes the place of the scores, and the degrees
-#'   of freedom are clusters minus cluster-level coefficients (crossed: the least of any factor).
-#' @section Coverage: Simulated with 10, 20, 40 and 100 clusters of 20 binary rows on average, equal
-#'   and unequal sizes, with and without interaction, for `glmm()` with standard deviations from 0
-#'   to 1.5 (2,000 data sets per cell: Monte Carlo error 0.5 percentage points). The default 95%
-#'   intervals of standardized risks and their contrasts covered 93.8 to 96.6% with 10 and 20
-#'   clusters (`glmm()` with 10: 92.7 to 97.4%), 93.5 to 96.4% with 40, 94.0 to 96.1% with 100. All
-#'   200 estimates for which limits had been set before (10 and 20 clusters: 91.5 to 97.5; 40: 92.5
-#'   to 97; 100: 93.5 to 96.5) are inside. The plain delta method (fixed covariates, model-based,
-#'   normal) covered 80 to 97%, and does not improve with more clusters where covariates vary
-#'   between them. With 100 clusters the default standard errors were on average 98 to 102% of those
-#'   of a cluster bootstrap, and those of a mixed model for given covariates (model-based) 100 to
+#'   the boundary count as known. With nested grouping factors, the clusters are the levels of the
+#'   coarsest one. Crossed factors allow only `covariates = "fixed"` and `vcov = "model"`, their
+#'   defaults. With `vcov = "model"` or a matrix, c'Vc replaces the scores, and the degrees of
+#'   freedom are clusters minus cluster-level coefficients (with crossed factors, the smallest over
+#'   factors).
+#' @section Coverage: The simulations had 10, 20, 40 and 100 clusters of 20 binary rows on average,
+#'   equal and unequal sizes, with and without interaction, and for `glmm()` with standard
+#'   deviations from 0 to 1.5 (2,000 data sets per cell: Monte Carlo error 0.5 percentage points).
+#'   The default 95% intervals of standardized risks and their contrasts covered 93.8 to 96.6% with
+#'   10 and 20 clusters (`glmm()` with 10: 92.7 to 97.4%), 93.5 to 96.4% with 40, and 94.0 to 96.1%
+#'   with 100. All 200 estimates are within limits that had been set before (10 and 20 clusters:
+#'   91.5 to 97.5; 40: 92.5 to 97; 100: 93.5 to 96.5). The plain delta method (fixed covariates,
+#'   model-based, normal) covered 80 to 97%, and more clusters don't improve it when covariates vary
+#'   between them. With 100 clusters, the default standard errors averaged 98 to 102% of those of a
+#'   cluster bootstrap; for given covariates (model-based), those of a mixed model averaged 100 to
 #'   101% of those of a parametric bootstrap. Script and tables are in `bench/simulation` of the
 #'   source.
-#' @section Randomized and observational exposures: The means above are those of the model, and
-#'   right if it is. In particular, a model without the size of the clusters gives clusters of all
-#'   sizes the same effect, whatever `average` says. With `randomized` the rows that had a
-#'   setting correct the model: with w the weight of a row, m(a) its mean under setting a, A its own
-#'   setting and p_a the probability of a,
+#' @section Randomized and observational exposures: The means above are the model's, and right only
+#'   if it is. In particular, a model without cluster size gives clusters of all sizes the same
+#'   effect, whatever `average` says. With `randomized`, the rows observed at a setting correct the
+#'   model: with w the weight of a row, m(a) its mean under setting a, A its own setting and p_a the
+#'   probability of a,
 #'
 #'   mu_a = sum w \{m(a) + 1\{A = a\} (y - m(a)) / p_a\} / sum w,
 #'
 #'   which is consistent for its average, of individuals or of clusters, with any model (Li et al.
-#'   2025). The shares of clusters estimate the probabilities (of individuals, where the exposure
-#'   varies within clusters), unless they are given. `propensity` is for exposures that were not
-#'   randomized: p is the mean of a model of the exposure, and mu_a is right if one of both models
-#'   is (augmented inverse probability weighting), and nothing that was not measured matters. Its
-#'   rows must be those of `fit`.
+#'   2025). Unless given, the probabilities are estimated by the shares of clusters (of individuals
+#'   if the exposure varies within clusters). `propensity` is for exposures that were not
+#'   randomized: p is the mean of a model of the exposure, and mu_a is right if at least one of the
+#'   two models is (augmented inverse probability weighting) and there is no unmeasured confounding.
+#'   Its rows must be those of `fit`.
 #'
-#'   Standard errors count the estimation of the model, of shares and propensity. `vcov = "KC"` sums
-#'   products of the influence of a cluster and of the change without it; `"robust"` squares the
-#'   influence, `"jackknife"` the change, by one Newton step, and `"jackknife-full"` fits again
-#'   without each cluster. Degrees of freedom are Welch's, where clusters of one arm have
-#'   (sum n^2)^2 / sum n^4 - 1; a jackknife has clusters minus arms. [test_informative_size()]
+#'   Standard errors allow for the estimation of the model, shares and propensity. `vcov = "KC"`
+#'   sums products of a cluster's influence and the change without the cluster; `"robust"` squares
+#'   the influence, `"jackknife"` the change, computed by one Newton step, and `"jackknife-full"`
+#'   fits again without each cluster. Degrees of freedom are Welch's, with (sum n^2)^2 / sum n^4 - 1
+#'   for the clusters of one arm; a jackknife has clusters minus arms. [test_informative_size()]
 #'   compares both averages.
-#' @section Random effects: `"integrate"` is the population. `"zero"` is a cluster whose random
-#'   effects are zero, which is not the population mean; `"eb"` the observed clusters at the modes
-#'   of their random effects, with a standard error that counts the uncertainty of parameters and
-#'   modes for these clusters and covariate values (`covariates = "fixed"`, `vcov = "model"`, which
-#'   are the defaults there), for models with normal effects of one grouping factor or of two nested
-#'   ones. Both are there for comparison, and their print says so.
+#' @section Random effects: `"integrate"` averages over the population. `"zero"` is for a cluster
+#'   whose random effects are zero, which is not the population mean. `"eb"` is for the observed
+#'   clusters at the modes of their random effects; its standard error includes the uncertainty of
+#'   parameters and modes for these clusters and covariate values (`covariates = "fixed"`, `vcov =
+#'   "model"`, its defaults). It needs normal effects of one grouping factor or two nested ones.
+#'   Both are for comparison, as their output says.
 #'
 #' @param fit A fit of [glmm()] or [gee()].
 #' @param exposure Name of the exposure; several names for a joint intervention. The formula may
-#'   transform it row by row, and by functions that keep their constants, such as `poly()`.
-#' @param values Settings to compare: a vector (names become labels), or, for several exposures, a
-#'   data frame with a row for each setting or a named list of its columns. By default the levels
-#'   of a factor, or the two values of a binary variable.
-#' @param contrast One or several of `"difference"`, `"ratio"`, `"odds_ratio"`; by default all three
-#'   for probabilities (binomial, beta-binomial), the first for an identity link, and otherwise the
-#'   first two. The odds of a mean proportion ([beta_family()]) can be asked for; other means have
-#'   none.
+#'   transform it row by row, or by functions that keep their constants, such as `poly()`.
+#' @param values Settings to compare: a vector (names become labels) or, for several exposures, a
+#'   data frame with a row for each setting or a named list of its columns. Default: the levels of a
+#'   factor, or the two values of a binary variable.
+#' @param contrast One or more of `"difference"`, `"ratio"`, `"odds_ratio"`. Default: all three for
+#'   probabilities (binomial, beta-binomial), the first for an identity link, otherwise the first
+#'   two. The odds of a mean proportion ([beta_family()]) are available on request; other means have
+#'   no odds.
 #' @param estimand `"ATE"`, `"ATT"` or `"ATU"`.
 #' @param reference The setting that others are compared with; by default the first.
-#' @param by Names of variables (or a one-sided formula) that make subgroups.
+#' @param by Names of variables (or a one-sided formula) that define subgroups.
 #' @param newdata Target rows; by default those of the fit.
-#' @param weights Weights of the target rows: numbers in the caller's order, or the name of a
+#' @param weights Weights of the target rows: numbers in the order of your data, or the name of a
 #'   variable.
 #' @param average `"individual"` or `"cluster"`; with `period` also `"period"` or
 #'   `"cluster-period"`.
-#' @param random_effects `"integrate"`, `"zero"` or `"eb"`; of no consequence for [gee()].
-#' @param covariates `"sampled"` or `"fixed"`. The default is `"sampled"`, and `"fixed"` for
-#'   `newdata`.
+#' @param random_effects `"integrate"`, `"zero"` or `"eb"`; [gee()] ignores it.
+#' @param covariates `"sampled"` (the default) or `"fixed"` (the default for `newdata`).
 #' @param vcov `"KC"` (the default), `"MD"`, `"FG"`, `"robust"`, `"model"`, or a covariance matrix
 #'   (for a mixed model of beta and theta, as `vcov(fit, full = TRUE)`). With `randomized` or
 #'   `propensity`: `"KC"`, `"jackknife"` (the default with `period`), `"jackknife-full"` or
 #'   `"robust"`.
 #' @param df `"default"`, or a number for all (`Inf` for normal intervals).
 #' @param level Confidence level.
-#' @param randomized `NULL` for the means of the model; `TRUE` if the exposure was randomized, to
-#'   clusters if it is constant in each of them, otherwise to individuals (`"clusters"` and
-#'   `"individuals"` insist on one); or the probability of each setting.
-#' @param propensity `NULL`, or a fit of [gee()] or [glmm()] to the exposure, for one with two
-#'   settings that was not randomized.
+#' @param randomized `NULL`: the model's means. `TRUE`: the exposure was randomized, to clusters if
+#'   it is constant in each of them, otherwise to individuals (`"clusters"` and `"individuals"`
+#'   insist on one). Or the probability of each setting.
+#' @param propensity `NULL`, or a fit of [gee()] or [glmm()] to an exposure that has two settings
+#'   and was not randomized.
 #' @param ... Not used; anything here is an error.
-#' @return An object of class `margmix_standardization`: see [print.margmix_standardization()] for
-#'   its methods. Its parts are the data frames `means` and `contrasts`, with estimate, standard
-#'   error (of the logarithm, for ratios), degrees of freedom, test and limits; `vcov_means` and
-#'   `vcov_contrasts`; `jacobian`, derivatives of the means in beta and theta.
+#' @return An object of class `margmix_standardization`; [print.margmix_standardization()] lists its
+#'   methods. It contains the data frames `means` and `contrasts`, with estimates, standard errors
+#'   (of the logarithm, for ratios), degrees of freedom, tests and limits; `vcov_means` and
+#'   `vcov_contrasts`; and `jacobian`, the derivatives of the means in beta and theta.
 #' @section Errors: `margmix_error_exposure`, `_values`, `_reference`, `_estimand`, `_by`,
-#'   `_subgroup`, `_contrast`, `_weights`, `_newdata`, `_vcov`, `_df`,
-#'   `_randomized`, `_propensity`, `_period`, `_jackknife` (a cluster that the model can't be fitted
-#'   without), `_data_changed`, `_not_estimable`, `_crossed_clusters`, `_population_mean` (a link
-#'   without one, such as `"inverse"`). Warnings: `margmix_warning_few_clusters`, `_leverage`,
-#'   `_separation`, `_propensity` (rows with a chance of the other setting below .001). Notes:
-#'   `margmix_note_extrapolation`, values beyond the observed range of a numeric exposure;
-#'   `_randomized`, `randomized = TRUE` where clusters may have been assigned by period.
+#'   `_subgroup`, `_contrast`, `_weights`, `_newdata`, `_vcov`, `_df`, `_randomized`, `_propensity`,
+#'   `_period`, `_jackknife` (the model can't be fitted without some cluster), `_data_changed`,
+#'   `_not_estimable`, `_crossed_clusters`, `_population_mean` (the link has none, such as
+#'   `"inverse"`). Warnings: `margmix_warning_few_clusters`, `_leverage`, `_separation`,
+#'   `_propensity` (rows whose chance of the other setting is below .001). Notes:
+#'   `margmix_note_extrapolation` (values beyond the observed range of a numeric exposure) and
+#'   `_randomized` (`randomized = TRUE` although clusters may have been assigned by period).
 #' @references
 #' Kauermann, G. and Carroll, R. J. (2001). A note on the efficiency of sandwich covariance matrix
 #' estimation. *Journal of the American Statistical Association* **96**, 1387-1396.
