@@ -11,55 +11,56 @@
 #' ```
 #'
 #' @details
-#' **Several fits** are compared by twice the difference of their log-likelihoods, after all have
-#' been brought to the same integration rule: the finest among them, or the Laplace approximation if
-#' one of them has random effects that allow no other. A fit of [stats::glm()] or
-#' [stats::lm()] is accepted as a model without random effects. Fits with `REML = TRUE` are compared
-#' by their restricted likelihoods, which needs the same fixed effects in all; with others, or with
-#' a fit by maximum likelihood, they are refused: `update(fit, REML = FALSE)` first.
+#' **Several fits** are compared by twice the difference of their log-likelihoods. All are first
+#' brought to the same integration rule: the finest among them, or the Laplace approximation if the
+#' random effects of one fit allow no other. A fit of [stats::glm()] or [stats::lm()] counts as a
+#' model without random effects. Fits with `REML = TRUE` are compared by their restricted
+#' likelihoods, which requires the same fixed effects in all of them. Otherwise, or beside a fit by
+#' maximum likelihood, they are refused: use `update(fit, REML = FALSE)` first.
 #'
 #' The reference distribution depends on what the smaller model leaves out, r parameters in all:
 #'
-#' * fixed effects only: chi^2 with r degrees of freedom rejects too often what varies between few
-#'   clusters (10% instead of 5% with six). Where Kenward and Roger's covariance is the default, see
-#'   [summary.margmix_glmm()], the statistic LR is referred to their F, with nu degrees of freedom:
-#'   F = (nu / r)(exp(s LR / nu) - 1), s being what turns Wald's statistic with the model-based
-#'   covariance into their r F. For a treatment of clusters of equal size in a linear model that is
-#'   the exact test. `df = Inf` is chi^2; `nsim` simulates the distribution under the smaller model;
-#' * correlations, or fixed effects where that default has no such covariance: chi^2 with r degrees
-#'   of freedom; with few clusters the table says that p is too small;
-#' * one random column (its variance and its covariances, and possibly fixed effects): the variance
+#' * Fixed effects only: with few clusters, chi^2 with r degrees of freedom rejects effects of
+#'   covariates that vary between clusters too often (10% instead of 5% with six). If Kenward and
+#'   Roger's covariance is the default (see [summary.margmix_glmm()]), the statistic LR is referred
+#'   to their F, with nu degrees of freedom: F = (nu / r)(exp(s LR / nu) - 1), where s turns Wald's
+#'   statistic with the model-based covariance into their r F. For a treatment of clusters of equal
+#'   size in a linear model this test is exact. `df = Inf` uses chi^2; `nsim` simulates the
+#'   distribution under the smaller model.
+#' * Correlations, or fixed effects of a model without that default: chi^2 with r degrees of
+#'   freedom. With few clusters the table says that p is too small.
+#' * One random column (its variance and its covariances, and possibly fixed effects): the variance
 #'   is on the boundary, and the reference is the 50:50 mixture of chi^2 with r - 1 and r degrees of
-#'   freedom (Self and Liang 1987; Stram and Lee 1994).
-#'   With it goes a parameter of related levels, as of `ar1()` or `exp()`, which is not defined
-#'   where the variance is zero, so that the statistic is the largest of many (Davies 1987). The
-#'   table says that the mixture is then approximate. At 5% it rejected in 3.4% of 600 data sets of
-#'   ten series of 12 times without `ar1()`, and in 2.4% of 250 data sets of 100 places without
-#'   `exp()`;
-#' * several random columns: the mixture has no simple form. chi^2 with r degrees of freedom is
-#'   conservative, and the table says so; `nsim` simulates the distribution under the smaller model
-#'   instead, p = (1 + number of simulated statistics at least as large) / (1 + nsim).
+#'   freedom (Self and Liang 1987; Stram and Lee 1994). If a parameter of related levels, as of
+#'   `ar1()` or `exp()`, goes with it, that parameter is not defined when the variance is zero, so
+#'   the statistic is the largest of many (Davies 1987) and the table says that the mixture is
+#'   approximate. At 5% it rejected in 3.4% of 600 data sets of ten series of 12 times without
+#'   `ar1()`, and in 2.4% of 250 data sets of 100 places without `exp()`.
+#' * Several random columns: the mixture has no simple form. chi^2 with r degrees of freedom is
+#'   conservative, and the table says so. `nsim` instead simulates the distribution under the
+#'   smaller model: p = (1 + number of simulated statistics at least as large) / (1 + nsim).
 #'
-#' **One fit**: for each term of the fixed part the Wald test that its coefficients are 0, all
-#' other terms in the model (not sequential; main effects depend on the coding of factors they
-#' interact with). F = b'V^-1 b / r times a scale, with denominator degrees of freedom, both of
-#' Kenward and Roger (1997); see [summary.margmix_glmm()] for V and for the cases without them. With
-#' `vcov = "KC"` the tests for few clusters of [anova.margmix_gee()].
+#' **One fit**: a Wald test for each term of the fixed part, whose null hypothesis is that all its
+#' coefficients are 0, with all other terms in the model (not sequential; tests of main effects
+#' depend on the coding of the factors they interact with). F is b'V^-1 b / r times a scale; the
+#' scale and the denominator degrees of freedom are those of Kenward and Roger (1997). See
+#' [summary.margmix_glmm()] for V and for models without them. `vcov = "KC"` gives the tests for few
+#' clusters of [anova.margmix_gee()].
 #'
-#' @param object A fit of [glmm()]; one of another function can't come first.
-#' @param ... Other fits, of [glmm()], [stats::glm()] or [stats::lm()], to the same responses; their
-#'   names, if they have some, label the rows. Fits to [shards()] compare with each other.
-#' @param nsim Number of data sets simulated from the smaller model, to which both are fitted; 0 for
-#'   none. 999 with few clusters take some seconds.
+#' @param object A fit of [glmm()]. A fit of another function can't come first.
+#' @param ... Other fits of [glmm()], [stats::glm()] or [stats::lm()] to the same responses. Names
+#'   of these arguments label the rows. Fits to [shards()] can be compared with each other.
+#' @param nsim Number of data sets to simulate from the smaller model and fit both models to; 0 for
+#'   none. With few clusters, 999 take some seconds.
 #' @param seed Seed of the simulation; `NULL` for R's current state.
 #' @param vcov,df For one fit: covariance matrix and degrees of freedom, as in
-#'   [summary.margmix_glmm()]. For several `df = Inf` refers fixed effects to chi^2.
-#' @return A data frame of class `anova` with a heading. Several fits, smallest first: `npar`,
-#'   `AIC`, `BIC`, `logLik`, `deviance`, `Chisq`, `Df`, `Pr(>Chisq)`. One fit: `Df`, `Den Df`,
-#'   `F value`, `Pr(>F)`.
-#' @section Errors: `margmix_error_anova_rows` (other rows, responses, weights),
+#'   [summary.margmix_glmm()]. For several fits, `df = Inf` refers fixed effects to chi^2.
+#' @return A data frame of class `anova` with a heading. Columns for several fits, smallest first:
+#'   `npar`, `AIC`, `BIC`, `logLik`, `deviance`, `Chisq`, `Df`, `Pr(>Chisq)`; for one fit: `Df`,
+#'   `Den Df`, `F value`, `Pr(>F)`.
+#' @section Errors: `margmix_error_anova_rows` (different rows, responses or weights),
 #'   `margmix_error_anova_family`, `margmix_error_anova_nested` (not nested),
-#'   `margmix_error_anova_restricted` (restricted likelihoods that do not compare),
+#'   `margmix_error_anova_restricted` (restricted likelihoods that can't be compared),
 #'   `margmix_error_argument`.
 #' @references
 #' Davies, R. B. (1987). Hypothesis testing when a nuisance parameter is present only under the

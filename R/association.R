@@ -8,70 +8,73 @@
 #' association_scan(null, G)
 #' ```
 #'
-#' Tests each variant as a further fixed effect of a mixed model that is fitted once, without any of
-#' them: the random effects (of relatives, families, repeated visits) keep relatedness from passing
-#' for association.
+#' Tests each variant as an additional fixed effect of a mixed model that is fitted only once,
+#' without any variant. The random effects (of relatives, families, repeated visits) keep
+#' relatedness from being mistaken for association.
 #'
 #' @details
-#' With r the mean over the random effects, given the responses, of the derivative of the
-#' log-likelihood of the rows in the predictor, less its part V^-1 X (X'V^-1 X)^-1 X'r along the
-#' covariates, and P the projection of the working linear model, the score of a variant g is
-#' U = g'r with variance g'Pg. For a linear model r = Py, U / g'Pg is the coefficient of g by
+#' Estimated coefficients are conditional on the random effects, per copy of the allele that the
+#' genotypes count.
+#'
+#' Let r be the derivative of the rows' log-likelihood with respect to the predictor, averaged over
+#' the random effects given the responses, minus its part along the covariates, V^-1 X (X'V^-1 X)^-1
+#' X'r. Let P be the projection of the working linear model. Then the score of a variant g is U =
+#' g'r, with variance g'Pg. In a linear model r = Py, U / g'Pg is the coefficient of g by
 #' generalized least squares, and the test is that of the linear model at the null model's
-#' variances. For other families they are the first step from the null model. (Chen et al. 2016 take
-#' r and the weights at the modes of the random effects; with few rows for each, as in families, the
-#' variance is then not that of the score.)
+#' variances. For other families these are the first step from the null model. (Chen et al. 2016
+#' take r and the weights at the modes of the random effects. If each effect has few rows, as in
+#' families, g'Pg is then not the variance of the score.)
 #'
 #' * `variance = "exact"` computes g'Pg for every variant. `"ratio"` does so for `n_ratio` random
-#'   ones and takes the mean ratio to the variance without random effects, which is nearly
-#'   the same for all (Svishcheva et al. 2012; Zhou et al. 2018), for the others. `"auto"`: exact
-#'   for up to 2,000 people. Weights of binary and count responses are those expected before any
-#'   response is known, since given the responses they are larger where carriers of a rare allele
-#'   are cases, and at the level that the variances have given the responses.
-#' * For 0/1 responses, numbers of successes, and counts, the normal approximation is wrong in the
-#'   tails where cases or minor alleles are rare. Where |z| > 2 the p-value is then that of the
+#'   variants only. For the others it multiplies the variance without random effects by the mean
+#'   ratio of the two, which is nearly the same for all (Svishcheva et al. 2012; Zhou et al. 2018).
+#'   `"auto"` is exact for up to 2,000 people. The weights of binary and count responses are those
+#'   expected before any response is known, at the variances of the null model: given the responses,
+#'   weights are larger if carriers of a rare allele are cases.
+#' * For 0/1 responses, numbers of successes, and counts, the normal approximation fails in the
+#'   tails if cases or minor alleles are rare. If |z| > 2, the p-value is therefore from the
 #'   saddlepoint approximation (Dey et al. 2017) to a score of independent rows with the population
-#'   means and the same variance; `method` says so. Where the rarer allele was seen less than 20
-#'   times it is the larger one of both. A negative binomial null model has the normal approximation
-#'   alone.
-#' * A missing genotype is the mean of the variant's others. A variant with one value, without any,
-#'   or which the covariates determine, has a row without a test and the reason in `method`.
+#'   means and the same variance; `method` says so. If the rarer allele was seen fewer than 20
+#'   times, the larger of the two p-values is reported. A negative binomial null model has only the
+#'   normal approximation.
+#' * A missing genotype is replaced by the mean of the variant's others. A variant that has only one
+#'   value, has no genotypes, or is determined by the covariates gets a row without a test, with the
+#'   reason in `method`.
 #'
-#' Coefficients are conditional on the random effects, per allele that the genotypes count.
-#'
-#' @param fit The null model: [glmm()] with Gaussian, binomial (logit), Poisson or [nbinom2()] (log)
-#'   responses. Repeated rows of a person are allowed. Or a named list of null models, one for each
-#'   trait, whose people may differ: the genotypes are read once.
-#' @param genotypes Numbers of alleles, people x variants, with names of people: a matrix, an object
-#'   that is read like one, or a function: `genotypes(i)` is the matrix of block i, or `NULL` after
-#'   the last. Or the path of a PLINK file `name.bed` beside `name.fam` and `name.bim`, or an object
-#'   of package \pkg{BEDMatrix}: its two bits per genotype are read as they are, block by block.
-#'   People of a path are named by the second column of `name.fam`, and the allele that is counted
-#'   is the first one in `name.bim`.
-#' @param variance,n_ratio See above.
+#' @param fit The null model: a fit of [glmm()] with Gaussian, binomial (logit), Poisson or
+#'   [nbinom2()] (log) responses; a person may have several rows. Or a named list of null models,
+#'   one for each trait, whose people may differ; the genotypes are then read only once.
+#' @param genotypes Numbers of alleles, people x variants, with the names of the people: a matrix,
+#'   an object that can be indexed like one, or a function `genotypes(i)` that returns the matrix of
+#'   block i, or `NULL` after the last. Or the path of a PLINK file `name.bed` beside `name.fam` and
+#'   `name.bim`, or an object of package \pkg{BEDMatrix}, whose two bits per genotype are read
+#'   directly, block by block. For a path, the second column of `name.fam` names the people, and the
+#'   first allele in `name.bim` is counted.
+#' @param variance,n_ratio See Details.
 #' @param saddlepoint Use the saddlepoint approximation?
-#' @param firth Where the p-value is below it, the coefficient by Firth's penalized likelihood
-#'   (1993) too: that of the regression of the rows on the covariates and the variant, with the
-#'   random effects of the null model as an offset. It is finite where all carriers of an allele are
-#'   cases, and less far from the truth where the first step from the null model goes too far. For
-#'   binomial and Poisson null models.
-#' @param variants Names or positions of the variants to scan; by default all. Of a chromosome, for
-#'   a null model whose relation between people is that of the other chromosomes.
-#' @param id The grouping factor whose levels are people. By default the first one of which all
-#'   levels have genotypes, otherwise the row names of the data.
-#' @param block Variants that are read at a time; by default at most 2,000 and 64 MB.
-#' @param file Write the table to this file (tab-separated) block by block, rather than return it.
-#' @param resume Go on with the last complete line of `file`? It must be that of the same scan.
-#' @param progress Say how many variants per second?
-#' @param seed For the choice of variants of `"ratio"`; the generator of the user is not touched.
-#' @return A data frame of class `margmix_scan`, a row for each variant (with several null models
-#'   one for each `trait`, the name in the list): `variant`, of .bed files also `chromosome`,
-#'   `position` and the alleles `counted` and `other`; `people` (with a
-#'   genotype), `missing`, `frequency` of the counted allele, with 0/1 responses also
-#'   `frequency_cases` and `frequency_controls`; `score`, `variance`, `estimate`, `std.error`, with
-#'   `firth` also `firth.estimate` and `firth.std.error`; `p.value`, `p.normal`, `method`. Its
-#'   attributes `ratio` and `ratio_cv` are the mean ratio and its coefficient of variation. With
-#'   `file`, its path, invisibly.
+#' @param firth Variants with a p-value below this also get a coefficient by Firth's penalized
+#'   likelihood (1993): from the regression of the rows on the covariates and the variant, with the
+#'   random effects of the null model as an offset. It is finite even if all carriers of an allele
+#'   are cases, and closer to the truth where the first step from the null model goes too far.
+#'   Binomial and Poisson null models only.
+#' @param variants Names or positions of the variants to scan; by default all. For example those of
+#'   one chromosome, if the null model's relationship matrix is computed from the others.
+#' @param id The grouping factor whose levels are people. By default the first one whose levels all
+#'   have genotypes, otherwise the row names of the data.
+#' @param block Number of variants to read at a time; by default at most 2,000 and 64 MB.
+#' @param file Write the table to this file (tab-separated), block by block, instead of returning
+#'   it.
+#' @param resume Continue after the last complete line of `file`? It must be from the same scan.
+#' @param progress Report the number of variants per second?
+#' @param seed Seed for choosing the variants of `"ratio"`; the state of R's generator is unchanged.
+#' @return A data frame of class `margmix_scan`, one row for each variant (and, with several null
+#'   models, each `trait`, the name in the list): `variant`; for .bed files also `chromosome`,
+#'   `position` and the alleles `counted` and `other`; `people` (with a genotype), `missing`,
+#'   `frequency` of the counted allele; for 0/1 responses also `frequency_cases` and
+#'   `frequency_controls`; `score`, `variance`, `estimate`, `std.error`; with `firth` also
+#'   `firth.estimate` and `firth.std.error`; `p.value`, `p.normal`, `method`. Its attributes `ratio`
+#'   and `ratio_cv` are the mean ratio and its coefficient of variation. With `file`, the path of
+#'   the file, invisibly.
 #' @section Errors: `margmix_error_null_model`, `margmix_error_people`, `margmix_error_genotypes`,
 #'   `margmix_error_argument`. Notes: `margmix_note_people`,
 #'   `margmix_note_genotypes`. Warning: `margmix_warning_firth`.

@@ -11,32 +11,32 @@
 #' ```
 #'
 #' @details
-#' * `type = "parametric"`: new random effects and responses are drawn from the fitted model, for
-#'   the clusters and covariates of the data. It is right if the model is.
-#' * `type = "cluster"`: clusters are drawn with replacement, with their rows. It assumes
-#'   independent clusters and nothing else, and needs some 30 of them.
+#' * `type = "parametric"` draws new random effects and responses from the fitted model, for the
+#'   clusters and covariates of the data. It is valid if the model is correct.
+#' * `type = "cluster"` draws whole clusters with replacement. It assumes only that clusters are
+#'   independent, and needs about 30 of them.
 #'
-#' Each replicate has a seed of its own, drawn from `seed`: results do not depend on `cl`, and a
-#' replicate can be repeated. Replicates without a fit are counted, named, and left out.
+#' Each replicate has its own seed, drawn from `seed`, so results do not depend on `cl` and a
+#' replicate can be repeated. Replicates that can't be fitted are counted by reason and left out.
 #'
-#' Intervals of `confint()`: `"percentile"`; `"bca"`, corrected for bias and for skewness, with the
-#' acceleration from the influence of each cluster (Efron 1987); `"studentized"`, from
-#' (estimate - original) / SE of the replicates, for coefficients only: the choice with few
+#' Intervals of `confint()`: `"percentile"`; `"bca"`, corrected for bias and skewness, with the
+#' acceleration from the influence of each cluster (Efron 1987); or `"studentized"`, from
+#' (estimate - original) / SE of the replicates, for coefficients only and the best choice with few
 #' clusters.
 #'
 #' @param fit A fit of [glmm()] (coefficients are conditional on the cluster) or [gee()] (marginal,
 #'   `type = "cluster"` only).
 #' @param B Number of replicates, at most a million.
-#' @param type `"parametric"` or `"cluster"`; the default is the first that the fit allows.
+#' @param type `"parametric"` or `"cluster"`; the default is the first of these available for `fit`.
 #' @param seed A whole number, or `NULL` for R's current state.
 #' @param cl A cluster of [parallel::makeCluster()], or `NULL`.
 #' @param ... Not used.
-#' @return An object of class `margmix_bootstrap`, a list: `estimate`, `se`, of the fit;
-#'   `replicates` and `replicate_se` (B rows, `NA` where there was no fit); `seeds`; `failed`, a
-#'   table of reasons.
-#' @section Conditions: errors `margmix_error_argument`, `margmix_error_bootstrap` (a type that the
-#'   fit has not; no replicate with a fit). Warning `margmix_warning_failed_refits`: more than 5% of
-#'   the replicates have no fit, so that intervals are of the others only.
+#' @return A list of class `margmix_bootstrap`: `estimate` and `se` of the fit; `replicates` and
+#'   `replicate_se` (B rows, `NA` for replicates without a fit); `seeds`; `failed`, a table of
+#'   reasons.
+#' @section Conditions: errors `margmix_error_argument`, `margmix_error_bootstrap` (the type isn't
+#'   available for the fit; no replicate could be fitted). Warning `margmix_warning_failed_refits`:
+#'   more than 5% of the replicates could not be fitted, so intervals describe only the others.
 #' @references
 #' Efron, B. (1987). Better bootstrap confidence intervals. *Journal of the American Statistical
 #' Association* **82**, 171-185.

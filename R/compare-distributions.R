@@ -9,25 +9,25 @@
 #' ```
 #'
 #' @details
-#' The model is fitted with a normal random effect, under the logit link with one of the bridge
-#' distribution, a random intercept also with a t distribution ([t_effects()]), and with
-#' [mass_points()], which assume no distribution. What agrees does not depend
-#' on the choice. Effects of covariates within clusters usually agree closely; intercepts, effects
-#' between clusters and predictions of single clusters less so (McCulloch and Neuhaus 2011). Under a
-#' log link a t distribution has no population mean: its column is `NA` there.
+#' The model is fitted with normal random effects; with the bridge distribution if the link is
+#' logit; with a t distribution ([t_effects()]) if there is only a random intercept; and with
+#' [mass_points()], which assumes no distribution. Results that agree do not depend on the choice.
+#' Effects of covariates within clusters usually agree closely; intercepts, effects between clusters
+#' and predictions for single clusters less so (McCulloch and Neuhaus 2011). Under a log link a t
+#' distribution has no population mean, and its column is `NA`.
 #'
-#' @param fit A fit of [glmm()] with one random effect, of a family without a dispersion.
-#' @param exposure Name of a covariate: population means with all rows set to each of its values,
-#'   and differences to the first, as [marginal_standardization()] has them for one fit.
+#' @param fit A fit of [glmm()] with one random effect and a family without a dispersion parameter.
+#' @param exposure Name of a covariate. Population means are then computed with all rows set to each
+#'   of its values, with differences from the first, as by [marginal_standardization()].
 #' @param points As in [mass_points()].
-#' @param df Degrees of freedom of the t distribution; by default those of `fit`, or 5.
+#' @param df Degrees of freedom of the t distribution; by default those of `fit`, otherwise 5.
 #' @param x The result.
 #' @param digits Significant digits to print.
 #' @param ... Not used.
 #' @return A list of class `margmix_distributions`: `coefficients`, a data frame with a column for
 #'   each distribution and `std.error`, that of `fit`; `means`, population means and their
-#'   differences (of all rows as they are without `exposure`); `criteria`: `logLik`, `parameters`,
-#'   `AIC`, `sd` of the random effect; `df`, of the t distribution; `fits`, those fits.
+#'   differences (without `exposure`, the mean of all rows as they are); `criteria`: `logLik`,
+#'   `parameters`, `AIC` and `sd` of the random effect; `df` of the t distribution; `fits`.
 #' @section Conditions: those of [mass_points()] and [t_effects()].
 #' @references
 #' McCulloch, C. E. and Neuhaus, J. M. (2011). Misspecifying the shape of a random effects
@@ -171,14 +171,12 @@ movement_words <- function(x) {
   moves <- (spread(x$coefficients) / x$coefficients$std.error)[slopes]
   c_words <- if (length(moves)) {
     paste0(
-      "Between the distributions coefficients move by up to ", sprintf("%.2f", max(moves)),
-      " standard errors (", code(names(moves)[which.max(moves)]), ")"
+      "coefficients move by up to ", sprintf("%.2f", max(moves)), " standard errors (",
+      code(names(moves)[which.max(moves)]), "), and "
     )
-  } else {
-    "There is no coefficient but the intercept"
   }
   paste0(
-    c_words, ", population means and their differences by up to ",
+    "Across distributions, ", c_words, "population means and their differences move by up to ",
     format(signif(max(spread(x$means)), 2L)), ".\n",
     if (length(moves) && max(moves) > 0.5) {
       "The choice matters here: report it, and why."

@@ -10,40 +10,40 @@
 #' effects
 #' plot(effects)
 #' ```
-#' One table with, for each term, the conditional effect of [glmm()], the marginal effect that this
-#' model implies, and the marginal effect that [gee()] estimates directly.
+#' A table that gives, for each term, the conditional effect of [glmm()], the marginal effect that
+#' this model implies, and the marginal effect that [gee()] estimates directly.
 #'
 #' @details
 #' The columns answer two questions.
 #'
-#' * *Conditional*: how do two rows of the **same cluster** differ (or of clusters with the same
-#'   random effects)? The question of a patient, or of a clinic.
-#' * *Marginal*: how do the **averages over the population** of clusters differ? The question of a
-#'   health service. The mixed model implies an answer ([marginal_coefficients()]), estimating
+#' * *Conditional*: how do two rows of the **same cluster** (or of clusters with the same random
+#'   effects) differ? This is the question of a patient, or of a clinic.
+#' * *Marginal*: how do **averages over the population** of clusters differ? This is the question of
+#'   a health service. The mixed model implies an answer ([marginal_coefficients()]); estimating
 #'   equations give one without a model for the dependence.
 #'
-#' With a link other than the identity or (for slopes) the log the two answers differ, though both
-#' are right: the average of curves is flatter than the curves. Attenuation is the ratio of the
-#' marginal to the conditional coefficient that the mixed model implies. The two marginal columns
-#' estimate the same numbers if the mixed model holds; where they are far apart, look at its
-#' assumptions (or at missing data: estimating equations want them missing completely at random).
+#' Unless the link is the identity or (for slopes) the log, the two answers differ, and both are
+#' right: the average of curves is flatter than the curves. Attenuation is the ratio of the marginal
+#' to the conditional coefficient, as implied by the mixed model. The two marginal columns estimate
+#' the same quantities if the mixed model holds. If they are far apart, check its assumptions, or
+#' the missing data, which estimating equations require to be missing completely at random.
 #'
-#' Where the link gives ratios (odds, rates, risks) these are shown, without the intercept.
+#' If the link gives ratios (odds, rates, risks), these are shown, without the intercept.
 #'
 #' `plot()` draws the mean against one covariate: for single clusters in grey, at quantiles of the
-#' distribution of the random effects; for a cluster at random effect 0 (dashed); their average,
-#' which is the population (thick); and the marginal model (dotted). The other covariates are held
-#' at their mean or first level, or at the values in `at`.
+#' distribution of the random effects; for a cluster with random effect 0 (dashed); for the
+#' population, which is the average of the clusters (thick); and for the marginal model (dotted).
+#' The other covariates are held at their mean or first level, or at the values in `at`.
 #'
 #' @param glmm_fit A fit of [glmm()].
 #' @param gee_fit A fit of [gee()] with the same response, rows (in any order), family, link and
-#'   fixed effects (beside a negative binomial or beta-binomial mixed model, one of `poisson()` or
-#'   `binomial()`); or `NULL` for the columns of the mixed model alone.
+#'   fixed effects, or `NULL` for the columns of the mixed model only. A negative binomial or
+#'   beta-binomial mixed model goes with a fit of `poisson()` or `binomial()`.
 #' @param vcov,gee_vcov Covariance matrices: of the mixed model, `"model"` or `"robust"`; of the
 #'   marginal one, as in [vcov.margmix_gee()].
 #' @param level Confidence level.
-#' @param exponentiate `TRUE` for ratios; by default where the link gives a ratio.
-#' @param intercept Show the intercept? By default unless ratios are shown.
+#' @param exponentiate `TRUE` for ratios; the default if the link gives ratios.
+#' @param intercept Show the intercept? By default only if no ratios are shown.
 #' @param x A result.
 #' @param digits Significant digits to print.
 #' @param row.names,optional Not used (arguments of the generic).
@@ -53,7 +53,7 @@
 #'   fits, and words. `as.data.frame()` gives the table.
 #' @section Conditions: errors `margmix_error_argument`, `margmix_error_compare_family`,
 #'   `margmix_error_compare_formula`, `margmix_error_compare_rows`; warning
-#'   `margmix_warning_compare_clusters`: the models have different clusters; and those of
+#'   `margmix_warning_compare_clusters` (the models have different clusters); and those of
 #'   [marginal_coefficients()].
 #' @references
 #' Neuhaus, J. M., Kalbfleisch, J. D. and Hauck, W. W. (1991). A comparison of cluster-specific and
@@ -225,7 +225,7 @@ print.margmix_effects <- function(x, digits = max(3L, getOption("digits") - 4L),
   say("Conditional and marginal effects", if (!is.null(x$ratio)) paste0(": ", x$ratio), "\n\n",
     sep = ""
   )
-  say("Conditional:   two rows of one and the same ", group, " (glmm)\n",
+  say("Conditional:   two rows of the same ", group, " (glmm)\n",
     "Marginal:      averages over the population, implied by the mixed model,\n",
     paste0("               ", x$method, "\n"),
     if (!is.null(x$gee)) "GEE:           averages over the population, estimated directly\n",

@@ -7,10 +7,10 @@
 #' fit <- glmm(severe ~ treatment * month + (1 | patient), toenail, binomial())
 #' conditional_logistic(fit)
 #' ```
-#' The likelihood of each cluster's responses given how many of them are successes. The intercepts
-#' of the clusters cancel, so that nothing is assumed about them: they may have any distribution and
-#' go with the covariates in any way. It is the analysis of matched case-control sets and, beside a
-#' mixed model, a check of confounding by cluster.
+#' Maximizes the likelihood of each cluster's responses given its number of successes. The clusters'
+#' intercepts cancel, so nothing is assumed about them: they may have any distribution and may be
+#' related to the covariates. Use it to analyse matched case-control sets, or to check a mixed model
+#' for confounding by cluster.
 #'
 #' @details
 #' With logit P(y_ij = 1) = a_i + x_ij'beta,
@@ -18,32 +18,32 @@
 #' log L = sum_i {sum_j y_ij x_ij'beta
 #'                - log sum_(|S| = s_i) exp(sum_(j in S) x_ij'beta)},
 #' ```
-#' where s_i counts the successes and S is any set of as many rows. The sum over sets is exact, by
-#' the recursion of Gail, Lubin and Rubinstein (1981) with exact first and second derivatives; its
-#' time grows with the rows of a cluster times its successes. Rows of several trials count as that
-#' many rows.
+#' where s_i is the number of successes and S any set of s_i rows. The sum over sets is computed
+#' exactly, with first and second derivatives, by the recursion of Gail, Lubin and Rubinstein
+#' (1981). Its time grows with the rows of a cluster times its successes. A row of several trials
+#' counts as that many rows.
 #'
 #' Coefficients are conditional log odds ratios, comparable with those of [glmm()] with a random
-#' intercept; if that model is right both estimate the same, and this with less precision, as
-#' clusters of equal responses and all differences between clusters say nothing. Where they are far
-#' apart, the random intercepts go with the covariates; [diagnose_endogeneity()] tests this.
-#' Covariates that are constant in clusters cancel, too, and have no coefficient. Standard errors
-#' are from the information, with normal limits.
+#' intercept. If that model is right, both estimate the same quantities, but this method is less
+#' precise, since it ignores clusters with equal responses and all differences between clusters. If
+#' the two are far apart, the random intercepts are related to the covariates;
+#' [diagnose_endogeneity()] tests this. Covariates that are constant in clusters cancel too, and
+#' have no coefficient. Standard errors are from the information matrix, and limits are normal.
 #'
 #' @param x A fit of [glmm()] or [gee()] with a logit link and one grouping factor; or a formula
 #'   without random terms.
-#' @param data,id Of a formula: as in [gee()]; `id` has the matched sets.
-#' @param level Confidence level of the print.
+#' @param data,id For a formula: as in [gee()]; `id` identifies the matched sets.
+#' @param level Confidence level to print.
 #' @param digits Significant digits to print.
 #' @param ... Not used.
-#' @return An object of class `margmix_conditional` with methods `coef()` (`NA` for what cancels),
-#'   `vcov()`, `logLik()`, `confint()`, `tidy()`, `print()`: a list with these, `clusters` and
-#'   `informative`, those with unequal responses; `beside`, the coefficients of the fit, if it has
-#'   random intercepts.
+#' @return An object of class `margmix_conditional` with methods `coef()` (`NA` for covariates that
+#'   cancel), `vcov()`, `logLik()`, `confint()`, `tidy()` and `print()`. It is a list that also has
+#'   the number of `clusters`; `informative`, how many have unequal responses; and `beside`, the
+#'   coefficients of the fit if it has random intercepts.
 #' @section Errors: `margmix_error_conditional`: another family or link, weights, several grouping
-#'   factors, no cluster with unequal responses, or no covariate that varies in one;
-#'   `margmix_error_random_term`: a formula with random terms;
-#'   `margmix_error_separation`: an estimate that runs to infinity.
+#'   factors, no cluster with unequal responses, or no covariate that varies in such a cluster;
+#'   `margmix_error_random_term`: a formula with random terms; `margmix_error_separation`: an
+#'   infinite estimate.
 #' @references
 #' Gail, M. H., Lubin, J. H. and Rubinstein, L. V. (1981). Likelihood calculations for matched
 #' case-control studies and survival studies with tied death times. *Biometrika* **68**, 703-707.

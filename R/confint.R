@@ -11,40 +11,41 @@
 #' ```
 #'
 #' @details
-#' * `"Wald"`: estimate -/+ t SE for coefficients, with the covariance matrix and degrees of
-#'   freedom of [summary.margmix_glmm()]; standard deviations (and sigma) are taken on the log
+#' * `"Wald"`: estimate -/+ t SE for coefficients, with the covariance matrix and degrees of freedom
+#'   of [summary.margmix_glmm()]. Limits of standard deviations (and sigma) are computed on the log
 #'   scale, with the normal distribution and the model-based covariance. A standard deviation of 0
-#'   has the lower limit 0 and no upper limit (`NA`). Parameters of [related_levels] are taken on
-#'   their unbounded scale.
-#' * `"profile"`: all values whose profile log-likelihood is within c^2 / 2 of the maximum, c a
-#'   normal quantile. With few clusters that is too small; where Kenward and Roger's covariance is
-#'   the default, c^2 of a coefficient is nu (SE / SE0)^2 log(1 + t^2 / nu), with t, nu and SE
-#'   theirs, SE0 the model-based standard error. These are the values that `anova()` of two fits
-#'   does not reject. `df = Inf` is the usual c. Every point of the profile is a maximum over all
-#'   other parameters, found with exact derivatives at the rule of the fit. The lower limit of a
-#'   standard deviation is 0 if the profile does not fall that far before 0. For a fit with
-#'   `REML = TRUE` the profile of a standard deviation is that of the restricted likelihood; the
-#'   limits of a coefficient, which is no parameter of it, are by the likelihood.
+#'   has the lower limit 0 and no upper limit (`NA`). Limits of parameters of [related_levels] are
+#'   computed on their unbounded scale.
+#' * `"profile"`: all values whose profile log-likelihood is within c^2 / 2 of the maximum, where c
+#'   is a normal quantile. With few clusters such intervals are too short. If Kenward and Roger's
+#'   covariance is the default, c^2 for a coefficient is therefore nu (SE / SE0)^2 log(1 + t^2 /
+#'   nu), with their t, nu and SE, and the model-based standard error SE0. These are the values that
+#'   `anova()` of two fits does not reject. `df = Inf` uses the normal c. Every point of the profile
+#'   is a maximum over all other parameters, found with exact derivatives and the integration rule
+#'   of the fit. The lower limit of a standard deviation is 0 if the profile does not fall far
+#'   enough above 0. With `REML = TRUE`, standard deviations use the profile of the restricted
+#'   likelihood, and coefficients, which it does not contain, that of the likelihood.
 #' * `"boot"`: from `B` fits to responses drawn from the model, see [bootstrap()].
 #'
 #' Standard deviations are in units of the predictor.
 #'
 #' @inheritParams summary.margmix_glmm
 #' @param object A fit of [glmm()].
-#' @param parm The rows: `"beta_"`, the coefficients, is the default, so that `cbind(fixef(object),
-#'   confint(object))` fits; `"sd_"` (or `"theta_"`, as in package \pkg{lme4}) the standard
-#'   deviations; `"all"` both; or names or numbers of rows, the coefficients first.
+#' @param parm The rows: `"beta_"` for the coefficients, the default, so that
+#'   `cbind(fixef(object), confint(object))` works; `"sd_"` (or `"theta_"`, as in package
+#'   \pkg{lme4}) for the standard deviations; `"all"` for both; or names or numbers of rows,
+#'   coefficients first.
 #' @param level Confidence level.
 #' @param method `"Wald"`, `"profile"` or `"boot"`.
 #' @param B,seed,cl For `"boot"`, as in [bootstrap()] of type `"parametric"`.
 #' @param interval For `"boot"`: `"percentile"`, `"bca"` or `"studentized"`.
 #' @param vcov,df Covariance matrix and degrees of freedom of the coefficients for `"Wald"`, as in
-#'   [summary.margmix_glmm()]. For `"profile"` `df = Inf` refers coefficients to chi^2.
+#'   [summary.margmix_glmm()]. With `"profile"`, `df = Inf` refers coefficients to chi^2.
 #' @param x Intervals.
-#' @return A matrix of class `margmix_confint` with the lower and the upper limit in columns and
-#'   the rows: coefficients (aliased ones `NA`), `sd_<effect>|<group>`, of [related_levels]
-#'   `correlation_`, `rate_` or `alpha_<group>`, `sigma`. Its attribute
-#'   `heading` says how they were computed.
+#' @return A matrix of class `margmix_confint` with the lower and upper limits in columns. Its rows
+#'   are coefficients (aliased ones `NA`), `sd_<effect>|<group>`, for [related_levels]
+#'   `correlation_`, `rate_` or `alpha_<group>`, and `sigma`. Its attribute `heading` says how the
+#'   limits were computed.
 #' @section Conditions: errors `margmix_error_parm`, `margmix_error_argument` and those of
 #'   [summary.margmix_glmm()]; warning `margmix_warning_profile`: the profile found a higher
 #'   likelihood than the fit.

@@ -12,53 +12,52 @@
 #' ```
 #'
 #' @details
-#' A working correlation says how rows of one `id` are correlated. It changes the efficiency of the
-#' coefficients, not their meaning, and robust standard errors do not rest on it.
+#' A working correlation says how rows of one `id` are correlated. It affects the efficiency of the
+#' coefficients, not their meaning, and robust standard errors do not rely on it.
 #'
 #' * `cor_independence()`: none.
 #' * `cor_exchangeable()`: the same for all pairs.
-#' * `cor_ar1()`: rho^|t_j - t_k|, with t the `waves`: whole numbers, with or without gaps, or real
-#'   times. `rho` is the correlation over time 1, also where no two rows are 1 apart (for waves 0,
-#'   2, 4 the root of that of neighbours; for date-times over a second: days are easier to read). It
-#'   can be negative where rows that follow each other differ by whole numbers, 1 among them, and is
-#'   0 otherwise, with a note.
-#' * `cor_mdependent(m)`: one correlation for each lag up to m, zero beyond; with `stationary =
-#'   FALSE` one for each pair of visits up to m apart.
+#' * `cor_ar1()`: rho^|t_j - t_k|, where t are the `waves`: whole numbers, with or without gaps, or
+#'   real times. `rho` is the correlation over one unit of time, even if no two rows are 1 apart
+#'   (for waves 0, 2, 4 it is the root of the correlation of neighbours; for date-times the unit is
+#'   a second, and days are easier to read). It can be negative only if consecutive rows differ by
+#'   whole numbers, 1 among them; otherwise a negative estimate is set to 0, with a note.
+#' * `cor_mdependent(m)`: one correlation for each lag up to m, zero beyond; with
+#'   `stationary = FALSE`, one for each pair of visits up to m apart.
 #' * `cor_toeplitz()`: one for each lag.
 #' * `cor_unstructured()`: one for each pair of visits; clusters may be incomplete.
-#' * `cor_fixed(R)`: the matrix R, its rows in the order of the sorted `waves`, or named after
-#'   them (in rows, columns or both).
+#' * `cor_fixed(R)`: the matrix R, with rows in the order of the sorted `waves`, or named after them
+#'   (in rows, columns or both).
 #' * `cor_nested()`: nested exchangeable, for cluster-randomised trials with a level inside the
-#'   cluster: one correlation in the same `inner` unit, another between inner units of the same
-#'   `id`. `id` is the independent unit in all standard errors and degrees of freedom.
-#' * `cor_decay()`: alpha r^|t_j - t_k| for two different rows, alpha in the same period, neither
-#'   below 0. A period may hold several rows (Kasza and others 2019).
+#'   cluster: one correlation within an `inner` unit, another between inner units of the same `id`.
+#'   All standard errors and degrees of freedom treat `id` as the independent unit.
+#' * `cor_decay()`: alpha r^|t_j - t_k| for two different rows, which is alpha in the same period;
+#'   alpha and r are not negative. A period may hold several rows (Kasza and others 2019).
 #'
-#' Without `waves` the rows of a cluster are visits 1, 2, ... in the order of the data (with a note
-#' where rows of a cluster lie apart). For lags
-#' (m-dependent, Toeplitz) the times must be whole multiples of the smallest gap, and a lag is 1, or
-#' that gap where none is 1: for waves 0, 2, 4 lag 1 is 2 apart, which is printed.
+#' Without `waves`, the rows of a cluster are visits 1, 2, ... in the order of the data (with a note
+#' if they are not adjacent). For lags (m-dependent, Toeplitz), times must be whole multiples of the
+#' smallest gap. A lag is 1, or that gap if no gap is 1: for waves 0, 2, 4, rows at lag 1 are 2
+#' apart, and the output says so.
 #'
-#' A correlation that no two rows of a cluster have (two visits that nobody made both of, clusters
-#' of one row) is `NA`: it can't be estimated, and is not needed.
+#' A correlation that no two rows of a cluster have (nobody made both visits, or all clusters have
+#' one row) is `NA`: it can't be estimated, and is not needed.
 #'
-#' Few clusters with many correlations, or variances that differ between visits, often give
-#' estimates that form no correlation matrix, since one scale phi serves all rows. They are then
-#' replaced, with a warning, by the correlations of the residuals of independent rows, each with the
-#' variances of its own visits. Only where these have an eigenvalue below 0.01 (incomplete clusters,
-#' or fewer than visits) are they moved towards 0. With another `alpha_method` than the default
-#' ([gee_control()]) it is an error.
+#' With few clusters and many correlations, or if variances differ between visits, the estimates
+#' often form no valid correlation matrix, since one scale phi serves all rows. They are then
+#' replaced, with a warning, by the correlations of the residuals of an independence fit, each
+#' scaled by the variances of its own visits. If these have an eigenvalue below 0.01 (incomplete
+#' clusters, or fewer clusters than visits), they are also shrunk towards 0. With an `alpha_method`
+#' other than the default ([gee_control()]), invalid estimates are an error.
 #'
-#' `corstr` also takes names, `"independence"`, `"exchangeable"`, `"ar1"`, `"toeplitz"`,
+#' `corstr` also accepts names: `"independence"`, `"exchangeable"`, `"ar1"`, `"toeplitz"`,
 #' `"unstructured"`, `"nested"`, `"decay"`, and the spellings of packages \pkg{geepack} and
-#' \pkg{gee}, where M is 1 (`"ex"`, `"AR-M"`, `"stat_M_dep"`, `"non_stat_M_dep"`).
+#' \pkg{gee}, with M = 1 (`"ex"`, `"AR-M"`, `"stat_M_dep"`, `"non_stat_M_dep"`).
 #'
-#' All solutions with the correlation matrix take time proportional to the rows of a cluster, but
-#' for Toeplitz, unstructured and fixed matrices, whose factor is shared by clusters with the same
-#' visits.
+#' Computing time is proportional to the rows of a cluster, except for Toeplitz, unstructured and
+#' fixed matrices, whose factor is shared by clusters with the same visits.
 #'
-#' @param m Largest lag that is correlated.
-#' @param stationary Does a correlation depend on the lag only?
+#' @param m Largest lag with a correlation.
+#' @param stationary Does a correlation depend only on the lag?
 #' @param R A correlation matrix.
 #' @return A list of class `margmix_correlation`.
 #' @references

@@ -45,11 +45,11 @@
 
 #' Topical cream against infection in eight clinics
 #'
-#' A multi-centre trial that compares a cream with the active drug to a control cream: number of
+#' A multi-centre trial that compares a cream with the active drug to a control cream: numbers of
 #' patients and of favourable outcomes by clinic and treatment.
 #'
-#' Clinics 5 and 6 have no success in the control group. With eight clusters the standard deviation
-#' of the clinics is poorly determined.
+#' Clinics 5 and 6 have no success in the control group. With only eight clusters the standard
+#' deviation between clinics is poorly determined.
 #'
 #' @format A data frame with 16 rows (8 clinics by 2 treatments) and 4 columns:
 #' \describe{
@@ -126,19 +126,19 @@
 #' Seizures of 59 patients with epilepsy in four periods of two weeks each, after randomisation to
 #' progabide or placebo in addition to standard chemotherapy.
 #'
-#' Subject 8 had 23 seizures in period 3. The data set `epil` of the package \pkg{MASS} had 21
-#' there before version 7.3-65, and `seizure` of the package \pkg{geepack} (1.3.9) differs from the
-#' data here in two counts, one baseline and three ages: results computed from those differ.
+#' Subject 8 had 23 seizures in period 3. The data set `epil` of package \pkg{MASS} had 21 before
+#' version 7.3-65, and `seizure` of package \pkg{geepack} (1.3.9) differs in two counts, one
+#' baseline and three ages, so results computed from these differ.
 #'
-#' `base` counts eight weeks and `seizures` two: rates need the offsets `log(8)` and `log(2)`.
-#' Subject 49 (patient 207 of the trial; 151 seizures at baseline) is an outlier that many
-#' analyses leave out.
+#' `base` counts eight weeks and `seizures` two, so rates need the offsets `log(8)` and `log(2)`.
+#' Subject 49 (patient 207 of the trial; 151 seizures at baseline) is an outlier that many analyses
+#' leave out.
 #'
-#' Analyses often use the centred variables of the example (Breslow and Clayton, 1993; Skrondal
-#' and Rabe-Hesketh, 2004): log of a quarter of `base`, log `age`, the product of treatment and
-#' the former (centred after multiplication), and an indicator of period 4. Centring changes the
-#' intercept, and centring after multiplication keeps the coefficient of `treat` at base 4, not at
-#' the mean.
+#' Analyses often use the centred variables of the example (Breslow and Clayton, 1993; Skrondal and
+#' Rabe-Hesketh, 2004): log of a quarter of `base`, log `age`, the product of treatment and the
+#' former (centred after multiplication), and an indicator of period 4. Centring changes the
+#' intercept. Because the product is centred after multiplication, the coefficient of `treat` is the
+#' effect at base 4, not at the mean.
 #'
 #' @format A data frame with 236 rows (59 subjects by 4 periods) and 6 columns:
 #' \describe{

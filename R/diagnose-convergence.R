@@ -9,26 +9,25 @@
 #' ```
 #'
 #' @details
-#' Three questions are asked:
+#' Three questions are checked:
 #'
 #' * Is it a maximum? The scaled gradient g'H^-1 g is the squared distance to the maximum in
 #'   standard errors. It must be below the limit of [glmm_control()], with a positive definite H.
-#' * Do the data determine every direction? The eigenvalues of the observed information, each
-#'   parameter scaled to have information 1, are near 1 if estimates are uncorrelated. One below
-#'   1e-6 means that a combination of parameters is hardly determined; the parameters in it are
-#'   named.
-#' * Is a random effect at or near the edge of what is possible: a variance near zero, a correlation
-#'   near -1 or 1, a dispersion at its limit?
+#' * Do the data determine every direction? The eigenvalues of the observed information, with each
+#'   parameter scaled to information 1, are near 1 if estimates are uncorrelated. One below 1e-6
+#'   means that a combination of parameters is almost undetermined; its parameters are named.
+#' * Is a random effect at or near the edge of its range: a variance near zero, a correlation near
+#'   -1 or 1, a dispersion at its limit?
 #'
-#' A variance that is estimated as zero is an answer, not a failure; it is listed but does not count
-#' as a problem.
+#' A variance estimated as zero is an answer, not a failure; it is listed but does not count as a
+#' problem.
 #'
 #' @param fit,x A fit of [glmm()]; for the methods, the result.
 #' @param digits Significant digits to print.
-#' @param ... For `plot()`: passed on; otherwise not used.
+#' @param ... Passed on by `plot()`; otherwise not used.
 #' @return A list of class `margmix_convergence`: `ok`; `converged`, `criterion` and `limit`;
-#'   `eigenvalues` of the scaled information, ascending; `weak`, for each one below 1e-6 the
-#'   parameters in it with their weights; `boundary`, words; `problems`, words. `plot()` draws the
+#'   `eigenvalues` of the scaled information, ascending; `weak`, for each eigenvalue below 1e-6 its
+#'   parameters and their weights; `boundary` and `problems`, in words. `plot()` draws the
 #'   eigenvalues.
 #'
 #'   If package \pkg{performance} is installed, its `check_convergence()` and `check_singularity()`

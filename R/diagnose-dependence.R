@@ -8,41 +8,41 @@
 #' diagnose_dependence(fit, epilepsy$period, epilepsy$subject)
 #' ```
 #'
-#' Are residuals of rows that are near in time or space more alike than others? What random effects
-#' leave unexplained shows here, so that `ar1()`, `exp()` and other [related_levels] are seen to be
-#' missing, or to have done their work.
+#' Are residuals of rows that are close in time or space more alike than others? This shows what the
+#' random effects leave unexplained: whether `ar1()`, `exp()` or other [related_levels] are missing,
+#' or have done their work.
 #'
 #' @details
-#' Residuals are those of Pearson, given the random effects. For pairs of rows at a distance the
-#' semivariance is the mean of (r_i - r_j)^2 / 2, and the correlation the mean of r_i r_j, r
-#' centred, divided by that of r^2. Up to 12 distinct distances are a class each, such as lags of a
-#' series; of more, the distances up to half of the largest are divided into ten classes of one
-#' width.
+#' The residuals are Pearson residuals, given the random effects. For pairs of rows at a distance,
+#' the semivariance is the mean of (r_i - r_j)^2 / 2, and the correlation is the mean of r_i r_j,
+#' with r centred, divided by the mean of r^2. Up to 12 distinct distances, such as lags of a
+#' series, are a class each; if there are more, distances up to half of the largest are divided into
+#' ten classes of equal width.
 #'
-#' The limits are those of residuals without dependence: `nsim` permutations, within groups where
-#' there are some, of which `level` lie between them for each class. `p.value` is that of the
-#' nearest class: twice the share of permutations, and the data, with a correlation as far out on
-#' its side. Residuals given random effects are a little less alike than their errors, most where
-#' effects have few rows each; the permutations do not know that, and a slightly negative
-#' correlation at the nearest class means nothing. Of more than `most` rows a sample is taken,
-#' whole groups if there are some.
+#' The limits are for residuals without dependence: in each class they contain the share `level` of
+#' `nsim` permutations, within groups if there are any. `p.value` is for the nearest class: twice
+#' the share of permutations (with the data among them) whose correlation is at least as extreme on
+#' the same side. Residuals given random effects are slightly less alike than the errors, most of
+#' all if effects have few rows each. The permutations ignore this, so a slightly negative
+#' correlation in the nearest class means nothing. If there are more than `most` rows, a sample is
+#' used, of whole groups if there are any.
 #'
 #' @param fit A fit of [glmm()].
 #' @param places Times, one for each row of the fit; or a matrix or data frame with a column for
-#'   each coordinate, whose distances are Euclidean.
-#' @param group Groups, such as persons: only pairs within one count. `NULL`: all pairs.
+#'   each coordinate, for Euclidean distances.
+#' @param group Groups, such as persons: only pairs within a group count. `NULL`: all pairs.
 #' @param nsim Number of permutations.
-#' @param level Share of them between the limits.
-#' @param most Most rows.
+#' @param level Share of the permutations between the limits.
+#' @param most Largest number of rows to use.
 #' @param seed Seed of permutations and sample; the state of the generator is restored.
 #' @param x The result.
 #' @param digits Significant digits to print.
-#' @param ... For `plot()`: passed on; otherwise not used.
-#' @return A list of class `margmix_dependence`: `table`, a row for each class with `distance`
+#' @param ... Passed on by `plot()`; otherwise not used.
+#' @return A list of class `margmix_dependence`: `table`, one row for each class with `distance`
 #'   (mean), `pairs`, `semivariance`, `correlation`, `conf.low` and `conf.high` (limits of the
 #'   correlation without dependence); `p.value`; `rows`, `nsim`, `seed`.
-#' @section Errors: `margmix_error_argument`: places or groups that are no numbers or not one for
-#'   each row, no pair of rows in a group.
+#' @section Errors: `margmix_error_argument`: places that are not numbers, places or groups that
+#'   don't have one value for each row, or no pair of rows within a group.
 #' @examples
 #' set.seed(1)
 #' d <- expand.grid(week = 1:12, id = 1:10)

@@ -11,40 +11,40 @@
 #' ```
 #'
 #' @details
-#' The gradient function of Verbeke and Molenberghs (2013) is
+#' This checks the distribution by the gradient function of Verbeke and Molenberghs (2013),
 #' ```
 #' Delta(b) = (1 / m) sum_i f_i(y_i | b) / f_i(y_i),
 #' ```
-#' f_i(y_i | b) the density of the responses of cluster i with random effect b, f_i(y_i) their
-#' density in the fitted model. It is the directional derivative, plus 1, of the mean log-likelihood
-#' of a cluster towards a distribution with all mass at b. If the distribution is right, it is 1,
-#' up to sampling error, wherever the distribution has mass; above 1 the data call for more mass,
-#' below 1 for less.
+#' where f_i(y_i | b) is the density of the responses of cluster i with random effect b, and
+#' f_i(y_i) their density in the fitted model. It is 1 plus the directional derivative of the mean
+#' log-likelihood of a cluster towards a distribution with all mass at b. If the distribution is
+#' right, the function is 1, up to sampling error, wherever the distribution has mass. Above 1 the
+#' data call for more mass there, below 1 for less.
 #'
-#' The statistic is of Cramer and von Mises' type, as in Drikvandi, Verbeke and Molenberghs (2017):
-#' T = m times the integral of (Delta(b) - 1)^2 over the fitted distribution. Its reference are
-#' `nsim` data sets simulated from the fitted model, to each of which the model is fitted again;
-#' p = (1 + number of T at least as large) / (1 + nsim). Their gradient functions also give the
-#' band: pointwise, it holds `level` of them.
+#' The test statistic is of Cramer-von Mises type, as in Drikvandi, Verbeke and Molenberghs (2017):
+#' T is m times the integral of (Delta(b) - 1)^2 over the fitted distribution. It is compared with
+#' `nsim` data sets simulated from the fitted model, to each of which the model is refitted: p =
+#' (1 + number of T at least as large) / (1 + nsim). Their gradient functions also give the band,
+#' which contains the share `level` of them, pointwise.
 #'
-#' The test rests on how much the responses of a cluster say of its effect. With few rows, 0/1
-#' responses above all, quite different distributions fit as well; then they also matter little for
-#' most effects, see [compare_distributions()]. At 5%, the test of 50 clusters rejected a normal
-#' distribution in 4.1% of 1,000 simulated data sets with 6 rows of 0/1 responses per cluster and in
-#' 7.3% with 20; an exponential one in 29% and 78%; two points in 18% and 100%. Read a p-value
-#' between .03 and .05 as a hint.
+#' The power depends on how much the responses of a cluster say about its effect. With few rows per
+#' cluster, especially of 0/1 responses, quite different distributions fit equally well. They then
+#' also matter little for most effects, see [compare_distributions()]. At 5%, the test with 50
+#' clusters rejected a normal distribution in 4.1% of 1,000 simulated data sets with 6 rows of 0/1
+#' responses per cluster, and in 7.3% with 20; an exponential one in 29% and 78%; two points in 18%
+#' and 100%. Treat a p-value between .03 and .05 as a hint.
 #'
-#' @param fit A fit of [glmm()] with one random effect, normal, bridge or t, by one grouping factor.
-#' @param nsim Number of simulated data sets; 0 for the function alone.
+#' @param fit A fit of [glmm()] with one random effect (normal, bridge or t) by one grouping factor.
+#' @param nsim Number of simulated data sets; 0 for the gradient function alone.
 #' @param at Values of the random effect to show; by default 61 from -3 to 3 standard deviations.
-#' @param level Of the band.
-#' @param seed A whole number to start the random numbers from; the state of the generator is
-#'   restored. `NULL`: drawn from the current state.
+#' @param level Level of the band.
+#' @param seed A whole number to seed the simulation; the state of the generator is restored. `NULL`
+#'   draws from the current state.
 #' @param x The result.
 #' @param digits Significant digits to print.
-#' @param ... For `plot()`: passed on; otherwise not used.
-#' @return A list of class `margmix_distribution_check`: `table` (`b`, `estimate`, `conf.low` and
-#'   `conf.high`, the band), `statistic`, `simulated` (numbers, without the data sets that could not
+#' @param ... Passed on by `plot()`; otherwise not used.
+#' @return A list of class `margmix_distribution_check`: `table` (`b`, `estimate`, and the band
+#'   `conf.low` and `conf.high`), `statistic`, `simulated` (its values in the data sets that could
 #'   be fitted), `p.value`, `seed`. `plot()` draws the table.
 #' @section Errors: `margmix_error_distribution`: more than one random effect, or a variance of
 #'   zero; `margmix_error_argument`.
@@ -173,7 +173,7 @@ print.margmix_distribution_check <- function(x, digits = 3L, ...) {
     count_of(cluster_count(x$fit$design), "cluster"), "\n\n", sep = "")
   shown <- x$table[unique(round(seq(1, nrow(x$table), length.out = 7L))), ]
   print(format(shown, digits = digits), row.names = FALSE)
-  say("\n1 everywhere where the distribution is right; above 1 the data ask for more mass.\n")
+  say("\n1 where the distribution is right; above 1 the data call for more mass.\n")
   if (is.na(x$p.value)) {
     say("No test: nsim = 0.\n")
     return(invisible(x))
@@ -184,7 +184,7 @@ print.margmix_distribution_check <- function(x, digits = 3L, ...) {
   say(if (x$p.value < 0.05) {
     "The data contradict this distribution: see compare_distributions() for what it changes."
   } else {
-    "The data do not contradict this distribution; few rows in a cluster say little of it."
+    "The data do not contradict this distribution, but clusters with few rows say little about it."
   }, "\n", sep = "")
   invisible(x)
 }

@@ -8,51 +8,51 @@
 #' diagnose_endogeneity(fit)
 #' ```
 #'
-#' A mixed model takes the random effects to be independent of the covariates. If clusters with
+#' A mixed model assumes that random effects are independent of the covariates. If clusters with
 #' large random effects also have large values of a covariate (sicker hospitals treat sicker
-#' patients), its coefficient mixes the effect within clusters with the difference between them:
-#' confounding by cluster.
+#' patients), its coefficient mixes the effect within clusters with the difference between them.
+#' This is confounding by cluster.
 #'
 #' @details
-#' The model is fitted again with the cluster mean of every covariate that varies both within and
+#' The model is refitted with the cluster mean of every covariate that varies both within and
 #' between clusters (Mundlak 1978; for linear models this is the test of Hausman 1978). The
-#' coefficient of a mean is the difference of the effects between and within clusters; they are all
-#' zero if the random effects are independent of the covariates. The joint test is F = W / k with W
-#' the Wald statistic of the k differences and the degrees of freedom of covariates of clusters; the
-#' likelihood ratio is given with it.
+#' coefficient of a mean is the difference between the effects between and within clusters; all are
+#' zero if the random effects are independent of the covariates. The joint test is F = W / k, where
+#' W is the Wald statistic of the k differences, with the degrees of freedom of covariates of
+#' clusters. The likelihood ratio test is also given.
 #'
-#' With `cluster_size = TRUE` the number of rows of each cluster, if it varies, is one more
-#' covariate of the test. Its coefficient is zero if the number of visits tells nothing of the
-#' random effect. Where subjects with bad outcomes leave early (selective disappearance) or good
-#' ones are seen more often (informative cluster size), it is not.
+#' With `cluster_size = TRUE`, the number of rows of each cluster, if it varies, is tested as well.
+#' Its coefficient is zero if the number of visits says nothing about the random effect. It is not
+#' if subjects with bad outcomes leave early (selective disappearance) or those with good ones are
+#' seen more often (informative cluster size).
 #'
-#' In simulated data of 60 clusters (`bench/simulation/endogeneity.md`, 2,000 data sets each) the
-#' test at 5% fires in 5.7% (Gaussian), 4.2% (logit) and 6.2% (Poisson) where the random effects are
-#' independent; where their correlation with the part of x between clusters is 0.5, it fires in 82%,
-#' 45% and 86%, the effect within clusters is recovered, and the difference is estimated as 0.43,
-#' 0.44 and 0.43 where it is 0.43. Visits whose number depends on the random effect are found in
-#' 93%, 61% and 94%.
+#' In simulated data of 60 clusters (`bench/simulation/endogeneity.md`, 2,000 data sets each), the
+#' test at 5% rejects in 5.7% (Gaussian), 4.2% (logit) and 6.2% (Poisson) if the random effects are
+#' independent of x. If their correlation with the between-cluster part of x is 0.5, it rejects in
+#' 82%, 45% and 86%, the effect within clusters is recovered, and the difference, which is 0.43, is
+#' estimated as 0.43, 0.44 and 0.43. Numbers of visits that depend on the random effect are detected
+#' in 93%, 61% and 94%.
 #'
-#' A small p-value says that the coefficients of `fit` should not be read as within-cluster effects:
-#' use [within_cluster()] and [between_cluster()] for the covariates that are named. A large one
-#' does not prove independence; covariates that are constant in clusters cannot be tested at all.
+#' If the p-value is small, don't read the coefficients of `fit` as within-cluster effects: use
+#' [within_cluster()] and [between_cluster()] for the covariates named. A large p-value does not
+#' prove independence, and covariates that are constant in clusters can't be tested at all.
 #'
 #' @param fit A fit of [glmm()].
-#' @param group Name of the grouping factor whose random effects are tested, by default the first;
-#'   with several factors each has means of its own.
-#' @param cluster_size Test the number of rows per cluster too?
+#' @param group Name of the grouping factor whose random effects are tested, by default the first.
+#'   The cluster means are those of this factor.
+#' @param cluster_size Also test the number of rows per cluster?
 #' @param level The test fires if its p-value is below 1 - `level`.
 #' @param x The result.
 #' @param digits Significant digits to print.
-#' @param ... For `plot()`: passed on; otherwise not used.
-#' @return A list of class `margmix_endogeneity`: `table`, a row for each covariate tested with
-#'   `within` and `between`, its effects in the larger model (for the cluster size only the latter),
-#'   their `difference`, `std.error`, `df`, `statistic` and `p.value`; `joint`, a list of `F`, `df`
-#'   (two numbers), `p.value`, `LR` and `LR.p.value`; `fires`; `untested`, names of the columns that
-#'   are constant in clusters or do not vary between them; `fit`, the larger model. `plot()` draws
-#'   the effects within and between clusters with their intervals.
+#' @param ... Passed on by `plot()`; otherwise not used.
+#' @return A list of class `margmix_endogeneity`: `table`, one row for each covariate tested with
+#'   its effects `within` and `between` clusters in the larger model (only the latter for the
+#'   cluster size), their `difference`, `std.error`, `df`, `statistic` and `p.value`; `joint`, a
+#'   list of `F`, `df` (two numbers), `p.value`, `LR` and `LR.p.value`; `fires`; `untested`, names
+#'   of the columns that are constant in clusters or do not vary between them; `fit`, the larger
+#'   model. `plot()` draws the effects within and between clusters with their intervals.
 #' @section Errors: `margmix_error_endogeneity` if there is nothing to test;
-#'   `margmix_error_too_large` with crossed factors too large for a factorisation.
+#'   `margmix_error_too_large` for crossed factors that are too large to factorize.
 #' @references
 #' Mundlak, Y. (1978). On the pooling of time series and cross section data. *Econometrica* **46**,
 #' 69-85.

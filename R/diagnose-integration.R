@@ -8,64 +8,64 @@
 #' diagnose_integration(fit)
 #' ```
 #'
-#' The log-likelihood of a mixed model is a sum of integrals, one for each cluster. This compares,
-#' at the fitted parameters, the rule of the fit with finer ones and with an independent method, and
-#' names the clusters where it errs most.
+#' The log-likelihood of a mixed model is a sum of integrals, one for each cluster. At the fitted
+#' parameters, this function compares the integration rule of the fit with finer ones and with an
+#' independent method, and names the clusters with the largest errors.
 #'
 #' @details
-#' The table has the log-likelihood for several numbers K of nodes per random effect, up to 2 K + 1
-#' for the K of the fit; the difference between the last two is the estimated error.
+#' The table gives the log-likelihood for several numbers K of nodes per random effect, up to 2 K +
+#' 1 for the K of the fit. The difference between the last two is the estimated error.
 #'
 #' The independent method is importance sampling: points from t distributions with 5 degrees of
 #' freedom around the mode of each cluster, in `replicates` randomly shifted lattices of `points`
 #' points (randomised quasi-Monte Carlo; Cranley and Patterson 1976). The replicates give its
-#' standard error. Its heavy tails see what lies away from the mode, which Gauss-Hermite rules may
+#' standard error. The heavy tails reach regions away from the mode that Gauss-Hermite rules may
 #' miss.
 #'
-#' A Newton step with the finest rule shows where it would move the estimates.
+#' A Newton step with the finest rule shows how far it would move the estimates.
 #'
-#' The check fires if the estimated error is above `tolerance`, an estimate would move by more than
-#' a tenth of its standard error, or the two methods differ by more than `tolerance` and 5 standard
-#' errors.
+#' The check fires if the estimated error is above `tolerance`, if an estimate would move by more
+#' than a tenth of its standard error, or if the two methods differ by more than `tolerance` and 5
+#' standard errors.
 #'
-#' With two nested factors, `(1 | a/b)`, finer rules at both levels are compared with that of the
-#' fit; there is no second method.
+#' With two nested factors, `(1 | a/b)`, the rule of the fit is compared with finer rules at both
+#' levels; there is no second method.
 #'
-#' With crossed factors, related levels, smooths, or more than two levels, the integral does not
-#' fall into small ones, and there are no finer rules to compare with; nor for nested factors where
-#' they would have too many nodes (see `max_nodes` of [glmm_control()]). All random effects are
+#' With crossed factors, related levels, smooths, or more than two levels, the integral doesn't
+#' factor into low-dimensional ones, and there are no finer rules; nor are there for nested factors
+#' that would need too many nodes (see `max_nodes` of [glmm_control()]). All random effects are then
 #' drawn together, `draws` times, from the normal distribution at their mode that the Laplace
-#' approximation integrates; the estimate is that of Laplace times the mean of the weights. The
-#' result shows it with its Monte Carlo standard error, the difference from the fit, and the
-#' effective number of draws, (sum w)^2 / sum w^2. If that is below 5% of `draws`, or 30, the
-#' weights are too unequal for the estimate to be trusted, which the check says; otherwise it fires
+#' approximation integrates. The estimated likelihood is Laplace's times the mean of the weights.
+#' The result gives its logarithm with its Monte Carlo standard error, the difference from the fit,
+#' and the effective number of draws, (sum w)^2 / sum w^2. If that is below 5% of `draws`, or below
+#' 30, the weights are too unequal to trust the estimate, and the check says so. Otherwise it fires
 #' if the difference is above `tolerance` and 3 standard errors.
 #'
 #' @param fit A fit of [glmm()] with normal random effects.
-#' @param tolerance Largest error of the log-likelihood to accept. A likelihood ratio statistic has
-#'   twice the error.
+#' @param tolerance Largest acceptable error of the log-likelihood. The error of a likelihood ratio
+#'   statistic is twice as large.
 #' @param points,replicates Size and number of the lattices, with one grouping factor.
-#' @param draws Number of draws with crossed factors; time grows with it.
-#' @param seed A whole number to start the random numbers from; the state of the generator is
-#'   restored. `NULL`: drawn from the current state.
+#' @param draws Number of draws with crossed factors; more take longer.
+#' @param seed A whole number to seed the draws; the state of the generator is restored. `NULL`
+#'   draws from the current state.
 #' @param x The result.
 #' @param digits Significant digits to print.
-#' @param ... For `plot()`: passed on; otherwise not used.
+#' @param ... Passed on by `plot()`; otherwise not used.
 #' @return A list of class `margmix_integration`: `K` and `error`; `table` with `K`, `logLik` and
 #'   `difference` from the finest rule; `importance`, a list of `logLik` and `std.error`;
 #'   `clusters`, a data frame with the log-likelihood of each cluster by the rule of the fit and by
-#'   the finer one and their `difference`, worst first; `estimates`, a data frame with the Newton
-#'   step `change` of each parameter, its `std.error` and their `ratio`; `fires`; `problems`, words;
-#'   `seed`. `plot()` draws the table. With two nested factors `K` of the table is text, such as
-#'   `"15 x 7"`, the clusters are those of the coarser factor, and `importance` is `NULL`.
+#'   the finer one, and their `difference`, worst first; `estimates`, a data frame with the Newton
+#'   step `change` of each parameter, its `std.error` and their `ratio`; `fires`; `problems`, in
+#'   words; `seed`. `plot()` draws the table. With two nested factors, `K` in the table is text,
+#'   such as `"15 x 7"`, the clusters are those of the coarser factor, and `importance` is `NULL`.
 #'
-#'   Where all random effects are drawn together it is also of class `margmix_integration_groups`
-#'   and has `logLik` of the fit, `difference` from the estimate, `importance` with `effective` and
-#'   `draws` besides, and `log_weights`, one for each draw, instead of `table`, `clusters` and
-#'   `estimates`; `plot()` draws the estimate as draws are added, with two standard errors and the
-#'   log-likelihood of the fit.
+#'   If all random effects are drawn together, the result is also of class
+#'   `margmix_integration_groups`. Instead of `table`, `clusters` and `estimates` it has `logLik` of
+#'   the fit, `difference` from the estimate, and `log_weights`, one for each draw; `importance`
+#'   also has `effective` and `draws`. `plot()` then draws the estimate as draws are added, with two
+#'   standard errors and the log-likelihood of the fit.
 #' @section Errors: `margmix_error_random_distribution`; `margmix_error_argument`;
-#'   `margmix_error_too_large` if the design is too large for a factorisation.
+#'   `margmix_error_too_large` if the design is too large to factorize.
 #' @references
 #' Cranley, R. and Patterson, T. N. L. (1976). Randomization of number theoretic methods for
 #' multiple integration. *SIAM Journal on Numerical Analysis* **13**, 904-914.

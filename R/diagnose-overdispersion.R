@@ -10,36 +10,36 @@
 #'
 #' @details
 #' The statistic is Pearson's: the sum of w (y - mu)^2 / V(mu) over the rows, with mu at the modes
-#' of the random effects. Modes follow the data, so it is not chi-square distributed, and dividing
-#' it by residual degrees of freedom, as is often done, is a guess. Here its distribution is
-#' simulated: `nsim` data sets are drawn from the fitted model, new random effects included, the
-#' modes are found again in each, and the statistic is taken. The parameters stay those of the fit,
+#' of the random effects. Since modes follow the data, it does not have a chi-square distribution,
+#' and dividing it by residual degrees of freedom, as is often done, is a guess. Its distribution is
+#' therefore simulated: `nsim` data sets are drawn from the fitted model, with new random effects,
+#' and the statistic is computed at the new modes of each. The parameters stay at their estimates,
 #' which makes the test slightly conservative.
 #'
-#' The ratio is the statistic over the mean of the simulated ones. If it is above 1 and significant,
-#' counts may be modelled by [nbinom2()] or [nbinom1()], binomial counts by [betabinomial()], and
-#' both by a random effect of each row; or a covariate, a random slope or a link is not right.
+#' The ratio is the statistic divided by the mean of the simulated ones. If it is significantly
+#' above 1, counts can be modelled by [nbinom2()] or [nbinom1()], binomial counts by
+#' [betabinomial()], and both by a random effect of each row; or a covariate, a random slope or the
+#' link is wrong.
 #'
-#' A family whose dispersion is a free scale (Gaussian, Gamma, inverse Gaussian) has nothing to
-#' test, and single 0/1 responses cannot show overdispersion.
+#' Families whose dispersion is a free scale (Gaussian, Gamma, inverse Gaussian) have nothing to
+#' test, and single 0/1 responses can't show overdispersion.
 #'
 #' @param fit A fit of [glmm()] with normal random effects, by any grouping factors.
 #' @param nsim Number of simulated data sets.
 #' @param level The check fires if the one-sided p-value of either tail is below (1 - `level`) / 2.
-#' @param seed A whole number to start the random numbers from; the state of the generator is
-#'   restored. `NULL`: drawn from the current state.
+#' @param seed A whole number to seed the simulation; the state of the generator is restored. `NULL`
+#'   draws from the current state.
 #' @param x The result.
 #' @param digits Significant digits to print.
-#' @param ... For `plot()`: passed on; otherwise not used.
+#' @param ... Passed on by `plot()`; otherwise not used.
 #' @return A list of class `margmix_overdispersion`: `statistic`, `simulated` (`nsim` numbers),
 #'   `ratio`, `p.value` (two-sided), `fires`, `seed`. `plot()` draws the simulated statistics and
 #'   the observed one.
 #'
-#'   If package \pkg{performance} is installed, its `check_overdispersion()` has a method for these
-#'   fits, which gives this test.
-#' @section Errors: `margmix_error_overdispersion` where it cannot show;
-#'   `margmix_error_random_distribution`; `margmix_error_too_large` with crossed factors too large
-#'   for a factorisation.
+#'   If package \pkg{performance} is installed, its `check_overdispersion()` runs this test.
+#' @section Errors: `margmix_error_overdispersion` if the response can't show it;
+#'   `margmix_error_random_distribution`; `margmix_error_too_large` for crossed factors that are too
+#'   large to factorize.
 #' @examples
 #' fit <- glmm(seizures ~ treatment + (1 | subject), epilepsy, poisson())
 #' diagnose_overdispersion(fit, nsim = 50)
@@ -119,9 +119,9 @@ print.margmix_overdispersion <- function(x, digits = 3L, ...) {
   say(if (!x$fires) {
     "No problem found."
   } else if (x$ratio > 1) {
-    "The responses vary more within clusters than the family says."
+    "The responses vary more within clusters than the family implies."
   } else {
-    "The responses vary less within clusters than the family says."
+    "The responses vary less within clusters than the family implies."
   }, "\n", sep = "")
   invisible(x)
 }

@@ -10,42 +10,43 @@
 #' fit <- glmm(y ~ factor(period) + factor(exposure) + (1 | cluster / period), trial)
 #' exposure_effects(fit, "exposure")
 #' ```
-#' If an effect grows or wanes with the time that clusters have had the treatment, a model with one
-#' treatment effect gives no average of it. In a stepped-wedge trial its estimate can lie outside
-#' the range of all effects, or have the wrong sign (Kenny et al. 2022). With the exposure time in
-#' the model as a factor (or in any other form) each time s has its point effect; the time-averaged
-#' effect is their mean over `times`, and the long-term effect that of the longest.
+#' If an effect grows or wanes with the time since a cluster started the treatment, a model with a
+#' single treatment effect does not estimate its average. In a stepped-wedge trial the estimate can
+#' lie outside the range of all effects, or have the wrong sign (Kenny et al. 2022). With the
+#' exposure time in the model as a factor (or in any other form), each time s has its point effect.
+#' The time-averaged effect is their mean over `times`, and the long-term effect is that of the
+#' longest time.
 #'
 #' @details
-#' The effect at time s is the difference of the linear predictors with the exposure time set to s
-#' and to 0, averaged over the rows of the fit: exact for a model without interactions of exposure
-#' time, and otherwise the mean for these rows. The offset has no part. For a fit of [glmm()]
-#' effects are conditional, for one of [gee()] marginal. Of a [marginal_standardization()] with the
-#' exposure times as `values` they are its contrasts with time 0: marginal, on the scale of risks or
-#' means. Averages of ratios are geometric.
+#' The effect at time s is the difference between the linear predictors with the exposure time set
+#' to s and to 0, averaged over the rows of the fit. It differs between rows only if exposure time
+#' has interactions. Offsets play no part. Effects are conditional for a fit of [glmm()], and
+#' marginal for one of [gee()]. For a [marginal_standardization()] with the exposure times as
+#' `values`, they are its contrasts with time 0: marginal, on the scale of risks or means. Averages
+#' of ratios are geometric.
 #'
-#' Standard errors and degrees of freedom are those of the same combination of coefficients
-#' elsewhere: of Kenward and Roger or Satterthwaite by default. For a standardization the degrees of
-#' freedom of the average are the smallest of its contrasts. The print has the joint test of equal
-#' effects at all times, without which one treatment effect should not be assumed; it has little
-#' power in small trials.
+#' Standard errors and degrees of freedom are those of linear combinations of coefficients, by
+#' default of Kenward and Roger or Satterthwaite. For a standardization, the average has the
+#' smallest degrees of freedom of its contrasts. The printed result includes the joint test of equal
+#' effects at all times. Don't assume a single treatment effect without it; but it has little power
+#' in small trials.
 #'
 #' @param x A fit of [glmm()] or [gee()]; or a result of [marginal_standardization()].
-#' @param exposure Name of the exposure time in the data, with 0 for no treatment: numbers, or a
-#'   factor with levels that are numbers. [exposure_time()] computes it.
+#' @param exposure Name of the exposure time in the data, where 0 is no treatment: numbers, or a
+#'   factor whose levels are numbers. [exposure_time()] computes it.
 #' @param times Exposure times to report and to average; by default all in the data.
 #' @param vcov,df As in [summary.margmix_glmm()] and [summary.margmix_gee()].
 #' @param level Confidence level.
-#' @param exponentiate `TRUE` for ratios; by default where the link gives odds, rate or risk ratios.
+#' @param exponentiate `TRUE` for ratios; the default if the link gives odds, rate or risk ratios.
 #' @param digits Significant digits to print.
 #' @param ... Not used.
 #' @return A data frame of class `margmix_exposure_effects`: `effect` (`"point"`, `"average"`,
-#'   `"long-term"`), `time` (the last one of the average), `estimate`, `std.error` (of the
-#'   logarithm, for ratios), `df`, `statistic`, `p.value`, `conf.low`, `conf.high`; of a
-#'   standardization also `contrast` and its subgroups. The attribute `constant` has the test of
+#'   `"long-term"`), `time` (for the average, the last one), `estimate`, `std.error` (of the
+#'   logarithm, for ratios), `df`, `statistic`, `p.value`, `conf.low`, `conf.high`; for a
+#'   standardization also `contrast` and its subgroups. The attribute `constant` is the test of
 #'   equal effects.
 #' @section Errors: `margmix_error_exposure`: not in the model, or not a time with 0;
-#'   `margmix_error_times`: times that the data or the standardization do not have.
+#'   `margmix_error_times`: times that are not in the data or the standardization.
 #' @references
 #' Kenny, A., Voldal, E. C., Xia, F., Heagerty, P. J. and Hughes, J. P. (2022). Analysis of stepped
 #' wedge cluster randomized trials in the presence of a time-varying treatment effect. *Statistics

@@ -7,18 +7,18 @@
 #' trial <- expand.grid(person = 1:9, period = 1:5, cluster = 1:12)
 #' trial$exposure <- exposure_time(trial$period, start = 2 + trial$cluster %% 4)
 #' ```
-#' In a stepped-wedge trial clusters start the treatment one after the other. The exposure time of a
-#' row is 0 before its cluster starts, 1 in the period of the start, 2 in the one after it, and so
-#' on. Periods are counted among those of `period`, so that dates will do.
+#' In a stepped-wedge trial, clusters start the treatment one after another. The exposure time of a
+#' row is 0 before its cluster starts, 1 in the period in which it starts, 2 in the next, and so on.
+#' Only the order of the values of `period` matters, so dates work too.
 #'
 #' @param period Period of each row: numbers, dates, text (in alphabetical order) or a factor (in
 #'   the order of its levels).
 #' @param start The period in which the cluster of each row starts the treatment; `NA` or `Inf` if
 #'   it never does.
-#' @param treated,cluster In the place of `start`: had the cluster the treatment in this period (0
-#'   or 1, or logical), and which cluster is it?
-#' @return A whole number for each row; `NA` where `period` is missing.
-#' @section Errors: `margmix_error_exposure_time`: a start that is no period; a treatment that
+#' @param treated,cluster Instead of `start`: whether the cluster had the treatment in this period
+#'   (0 or 1, or logical), and which cluster it is.
+#' @return A whole number for each row; `NA` if `period` is missing.
+#' @section Errors: `margmix_error_exposure_time`: a start that is not a period; a treatment that
 #'   varies within a period of a cluster, or that ends again.
 #' @seealso [exposure_effects()]
 #' @examples

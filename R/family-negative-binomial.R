@@ -8,34 +8,35 @@
 #' ```
 #'
 #' Family objects for [glmm()] in addition to those of \pkg{stats}. The dispersion phi is estimated
-#' by maximum likelihood together with the other parameters: `vcov(fit, full = TRUE)` has log phi,
-#' and `AIC()` counts it.
+#' by maximum likelihood together with the other parameters: `vcov(fit, full = TRUE)` contains log
+#' phi, and `AIC()` counts it.
 #'
 #' @details
-#' What phi is, with mu the mean given the random effects and w the prior weight of a row:
+#' The meaning of phi, where mu is the mean given the random effects and w the prior weight of a
+#' row:
 #'
 #' | family | variance | phi | `sigma(fit)` |
 #' |---|---|---|---|
 #' | [stats::gaussian()] | phi / w | residual variance | sqrt(phi) |
 #' | [stats::Gamma()] | phi mu^2 / w | squared CV; shape 1 / phi | sqrt(phi) |
 #' | [stats::inverse.gaussian()] | phi mu^3 / w | dispersion | sqrt(phi) |
-#' | `nbinom2()` | mu + mu^2 / phi | size; Poisson as it grows | phi |
+#' | `nbinom2()` | mu + mu^2 / phi | size; Poisson as phi grows | phi |
 #' | `nbinom1()` | mu (1 + phi) | overdispersion; Poisson at 0 | phi |
 #' | `beta_family()` | mu (1 - mu) / (1 + phi) | precision | phi |
-#' | `betabinomial()` | n mu (1 - mu)(phi + n)/(phi + 1) | precision; binomial as it rises | phi |
+#' | `betabinomial()` | n mu (1 - mu)(phi + n)/(phi + 1) | precision; binomial as phi grows | phi |
 #'
-#' These conventions of `sigma()` are those of package \pkg{glmmTMB}. In the first three families
-#' prior weights are precisions, that is, a row of weight w has dispersion phi / w. In the others
-#' they multiply the row's log-likelihood. With `glmm_control(weights_type = "frequency")` they do
-#' so in all families, and a weight of 2 is a duplicated row.
+#' `sigma()` follows the conventions of package \pkg{glmmTMB}. In the first three families prior
+#' weights are precisions: a row of weight w has dispersion phi / w. In the others they multiply the
+#' row's log-likelihood. With `glmm_control(weights_type = "frequency")` they do so in all families,
+#' and a weight of 2 is a duplicated row.
 #'
-#' With `glmm(dispersion = ~ x)` each row has a phi of its own, log phi being linear in covariates.
+#' With `glmm(dispersion = ~ x)` each row has its own phi, and log phi is linear in covariates.
 #'
-#' If counts vary no more than a Poisson (or binomial) distribution says, the likelihood has no
-#' maximum in phi: it grows towards that model. The fit then ends there, with a note.
+#' If counts vary no more than under a Poisson (or binomial) distribution, the likelihood has no
+#' maximum in phi but increases towards that model. The fit is then that limit, with a note.
 #'
-#' Responses of `betabinomial()` are given as those of a binomial family, those of `beta_family()`
-#' as numbers strictly between 0 and 1.
+#' Responses of `betabinomial()` are given as for a binomial family, those of `beta_family()` as
+#' numbers strictly between 0 and 1.
 #'
 #' @param link Name of the link: `"log"`, `"sqrt"` or `"identity"` for counts, `"logit"`, `"probit"`
 #'   or `"cloglog"` for proportions.

@@ -8,13 +8,13 @@
 #' fitted(fit)
 #' ```
 #'
-#' The means of the rows of the fit, each in its own cluster: at the mode of its random effects. The
-#' same as `predict(object, type = "response")`, where other means are explained.
+#' The mean of each row of the fit in its own cluster, that is, at the mode of the cluster's random
+#' effects. This is `predict(object, type = "response")`; see there for other means.
 #'
-#' @param object A fit by [glmm()].
+#' @param object A fit of [glmm()].
 #' @param ... Not used; other arguments are an error.
-#' @return A vector in the order of the data: for a binomial family, probabilities. With `na.action
-#'   = na.exclude`, rows that were left out are `NA`.
+#' @return A vector in the order of the data; probabilities for a binomial family. With
+#'   `na.action = na.exclude`, rows that were left out are `NA`.
 #' @examples
 #' fit <- glmm(seizures ~ treatment + (1 | subject), epilepsy, poisson())
 #' head(fitted(fit))

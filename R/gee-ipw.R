@@ -130,7 +130,7 @@ ipw_note <- function(design) {
   )
   c(ipw = paste0(
     "Inverse-probability weights, ", what,
-    ".\nSE take them as known: their estimation is not counted."
+    ".\nSEs treat them as known, even if they were estimated."
   ))
 }
 

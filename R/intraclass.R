@@ -8,47 +8,48 @@
 #' intraclass_correlation(fit)
 #' ```
 #' How alike are two responses of one cluster, and how much of the variance is due to each random
-#' term? On two scales: of the latent predictor, and of the responses themselves.
+#' term? Both are answered on two scales: of the latent predictor, and of the responses themselves.
 #'
 #' @details
-#' **Latent scale.** The variances of the predictor, averaged over rows: of the fixed part, V_f =
-#' Var(x'beta), with divisor N - 1; of each random term, V_k = mean of z'Sigma_k z (Johnson 2014);
-#' and the variance d of the response's own distribution on that scale: pi^2 / 3 for logit, 1 for
-#' probit, pi^2 / 6 for cloglog, sigma^2 for a Gaussian response with identity link; for counts and
-#' positive responses with a log link log(1 + V(lambda) / lambda^2), lambda being the mean of the
-#' population means and V the variance of a response (Poisson: log(1 + 1/lambda)); 1/4 for Poisson
-#' with a square root link (Nakagawa, Johnson and Schielzeth 2017). Other links have no such scale
-#' (`NA`). *Adjusted*: sum V_k / (sum V_k + d), which is the correlation of two latent responses at
-#' given covariates, and *unadjusted*: sum V_k / (V_f + sum V_k + d).
+#' **Latent scale.** The variances of the predictor, averaged over rows, are: of the fixed part,
+#' V_f = Var(x'beta), with divisor N - 1; of each random term, V_k = mean of z'Sigma_k z (Johnson
+#' 2014); and the variance d of the response's own distribution on that scale. d is pi^2 / 3 for
+#' logit, 1 for probit, pi^2 / 6 for cloglog, and sigma^2 for a Gaussian response with identity
+#' link. For counts and positive responses with a log link it is log(1 + V(lambda) / lambda^2),
+#' where lambda is the mean of the population means and V the variance of a response (Poisson:
+#' log(1 + 1/lambda)), and for Poisson with a square root link 1/4 (Nakagawa, Johnson and Schielzeth
+#' 2017). Other links have no such scale (`NA`). The *adjusted* ICC is sum V_k / (sum V_k + d), the
+#' correlation of two latent responses at given covariates; the *unadjusted* one is sum V_k / (V_f +
+#' sum V_k + d).
 #'
 #' With several grouping factors these are the correlations of two responses that share all of them.
 #'
-#' **Response scale.** The variance of the mean given b over Var(y), both at given covariates: the
-#' correlation of two responses that share their covariates. It depends on them; the number reported
-#' is the ratio of the averages over the rows (of one trial each, for a binomial response). The
-#' integrals are exact, not an expansion: with normal random effects the conditional mean depends on
-#' one normal variable.
+#' **Response scale.** The variance of the mean given b, divided by Var(y), both at given
+#' covariates, is the correlation of two responses with the same covariates. It depends on them; the
+#' number reported is the ratio of the averages over the rows (of one trial each, for a binomial
+#' response). The integrals are exact rather than an expansion, because with normal random effects
+#' the conditional mean depends on a single normal variable.
 #'
-#' Standard errors are those of the delta method in beta, theta and the residual variance jointly;
-#' limits are computed on the logit scale, with the normal distribution. An estimate of 0 has the
-#' lower limit 0 and no upper limit.
+#' Standard errors are by the delta method in beta, theta and the residual variance jointly; limits
+#' are computed on the logit scale, with the normal distribution. An estimate of 0 has the lower
+#' limit 0 and no upper limit.
 #'
-#' Package \pkg{performance} uses the latent components, so that its `icc()` and `r2_nakagawa()`
-#' work for these fits.
+#' Package \pkg{performance} uses the latent components, so its `icc()` and `r2_nakagawa()` work for
+#' these fits.
 #'
 #' @param object A fit of [glmm()].
-#' @param newdata Rows to average over instead of those of the fit: one row gives the correlation at
-#'   these covariates.
+#' @param newdata Rows to average over instead of those of the fit. One row gives the correlation at
+#'   its covariates.
 #' @param level Confidence level.
 #' @param x A result.
 #' @param digits Significant digits to print.
 #' @param row.names,optional Not used (arguments of the generic).
 #' @param ... Not used.
 #' @return A list of class `margmix_icc` with the data frames `icc` (rows `adjusted`, `unadjusted`
-#'   and `response`) and `variances` (a row for the fixed part, each random term and the
-#'   distribution), with the columns `estimate` (in `variances` the share of the total),
-#'   `std.error`, `conf.low`, `conf.high`; `variances` has `variance` as well. `as.data.frame()` is
-#'   `icc`.
+#'   and `response`) and `variances` (one row for the fixed part, each random term and the
+#'   distribution). Both have the columns `estimate` (in `variances` the share of the total),
+#'   `std.error`, `conf.low` and `conf.high`; `variances` also has `variance`. `as.data.frame()`
+#'   returns `icc`.
 #' @section Errors: `margmix_error_argument`, `margmix_error_family`, and those of
 #'   [predict.margmix_glmm()] for `newdata`.
 #' @references

@@ -7,28 +7,30 @@
 #' glmm(resp ~ age + (1 | id), patterns(list(here, there)), binomial()) # or of files
 #' ```
 #'
-#' A site exports the distinct rows of the variables of a formula, with their number; the fit to the
-#' patterns of all sites is the fit to their pooled rows, digit by digit.
+#' A site exports the distinct rows of the variables of a formula with their counts. The fit to the
+#' patterns of all sites equals the fit to their pooled rows, digit by digit.
 #'
 #' @details
-#' Values are exported as they are: what could identify someone (a date, a continuous covariate, an
-#' identifier) must be rounded, grouped or recoded by the site first. Clusters of different sites
-#' are different clusters if their identifiers differ. Where they may not, `site = "hospital"` makes
-#' a column of that name that says which file a row is from, for `(1 | hospital:patient)`.
+#' Values are exported as they are: the site must first round, group or recode anything that could
+#' identify someone (a date, a continuous covariate, an identifier). Clusters of different sites are
+#' different clusters if their identifiers differ. If they may coincide, `site = "hospital"` adds a
+#' column of that name that says which file a row is from, for `(1 | hospital:patient)`.
 #'
-#' Rows are counted as with `glmm_control(weights_type = "frequency")`. `gee()` is refused: it needs
-#' the rows of a cluster together.
+#' Rows are counted as with `glmm_control(weights_type = "frequency")`. `gee()` refuses patterns,
+#' since it needs the rows of a cluster together.
 #'
 #' @param data A data frame.
 #' @param formula The formula of the model, or one with more variables.
-#' @param min_cell Patterns of fewer rows are left out; how many rows that are is said, and kept in
-#'   the attribute `left_out`. Leaving rows out can bias every estimate.
-#' @param files Paths of files; or a list of what `export_patterns()` returned.
+#' @param min_cell Patterns of fewer rows are left out. The number of rows lost is reported, and
+#'   kept in the attribute `left_out`. Leaving rows out can bias every estimate.
+#' @param files Paths of files; or a list of results of `export_patterns()`.
 #' @param read A function that reads a file.
-#' @param site `NULL`, or the name of a column to make, that numbers the files (or has their names).
+#' @param site `NULL`, or the name of a column to add that numbers the files (or contains their
+#'   names).
 #' @return A data frame of class `margmix_counted` with a column `.count`.
-#' @section Errors: `margmix_error_patterns` (a file that can't be read, has no counts, or other
-#'   columns than the first), `margmix_error_argument`. Note: `margmix_note_patterns`.
+#' @section Errors: `margmix_error_patterns` (a file that can't be read, has no counts, or whose
+#'   columns differ from those of the first), `margmix_error_argument`. Note:
+#'   `margmix_note_patterns`.
 #' @examples
 #' half <- split(ohio, ohio$id %% 2)
 #' sites <- lapply(half, export_patterns, resp ~ age + smoke + (1 | id))

@@ -3,9 +3,9 @@
 #' @rdname compare_effects
 #' @param along The covariate on the horizontal axis; by default the first numeric one, or the
 #'   first factor.
-#' @param at A named list with values of other covariates.
+#' @param at A named list of values of other covariates.
 #' @param clusters Number of curves of single clusters.
-#' @param xlab,ylab,main Labels of the axes, title.
+#' @param xlab,ylab,main Axis labels and title.
 #' @export
 plot.margmix_effects <- function(x, along = NULL, at = list(), clusters = 50L, xlab = NULL,
                                  ylab = NULL, main = NULL, ...) {

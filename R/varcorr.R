@@ -10,10 +10,11 @@
 #' ```
 #'
 #' @details
-#' Sigma = Lambda Lambda' in the units of the predictor: log odds for a logit link, log means for
-#' a log link. Terms of one grouping factor that are not correlated, as those of `(x || g)`, are
-#' numbered `g`, `g.1`, ... . A Gaussian model has the residual standard deviation sigma as well;
-#' with prior weights w it belongs to a row of weight 1 (the variance is sigma^2 / w).
+#' The covariance matrix of the random effects is Sigma = Lambda Lambda', in units of the predictor:
+#' log odds for a logit link, log means for a log link. Uncorrelated terms of one grouping factor,
+#' such as those of `(x || g)`, are numbered `g`, `g.1`, ... . A Gaussian model also has a residual
+#' standard deviation, sigma. With prior weights w, sigma is that of a row of weight 1, and a row's
+#' variance is sigma^2 / w.
 #'
 #' @param x A fit of [glmm()], or its `VarCorr()`.
 #' @param sigma Not used (an argument of the generic).
@@ -24,14 +25,14 @@
 #'   lower triangle.
 #' @param ... Not used.
 #' @return `VarCorr()`: a list of class `VarCorr.margmix_glmm` with one covariance matrix for each
-#'   correlated group of effects, which has the attributes `stddev` and `correlation`; attribute
-#'   `sc` of the list is sigma (`NA` if there is none), and `relations` says how the levels of a
-#'   group are related, where they are ([related_levels]), `distribution` the scale of a t
-#'   distribution ([t_effects()]).
+#'   group of correlated effects, with the attributes `stddev` and `correlation`. The attributes of
+#'   the list are `sc`, which is sigma (`NA` if there is none); `relations`, which says how the
+#'   levels of a group are related, if they are ([related_levels]); and `distribution`, the scale of
+#'   a t distribution ([t_effects()]).
 #'
-#'   `as.data.frame()`: a row for each variance (`var2` is `NA`) and covariance, and the residual
-#'   variance, with the columns `grp`, `var1`, `var2`, `vcov` and `sdcor` (standard deviation or
-#'   correlation).
+#'   `as.data.frame()`: one row for each variance (with `var2` `NA`), each covariance, and the
+#'   residual variance. The columns are `grp`, `var1`, `var2`, `vcov` and `sdcor` (standard
+#'   deviation or correlation).
 #' @examples
 #' fit <- glmm(seizures ~ treatment + period + (period | subject), epilepsy, poisson())
 #' VarCorr(fit)
