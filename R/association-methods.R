@@ -3,22 +3,23 @@
 #' Print and plot a scan of variants
 #'
 #' `print()` shows the variants with the smallest p-values and the inflation factor lambda_GC: the
-#' median of the chi-squared statistics over that of their distribution, 1 without inflation.
-#' `plot()` and, where package \pkg{ggplot2} is installed, `ggplot2::autoplot()` draw -log10 p
-#' against what is expected of as many null tests (`"qq"`), or against the position (`"manhattan"`).
+#' median of the chi-squared statistics divided by that of their null distribution, 1 without
+#' inflation. `plot()` and, if package \pkg{ggplot2} is installed, `ggplot2::autoplot()` draw -log10
+#' p against its expectation for as many null tests (`"qq"`), or against the position
+#' (`"manhattan"`).
 #'
-#' Where few cases carry an allele a test has few values, of which the median is one: lambda_GC is
-#' then below 1 even for an exact test, and says less than the small p-values do.
+#' If few cases carry an allele, a test has few possible values, and the median is one of them:
+#' lambda_GC is then below 1 even for an exact test, and says less than the small p-values do.
 #'
 #' @param x From [association_scan()].
 #' @param n How many variants to print.
 #' @param type `"qq"` or `"manhattan"`.
 #' @param position,chromosome For `"manhattan"`: a number and a chromosome for each variant; by
 #'   default those of the table, or the order.
-#' @param trait Of a scan of several, the one to draw.
-#' @param ... Of `plot()`: passed to [graphics::plot.default()].
-#' @return Of `print()` `x`, of `plot()` its [plot_data()], invisibly. `genomic_inflation()`:
-#'   lambda_GC.
+#' @param trait For a scan of several traits, the one to draw.
+#' @param ... For `plot()`: passed to [graphics::plot.default()].
+#' @return `print()` returns `x` and `plot()` its [plot_data()], both invisibly.
+#'   `genomic_inflation()`: lambda_GC.
 #' @examples
 #' genomic_inflation(runif(1000)) # p-values without association
 #' @name scan-methods

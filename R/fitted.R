@@ -32,32 +32,33 @@ fitted.margmix_glmm <- function(object, ...) {
 #' residuals(fit, "pearson")
 #' ```
 #'
-#' With y the response (for a binomial family the proportion), mu its mean, V the variance function,
-#' w the prior weight times the number of trials:
+#' Here y is the response (for a binomial family the proportion), mu its mean, V the variance
+#' function, and w the prior weight times the number of trials:
 #'
 #' * `"deviance"`: sign(y - mu) sqrt(d), with d the contribution of the row to the deviance;
-#' * `"pearson"`: (y - mu) sqrt(w / V(mu)); for a Gaussian family it is not divided by sigma, unless
-#'   this differs between rows (a `dispersion` formula); likewise deviance residuals;
+#' * `"pearson"`: (y - mu) sqrt(w / V(mu)); for a Gaussian family neither these nor deviance
+#'   residuals are divided by sigma, unless it differs between rows (a `dispersion` formula);
 #' * `"response"`: y - mu;
 #' * `"working"`: (y - mu) / (d mu / d eta);
-#' * `"quantile"`: randomised quantile residuals (Dunn and Smyth 1996), the normal quantiles of
-#'   a number drawn evenly between P(Y < y) and P(Y <= y), which is the distribution function itself
-#'   if the response is continuous. If the model holds they are standard normal whatever the family.
+#' * `"quantile"`: randomised quantile residuals (Dunn and Smyth 1996), the normal quantiles of a
+#'   number drawn uniformly between P(Y < y) and P(Y <= y); if the response is continuous, that
+#'   number is the distribution function itself. If the model holds, they are standard normal for
+#'   any family.
 #'
 #' @details
-#' `random_effects` chooses mu. At the modes of the random effects (`"eb"`) the residuals are those
-#' within clusters. Modes follow the data, so with few rows in a cluster such residuals are
-#' smaller than under the true random effects, and quantile residuals are not exactly standard
-#' normal. With `"integrate"` quantile residuals use the marginal distribution of a response, random
-#' effects integrated out: each is exactly standard normal if the model holds, up to the estimation
-#' of its parameters, and residuals of one cluster are correlated. Deviance, Pearson and working
-#' residuals belong to the conditional distribution and are not defined then.
+#' `random_effects` chooses mu. At the modes of the random effects (`"eb"`), residuals are those
+#' within clusters. Modes follow the data, so with few rows in a cluster such residuals are smaller
+#' than under the true random effects, and quantile residuals are not exactly standard normal. With
+#' `"integrate"`, quantile residuals use the marginal distribution of a response, with random
+#' effects integrated out: each is exactly standard normal if the model holds, apart from the
+#' estimation of its parameters, but residuals of one cluster are correlated. Deviance, Pearson and
+#' working residuals belong to the conditional distribution and are not defined then.
 #'
 #' @param object A fit by [glmm()].
 #' @param type See above.
-#' @param random_effects At which mean: `"eb"` of the own cluster, `"zero"` at random effect 0,
-#'   `"integrate"` of the population (see [predict.margmix_glmm()]).
-#' @param seed A whole number to draw the quantile residuals from; the state of the random number
+#' @param random_effects Which mean: `"eb"`, that of the row's own cluster; `"zero"`, at random
+#'   effect 0; `"integrate"`, that of the population (see [predict.margmix_glmm()]).
+#' @param seed A whole number that seeds the quantile residuals; the state of the random number
 #'   generator is then restored. `NULL`: drawn from the current state.
 #' @param ... Not used; other arguments are an error.
 #' @return A vector in the order of the data. With `na.action = na.exclude`, rows that were left out

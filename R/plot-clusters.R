@@ -2,8 +2,8 @@
 
 #' @rdname ranef.margmix_glmm
 #' @param level Level of the intervals, condval -/+ z condsd.
-#' @param labels Draw the labels of the clusters? By default if there are at most 40.
-#' @details `plot()` draws a caterpillar plot: the effects of each term in increasing order with
+#' @param labels Label the clusters? By default if there are at most 40.
+#' @details `plot()` draws a caterpillar plot: the effects of each term in increasing order, with
 #'   normal intervals.
 #' @export
 plot.ranef.margmix_glmm <- function(x, level = 0.95, labels = NULL, ...) {
@@ -92,25 +92,26 @@ label_axis <- function(side, at, labels) {
 #' ```
 #'
 #' @details
-#' For each cluster the observed mean response (open) and the mean of its predictions (filled), in
-#' the order of the observed means. Predictions are linkinv(offset + X beta + Z b) at the
-#' empirical-Bayes b, averaged over the rows of the cluster as the observations are. Clusters with
-#' little data borrow from the others: their segment is long and points towards the dashed line, the
-#' mean of the predictions at random effect 0. Areas of the open points grow with the number of
-#' observations.
+#' The picture shows, for each cluster, the observed mean response (open) and the mean of its
+#' predictions (filled), in the order of the observed means. Predictions are linkinv(offset + X
+#' beta + Z b) at the empirical-Bayes b, averaged over the rows of the cluster as the observations
+#' are. Clusters with little data borrow from the others: their segment is long and points towards
+#' the dashed line, the mean of the predictions at random effect 0. The area of an open point grows
+#' with the number of observations.
 #'
-#' With more than 40 clusters the predictions are drawn against the observed means. Without
-#' shrinkage all points would lie on the diagonal; where all means were alike, on a horizontal line.
+#' With more than 40 clusters, the predictions are drawn against the observed means. Without
+#' shrinkage all points would lie on the diagonal; if all cluster means were alike, on a horizontal
+#' line.
 #'
 #' `plot()` of a fit draws this picture.
 #'
 #' @param fit,x A fit of [glmm()].
 #' @param type Which empirical-Bayes value of the random effects: `"mode"` (as in `fitted()`),
 #'   `"mean"` or `"median"`.
-#' @param labels Draw the labels of the clusters? By default if there are at most 40.
+#' @param labels Label the clusters? By default if there are at most 40.
 #' @param ... Passed to [graphics::plot.default()].
-#' @return A data frame, invisibly, by cluster: `level`, `observed`, `predicted`, `at_zero` (the
-#'   prediction at random effect 0), `size` (observations).
+#' @return Invisibly, a data frame with a row for each cluster: `level`, `observed`, `predicted`,
+#'   `at_zero` (the prediction at random effect 0), `size` (observations).
 #' @examples
 #' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())
 #' plot_shrinkage(fit)

@@ -1,13 +1,13 @@
 # Clusters at the height of their expected rank.
 
 #' @rdname rank_clusters
-#' @param labels Draw the labels of the clusters? By default if there are at most 40; where labels
-#'   would meet, that of the more extreme rank is drawn.
+#' @param labels Label the clusters? By default if there are at most 40; where labels would overlap,
+#'   the one of the more extreme rank is drawn.
 #' @param xlab,main Label of the axis, title.
 #' @details `plot()` draws a caterpillar plot in the order of rank: posterior means with their
-#'   intervals at the height of the expected rank, filled where the cluster belongs to one of the
-#'   ends with probability above one half. Shrinkage shows as ranks that stay in the middle: the
-#'   less the data say about the order, the narrower the band of heights.
+#'   intervals at the height of the expected rank, filled if the cluster belongs to one of the ends
+#'   with probability above one half. Shrinkage shows as ranks that stay in the middle: the less the
+#'   data say about the order, the narrower the band of heights.
 #' @export
 plot.margmix_ranks <- function(x, labels = NULL, xlab = NULL, main = NULL, ...) {
   plot(plot_data(x), labels = labels, xlab = xlab, main = main, ...)

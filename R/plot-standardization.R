@@ -1,8 +1,8 @@
 # The forest of a marginal standardization: means, and each contrast on its own axis.
 
 #' @rdname print.margmix_standardization
-#' @details `plot()` draws a forest, one panel for the standardized means and one for each contrast,
-#'   with the numbers beside the intervals; ratios are on a logarithmic axis.
+#' @details `plot()` draws a forest plot, with one panel for the standardized means and one for each
+#'   contrast and the numbers beside the intervals; ratios are on a logarithmic axis.
 #' @export
 plot.margmix_standardization <- function(x, what = c("both", "contrasts", "means"), ...) {
   plot(plot_data(x, what = what), ...)

@@ -8,28 +8,28 @@
 #' predict(fit, data.frame(treat = c("P", "A"), visit = 1), type = "response", se.fit = TRUE)
 #' ```
 #'
-#' The mean of the population at the covariates of a row, whatever its cluster.
+#' Predicts the population mean at the covariates of a row, whatever its cluster.
 #'
 #' @param object A fit of [gee()].
 #' @param newdata A data frame with the covariates and offsets of the model. `NULL`: the rows of
 #'   the fit.
 #' @param type `"link"`, the linear predictor, or `"response"`, the mean (for a binomial family: the
 #'   probability).
-#' @param se.fit Are standard errors wanted? On the response scale by the delta method.
+#' @param se.fit `TRUE` for standard errors, on the response scale by the delta method.
 #' @param vcov Covariance matrix of the coefficients: a type of [vcov.margmix_gee()], or a matrix.
-#' @param interval `"confidence"` for t limits, on the scale of the predictor, with the least
-#'   degrees of freedom of the coefficients.
+#' @param interval `"confidence"` for t limits, computed on the scale of the predictor with the
+#'   smallest degrees of freedom of the coefficients.
 #' @param level Level of the limits.
-#' @param na.action What to do with rows of `newdata` that have missing values: by default they are
-#'   predicted as `NA`.
+#' @param na.action What to do with rows of `newdata` that have missing values; by default their
+#'   prediction is `NA`.
 #' @param ... Not used; other arguments are an error.
-#' @return A vector with a value for each row, in the order of the data; or, with `se.fit = TRUE`, a
-#'   list of two such vectors, `fit` and `se.fit`. With `interval` a matrix with the columns `fit`,
-#'   `lwr` and `upr` stands in the place of the vector of predictions. If the fit was made with
-#'   `na.action = na.exclude`, rows that were left out are `NA`.
+#' @return A vector with a value for each row, in the order of the data, or, with `se.fit = TRUE`, a
+#'   list of two such vectors, `fit` and `se.fit`. With `interval`, a matrix with the columns `fit`,
+#'   `lwr` and `upr` replaces the vector of predictions. If the fit was made with `na.action =
+#'   na.exclude`, rows that were left out are `NA`.
 #' @section Conditions: errors `margmix_error_newdata`, `margmix_error_new_factor_level`,
-#'   `margmix_error_offset`: `newdata` does not fit the model. Warning `margmix_warning_by_row`: a
-#'   variable such as `I(x - mean(x))`, whose value in a row depends on all rows, is computed from
+#'   `margmix_error_offset`: `newdata` doesn't fit the model. Warning `margmix_warning_by_row`: a
+#'   variable such as `I(x - mean(x))`, whose value in a row depends on all rows, is recomputed from
 #'   `newdata`.
 #' @examples
 #' fit <- gee(outcome ~ treat + visit, respiratory, ~center:id, family = binomial(), corstr = "ex")
@@ -85,8 +85,8 @@ marginal_rows <- function(object, newdata, na.action) {
 #' ```
 #'
 #' @details
-#' With y the response (for a binomial family the proportion), mu its mean, V the variance function,
-#' w the prior weight times the number of trials:
+#' Here y is the response (for a binomial family the proportion), mu its mean, V the variance
+#' function, and w the prior weight times the number of trials:
 #'
 #' * `"pearson"`: (y - mu) sqrt(w / V(mu)), as in the moment estimates; not divided by the scale;
 #' * `"response"`: y - mu;

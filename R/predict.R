@@ -11,83 +11,82 @@
 #' )
 #' ```
 #'
-#' A generalized linear mixed model has several means, and `random_effects` says which one is meant:
+#' A generalized linear mixed model has several means, and `random_effects` chooses one:
 #'
 #' * `"eb"`, empirical Bayes: the mean of the row's own cluster, at the mode of its random effects,
-#'   eta = offset + x'beta + z'Lambda u. For a **new** cluster it is the mean over all
-#'   clusters: on the response scale the random effects are integrated out, exactly, as in
-#'   `"integrate"`; on the link scale their mean is 0.
+#'   eta = offset + x'beta + z'Lambda u. For a **new** cluster it is the mean over all clusters: on
+#'   the response scale the random effects are integrated out, exactly, as with `"integrate"`; on
+#'   the link scale their mean is 0.
 #' * `"zero"`: the mean of a cluster whose random effects are zero, linkinv(offset + x'beta). On the
-#'   response scale this is **not** the mean of the population, unless the link is the identity.
-#' * `"integrate"`: the mean of the population,
-#'   m(eta, s) = integral of linkinv(eta + s t) phi(t) dt, with eta = offset + x'beta and s^2 =
-#'   z'Lambda Lambda'z. On the link scale it is link(m).
+#'   response scale this is **not** the population mean, unless the link is the identity.
+#' * `"integrate"`: the population mean, m(eta, s) = integral of linkinv(eta + s t) phi(t) dt, with
+#'   eta = offset + x'beta and s^2 = z'Lambda Lambda'z. On the link scale it is link(m).
 #'
 #' @details
 #' # Standard errors
 #'
-#' They count the estimation of the coefficients, with the default covariance of
-#' [vcov.margmix_glmm()], and of the variance parameters.
+#' Standard errors allow for the estimation of the coefficients, by the default covariance of
+#' [vcov.margmix_glmm()], and of the variance parameters. They are:
 #'
-#' * Known cluster, `"eb"`: of eta-hat - eta, from the joint covariance of beta, theta, phi and u:
-#'   d'V d + z'Lambda A^-1 Lambda'z, with d the derivative of the predicted eta in (beta, theta),
-#'   the mode included, V their covariance, and A the information on u at the mode (Booth and
-#'   Hobert 1998). On the response scale this is multiplied by |d mu / d eta|.
-#' * New cluster, `"eb"`: of the difference to the mean of a cluster that is drawn at random, so
-#'   that the variance between clusters is part of it: x'V x + z'Lambda Lambda'z on the link
-#'   scale, and the variance of m plus that of linkinv(eta + s t) on the response scale.
+#' * known cluster, `"eb"`: that of eta-hat - eta, from the joint covariance of beta, theta, phi and
+#'   u: d'V d + z'Lambda A^-1 Lambda'z, with d the derivative of the predicted eta in (beta, theta),
+#'   the mode included, V their covariance, and A the information on u at the mode (Booth and Hobert
+#'   1998). On the response scale this is multiplied by |d mu / d eta|.
+#' * new cluster, `"eb"`: that of the difference from the mean of a cluster drawn at random, which
+#'   includes the variance between clusters: x'V x + z'Lambda Lambda'z on the link scale, and the
+#'   variance of m plus that of linkinv(eta + s t) on the response scale.
 #' * `"zero"`: x'V x.
-#' * `"integrate"`: of the population mean, by the delta method in beta and theta together.
+#' * `"integrate"`: that of the population mean, by the delta method in beta and theta together.
 #'
-#' Variance parameters estimated on the boundary are taken as known. A residual variance is not part
-#' of any of them.
+#' Variance parameters estimated on the boundary are taken as known. None of these includes a
+#' residual variance.
 #'
 #' # `re.form`
 #'
-#' Accepted with the meaning it has in package \pkg{lme4}: `NULL` is `"eb"`, `NA` and `~ 0` are
-#' `"zero"`, and a formula such as `~ (1 | a)` is `"eb"` with the effects of the other random terms
-#' at 0. On the response scale those without all terms come with a note that they are not the mean
-#' of the population; `random_effects = "zero"` is silent.
+#' This has the same meaning as in package \pkg{lme4}: `NULL` is `"eb"`, `NA` and `~ 0` are
+#' `"zero"`, and a formula such as `~ (1 | a)` is `"eb"` with the effects of the other random terms at 0. On
+#' the response scale, a note says that predictions without all terms are not population means;
+#' `random_effects = "zero"` is silent.
 #'
 #' @param object A fit by [glmm()].
-#' @param newdata A data frame with the covariates and offsets of the model (the response is not
-#'   needed), and, for `"eb"`, the grouping variable, which is matched by value. `NULL`: the rows
-#'   of the fit.
+#' @param newdata A data frame with the covariates and offsets of the model and, for `"eb"`, the
+#'   grouping variable, which is matched by value; the response is not needed. `NULL`: the rows of
+#'   the fit.
 #' @param type `"link"`, the linear predictor; `"response"`, the mean (for a binomial family: the
 #'   probability); or `"dispersion"`, phi of each row (see [dispersion_families]), which depends on
 #'   the covariates of the `dispersion` formula alone.
 #' @param random_effects `"eb"`, `"zero"` or `"integrate"`, see above.
 #' @param re.form `NULL`, `NA`, `~ 0` or random terms of the fit such as `~ (1 | a)`: another way to
 #'   choose `"eb"`, `"zero"`, or the effects of some terms.
-#' @param se.fit Are standard errors wanted?
-#' @param interval `"confidence"` for limits of the mean: t limits on the scale of the predictor,
-#'   with the least degrees of freedom of the coefficients; `"prediction"` (linear models) for a new
-#'   response.
+#' @param se.fit `TRUE` for standard errors.
+#' @param interval `"confidence"` for t limits of the mean, computed on the scale of the predictor
+#'   with the smallest degrees of freedom of the coefficients; `"prediction"` (linear models) for
+#'   limits of a new response.
 #' @param level Level of the limits.
 #' @param allow.new.levels May `newdata` have clusters that were not in the fit?
 #' @param observed Responses of clusters that were not in the fit: a data frame with response,
-#'   covariates and grouping variable. Rows of `newdata` in these clusters are predicted as those of
-#'   a known cluster are, at the mode of the random effects given these responses and the fitted
+#'   covariates and grouping variable. Rows of `newdata` in these clusters are predicted like those
+#'   of known clusters, at the mode of the random effects given these responses and the fitted
 #'   parameters. Responses in `newdata` are never used.
-#' @param na.action What to do with rows of `newdata` that have missing values: by default they are
-#'   predicted as `NA`.
+#' @param na.action What to do with rows of `newdata` that have missing values; by default their
+#'   prediction is `NA`.
 #' @param ... Not used; other arguments are an error.
-#' @return A vector with a value for each row, in the order of the data; or, with `se.fit = TRUE`, a
-#'   list of two such vectors, `fit` and `se.fit`. With `interval` a matrix with the columns `fit`,
-#'   `lwr` and `upr` stands in the place of the vector of predictions. If the fit was made with
-#'   `na.action = na.exclude`, rows that were left out are `NA`. A row without a known coefficient,
-#'   covariate or (for `"eb"`) cluster is `NA`.
+#' @return A vector with a value for each row, in the order of the data, or, with `se.fit = TRUE`, a
+#'   list of two such vectors, `fit` and `se.fit`. With `interval`, a matrix with the columns `fit`,
+#'   `lwr` and `upr` replaces the vector of predictions. If the fit was made with `na.action =
+#'   na.exclude`, rows that were left out are `NA`. A row is also `NA` if its coefficients,
+#'   covariates or (for `"eb"`) cluster are not all known.
 #' @section Conditions:
 #' * Note `margmix_note_new_clusters`: rows of `newdata` are in clusters that were not in the fit.
 #' * Note `margmix_note_zero_effect`: see `re.form`.
 #' * Error `margmix_error_new_clusters`: new clusters with `allow.new.levels = FALSE`.
 #' * Warning `margmix_warning_by_row`: a variable such as `I(x - mean(x))`, whose value in a row
-#'   depends on all rows, is computed from `newdata`.
+#'   depends on all rows, is recomputed from `newdata`.
 #' * Errors `margmix_error_newdata`, `margmix_error_new_factor_level`, `margmix_error_offset`:
-#'   `newdata` does not fit the model.
-#' * Error `margmix_error_observed`: responses of known clusters, of another form than at the fit,
-#'   or of a model with several grouping factors.
-#' * Error `margmix_error_re_form`: another `re.form`.
+#'   `newdata` doesn't fit the model.
+#' * Error `margmix_error_observed`: responses of known clusters, in a different form from that of
+#'   the fit, or of a model with several grouping factors.
+#' * Error `margmix_error_re_form`: any other `re.form`.
 #' @references
 #' Booth, J. G. and Hobert, J. P. (1998). Standard errors of prediction in generalized linear mixed
 #' models. *Journal of the American Statistical Association* **93**, 262-272.

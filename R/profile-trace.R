@@ -10,29 +10,29 @@
 #' confint(traced, level = 0.9)
 #' ```
 #'
-#' How far the log-likelihood falls when one coefficient or standard deviation is held at other
-#' values and all other parameters are maximised. Where the signed root of twice the fall, `zeta`,
-#' is a straight line in the value, intervals of estimate -/+ t SE say the same as profile limits;
-#' where it bends, they don't.
+#' A profile shows how far the log-likelihood falls when one coefficient or standard deviation is
+#' held at other values and all other parameters are maximised. If the signed root of twice the
+#' fall, `zeta`, is a straight line in the value, intervals of estimate -/+ t SE agree with profile
+#' limits; if it bends, they don't.
 #'
 #' @details
 #' Points lie at equal steps between the estimate and the profile limits of `level` (those of
-#' `confint(fitted, method = "profile")`, which allow for few clusters), each a maximum
-#' found with exact derivatives at the integration rule of the fit. A standard deviation that
-#' reaches zero before has its points from there on. Restricted fits (`REML = TRUE`): profiles of
-#' standard deviations are of the restricted likelihood, those of coefficients of the likelihood.
+#' `confint(fitted, method = "profile")`, which allow for few clusters). Each is a maximum found
+#' with exact derivatives at the integration rule of the fit. If a standard deviation reaches zero
+#' before its limit, its points start there. In restricted fits (`REML = TRUE`), profiles of
+#' standard deviations use the restricted likelihood, those of coefficients the likelihood.
 #'
 #' @param fitted A fit of [glmm()].
 #' @param which What to profile, as `parm` in [confint.margmix_glmm()]: names or numbers, `"all"`,
 #'   `"beta_"` (coefficients), `"sd_"` or `"theta_"` (standard deviations).
 #' @param level Confidence level whose limits are the ends of the profile.
 #' @param points Number of points on each side of the estimate.
-#' @param df `Inf` refers coefficients to chi^2 though clusters are few.
+#' @param df `Inf` refers coefficients to chi^2 even if clusters are few.
 #' @param ... Not used.
 #' @return `profile()`: a data frame of class `margmix_profile`, named as in package \pkg{lme4}:
-#'   `.par` (factor, what is held), `.focal` (its value), `.zeta`, and `logLik`. Its rows are in the
-#'   order of values. A side along which the likelihood flattens ends at 95, 80 or 50% limits, or
-#'   has no points.
+#'   `.par` (factor, the parameter held), `.focal` (its value), `.zeta`, and `logLik`. Its rows are
+#'   in the order of values. A side along which the likelihood flattens ends at 95, 80 or 50%
+#'   limits, or has no points.
 #' @section Errors: `margmix_error_parm`, `margmix_error_argument`.
 #' @references
 #' Bates, D. M. and Watts, D. G. (1988). *Nonlinear Regression Analysis and Its Applications*,
@@ -113,7 +113,7 @@ near_zero <- 1e-5
 #' @details `confint()` interpolates between the points.
 #' @param object,x What `profile()` returned.
 #' @param digits Significant digits to print.
-#' @param parm Names among `.par`; all of them if left out.
+#' @param parm Names among `.par`; all of them by default.
 #' @export
 confint.margmix_profile <- function(object, parm, level = 0.95, ...) {
   check_dots(...)
@@ -167,8 +167,8 @@ as.data.frame.margmix_profile <- function(x, ...) {
 }
 
 #' @rdname profile.margmix_glmm
-#' @details `plot()` draws `zeta` by value, a panel for each parameter, with dotted lines at 50, 80,
-#'   95 and 99% limits of chi^2 and the straight line that Wald intervals assume.
+#' @details `plot()` draws `zeta` against the value, a panel for each parameter, with dotted lines
+#'   at the 50, 80, 95 and 99% limits of chi^2 and the straight line that Wald intervals assume.
 #' @export
 plot.margmix_profile <- function(x, ...) plot(plot_data(x), ...)
 

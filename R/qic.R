@@ -10,28 +10,28 @@
 #' ```
 #'
 #' @details
-#' With Q the quasi-likelihood of independent rows at the estimates, phi the scale, Omega_I the
-#' model-based information of independent rows, V_R the robust and B^-1 the model-based covariance
-#' (Pan 2001; Hin and Wang 2009):
+#' QIC and its relatives compare marginal models of the same responses; smaller is better for all of
+#' them. With Q the quasi-likelihood of independent rows at the estimates, phi the scale, Omega_I
+#' the model-based information of independent rows, V_R the robust and B^-1 the model-based
+#' covariance (Pan 2001; Hin and Wang 2009):
 #'
 #' * CIC = tr(Omega_I V_R), to choose a working correlation;
-#' * QIC = -2 Q / phi + 2 CIC, to choose either;
+#' * QIC = -2 Q / phi + 2 CIC, to choose a working correlation or covariates;
 #' * QICu = -2 Q / phi + 2 p, to choose covariates under one working correlation;
 #' * RJC = sqrt((1 - c1)^2 + (1 - c2)^2) with c1 = tr(G) / p, c2 = tr(G^2) / p and G = B V_R
 #'   (Rotnitzky and Jewell 1990), near 0 for a good working covariance.
 #'
 #' Omega_I is taken at the estimates of the fit; with `alpha_method = "geepack"` at those under
-#' independence, as that package does. Smaller is better for all of them. Q has the constants of y
-#' (1 - mu) and the like as in the table of McCullagh and Nelder (1989, table 9.1), without terms of
-#' y alone: QIC compares fits to the same responses. For responses of several trials the binomial
-#' coefficients are left out. Where scales differ between fits, -2 Q / phi differs with them: give
-#' all the `scale` of the largest model, or 1, to compare covariates.
+#' independence, as that package does. Q is as in the table of McCullagh and Nelder (1989, table
+#' 9.1), without terms of y alone and, for responses of several trials, without binomial
+#' coefficients. If scales differ between fits, so does -2 Q / phi: to compare covariates, give all
+#' fits the `scale` of the largest model, or 1.
 #'
 #' @param ... Fits of [gee()] to the same rows, with or without names.
 #' @return A data frame of class `margmix_qic`, a row for each fit: `QIC`, `QICu`, `CIC`, `RJC`,
 #'   `quasi` (Q), `phi`, `p`, `corstr`.
-#' @section Errors: `margmix_error_argument`: not a fit of [gee()]; `margmix_error_qic_rows`: other
-#'   responses.
+#' @section Errors: `margmix_error_argument`: not a fit of [gee()]; `margmix_error_qic_rows`: fits
+#'   to different responses.
 #' @references
 #' Hin, L.-Y. and Wang, Y.-G. (2009). Working-correlation-structure identification in generalized
 #' estimating equations. *Statistics in Medicine* **28**, 642-658.

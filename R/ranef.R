@@ -11,30 +11,31 @@
 #' ```
 #'
 #' @details
-#' The distribution of the random effects b_i of cluster i given its responses, at the estimated
-#' parameters (empirical Bayes):
+#' `ranef()` summarizes the distribution of the random effects b_i of cluster i given its responses,
+#' at the estimated parameters (empirical Bayes):
 #'
-#' * `"mode"`: the point of highest density, b = Lambda u, as other R packages report it;
-#'   variances are those of the normal approximation there, Lambda (I + Lambda'Z'WZ Lambda)^-1
-#'   Lambda' with observed weights W;
+#' * `"mode"`: the point of highest density, b = Lambda u, as other R packages report it; variances
+#'   are those of the normal approximation there, Lambda (I + Lambda'Z'WZ Lambda)^-1 Lambda' with
+#'   observed weights W;
 #' * `"mean"`: the mean, and the variance around it, from the quadrature weights, without a normal
 #'   approximation;
 #' * `"median"`: the median of each effect, with the same variances as `"mean"`.
 #'
-#' In sparse binary data the three differ: the posterior is skewed for a cluster whose responses
-#' are all equal. With two nested grouping factors mode and mean are available, and the median if
-#' each has one effect, as in `(1 | a/b)`; with crossed ones only the mode. Variances do not
+#' In sparse binary data the three differ: the posterior is skewed for a cluster whose responses are
+#' all equal. With two nested grouping factors, mode and mean are available, and the median too if
+#' each has one effect, as in `(1 | a/b)`; with crossed ones, only the mode. Variances do not
 #' include the uncertainty of the estimated parameters.
 #'
 #' @param object A fit of [glmm()].
 #' @param type `"mode"`, `"mean"` or `"median"`.
-#' @param newdata `NULL`, or rows of clusters that were not in the fit, with their responses: their
-#'   random effects at the fitted parameters (one grouping factor).
+#' @param newdata `NULL`, or rows of clusters that were not in the fit, with their responses, for
+#'   their random effects at the fitted parameters (one grouping factor).
 #' @param condVar `TRUE` to add the conditional variances.
 #' @param ... Not used; for `plot()`, passed to [graphics::plot.default()].
-#' @return `ranef()`: a list of class `ranef.margmix_glmm`, named by the grouping factors, with a
-#'   data frame for each that has a row for each cluster (its label) and a column for each effect,
-#'   in units of the predictor; its attribute `postVar` (q x q x m) has the conditional variances.
+#' @return `ranef()`: a list of class `ranef.margmix_glmm`, named by the grouping factors. Each
+#'   element is a data frame with a row for each cluster (its label) and a column for each effect,
+#'   on the scale of the predictor; its attribute `postVar` (q x q x m) has the conditional
+#'   variances.
 #'
 #'   `as.data.frame()`: a row for each cluster and effect with the columns `grpvar`
 #'   (grouping factor), `term`, `grp` (cluster), `condval` and `condsd`, as in package \pkg{lme4}.

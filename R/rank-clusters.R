@@ -11,33 +11,33 @@
 #' ```
 #'
 #' @details
-#' Ranks of estimates are poor estimates of ranks: clusters with little data are shrunken into the
-#' middle, or, unshrunken, fill both ends. Here each cluster has the distribution of its random
-#' effect b_i given the responses, at the estimated parameters, and
+#' Ranks of estimates are poor estimates of ranks: clusters with little data are shrunk into the
+#' middle or, without shrinkage, fill both ends. `rank_clusters()` uses the distribution of each
+#' cluster's random effect b_i given the responses, at the estimated parameters:
 #'
 #' * `rank` is its posterior expected rank, 1 + sum over k of P(b_k < b_i) (Laird and Louis 1989),
 #'   and `percentile` is 100 rank / (m + 1);
 #' * `p_low` and `p_high` are the probabilities that b_i belongs to the lowest and to the highest
-#'   tenth of the m clusters (`tail`), P(b_i > t) with t such that m `tail` clusters are expected
-#'   above it (the percentiles P* of Lin et al. 2006).
+#'   tenth of the m clusters (`tail`): P(b_i > t), say, with t such that m `tail` clusters are
+#'   expected above it (the percentiles P* of Lin et al. 2006).
 #'
-#' With one grouping factor the densities are exact, by quadrature, for normal and bridge effects
-#' alike. With several factors, or more than eight random effects of a cluster, each posterior is
-#' taken as normal with the mean and variance of [ranef.margmix_glmm()] (its mode with crossed
-#' factors), which the printed heading says. Whether high is good or bad is for the reader. The
-#' uncertainty of the estimated parameters is not part of any of these numbers.
+#' With one grouping factor the densities are exact, by quadrature, for normal, bridge and t effects
+#' alike. With several factors, or more than eight random effects per cluster, each posterior is
+#' approximated by a normal with the mean and variance of [ranef.margmix_glmm()] (with crossed
+#' factors its mode), as the printed heading says. Whether high is good or bad is for you to judge.
+#' None of these numbers includes the uncertainty of the estimated parameters.
 #'
 #' @param object A fit of [glmm()].
 #' @param effect Name of the random effect, such as `"(Intercept)"`; by default the first.
 #' @param group Name of the grouping factor; by default the first.
-#' @param tail Share of the clusters that are "lowest" and "highest".
+#' @param tail Share of the clusters that count as lowest and as highest.
 #' @param level Level of the intervals.
 #' @param ... For `plot()`: passed to [graphics::plot.default()]; otherwise not used.
 #' @return A data frame of class `margmix_ranks` with a row for each cluster, in increasing order of
 #'   rank: `cluster`, `estimate` (posterior mean), `lower` and `upper` (posterior quantiles),
 #'   `rank`, `percentile`, `p_low`, `p_high`.
 #' @section Errors: `margmix_error_argument`; `margmix_error_no_variance`: the variance of the
-#'   effect is estimated as zero, and the clusters are all alike.
+#'   effect is estimated as zero, so the clusters are all alike.
 #' @references
 #' Laird, N. M. and Louis, T. A. (1989). Empirical Bayes ranking methods. *Journal of Educational
 #' Statistics* **14**, 29-46.

@@ -9,22 +9,23 @@
 #' ```
 #'
 #' The formula is not evaluated again: covariates, clusters, weights, offset and settings stay as
-#' they are, and the optimiser starts at the old estimates. This makes [simulate()] and `refit()` a
-#' quick parametric bootstrap.
+#' they are, and the optimiser starts at the old estimates. With [simulate()], this makes a quick
+#' parametric bootstrap.
 #'
 #' @param object A fit.
 #' @param newresp The new response, in the form of the old one and in the order of the data (with or
-#'   without the rows that `na.action` left out); or a data frame of such columns, as [simulate()]
-#'   returns, a list of responses, or a matrix with a column for each where one response is a
-#'   vector.
+#'   without the rows that `na.action` left out). For several responses: a data frame of such
+#'   columns, as [simulate()] returns, a list, or, if each is a vector, a matrix with a column for
+#'   each.
 #' @param ... Not used; other arguments are an error.
-#' @return A fit like `object`. Its call is that of `object`; its model frame holds the new
-#'   response. For several responses a data frame with a row for each: coefficients, standard
-#'   deviations, `logLik` and `failed`, `NA` or why there is no fit. These start with Newton steps
-#'   at the rule of `object`, which take a tenth of the time, and go through all stages of a fit
-#'   only where the steps do not end at a maximum.
-#' @section Errors: `margmix_error_response` if the new response is not of the form or length of the
-#'   old one, or not valid for the family; `margmix_error_missing_values`; and those of [glmm()].
+#' @return A fit like `object`, with the same call; its model frame holds the new response. For
+#'   several responses, a data frame with a row for each: coefficients, standard deviations,
+#'   `logLik` and `failed` (`NA`, or why there is no fit). These fits start with Newton steps at the
+#'   rule of `object`, which take a tenth of the time, and go through all stages of a fit only if
+#'   the steps don't end at a maximum.
+#' @section Errors: `margmix_error_response` if the new response doesn't have the form or length of
+#'   the old one, or isn't valid for the family; `margmix_error_missing_values`; and those of
+#'   [glmm()].
 #' @section Conditions: note `margmix_note_failed_refits`: some of several responses have no fit.
 #' @examples
 #' fit <- glmm(cbind(r, n - r) ~ seed + (1 | plate), seeds, binomial(), nAGQ = 5)

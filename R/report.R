@@ -10,21 +10,21 @@
 #' ```
 #'
 #' @details
-#' The report says what was fitted and to which data, what the coefficients say and for whom
+#' The report says what was fitted to which data, what the coefficients mean and for whom
 #' (conditional on the cluster, or marginal: averaged over the population), how much clusters vary
-#' or their rows are correlated, where standard errors and degrees of freedom come from, and what
-#' the fit gives reason to doubt: its warnings and notes, and whether it converged.
+#' or how strongly their rows are correlated, where standard errors and degrees of freedom come
+#' from, and what is doubtful: warnings and notes of the fit, and whether it converged.
 #'
 #' Its numbers are those of `summary(fit)` with the same `vcov`, `df` and `level`; ratios and their
 #' limits are exponentiated coefficients and limits.
 #'
-#' In a document of \pkg{knitr} a report of type `"markdown"` or `"html"` becomes part of the text.
+#' In a \pkg{knitr} document, a report of type `"markdown"` or `"html"` becomes part of the text.
 #' `report()` of package \pkg{report} gives the same.
 #'
 #' @param x A fit of [glmm()] or [gee()]; a report.
 #' @param type `"text"`, `"markdown"` or `"html"`: how the report prints. `format()` takes it too.
-#' @param vcov,df,level Covariance matrix, degrees of freedom and confidence level, as in
-#'   [summary.margmix_glmm()] and [summary.margmix_gee()], whose defaults they have.
+#' @param vcov,df,level Covariance matrix, degrees of freedom and confidence level, with the same
+#'   defaults as in [summary.margmix_glmm()] and [summary.margmix_gee()].
 #' @param digits Significant digits of the numbers.
 #' @param ... Not used.
 #' @return A list of class `margmix_report`: `sections` (a list of sentences, named by heading),

@@ -11,26 +11,26 @@
 #' glmm(severe ~ treatment * scheduled + (1 | patient), s, binomial())
 #' ```
 #'
-#' [shards()] needs all rows of a cluster in one shard. `reshard()` makes such shards of files that
-#' are split in another way, by month or by machine, say.
+#' [shards()] needs all rows of a cluster in one shard. `reshard()` writes such shards from files
+#' that are split in another way, such as by month or by machine.
 #'
 #' @details
-#' Every file is read twice: first for its clusters, then for its rows, which go to a part of each
-#' shard in a folder within `folder`; the parts are then put together, shard by shard, sorted by
-#' cluster, in the order of `files` within one. In memory is one file or one shard, and the distinct
-#' clusters of all; on disk, for a while, the rows once more. The files are left as they are, and
-#' nothing is left of shards that could not be written to their end.
+#' Every file is read twice: first for its clusters, then for its rows, which are written to parts
+#' of each shard in a folder within `folder`. The parts are then put together, shard by shard,
+#' sorted by cluster and within a cluster by the order of `files`. Memory holds one file or one
+#' shard, and the distinct clusters of all; the disk holds, for a while, a second copy of the rows.
+#' The files are not changed, and shards that could not be written to their end are removed.
 #'
 #' Columns must agree in name and type between files, as for [shards()]. 64-bit integers become
-#' doubles, or a factor where they are larger than 2^53. Rows without a cluster could not be fitted:
-#' they are left out, which a note says (`margmix_note_rows`).
+#' doubles, or a factor if they are larger than 2^53. Rows without a cluster could not be fitted, so
+#' they are left out, with a note (`margmix_note_rows`).
 #'
 #' @param files,id,read As in [shards()].
 #' @param folder A new or empty folder for the shards.
-#' @param rows About how many rows a shard is to have. A cluster is never divided.
+#' @param rows Approximate number of rows of a shard. A cluster is never divided.
 #' @param write A function of a data frame and the path to write it to: [saveRDS()],
 #'   `nanoparquet::write_parquet()`, `data.table::fwrite()`.
-#' @param extension Of the files that it writes.
+#' @param extension Extension of the files that it writes.
 #' @return Paths of the shards, in the order of their clusters.
 #' @section Errors: `margmix_error_shards`: a file can't be read or differs in columns or types, or
 #'   a shard can't be written. `margmix_error_argument`.

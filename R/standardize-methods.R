@@ -12,16 +12,16 @@
 #'
 #' @param x,object A result of [marginal_standardization()].
 #' @param digits Significant digits.
-#' @param what `"contrasts"`, `"means"`, or for `as.data.frame()` and `plot()` also `"both"`.
-#' @param covariates Of `vcov()`: `"fixed"` to leave out the sampling of covariates.
-#' @param parm Names or numbers of the rows that are wanted.
+#' @param what `"contrasts"` or `"means"`; for `as.data.frame()` and `plot()` also `"both"`.
+#' @param covariates For `vcov()`: `"fixed"` to leave out the sampling of covariates.
+#' @param parm Names or numbers of the rows to return.
 #' @param level,conf.level Confidence level; by default that of the result.
 #' @param conf.int `FALSE` to leave out the limits.
-#' @param exponentiate `FALSE` for logarithms of ratios, the scale of their standard errors; this is
-#'   what `mice::pool()` gets, which pools estimates and standard errors of one scale.
+#' @param exponentiate `FALSE` for logarithms of ratios, the scale of their standard errors.
+#'   `mice::pool()` gets these, since it pools estimates and standard errors on one scale.
 #' @param row.names,optional,... Not used.
 #' @return `vcov()`: covariance matrix of the means, or of the contrasts (ratios on the log scale).
-#'   `confint()`: limits, for ratios of the ratios themselves. `coef()`: the estimates.
+#'   `confint()`: limits (for ratios, of the ratios themselves). `coef()`: the estimates.
 #'   `as.data.frame()`: all rows of both tables, with a column `type`; `tidy()`: the same with
 #'   `term`. `summary()`: the result with a heading for tests, printed with p-values.
 #' @examples
@@ -272,8 +272,8 @@ log_ratios <- function(table) {
 }
 
 #' @rdname print.margmix_standardization
-#' @details `glance()` has one row: the fit's model, rows and clusters that were averaged over, and
-#'   the settings of the standardization.
+#' @details `glance()` has one row: the fit's model, the rows and clusters averaged over, and the
+#'   settings of the standardization.
 #' @export
 glance.margmix_standardization <- function(x, ...) {
   check_passed_dots(..., known = "x")

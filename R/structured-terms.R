@@ -8,94 +8,92 @@
 #' VarCorr(fit)
 #' ```
 #'
-#' Terms of [glmm()] with random effects that are correlated between the levels of their grouping
-#' factor. Several such terms, and others beside them, may be in one model.
+#' Terms of [glmm()] whose random effects are correlated between the levels of their grouping
+#' factor. A model may have several such terms, beside other ones.
 #'
 #' @details
-#' Written as `ar1(time + 0 | id)`, `ou(time + 0 | id)`, `rw1(time + 0 | id)` and
-#' `rw2(time + 0 | id)` (series), `phylo(1 | species, tree)` (relatives),
-#' `known(1 | animal, precision = Q)` (any known relation), `car(1 | area, W)` and
-#' `bym2(1 | area, W)` (neighbours) and `exp(x + y | g)`, `gau(x + y | g)`, `mat(x + y | g)`
-#' (places, see [spatial_fields]). The effects of a term have covariance
-#' Sigma (x) Q^-1, a Kronecker product: Sigma between the columns of the term, as everywhere, and
-#' Q^-1 between levels. The precision Q is sparse, and its inverse is never formed; the time
-#' is linear in the number of levels for series and trees. The likelihood is the Laplace
-#' approximation (exact for a linear model). Where Q has a parameter rho, the fit holds it on an
-#' unbounded scale, `component(fit, "rho")`.
+#' They are written as `ar1(time + 0 | id)`, `ou(time + 0 | id)`, `rw1(time + 0 | id)` and
+#' `rw2(time + 0 | id)` (series), `phylo(1 | species, tree)` (relatives), `known(1 | animal,
+#' precision = Q)` (any known relation), `car(1 | area, W)` and `bym2(1 | area, W)` (neighbours),
+#' and `exp(x + y | g)`, `gau(x + y | g)`, `mat(x + y | g)` (places, see [spatial_fields]). The
+#' effects of a term have covariance Sigma (x) Q^-1, a Kronecker product, with Sigma between the
+#' columns of the term, as in other terms, and Q^-1 between levels. The precision Q is sparse, and
+#' its inverse is never formed; for series and trees, time is linear in the number of levels. The
+#' likelihood is the Laplace approximation (exact for a linear model). If Q has a parameter rho, the
+#' fit holds it on an unbounded scale, `component(fit, "rho")`.
 #'
 #' * `ar1(time + 0 | id)`: a series for each `id` with correlation r^d between times d steps apart,
-#'   r = tanh(rho). A step is the shortest gap between times, of which all others must be
-#'   multiples. Times that were not observed leave gaps. `time` may be a factor, whose levels are
-#'   the steps; then rows of one time share an effect, where tied numbers are an error.
+#'   r = tanh(rho). A step is the shortest gap between times, and all other gaps must be multiples
+#'   of it. Times that were not observed leave gaps. `time` may be a factor, whose levels are the
+#'   steps; then rows at the same time share an effect, whereas tied numbers are an error.
 #' * `ou(time + 0 | id)`: an Ornstein-Uhlenbeck process, with correlation exp(-rate d) between times
 #'   d apart, any numbers; rate = exp(rho).
 #' * `rw1(time + 0 | id)`: a random walk for each `id`, whose increment over d steps has variance d;
 #'   `rw2(time + 0 | id)`: one of second order, whose second differences over steps have variance 1.
-#'   Steps are those of `ar1()`, and rows of one time share an effect. These precisions are
+#'   Steps are those of `ar1()`, and rows at the same time share an effect. These precisions are
 #'   singular: a walk adds up to zero over the times of its series, and one of second order has no
-#'   linear trend either (Rue and Held 2005). Level and trend are for the other terms, as in
-#'   `y ~ time + rw2(time + 0 | 1)`; with several series `(1 | id)`, `(time | id)` or fixed effects
+#'   linear trend either (Rue and Held 2005). Level and trend come from other terms, as in `y ~
+#'   time + rw2(time + 0 | 1)`; with several series, from `(1 | id)`, `(time | id)` or fixed effects
 #'   of `id`. The standard deviation is that of one step. At most 100 series.
-#' * `phylo(1 | species, tree)`: Brownian motion along a rooted `phylo` tree of package \pkg{ape},
-#'   whose height is scaled to one, so that the variance is that at the tips that are furthest
-#'   from the root. Inner nodes have effects of their own (Hadfield and Nakagawa 2010), so that Q is
-#'   sparse.
+#' * `phylo(1 | species, tree)`: Brownian motion along a rooted `phylo` tree of package \pkg{ape}.
+#'   Its height is scaled to one, so the variance is that of the tips furthest from the root. Inner
+#'   nodes have effects of their own (Hadfield and Nakagawa 2010), so that Q is sparse.
 #' * `known(1 | id, precision = Q)`: a known precision matrix, dense or of package \pkg{Matrix},
-#'   such as the inverse of a relationship matrix of a pedigree. Or `covariance = K`, a covariance
-#'   matrix, dense or sparse, which is inverted once, by blocks of levels that it relates: any
-#'   number of blocks of up to 10,000 levels. It may be singular, as where people are identical
-#'   twins or variants were centred at their means, by up to 100 dimensions; this is noted, and
-#'   exact.
-#' * `car(1 | area, W)`: a proper conditional autoregression, Q = D - alpha W for a symmetric
-#'   matrix W of neighbours or weights with row sums D; alpha = 1 / (1 + exp(-rho)).
-#' * `bym2(1 | area, W)`: the areas of Besag, York and Mollie as Riebler et al. (2016) write them,
-#'   sqrt(1 - phi) v + sqrt(phi) u with independent v and a spatial part u, whose precision D - W
-#'   is intrinsic. u adds up to zero over each connected part of the map and is scaled there, so
-#'   that the geometric mean of its variances is one: phi = 1 / (1 + exp(-rho)) is the share of the
-#'   variance that is spatial, and the standard deviation that of an area. Effects of areas
-#'   without neighbours are independent, with the same variance (Freni-Sterrantino, Ventrucci and
-#'   Rue 2018); a note names them. [ranef()] has the spatial parts too, after the areas.
+#'   such as the inverse of a pedigree's relationship matrix. Or `covariance = K`, a covariance
+#'   matrix, dense or sparse, which is inverted once, in blocks of related levels: any number of
+#'   blocks of up to 10,000 levels. It may be singular by up to 100 dimensions, as with identical
+#'   twins or variants centred at their means; this is exact, and noted.
+#' * `car(1 | area, W)`: a proper conditional autoregression, Q = D - alpha W for a symmetric matrix
+#'   W of neighbours or weights with row sums D; alpha = 1 / (1 + exp(-rho)).
+#' * `bym2(1 | area, W)`: the model of Besag, York and Mollie for areas as Riebler et al. (2016)
+#'   write it, sqrt(1 - phi) v + sqrt(phi) u with independent v and a spatial part u, whose
+#'   precision D - W is intrinsic. u adds up to zero over each connected part of the map and is
+#'   scaled there so that the geometric mean of its variances is one: phi = 1 / (1 + exp(-rho)) is
+#'   the spatial share of the variance, and the standard deviation is that of an area. Effects of
+#'   areas without neighbours are independent, with the same variance (Freni-Sterrantino, Ventrucci
+#'   and Rue 2018); a note names them. [ranef()] has the spatial parts too, after the areas.
 #'
-#' `| 1` in the place of `| id` is one series.
+#' `| 1` instead of `| id` makes one series.
 #'
 #' The constraints are exact: solutions of the sparse equations are corrected for them (Rue and Held
-#' 2005, 2.3), so that the likelihood is that of the generalized inverse of the precision.
+#' 2005, 2.3), so the likelihood is that of the generalized inverse of the precision.
 #'
-#' Tests and standard errors of coefficients are by default those of Kenward and Roger, as of other
-#' random effects; rho counts as estimated, unless it is at an end of its range. The covariance of
-#' the responses is not linear in rho. Of the two ways to allow for that, the first-order correction
-#' of Kackar and Harville (1984) and Harville and Jeske (1992), SAS's `KENWARDROGER(FIRSTORDER)`,
-#' is taken: it needs no second derivatives, does not depend on the scale of rho (that of Kenward
-#' and Roger (1997) does, which Kenward and Roger (2009) mend with a further term), and can't make
-#' a variance smaller. Where V is linear in its parameters all of them are the same.
+#' Tests and standard errors of coefficients are by default those of Kenward and Roger, as with
+#' other random effects; rho counts as estimated, unless it is at an end of its range. The
+#' covariance of the responses is not linear in rho. Of the two ways to allow for that, the package
+#' takes the first-order correction of Kackar and Harville (1984) and Harville and Jeske (1992),
+#' SAS's `KENWARDROGER(FIRSTORDER)`: it needs no second derivatives, does not depend on the scale of
+#' rho (that of Kenward and Roger (1997) does, which Kenward and Roger (2009) mend with a further
+#' term), and can't make a variance smaller. If V is linear in its parameters, all of them are the
+#' same.
 #'
-#' It does not need independent blocks, which a single phylogeny or map does not have, but
-#' variances and rho that are estimated well enough for a normal approximation: many levels, and
-#' places far apart compared with the range. In simulated data without effects it rejected at 5% a
-#' covariate that varies as slowly as the random effects in 6.2% (Poisson, `ar1()`, 12 series of 8,
-#' a treatment of series), 6.0% (logit, a tree of 50 tips), 6.0% (Poisson, `mat()`, 60 places),
-#' 3.8% (linear, a tree of 30 tips) and 5.1% (linear, `exp()`, 40 places); the normal distribution
-#' in 11.8, 20.0, 12.5, 10.5 and 8.8%, and Satterthwaite's in 6.8 and 7.1% of the linear ones (300
-#' to 400 data sets each, standard error 1.1). A covariate without such a pattern had 2.8 to 5.5%.
-#' More than 1,000 related levels in one block, counting all that tree or matrix knows, or as much
-#' work in several (1,000 blocks of 100), are too much for its dense matrices: then linear models
-#' with `REML = TRUE` have Satterthwaite degrees of freedom, by the derivatives of the covariance of
-#' the coefficients in all variances and in rho, and other models normal intervals.
+#' The method does not need independent blocks, which a single phylogeny or map does not have.
+#' It does need variances and rho to be estimated well enough for a normal approximation: many
+#' levels, and places far apart compared with the range. In simulated data without effects, tests at
+#' 5% rejected a covariate that varies as slowly as the random effects in 6.2% (Poisson, `ar1()`, 12
+#' series of 8, a treatment of series), 6.0% (logit, a tree of 50 tips), 6.0% (Poisson, `mat()`, 60
+#' places), 3.8% (linear, a tree of 30 tips) and 5.1% (linear, `exp()`, 40 places) of data sets.
+#' Tests by the normal distribution rejected in 11.8, 20.0, 12.5, 10.5 and 8.8%, and Satterthwaite's
+#' in 6.8 and 7.1% of the linear ones (300 to 400 data sets each, standard error 1.1). A covariate
+#' without such a pattern was rejected in 2.8 to 5.5%. More than 1,000 related levels in one block,
+#' counting all in the tree or matrix, or as much work in several (1,000 blocks of 100), are too
+#' much for the dense matrices of this method. Linear models with `REML = TRUE` then have
+#' Satterthwaite degrees of freedom, by the derivatives of the covariance of the coefficients in all
+#' variances and in rho; other models have normal intervals.
 #'
 #' Levels are matched by name with the tips of the tree or the `dimnames` of the matrix, in any
-#' order. Levels that only the tree or matrix knows have effects too, whose estimates
-#' [ranef()] and [predict()] have.
+#' order. Levels found only in the tree or matrix have effects too, which [ranef()] and [predict()]
+#' estimate.
 #'
-#' @section Errors: `margmix_error_relation`: a level that the tree or matrix lacks, a name twice, a
-#'   matrix that is not symmetric or not positive definite, an area of `car()` without neighbours,
-#'   more than 100 random walks, a tree that is not rooted or has zero or no lengths;
-#'   `margmix_error_time`: times that are tied, missing, not numbers, or no whole steps, or too
-#'   few for a random walk or for a correlation; `margmix_error_not_identified`: two terms that
-#'   relate the same levels in the same way. What is not available with related levels is
-#'   `margmix_error_related`. A note, `margmix_note_relation`, says what a relation knows and the
-#'   data do not have, which areas are islands, that two terms of the same levels differ only by
-#'   the shapes of their correlations, and that the fixed effects lack the level or trend of a
-#'   random walk.
+#' @section Errors: `margmix_error_relation`: a level that the tree or matrix lacks, a duplicate
+#'   name, a matrix that is not symmetric or not positive definite, an area of `car()` without
+#'   neighbours, more than 100 random walks, a tree that is not rooted or has zero or no lengths;
+#'   `margmix_error_time`: times that are tied, missing, not numbers, or not whole steps, or too few
+#'   for a random walk or for a correlation; `margmix_error_not_identified`: two terms that relate
+#'   the same levels in the same way; `margmix_error_related`: something that isn't available with
+#'   related levels. A note, `margmix_note_relation`, names levels that a relation has and the data
+#'   don't, areas that are islands, two terms of the same levels that differ only by the shapes of
+#'   their correlations, and the level or trend of a random walk that the fixed effects lack.
 #' @references
 #' Freni-Sterrantino, A., Ventrucci, M. and Rue, H. (2018). A note on intrinsic conditional
 #' autoregressive models for disconnected graphs. *Spatial and Spatio-temporal Epidemiology* **26**,
