@@ -39,8 +39,8 @@
 #' @param gee_fit A fit of [gee()] with the same response, rows (in any order), family, link and
 #'   fixed effects, or `NULL` for the columns of the mixed model only. A negative binomial or
 #'   beta-binomial mixed model goes with a fit of `poisson()` or `binomial()`.
-#' @param vcov,gee_vcov Covariance matrices: of the mixed model, `"model"` or `"robust"`; of the
-#'   marginal one, as in [vcov.margmix_gee()].
+#' @param vcov,gee_vcov Covariance matrices: of the mixed model, as in [marginal_coefficients()]; of
+#'   the marginal one, as in [vcov.margmix_gee()].
 #' @param level Confidence level.
 #' @param exponentiate `TRUE` for ratios; the default if the link gives ratios.
 #' @param intercept Show the intercept? By default only if no ratios are shown.

@@ -5,27 +5,27 @@
 #' glmm(severe ~ month + (1 | patient), toenail, binomial(), control = glmm_control(threads = 2))
 #' ```
 #'
-#' @param threads Number of threads that share the clusters. The result has the same bits at any
-#'   number. The default is the option `margmix.threads`, or 1. A forked process, as of
+#' @param threads Number of threads that share the clusters. Results are identical to the last bit
+#'   for any number. The default is the option `margmix.threads`, or 1. A forked process, as in
 #'   `parallel::mclapply()`, uses one.
 #' @param verbose Report each step of the optimiser?
-#' @param seed Seed for the methods that draw random numbers, or `NULL` for R's current state. The
-#'   random signs of large designs with crossed factors (see [glmm()]) come from it too, or from a
-#'   seed of the package if it is `NULL`.
-#' @param separation What to do if the fixed effects separate the responses: `"warn"`, `"error"`,
-#'   or `"none"` (do not look).
+#' @param seed Seed for the methods that draw random numbers, or `NULL` for R's current state. It
+#'   also determines the random signs used for large designs with crossed factors (see [glmm()]);
+#'   with `NULL` these come from a fixed seed of the package.
+#' @param separation What to do if the fixed effects separate the responses: `"warn"`, `"error"`, or
+#'   `"none"` (don't check).
 #' @param weights_type `"prior"`: weights multiply a row's log-likelihood (binomial, Poisson) or are
 #'   precisions (Gaussian); `"frequency"`: a weight of 2 is a duplicated row.
-#' @param tolerance The scaled gradient g'H^-1 g (about twice the log-likelihood still to be gained)
-#'   below which a fit has converged.
+#' @param tolerance A fit has converged when the scaled gradient g'H^-1 g (about twice the
+#'   log-likelihood still to be gained) is below this.
 #' @param max_iterations Largest number of iterations of the optimiser.
-#' @param auto_tolerance With `nAGQ = "auto"`, the change of the log-likelihood from K to 2K + 1
-#'   nodes that is small enough.
-#' @param max_nodes Most nodes per cluster, K^q, that `nAGQ = "auto"` uses.
-#' @param collapse Are rows that share covariates, levels and offset fitted as one, where that
-#'   changes no result (binomial, Poisson; negative and beta binomial also with equal responses)?
-#'   `"auto"`: from 10,000 rows on, where a sample says that at most half of them are distinct. The
-#'   log-likelihood is that of the single rows. `TRUE` or `FALSE`: always or never.
+#' @param auto_tolerance `nAGQ = "auto"` stops when going from K to 2K + 1 nodes changes the
+#'   log-likelihood by less than this.
+#' @param max_nodes Largest number of nodes per cluster, K^q, that `nAGQ = "auto"` uses.
+#' @param collapse Fit rows that share covariates, levels and offset as one, if that changes no
+#'   result (binomial, Poisson; negative and beta binomial if responses are equal too)? `"auto"`:
+#'   from 10,000 rows on, if a sample suggests that at most half of them are distinct. `TRUE` or
+#'   `FALSE`: always or never. The log-likelihood is that of the single rows.
 #' @param ... Not used; anything here is an error.
 #' @return A list of class `glmm_control`.
 #' @examples

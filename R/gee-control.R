@@ -8,43 +8,43 @@
 #' ```
 #'
 #' @param alpha_method How the scale phi and the correlation alpha are estimated from Pearson
-#'   residuals e: `"default"` and `"sas"` divide by the number of rows minus p (phi) and the number
-#'   of pairs minus p (alpha); `"geepack"` does not subtract p, and uses all pairs of rows for
-#'   AR(1), by least squares; `"stata"` does not subtract p, and its robust covariance has the
-#'   factor K / (K - 1), K the number of clusters (Drukker 2000); `"maee"` does not subtract p, but
-#'   adjusts products of residuals for the coefficients that were fitted to them, see below. With
-#'   prior weights or
-#'   trials the estimates of \pkg{geepack} are others: here residuals are always those of rows with
-#'   variance phi V / w. Where `scale` of [gee()] is fixed, correlations divide by the Pearson
-#'   estimate of phi, with `"geepack"` by that of its start, a [glm()]. `"stata"` reproduces printed
-#'   output of `xtgee` for a stationary correlation of two lags (four clusters of three rows) and
-#'   for probability weights under independence, which are `ipw` here; with its option `nmp`
-#'   (exchangeable) the divisors are those of `"default"`. Nothing else has been compared: `xtgee`
-#'   may estimate autoregressive correlations, and those of clusters of unequal size, by other
-#'   formulas.
-#' @param alpha_bound Are correlations of exchangeable type bounded below by 0? Where clusters are
-#'   few and unequal, a negative estimate feeds on itself. The default is `TRUE` for `alpha_method =
-#'   "default"` only, so that the other methods reproduce the software they are named after.
-#' @param threads Number of threads that share the clusters. The result has the same bits at any
-#'   number, see [glmm_control()].
+#'   residuals e. `"default"` and `"sas"` divide by the number of rows minus p (phi) and the number
+#'   of pairs minus p (alpha). The others do not subtract p: `"geepack"` uses all pairs of rows for
+#'   AR(1), by least squares; `"stata"` multiplies its robust covariance by K / (K - 1) for K
+#'   clusters (Drukker 2000); `"maee"` adjusts products of residuals for the coefficients fitted to
+#'   them, see below. With prior weights or trials the estimates differ from those of \pkg{geepack},
+#'   because residuals here are always those of rows with variance phi V / w. If `scale` of [gee()]
+#'   is fixed, correlations divide by the Pearson estimate of phi; with `"geepack"` this is the
+#'   estimate at its start, a [glm()]. `"stata"` reproduces printed output of `xtgee` for a
+#'   stationary correlation of two lags (four clusters of three rows), and for probability weights
+#'   (here `ipw`) under independence. Its option `nmp` (exchangeable) has the divisors of
+#'   `"default"`. Nothing else has been compared: `xtgee` may use other formulas for autoregressive
+#'   correlations and for correlations of clusters of unequal size.
+#' @param alpha_bound Are correlations of exchangeable type bounded below by 0? With few, unequal
+#'   clusters a negative estimate reinforces itself. The default is `TRUE` only for
+#'   `alpha_method = "default"`, so that the other methods reproduce the software they are named
+#'   after.
+#' @param threads Number of threads that share the clusters. Results are identical to the last bit
+#'   for any number, see [glmm_control()].
 #' @param separation What to do if the covariates separate the responses: `"warn"`, `"error"`, or
-#'   `"none"` (do not look).
-#' @param tolerance A fit has converged when a step moves the coefficients by less than this many
-#'   model-based standard errors (sqrt(U'B^-1 U)) and the correlations by less than it.
+#'   `"none"` (don't check).
+#' @param tolerance A fit has converged when a step changes the coefficients by less than this many
+#'   model-based standard errors (sqrt(U'B^-1 U)), and the correlations by less than this.
 #' @param max_iterations Largest number of iterations.
 #' @param ... Not used; anything here is an error.
-#' @section Matrix-adjusted estimating equations: Residuals e_i of a cluster are smaller than errors
-#'   and less correlated, E e_i e_i' = (I - H_i) V_i with H_i = D_i B^-1 D_i'V_i^-1, which matters
-#'   with few clusters and covariates of clusters. `alpha_method = "maee"` (Preisser, Lu and Qaqish
-#'   2008) takes the products of (I - H_i)^-1 e_i with e_i in the place of those of e_i: phi is the
-#'   mean of their squares, and alpha, where it is a mean of products, that of the pairs of rows
-#'   divided by phi, all pairs with equal weights (the others follow from adjusted products in the
-#'   same way). Products are symmetric here, (I - H_i)^-1 e_i e_i' and its transpose in equal parts,
-#'   so that the order of the rows has no part in them; \pkg{geeCRT} takes one of them, and
-#'   divides squares by N - p. In 600 simulated trials of 10 clusters of 20 binary responses, with a
-#'   treatment and a covariate of clusters and an intracluster correlation of .05, the mean estimate
-#'   was .053 (Monte Carlo standard error .002), and .024 by `"default"` or `"geepack"` without a
-#'   bound at 0. There is none with [ipw].
+#' @section Matrix-adjusted estimating equations: Residuals e_i of a cluster are smaller and less
+#'   correlated than errors, E e_i e_i' = (I - H_i) V_i with H_i = D_i B^-1 D_i'V_i^-1, which
+#'   matters with few clusters and cluster-level covariates. `alpha_method = "maee"` (Preisser, Lu
+#'   and Qaqish 2008) replaces the products of e_i with itself by those of (I - H_i)^-1 e_i with
+#'   e_i. phi is the mean of the adjusted squares, and alpha, if it is a mean of products, is the
+#'   mean of the products of pairs of rows divided by phi, all pairs with equal weights (other
+#'   correlations follow from adjusted products in the same way). Products are made symmetric, (I -
+#'   H_i)^-1 e_i e_i' and its transpose in equal parts, so that the order of the rows does not
+#'   matter; \pkg{geeCRT} uses one of them, and divides squares by N - p. In 600 simulated trials of
+#'   10 clusters of 20 binary responses, with a treatment and a covariate of clusters and an
+#'   intracluster correlation of .05, the mean estimate was .053 (Monte Carlo standard error .002),
+#'   compared with .024 by `"default"` or `"geepack"` without a bound at 0. The method isn't
+#'   available with [ipw].
 #' @return A list of class `gee_control`.
 #' @references
 #' Drukker, D. M. (2000). The divisor choice in xtgee.

@@ -9,43 +9,41 @@
 #' ```
 #'
 #' @details
-#' Estimating equations with the rows that happen to be observed are unbiased if visits are missing
-#' completely at random. If the chance to be observed depends on earlier responses (missing at
-#' random), they are not, and weights 1 / P(row observed | the past) repair them (Robins, Rotnitzky
-#' and Zhao 1995). Such weights are not prior weights: they do not say how precise a row is. What
-#' can be done with them depends on how they vary:
+#' If visits are missing completely at random, estimating equations with the observed rows are
+#' unbiased. If the chance of being observed depends on earlier responses (missing at random), they
+#' are biased, and weights 1 / P(row observed | the past) correct this (Robins, Rotnitzky and Zhao
+#' 1995). These are not prior weights: they don't say how precise a row is. What can be done with
+#' them depends on how they vary:
 #'
-#' * **One weight for each `id`** (the same in all its rows, as for an id that was sampled, or whose
-#'   last visit is the outcome): equations of clusters are weighted, sum w_i D_i'V_i^-1 e_i, under
-#'   any working correlation.
+#' * **One weight for each `id`** (the same in all its rows, as for a sampled id, or one whose last
+#'   visit is the outcome): the equations of clusters are weighted, sum w_i D_i'V_i^-1 e_i, with any
+#'   working correlation.
 #' * **Weights by row, `corstr = "independence"`**: rows are weighted, sum D_i'A_i^-1 W_i e_i.
 #' * **Weights by row, another correlation**: sum D_i'V_i^-1 W_i e_i with V_i over the full schedule
 #'   of visits. `data` must then have a row for every visit of every id, with the covariates; missed
-#'   visits have a missing response (their weight is not read). Correlation and scale are estimated
-#'   from the observed rows without weights and held fixed, which costs efficiency at most. The
-#'   weights must be 1 / probability: stabilised ones change the equations.
+#'   visits have a missing response (their weight is not used). Correlation and scale are estimated
+#'   from the observed rows without weights and held fixed, which at most costs efficiency. The
+#'   weights must be 1 / probability, since stabilised weights would change the equations.
 #'
-#' Anything else is refused: W_i^(1/2) V_i^-1 W_i^(1/2) on the observed visits, which is what
-#' weights do in other software under a working correlation, is biased.
+#' Anything else is refused. In particular, W_i^(1/2) V_i^-1 W_i^(1/2) on the observed visits, which
+#' is how other software uses weights with a working correlation, is biased.
 #'
-#' Standard errors over the full schedule are those of the sandwich with the derivative of the
-#' equations that are solved, sum D_i'V_i^-1 W_i D_i; corrections for few clusters take the
-#' information of the schedule, sum D_i'V_i^-1 D_i.
+#' Over the full schedule, standard errors are from the sandwich with the derivative of the
+#' equations solved, sum D_i'V_i^-1 W_i D_i. Corrections for few clusters use the information of the
+#' schedule, sum D_i'V_i^-1 D_i.
 #'
-#' Weights of the first two kinds are divided by their mean, which changes no estimate.
-#' Standard errors take the weights as known; they do not count that the weights were estimated,
-#' which as a rule makes them too large rather than too small (Robins, Rotnitzky and Zhao 1995). The
-#' print says so.
+#' Weights of the first two kinds are divided by their mean, which changes no estimate. Standard
+#' errors treat the weights as known. If they were estimated, this usually makes standard errors too
+#' large rather than too small (Robins, Rotnitzky and Zhao 1995). The printed fit says so.
 #'
 #' In simulated trials with visits missing at random (`bench/simulation/ipw.md` of the source, 250
-#' data sets a cell) 95% intervals over the full schedule missed in 5 to 8% with 400 ids, but with
-#' 100 ids in 5 to 13%: standard errors are too small, by up to a fifth, where few ids have large
-#' weights. Without weights, under independence, they missed in 11 to 73%.
+#' data sets per setting), 95% intervals over the full schedule missed in 5 to 8% with 400 ids, but
+#' in 5 to 13% with 100 ids: if few ids have large weights, standard errors are too small by up to a
+#' fifth. Without weights, under independence, intervals missed in 11 to 73%.
 #'
 #' @section Errors: `margmix_error_ipw`: weights that are not positive numbers; a schedule with
-#'   gaps; a working correlation that is not one of visits; `bias_reduce`. Warning
-#'   `margmix_warning_ipw`: weights over the full schedule that do not average about 1 at each
-#'   visit.
+#'   gaps; a working correlation not between visits; `bias_reduce`. Warning `margmix_warning_ipw`:
+#'   weights over the full schedule that do not average about 1 at each visit.
 #' @references
 #' Robins, J. M., Rotnitzky, A. and Zhao, L. P. (1995). Analysis of semiparametric regression models
 #' for repeated outcomes in the presence of missing data. *Journal of the American Statistical

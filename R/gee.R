@@ -5,62 +5,61 @@
 #' gee(resp ~ age + smoke, ohio, id = id, family = binomial(), corstr = "exchangeable")
 #' ```
 #'
-#' Fits a marginal model: the coefficients are *population-averaged*, and rows of a cluster may
+#' Fits a marginal model: the coefficients are *population-averaged*, and the rows of a cluster may
 #' depend on each other in any way (Liang and Zeger 1986).
 #'
 #' @section What is reported: `summary()`, [odds_ratios()], `anova()` and
 #'   [marginal_standardization()] use a cluster-robust covariance matrix that is corrected for few
-#'   clusters (`"KC"`), with Satterthwaite degrees of freedom. `summary(fit, vcov = "robust", df =
-#'   Inf)` has what most other software prints. Scale and correlations are moments of the Pearson
-#'   residuals; see [gee_control()] for the divisors, by which software differs. There is no
-#'   likelihood: [qic()] compares correlations and models.
-#' @section Incomplete clusters: Clusters may be of any size, and visits may be missing; give their
-#'   times as `waves` where the correlation depends on them. Estimates are right if visits are
-#'   missing completely at random; if earlier responses are the reason, see [ipw], or fit a
-#'   [glmm()].
+#'   clusters (`"KC"`), with Satterthwaite degrees of freedom.
+#'   `summary(fit, vcov = "robust", df = Inf)` gives what most other software prints. Scale and
+#'   correlations are moments of the Pearson residuals; [gee_control()] explains the divisors, in
+#'   which software differs. There is no likelihood: [qic()] compares correlations and models.
+#' @section Incomplete clusters: Clusters may be of any size, and visits may be missing; if the
+#'   correlation depends on the times of visits, give them as `waves`. Estimates are valid if visits
+#'   are missing completely at random. If missingness depends on earlier responses, see [ipw], or
+#'   fit a [glmm()].
 #' @section Errors and warnings: Every condition has a class: `margmix_error_<cause>` (`id`,
 #'   `waves`, `inner`, `duplicate_rows`, `corstr`, `ipw`, `gee_failed` and those of [glmm()]),
-#'   `margmix_warning_<cause>` (`convergence`, `correlation`, `separation`, `edge`, ...), and
-#'   notes `margmix_note_<cause>` (`boundary`, `two_step`, `no_pairs`, `row_order`, `wave_levels`).
+#'   `margmix_warning_<cause>` (`convergence`, `correlation`, `separation`, `edge`, ...), and notes
+#'   `margmix_note_<cause>` (`boundary`, `two_step`, `no_pairs`, `row_order`, `wave_levels`).
 #'
-#' @param formula A two-sided formula without random terms. `offset()` terms may be included. The
-#'   response may not stand on the right side.
+#' @param formula A two-sided formula without random terms. It may contain `offset()` terms, but not
+#'   the response on the right side.
 #' @param data A data frame (tibble, data.table), list or environment; or [shards()] of whole
 #'   clusters.
 #' @param id The independent units: a variable of `data`, `~variable`, `~site:person`, or a vector.
-#'   Rows group **by value**, in any order.
-#' @param waves Visits or times inside an `id`, for correlations that depend on them; each at most
-#'   once per id, except for [cor_decay()]. Numbers, dates, or a factor; labels that are numbers, as
-#'   "2" and "10", are taken as these numbers.
-#' @param inner Units inside an `id`, for a nested correlation.
+#'   Rows are grouped **by value**, in any order.
+#' @param waves Visits or times within an `id`, for correlations that depend on them; each at most
+#'   once per id, except for [cor_decay()]. Numbers, dates, or a factor; labels that are numbers,
+#'   such as "2" and "10", are used as numbers.
+#' @param inner Units within an `id`, for a nested correlation.
 #' @param family As in [glmm()], and [stats::quasibinomial()], [stats::quasipoisson()] and
 #'   [stats::quasi()]; also `binomial("identity")`, whose coefficients are risk differences.
 #' @param corstr Working correlation: a name or one of [correlations].
 #' @param weights,offset,subset,na.action As in [stats::lm()]. Weights are prior weights as in SAS:
-#'   the variance of a row is divided by them. Binomial trials as in [glmm()].
+#'   the variance of a row is divided by them. Binomial trials are given as in [glmm()].
 #' @param contrasts A named list of contrasts for factors.
-#' @param ipw Inverse-probability weights, evaluated like `id`; see [ipw]. They are not
-#'   prior weights.
-#' @param scale `NULL`: the scale phi is estimated; or its value, which model-based standard errors
-#'   use. Correlations divide by the Pearson estimate of phi all the same.
+#' @param ipw Inverse-probability weights, evaluated like `id`; see [ipw]. They are not prior
+#'   weights.
+#' @param scale `NULL` to estimate the scale phi, or a value for it, which model-based standard
+#'   errors then use. Correlations always divide by the Pearson estimate of phi.
 #' @param bias_reduce Reduce the bias, and keep estimates finite, by Firth's adjustment? For
-#'   binomial and Poisson responses it is that of dispersion 1, or `scale`: with independent rows,
-#'   Firth's (1993) estimates. For others it is multiplied by phi.
+#'   binomial and Poisson responses it uses dispersion 1, or `scale`; with independent rows this
+#'   gives Firth's (1993) estimates. For other responses it is multiplied by phi.
 #' @param start `NULL`, starting values of the coefficients, or another fit.
 #' @param control See [gee_control()].
 #' @param ... Not used; anything here is an error.
 #' @return An object of class `margmix_gee`. Use its methods, or [component()] for its parts.
 #' @seealso [correlations], [summary.margmix_gee()], [predict.margmix_gee()], [qic()],
 #'   [compare_effects()]
-#' @section Where there is no joint solution: Coefficients, scale and correlations depend on each
-#'   other. With few clusters the residuals may be more correlated than any correlation they are
-#'   fitted with. Then the correlation is that of the residuals of independent rows, and the
-#'   coefficients are those given it, with a note (`two_step`): any correlation gives consistent
-#'   coefficients with valid robust standard errors.
-#' @section Separated responses: Estimates that run to infinity are named in a warning
-#'   (`separation`). If others are finite the fit goes on, but is not called converged; if none is,
-#'   as where all responses are equal, it ends in an error (`gee_failed`). `bias_reduce = TRUE`
-#'   keeps all finite.
+#' @section When there is no joint solution: Coefficients, scale and correlations depend on each
+#'   other. With few clusters the residuals may be more correlated than any working correlation used
+#'   to fit them. The correlation is then that of the residuals of an independence fit, and the
+#'   coefficients are estimated given it, with a note (`two_step`). Any working correlation gives
+#'   consistent coefficients with valid robust standard errors.
+#' @section Separated responses: A warning (`separation`) names infinite estimates. If others are
+#'   finite, the fit continues but is not reported as converged; if none is, as when all responses
+#'   are equal, it is an error (`gee_failed`). `bias_reduce = TRUE` keeps all estimates finite.
 #' @references
 #' Firth, D. (1993). Bias reduction of maximum likelihood estimates. *Biometrika* **80**, 27-38.
 #'

@@ -10,23 +10,22 @@
 #' ```
 #'
 #' @details
-#' What one Newton step says the coefficients would be without each cluster. With the score u_i
-#' and the information B_i of cluster i in beta, B = sum B_i:
+#' How much the coefficients would change without each cluster, by one Newton step. With u_i and
+#' B_i, the score and the information of cluster i for beta, and B = sum B_i:
 #'
 #' * `dfbeta` is (B - B_i)^-1 u_i, which approximates beta - beta_(i);
 #' * Cook's distance is dfbeta' B dfbeta / p, the shift in units of the model-based covariance
 #'   (Preisser and Qaqish 1996);
-#' * the leverage is the largest eigenvalue of B_i B^-1: 1 for a cluster that alone determines a
-#'   combination of coefficients. Its other values are then `NaN`.
+#' * the leverage is the largest eigenvalue of B_i B^-1. It is 1 for a cluster that alone determines
+#'   a combination of coefficients; the other values of that cluster are `NaN`.
 #'
 #' Correlation, scale and variance parameters are held at their estimates.
 #'
 #' @param model A fit of [gee()], or of [glmm()] with independent clusters.
 #' @param ... Not used.
-#' @return `influence()`: a data frame with a row for each cluster and the columns `cluster`,
-#'   `rows`, `leverage`, `cooks.distance`, and one for each coefficient with its dfbeta. `dfbeta()`:
-#'   a matrix, a row for each cluster. `cooks.distance()`: a named vector.
-#' @section Errors: `margmix_error_crossed_clusters`: a fit with crossed grouping factors.
+#' @return `influence()`: a data frame with one row for each cluster and the columns `cluster`,
+#'   `rows`, `leverage`, `cooks.distance`, and the dfbeta of each coefficient. `dfbeta()`: a matrix
+#'   with one row for each cluster. `cooks.distance()`: a named vector.
 #' @references
 #' Preisser, J. S. and Qaqish, B. F. (1996). Deletion diagnostics for generalised estimating
 #' equations. *Biometrika* **83**, 551-562.

@@ -10,19 +10,20 @@
 #' ```
 #'
 #' @details
-#' The difference of two risk differences is the interaction on the additive scale, and the ratio of
-#' two risk ratios (odds ratios) that on the multiplicative one. A model without a product term has
-#' them too: a logit that is additive is not additive in risks. Each subgroup is compared with the
-#' first. Standard errors take the covariance of all contrasts, so that subgroups of the same
-#' clusters are allowed for; the degrees of freedom are the smaller ones of the two contrasts.
+#' The difference between two risk differences is the interaction on the additive scale; the ratio
+#' of two risk ratios (or odds ratios) is the interaction on the multiplicative scale. A model
+#' without a product term has such interactions too: a model that is additive in logits is not
+#' additive in risks. Each subgroup is compared with the first. Standard errors use the covariance
+#' of all contrasts and so allow for subgroups of the same clusters. The degrees of freedom are the
+#' smaller ones of the two contrasts.
 #'
 #' @param x A result of [marginal_standardization()] with `by`.
 #' @param level Confidence level; by default that of the result.
 #' @param digits Significant digits to print.
 #' @param ... Not used.
 #' @return A data frame of class `margmix_interactions`: the columns of the subgroup, `contrast`,
-#'   `level`, `reference`, `versus` (the subgroup compared with), `estimate` (difference of
-#'   differences, ratio of ratios), `std.error` (of the logarithm for ratios), `df`, `statistic`,
+#'   `level`, `reference`, `versus` (the subgroup it is compared with), `estimate` (difference of
+#'   differences or ratio of ratios), `std.error` (of the logarithm for ratios), `df`, `statistic`,
 #'   `p.value`, `conf.low`, `conf.high`.
 #' @section Errors: `margmix_error_argument`: a result without `by`, or with one subgroup.
 #' @examples
@@ -74,8 +75,10 @@ print.margmix_interactions <- function(x, digits = max(3L, getOption("digits") -
     "Limits:  ", format_level(attr(x, "confidence")), "\n", sep = "")
   table <- as.data.frame(unclass(x)[names(x)])
   for (contrast in unique(table$contrast)) {
-    say("\n", words[[contrast]], if (contrast == "difference") ": difference" else ": ratio",
-      " to ", table$versus[1L], "\n", sep = "")
+    say("\n", words[[contrast]],
+      if (contrast == "difference") ": difference from " else ": ratio to ", table$versus[1L], "\n",
+      sep = ""
+    )
     part <- table[table$contrast == contrast, ]
     print_standardized(list(by = attr(x, "by")), part, digits, tests = TRUE)
   }

@@ -7,21 +7,22 @@
 #' ```
 #'
 #' @details
-#' With x_ij the alleles of person i at variant j and p_j their frequency, `"GCTA"` (Yang et al.
-#' 2011) is the mean over variants of (x_ij - 2 p_j)(x_kj - 2 p_j) / (2 p_j (1 - p_j)), `"VanRaden"`
-#' (2008) the sum of the numerators over that of the denominators. A missing genotype is left out of
-#' the pairs that it would be in (GCTA), or counts as its variant's mean (VanRaden).
+#' Let x_ij be the number of alleles of person i at variant j, and p_j the frequency of the allele.
+#' `"GCTA"` (Yang et al. 2011) is the mean over variants of (x_ij - 2 p_j)(x_kj - 2 p_j) / (2 p_j
+#' (1 - p_j)); `"VanRaden"` (2008) is the sum of the numerators divided by the sum of the
+#' denominators. A missing genotype is left out of its pairs of people (GCTA), or replaced by the
+#' variant's mean (VanRaden).
 #'
 #' @param genotypes As in [association_scan()].
 #' @param method `"GCTA"` or `"VanRaden"`.
-#' @param min_frequency Variants whose rarer allele is rarer than this are left out, as are those of
-#'   one value; how many is the attribute `left_out`.
-#' @param threshold `NULL`, or a number: entries between people below it become 0, and the result
-#'   is a sparse matrix of package \pkg{Matrix}.
-#' @param block Variants that are read at a time; by default at most 2,000 and 64 MB.
+#' @param min_frequency Variants whose rarer allele is rarer than this, or that have only one value,
+#'   are left out; the attribute `left_out` says how many.
+#' @param threshold `NULL`, or a number: entries between different people below it become 0, and the
+#'   result is a sparse matrix of package \pkg{Matrix}.
+#' @param block Number of variants to read at a time; by default at most 2,000 and 64 MB.
 #' @return A matrix, people x people, with their names.
-#' @section Errors: `margmix_error_genotypes`: none that varies, or people without genotypes, or two
-#'   without genotypes at the same variant; `margmix_error_argument`.
+#' @section Errors: `margmix_error_genotypes`: no variant that varies, a person without genotypes,
+#'   or two people who share no variant with genotypes of both; `margmix_error_argument`.
 #' @references
 #' VanRaden, P. M. (2008). Efficient methods to compute genomic predictions. *Journal of Dairy
 #' Science* 91, 4414-4423.

@@ -7,34 +7,35 @@
 #' fit <- glmm(severe ~ treatment * scheduled + (1 | patient), toenail, binomial())
 #' marginal_coefficients(fit)
 #' ```
-#' The coefficients of [glmm()] compare rows of the same cluster. Those given here compare the
-#' averages of a population of clusters, which is what [gee()] estimates directly. Both describe one
-#' fitted model: these are **marginal, implied by the mixed model**.
+#' The coefficients of [glmm()] compare rows of the same cluster. The coefficients returned here
+#' compare averages over the population of clusters, which [gee()] estimates directly. Both describe
+#' one fitted model: these are **marginal, implied by the mixed model**.
 #'
 #' @details
-#' The population mean of a row is m = integral of linkinv(eta + s t) phi(t) dt, with
-#' eta = offset + x'beta and s^2 = z'Lambda Lambda'z.
+#' The population mean of a row is m = integral of linkinv(eta + s t) phi(t) dt, with eta = offset +
+#' x'beta and s^2 = z'Lambda Lambda'z.
 #'
 #' * Identity link: gamma = beta.
-#' * Log link: m = exp(eta + s^2 / 2). With a random intercept slopes coincide, and the intercept
-#'   grows by s^2 / 2.
-#' * Probit link: m = Phi(eta / sqrt(1 + s^2)). With a random intercept
-#'   gamma = beta / sqrt(1 + s^2).
+#' * Log link: m = exp(eta + s^2 / 2). With a random intercept, slopes equal those of beta and the
+#'   intercept increases by s^2 / 2.
+#' * Probit link: m = Phi(eta / sqrt(1 + s^2)). With a random intercept, gamma = beta / sqrt(1 +
+#'   s^2).
 #' * Logit link with `random_distribution = "bridge"`: gamma = phi beta, exactly.
-#' * Other links, random slopes, or an offset under probit: no gamma gives the means exactly. It is
-#'   the **projection**: the gamma of the same formula that solves
-#'   sum_j w_j x_j mu'(x_j'gamma) (m_j - mu(x_j'gamma)) / V = 0 over the rows of the fit, which is
-#'   a quasi-likelihood fit to the means themselves, w being prior weights times trials. If the
-#'   mixed model holds, this is what generalized estimating equations with independence working
-#'   correlation estimate on these rows. Under log and probit with random slopes each row has its
-#'   own shift s^2 / 2 or factor 1 / sqrt(1 + s^2); they are returned as `per_row`.
+#' * Other links, random slopes, or an offset under probit: no gamma gives the means exactly. gamma
+#'   is then the **projection**, which solves, for the same formula, sum_j w_j x_j mu'(x_j'gamma)
+#'   (m_j - mu(x_j'gamma)) / V = 0 over the rows of the fit, where w is prior weights times trials.
+#'   This is a quasi-likelihood fit to the means themselves. If the mixed model holds, generalized
+#'   estimating equations with independence working correlation estimate the same gamma on these
+#'   rows. Under log and probit with random slopes each row has its own shift s^2 / 2 or factor 1 /
+#'   sqrt(1 + s^2), returned as `per_row`.
 #'
-#' Standard errors are those of the delta method in beta and theta jointly, with the exact Jacobian
-#' (of the projection by implicit differentiation); variances on the boundary are taken as known.
-#' The attenuation is the ratio marginal / conditional.
+#' Standard errors are by the delta method in beta and theta jointly, with the exact Jacobian (of
+#' the projection by implicit differentiation); variances on the boundary are treated as known. The
+#' attenuation is the ratio marginal / conditional.
 #'
 #' @param object A fit of [glmm()].
-#' @param vcov Covariance of (beta, theta): `"model"` or `"robust"`, see [vcov.margmix_glmm()].
+#' @param vcov Covariance of (beta, theta): `"default"`, `"KR"`, `"model"` or `"robust"`, see
+#'   [vcov.margmix_glmm()].
 #' @param df Degrees of freedom, as in [summary.margmix_glmm()].
 #' @param level Confidence level.
 #' @param x A result.

@@ -8,25 +8,25 @@
 #' V <- marginal_covariance(fit)            # the first patient
 #' attr(V, "correlation")
 #' ```
-#' Random effects make the responses of a cluster dependent. This is the covariance matrix of the
-#' responses themselves that the fitted model implies: what a working correlation of [gee()]
+#' Random effects make the responses of a cluster dependent. This function returns the covariance
+#' matrix of the responses that the fitted model implies, which a working correlation of [gee()]
 #' approximates.
 #'
 #' @details
-#' For rows j and k of a cluster, Cov(y_j, y_k) = Cov(mu_j(b), mu_k(b)), and to the variances
-#' the expected variance given b is added. The random parts of two predictors are bivariate normal,
-#' whatever the number of random effects, so that the integral has two dimensions, or one:
+#' For rows j and k of a cluster, Cov(y_j, y_k) = Cov(mu_j(b), mu_k(b)); variances also include the
+#' expected variance given b. The random parts of two predictors are bivariate normal, whatever the
+#' number of random effects, so the integral has at most two dimensions:
 #'
 #' * identity link: z_j'Sigma z_k;
 #' * log link: m_j m_k (exp(z_j'Sigma z_k) - 1) with the population means m; for Poisson responses
 #'   with a random intercept this is m_j m_k (exp(sigma^2) - 1);
-#' * square root link: closed as well; probit: a bivariate normal probability;
-#' * otherwise: integrated over the random part of row j, the integral of row k given it being a
+#' * square root link: also in closed form; probit: a bivariate normal probability;
+#' * otherwise: integrated over the random part of row j, given which the integral over row k is a
 #'   population mean. The error is below 1e-12.
 #'
 #' @param object A fit of [glmm()].
-#' @param cluster A cluster of the fit, by its label or number; the first by default. With several
-#'   grouping factors, an independent unit: a level of the coarsest one if they are nested.
+#' @param cluster A cluster of the fit, by its label or number; by default the first. With several
+#'   grouping factors, an independent unit: a level of the coarsest factor if they are nested.
 #' @param newdata Rows of one (new) cluster instead: a data frame with the covariates.
 #' @param trials Numbers of trials of the rows of `newdata` for a binomial response; the covariance
 #'   is that of proportions.
@@ -34,9 +34,9 @@
 #' @param digits Significant digits to print.
 #' @param rows Rows of the cluster to print.
 #' @param ... Not used.
-#' @return A matrix of class `margmix_marginal_covariance`, a row and a column for each row of the
-#'   cluster in the caller's order, with the attributes `mean` (population means), `correlation` and
-#'   `between` (covariances of the conditional means). Prior weights of a Gaussian response are
+#' @return A matrix of class `margmix_marginal_covariance`, with a row and a column for each row of
+#'   the cluster in the caller's order, and the attributes `mean` (population means), `correlation`
+#'   and `between` (covariances of the conditional means). Prior weights of a Gaussian response are
 #'   precisions.
 #' @section Errors: `margmix_error_cluster`, `margmix_error_trials`, `margmix_error_argument`, and
 #'   those of [predict.margmix_glmm()] for `newdata`.

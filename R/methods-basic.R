@@ -15,37 +15,37 @@
 #'
 #' * `coef()` and `fixef()`: the fixed effects on the scale of the predictor, conditional on the
 #'   random effects. Aliased coefficients are `NA`, as for [stats::glm()].
-#' * `fixef(fit, component = "dispersion")`: gamma of a `dispersion` formula, on the scale of log
-#'   phi; of one phi for all rows its logarithm.
-#' * `sigma()`: the residual standard deviation of a Gaussian model, in units of the response;
-#'   for other families with a dispersion see [dispersion_families]; 1
-#'   for other families; `NA` with a `dispersion` formula, where each row has its own.
-#' * `logLik()`: the log-likelihood with all its constants, so that fits with other families,
-#'   rules or packages compare; `df` counts coefficients, free entries of Lambda and the
-#'   dispersion. With `REML = TRUE` it is the restricted one. `deviance()` is -2 times that number
-#'   (not a distance to a saturated model).
-#' * `nobs()`: rows with a positive weight (and a positive number of trials); with
-#'   `weights_type = "frequency"` the sum of the weights. `df.residual()` is `nobs()` minus the
-#'   number of parameters, for ratios such as Pearson's statistic over it; t tests have the degrees
-#'   of freedom of [summary.margmix_glmm()].
-#' * `model.matrix()`: X without the columns of aliased coefficients; with `type = "random"` the
-#'   sparse n x (m q) matrix Z with a block of q columns for each of the m clusters, such that the
+#' * `fixef(fit, component = "dispersion")`: the coefficients gamma of a `dispersion` formula, on
+#'   the scale of log phi; without such a formula, log phi itself.
+#' * `sigma()`: the residual standard deviation of a Gaussian model, in units of the response. For
+#'   other families see [dispersion_families]; 1 if they have no dispersion. `NA` with a
+#'   `dispersion` formula, since each row has its own.
+#' * `logLik()`: the log-likelihood with all its constants, so that it is comparable between
+#'   families, integration rules and packages. `df` counts coefficients, free entries of Lambda and
+#'   the dispersion. With `REML = TRUE` it is the restricted log-likelihood. `deviance()` is -2
+#'   times `logLik()` (not a distance to a saturated model).
+#' * `nobs()`: the number of rows with a positive weight (and a positive number of trials); with
+#'   `weights_type = "frequency"`, the sum of the weights. `df.residual()` is `nobs()` minus the
+#'   number of parameters, for ratios such as Pearson's statistic divided by it. It is not for t
+#'   tests, whose degrees of freedom are in [summary.margmix_glmm()].
+#' * `model.matrix()`: X without the columns of aliased coefficients; with `type = "random"`, the
+#'   sparse n x (m q) matrix Z with a block of q columns for each of the m clusters, so that the
 #'   predictor is offset + X beta + Z b.
 #' * `weights()`: prior weights, times the number of trials for binomial families, as in
 #'   [stats::glm()].
 #' * `estfun()` and `bread()` of package \pkg{sandwich}: the efficient scores of the coefficients by
-#'   cluster, with the variance parameters estimated, and m times their model-based covariance, so
-#'   that `sandwich()` is `vcov(fit, "robust")`.
-#' * `formula()`: the formula with its random terms, with `.` written out. `terms()`: those of the
-#'   fixed part.
+#'   cluster, with the variance parameters estimated, and m times their model-based covariance.
+#'   `sandwich()` then gives `vcov(fit, "robust")`.
+#' * `formula()`: the formula with its random terms, and with `.` expanded. `terms()`: the terms of
+#'   the fixed part.
 #'
-#' `AIC()` and `BIC()` work as usual, and so does `update()`, which also finds the data of a fit
-#' that was made in a function; for `drop1()` and `step()` see [model-selection].
+#' `AIC()`, `BIC()` and `update()` work as usual; `update()` also finds the data of a fit made
+#' inside a function. For `drop1()` and `step()` see [model-selection].
 #'
 #' @param object,x,formula A fit of [glmm()].
 #' @param digits Significant digits to print.
 #' @param type `"fixed"` for X, `"random"` for Z.
-#' @param component `"mean"` or `"dispersion"`: whose coefficients.
+#' @param component `"mean"` or `"dispersion"`: which coefficients.
 #' @param ... Not used.
 #' @return As described.
 #' @examples
@@ -215,37 +215,36 @@ random_matrix <- function(fit) {
 #' ```
 #'
 #' @details
-#' Vectors and matrices with a row per observation are in the caller's order; those with a row per
-#' cluster in the order of `"levels"`.
+#' Vectors and matrices with one row per observation are in the caller's order, those with one row
+#' per cluster in the order of `"levels"`.
 #'
 #' * Estimates: `"beta"` (estimated coefficients), `"theta"` (free entries of Lambda, by column),
-#'   `"rho"` (of [related_levels], on an unbounded scale),
-#'   `"Lambda"` (q x q, lower triangular, on the scale of the predictor), `"Sigma"` (Lambda Lambda',
-#'   the covariance of the random effects), `"phi"` (dispersion; sigma^2 if Gaussian; by row with a
-#'   `dispersion` formula), `"gamma"` (its coefficients), `"modes"` (m x q, spherical modes u;
-#'   b = Lambda u), `"vcov_full"`, `"logLik"`, `"REML"`.
-#' * How they were found: `"rule"` (list: `nAGQ`, as asked; `K`, nodes per random effect;
+#'   `"rho"` (of [related_levels], on an unbounded scale), `"Lambda"` (q x q, lower triangular, on
+#'   the scale of the predictor), `"Sigma"` (Lambda Lambda', the covariance of the random effects),
+#'   `"phi"` (dispersion; sigma^2 if Gaussian; by row with a `dispersion` formula), `"gamma"`
+#'   (coefficients of that formula), `"modes"` (m x q, spherical modes u; b = Lambda u),
+#'   `"vcov_full"`, `"logLik"`, `"REML"`.
+#' * How they were found: `"rule"` (list: `nAGQ`, as requested; `K`, nodes per random effect;
 #'   `method`; `nodes`, K^q; `auto`; `error`, bound for the error of the log-likelihood),
 #'   `"convergence"` (list: `converged`, `criterion` g'H^-1 g, `iterations`, `evaluations`,
 #'   `message`, `pd`), `"boundary"`, `"separation"`, `"notes"`, `"warnings"`, `"control"`.
 #' * Data: `"X"` (n x p), `"Z"` (n x q), `"y"` (successes for binomial responses), `"trials"`,
 #'   `"weights"`, `"offset"`, `"cluster"` (a factor), `"levels"`, `"cluster_sizes"` (rows),
-#'   `"group"`, `"groups"` (a list of a factor for each grouping factor), `"structure"` (how they
-#'   lie: `"independent"`, if there is one, `"nested"` or `"general"`; the clusters are the levels
-#'   of the coarsest of nested ones, and all rows together in general),
-#'   `"n_total"` and `"n_dropped"` (rows before `na.action`, and dropped by it),
-#'   `"na.action"`.
-#' * `"scores"`: m x P, the derivative of each cluster's log-likelihood in (beta, theta, log phi or
-#'   gamma).
+#'   `"group"`, `"groups"` (a list with a factor for each grouping factor), `"structure"` of the
+#'   grouping factors (`"independent"` if there is only one, `"nested"` or `"general"`; clusters are
+#'   the levels of the coarsest nested factor, or all rows together if general), `"n_total"` and
+#'   `"n_dropped"` (rows before `na.action`, and dropped by it), `"na.action"`.
+#' * `"scores"`: m x P, the derivative of each cluster's log-likelihood with respect to (beta,
+#'   theta, log phi or gamma).
 #'
-#' A fit of [gee()] has those that make sense, and `"alpha"` (correlations), `"correlation"` (the
-#' specification), `"frechet"` (`pairs` and `clusters` whose correlation two 0/1 responses can't
-#' have), `"scale"` (`NULL`: estimated), `"waves"`; its `"scores"` (m x p) and `"information"` (p x
-#' p x m) are D_i'V_i^-1 (y_i - mu_i) and D_i'V_i^-1 D_i.
+#' A fit of [gee()] has those that apply, and `"alpha"` (correlations), `"correlation"` (the
+#' specification), `"frechet"` (numbers of `pairs` and `clusters` with a correlation that two 0/1
+#' responses can't have), `"scale"` (`NULL`: estimated), `"waves"`. Its `"scores"` (m x p) and
+#' `"information"` (p x p x m) are D_i'V_i^-1 (y_i - mu_i) and D_i'V_i^-1 D_i.
 #'
 #' @param fit A fit.
-#' @param name Names of components; without, all names are returned.
-#' @return The component; a named list if several are asked for.
+#' @param name Names of components. By default the names of all components are returned.
+#' @return The component; a named list if several are requested.
 #' @section Errors: `margmix_error_argument`: an unknown name.
 #' @examples
 #' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())

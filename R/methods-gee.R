@@ -13,14 +13,14 @@
 #'
 #' * `coef()` and `fixef()`: the coefficients on the scale of the predictor, averaged over the
 #'   population. Aliased coefficients are `NA`.
-#' * `family()`: the family that was given, a quasi family too.
-#' * `nobs()`: rows that were fitted. `sigma()`: the root of the scale phi.
+#' * `family()`: the family as given, including quasi families.
+#' * `nobs()`: the number of rows fitted. `sigma()`: the square root of the scale phi.
 #' * `weights()`: prior weights, times the number of trials.
 #' * `df.residual()`: the smallest degrees of freedom of the coefficients in `summary()`, for
-#'   functions that take those of all t intervals from there.
+#'   functions that use one value for all t intervals.
 #' * `estfun()` and `bread()` of package \pkg{sandwich}: the scores of the clusters (K x p) and K
-#'   times B^-1, so that `sandwich()` is `vcov(fit, "robust")`.
-#' * `logLik()`, `AIC()`, `BIC()` and `deviance()` are errors: estimating equations have no
+#'   times B^-1, so that `sandwich()` gives `vcov(fit, "robust")`.
+#' * `logLik()`, `AIC()`, `BIC()` and `deviance()` are errors, since estimating equations have no
 #'   likelihood. See [qic()].
 #'
 #' @param object,x,formula A fit of [gee()].

@@ -16,17 +16,17 @@
 #' @param parm Names or numbers of coefficients; all by default.
 #' @param conf.int `TRUE` to add `conf.low` and `conf.high`.
 #' @param conf.level Confidence level.
-#' @param effects `"fixed"`, for functions that ask every class for it: there are no random effects.
+#' @param effects `"fixed"`, the only choice, since there are no random effects.
 #' @param data A data frame with the rows of the fit to add columns to; by default the variables of
 #'   the model.
-#' @param newdata A data frame of other rows, which get `.fitted` alone.
-#' @return `confint()`: a matrix with the lower and the upper limit in columns, whose attribute
+#' @param newdata A data frame of other rows, which get only `.fitted`.
+#' @return `confint()`: a matrix with the lower and upper limits in columns, whose attribute
 #'   `heading` says how they were computed. `tidy()`: a data frame with `term`, `estimate`,
 #'   `std.error`, `statistic`, `df`, `p.value` and the limits. `glance()`: one row with `nobs`,
 #'   `nclusters`, `min.size`, `max.size`, `correlation`, `phi`, `df.residual` (the smallest of
-#'   `tidy()`), `converged`. `augment()`: `data`
-#'   with `.fitted` (response scale), `.resid` (Pearson residuals, where a fit of [glmm()] has
-#'   deviance residuals; see `type.residuals`) and `.cluster`.
+#'   `tidy()`), `converged`. `augment()`: `data` with `.fitted` (response scale), `.resid` (Pearson
+#'   residuals, whereas a fit of [glmm()] has deviance residuals; see `type.residuals`) and
+#'   `.cluster`.
 #' @examples
 #' fit <- gee(outcome ~ treat + visit, respiratory, ~center:id, family = binomial(), corstr = "ex")
 #' confint(fit)

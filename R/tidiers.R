@@ -12,29 +12,28 @@
 #'
 #' @inheritParams summary.margmix_glmm
 #' @param x A fit of [glmm()].
-#' @param effects `"fixed"` for the coefficients, `"dispersion"` for those of a `dispersion` formula
-#'   (on the scale of log phi), `"ran_pars"` for the standard deviations and
+#' @param effects One or several of `"fixed"` for the coefficients; `"dispersion"` for those of a
+#'   `dispersion` formula (on the scale of log phi); `"ran_pars"` for the standard deviations and
 #'   correlations of the random effects (and sigma, and the correlation, rate or range of
-#'   [related_levels]), `"ran_vals"` for the random effects of the
-#'   clusters (modes, with their conditional standard deviations), `"ran_coefs"` for
-#'   [cluster_coefficients()]; one or several.
+#'   [related_levels]); `"ran_vals"` for the random effects of the clusters (modes, with their
+#'   conditional standard deviations); `"ran_coefs"` for [cluster_coefficients()].
 #' @param conf.int `TRUE` to add `conf.low` and `conf.high` (Wald; none for correlations).
 #' @param conf.level Confidence level.
-#' @param exponentiate `TRUE` to exponentiate the fixed effects and their limits; standard errors
-#'   are multiplied by exp(estimate), as by the delta method, like those of packages
-#'   \pkg{broom.mixed} and \pkg{parameters} (\pkg{broom} leaves those of a GLM on the log scale).
+#' @param exponentiate `TRUE` to exponentiate the fixed effects and their limits. Standard errors
+#'   are multiplied by exp(estimate), as by the delta method, as in packages \pkg{broom.mixed} and
+#'   \pkg{parameters} (\pkg{broom} leaves those of a GLM on the log scale).
 #' @param type.predict `"response"` or `"link"`: the scale of `.fitted`.
 #' @param type.residuals A type of residuals, as in [residuals.margmix_glmm()].
 #' @param se_fit `TRUE` to add `.se.fit`, the standard error of `.fitted`.
 #' @param data A data frame with the rows of the fit to add columns to.
-#' @param newdata A data frame of other rows, which get `.fitted` alone: see
-#'   [predict.margmix_glmm()] for rows of new clusters.
+#' @param newdata A data frame of other rows, which get only `.fitted`; see [predict.margmix_glmm()]
+#'   for rows of new clusters.
 #' @param ... Not used. `parametric` and `component`, which other packages pass to every class, are
-#'   silent; others are a warning, or an error if they look like a misspelt argument.
-#' @return Tibbles where package \pkg{tibble} is installed. `tidy()`: a data frame with `effect`,
+#'   ignored; other arguments give a warning, or an error if they look like a misspelt argument.
+#' @return Tibbles if package \pkg{tibble} is installed, otherwise data frames. `tidy()`: `effect`,
 #'   `group`, `term`, `estimate`, `std.error`, `statistic`, `df`, `p.value` and the limits.
 #'   `glance()`: one row with `nobs`, `nclusters`, `logLik`, `AIC`, `BIC`, `deviance` (-2 logLik),
-#'   `df.residual` (the smallest of `tidy()`, which \pkg{mice} takes for its pooled intervals),
+#'   `df.residual` (the smallest of `tidy()`, which \pkg{mice} uses for its pooled intervals),
 #'   `sigma`, `nAGQ` (nodes used), `converged`. `augment()`: `data` with `.fitted` (response scale,
 #'   at the modes of the random effects), `.resid` (deviance residuals) and `.cluster`.
 #' @examples
