@@ -7,14 +7,14 @@
 #' fit <- gee(severe ~ treatment + month, toenail, id = patient, family = binomial())
 #' test_informative_size(fit, "treatment", randomized = TRUE)
 #' ```
-#' If the effect of an exposure varies with the size of clusters, the effect on the average
-#' individual and the effect in the average cluster are different numbers. Both are estimated as
-#' [marginal_standardization()] does with `randomized` (or `propensity`), and their difference is
-#' tested.
+#' If the effect of an exposure varies with cluster size, the effect on the average individual and
+#' the effect in the average cluster are different numbers. This function estimates both as
+#' [marginal_standardization()] does with `randomized` (or `propensity`), and tests their
+#' difference.
 #'
 #' @details
-#' The influence of each cluster on the difference is the difference of its influences, so that the
-#' standard error counts that both averages come from the same clusters. Differences of ratios are
+#' The influence of each cluster on the difference is the difference of its influences, so the
+#' standard error allows for both averages coming from the same clusters. Differences of ratios are
 #' on the log scale. A large p-value is no evidence that the size is not informative: with few
 #' clusters the test has little power, so choose the average by the question, not by the test.
 #'
@@ -24,7 +24,7 @@
 #' @return A data frame of class `margmix_informative_size` with a row for each contrast:
 #'   `contrast`, `individual` and `cluster`, the estimates (ratios are not logarithms), `difference`
 #'   (of logarithms, for ratios), `std.error`, `df`, `statistic`, `p.value`.
-#' @section Errors: `margmix_error_equal_sizes`: the clusters have one size, so that both averages
+#' @section Errors: `margmix_error_equal_sizes`: all clusters have the same size, so both averages
 #'   are the same; those of [marginal_standardization()].
 #' @references
 #' Kahan, B. C., Li, F., Copas, A. J. and Harhay, M. O. (2023). Estimands in cluster-randomized

@@ -44,9 +44,9 @@
 #' # `re.form`
 #'
 #' This has the same meaning as in package \pkg{lme4}: `NULL` is `"eb"`, `NA` and `~ 0` are
-#' `"zero"`, and a formula such as `~ (1 | a)` is `"eb"` with the effects of the other random terms at 0. On
-#' the response scale, a note says that predictions without all terms are not population means;
-#' `random_effects = "zero"` is silent.
+#' `"zero"`, and a formula such as `~ (1 | a)` is `"eb"` with the effects of the other random terms
+#' at 0. On the response scale, a note says that predictions without all terms are not population
+#' means; `random_effects = "zero"` is silent.
 #'
 #' @param object A fit by [glmm()].
 #' @param newdata A data frame with the covariates and offsets of the model and, for `"eb"`, the

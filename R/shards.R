@@ -11,49 +11,48 @@
 #' glmm(severe ~ treatment * scheduled + (1 | patient), s, binomial())
 #' ```
 #'
-#' Data of whole clusters in pieces, each of which fits into memory. What [glmm()] and [gee()] need
-#' of the rows is a sum over clusters: every shard gives its part, wherever it is, and rows do not
-#' travel. The fit is that to all rows together: estimates, standard errors and log-likelihood agree
-#' to about ten digits. Of crossed factors, `(1 | a) + (1 | b)`, no clusters need be whole: rows may
-#' be anywhere.
+#' Data divided into pieces of whole clusters, each of which fits into memory. All that [glmm()] and
+#' [gee()] need from the rows is a sum over clusters: each shard computes its part, wherever it is,
+#' and rows do not travel. The fit is that to all rows together: estimates, standard errors and
+#' log-likelihood agree to about ten digits. With crossed factors, `(1 | a) + (1 | b)`, clusters
+#' need not be whole: rows may be anywhere.
 #'
 #' @details
 #' # The first pass
 #'
-#' `shards()` reads every shard, once where ranges of clusters do not overlap, and checks that
-#' columns and their types agree and that each cluster lies in one shard, by value. The first fit
-#' has what was read, up to 256 MiB in a process where `memory` has no limit; the rest, and any
-#' other fit, is read again for the levels of its factors (text is sorted as by [factor()]) and for
-#' the design. What is found then is an error, and nothing is fitted. Without `id` nothing need be
-#' whole, and shards are sorted by name (or number).
+#' `shards()` reads every shard (once if ranges of clusters do not overlap) and checks that columns
+#' and their types agree and that each cluster, by value, lies in one shard. The first fit uses what
+#' was read, up to 256 MiB per process if `memory` has no limit; the rest, and all of it for other
+#' fits, is read again for factor levels (text is sorted as by [factor()]) and for the design. A
+#' problem found then is an error, and nothing is fitted. Without `id` no cluster need be whole, and
+#' shards are sorted by name (or number).
 #'
 #' A variable of the model must be computed from its own row. `scale(x)`, `poly(x, 2)`, or
-#' `splines::ns(x, 3)` depend on all rows: give their constants, `scale(x, 50, 10)`,
-#' `poly(x, 2, raw = TRUE)`, or `ns(x, knots = 1:3, Boundary.knots = c(0, 4))`, or compute the
-#' variable before.
+#' `splines::ns(x, 3)` depend on all rows: give their constants, as in `scale(x, 50, 10)`, `poly(x,
+#' 2, raw = TRUE)`, or `ns(x, knots = 1:3, Boundary.knots = c(0, 4))`, or compute the variable
+#' beforehand.
 #'
 #' # Results
 #'
 #' What a cluster adds is computed from it alone, and sums over clusters are exact: they are rounded
-#' once, at the end. Any split of the clusters into shards gives the same bits of estimates,
+#' once, at the end. So any split of the clusters into shards gives the same bits of estimates,
 #' log-likelihood, covariances and standardized means, in any order of `files`, with any number of
-#' workers, and when a worker stops on the way, as long as the rows of a cluster keep their order.
-#' Fits in memory sum in doubles and agree with it up to rounding. Up to rounding alone a split
-#' changes Kenward and Roger's covariance and degrees of freedom, [qic()], and models with three or
+#' workers, and even if a worker stops on the way, as long as the rows of a cluster keep their
+#' order. Fits in memory sum in doubles and agree up to rounding. A split does change the rounding
+#' of Kenward and Roger's covariance and degrees of freedom, of [qic()], and of models with three or
 #' more nested factors, or with crossed ones.
 #'
 #' # Mixed models
 #'
-#' Random effects of `id`, scalar or vector, and of factors nested in it, as in `(1 | id/ward)`, can
+#' Random effects of `id` (scalar or vector) and of factors nested in it, as in `(1 | id/ward)`, can
 #' be fitted with all families of [glmm()], by the Laplace approximation or quadrature; crossed
 #' factors by the Laplace approximation, see below. Related effects, smooths and dispersion formulas
-#' need data in memory. Everything that needs
-#' estimates and sums alone works: `summary()`, `vcov()`, `confint()` (also by profiles),
-#' [odds_ratios()], `predict()` of new data, [ranef()], which asks shard by shard, `anova()` of
-#' fits to the same shards, `drop1()`, `step()`, and [marginal_standardization()] over the rows of
-#' the fit, with every covariance that it has (without `newdata`, `randomized`, `propensity`, and
-#' effects `"eb"`). What needs rows one by one, such as `residuals()`, is refused
-#' (`margmix_error_shards`).
+#' need data in memory. Everything that needs only estimates and sums works: `summary()`, `vcov()`,
+#' `confint()` (also by profiles), [odds_ratios()], `predict()` of new data, [ranef()] (shard by
+#' shard), `anova()` of fits to the same shards, `drop1()`, `step()`, and
+#' [marginal_standardization()] over the rows of the fit, with all its covariances (without
+#' `newdata`, `randomized`, `propensity`, and effects `"eb"`). Anything that needs rows one by one,
+#' such as `residuals()`, is refused (`margmix_error_shards`).
 #'
 #' # Crossed factors
 #'
@@ -62,20 +61,20 @@
 #' glmm(correct ~ age + (1 | person) + (1 | item), s, binomial())
 #' ```
 #'
-#' Rows of a cell, a combination of levels of all factors and of the covariates of random slopes,
-#' have the same random effects. The process that fits keeps the levels and the cells of all
-#' shards, with about 500 bytes for each cell. It sends each shard the effects of its cells, and
-#' gets two numbers for each (three times 8 bytes; the rows stay), a few times for an evaluation.
-#' Memory and traffic depend on the number of cells and not on that of rows: factors of 5,000 and
-#' 300 levels have at most 1.5 million cells, in 10^6 or in 10^9 rows. At most 10^8 cells are
-#' accepted (50 GB), so that the covariate of a random slope should have few values.
+#' Rows of a cell (a combination of levels of all factors and of the covariates of random slopes)
+#' have the same random effects. The process that fits keeps the levels and the cells of all shards,
+#' about 500 bytes per cell. A few times for each evaluation, it sends each shard the effects of its
+#' cells and gets two numbers for each (three times 8 bytes; the rows stay). Memory and traffic
+#' depend on the number of cells, not of rows: factors of 5,000 and 300 levels have at most 1.5
+#' million cells, in 10^6 or in 10^9 rows. At most 10^8 cells are accepted (50 GB), so the covariate
+#' of a random slope should have few values.
 #'
-#' Likelihood, modes and standard errors are those of [glmm()] in memory: exact where the matrix of
-#' the random effects can be factored; otherwise by stochastic gradients, and the log-likelihood
-#' comes with its Monte Carlo error. [ranef()] and `predict()` of known levels ask no shard again
-#' for modes. The covariance of the coefficients is the model-based one, without the correction of
-#' Kenward and Roger, and [marginal_standardization()] is not available. Factors that are nested
-#' need `id`.
+#' Likelihood, modes and standard errors are those of [glmm()] in memory: exact if the matrix of the
+#' random effects can be factored; otherwise by stochastic gradients, and the log-likelihood comes
+#' with its Monte Carlo error. The modes are kept, so [ranef()] and `predict()` of known levels need
+#' not ask the shards again. The covariance of the coefficients is the model-based one, without the
+#' correction of Kenward and Roger, and [marginal_standardization()] is not available. Nested
+#' factors need `id`.
 #'
 #' # Marginal models
 #'
@@ -83,27 +82,28 @@
 #' gee(severe ~ treatment * scheduled, s, patient, family = binomial(), corstr = "exchangeable")
 #' ```
 #'
-#' `id` is the column that `shards()` was given. All [correlations], families and methods of
+#' `id` is the column that was given to `shards()`. All [correlations], families and methods of
 #' [gee_control()] can be fitted: visits, lags and the unit of time are those of all shards
 #' together. `summary()`, [vcov.margmix_gee()], `anova()`, [qic()], [odds_ratios()], `predict()` of
 #' new data and [marginal_standardization()] work as for mixed models. Joint tests and some degrees
-#' of freedom (`"pan-wall"`, `"fay-graubard"`) are no functions of sums: p + p^2 numbers of each
-#' cluster travel for them, up to 10^8 in all.
+#' of freedom (`"pan-wall"`, `"fay-graubard"`) are not functions of sums: for them, p + p^2 numbers
+#' of each cluster travel, up to 10^8 in all.
 #'
-#' Refused are `ipw`, which rests on means over all rows and on visits that nobody made, the
-#' covariance `"jackknife-full"`, a fit for each cluster, and what needs rows one by one.
+#' Three things are refused: `ipw`, which needs means over all rows and the visits that were missed;
+#' the covariance `"jackknife-full"`, which needs a fit for each cluster; and anything that needs
+#' rows one by one.
 #'
 #' # Workers
 #'
-#' `cluster` is a cluster of package \pkg{parallel} or of one that has its interface, such as
+#' `cluster` is a cluster of package \pkg{parallel} or of one with the same interface, such as
 #' `parallel::makeCluster()` (also on other machines), `snow::makeMPIcluster()`, or
-#' `mirai::make_cluster()`. The package must be installed on the workers, and they must see the
-#' files. A worker takes the shards in turn and keeps what it has made of them. When one stops, a
-#' warning says so (`margmix_warning_workers`) and its shards go to the others; when all have, the
-#' error `margmix_error_workers` has the best estimates so far as `start`.
+#' `mirai::make_cluster()`. The package \pkg{margmix} must be installed on the workers, and they
+#' must see the files. A worker takes shards in turn and keeps what it has made of them. If one
+#' stops, a warning says so (`margmix_warning_workers`) and its shards go to the others; if all do,
+#' the error `margmix_error_workers` has the best estimates so far as `start`.
 #'
-#' R's sockets wait for a receipt between pieces of 4 kB, which answers of many coefficients have.
-#' Where both ends send at once a small fit takes a third of the time:
+#' R's sockets wait for a receipt between pieces of 4 kB, and answers with many coefficients are
+#' longer. If both ends send at once instead, a small fit takes a third of the time:
 #'
 #' ```
 #' at_once <- "options(socketOptions = 'no-delay')"
@@ -111,7 +111,7 @@
 #' cluster <- parallel::makePSOCKcluster(4L, rscript_args = c("-e", shQuote(at_once)))
 #' ```
 #'
-#' Under Slurm a script asks for the processes, and R starts the workers in them:
+#' Under Slurm, a script asks for the processes, and R starts the workers in them:
 #'
 #' ```
 #' #!/bin/bash
@@ -130,21 +130,20 @@
 #' parallel::stopCluster(cluster)
 #' ```
 #'
-#' @param files Paths of files; or a vector or list of whatever `read` takes, such as numbers of
-#'   pieces or ranges of a key. Data frames are their own shards with `read = identity`.
+#' @param files Paths of files, or a vector or list of whatever `read` takes, such as numbers of
+#'   pieces or ranges of a key. With `read = identity`, data frames are their own shards.
 #' @param id Name of the column of the clusters, each of which is whole in its shard; `NULL` for
-#'   models whose factors are crossed.
+#'   models with crossed factors.
 #' @param read A function of one element of `files` that returns a data frame: [readRDS()],
 #'   `nanoparquet::read_parquet()`, `data.table::fread()`, or a query of a database. On workers it
 #'   sees the variables that it carries along, not those of your workspace.
 #' @param cluster `NULL`, to work in this process, or a cluster of workers.
 #' @param memory Most bytes of designs that a process keeps. What does not fit is read again for
-#'   every evaluation of the likelihood; with 0 everything is.
+#'   every evaluation of the likelihood; with 0, everything is.
 #' @return An object of class `margmix_shards_source`, for the `data` of [glmm()] or [gee()]. A fit
-#'   keeps it:
-#'   it needs the files (and workers) for what it computes later.
+#'   keeps it, and needs the files (and workers) for later computations.
 #' @section Errors: `margmix_error_shards`: a shard can't be read, is empty, differs in columns or
-#'   types, is given twice, or has a cluster of another one; a variable depends on all rows;
+#'   types, is given twice, or shares a cluster with another; a variable depends on all rows;
 #'   something needs rows one by one. `margmix_error_too_large`: more than 10^8 cells.
 #'   `margmix_error_workers`, `margmix_error_argument`.
 #' @examples

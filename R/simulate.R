@@ -9,15 +9,15 @@
 #' ```
 #'
 #' @details
-#' The parameters are those of the fit. `re.form` has the meaning it has in package \pkg{lme4}:
+#' The parameters are those of the fit. `re.form` has the same meaning as in package \pkg{lme4}:
 #'
-#' * `NA` or `~ 0`, the default: new random effects b ~ N(0, Lambda Lambda') are drawn for every
-#'   cluster in every simulation: the clusters are a new sample from the population;
+#' * `NA` or `~ 0`, the default: every simulation draws new random effects for every cluster, b ~
+#'   N(0, Lambda Lambda') if they are normal, so the clusters are a new sample from the population;
 #' * `NULL`: the random effects are those of the fit, at their modes; only clusters of `newdata`
 #'   that were not in the fit get new ones.
 #'
-#' Prior weights of a Gaussian family divide the variance. In the other families, and as
-#' frequencies, weights do not change the distribution of a response.
+#' Prior weights of a Gaussian family divide the variance. In other families, and as frequencies,
+#' weights do not change the distribution of a response.
 #'
 #' @param object A fit by [glmm()].
 #' @param nsim Number of simulations.
@@ -26,18 +26,19 @@
 #' @param re.form `NA` or `~ 0`: draw new random effects. `NULL`: keep those of the fit.
 #' @param newdata A data frame with covariates, offsets and the grouping variable; `NULL`: the rows
 #'   of the fit.
-#' @param trials With `newdata`, for a binomial family: number of trials, one or one per row.
+#' @param trials With `newdata`, for a binomial family: the number of trials, one for all rows or
+#'   one for each.
 #' @param ... Not used; other arguments are an error.
 #' @return A data frame with `nsim` columns `sim_1`, `sim_2`, ... and a row for each row of the
-#'   data, in their order. Each column is a response as the fit was given: numbers, logical, a
-#'   factor, `cbind(success, failure)` or a proportion; [refit()] takes it. Rows left out by
-#'   `na.exclude` or without a known predictor are `NA`. Attribute `"seed"` is the seed, or the
+#'   data, in their order. Each column is a response in the form given to the fit: numbers, logical,
+#'   a factor, `cbind(success, failure)` or a proportion; [refit()] takes it. Rows left out by
+#'   `na.exclude` or without a known predictor are `NA`. The attribute `"seed"` is the seed, or the
 #'   state of the generator before, as in [stats::simulate()].
 #' @section Conditions:
-#' * Error `margmix_error_trials`: fractional trials, or several trials in a row whose response is
+#' * Error `margmix_error_trials`: fractional trials, or several trials in a row if the response is
 #'   logical or a factor.
 #' * Warning `margmix_warning_mean_range`: with a log link of a binomial, or an identity link of a
-#'   Poisson family, a drawn mean can lie outside its range; such responses are `NA`.
+#'   Poisson family, a simulated mean can lie outside its range; such responses are `NA`.
 #' * Errors of `newdata` as in [predict.margmix_glmm()].
 #' @examples
 #' fit <- glmm(cbind(success, n - success) ~ treatment + (1 | clinic), infection, binomial())

@@ -9,64 +9,66 @@
 #' plot(smooth_terms(fit))
 #' ```
 #'
-#' `s(x)`, `s(x, z)`, `s(x, by = f)` and `t2(x, z)` in the formula of [glmm()], with the arguments
-#' that package \pkg{mgcv} gives them (`k`, `bs`, `m`, `by`, ...). `smooth_terms()` tells what
-#' became of them: effective degrees of freedom, a test of each, and the curves with bands.
+#' The formula of [glmm()] takes `s(x)`, `s(x, z)`, `s(x, by = f)` and `t2(x, z)`, with the
+#' arguments that package \pkg{mgcv} gives them (`k`, `bs`, `m`, `by`, ...). `smooth_terms()` shows
+#' what became of them: effective degrees of freedom, a test of each, and the curves with bands.
 #'
 #' @details
 #' A penalized regression spline is a mixed model (Wood 2017, 5.8): `mgcv::smooth2random()` splits
 #' the basis into columns without penalty, which are fixed effects here, and others whose
-#' coefficients are independent normal with one variance. So a smooth has one standard deviation
-#' in `VarCorr()` (0 where the curve is the polynomial that has no penalty), which is estimated by
-#' maximum likelihood, or by REML with `REML = TRUE`, as the others are; t2() has several.
-#' mgcv's smoothing parameter is sigma^2 / sd^2, except for the scale of its basis. With any other
-#' family than the linear one this is the Laplace approximation, where `mgcv::gam(method = "ML")`
-#' maximises over the coefficients of the fixed effects without its determinant.
+#' coefficients are independent normal with one variance. So a smooth has one standard deviation in
+#' `VarCorr()` (0 if the curve is the unpenalized polynomial), which is estimated by maximum
+#' likelihood, or by REML with `REML = TRUE`, like the others; t2() has several. mgcv's smoothing
+#' parameter is sigma^2 / sd^2, up to the scale of its basis. For any family other than the linear
+#' one this is the Laplace approximation, whose determinant `mgcv::gam(method = "ML")` leaves out
+#' when it maximises over the coefficients of the fixed effects.
 #'
 #' `te()` and `ti()` are refused: their penalties overlap, S = lambda_1 S_1 + lambda_2 S_2 on the
-#' same coefficients, so that these are independent for no basis. `t2()` (Wood, Scheipl and Faraway
-#' 2013) splits the same product of marginal bases into parts with a penalty each, main effects and
-#' the interaction, and takes the same arguments.
+#' same coefficients, so no basis makes these independent. `t2()` (Wood, Scheipl and Faraway 2013)
+#' splits the same product of marginal bases into parts with a penalty each, main effects and the
+#' interaction, and takes the same arguments.
 #'
-#' Coefficients of the columns without penalty mean nothing without the others: the prints of
-#' `summary()` and `report()`, tests of terms by `anova()` and ratios leave them out, `coef()` has
-#' them. `anova()` of fits with and without a smooth refers to the mixture where one variance is on
-#' its boundary, which is conservative for smooths (Crainiceanu and Ruppert 2004). `simulate()` and
-#' the parametric bootstrap keep the curves at their estimates.
+#' Coefficients of the columns without penalty mean nothing without the others, so the output of
+#' `summary()` and `report()`, tests of terms by `anova()`, and ratios leave them out; `coef()` has
+#' them. `anova()` of fits with and without a smooth uses the mixture for one variance on its
+#' boundary, which is conservative for smooths (Crainiceanu and Ruppert 2004). `simulate()` and the
+#' parametric bootstrap keep the curves at their estimates.
 #'
-#' Rows that share a smooth are not independent: there is no cluster-robust covariance, no
-#' Kenward-Roger correction and no quadrature, and the data can't lie in [shards()]. Predictions at
+#' Rows that share a smooth are not independent, so there is no cluster-robust covariance, no
+#' Kenward-Roger correction and no quadrature, and the data can't be in [shards()]. Predictions at
 #' random effects of zero (`random_effects = "zero"`, `re.form = NA`) keep the curves. New
 #' covariates are evaluated in the basis of the fit.
 #'
-#' Curves are the same for everybody: means of the population, by `predict()` with `random_effects =
-#' "integrate"` or [marginal_standardization()], keep them and integrate the random effects of
-#' clusters out, as [intraclass_correlation()] and \pkg{emmeans} take them for fixed effects.
-#' Standard errors have the covariance of all coefficients, penalized ones too, and of the
-#' variances. [marginal_coefficients()] and [marginal_covariance()] are refused.
+#' Curves are the same for everybody. Population means, by `predict()` with `random_effects =
+#' "integrate"` or by [marginal_standardization()], keep them and integrate out the random effects
+#' of clusters; [intraclass_correlation()] and \pkg{emmeans} treat them as fixed effects. Standard
+#' errors use the covariance of all coefficients, penalized ones too, and of the variances.
+#' [marginal_coefficients()] and [marginal_covariance()] are refused.
 #'
 #' @section Random walks and areas: A Gaussian Markov random field with the singular precision Q is
-#' the smooth `s(f, bs = "mrf", xt = list(penalty = Q))` of a factor, with the levels of `f` as
-#' names of Q: `Q <- crossprod(diff(diag(m), differences = 2))` is a random walk of second order
-#' over m times, `diag(rowSums(W)) - W` with the 0/1 matrix W of neighbours an intrinsic
-#' autoregression of areas. What Q can't see (a constant, a line) is in the fixed effects, so that
-#' the likelihood is the exact one. `(1 | area)` beside it has independent areas too: the model of
-#' Besag, York and Mollie (1991). A field has a dense column for each level but that: some hundreds
-#' of them are quick. The standard deviation is in units of mgcv's scaled penalty. `rw1()`, `rw2()`
-#' and `bym2()` of [related_levels] are the same fields with sparse precisions.
+#'   the smooth `s(f, bs = "mrf", xt = list(penalty = Q))` of a factor, with the levels of `f` as
+#'   names of Q: `Q <- crossprod(diff(diag(m), differences = 2))` is a random walk of second order
+#'   over m times, `diag(rowSums(W)) - W` with the 0/1 matrix W of neighbours an intrinsic
+#'   autoregression of areas. What Q doesn't penalize (a constant, a line) is in the fixed effects,
+#'   so the likelihood is exact. Adding `(1 | area)` gives independent area effects too: the model
+#'   of Besag, York and Mollie (1991). Apart from the unpenalized part, a field has a dense column
+#'   for each level; some hundreds of them are quick. The standard deviation is in units of mgcv's
+#'   scaled penalty. `rw1()`, `rw2()` and `bym2()` of [related_levels] are the same fields with
+#'   sparse precisions.
 #'
-#' @section Numbers: `edf`, effective degrees of freedom of a curve: the trace of (H + S)^-1 H over
-#'   its coefficients, H the information and S the penalty. `statistic` and `p.value`: the Wald
-#'   test of Wood (2013) that the curve is zero, with a pseudo-inverse of rank r, the edf rounded
-#'   to a whole number (at least that of the columns without penalty), and F with r and n - edf
-#'   degrees of freedom where there is a residual variance, chi^2 with r otherwise. It holds the
-#'   variances at their estimates. Bands are those of the posterior of the coefficients at the
-#'   estimated variances (Nychka 1988), pointwise, around the curve that is centred over the rows.
+#' @section Numbers: `edf`, the effective degrees of freedom of a curve, is the trace of (H + S)^-1
+#'   H over its coefficients, with H the information and S the penalty. `statistic` and `p.value`
+#'   are for Wood's (2013) Wald test that the curve is zero, with a pseudo-inverse of rank r, the
+#'   edf rounded to a whole number (at least the number of columns without penalty). The test uses F
+#'   with r and n - edf degrees of freedom if there is a residual variance, otherwise chi^2 with r,
+#'   and holds the variances at their estimates. Bands are those of the posterior of the
+#'   coefficients at the estimated variances (Nychka 1988), pointwise, around the curve centred over
+#'   the rows.
 #'
 #' @param fit A fit of [glmm()] with smooth terms.
 #' @param level Confidence level of the bands.
 #' @param points Number of points of a curve.
-#' @param x What `smooth_terms()` returned.
+#' @param x A result of `smooth_terms()`.
 #' @param digits Significant digits to print.
 #' @param ... Titles and labels for `plot()`.
 #' @return `smooth_terms()`: a list of class `margmix_smooths`: `table`, a data frame with a row for
@@ -74,10 +76,10 @@
 #'   `term`, `variable`, `x`, `estimate`, `std.error`, `conf.low`, `conf.high` for curves of one
 #'   variable. `plot_data()` has the columns of other curves.
 #' @section Errors: `margmix_error_smooth`: mgcv is not installed; the basis can't be built (more
-#'   columns than distinct values, an unknown `bs`, a covariate that is no finite number) or has no
-#'   form as a random effect (te(), factor smooths); what is not available with smooths.
+#'   columns than distinct values, an unknown `bs`, a covariate that isn't a finite number) or can't
+#'   be written as a random effect (te(), factor smooths); something isn't available with smooths.
 #'   `margmix_error_formula`: a smooth that is not added. A note, `margmix_note_smooth`: curves by
-#'   levels of a factor, which are centred each, in a model without those levels.
+#'   levels of a factor, each centred, in a model without the factor itself.
 #' @references
 #' Besag, J., York, J. and Mollie, A. (1991). Bayesian image restoration, with two applications in
 #' spatial statistics. *Annals of the Institute of Statistical Mathematics* **43**, 1-20.

@@ -8,44 +8,43 @@
 #' predict(fit, data.frame(mag = 5, long = 180, lat = -20), se.fit = TRUE)
 #' ```
 #'
-#' Terms of [glmm()] with random effects of places whose correlation falls with their distance, as
-#' other [related_levels].
+#' Terms of [glmm()] with random effects of places, whose correlation falls with distance. They are
+#' a kind of [related_levels].
 #'
 #' @details
-#' Written with one to three coordinates: `exp(x + y | g)`. Each level of `g` has a field of its
-#' own, independent of the others; `| 1` is one field of all rows. Rows with equal coordinates
-#' share an effect. With u = d / range for places d apart the correlation is
+#' Terms have one to three coordinates: `exp(x + y | g)`. Each level of `g` has a field of its own,
+#' independent of the others; `| 1` is one field for all rows. Rows with equal coordinates share an
+#' effect. With u = d / range for places d apart, the correlation is
 #'
 #' * `exp(x + y | g)`: exp(-u);
 #' * `gau(x + y | g)`: exp(-u^2);
-#' * `mat(x + y | g, nu = 1.5)`: Matern's of smoothness `nu`, which is given and not estimated:
-#'   (1 + u) exp(-u) for 1.5, the default, (1 + u + u^2 / 3) exp(-u) for 2.5, and
-#'   that of `exp()` for 0.5.
+#' * `mat(x + y | g, nu = 1.5)`: Matern's of smoothness `nu`, which is given, not estimated: (1 + u)
+#'   exp(-u) for 1.5, the default, (1 + u + u^2 / 3) exp(-u) for 2.5, and that of `exp()` for 0.5.
 #'
 #' These are `exp()`, `gau()` and, at a fixed smoothness, `mat()` of package \pkg{glmmTMB}; its
-#' coordinates, `exp(pos + 0 | g)` with a factor of `numFactor()`, are read too. `rho` is the
-#' logarithm of the range; the print says at which distance the correlation is .05.
+#' coordinates, `exp(pos + 0 | g)` with a factor of `numFactor()`, are accepted too. `rho` is the
+#' logarithm of the range; the output says at which distance the correlation is .05.
 #'
-#' The correlation matrix of a smooth field, `gau()` or `nu` above 0.5, is singular to rounding
-#' where places are close or the range is long. Of its variance the share 1e-8, a nugget, is each
-#' place's own, as the print says. `exp()` needs none.
+#' The correlation matrix of a smooth field (`gau()`, or `nu` above 0.5) is numerically singular if
+#' places are close or the range is long. So a share of 1e-8 of its variance is a nugget,
+#' independent between places, as the output says. `exp()` needs none.
 #'
 #' Settings of a term:
 #'
-#' * `distance = "euclidean"`, in the unit of the coordinates; `"great_circle"`: coordinates are
+#' * `distance = "euclidean"`: in the unit of the coordinates. `"great_circle"`: coordinates are
 #'   longitude and latitude in degrees, in this order, and distances are along the surface of the
-#'   earth (a sphere with the mean radius 6371.0088 km), in km. On a sphere that is a correlation
-#'   for `exp()` only (Gneiting 2013); `"chordal"`, straight through the earth, is one for all, and
-#'   differs by 0.1% at 1,000 km.
-#' * `dense = 1000`: fields of more places are approximated: in maximin order (Guinness 2018) each
-#'   place depends on its `neighbours = 20` nearest among those before it (Vecchia 1988).
+#'   earth (a sphere with the mean radius 6371.0088 km), in km; on a sphere this gives a valid
+#'   correlation for `exp()` only (Gneiting 2013). `"chordal"`, straight through the earth, is valid
+#'   for all, and differs by 0.1% at 1,000 km.
+#' * `dense = 1000`: fields with more places are approximated: in maximin order (Guinness 2018),
+#'   each place depends on its `neighbours = 20` nearest among those before it (Vecchia 1988).
 #'
 #' `predict()` at places without data is kriging: the conditional mean and variance given the data,
-#' at the estimated range, each place for itself.
+#' at the estimated range, for each place separately.
 #'
-#' @section Errors: `margmix_error_place`: coordinates that are missing, no numbers or no degrees;
+#' @section Errors: `margmix_error_place`: coordinates that are missing, not numbers or not degrees;
 #'   places closer than a millionth of the extent; no two places in any group.
-#'   `margmix_error_relation`: unknown settings. `margmix_error_formula`: a left side that is no
+#'   `margmix_error_relation`: unknown settings. `margmix_error_formula`: a left side that isn't a
 #'   sum of one to three coordinates.
 #' @references
 #' Gneiting, T. (2013). Strictly and non-strictly positive definite functions on spheres.

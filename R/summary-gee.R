@@ -10,26 +10,25 @@
 #' ```
 #'
 #' @details
-#' The coefficients are **marginal**: they compare means of the population at two values of a
-#' covariate.
+#' The coefficients are **marginal**: they compare population means at two values of a covariate.
 #'
-#' Standard errors are robust: they do not rest on the working correlation. The default, `"KC"`, is
+#' Standard errors are robust: they do not rely on the working correlation. The default, `"KC"`, is
 #' corrected for the number of clusters (Kauermann and Carroll 2001) and comes with Satterthwaite
 #' degrees of freedom (McCaffrey and Bell 2006), which depend on the clusters and on the
-#' coefficient. Coefficients that rest on fewer than 10 degrees of freedom are listed; fewer than 4
-#' give a warning.
+#' coefficient. Coefficients with fewer than 10 degrees of freedom are listed; fewer than 4 give a
+#' warning.
 #'
-#' Standard errors of the scale and of correlations are those of the sandwich of all estimating
+#' Standard errors of the scale and of correlations come from the sandwich of all estimating
 #' equations together (as in Yan and Fine 2004); a correlation at its bound has none.
 #'
 #' @param object A fit of [gee()].
 #' @param vcov Covariance matrix of the coefficients: a type of [vcov.margmix_gee()], or a matrix.
 #' @param df Degrees of freedom: numbers, one for all coefficients or one for each (`Inf` for the
-#'   normal distribution), or a rule, with K clusters and p coefficients, p_b of them constant in
-#'   every cluster: `"satterthwaite"` (under the working model), `"K-pb"`, `"K-p"`,
-#'   `"between-within"` (K - p_b, or, for what varies inside clusters, what is left of the rows),
-#'   `"pan-wall"` (Pan and Wall 2002) or `"fay-graubard"` (Fay and Graubard 2001). `"default"`:
-#'   Satterthwaite for `"KC"`, otherwise K - p_b.
+#'   normal distribution), or a rule, with K clusters and p coefficients, of which p_b are constant
+#'   in every cluster: `"satterthwaite"` (under the working model), `"K-pb"`, `"K-p"`,
+#'   `"between-within"` (K - p_b or, for covariates that vary within clusters, what is left of the
+#'   rows), `"pan-wall"` (Pan and Wall 2002) or `"fay-graubard"` (Fay and Graubard 2001).
+#'   `"default"`: Satterthwaite for `"KC"`, otherwise K - p_b.
 #' @param level Confidence level of the limits in `coefficients`.
 #' @param x A summary.
 #' @param digits Significant digits to print.

@@ -14,56 +14,57 @@
 #' cluster, or between clusters with the same random effects. With a link other than the identity
 #' they are further from 0 than population-averaged ones.
 #'
-#' Intervals and tests use the t distribution, or F for several contrasts. With few clusters maximum
-#' likelihood makes the variances between them too small, and the weights that follow from the
-#' variances are uncertain. The default, `vcov = "default"`, therefore takes the covariance of
-#' Kenward and Roger at the restricted estimate of the variances (`"KR"`), and leaves it out where
-#' it would change no standard error by 1%: see [vcov.margmix_glmm()]. The line below the
-#' coefficients says which it was. The estimates of the coefficients are those of the fit.
+#' Intervals and tests use the t distribution, or F for several contrasts. With few clusters,
+#' maximum likelihood underestimates the variances between them, and the weights that follow from
+#' the variances are uncertain. The default, `vcov = "default"`, therefore takes the covariance of
+#' Kenward and Roger at the restricted estimate of the variances (`"KR"`), unless it would change no
+#' standard error by 1%: see [vcov.margmix_glmm()]. The line below the coefficients says which one
+#' was used. The estimates of the coefficients are those of the fit.
 #'
 #' Degrees of freedom, `df = "default"`:
 #'
 #' * with `"KR"` and `"model"` (`df = "kenward-roger"`): those of Kenward and Roger (1997), which
 #'   belong to the hypothesis: 2 (c'Phi c)^2 / (g'Omega g) for a contrast c, from 1 to the residual
 #'   ones, where Phi is the covariance at known variances, g the derivative of c'Phi c in the
-#'   variances, and Omega the inverse of their expected information. They tell covariates between
-#'   clusters, within, mixed and with a random slope apart, and do not depend on how a factor or an
-#'   interaction is coded. Several contrasts have their scaled F. Variances between clusters are at
-#'   least zero, and c'Phi c at least what it is there: where the variances of rows are known (not
-#'   Gaussian, Gamma or inverse Gaussian), g'Omega g is multiplied by the variance of a standard
-#'   normal variable censored at that value, on the log scale. It is .34 where the variances are
-#'   zero, 1 where they are far from it;
-#' * with `"KC"` (`df = "satterthwaite"`): the degrees of freedom of the robust variance
-#'   itself (McCaffrey and Bell 2006), which holds its level also with few, unequal clusters;
-#' * with `"robust"`, `"MBN"` or a matrix: K - p_b for every row, K clusters and p_b columns that
-#'   are constant in them.
+#'   variances, and Omega the inverse of their expected information. They differ for covariates that
+#'   vary between clusters, within them, in both ways, or have a random slope, and do not depend on
+#'   how a factor or an interaction is coded. Several contrasts have Kenward and Roger's scaled F.
+#'   Variances between clusters are at least zero, so c'Phi c is at least its value there: if the
+#'   variances of rows are known (not Gaussian, Gamma or inverse Gaussian), g'Omega g is multiplied
+#'   by the variance of a standard normal variable censored at that value, on the log scale. This
+#'   factor is .34 if the variances are zero and 1 if they are far from it;
+#' * with `"KC"` (`df = "satterthwaite"`): the degrees of freedom of the robust variance itself
+#'   (McCaffrey and Bell 2006); its tests hold their level even with few, unequal clusters;
+#' * with `"robust"`, `"MBN"` or a matrix: K - p_b for every row, with K clusters and p_b columns
+#'   that are constant in them.
 #'
-#' Other rules: `"satterthwaite"` of a model-based matrix takes the observed information of the
-#' variances for the expected one, and variances on the boundary for known. It is the default of
-#' linear models with `REML = TRUE` of too many [related_levels] for Kenward and Roger; others of
-#' that size have normal intervals. `"between-within"` goes by the
-#' columns, and is the default with `"model"` where there is no working model: K - p_b for a column
-#' that is constant in clusters or varies mostly between them; N - K - p_w (at least 1) for a column
-#' that is balanced or randomised within clusters, which is when the between-cluster share of its
-#' variance (one-way analysis of variance) is below 0.1. N counts rows, or trials for a binomial
-#' response, and p_w = p - p_b (Li and Redden 2015). With several grouping factors it is applied to
-#' each factor: a column that is constant in the levels of some factors, or varies mostly between
-#' them, has the least m_k - p_k of these, m_k levels and p_k constant columns; other columns have N
-#' - 1 - sum(m_k - 1) - p_w. It does not know of random slopes. Robust matrices need independent
-#' clusters, which crossed factors do not leave.
+#' Other rules: `"satterthwaite"` for a model-based matrix uses the observed information of the
+#' variances instead of the expected one, and takes variances on the boundary as known. It is the
+#' default for linear models with `REML = TRUE` that have too many [related_levels] for Kenward and
+#' Roger; other models of that size have normal intervals.
+#'
+#' `"between-within"` goes by the columns, and is the default with `"model"` if there is no working
+#' model: K - p_b for a column that is constant in clusters or varies mostly between them; N - K -
+#' p_w (at least 1) for a column that is balanced or randomised within clusters, that is, if the
+#' between-cluster share of its variance (one-way analysis of variance) is below 0.1. N counts rows,
+#' or trials for a binomial response, and p_w = p - p_b (Li and Redden 2015). With several grouping
+#' factors it is applied to each: a column that is constant in the levels of some factors, or varies
+#' mostly between them, has the smallest m_k - p_k of these, with m_k levels and p_k constant
+#' columns; other columns have N - 1 - sum(m_k - 1) - p_w. The rule ignores random slopes. Robust
+#' matrices need independent clusters, which models with crossed factors don't have.
 #'
 #' `df = Inf` gives normal intervals, as most other software prints for these models.
 #'
-#' Kenward and Roger's matrix and the model-based one assume the distribution of the random effects
-#' and of the response. When the plain robust standard error of a row differs from the model-based
-#' one by more than a quarter, a note says so. Rows that rest on fewer than 10 degrees of freedom
-#' are listed; fewer than 4 give a warning.
+#' Kenward and Roger's matrix and the model-based one assume that the distributions of the random
+#' effects and of the response are right. If the plain robust standard error of a row differs from
+#' the model-based one by more than a quarter, a note says so. Rows with fewer than 10 degrees of
+#' freedom are listed; fewer than 4 give a warning.
 #'
-#' The error of the log-likelihood that is printed is a bound from refining the rule at the
-#' estimates: twice the change from K nodes to 2K + 1 and, where the link has an edge or integrands
-#' may have several modes, also what the change to 4K + 3 nodes lets expect of finer ones; and what
-#' is lost at other modes than the one that the rule is centred at. See *Integration* in [glmm()]
-#' for how often it holds.
+#' The printed error of the log-likelihood is a bound from refining the rule at the estimates: twice
+#' the change from K nodes to 2K + 1; if the link has an edge or integrands may have several modes,
+#' also the change in finer rules that the one to 4K + 3 nodes suggests; and what is lost at modes
+#' other than the one at which the rule is centred. See *Integration* in [glmm()] for how often it
+#' holds.
 #'
 #' @param object A fit of [glmm()].
 #' @param vcov Covariance matrix of the coefficients: `"default"`, `"KR"`, `"model"`, `"robust"`,

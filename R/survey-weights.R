@@ -13,69 +13,68 @@
 #' glmm(pass ~ isei + (1 | school), pupils, binomial(),
 #'      weights = survey_weights(rows = w_pupil, clusters = w_school))
 #' ```
-#' For the argument `weights` of [glmm()], where clusters (schools) were sampled with unequal
-#' probabilities, and rows (pupils) in them; with nested factors, `(1 | school / class)`, also the
-#' inner units (classes) between them.
+#' For the argument `weights` of [glmm()], if clusters (schools) were sampled with unequal
+#' probabilities, and rows (pupils) within them; with nested factors, `(1 | school / class)`, also
+#' the inner units (classes) in between.
 #'
 #' @details
-#' A weight is the inverse of a probability: of the cluster, w_j, and of the row if its cluster is
-#' in the sample, w_i|j. The estimates maximise the pseudo-likelihood (Pfeffermann et al. 1998,
-#' Rabe-Hesketh and Skrondal 2006)
+#' A weight is the inverse of a sampling probability: w_j of the cluster, and w_i|j of the row if
+#' its cluster is in the sample. The estimates maximise the pseudo-likelihood (Pfeffermann et al.
+#' 1998, Rabe-Hesketh and Skrondal 2006)
 #' ```
 #' log L = sum_j w_j log integral{ prod_i f(y_ij | u)^w_i|j phi(u) du },
 #' ```
-#' and with units i nested in clusters j, and rows h in them,
+#' and, with units i nested in clusters j, and rows h in units,
 #' ```
 #' log L = sum_j w_j log integral{ phi(u) prod_i [
 #'           integral{ prod_h f(y_hij | u, v)^w_h|ij phi(v) dv } ]^w_i|j du },
 #' ```
-#' an estimate of the log-likelihood that the whole population would have. One weight for each row,
-#' as in [stats::glm()], can't say this: a weight of its cluster is outside the integral, one of its
-#' own inside. So the weights are given by level, as in other software for such models. With an
-#' overall weight of rows, w_ij, write `rows = w_ij / w_j`; with three levels of weights divide by
-#' those of both levels above.
+#' an estimate of the log-likelihood that the whole population would have. A single weight for each
+#' row, as in [stats::glm()], isn't enough: the weight of its cluster is outside the integral, its
+#' own inside. So weights are given by level, as in other software for such models. If you have an
+#' overall weight of each row, w_ij, write `rows = w_ij / w_j`; with three levels of weights, divide
+#' by those of both levels above.
 #'
-#' @section Scale: A factor of all cluster weights changes no estimate; one of the weights of the
-#'   rows in a cluster does, for their sum is how much the cluster is taken to know of its own
-#'   random effect. Raw weights of 100 pupils make 20 pupils of a school 2,000, and the variance
-#'   between schools far too large. `scale` multiplies the weights in each cluster by a factor
-#'   such that
+#' @section Scale: Multiplying all cluster weights by a factor changes no estimate. Multiplying the
+#'   weights of the rows in a cluster does, because their sum is how much the cluster is taken to
+#'   know about its own random effect. Raw weights of 100 make 20 pupils of a school count as 2,000,
+#'   and the variance between schools far too large. `scale` multiplies the weights in each cluster
+#'   by a factor such that
 #'   * `"size"`: they add up to its number of rows n_j (the default);
 #'   * `"effective"`: they add up to (sum of w)^2 / (sum of w^2), its effective number of rows;
 #'   * `"gk"` (Graubard and Korn 1996): they are all 1, and the weight of the cluster becomes the
 #'     mean of w_j w_i|j over its rows;
 #'   * `"none"`: as they are.
 #'
-#'   The weights of `inner` units are scaled in their cluster as those of rows in their unit: to the
-#'   number of its inner units, for instance. With `"gk"` they are 1 too, and the mean is that of
-#'   the products of all three.
+#'   The weights of `inner` units are scaled in their cluster like those of rows in their unit: to
+#'   the number of its inner units, for instance. With `"gk"` they are 1 too, and the mean is that
+#'   of the products of all three.
 #'
-#'   These are Stata's `pwscale()`, whose default is to leave them as they are, and methods 2 and 1
-#'   of Pfeffermann et al. for the first two. None is best everywhere. Where results differ much
-#'   between `"size"` and `"effective"`, clusters are too small for weights of rows; compare both.
-#'   For `cbind()` responses n_j counts trials, so that grouped and single rows agree.
+#'   These are Stata's `pwscale()`, whose default is to leave weights as they are; the first two are
+#'   methods 2 and 1 of Pfeffermann et al. None is best everywhere. If `"size"` and `"effective"`
+#'   give very different results, the clusters are too small for weights of rows; compare both. For
+#'   `cbind()` responses n_j counts trials, so that grouped and single rows agree.
 #' @section Inference: The curvature of a pseudo-likelihood is not the precision of its estimates.
-#'   `vcov()` and all that rests on it have the sandwich over clusters (`"robust"`), for all
+#'   `vcov()` and everything based on it use the sandwich over clusters (`"robust"`), for all
 #'   parameters, with J the curvature and s_j the weighted score of cluster j: J^-1 (sum s_j s_j')
-#'   J^-1. Software that multiplies it by m / (m - 1), m clusters, prints standard errors that are
-#'   larger by that root. t intervals have K - p_b degrees of freedom (see
-#'   [summary.margmix_glmm()]); strata and finite populations are not known. There are no
-#'   likelihood ratio tests, profiles, AIC or BIC, no `REML`, no covariance of Kenward and Roger, no
-#'   bootstrap: these need a likelihood, and are refused (`margmix_error_survey`).
-#'   [marginal_standardization()] averages over the population: a row of the fit counts w_j w_i|j,
-#'   unscaled, with `average = "cluster"` a cluster w_j. Predicted random effects are given the
-#'   scaled weights.
+#'   J^-1. Software that multiplies it by m / (m - 1), with m clusters, prints standard errors that
+#'   are larger by the root of that. t intervals have K - p_b degrees of freedom (see
+#'   [summary.margmix_glmm()]); strata and finite populations are ignored. Likelihood ratio tests,
+#'   profiles, AIC, BIC, `REML`, the covariance of Kenward and Roger and the bootstrap need a
+#'   likelihood and are refused (`margmix_error_survey`). [marginal_standardization()] averages over
+#'   the population: a row of the fit counts w_j w_i|j, unscaled; with `average = "cluster"`, a
+#'   cluster counts w_j. Predicted random effects use the scaled weights.
 #'
-#' @param rows Weights of the rows given their clusters, or their inner units; 1 if not given.
-#' @param clusters Weights of the clusters, in each of their rows; 1 if not given.
+#' @param rows Weights of the rows given their clusters, or their inner units; by default 1.
+#' @param clusters Weights of the clusters, in each of their rows; by default 1.
 #' @param scale `"size"`, `"effective"`, `"gk"` or `"none"`.
 #' @param inner For two nested factors, weights of the levels of the finer one given their clusters,
-#'   the levels of the coarser one, in each of their rows; 1 if not given.
+#'   the levels of the coarser one, in each of their rows; by default 1.
 #' @return A matrix with a row for each row of the data, of class `margmix_survey_weights`.
-#' @section Errors: `margmix_error_survey_weights`: no numbers, not positive or not finite, a
+#' @section Errors: `margmix_error_survey_weights`: weights that aren't positive, finite numbers, a
 #'   cluster or inner unit (it is named) with different weights, or `inner` without nested factors;
-#'   `margmix_error_survey`: a model or method that has no place for them. The model must have one
-#'   grouping factor, or two of which one is nested in the other.
+#'   `margmix_error_survey`: a model or method that can't use them. The model must have one grouping
+#'   factor, or two of which one is nested in the other.
 #' @references
 #' Graubard, B. I. and Korn, E. L. (1996). Modelling the sampling design in the analysis of health
 #' surveys. *Statistical Methods in Medical Research* **5**, 263-281.

@@ -10,31 +10,31 @@
 #' )
 #' ```
 #'
-#' @details
-#' The random intercept is b = sigma sqrt((df - 2) / df) T, where T has the t distribution with `df`
-#' degrees of freedom. So theta, and all that is printed as a standard deviation, is the standard
-#' deviation sigma of b, as for normal effects; the scale of the t distribution is
-#' sigma sqrt((df - 2) / df), which the head of a printed fit and of `VarCorr()` give. `df` above 2
-#' have a standard deviation; as `df` grows the model becomes that with normal effects.
+#' @details `t_effects()` is for random intercepts with heavier tails than the normal distribution
+#' has. The random intercept is b = sigma sqrt((df - 2) / df) T, where T has the t distribution with
+#' `df` degrees of freedom. So theta, and everything printed as a standard deviation, is the
+#' standard deviation sigma of b, as for normal effects; the scale of the t distribution, sigma
+#' sqrt((df - 2) / df), is in the heading of a printed fit and of `VarCorr()`. b has a standard
+#' deviation if `df` is above 2; as `df` grows, the model approaches that with normal effects.
 #'
-#' `t_effects()` estimates the degrees of freedom by maximum likelihood with the other parameters,
-#' on the scale s = 1 / df, where the normal distribution is s = 0. The head of a printed fit has
-#' the estimate, its 95% limits by the likelihood ratio and by how much the log-likelihood is above
-#' that of normal effects. `logLik()` and `AIC()` count a parameter more. The model-based and the
-#' robust covariance allow for its error; those of few clusters (`"KC"`), profiles, simulated
-#' responses and means of the population take the estimate as known. Clusters say little of the
-#' tails of a distribution, above all with few or 0/1 responses, so that limits are often wide; a
-#' note (`margmix_note_df`) says where the best are normal effects or `df` ends at 2.
+#' `t_effects()` without `df` estimates the degrees of freedom by maximum likelihood with the other
+#' parameters, on the scale s = 1 / df, where the normal distribution is s = 0. The heading of a
+#' printed fit gives the estimate, its 95% limits by the likelihood ratio, and how far the
+#' log-likelihood is above that of normal effects. `logLik()` and `AIC()` count one more parameter.
+#' The model-based and robust covariances allow for the estimation of `df`; those for few clusters
+#' (`"KC"`), profiles, simulated responses and population means take the estimate as known. Clusters
+#' say little about the tails of a distribution, above all with few or 0/1 responses, so limits are
+#' often wide. A note (`margmix_note_df`) says if normal effects fit best or `df` ends at 2.
 #'
 #' The integral is computed by the trapezoidal rule with K points over u, T = sqrt(df) sinh(u /
 #' sqrt(df)), in the range around its mode where each cluster's integrand matters. A Gauss-Hermite
-#' rule, which is made for normal tails, would miss those of T.
+#' rule, made for normal tails, would miss those of T.
 #'
-#' For one random intercept `(1 | g)` and families whose likelihood has one peak in the predictor:
-#' binomial (logit, probit, cloglog), [stats::poisson()], [nbinom2()] and [stats::Gamma()] with log
-#' link, [stats::gaussian()] with identity link, [beta_family()] and others where `glmm()` does not
-#' refuse them. Under a log link a t distribution has no population mean, for exp(b) has none: what
-#' asks for one is refused (`margmix_error_population_mean`).
+#' t effects are for one random intercept `(1 | g)` and families whose likelihood has one peak in
+#' the predictor: binomial (logit, probit, cloglog), [stats::poisson()], [nbinom2()] and
+#' [stats::Gamma()] with log link, [stats::gaussian()] with identity link, [beta_family()] and
+#' others that `glmm()` does not refuse. Under a log link a t distribution has no population mean,
+#' because exp(b) has none; anything that asks for one is refused (`margmix_error_population_mean`).
 #'
 #' @param df Degrees of freedom, one number above 2; `NULL` to estimate them.
 #' @return An object for argument `random_distribution` of [glmm()].

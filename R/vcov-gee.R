@@ -9,9 +9,10 @@
 #' vcov(fit, type = "MD")
 #' ```
 #'
-#' @details
-#' With K clusters, p coefficients and N rows, u_i = D_i'V_i^-1 (y_i - mu_i), B_i = D_i'V_i^-1 D_i,
-#' B = sum B_i and H_i = B_i B^-1. All robust matrices are B^-1 M B^-1 with M = sum r_i r_i':
+#' @details `type` chooses how the covariance matrix of the coefficients is estimated; the default
+#' is robust and allows for few clusters. With K clusters, p coefficients and N rows, u_i =
+#' D_i'V_i^-1 (y_i - mu_i), B_i = D_i'V_i^-1 D_i, B = sum B_i and H_i = B_i B^-1. All robust
+#' matrices are B^-1 M B^-1 with M = sum r_i r_i':
 #'
 #' * `"KC"` (default): r_i = (I - H_i)^(-1/2) u_i (Kauermann and Carroll 2001), unbiased if the
 #'   working covariance is right;
@@ -30,7 +31,7 @@
 #'   cluster i (Lipsitz, Laird and Harrington 1990), which is (K - p) / K times MD;
 #' * `"jackknife-full"`: the same with b_(i) fully iterated, correlation and scale included: K fits.
 #'
-#' A coefficient that one cluster alone determines has no robust variance: its rows are `NaN`.
+#' A coefficient that a single cluster determines has no robust variance: its rows are `NaN`.
 #'
 #' @param object A fit of [gee()].
 #' @param type See details.

@@ -9,61 +9,59 @@
 #' vcov(fit, type = "KC")     # cluster-robust, corrected for few clusters
 #' ```
 #'
-#' @details
-#' With l_i the log-likelihood of cluster i, s_i = d l_i / d beta its score and B_i = - d^2 l_i /
-#' (d beta d beta') its observed information, B = sum B_i:
+#' @details `type` chooses how the covariance matrix of the coefficients is estimated; the default
+#' allows for few clusters. With l_i the log-likelihood of cluster i, s_i = d l_i / d beta its score
+#' and B_i = - d^2 l_i / (d beta d beta') its observed information, B = sum B_i:
 #'
-#' * `"KR"`: J^-1 at the restricted estimate of the variances (see [glmm()], `REML`), J minus the
-#'   Hessian of the log-likelihood in beta, plus the correction of Kenward and Roger (1997) for the
-#'   weights that were estimated with them. The estimates of beta stay those of the fit. The
+#' * `"KR"`: J^-1 at the restricted estimate of the variances (see [glmm()], `REML`), where J is
+#'   minus the Hessian of the log-likelihood in beta, plus the correction of Kenward and Roger
+#'   (1997) for the weights estimated with them. The estimates of beta stay those of the fit. The
 #'   correction, 2 Phi \{sum_ab Omega_ab (Q_ab - P_a Phi P_b)\} Phi in their notation, is that of
 #'   the working linear mixed model at the conditional modes, with the variances -1 / l'' of its
 #'   rows; a linear model is its own. All variances and covariances of the random effects count as
-#'   estimated, those at zero too, and so does the dispersion of Gaussian, Gamma and inverse
-#'   Gaussian responses.
-#'   Estimates of a generalized model by maximum likelihood are nearer to zero than those at the
-#'   restricted variances, and so are their errors: with A = d beta_ML / d beta, from the working
-#'   model, the matrix is A V A'. What the estimation of the variances adds to the model-based
-#'   matrix, that less J^-1 at the fit, is half of the correction where beta is zero; what it adds
-#'   beyond that is added here too. So both matrices agree where clusters are many.
-#' * `"default"`: `"KR"`; and `"model"` where restricted estimation and the correction would enlarge
-#'   no variance of a contrast by 0.5%, and standard errors by about 1% at most. Whether they would
-#'   follows, to first order, from the pieces of the correction and from the bias of the variances
-#'   by maximum likelihood: it needs no restricted estimate.
-#'   Why it is the default: in simulated data of five families with ten clusters and no effects
-#'   it rejected at 5% in at most 6.6%, the model-based matrix with between-within degrees of
-#'   freedom in up to 14%, with the normal distribution in up to 20%, and `"KC"` in up to 9%. With
-#'   random slopes and few events it is conservative (1.3 to 3.1%), and so are its tests of a factor
-#'   with few events in a level (2%), as Wald tests are with any covariance; with random slopes of
-#'   binary responses it keeps at 3%, and `"KC"` found up to 10 points more of the effects. The
-#'   tables are in `vignette("few-clusters")`.
-#'   Parameters of [related_levels], as correlations and ranges, count as estimated too; their help
-#'   says what that rests on.
-#'   `"model"` too with a bridge distribution, where crossed factors have more than 500 effects
-#'   beside those of the largest or one block more than 1,000 related levels, and where there is no
-#'   restricted estimate.
-#' * `"model"`: the block of beta of the inverse observed information of all parameters (beta,
-#'   theta and, for Gaussian responses, log phi). It rests on the whole model: the distribution of
-#'   the response and of the random effects. With `REML = TRUE` it is that of the restricted
-#'   likelihood. For Gaussian models by maximum likelihood it is this joint observed information,
-#'   too, as in \pkg{glmmTMB}; \pkg{lme4} takes theta as known there. In simulated data with
-#'   a random slope the standard errors of the two differed by 4.8% (median; at most 41%)
-#'   with 5 clusters, 2.5% (21%) with 10 and 0.5% (3.1%) with 50
-#'   (`tests/reference/information-peers.csv` of the
-#'   source).
-#' * `"robust"`: the sandwich J^-1 (sum s_i s_i') J^-1 over all parameters, J their observed
+#'   estimated, including those at zero, as does the dispersion of Gaussian, Gamma and inverse
+#'   Gaussian responses. In a generalized model, maximum likelihood estimates are nearer to zero
+#'   than those at the restricted variances, and so are their errors: with A = d beta_ML / d beta,
+#'   from the working model, the matrix is A V A'. What the estimation of the variances adds to the
+#'   model-based matrix (that less J^-1 at the fit) is half of the correction if beta is zero; what
+#'   it adds beyond that is added here too. So both matrices agree if clusters are many.
+#' * `"default"`: `"KR"`, or `"model"` if restricted estimation and the correction would enlarge no
+#'   variance of a contrast by 0.5%, and standard errors by about 1% at most. Whether they would
+#'   follows, to first order, from the pieces of the correction and from the bias of the maximum
+#'   likelihood variances, without a restricted estimate.
+#'   Why it is the default: in simulated data of five families with ten clusters and no effects, it
+#'   rejected at 5% in at most 6.6%, the model-based matrix with between-within degrees of freedom
+#'   in up to 14%, with the normal distribution in up to 20%, and `"KC"` in up to 9%. With random
+#'   slopes and few events it is conservative (1.3 to 3.1%), as are its tests of a factor with few
+#'   events in a level (2%), like Wald tests with any covariance; with random slopes of binary
+#'   responses it stays at 3%, and `"KC"` found up to 10 points more of the effects. The tables are
+#'   in `vignette("few-clusters")`.
+#'   Parameters of [related_levels], such as correlations and ranges, count as estimated too; their
+#'   help says what that rests on.
+#'   `"model"` is also the default with a bridge distribution, if crossed factors have more than 500
+#'   effects beside those of the largest or one block more than 1,000 related levels, and if there
+#'   is no restricted estimate.
+#' * `"model"`: the block of beta in the inverse observed information of all parameters (beta, theta
+#'   and, for Gaussian responses, log phi). It assumes that the whole model is right: the
+#'   distribution of the response and of the random effects. With `REML = TRUE` the likelihood is
+#'   the restricted one. For Gaussian models by maximum likelihood this is the joint observed
+#'   information, too, as in \pkg{glmmTMB}; \pkg{lme4} takes theta as known there. In simulated data
+#'   with a random slope, the standard errors of the two differed by 4.8% (median; at most 41%) with
+#'   5 clusters, 2.5% (21%) with 10 and 0.5% (3.1%) with 50 (`tests/reference/information-peers.csv`
+#'   of the source).
+#' * `"robust"`: the sandwich J^-1 (sum s_i s_i') J^-1 over all parameters, with J their observed
 #'   information (White 1982; Huber's sandwich with clusters as units). It is too small with few
 #'   clusters.
 #' * `"KC"`: B^-1 (sum r_i r_i') B^-1 with r_i = (I - B_i B^-1)^(-1/2) s_i, the bias correction of
 #'   Kauermann and Carroll (2001), with the variance parameters held fixed.
-#' * `"MBN"`: kappa B^-1 (sum s_i s_i') B^-1 + delta xi B^-1, which Morel, Bokossa and Neerchal
-#'   (2003) add a part of the model-based matrix to, with the variance parameters held fixed: for K
-#'   clusters, p coefficients and N observations (trials, if responses are counts of them) kappa =
-#'   (N - 1) / (N - p) K / (K - 1), delta = p / (K - p) if K > 3p and 1/2 otherwise, and xi = max(1,
-#'   kappa tr(B^-1 sum s_i s_i') / p). It needs more clusters than coefficients.
+#' * `"MBN"`: kappa B^-1 (sum s_i s_i') B^-1 + delta xi B^-1: Morel, Bokossa and Neerchal (2003) add
+#'   a part of the model-based matrix. The variance parameters are held fixed. For K clusters, p
+#'   coefficients and N observations (trials, if responses are counts of them), kappa =
+#'   (N - 1) / (N - p) K / (K - 1), delta = p / (K - p) if K > 3p and 1/2 otherwise, and xi =
+#'   max(1, kappa tr(B^-1 sum s_i s_i') / p). It needs more clusters than coefficients.
 #'
-#' `summary()`, `confint()`, `odds_ratios()` and the like take `vcov =` and print which matrix was
-#' used.
+#' `summary()`, `confint()`, `odds_ratios()` and the like take `vcov =`, and their output says which
+#' matrix was used.
 #'
 #' @param object A fit of [glmm()].
 #' @param type `"default"`, `"KR"`, `"model"`, `"robust"`, `"KC"` or `"MBN"`.
@@ -76,8 +74,8 @@
 #' @param ... Not used.
 #' @return A symmetric matrix with names.
 #' @section Errors: `margmix_error_crossed_clusters`: `"robust"`, `"KC"` or `"MBN"` with crossed
-#'   grouping factors, which leave no independent clusters (with nested ones these are the levels of
-#'   the coarsest). `margmix_error_kenward_roger`: `"KR"` where there is none.
+#'   grouping factors, which leave no independent clusters (with nested ones the clusters are the
+#'   levels of the coarsest). `margmix_error_kenward_roger`: `"KR"` if there is none.
 #'   `margmix_error_few_clusters`: `"MBN"` with no more clusters than coefficients.
 #'   `margmix_error_argument`: an unknown type, or `full = TRUE` with `"KC"`, `"KR"` or `"MBN"`,
 #'   which are defined for beta only.

@@ -10,30 +10,30 @@
 #' )
 #' ```
 #'
-#' The effect of a covariate inside clusters is not the effect of living in a cluster with more of
-#' it. With both parts in the formula the first coefficient compares rows of one cluster, free of
-#' anything that is constant in clusters, measured or not; the second compares clusters. That they
-#' are equal is what a model with `x` alone assumes; [diagnose_endogeneity()] tests it.
+#' The effect of a covariate within clusters is not the effect of being in a cluster with more of
+#' it. With both parts in the formula, the first coefficient compares rows of one cluster, free of
+#' anything that is constant in clusters, measured or not; the second compares clusters. A model
+#' with `x` alone assumes that they are equal; [diagnose_endogeneity()] tests it.
 #'
 #' @details
-#' Means are taken over all rows of the data in which `x` and `g` are known, those included that
+#' Means are taken over all rows of the data in which `x` and `g` are known, including rows that
 #' `subset` or a missing value elsewhere removes from the fit, since variables are evaluated before
-#' rows are chosen. They are kept with the fit. In new data a cluster of the fit has the mean it had
-#' at the fit, whatever rows it has there; a cluster that was not in the fit has the mean of its
-#' rows in the new data.
+#' rows are chosen. The means are kept with the fit. In new data, a cluster of the fit has the mean
+#' it had at the fit, whatever rows it has there; a cluster that was not in the fit has the mean of
+#' its rows in the new data.
 #'
-#' So [marginal_standardization()], [predict()] and their relatives, which set `x` to a value in
-#' every row of the fit, leave the cluster means as they were: they move the within part only, and
-#' their contrasts are within-cluster effects. In new clusters the mean moves with `x`, and
-#' contrasts hold both effects. To move a cluster mean by itself, store it as a variable of the
-#' data.
+#' [marginal_standardization()], [predict()] and related functions can set `x` to a value in every
+#' row of the fit. This leaves the cluster means as they were: only the within part moves, and
+#' contrasts are within-cluster effects. In new clusters the mean moves with `x`, and contrasts
+#' contain both effects. To move a cluster mean by itself, store it as a variable of the data.
 #'
 #' @param x A number in each row, or 0/1, or logical.
 #' @param g The cluster of each row.
-#' @param means Means of clusters that are known already, named by cluster: supplied by the fit when
-#'   new data are evaluated.
-#' @return Numbers of the length of `x`: `between_cluster()` the mean of the row's cluster,
+#' @param means Known means of clusters, named by cluster: supplied by the fit when new data are
+#'   evaluated.
+#' @return Numbers, as many as in `x`: `between_cluster()` gives the mean of the row's cluster,
 #'   `within_cluster()` the deviation of `x` from it.
+#' @section Errors: `margmix_error_cluster_mean` if `x` is not numeric or `g` has another length.
 #' @section Errors: `margmix_error_cluster_mean` if `x` is not numeric or `g` of another length.
 #' @references
 #' Neuhaus, J. M. and Kalbfleisch, J. D. (1998). Between- and within-cluster covariate effects in
