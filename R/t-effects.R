@@ -10,12 +10,13 @@
 #' )
 #' ```
 #'
-#' @details `t_effects()` is for random intercepts with heavier tails than the normal distribution
-#' has. The random intercept is b = sigma sqrt((df - 2) / df) T, where T has the t distribution with
-#' `df` degrees of freedom. So theta, and everything printed as a standard deviation, is the
-#' standard deviation sigma of b, as for normal effects; the scale of the t distribution, sigma
-#' sqrt((df - 2) / df), is in the heading of a printed fit and of `VarCorr()`. b has a standard
-#' deviation if `df` is above 2; as `df` grows, the model approaches that with normal effects.
+#' @details
+#' `t_effects()` is for random intercepts with heavier tails than the normal distribution has. The
+#' random intercept is b = sigma sqrt((df - 2) / df) T, where T has the t distribution with `df`
+#' degrees of freedom. So theta, and everything printed as a standard deviation, is the standard
+#' deviation sigma of b, as for normal effects; the scale of the t distribution, sigma sqrt((df - 2)
+#' / df), is in the heading of a printed fit and of `VarCorr()`. b has a standard deviation if `df`
+#' is above 2; as `df` grows, the model approaches that with normal effects.
 #'
 #' `t_effects()` without `df` estimates the degrees of freedom by maximum likelihood with the other
 #' parameters, on the scale s = 1 / df, where the normal distribution is s = 0. The heading of a
