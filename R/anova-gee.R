@@ -11,29 +11,27 @@
 #' anova(large, small, test = "score")
 #' ```
 #'
-#' @details
-#' With one fit, each term is tested with all others in the model (not sequentially). With several
-#' fits, each is tested against the next smaller one.
+#' @details With one fit, each term is tested with all others in the model (not sequentially). Of
+#' several fits, each is tested against the next smaller one.
 #'
 #' **Wald** tests of q coefficients use Q = b'V^-1 b with the covariance matrix of `vcov`. With few
-#' clusters the distribution of Q is far from chi^2. With `df = "default"` and the KC matrix, or
-#' `df = "satterthwaite"` and another robust matrix, Q is therefore referred to one of two
-#' distributions under the working model:
+#' clusters Q is far from chi^2. With `df = "default"` and the KC matrix, or `df = "satterthwaite"`
+#' and another robust matrix, it is therefore referred to one of two distributions under the working
+#' model:
 #'
 #' * If its denominator has 20 or more degrees of freedom, or q = 1: an approximate Hotelling T^2
 #'   (Tipton and Pustejovsky 2015). F = (eta - q + 1) / (eta q) Q has q and eta - q + 1 degrees of
 #'   freedom, where eta is found from the clusters' leverage like the Satterthwaite degrees of
 #'   freedom of a single coefficient. For q = 1 it is the Satterthwaite test of the coefficient.
-#' * Otherwise, since T^2 is then conservative: the distribution of Q itself with Gaussian scores,
-#'   which uses the actual leverage of each cluster. The working correlation estimated from few
-#'   clusters is too small on average, so each cluster is also shifted by a random intercept, whose
-#'   variance is estimated from the scores, with its uncertainty. p is the mean of the tail
-#'   probabilities over 2,000 to 30,000 draws, depending on the numbers of clusters and
-#'   coefficients. The heading gives its Monte Carlo error.
+#' * Otherwise, since T^2 is then conservative: Q's own distribution with Gaussian scores and the
+#'   actual leverage of each cluster. The working correlation estimated from few clusters is too
+#'   small on average, so each cluster is also shifted by a random intercept, whose variance is
+#'   estimated from the scores and uncertain. p is the mean tail probability over 2,000 to 30,000
+#'   draws, by the numbers of clusters and coefficients; the heading gives its Monte Carlo error.
 #'
 #' A positive `nsim` always draws; `nsim = 0` never does. A test is `NA` if there are too few
-#' clusters for q coefficients. With any other `df`, the test uses F = Q / q, with the smallest of
-#' the coefficients' degrees of freedom in the denominator.
+#' clusters for q coefficients. With another `df`, the denominator of F = Q / q has the smallest
+#' degrees of freedom of the coefficients.
 #'
 #' **Score** tests (Rotnitzky and Jewell 1990; Boos 1992) evaluate the equations of the larger model
 #' at the estimates of the smaller one, including its correlation and scale. They don't need finite
@@ -47,13 +45,13 @@
 #' @param test `"Wald"` or `"score"`.
 #' @param vcov,df For Wald tests: covariance matrix (of the larger model) and degrees of freedom, as
 #'   in [summary.margmix_gee()].
-#' @param nsim Number of draws for the distribution of a Wald statistic with a robust matrix. 0 for
-#'   none; `NULL` (the default) draws if there are few clusters.
-#' @param seed Seed of the draws, which leave the state of R's generator unchanged; `NULL` to draw
-#'   from that state.
-#' @return A data frame of class `anova` whose heading names the test, with one row for each term,
-#'   or for each fit except the smallest. Columns of Wald tests: `Df`, `Den Df` (`NA` if drawn),
-#'   `F value` (then Q / q), `Pr(>F)`; of score tests: `Df`, `Chisq`, `Pr(>Chisq)`.
+#' @param nsim Number of draws for a Wald statistic with a robust matrix; 0 for none. `NULL` draws
+#'   if there are few clusters.
+#' @param seed Seed of the draws, which leave R's generator unchanged; `NULL` to draw from its
+#'   state.
+#' @return A data frame of class `anova` whose heading names the test, with one row per term, or per
+#'   fit except the smallest. Columns of Wald tests: `Df`, `Den Df` (`NA` if drawn), `F value` (then
+#'   Q / q), `Pr(>F)`; of score tests: `Df`, `Chisq`, `Pr(>Chisq)`.
 #' @section Errors: `margmix_error_argument`, `margmix_error_anova_rows`,
 #'   `margmix_error_anova_family`, `margmix_error_anova_nested`.
 #' @references

@@ -10,13 +10,12 @@
 #' anova(large)               # Wald test of each term
 #' ```
 #'
-#' @details
-#' **Several fits** are compared by twice the difference of their log-likelihoods. All are first
-#' brought to the same integration rule: the finest among them, or the Laplace approximation if the
-#' random effects of one fit allow no other. A fit of [stats::glm()] or [stats::lm()] counts as a
-#' model without random effects. Fits with `REML = TRUE` are compared by their restricted
-#' likelihoods, which requires the same fixed effects in all of them. Otherwise, or beside a fit by
-#' maximum likelihood, they are refused: use `update(fit, REML = FALSE)` first.
+#' @details **Several fits** are compared by twice the difference of their log-likelihoods. All are
+#' first brought to the same integration rule: the finest among them, or the Laplace approximation
+#' if the random effects of one fit allow no other. A fit of [stats::glm()] or [stats::lm()] counts
+#' as a model without random effects. Fits with `REML = TRUE` are compared by their restricted
+#' likelihoods, which requires the same fixed effects in all. Otherwise, use
+#' `update(fit, REML = FALSE)` first.
 #'
 #' The reference distribution depends on what the smaller model leaves out, r parameters in all:
 #'
@@ -31,11 +30,11 @@
 #'   freedom. With few clusters the table says that p is too small.
 #' * One random column (its variance and its covariances, and possibly fixed effects): the variance
 #'   is on the boundary, and the reference is the 50:50 mixture of chi^2 with r - 1 and r degrees of
-#'   freedom (Self and Liang 1987; Stram and Lee 1994). If a parameter of related levels, as of
-#'   `ar1()` or `exp()`, goes with it, that parameter is not defined when the variance is zero, so
-#'   the statistic is the largest of many (Davies 1987) and the table says that the mixture is
-#'   approximate. At 5% it rejected in 3.4% of 600 data sets of ten series of 12 times without
-#'   `ar1()`, and in 2.4% of 250 data sets of 100 places without `exp()`.
+#'   freedom (Self and Liang 1987; Stram and Lee 1994). A parameter of related levels that goes with
+#'   it, as of `ar1()` or `exp()`, is not defined when the variance is zero. The statistic is then
+#'   the largest of many (Davies 1987), and the table says that the mixture is approximate. At 5% it
+#'   rejected in 3.4% of 600 data sets of ten series of 12 times without `ar1()`, and in 2.4% of 250
+#'   data sets of 100 places without `exp()`.
 #' * Several random columns: the mixture has no simple form. chi^2 with r degrees of freedom is
 #'   conservative, and the table says so. `nsim` instead simulates the distribution under the
 #'   smaller model: p = (1 + number of simulated statistics at least as large) / (1 + nsim).
@@ -50,7 +49,7 @@
 #' @param object A fit of [glmm()]. A fit of another function can't come first.
 #' @param ... Other fits of [glmm()], [stats::glm()] or [stats::lm()] to the same responses. Names
 #'   of these arguments label the rows. Fits to [shards()] can be compared with each other.
-#' @param nsim Number of data sets to simulate from the smaller model and fit both models to; 0 for
+#' @param nsim Number of data sets simulated from the smaller model, to which both are fitted; 0 for
 #'   none. With few clusters, 999 take some seconds.
 #' @param seed Seed of the simulation; `NULL` for R's current state.
 #' @param vcov,df For one fit: covariance matrix and degrees of freedom, as in

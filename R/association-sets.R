@@ -9,7 +9,7 @@
 #' ```
 #'
 #' Tests, for each set of variants (those of a gene, say), whether any of them has an effect. Single
-#' tests have hardly any power for alleles that only a handful of people carry.
+#' tests have hardly any power for alleles that few people carry.
 #'
 #' @details
 #' Let U be the weighted scores of the m variants of a set under the null model, and V = G'PG their
@@ -22,25 +22,23 @@
 #' * `"skat_o"` (Lee et al. 2012): the smallest p-value of (1 - rho) U'U + rho (1'U)^2 over eight
 #'   values of rho from 0 to 1, whose own p-value takes one integral.
 #'
-#' Tail probabilities of Q are computed by the method of Davies (1980) from package
-#' \pkg{CompQuadForm}, with an error of 1e-8 for `"skat"` and 1e-6 within `"skat_o"`. Probabilities
-#' below a hundred times that, or all if the package is missing, are from the saddlepoint
-#' approximation of Kuonen (1999), which is a few per cent off.
+#' Tail probabilities of Q are by the method of Davies (1980) in package \pkg{CompQuadForm}, to 1e-8
+#' for `"skat"` and 1e-6 within `"skat_o"`. Below a hundred times that, or without the package, they
+#' are by the saddlepoint approximation of Kuonen (1999), which is a few per cent off.
 #'
-#' Scores count the rarer allele of each variant. A missing genotype is replaced by the mean of the
-#' variant's others.
+#' Scores count the rarer allele of each variant. Missing genotypes are the mean of the others.
 #'
 #' @inheritParams association_scan
 #' @param fit One null model, as in [association_scan()].
-#' @param genotypes As in [association_scan()], but not a function; variants must have names.
+#' @param genotypes As in [association_scan()], but not a function; with names of variants.
 #' @param sets A named list of names of variants.
 #' @param weights A function of the frequency of the rarer alleles, or a vector named by variant. By
 #'   default the beta density with parameters 1 and 25.
 #' @param test Which tests.
-#' @return A data frame, one row for each set: `set`, `variants` (number tested), `one_value`
-#'   (variants without variation, left out), `absent` (names without genotypes); `estimate` and
-#'   `std.error` of a coefficient common to all weighted alleles, and `p.burden`; `p.skat`;
-#'   `p.skat_o` and the `rho` of its smallest p-value. The tests of a set without variants are `NA`.
+#' @return A data frame, one row per set: `set`, `variants` (number tested), `one_value` (variants
+#'   without variation, left out), `absent` (names without genotypes); `estimate` and `std.error` of
+#'   a coefficient common to all weighted alleles, and `p.burden`; `p.skat`; `p.skat_o` and the
+#'   `rho` of its smallest p-value. The tests of a set without variants are `NA`.
 #' @section Errors: `margmix_error_null_model`, `margmix_error_people`, `margmix_error_genotypes`,
 #'   `margmix_error_argument`. Note: `margmix_note_people`.
 #' @references

@@ -12,44 +12,42 @@
 #' without any variant. The random effects (of relatives, families, repeated visits) keep
 #' relatedness from being mistaken for association.
 #'
-#' @details
-#' Estimated coefficients are conditional on the random effects, per copy of the allele that the
-#' genotypes count.
+#' @details Coefficients are conditional on the random effects, per copy of the counted allele.
 #'
-#' Let r be the derivative of the rows' log-likelihood with respect to the predictor, averaged over
-#' the random effects given the responses, minus its part along the covariates, V^-1 X (X'V^-1 X)^-1
-#' X'r. Let P be the projection of the working linear model. Then the score of a variant g is U =
-#' g'r, with variance g'Pg. In a linear model r = Py, U / g'Pg is the coefficient of g by
-#' generalized least squares, and the test is that of the linear model at the null model's
-#' variances. For other families these are the first step from the null model. (Chen et al. 2016
-#' take r and the weights at the modes of the random effects. If each effect has few rows, as in
-#' families, g'Pg is then not the variance of the score.)
+#' Let r be the derivative of the rows' log-likelihood in the predictor, averaged over the random
+#' effects given the responses, minus its part along the covariates, V^-1 X (X'V^-1 X)^-1 X'r. Let P
+#' be the projection of the working linear model. Then the score of a variant g is U = g'r, with
+#' variance g'Pg. In a linear model r = Py, U / g'Pg is the coefficient of g by generalized least
+#' squares, and the test is that of the linear model at the null model's variances. For other
+#' families these are the first step from the null model. (Chen et al. 2016 take r and the weights
+#' at the modes of the random effects. If each effect has few rows, as in families, g'Pg is then not
+#' the variance of the score.)
 #'
 #' * `variance = "exact"` computes g'Pg for every variant. `"ratio"` does so for `n_ratio` random
-#'   variants only. For the others it multiplies the variance without random effects by the mean
-#'   ratio of the two, which is nearly the same for all (Svishcheva et al. 2012; Zhou et al. 2018).
-#'   `"auto"` is exact for up to 2,000 people. The weights of binary and count responses are those
-#'   expected before any response is known, at the variances of the null model: given the responses,
-#'   weights are larger if carriers of a rare allele are cases.
+#'   variants; for the others it multiplies the variance without random effects by the mean ratio of
+#'   the two, which is nearly the same for all (Svishcheva et al. 2012; Zhou et al. 2018). `"auto"`
+#'   is exact for up to 2,000 people. The weights of binary and count responses are those expected
+#'   before any response is known, at the variances of the null model: given the responses, weights
+#'   are larger if carriers of a rare allele are cases.
 #' * For 0/1 responses, numbers of successes, and counts, the normal approximation fails in the
 #'   tails if cases or minor alleles are rare. If |z| > 2, the p-value is therefore from the
 #'   saddlepoint approximation (Dey et al. 2017) to a score of independent rows with the population
 #'   means and the same variance; `method` says so. If the rarer allele was seen fewer than 20
 #'   times, the larger of the two p-values is reported. A negative binomial null model has only the
 #'   normal approximation.
-#' * A missing genotype is replaced by the mean of the variant's others. A variant that has only one
-#'   value, has no genotypes, or is determined by the covariates gets a row without a test, with the
-#'   reason in `method`.
+#' * A missing genotype is replaced by the mean of the variant's others. A variant with one value,
+#'   with no genotypes, or determined by the covariates has a row without a test, with the reason in
+#'   `method`.
 #'
 #' @param fit The null model: a fit of [glmm()] with Gaussian, binomial (logit), Poisson or
 #'   [nbinom2()] (log) responses; a person may have several rows. Or a named list of null models,
 #'   one for each trait, whose people may differ; the genotypes are then read only once.
 #' @param genotypes Numbers of alleles, people x variants, with the names of the people: a matrix,
-#'   an object that can be indexed like one, or a function `genotypes(i)` that returns the matrix of
-#'   block i, or `NULL` after the last. Or the path of a PLINK file `name.bed` beside `name.fam` and
-#'   `name.bim`, or an object of package \pkg{BEDMatrix}, whose two bits per genotype are read
-#'   directly, block by block. For a path, the second column of `name.fam` names the people, and the
-#'   first allele in `name.bim` is counted.
+#'   an object indexed like one, or a function: `genotypes(i)` is the matrix of block i, or `NULL`
+#'   after the last. Or the path of a PLINK file `name.bed` beside `name.fam` and `name.bim`, or an
+#'   object of package \pkg{BEDMatrix}, whose two bits per genotype are read directly, block by
+#'   block. For a path, the second column of `name.fam` names the people, and the first allele in
+#'   `name.bim` is counted.
 #' @param variance,n_ratio See Details.
 #' @param saddlepoint Use the saddlepoint approximation?
 #' @param firth Variants with a p-value below this also get a coefficient by Firth's penalized
@@ -58,17 +56,16 @@
 #'   are cases, and closer to the truth where the first step from the null model goes too far.
 #'   Binomial and Poisson null models only.
 #' @param variants Names or positions of the variants to scan; by default all. For example those of
-#'   one chromosome, if the null model's relationship matrix is computed from the others.
+#'   a chromosome, if the null model's relationships are from the others.
 #' @param id The grouping factor whose levels are people. By default the first one whose levels all
 #'   have genotypes, otherwise the row names of the data.
 #' @param block Number of variants to read at a time; by default at most 2,000 and 64 MB.
-#' @param file Write the table to this file (tab-separated), block by block, instead of returning
-#'   it.
+#' @param file Write the table to this file (tab-separated) block by block, instead of returning it.
 #' @param resume Continue after the last complete line of `file`? It must be from the same scan.
 #' @param progress Report the number of variants per second?
-#' @param seed Seed for choosing the variants of `"ratio"`; the state of R's generator is unchanged.
-#' @return A data frame of class `margmix_scan`, one row for each variant (and, with several null
-#'   models, each `trait`, the name in the list): `variant`; for .bed files also `chromosome`,
+#' @param seed Seed for choosing the variants of `"ratio"`; R's generator is left unchanged.
+#' @return A data frame of class `margmix_scan`, one row per variant (with several null models, per
+#'   variant and `trait`, the name in the list): `variant`; for .bed files also `chromosome`,
 #'   `position` and the alleles `counted` and `other`; `people` (with a genotype), `missing`,
 #'   `frequency` of the counted allele; for 0/1 responses also `frequency_cases` and
 #'   `frequency_controls`; `score`, `variance`, `estimate`, `std.error`; with `firth` also

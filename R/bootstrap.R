@@ -17,7 +17,7 @@
 #'   independent, and needs about 30 of them.
 #'
 #' Each replicate has its own seed, drawn from `seed`, so results do not depend on `cl` and a
-#' replicate can be repeated. Replicates that can't be fitted are counted by reason and left out.
+#' replicate can be repeated. Failed replicates are counted by reason and left out.
 #'
 #' Intervals of `confint()`: `"percentile"`; `"bca"`, corrected for bias and skewness, with the
 #' acceleration from the influence of each cluster (Efron 1987); or `"studentized"`, from
@@ -36,7 +36,7 @@
 #'   reasons.
 #' @section Conditions: errors `margmix_error_argument`, `margmix_error_bootstrap` (the type isn't
 #'   available for the fit; no replicate could be fitted). Warning `margmix_warning_failed_refits`:
-#'   more than 5% of the replicates could not be fitted, so intervals describe only the others.
+#'   more than 5% of the replicates could not be fitted; intervals are of the others only.
 #' @references
 #' Efron, B. (1987). Better bootstrap confidence intervals. *Journal of the American Statistical
 #' Association* **82**, 171-185.

@@ -17,23 +17,23 @@
 #' The columns answer two questions.
 #'
 #' * *Conditional*: how do two rows of the **same cluster** (or of clusters with the same random
-#'   effects) differ? This is the question of a patient, or of a clinic.
-#' * *Marginal*: how do **averages over the population** of clusters differ? This is the question of
-#'   a health service. The mixed model implies an answer ([marginal_coefficients()]); estimating
+#'   effects) differ? The question of a patient, or of a clinic.
+#' * *Marginal*: how do **averages over the population** of clusters differ? The question of a
+#'   health service. The mixed model implies an answer ([marginal_coefficients()]); estimating
 #'   equations give one without a model for the dependence.
 #'
 #' Unless the link is the identity or (for slopes) the log, the two answers differ, and both are
 #' right: the average of curves is flatter than the curves. Attenuation is the ratio of the marginal
 #' to the conditional coefficient, as implied by the mixed model. The two marginal columns estimate
 #' the same quantities if the mixed model holds. If they are far apart, check its assumptions, or
-#' the missing data, which estimating equations require to be missing completely at random.
+#' missing data: estimating equations require them to be missing completely at random.
 #'
 #' If the link gives ratios (odds, rates, risks), these are shown, without the intercept.
 #'
 #' `plot()` draws the mean against one covariate: for single clusters in grey, at quantiles of the
 #' distribution of the random effects; for a cluster with random effect 0 (dashed); for the
-#' population, which is the average of the clusters (thick); and for the marginal model (dotted).
-#' The other covariates are held at their mean or first level, or at the values in `at`.
+#' population, their average (thick); and for the marginal model (dotted). The other covariates are
+#' held at their mean or first level, or at the values in `at`.
 #'
 #' @param glmm_fit A fit of [glmm()].
 #' @param gee_fit A fit of [gee()] with the same response, rows (in any order), family, link and

@@ -24,8 +24,8 @@
 #' counts as that many rows.
 #'
 #' Coefficients are conditional log odds ratios, comparable with those of [glmm()] with a random
-#' intercept. If that model is right, both estimate the same quantities, but this method is less
-#' precise, since it ignores clusters with equal responses and all differences between clusters. If
+#' intercept. If that model is right, both estimate the same quantities, but this method less
+#' precisely, since it ignores clusters with equal responses and differences between clusters. If
 #' the two are far apart, the random intercepts are related to the covariates;
 #' [diagnose_endogeneity()] tests this. Covariates that are constant in clusters cancel too, and
 #' have no coefficient. Standard errors are from the information matrix, and limits are normal.
@@ -37,9 +37,9 @@
 #' @param digits Significant digits to print.
 #' @param ... Not used.
 #' @return An object of class `margmix_conditional` with methods `coef()` (`NA` for covariates that
-#'   cancel), `vcov()`, `logLik()`, `confint()`, `tidy()` and `print()`. It is a list that also has
-#'   the number of `clusters`; `informative`, how many have unequal responses; and `beside`, the
-#'   coefficients of the fit if it has random intercepts.
+#'   cancel), `vcov()`, `logLik()`, `confint()`, `tidy()` and `print()`. It also contains the number
+#'   of `clusters`; `informative`, those with unequal responses; and `beside`, the coefficients of a
+#'   fit with random intercepts.
 #' @section Errors: `margmix_error_conditional`: another family or link, weights, several grouping
 #'   factors, no cluster with unequal responses, or no covariate that varies in such a cluster;
 #'   `margmix_error_random_term`: a formula with random terms; `margmix_error_separation`: an

@@ -13,9 +13,9 @@
 #' @details
 #' * `"Wald"`: estimate -/+ t SE for coefficients, with the covariance matrix and degrees of freedom
 #'   of [summary.margmix_glmm()]. Limits of standard deviations (and sigma) are computed on the log
-#'   scale, with the normal distribution and the model-based covariance. A standard deviation of 0
-#'   has the lower limit 0 and no upper limit (`NA`). Limits of parameters of [related_levels] are
-#'   computed on their unbounded scale.
+#'   scale, those of parameters of [related_levels] on their unbounded scale, with the normal
+#'   distribution and the model-based covariance. A standard deviation of 0 has the lower limit 0
+#'   and no upper limit (`NA`).
 #' * `"profile"`: all values whose profile log-likelihood is within c^2 / 2 of the maximum, where c
 #'   is a normal quantile. With few clusters such intervals are too short. If Kenward and Roger's
 #'   covariance is the default, c^2 for a coefficient is therefore nu (SE / SE0)^2 log(1 + t^2 /

@@ -5,8 +5,8 @@
 #' glmm(severe ~ month + (1 | patient), toenail, binomial(), control = glmm_control(threads = 2))
 #' ```
 #'
-#' @param threads Number of threads that share the clusters. Results are identical to the last bit
-#'   for any number. The default is the option `margmix.threads`, or 1. A forked process, as in
+#' @param threads Number of threads that share the clusters. Results don't depend on it, to the last
+#'   bit. The default is the option `margmix.threads`, or 1. A forked process, as in
 #'   `parallel::mclapply()`, uses one.
 #' @param verbose Report each step of the optimiser?
 #' @param seed Seed for the methods that draw random numbers, or `NULL` for R's current state. It
@@ -19,8 +19,8 @@
 #' @param tolerance A fit has converged when the scaled gradient g'H^-1 g (about twice the
 #'   log-likelihood still to be gained) is below this.
 #' @param max_iterations Largest number of iterations of the optimiser.
-#' @param auto_tolerance `nAGQ = "auto"` stops when going from K to 2K + 1 nodes changes the
-#'   log-likelihood by less than this.
+#' @param auto_tolerance With `nAGQ = "auto"`, the largest change of the log-likelihood from K to
+#'   2K + 1 nodes.
 #' @param max_nodes Largest number of nodes per cluster, K^q, that `nAGQ = "auto"` uses.
 #' @param collapse Fit rows that share covariates, levels and offset as one, if that changes no
 #'   result (binomial, Poisson; negative and beta binomial if responses are equal too)? `"auto"`:

@@ -18,10 +18,10 @@
 #' * `cor_independence()`: none.
 #' * `cor_exchangeable()`: the same for all pairs.
 #' * `cor_ar1()`: rho^|t_j - t_k|, where t are the `waves`: whole numbers, with or without gaps, or
-#'   real times. `rho` is the correlation over one unit of time, even if no two rows are 1 apart
-#'   (for waves 0, 2, 4 it is the root of the correlation of neighbours; for date-times the unit is
-#'   a second, and days are easier to read). It can be negative only if consecutive rows differ by
-#'   whole numbers, 1 among them; otherwise a negative estimate is set to 0, with a note.
+#'   real times. `rho` is the correlation over one time unit, even if no two rows are 1 apart (for
+#'   waves 0, 2, 4 it is the root of the correlation of neighbours; for date-times the unit is a
+#'   second: days are easier to read). It can be negative only if consecutive rows differ by whole
+#'   numbers, 1 among them; otherwise a negative estimate is set to 0, with a note.
 #' * `cor_mdependent(m)`: one correlation for each lag up to m, zero beyond; with
 #'   `stationary = FALSE`, one for each pair of visits up to m apart.
 #' * `cor_toeplitz()`: one for each lag.
@@ -30,7 +30,7 @@
 #'   (in rows, columns or both).
 #' * `cor_nested()`: nested exchangeable, for cluster-randomised trials with a level inside the
 #'   cluster: one correlation within an `inner` unit, another between inner units of the same `id`.
-#'   All standard errors and degrees of freedom treat `id` as the independent unit.
+#'   `id` is the independent unit in all standard errors and degrees of freedom.
 #' * `cor_decay()`: alpha r^|t_j - t_k| for two different rows, which is alpha in the same period;
 #'   alpha and r are not negative. A period may hold several rows (Kasza and others 2019).
 #'
@@ -39,22 +39,22 @@
 #' smallest gap. A lag is 1, or that gap if no gap is 1: for waves 0, 2, 4, rows at lag 1 are 2
 #' apart, and the output says so.
 #'
-#' A correlation that no two rows of a cluster have (nobody made both visits, or all clusters have
-#' one row) is `NA`: it can't be estimated, and is not needed.
+#' A correlation that no two rows of a cluster have (nobody made both visits, or clusters have one
+#' row) is `NA`: it can't be estimated, and is not needed.
 #'
 #' With few clusters and many correlations, or if variances differ between visits, the estimates
 #' often form no valid correlation matrix, since one scale phi serves all rows. They are then
 #' replaced, with a warning, by the correlations of the residuals of an independence fit, each
 #' scaled by the variances of its own visits. If these have an eigenvalue below 0.01 (incomplete
-#' clusters, or fewer clusters than visits), they are also shrunk towards 0. With an `alpha_method`
-#' other than the default ([gee_control()]), invalid estimates are an error.
+#' clusters, or fewer clusters than visits), they are also shrunk towards 0. Unless `alpha_method`
+#' is the default ([gee_control()]), invalid estimates are an error.
 #'
 #' `corstr` also accepts names: `"independence"`, `"exchangeable"`, `"ar1"`, `"toeplitz"`,
 #' `"unstructured"`, `"nested"`, `"decay"`, and the spellings of packages \pkg{geepack} and
 #' \pkg{gee}, with M = 1 (`"ex"`, `"AR-M"`, `"stat_M_dep"`, `"non_stat_M_dep"`).
 #'
-#' Computing time is proportional to the rows of a cluster, except for Toeplitz, unstructured and
-#' fixed matrices, whose factor is shared by clusters with the same visits.
+#' Time is proportional to the rows of a cluster, except for Toeplitz, unstructured and fixed
+#' matrices, whose factor is shared by clusters with the same visits.
 #'
 #' @param m Largest lag with a correlation.
 #' @param stationary Does a correlation depend only on the lag?

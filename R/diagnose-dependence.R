@@ -8,24 +8,22 @@
 #' diagnose_dependence(fit, epilepsy$period, epilepsy$subject)
 #' ```
 #'
-#' Are residuals of rows that are close in time or space more alike than others? This shows what the
-#' random effects leave unexplained: whether `ar1()`, `exp()` or other [related_levels] are missing,
-#' or have done their work.
+#' Are residuals of rows that are close in time or space more alike than others? This shows whether
+#' `ar1()`, `exp()` or other [related_levels] are missing, or have done their work.
 #'
-#' @details
-#' The residuals are Pearson residuals, given the random effects. For pairs of rows at a distance,
-#' the semivariance is the mean of (r_i - r_j)^2 / 2, and the correlation is the mean of r_i r_j,
-#' with r centred, divided by the mean of r^2. Up to 12 distinct distances, such as lags of a
-#' series, are a class each; if there are more, distances up to half of the largest are divided into
-#' ten classes of equal width.
+#' @details The residuals are Pearson residuals, given the random effects. For pairs of rows at a
+#' distance, the semivariance is the mean of (r_i - r_j)^2 / 2, and the correlation is the mean of
+#' r_i r_j, with r centred, divided by the mean of r^2. Up to 12 distinct distances, such as lags of
+#' a series, are a class each; otherwise distances up to half of the largest are divided into ten
+#' classes of equal width.
 #'
 #' The limits are for residuals without dependence: in each class they contain the share `level` of
 #' `nsim` permutations, within groups if there are any. `p.value` is for the nearest class: twice
 #' the share of permutations (with the data among them) whose correlation is at least as extreme on
-#' the same side. Residuals given random effects are slightly less alike than the errors, most of
-#' all if effects have few rows each. The permutations ignore this, so a slightly negative
-#' correlation in the nearest class means nothing. If there are more than `most` rows, a sample is
-#' used, of whole groups if there are any.
+#' the same side. Residuals given random effects are slightly less alike than the errors, mostly if
+#' effects have few rows each. Permutations ignore this, so a slightly negative correlation in the
+#' nearest class means nothing. If there are more than `most` rows, a sample is used, of whole
+#' groups if there are any.
 #'
 #' @param fit A fit of [glmm()].
 #' @param places Times, one for each row of the fit; or a matrix or data frame with a column for
@@ -38,9 +36,9 @@
 #' @param x The result.
 #' @param digits Significant digits to print.
 #' @param ... Passed on by `plot()`; otherwise not used.
-#' @return A list of class `margmix_dependence`: `table`, one row for each class with `distance`
-#'   (mean), `pairs`, `semivariance`, `correlation`, `conf.low` and `conf.high` (limits of the
-#'   correlation without dependence); `p.value`; `rows`, `nsim`, `seed`.
+#' @return A list of class `margmix_dependence`: `table`, one row per class with `distance` (mean),
+#'   `pairs`, `semivariance`, `correlation`, `conf.low` and `conf.high` (limits of the correlation
+#'   without dependence); `p.value`; `rows`, `nsim`, `seed`.
 #' @section Errors: `margmix_error_argument`: places that are not numbers, places or groups that
 #'   don't have one value for each row, or no pair of rows within a group.
 #' @examples

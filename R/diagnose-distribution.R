@@ -16,16 +16,16 @@
 #' Delta(b) = (1 / m) sum_i f_i(y_i | b) / f_i(y_i),
 #' ```
 #' where f_i(y_i | b) is the density of the responses of cluster i with random effect b, and
-#' f_i(y_i) their density in the fitted model. It is 1 plus the directional derivative of the mean
+#' f_i(y_i) that in the fitted model. It is 1 plus the directional derivative of the mean
 #' log-likelihood of a cluster towards a distribution with all mass at b. If the distribution is
 #' right, the function is 1, up to sampling error, wherever the distribution has mass. Above 1 the
 #' data call for more mass there, below 1 for less.
 #'
-#' The test statistic is of Cramer-von Mises type, as in Drikvandi, Verbeke and Molenberghs (2017):
-#' T is m times the integral of (Delta(b) - 1)^2 over the fitted distribution. It is compared with
-#' `nsim` data sets simulated from the fitted model, to each of which the model is refitted: p =
-#' (1 + number of T at least as large) / (1 + nsim). Their gradient functions also give the band,
-#' which contains the share `level` of them, pointwise.
+#' The statistic is of Cramer-von Mises type (Drikvandi, Verbeke and Molenberghs 2017): T is m times
+#' the integral of (Delta(b) - 1)^2 over the fitted distribution. It is compared with `nsim` data
+#' sets simulated from the fitted model and refitted: p = (1 + number of T at least as large) / (1 +
+#' nsim). Their gradient functions also give the band, which contains the share `level` of them,
+#' pointwise.
 #'
 #' The power depends on how much the responses of a cluster say about its effect. With few rows per
 #' cluster, especially of 0/1 responses, quite different distributions fit equally well. They then
@@ -38,8 +38,8 @@
 #' @param nsim Number of simulated data sets; 0 for the gradient function alone.
 #' @param at Values of the random effect to show; by default 61 from -3 to 3 standard deviations.
 #' @param level Level of the band.
-#' @param seed A whole number to seed the simulation; the state of the generator is restored. `NULL`
-#'   draws from the current state.
+#' @param seed Seed of the simulation; the state of the generator is restored. `NULL` draws from
+#'   that state.
 #' @param x The result.
 #' @param digits Significant digits to print.
 #' @param ... Passed on by `plot()`; otherwise not used.

@@ -45,12 +45,12 @@
 #' @param x The result.
 #' @param digits Significant digits to print.
 #' @param ... Passed on by `plot()`; otherwise not used.
-#' @return A list of class `margmix_endogeneity`: `table`, one row for each covariate tested with
-#'   its effects `within` and `between` clusters in the larger model (only the latter for the
-#'   cluster size), their `difference`, `std.error`, `df`, `statistic` and `p.value`; `joint`, a
-#'   list of `F`, `df` (two numbers), `p.value`, `LR` and `LR.p.value`; `fires`; `untested`, names
-#'   of the columns that are constant in clusters or do not vary between them; `fit`, the larger
-#'   model. `plot()` draws the effects within and between clusters with their intervals.
+#' @return A list of class `margmix_endogeneity`: `table`, one row per covariate tested with its
+#'   effects `within` and `between` clusters in the larger model (only the latter for the cluster
+#'   size), their `difference`, `std.error`, `df`, `statistic` and `p.value`; `joint`, a list of
+#'   `F`, `df` (two numbers), `p.value`, `LR` and `LR.p.value`; `fires`; `untested`, names of the
+#'   columns that are constant in clusters or do not vary between them; `fit`, the larger model.
+#'   `plot()` draws the effects within and between clusters with their intervals.
 #' @section Errors: `margmix_error_endogeneity` if there is nothing to test;
 #'   `margmix_error_too_large` for crossed factors that are too large to factorize.
 #' @references

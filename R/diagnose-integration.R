@@ -46,8 +46,8 @@
 #'   statistic is twice as large.
 #' @param points,replicates Size and number of the lattices, with one grouping factor.
 #' @param draws Number of draws with crossed factors; more take longer.
-#' @param seed A whole number to seed the draws; the state of the generator is restored. `NULL`
-#'   draws from the current state.
+#' @param seed Seed of the draws; the state of the generator is restored. `NULL` draws from that
+#'   state.
 #' @param x The result.
 #' @param digits Significant digits to print.
 #' @param ... Passed on by `plot()`; otherwise not used.

@@ -27,8 +27,8 @@
 #' @param fit A fit of [glmm()] with normal random effects, by any grouping factors.
 #' @param nsim Number of simulated data sets.
 #' @param level The check fires if the one-sided p-value of either tail is below (1 - `level`) / 2.
-#' @param seed A whole number to seed the simulation; the state of the generator is restored. `NULL`
-#'   draws from the current state.
+#' @param seed Seed of the simulation; the state of the generator is restored. `NULL` draws from
+#'   that state.
 #' @param x The result.
 #' @param digits Significant digits to print.
 #' @param ... Passed on by `plot()`; otherwise not used.

@@ -24,8 +24,8 @@
 #'   clusters a negative estimate reinforces itself. The default is `TRUE` only for
 #'   `alpha_method = "default"`, so that the other methods reproduce the software they are named
 #'   after.
-#' @param threads Number of threads that share the clusters. Results are identical to the last bit
-#'   for any number, see [glmm_control()].
+#' @param threads Number of threads that share the clusters. Results don't depend on it, to the last
+#'   bit, see [glmm_control()].
 #' @param separation What to do if the covariates separate the responses: `"warn"`, `"error"`, or
 #'   `"none"` (don't check).
 #' @param tolerance A fit has converged when a step changes the coefficients by less than this many

@@ -12,8 +12,8 @@
 #'   [marginal_standardization()] use a cluster-robust covariance matrix that is corrected for few
 #'   clusters (`"KC"`), with Satterthwaite degrees of freedom.
 #'   `summary(fit, vcov = "robust", df = Inf)` gives what most other software prints. Scale and
-#'   correlations are moments of the Pearson residuals; [gee_control()] explains the divisors, in
-#'   which software differs. There is no likelihood: [qic()] compares correlations and models.
+#'   correlations are moments of the Pearson residuals; [gee_control()] explains the divisors, which
+#'   differ between software. There is no likelihood: [qic()] compares correlations and models.
 #' @section Incomplete clusters: Clusters may be of any size, and visits may be missing; if the
 #'   correlation depends on the times of visits, give them as `waves`. Estimates are valid if visits
 #'   are missing completely at random. If missingness depends on earlier responses, see [ipw], or
@@ -41,8 +41,8 @@
 #' @param contrasts A named list of contrasts for factors.
 #' @param ipw Inverse-probability weights, evaluated like `id`; see [ipw]. They are not prior
 #'   weights.
-#' @param scale `NULL` to estimate the scale phi, or a value for it, which model-based standard
-#'   errors then use. Correlations always divide by the Pearson estimate of phi.
+#' @param scale `NULL` to estimate the scale phi, or its value, which model-based standard errors
+#'   then use. Correlations always divide by the Pearson estimate of phi.
 #' @param bias_reduce Reduce the bias, and keep estimates finite, by Firth's adjustment? For
 #'   binomial and Poisson responses it uses dispersion 1, or `scale`; with independent rows this
 #'   gives Firth's (1993) estimates. For other responses it is multiplied by phi.

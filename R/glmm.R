@@ -6,10 +6,9 @@
 #' ```
 #'
 #' Fits a generalized linear mixed model with random effects of one or several grouping factors,
-#' nested or crossed. Integrals are computed by the Laplace approximation or, unless factors are
-#' crossed, by adaptive Gauss-Hermite quadrature of any order, with exact gradients. The
-#' coefficients are *conditional* on the cluster: an odds ratio compares two rows with the same
-#' random effects.
+#' nested or crossed, by the Laplace approximation or, unless factors are crossed, by adaptive
+#' Gauss-Hermite quadrature of any order, with exact gradients. The coefficients are *conditional*
+#' on the cluster: an odds ratio compares two rows with the same random effects.
 #'
 #' The model is g(E(y | b)) = offset + X beta + Z b with b = Lambda u and u ~ N(0, I), independently
 #' for each cluster. `theta` contains the free entries of the lower triangular Lambda, on the
@@ -38,18 +37,17 @@
 #' @section Restricted likelihood: Maximum likelihood treats the coefficients as known, so it
 #'   underestimates variances between few clusters. `REML = TRUE` maximises l(beta(theta), theta) -
 #'   log|J(theta)| / 2 + p log(2 pi) / 2 over theta and the dispersion (Cox and Reid 1987). Here
-#'   beta(theta) maximises the log-likelihood l at theta, by the same integration rule as without
-#'   REML, and J is its observed information in the p coefficients there. For a linear model this is
-#'   REML. The coefficients are beta(theta) at the end, and their covariance is J^-1. Restricted
+#'   beta(theta) maximises the log-likelihood l at theta, by the usual integration rule, and J is
+#'   the observed information of the p coefficients there. For a linear model this is REML. The
+#'   coefficients are beta(theta) at the end, and their covariance is J^-1. Restricted
 #'   log-likelihoods are not comparable between models with different fixed effects.
 #' @section Crossed factors: The random effects of the factor with the most levels are eliminated,
 #'   and the rest is factored in a sparse order. Large designs without a zero variance start with
 #'   stochastic gradients, from random signs with their own seed (see [glmm_control()]), and finish
-#'   with exact gradients; their standard errors come from differences of the stochastic ones. If a
-#'   factorisation would be too large, the stochastic gradient is used to the end, and the
-#'   log-likelihood is an estimate whose Monte Carlo sd is printed. Anything that needs a
-#'   factorisation (REML, conditional variances, other families, a zero variance) is then refused
-#'   (`margmix_error_too_large`).
+#'   with exact ones; their standard errors come from differences of the former. If a factorisation
+#'   would be too large, the stochastic gradient is used to the end, and the log-likelihood is an
+#'   estimate, printed with its Monte Carlo sd. What needs a factorisation (REML, conditional
+#'   variances, other families, a zero variance) is then refused (`margmix_error_too_large`).
 #' @section Bridge distribution: With `random_distribution = "bridge"` the random intercept has the
 #'   density sin(phi pi) / (2 pi (cosh(phi b) + cos(phi pi))) of Wang and Louis (2003), 0 < phi < 1.
 #'   The marginal model is then logistic too, with phi times the conditional coefficients (exactly;
@@ -68,11 +66,11 @@
 #'   weights of the model without random effects, lambda the entries of Lambda, and h is minus the
 #'   Huber loss with constant 1. c = sqrt(p / (n w)) for p coefficients and n trials or counts,
 #'   where w is the weight at a predictor of zero: 2 sqrt(p / n) for the logit. The maximum is
-#'   always inside the parameter space, and c is small enough not to affect consistency and
-#'   efficiency. The penalty on Lambda depends on the units of the columns of Z. Standard errors
-#'   come from the Hessian of l at the estimates. Available for one grouping factor with binomial
-#'   (logit, probit, cloglog) or Poisson (log) responses. `logLik()` is the penalized maximum, which
-#'   `anova()` does not compare.
+#'   always inside the parameter space, and c is too small to affect consistency and efficiency. The
+#'   penalty on Lambda depends on the units of the columns of Z. Standard errors come from the
+#'   Hessian of l at the estimates. Available for one grouping factor with binomial (logit, probit,
+#'   cloglog) or Poisson (log) responses. `logLik()` is the penalized maximum, which `anova()` does
+#'   not compare.
 #' @section Structured covariances: `(x | g)` estimates all variances and correlations of the
 #'   effects of a term, `(x || g)` only variances. These structures, mostly for effects of the
 #'   levels of a factor `f`, have fewer parameters:
@@ -89,19 +87,18 @@
 #'   theta still contains the entries of Lambda, which are functions of these parameters. The rank
 #'   of their covariance matrix is the number of these parameters, which `logLik()` counts. Terms
 #'   can be combined, with any integration method. `REML = TRUE` and the covariance of Kenward and
-#'   Roger need a covariance whose entries are all free; with these structures tests have
-#'   between-within degrees of freedom.
+#'   Roger aren't available; tests have between-within degrees of freedom.
 #' @section Dispersion: With `dispersion = ~ x` each row has its own dispersion phi, log phi_j = D_j
-#'   gamma, where D_j is its row of the design matrix of that formula. The meaning of phi depends on
-#'   the family, see [dispersion_families]. For a Gaussian response it is the residual *variance*,
-#'   so the coefficients are those of log sigma^2 (twice those of log sigma); for `nbinom2()` it is
-#'   the size, and a large one means little overdispersion. gamma is estimated by maximum likelihood
-#'   with the other parameters, for all integration rules and random-effects structures whose
-#'   likelihood can be factored. `fixef(fit, component = "dispersion")` gives gamma,
-#'   `vcov(fit, full = TRUE)` its covariance, and `predict(fit, type = "dispersion")` phi by row.
-#'   `anova()` compares dispersion formulas. Tests of the coefficients of the mean have
-#'   between-within degrees of freedom. Quantities defined by a single phi (shares of variance,
-#'   marginal covariances, `sigma()`) are refused or `NA`.
+#'   gamma, where D_j is its row of the design matrix of that formula. What phi means depends on the
+#'   family, see [dispersion_families]. For a Gaussian response it is the residual *variance*, so
+#'   the coefficients are those of log sigma^2 (twice those of log sigma); for `nbinom2()` it is the
+#'   size, and a large one means little overdispersion. gamma is estimated by maximum likelihood
+#'   with the other parameters, for all integration rules and structures whose likelihood can be
+#'   factored. `fixef(fit, component = "dispersion")` gives gamma, `vcov(fit, full = TRUE)` its
+#'   covariance, and `predict(fit, type = "dispersion")` phi by row. `anova()` compares dispersion
+#'   formulas. Tests of the coefficients of the mean have between-within degrees of freedom.
+#'   Quantities defined by a single phi (shares of variance, marginal covariances, `sigma()`) are
+#'   refused or `NA`.
 #' @section Weights: For binomial, Poisson and negative binomial responses, prior weights multiply a
 #'   row's log-likelihood; for a proportion they are the number of trials. For Gaussian, Gamma and
 #'   inverse Gaussian responses they are precisions, as in [stats::lm()]; see [dispersion_families].
@@ -113,11 +110,11 @@
 #' @param formula A two-sided formula with random terms in parentheses: `(1 | g)`, `(x | g)` with
 #'   correlated and `(x || g)` with independent random effects; `cs(x | g)`, `homcs(x | g)`,
 #'   `homdiag(x | g)`, `toep(x | g)` and `rr(x | g, d)` with structured covariances (see below).
-#'   Several grouping factors can be nested, `(1 | a/b)`, or crossed, `(1 | a) + (1 | b)`. Related
-#'   levels (series, trees, pedigrees, areas) have the terms of [related_levels], such as
-#'   `ar1(time + 0 | id)` or `phylo(1 | species, tree)`, and smooths `s(x)` those of
-#'   [smooth_terms()]. The formula may contain `offset()` terms, but not the response on the right
-#'   side, where [stats::lm()] would drop it with a warning.
+#'   Several grouping factors can be nested, `(1 | a/b)`, or crossed, `(1 | a) + (1 | b)`. For
+#'   related levels (series, trees, pedigrees, areas) see [related_levels], such as
+#'   `ar1(time + 0 | id)` or `phylo(1 | species, tree)`; for smooths `s(x)`, [smooth_terms()]. The
+#'   formula may contain `offset()` terms, but not the response on the right side, where
+#'   [stats::lm()] would drop it with a warning.
 #' @param data A data frame (tibble, data.table), list or environment; variables that are not in it
 #'   are taken from the environment of the formula. Rows of a cluster need not be adjacent. Or a
 #'   table in a database, such as `dplyr::tbl(con, "visits")`: the database counts the rows of each

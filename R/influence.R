@@ -23,9 +23,9 @@
 #'
 #' @param model A fit of [gee()], or of [glmm()] with independent clusters.
 #' @param ... Not used.
-#' @return `influence()`: a data frame with one row for each cluster and the columns `cluster`,
-#'   `rows`, `leverage`, `cooks.distance`, and the dfbeta of each coefficient. `dfbeta()`: a matrix
-#'   with one row for each cluster. `cooks.distance()`: a named vector.
+#' @return `influence()`: a data frame with one row per cluster and the columns `cluster`, `rows`,
+#'   `leverage`, `cooks.distance`, and the dfbeta of each coefficient. `dfbeta()`: a matrix with one
+#'   row per cluster. `cooks.distance()`: a named vector.
 #' @references
 #' Preisser, J. S. and Qaqish, B. F. (1996). Deletion diagnostics for generalised estimating
 #' equations. *Biometrika* **83**, 551-562.

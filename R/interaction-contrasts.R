@@ -9,13 +9,11 @@
 #' interaction_contrasts(effects)
 #' ```
 #'
-#' @details
-#' The difference between two risk differences is the interaction on the additive scale; the ratio
-#' of two risk ratios (or odds ratios) is the interaction on the multiplicative scale. A model
-#' without a product term has such interactions too: a model that is additive in logits is not
-#' additive in risks. Each subgroup is compared with the first. Standard errors use the covariance
-#' of all contrasts and so allow for subgroups of the same clusters. The degrees of freedom are the
-#' smaller ones of the two contrasts.
+#' @details The difference between two risk differences is the interaction on the additive scale;
+#' the ratio of two risk ratios (or odds ratios) is the interaction on the multiplicative scale. A
+#' model without a product term has them too: what is additive in logits is not additive in risks.
+#' Each subgroup is compared with the first. Standard errors use the covariance of all contrasts, so
+#' subgroups may share clusters. The degrees of freedom are the smaller ones of the two contrasts.
 #'
 #' @param x A result of [marginal_standardization()] with `by`.
 #' @param level Confidence level; by default that of the result.

@@ -8,31 +8,29 @@
 #' intraclass_correlation(fit)
 #' ```
 #' How alike are two responses of one cluster, and how much of the variance is due to each random
-#' term? Both are answered on two scales: of the latent predictor, and of the responses themselves.
+#' term, on the latent scale of the predictor and on that of the responses?
 #'
-#' @details
-#' **Latent scale.** The variances of the predictor, averaged over rows, are: of the fixed part,
-#' V_f = Var(x'beta), with divisor N - 1; of each random term, V_k = mean of z'Sigma_k z (Johnson
-#' 2014); and the variance d of the response's own distribution on that scale. d is pi^2 / 3 for
-#' logit, 1 for probit, pi^2 / 6 for cloglog, and sigma^2 for a Gaussian response with identity
-#' link. For counts and positive responses with a log link it is log(1 + V(lambda) / lambda^2),
-#' where lambda is the mean of the population means and V the variance of a response (Poisson:
-#' log(1 + 1/lambda)), and for Poisson with a square root link 1/4 (Nakagawa, Johnson and Schielzeth
-#' 2017). Other links have no such scale (`NA`). The *adjusted* ICC is sum V_k / (sum V_k + d), the
-#' correlation of two latent responses at given covariates; the *unadjusted* one is sum V_k / (V_f +
-#' sum V_k + d).
+#' @details **Latent scale.** The variances of the predictor, averaged over rows, are: of the fixed
+#' part, V_f = Var(x'beta), with divisor N - 1; of each random term, V_k = mean of z'Sigma_k z
+#' (Johnson 2014); and the variance d of the response's own distribution on that scale. d is pi^2 /
+#' 3 for logit, 1 for probit, pi^2 / 6 for cloglog, and sigma^2 for a Gaussian response with
+#' identity link. For counts and positive responses with a log link it is log(1 + V(lambda) /
+#' lambda^2), where lambda is the mean of the population means and V the variance of a response
+#' (Poisson: log(1 + 1/lambda)); for Poisson with a square root link, 1/4 (Nakagawa, Johnson and
+#' Schielzeth 2017). Other links have no such scale (`NA`). The *adjusted* ICC is sum V_k / (sum
+#' V_k + d), the correlation of two latent responses at given covariates; the *unadjusted* one is
+#' sum V_k / (V_f + sum V_k + d).
 #'
 #' With several grouping factors these are the correlations of two responses that share all of them.
 #'
 #' **Response scale.** The variance of the mean given b, divided by Var(y), both at given
 #' covariates, is the correlation of two responses with the same covariates. It depends on them; the
 #' number reported is the ratio of the averages over the rows (of one trial each, for a binomial
-#' response). The integrals are exact rather than an expansion, because with normal random effects
-#' the conditional mean depends on a single normal variable.
+#' response). The integrals are exact, not an expansion: with normal random effects the conditional
+#' mean depends on a single normal variable.
 #'
 #' Standard errors are by the delta method in beta, theta and the residual variance jointly; limits
-#' are computed on the logit scale, with the normal distribution. An estimate of 0 has the lower
-#' limit 0 and no upper limit.
+#' are normal on the logit scale. An estimate of 0 has the lower limit 0 and no upper limit.
 #'
 #' Package \pkg{performance} uses the latent components, so its `icc()` and `r2_nakagawa()` work for
 #' these fits.

@@ -6,12 +6,11 @@
 #' kinship_matrix(G)
 #' ```
 #'
-#' @details
-#' Let x_ij be the number of alleles of person i at variant j, and p_j the frequency of the allele.
-#' `"GCTA"` (Yang et al. 2011) is the mean over variants of (x_ij - 2 p_j)(x_kj - 2 p_j) / (2 p_j
-#' (1 - p_j)); `"VanRaden"` (2008) is the sum of the numerators divided by the sum of the
-#' denominators. A missing genotype is left out of its pairs of people (GCTA), or replaced by the
-#' variant's mean (VanRaden).
+#' @details Let person i have x_ij alleles at variant j, with frequency p_j. `"GCTA"` (Yang et
+#' al. 2011) is the mean over variants of (x_ij - 2 p_j)(x_kj - 2 p_j) / (2 p_j (1 - p_j));
+#' `"VanRaden"` (2008) is the sum of the numerators divided by the sum of the denominators. A
+#' missing genotype is left out of its pairs of people (GCTA), or replaced by the variant's mean
+#' (VanRaden).
 #'
 #' @param genotypes As in [association_scan()].
 #' @param method `"GCTA"` or `"VanRaden"`.
@@ -22,7 +21,7 @@
 #' @param block Number of variants to read at a time; by default at most 2,000 and 64 MB.
 #' @return A matrix, people x people, with their names.
 #' @section Errors: `margmix_error_genotypes`: no variant that varies, a person without genotypes,
-#'   or two people who share no variant with genotypes of both; `margmix_error_argument`.
+#'   or two without genotypes at the same variant; `margmix_error_argument`.
 #' @references
 #' VanRaden, P. M. (2008). Efficient methods to compute genomic predictions. *Journal of Dairy
 #' Science* 91, 4414-4423.

@@ -7,9 +7,9 @@
 #' fit <- glmm(severe ~ treatment * scheduled + (1 | patient), toenail, binomial())
 #' marginal_coefficients(fit)
 #' ```
-#' The coefficients of [glmm()] compare rows of the same cluster. The coefficients returned here
-#' compare averages over the population of clusters, which [gee()] estimates directly. Both describe
-#' one fitted model: these are **marginal, implied by the mixed model**.
+#' The coefficients of [glmm()] compare rows of the same cluster. Those given here compare averages
+#' over the population of clusters, which [gee()] estimates directly. Both describe one fitted
+#' model: these are **marginal, implied by the mixed model**.
 #'
 #' @details
 #' The population mean of a row is m = integral of linkinv(eta + s t) phi(t) dt, with eta = offset +

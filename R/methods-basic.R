@@ -18,16 +18,16 @@
 #' * `fixef(fit, component = "dispersion")`: the coefficients gamma of a `dispersion` formula, on
 #'   the scale of log phi; without such a formula, log phi itself.
 #' * `sigma()`: the residual standard deviation of a Gaussian model, in units of the response. For
-#'   other families see [dispersion_families]; 1 if they have no dispersion. `NA` with a
-#'   `dispersion` formula, since each row has its own.
+#'   other families see [dispersion_families]; 1 without a dispersion, `NA` with a `dispersion`
+#'   formula (each row has its own).
 #' * `logLik()`: the log-likelihood with all its constants, so that it is comparable between
 #'   families, integration rules and packages. `df` counts coefficients, free entries of Lambda and
 #'   the dispersion. With `REML = TRUE` it is the restricted log-likelihood. `deviance()` is -2
 #'   times `logLik()` (not a distance to a saturated model).
-#' * `nobs()`: the number of rows with a positive weight (and a positive number of trials); with
+#' * `nobs()`: the rows with a positive weight (and a positive number of trials); with
 #'   `weights_type = "frequency"`, the sum of the weights. `df.residual()` is `nobs()` minus the
-#'   number of parameters, for ratios such as Pearson's statistic divided by it. It is not for t
-#'   tests, whose degrees of freedom are in [summary.margmix_glmm()].
+#'   number of parameters, for ratios such as Pearson's statistic divided by it. For t tests use the
+#'   degrees of freedom of [summary.margmix_glmm()].
 #' * `model.matrix()`: X without the columns of aliased coefficients; with `type = "random"`, the
 #'   sparse n x (m q) matrix Z with a block of q columns for each of the m clusters, so that the
 #'   predictor is offset + X beta + Z b.
@@ -230,10 +230,10 @@ random_matrix <- function(fit) {
 #'   `message`, `pd`), `"boundary"`, `"separation"`, `"notes"`, `"warnings"`, `"control"`.
 #' * Data: `"X"` (n x p), `"Z"` (n x q), `"y"` (successes for binomial responses), `"trials"`,
 #'   `"weights"`, `"offset"`, `"cluster"` (a factor), `"levels"`, `"cluster_sizes"` (rows),
-#'   `"group"`, `"groups"` (a list with a factor for each grouping factor), `"structure"` of the
-#'   grouping factors (`"independent"` if there is only one, `"nested"` or `"general"`; clusters are
-#'   the levels of the coarsest nested factor, or all rows together if general), `"n_total"` and
-#'   `"n_dropped"` (rows before `na.action`, and dropped by it), `"na.action"`.
+#'   `"group"`, `"groups"` (a list with a factor for each grouping factor), `"structure"`
+#'   (`"independent"` for one grouping factor, `"nested"` or `"general"`; clusters are the levels of
+#'   the coarsest nested factor, or all rows together if general), `"n_total"` and `"n_dropped"`
+#'   (rows before `na.action`, and dropped by it), `"na.action"`.
 #' * `"scores"`: m x P, the derivative of each cluster's log-likelihood with respect to (beta,
 #'   theta, log phi or gamma).
 #'
@@ -243,7 +243,7 @@ random_matrix <- function(fit) {
 #' `"information"` (p x p x m) are D_i'V_i^-1 (y_i - mu_i) and D_i'V_i^-1 D_i.
 #'
 #' @param fit A fit.
-#' @param name Names of components. By default the names of all components are returned.
+#' @param name Names of components; if missing, all names are returned.
 #' @return The component; a named list if several are requested.
 #' @section Errors: `margmix_error_argument`: an unknown name.
 #' @examples

@@ -21,8 +21,8 @@
 #'
 #' @param data A data frame.
 #' @param formula The formula of the model, or one with more variables.
-#' @param min_cell Patterns of fewer rows are left out. The number of rows lost is reported, and
-#'   kept in the attribute `left_out`. Leaving rows out can bias every estimate.
+#' @param min_cell Patterns of fewer rows are left out, which can bias every estimate. The number of
+#'   rows lost is reported, and kept in the attribute `left_out`.
 #' @param files Paths of files; or a list of results of `export_patterns()`.
 #' @param read A function that reads a file.
 #' @param site `NULL`, or the name of a column to add that numbers the files (or contains their

@@ -9,12 +9,11 @@
 #' as.data.frame(VarCorr(fit))
 #' ```
 #'
-#' @details
-#' The covariance matrix of the random effects is Sigma = Lambda Lambda', in units of the predictor:
-#' log odds for a logit link, log means for a log link. Uncorrelated terms of one grouping factor,
-#' such as those of `(x || g)`, are numbered `g`, `g.1`, ... . A Gaussian model also has a residual
-#' standard deviation, sigma. With prior weights w, sigma is that of a row of weight 1, and a row's
-#' variance is sigma^2 / w.
+#' @details The covariance matrix of the random effects is Sigma = Lambda Lambda', in units of the
+#' predictor: log odds for a logit link, log means for a log link. Uncorrelated terms of one
+#' grouping factor, such as those of `(x || g)`, are numbered `g`, `g.1`, ... . A Gaussian model
+#' also has a residual standard deviation, sigma. With prior weights w, sigma is for weight 1 (the
+#' variance is sigma^2 / w).
 #'
 #' @param x A fit of [glmm()], or its `VarCorr()`.
 #' @param sigma Not used (an argument of the generic).
@@ -25,10 +24,10 @@
 #'   lower triangle.
 #' @param ... Not used.
 #' @return `VarCorr()`: a list of class `VarCorr.margmix_glmm` with one covariance matrix for each
-#'   group of correlated effects, with the attributes `stddev` and `correlation`. The attributes of
-#'   the list are `sc`, which is sigma (`NA` if there is none); `relations`, which says how the
-#'   levels of a group are related, if they are ([related_levels]); and `distribution`, the scale of
-#'   a t distribution ([t_effects()]).
+#'   group of correlated effects, with the attributes `stddev` and `correlation`. Attributes of the
+#'   list are `sc`, which is sigma (`NA` if there is none); `relations`, how the levels of a group
+#'   are related ([related_levels]); and `distribution`, the scale of a t distribution
+#'   ([t_effects()]).
 #'
 #'   `as.data.frame()`: one row for each variance (with `var2` `NA`), each covariance, and the
 #'   residual variance. The columns are `grp`, `var1`, `var2`, `vcov` and `sdcor` (standard
