@@ -26,7 +26,8 @@
 #' for `"skat"` and 1e-6 within `"skat_o"`. Below a hundred times that, or without the package, they
 #' are by the saddlepoint approximation of Kuonen (1999), which is a few per cent off.
 #'
-#' Scores count the rarer allele of each variant. Missing genotypes are the mean of the others.
+#' Scores count the rarer allele of each variant. Missing genotypes are replaced by the mean of the
+#' others.
 #'
 #' @inheritParams association_scan
 #' @param fit One null model, as in [association_scan()].

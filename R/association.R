@@ -27,8 +27,8 @@
 #'   variants; for the others it multiplies the variance without random effects by the mean ratio of
 #'   the two, which is nearly the same for all (Svishcheva et al. 2012; Zhou et al. 2018). `"auto"`
 #'   is exact for up to 2,000 people. The weights of binary and count responses are those expected
-#'   before any response is known, at the variances of the null model: given the responses, weights
-#'   are larger if carriers of a rare allele are cases.
+#'   before any response is known, since given the responses they are larger if carriers of a rare
+#'   allele are cases. The variances are then scaled to their mean level given the responses.
 #' * For 0/1 responses, numbers of successes, and counts, the normal approximation fails in the
 #'   tails if cases or minor alleles are rare. If |z| > 2, the p-value is therefore from the
 #'   saddlepoint approximation (Dey et al. 2017) to a score of independent rows with the population

@@ -19,8 +19,8 @@
 #' @param tolerance A fit has converged when the scaled gradient g'H^-1 g (about twice the
 #'   log-likelihood still to be gained) is below this.
 #' @param max_iterations Largest number of iterations of the optimiser.
-#' @param auto_tolerance With `nAGQ = "auto"`, the largest change of the log-likelihood from K to
-#'   2K + 1 nodes.
+#' @param auto_tolerance With `nAGQ = "auto"`, the largest acceptable change of the log-likelihood
+#'   from K to 2K + 1 nodes.
 #' @param max_nodes Largest number of nodes per cluster, K^q, that `nAGQ = "auto"` uses.
 #' @param collapse Fit rows that share covariates, levels and offset as one, if that changes no
 #'   result (binomial, Poisson; negative and beta binomial if responses are equal too)? `"auto"`:
