@@ -12,8 +12,8 @@
 #'
 #' @details
 #' `mass_points()` refits a model without assuming a distribution for its random effect: the
-#' likelihood is maximised over the coefficients and over any distribution G (Laird 1978; Lindsay
-#' 1983). The maximum has masses pi_k at a few locations b_k:
+#' likelihood is maximised over the coefficients and any distribution G (Laird 1978; Lindsay 1983).
+#' The maximum has masses pi_k at a few locations b_k:
 #' ```
 #' log L = sum_i log sum_k pi_k f_i(y_i | b_k).
 #' ```

@@ -18,8 +18,8 @@
 #' * `rank` is its posterior expected rank, 1 + sum over k of P(b_k < b_i) (Laird and Louis 1989),
 #'   and `percentile` is 100 rank / (m + 1);
 #' * `p_low` and `p_high` are the probabilities that b_i belongs to the lowest and to the highest
-#'   tenth of the m clusters (`tail`): P(b_i > t), say, with t such that m `tail` clusters are
-#'   expected above it (the percentiles P* of Lin et al. 2006).
+#'   tenth of the m clusters (`tail`): P(b_i > t) with t such that m `tail` clusters are expected
+#'   above it (the percentiles P* of Lin et al. 2006).
 #'
 #' With one grouping factor the densities are exact, by quadrature, for normal, bridge and t effects
 #' alike. With several factors, or more than eight random effects per cluster, each posterior is

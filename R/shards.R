@@ -89,9 +89,8 @@
 #' of freedom (`"pan-wall"`, `"fay-graubard"`) are not functions of sums: for them, p + p^2 numbers
 #' of each cluster travel, up to 10^8 in all.
 #'
-#' Three things are refused: `ipw`, which needs means over all rows and the visits that were missed;
-#' the covariance `"jackknife-full"`, which needs a fit for each cluster; and anything that needs
-#' rows one by one.
+#' Refused are `ipw`, which needs means over all rows and the visits that were missed, the
+#' covariance `"jackknife-full"`, a fit for each cluster, and what needs rows one by one.
 #'
 #' # Workers
 #'

@@ -81,7 +81,7 @@
 #'   compares both averages.
 #' @section Random effects: `"integrate"` averages over the population. `"zero"` is for a cluster
 #'   whose random effects are zero, which is not the population mean. `"eb"` is for the observed
-#'   clusters at the modes of their random effects; its standard error includes the uncertainty of
+#'   clusters at the modes of their random effects; its standard error has the uncertainty of
 #'   parameters and modes for these clusters and covariate values (`covariates = "fixed"`, `vcov =
 #'   "model"`, its defaults). It needs normal effects of one grouping factor or two nested ones.
 #'   Both are for comparison, as their output says.

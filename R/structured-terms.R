@@ -67,19 +67,19 @@
 #' term), and can't make a variance smaller. If V is linear in its parameters, all of them are the
 #' same.
 #'
-#' The method does not need independent blocks, which a single phylogeny or map does not have.
-#' It does need variances and rho to be estimated well enough for a normal approximation: many
-#' levels, and places far apart compared with the range. In simulated data without effects, tests at
-#' 5% rejected a covariate that varies as slowly as the random effects in 6.2% (Poisson, `ar1()`, 12
-#' series of 8, a treatment of series), 6.0% (logit, a tree of 50 tips), 6.0% (Poisson, `mat()`, 60
-#' places), 3.8% (linear, a tree of 30 tips) and 5.1% (linear, `exp()`, 40 places) of data sets.
-#' Tests by the normal distribution rejected in 11.8, 20.0, 12.5, 10.5 and 8.8%, and Satterthwaite's
-#' in 6.8 and 7.1% of the linear ones (300 to 400 data sets each, standard error 1.1). A covariate
-#' without such a pattern was rejected in 2.8 to 5.5%. More than 1,000 related levels in one block,
-#' counting all in the tree or matrix, or as much work in several (1,000 blocks of 100), are too
-#' much for the dense matrices of this method. Linear models with `REML = TRUE` then have
-#' Satterthwaite degrees of freedom, by the derivatives of the covariance of the coefficients in all
-#' variances and in rho; other models have normal intervals.
+#' The method needs no independent blocks, which a single phylogeny or map does not have, but
+#' variances and rho estimated well enough for a normal approximation: many levels, and places far
+#' apart compared with the range. In simulated data without effects, tests at 5% rejected a
+#' covariate that varies as slowly as the random effects in 6.2% (Poisson, `ar1()`, 12 series of 8,
+#' a treatment of series), 6.0% (logit, a tree of 50 tips), 6.0% (Poisson, `mat()`, 60 places), 3.8%
+#' (linear, a tree of 30 tips) and 5.1% (linear, `exp()`, 40 places). Tests by the normal
+#' distribution rejected in 11.8, 20.0, 12.5, 10.5 and 8.8%, and Satterthwaite's in 6.8 and 7.1% of
+#' the linear ones (300 to 400 data sets each, standard error 1.1). A covariate without such a
+#' pattern was rejected in 2.8 to 5.5%. More than 1,000 related levels in one block, counting all in
+#' the tree or matrix, or as much work in several (1,000 blocks of 100), are too much for the dense
+#' matrices of this method. Linear models with `REML = TRUE` then have Satterthwaite degrees of
+#' freedom, by the derivatives of the covariance of the coefficients in all variances and in rho;
+#' other models have normal intervals.
 #'
 #' Levels are matched by name with the tips of the tree or the `dimnames` of the matrix, in any
 #' order. Levels found only in the tree or matrix have effects too, which [ranef()] and [predict()]

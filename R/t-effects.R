@@ -11,18 +11,18 @@
 #' ```
 #'
 #' @details
-#' `t_effects()` is for random intercepts with heavier tails than the normal distribution has. The
-#' random intercept is b = sigma sqrt((df - 2) / df) T, where T has the t distribution with `df`
-#' degrees of freedom. So theta, and everything printed as a standard deviation, is the standard
-#' deviation sigma of b, as for normal effects; the scale of the t distribution, sigma sqrt((df - 2)
-#' / df), is in the heading of a printed fit and of `VarCorr()`. b has a standard deviation if `df`
-#' is above 2; as `df` grows, the model approaches that with normal effects.
+#' For random intercepts with heavier tails than normal ones. The random intercept is b = sigma
+#' sqrt((df - 2) / df) T, where T has the t distribution with `df` degrees of freedom. So theta, and
+#' everything printed as a standard deviation, is the standard deviation sigma of b, as for normal
+#' effects; the scale of the t distribution, sigma sqrt((df - 2) / df), is in the heading of a
+#' printed fit and of `VarCorr()`. b has a standard deviation if `df` is above 2; as `df` grows, the
+#' model approaches that with normal effects.
 #'
 #' `t_effects()` without `df` estimates the degrees of freedom by maximum likelihood with the other
 #' parameters, on the scale s = 1 / df, where the normal distribution is s = 0. The heading of a
-#' printed fit gives the estimate, its 95% limits by the likelihood ratio, and how far the
-#' log-likelihood is above that of normal effects. `logLik()` and `AIC()` count one more parameter.
-#' The model-based and robust covariances allow for the estimation of `df`; those for few clusters
+#' printed fit gives the estimate, its 95% limits by the likelihood ratio, and the gain in
+#' log-likelihood over normal effects. `logLik()` and `AIC()` count one more parameter. The
+#' model-based and robust covariances allow for the estimation of `df`; those for few clusters
 #' (`"KC"`), profiles, simulated responses and population means take the estimate as known. Clusters
 #' say little about the tails of a distribution, above all with few or 0/1 responses, so limits are
 #' often wide. A note (`margmix_note_df`) says if normal effects fit best or `df` ends at 2.

@@ -10,10 +10,9 @@
 #' ```
 #'
 #' @details
-#' `type` chooses how the covariance matrix of the coefficients is estimated; the default is robust
-#' and allows for few clusters. With K clusters, p coefficients and N rows, let u_i = D_i'V_i^-1
-#' (y_i - mu_i), B_i = D_i'V_i^-1 D_i, B = sum B_i and H_i = B_i B^-1. All robust matrices are B^-1
-#' M B^-1 with M = sum r_i r_i':
+#' `type` says how the matrix is estimated; the default is robust and allows for few clusters. With
+#' K clusters, p coefficients and N rows, let u_i = D_i'V_i^-1 (y_i - mu_i), B_i = D_i'V_i^-1 D_i, B
+#' = sum B_i and H_i = B_i B^-1. All robust matrices are B^-1 M B^-1 with M = sum r_i r_i':
 #'
 #' * `"KC"` (default): r_i = (I - H_i)^(-1/2) u_i (Kauermann and Carroll 2001), unbiased if the
 #'   working covariance is right;

@@ -10,9 +10,9 @@
 #' ```
 #'
 #' @details
-#' `type` chooses how the covariance matrix of the coefficients is estimated; the default allows for
-#' few clusters. With l_i the log-likelihood of cluster i, s_i = d l_i / d beta its score and
-#' B_i = - d^2 l_i / (d beta d beta') its observed information, B = sum B_i:
+#' `type` says how the matrix is estimated; the default allows for few clusters. With l_i the
+#' log-likelihood of cluster i, s_i = d l_i / d beta its score and B_i = - d^2 l_i / (d beta d
+#' beta') its observed information, B = sum B_i:
 #'
 #' * `"KR"`: J^-1 at the restricted estimate of the variances (see [glmm()], `REML`), where J is
 #'   minus the Hessian of the log-likelihood in beta, plus the correction of Kenward and Roger

@@ -29,8 +29,7 @@
 #'
 #' @param x A number in each row, or 0/1, or logical.
 #' @param g The cluster of each row.
-#' @param means Known means of clusters, named by cluster: supplied by the fit when new data are
-#'   evaluated.
+#' @param means Known means, named by cluster: supplied by the fit for new data.
 #' @return Numbers, as many as in `x`: `between_cluster()` gives the mean of the row's cluster,
 #'   `within_cluster()` the deviation of `x` from it.
 #' @section Errors: `margmix_error_cluster_mean` if `x` is not numeric or `g` has another length.
