@@ -33,7 +33,6 @@
 #' @return Numbers, as many as in `x`: `between_cluster()` gives the mean of the row's cluster,
 #'   `within_cluster()` the deviation of `x` from it.
 #' @section Errors: `margmix_error_cluster_mean` if `x` is not numeric or `g` has another length.
-#' @section Errors: `margmix_error_cluster_mean` if `x` is not numeric or `g` of another length.
 #' @references
 #' Neuhaus, J. M. and Kalbfleisch, J. D. (1998). Between- and within-cluster covariate effects in
 #' the analysis of clustered data. *Biometrics* **54**, 638-645.
