@@ -48,8 +48,11 @@ covariance_types <- list(
   jackknife = covariance_type("one-step jackknife of clusters",
     gee = 9, assigned = 2, more_clusters = TRUE
   ),
+  `jackknife-joint` = covariance_type("jackknife of clusters, all parameters to second order",
+    gee = 10, as = "MD", more_clusters = TRUE
+  ),
   `jackknife-full` = covariance_type("jackknife of clusters, fully iterated",
-    gee = 10, assigned = 3, as = "MD", more_clusters = TRUE
+    gee = 11, assigned = 3, as = "MD", more_clusters = TRUE
   ),
   # a matrix of the user
   given = covariance_type("from the given matrix", as = "KC")

@@ -98,3 +98,55 @@ engine_influence <- function(pieces) {
   out$dfbeta <- t(out$dfbeta)
   out
 }
+
+#' All parameters without each cluster, to second order
+#'
+#' Correlations at an end of their range, or that have been moved into it, are held; so are variance
+#' parameters at a boundary.
+#'
+#' @return A list: `steps` (m x parameters, the estimates minus those without a cluster); `second`
+#'   (m), the length of the last of two steps over that of the first. `NaN` where a mean or a
+#'   correlation next to the estimates is outside its range.
+#' @noRd
+engine_deletion <- function(fit) {
+  out <- deletion_call(fit)
+  if (!length(out$steps)) {
+    return(list(steps = matrix(NaN, cluster_count(fit$design), length(fit$beta)), second = NaN))
+  }
+  list(steps = t(out$steps), second = out$second)
+}
+
+deletion_call <- function(fit) UseMethod("deletion_call")
+
+#' @export
+deletion_call.margmix_glmm <- function(fit) {
+  fit <- model_of(fit)
+  V <- diag(bread_of(fit))
+  ask <- list(
+    K = fit$rule$K, modes = fit$modes, units = ifelse(is.na(V), 0, deletion_step * sqrt(V))
+  )
+  objective_(
+    engine_arrays(fit$design), fit$family, fit_psi(fit), "deletion", ask, fit$control$threads
+  )
+}
+
+#' @export
+deletion_call.margmix_gee <- function(fit) {
+  moved <- fit$convergence$clamped || fit$convergence$two_step
+  held <- moved | is.na(fit$alpha) | names(fit$alpha) %in% fit$boundary
+  ask <- list(
+    beta = as.double(fit$beta), alpha = as.double(fit$alpha_engine),
+    rule = gee_options(fit$design, fit$scale, fit$bias_reduce, fit$control),
+    units = c(
+      deletion_step * sqrt(diag(inverse_information(fit$design, fit))),
+      ifelse(held, 0, 1e-3 * (1 - abs(fit$alpha_engine)))
+    )
+  )
+  gee_rows_(
+    fit$design, engine_family(fit$family, fit$design), fit$correlation, "deletion", ask,
+    fit$control$threads
+  )
+}
+
+# Standard errors that a derivative is a difference over.
+deletion_step <- 0.01

@@ -90,7 +90,7 @@
 #' of each cluster travel, up to 10^8 in all.
 #'
 #' Refused are `ipw`, which needs means over all rows and the visits that were missed, the
-#' covariance `"jackknife-full"`, a fit for each cluster, and what needs rows one by one.
+#' covariances `"jackknife-joint"` and `"jackknife-full"`, and what needs rows one by one.
 #'
 #' # Workers
 #'

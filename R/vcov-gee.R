@@ -29,6 +29,9 @@
 #'   Bokossa and Neerchal 2003);
 #' * `"jackknife"`: (K - p) / K sum (b - b_(i))(b - b_(i))' with b_(i) one step from b without
 #'   cluster i (Lipsitz, Laird and Harrington 1990), which is (K - p) / K times MD;
+#' * `"jackknife-joint"`: the same with b_(i) to second order, correlation and scale included, as
+#'   `update = "joint"` of [influence.margmix_fit()]: equal to `"jackknife-full"` to three digits or
+#'   more where clusters are many, without its fits;
 #' * `"jackknife-full"`: the same with b_(i) fully iterated, correlation and scale included: K fits.
 #'
 #' A coefficient that a single cluster determines has no robust variance: its rows are `NaN`.
@@ -41,7 +44,7 @@
 #' @return A symmetric matrix with names.
 #' @section Errors: `margmix_error_argument`: an unknown type; `margmix_error_few_clusters`: a type
 #'   that needs more clusters than coefficients; `margmix_error_jackknife`: a fit without one of the
-#'   clusters failed.
+#'   clusters failed; `margmix_error_update`: there is no `"jackknife-joint"`.
 #' @references
 #' Fay, M. P. and Graubard, B. I. (2001). Small-sample adjustments for Wald-type tests using
 #' sandwich estimators. *Biometrics* **57**, 1198-1206.
@@ -85,6 +88,7 @@ beta_vcov.margmix_gee <- function(fit, type) {
   if (type == "model") {
     return(list(vcov = named_square(inverse_information(fit$design, fit), names)))
   }
+  if (type == "jackknife-joint") return(list(vcov = jackknife_product(joint_changes(fit), names)))
   if (type == "jackknife-full") return(list(vcov = jackknife_vcov(fit)))
   out <- sandwich_of(fit$design, fit, type, rows = row_count(fit$design))
   K <- cluster_count(fit$design)
@@ -130,9 +134,12 @@ jackknife_vcov <- function(fit) {
     )
   }
   beta <- jackknife_beta(fit)
-  K <- nrow(beta)
-  p <- ncol(beta)
-  named_square((K - p) / K * crossprod(beta - rep(fit$beta, each = K)), names(fit$beta))
+  jackknife_product(beta - rep(fit$beta, each = nrow(beta)), names(fit$beta))
+}
+
+jackknife_product <- function(changes, names) {
+  K <- nrow(changes)
+  named_square((K - ncol(changes)) / K * crossprod(changes), names)
 }
 
 #' Estimates without each cluster

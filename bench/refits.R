@@ -83,9 +83,11 @@ jackknife <- function() {
   d$y <- rbinom(nrow(d), 1, plogis(eta))
   marginal <- gee(y ~ arm + x, d, cluster, family = binomial(), corstr = "exchangeable")
   one <- processor_time(function() vcov(marginal, "jackknife"))
+  joint <- processor_time(function() vcov(marginal, "jackknife-joint"))
   full <- processor_time(function() vcov(marginal, "jackknife-full"), function() NULL)
   mixed <- glmm(y ~ arm + x + (1 | cluster), d, binomial(), nAGQ = 9)
   influences <- processor_time(function() dfbeta(mixed))
+  all <- processor_time(function() dfbeta(mixed, "joint"))
   refits <- processor_time(function() {
     t(vapply(1:500, function(i) {
       coef(update(mixed, data = d[d$cluster != i, ], start = mixed)) - coef(mixed)
@@ -95,12 +97,18 @@ jackknife <- function() {
   agree <- function(a, b) paste("SE to", short(max(abs(a / b - 1)), 1L))
   words <- "jackknife of 500 clusters,"
   rbind(
-    row_of(paste(words, "gee()"), "one step", 500L, one$cpu,
+    row_of(paste(words, "gee()"), "one step of the coefficients", 500L, one$cpu,
       agree(sqrt(diag(one$value)), sqrt(diag(full$value)))
     ),
+    row_of(paste(words, "gee()"), "all parameters, second order", 500L, joint$cpu,
+      agree(sqrt(diag(joint$value)), sqrt(diag(full$value)))
+    ),
     row_of(paste(words, "gee()"), "full fits", 500L, full$cpu, ""),
-    row_of(paste(words, "glmm()"), "one step", 500L, influences$cpu,
+    row_of(paste(words, "glmm()"), "one step of the coefficients", 500L, influences$cpu,
       agree(se(influences$value), se(refits$value))
+    ),
+    row_of(paste(words, "glmm()"), "all parameters, second order", 500L, all$cpu,
+      agree(se(all$value), se(refits$value))
     ),
     row_of(paste(words, "glmm()"), "full fits", 500L, refits$cpu, "")
   )

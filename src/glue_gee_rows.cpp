@@ -1,6 +1,7 @@
 // The rows and the layout of a marginal model: convert, call, convert back.
 #include "glue_gee.h"
 
+#include "gee/deletion.hpp"
 #include "gee/frechet.hpp"
 
 using namespace margmix;
@@ -128,6 +129,17 @@ SEXP pieces(const Rows& of, const Rcpp::List& query) {
   return glue::list({{"scores", scores}, {"information", information}});
 }
 
+// beta, alpha, rule, units -> estimates minus those without each cluster
+SEXP deletion(const Rows& of, const Rcpp::List& query) {
+  LocalSource source = of.source();
+  VectorXd psi(of.rows.data.p() + of.R->parameters());
+  psi << glue::vector(query, "beta"), glue::vector(query, "alpha");
+  Deletion r;
+  glue::stop_unless(moment_deletion(source, *of.R, glue::moment_rule(query["rule"]), psi,
+                                    glue::vector(query, "units"), r));
+  return glue::list({{"steps", r.steps}, {"second", r.second}});
+}
+
 // beta, alpha -> pairs of 0/1 responses that can't have their correlation
 SEXP frechet(const Rows& of, const Rcpp::List& query) {
   of.R->set(glue::vector(query, "alpha"));
@@ -138,10 +150,14 @@ SEXP frechet(const Rows& of, const Rcpp::List& query) {
                                      Rcpp::_["skipped"] = count.skipped);
 }
 
-constexpr glue::Piece<Rows> kOfRows[] = {
-    {"moments", moments},   {"equations", equations},         {"influence", influence},
-    {"products", products}, {"least_squares", least_squares}, {"pieces", pieces},
-    {"frechet", frechet}};
+constexpr glue::Piece<Rows> kOfRows[] = {{"moments", moments},
+                                         {"equations", equations},
+                                         {"influence", influence},
+                                         {"products", products},
+                                         {"least_squares", least_squares},
+                                         {"pieces", pieces},
+                                         {"deletion", deletion},
+                                         {"frechet", frechet}};
 
 struct LayoutOf {
   const Rcpp::List& list;

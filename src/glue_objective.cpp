@@ -2,6 +2,7 @@
 #include "glue_objective.h"
 #include "glmm/nested_posterior.hpp"
 #include "glue_cells.h"
+#include "objective/deletion.hpp"
 #include "objective/soft_penalty.hpp"
 
 using namespace margmix;
@@ -162,12 +163,22 @@ SEXP combination_covariance(const glue::ModelAt& model, const Rcpp::List& ask) {
                                                     glue::matrix(ask, "leaf"), model.context));
 }
 
+// K, modes, units -> parameters minus those without each cluster
+SEXP deletion(const glue::ModelAt& model, const Rcpp::List& ask) {
+  Status status;
+  const Deletion r = score_deletion(*objective(model), model.psi, glue::copied_integers(ask, "K"),
+                                    modes(ask), glue::vector(ask, "units"), model.context, status);
+  glue::stop_if_interrupted(status);
+  return glue::list({{"steps", r.steps}, {"second", r.second}});
+}
+
 constexpr glue::Piece<glue::ModelAt> kObjectivePieces[] = {
     {"evaluate", evaluate},
     {"other_modes", other_modes},
     {"posterior", posterior},
     {"prediction_variance", prediction_variance},
-    {"combination_covariance", combination_covariance}};
+    {"combination_covariance", combination_covariance},
+    {"deletion", deletion}};
 
 }  // namespace
 

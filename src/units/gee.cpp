@@ -1,5 +1,6 @@
 // Compiled together: src/Makevars says why.
 #include "gee/adjusted_residuals.cpp"
+#include "gee/deletion.cpp"
 #include "gee/equations.cpp"
 #include "gee/exact_equations.cpp"
 #include "gee/fit.cpp"

@@ -1,4 +1,5 @@
 // Compiled together: src/Makevars says why.
+#include "objective/deletion.cpp"
 #include "objective/effect.cpp"
 #include "objective/nested.cpp"
 #include "objective/product.cpp"

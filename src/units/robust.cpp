@@ -1,5 +1,6 @@
 // Compiled together: src/Makevars says why.
 #include "inference/correction.cpp"
+#include "inference/deletion.cpp"
 #include "inference/empirical_df.cpp"
 #include "inference/hotelling.cpp"
 #include "inference/influence.cpp"

@@ -21,6 +21,84 @@ test_that("mixed models have it too", {
   expect_true(all(found$cooks.distance > 0))
 })
 
+# Largest relative difference of jackknife standard errors.
+jackknife_error <- function(changes, full) max(abs(sqrt(colSums(changes^2) / colSums(full^2)) - 1))
+
+binary_clusters <- function(m) {
+  set.seed(3)
+  d <- data.frame(g = rep(seq_len(m), sample(4:10, m, TRUE)))
+  d$arm <- d$g %% 2
+  d$x <- rnorm(nrow(d))
+  d$y <- rbinom(nrow(d), 1, plogis(-0.3 + 0.4 * d$arm + 0.5 * d$x + rnorm(m, sd = 0.8)[d$g]))
+  d
+}
+
+test_that("all parameters without each cluster, to second order, are those of the refits", {
+  d <- binary_clusters(150)
+  mixed <- glmm(y ~ arm + x + (1 | g), d, binomial(), nAGQ = 5)
+  full <- dfbeta(mixed, "full")
+  refitted <- update(mixed, data = subset(d, g != 4))
+  expect_equal(full["4", ], coef(mixed) - coef(refitted), tolerance = 1e-5)
+  expect_lt(jackknife_error(dfbeta(mixed, "joint"), full), 5e-4)
+  # the held variance was off by more
+  expect_gt(jackknife_error(dfbeta(mixed), full), 5e-3)
+
+  for (corstr in c("exchangeable", "ar1")) {
+    marginal <- gee(outcome ~ treat + visit, respiratory, patient,
+      family = binomial(), corstr = corstr
+    )
+    full <- dfbeta(marginal, "full")
+    expect_lt(jackknife_error(dfbeta(marginal, "joint"), full), 5e-4)
+    expect_gt(jackknife_error(dfbeta(marginal), full), 2e-3)
+    V <- vcov(marginal, "jackknife-joint")
+    expect_equal(V, (111 - 3) / 111 * crossprod(dfbeta(marginal, "joint")))
+    expect_lt(max(abs(sqrt(diag(V) / diag(vcov(marginal, "jackknife-full"))) - 1)), 5e-4)
+  }
+})
+
+test_that("variances, dispersions and correlations by time move with the cluster", {
+  set.seed(5)
+  d <- data.frame(g = rep(1:80, each = 4))
+  d$t <- ave(sample(1:3, 320, TRUE), d$g, FUN = cumsum)
+  d$x <- rnorm(320)
+  d$y <- 1 + d$x + rnorm(80, sd = 0.8)[d$g] + rnorm(320)
+  close <- function(fit) {
+    expect_lt(jackknife_error(dfbeta(fit, "joint"), dfbeta(fit, "full")), 1e-3)
+    found <- influence(fit, "joint")[3, -(1:4)]
+    expect_equal(unname(unlist(found)), unname(dfbeta(fit, "joint")[3, ]))
+  }
+  close(glmm(y ~ x + (1 | g), d))
+  close(glmm(exp(y) ~ x + (1 | g), d, Gamma("log")))
+  close(gee(y ~ x, d, g, waves = t, corstr = "ar1"))
+  close(gee(y ~ x, d, g, corstr = "toeplitz"))
+})
+
+test_that("a Gaussian mean without each cluster is exact, and so is Cook's distance of it", {
+  d <- data.frame(g = rep(1:6, 1:6), y = (1:21)^1.5)
+  fit <- gee(y ~ 1, d, g)
+  want <- mean(d$y) - vapply(1:6, function(i) mean(d$y[d$g != i]), 0)
+  for (update in c("coefficients", "joint", "full")) {
+    expect_equal(unname(dfbeta(fit, update)[, 1]), want, tolerance = 1e-8, info = update)
+    expect_equal(
+      unname(cooks.distance(fit, update)), want^2 / vcov(fit, "model")[[1]], tolerance = 1e-8
+    )
+  }
+})
+
+test_that("what has no update of all parameters says so, and where it does not reach", {
+  d <- binary_clusters(30)
+  mixed <- glmm(y ~ x + (1 | g), d, binomial(), penalty = "soft")
+  nested <- suppressMessages(glmm(y ~ 1 + (1 | arm / g), d, binomial()))
+  expect_snapshot(error = TRUE, {
+    dfbeta(mixed, "joint")
+    dfbeta(glmm(x ~ arm + (1 | g), d, REML = TRUE), "joint")
+    dfbeta(gee(y ~ x, d, g, family = binomial(), bias_reduce = TRUE), "joint")
+    dfbeta(nested, "full")
+    dfbeta(mixed, "all")
+  })
+  expect_snapshot(invisible(dfbeta(result_fit("infection"), "joint")))
+})
+
 test_that("crossed factors leave no clusters to take out", {
   set.seed(2)
   d <- expand.grid(a = 1:4, b = 1:5, k = 1:3)
