@@ -29,7 +29,7 @@ fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL
   search <- search_of(way)
   fitted <- search(problem, x)
   if (is.null(fitted$reml)) fitted$fit <- settle_boundary(problem, fitted, start_glm)
-  if (!REML || !is.null(fitted$reml)) fitted <- beyond_zero(problem, fitted)
+  if (!REML || !is.null(fitted$reml)) fitted <- beyond_zero(problem, beyond_rho(way, problem, fitted))
   check_edge(problem, fitted$fit)
   if (REML && is.null(fitted$reml)) fitted <- fit_restricted(problem, fitted, start_glm)
   estimate <- uncentred(rows, C, finish_fit(problem, fitted))
@@ -164,7 +164,8 @@ fit_lmm <- function(problem, x) {
   parts <- split_parameters(design, problem$family, psi)
   unit <- predictor_unit(problem$family, mean_log_phi(design, psi))
   profile <- maximise_lmm(
-    design, REML, c(parts$theta / unit, parts$rho), problem$control, !is.null(problem$start)
+    design, REML, c(parts$theta / unit, parts$rho), problem$control, !is.null(problem$start),
+    problem$held
   )
   scale <- profile_power(design)
   aux <- aux_start(design, log(profile$phi))
@@ -214,16 +215,7 @@ finish_fit <- function(problem, fitted) {
   flip[fixed_count(design) + seq_along(parts$theta)] <- signs[theta_columns(design)]
   parts$theta <- parts$theta * signs[theta_columns(design)]
   Lambda <- lambda_matrix(design, parts$theta)
-  rho <- unidentified_rho(design, Lambda) | nzchar(rho_ends(design, parts$rho))
-  limit <- at_dispersion_limit(list(family = problem$family, phi = parts$phi))
-  last <- c(rho, rep(limit, aux_count(design, problem$family)))
-  active <- problem$map$active(fit$x, parts$theta)
-  active[length(active) - length(last) + seq_along(last)] <- !last
-  curvature <- fitted$reml$curvature %||% fit$result[c("gradient", "hessian")]
-  curvature$gradient <- flip * curvature$gradient
-  curvature$hessian <- flip * t(flip * curvature$hessian)
-  names <- psi_names(design, problem$family)
-  covariance <- problem$map$covariance(fit$x, curvature, active, names)
+  covariance <- covariance_of_search(problem, fitted, flip)
   modes <- flip_modes(design, searched_modes(design, problem, fit), signs)
   if (is_penalized(design)) {
     covariance$vcov <- soft_covariance(
@@ -246,6 +238,29 @@ finish_fit <- function(problem, fitted) {
       limit_words(problem$family, parts$phi)
     )
   )
+}
+
+#' Covariance of all parameters where a search has ended
+#'
+#' @param flip Signs of psi, which become those of a fit.
+#' @return A list: `vcov`, `NA` for parameters at a boundary; `definite`; `criterion`; `active`, the
+#'   parameters that are not at a boundary.
+#' @noRd
+covariance_of_search <- function(problem, fitted, flip = 1) {
+  fit <- fitted$fit
+  design <- problem$design
+  parts <- split_parameters(design, problem$family, flip * problem$map$psi(fit$x))
+  Lambda <- lambda_matrix(design, parts$theta)
+  rho <- unidentified_rho(design, Lambda) | nzchar(rho_ends(design, parts$rho))
+  limit <- at_dispersion_limit(list(family = problem$family, phi = parts$phi))
+  last <- c(rho, rep(limit, aux_count(design, problem$family)))
+  active <- problem$map$active(fit$x, parts$theta)
+  active[length(active) - length(last) + seq_along(last)] <- !last
+  curvature <- fitted$reml$curvature %||% fit$result[c("gradient", "hessian")]
+  curvature$gradient <- flip * curvature$gradient
+  curvature$hessian <- flip * t(flip * curvature$hessian)
+  names <- psi_names(design, problem$family)
+  c(problem$map$covariance(fit$x, curvature, active, names), list(active = active))
 }
 
 # Under REML beta is not a parameter of the criterion: its block is X'V^-1 X at the estimates.

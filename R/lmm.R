@@ -3,10 +3,11 @@
 #' Maximise the profiled likelihood of a linear mixed model
 #'
 #' @param theta Start, relative to sigma, and rho; `start_given`: is it the user's?
+#' @param held An entry of `theta` that a first search keeps, or `NULL`.
 #' @return A list: `theta` (relative to sigma, and rho), `phi`, `beta`, `B`, `value`, `iterations`,
 #'   `evaluations`, `message`.
 #' @noRd
-maximise_lmm <- function(design, REML, theta, control, start_given = FALSE) {
+maximise_lmm <- function(design, REML, theta, control, start_given = FALSE, held = NULL) {
   scale <- profile_scale(design)
   centred <- centre_response(design, theta, control)
   design <- centred$design
@@ -35,7 +36,9 @@ maximise_lmm <- function(design, REML, theta, control, start_given = FALSE) {
     if (REML) found$par <- polish_reml(design, found$par, scale, at, control, free)
     found
   }
-  found <- search(theta * scale, rep(TRUE, length(theta)))
+  start <- theta * scale
+  if (length(held)) start <- search(start, seq_along(theta) != held)$par
+  found <- search(start, rep(TRUE, length(theta)))
   if (REML) found <- settle_rho(design, found, search, at)
   end <- at(found$par)
   if (end$status != "ok" || end$phi < centred$rounding) abort_exact()
