@@ -2,9 +2,8 @@
 
 #' @param separation From [check_separation()]: if a condition has named it, the fit has no maximum
 #'   to converge to, and nothing more is said.
-#' @section Conditions: notes `boundary`, `uncentred`; warnings `large_sd`, `modes`, `link_range`,
-#'   `convergence`; error
-#'   `residual_variance`.
+#' @section Conditions: notes `boundary`, `uncentred`; warnings `large_sd`, `not_identified`,
+#'   `modes`, `link_range`, `convergence`; error `residual_variance`.
 #' @noRd
 report_fit <- function(problem, estimate, separation) {
   design <- problem$design
@@ -98,6 +97,7 @@ not_converged_words <- function(convergence) {
 }
 
 report_no_maximum <- function(problem, estimate) {
+  if (report_twin_of_residual(problem, estimate)) return(invisible())
   design <- problem$design
   family <- problem$family
   words <- not_converged_words(estimate$convergence)

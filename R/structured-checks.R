@@ -34,14 +34,17 @@ check_own_part.default <- function(relation, group, design, family) invisible()
 
 #' @export
 check_own_part.margmix_bym2 <- function(relation, group, design, family) {
-  one_each <- !anyDuplicated(group$index[used_rows(design)])
-  if (!one_each || !is_residual(family) || design$weights_type == "frequency") {
-    return(invisible())
-  }
+  if (!has_residual_of_its_own(group, design, family)) return(invisible())
   refuse_unidentified(design, paste("one row in each area of", code(group$label)), paste(
     "The independent part of bym2() is then the residual: car(1 | area, W) has none, nor has",
     "s(area, bs = \"mrf\", xt = list(penalty = diag(rowSums(W)) - W))."
   ))
+}
+
+# Has every level one row, and a residual of this row alone?
+has_residual_of_its_own <- function(group, design, family) {
+  is_residual(family) && design$weights_type != "frequency" &&
+    !anyDuplicated(group$index[used_rows(design)])
 }
 
 #' Can effects of the same rows be told apart by how their levels are related?

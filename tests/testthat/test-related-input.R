@@ -352,3 +352,27 @@ test_that("a covariance relates at most 10,000 levels with each other", {
   dimnames(big) <- rep(list(c(letters[1:5], 6:size)), 2L)
   refused(y ~ known(1 | id, covariance = big), class = "margmix_error_related", words = "10000")
 })
+
+test_that("a residual that is not told from levels of one row is named, with what to do", {
+  cells <- expand.grid(x = 1:7, y = 1:7)
+  W <- (as.matrix(dist(cells)) == 1) + 0
+  dimnames(W) <- list(paste0("a", 1:49), paste0("a", 1:49))
+  drawn <- function(seed, alpha, sd) {
+    set.seed(seed)
+    d <- data.frame(area = rownames(W), x = rnorm(49))
+    d$y <- 1 + d$x + sd * solve(chol(diag(rowSums(W)) - alpha * W), rnorm(49))
+    d
+  }
+  # all of the variation is smooth, or neighbours differ more than others
+  smooth <- drawn(1, 0.999, 3)
+  rough <- drawn(1, -0.8, 2)
+  expect_snapshot({
+    fit <- glmm(y ~ x + car(1 | area, W), smooth)
+    fit <- glmm(y ~ x + car(1 | area, W), rough)
+    fit <- glmm(y ~ x + known(1 | area, precision = diag(rowSums(W)) - 0.5 * W), smooth)
+  }, transform = function(lines) gsub("[0-9.]+e-[0-9]+", "<tiny>", lines))
+  # two rows in each area tell them apart
+  expect_no_warning(glmm(y ~ x + car(1 | area, W), within(rbind(smooth, smooth), {
+    y <- y + rnorm(98)
+  })))
+})
