@@ -151,23 +151,26 @@ shard_room <- function(job) {
   if (is.null(job$recipe)) return(NULL)
   if (is.null(room)) {
     room <- new.env(parent = emptyenv())
-    room$elements <- list()
-    room$sizes <- list()
+    room$elements <- room$sizes <- room$versions <- list()
     assign(job$key, room, envir = shard_rooms)
   }
   room$recipe <- job$recipe
   room$version <- job$version
-  # one at a time: what it was is let go before the next one grows
-  for (name in names(room$elements)) {
-    keep_element(room, name, take_on(room$elements[[name]], job$recipe))
-  }
   room
 }
 
+# An element of an earlier recipe is taken on when it is asked for: a question to one shard does not
+# wait for the others of its worker.
 shard_element <- function(room, k) {
   name <- as.character(k)
-  if (!is.null(room$elements[[name]])) return(room$elements[[name]])
-  element <- make_element(room$recipe, k)
+  element <- room$elements[[name]]
+  if (is.null(element)) {
+    element <- make_element(room$recipe, k)
+  } else if (!identical(room$versions[[name]], room$version)) {
+    element <- take_on(element, room$recipe)
+  } else {
+    return(element)
+  }
   keep_element(room, name, element)
   element
 }
@@ -181,6 +184,7 @@ keep_element <- function(room, name, element) {
   keep <- most > 0 && sum(unlist(others)) + size <= most
   room$elements[[name]] <- if (keep) element
   room$sizes[[name]] <- if (keep) size
+  room$versions[[name]] <- if (keep) room$version
 }
 
 # Workers ---------------------------------------------------------------------------------------

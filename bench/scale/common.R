@@ -70,6 +70,13 @@ environment(process_use) <- globalenv()
 
 cluster_use <- function(cluster) do.call(rbind, parallel::clusterCall(cluster, process_use))
 
+# Workers behind sockets, where both ends send at once.
+workers_at_once <- function(count) {
+  at_once <- "options(socketOptions = 'no-delay')"
+  eval(str2lang(at_once))
+  parallel::makePSOCKcluster(count, rscript_args = c("-e", shQuote(at_once)))
+}
+
 # Without loading Rmpi, which would make this process one of MPI's.
 has_mpi <- function() {
   nzchar(Sys.which("mpirun")) && nzchar(system.file(package = "snow")) &&

@@ -33,11 +33,7 @@ travels <- c(terms = 3, third = 2, gradient = 3, working = 4, aux_slopes = 2)
 part <- commandArgs(TRUE)
 if (part[1L] %in% c("memory", "shards", "workers")) {
   files <- list.files(part[2L], full.names = TRUE)
-  at_once <- "options(socketOptions = 'no-delay')"
-  eval(str2lang(at_once))
-  cluster <- if (part[1L] == "workers") {
-    parallel::makePSOCKcluster(2L, rscript_args = c("-e", shQuote(at_once)))
-  }
+  cluster <- if (part[1L] == "workers") workers_at_once(2L)
   data <- if (part[1L] == "memory") do.call(rbind, lapply(files, readRDS))
   asked <- character()
   invisible(trace("answer_cells", bquote(.(function(what) asked <<- c(asked, what))(query$what)),

@@ -1,5 +1,5 @@
-# B1: the same rows in memory, with two threads, and in 64 shards on two workers: results, time and
-# peak memory, each in fresh processes. Writes memory.md.
+# B1: the same rows in memory, with two threads, and in 64 shards on two workers: results, time of
+# reading and of the fit, and peak memory, each in fresh processes. Writes memory.md.
 #
 #   Rscript bench/scale/memory.R [clusters] [shards]      10^6 clusters of ten rows by default
 #
@@ -33,21 +33,27 @@ part <- commandArgs(TRUE)
 if (part[1L] %in% c("memory", "shards")) {
   files <- list.files(part[3L], full.names = TRUE)
   threads <- if (part[1L] == "memory") 2L else 1L
-  cluster <- if (part[1L] == "shards") parallel::makePSOCKcluster(2L)
-  data <- if (is.null(cluster)) do.call(rbind, lapply(files, readRDS))
-  gc()
+  cluster <- if (part[1L] == "shards") workers_at_once(2L)
   use <- function() {
     others <- if (!is.null(cluster)) cluster_use(cluster)
     all <- rbind(process_use(), others)
     c(cpu = sum(all[, "cpu"]), peak = sum(all[, "peak"]))
   }
   before <- use()
-  wall <- system.time({
-    if (!is.null(cluster)) data <- shards(files, "id", cluster = cluster)
-    fit <- fits[[part[2L]]](data)
+  reading <- system.time({
+    data <- if (is.null(cluster)) {
+      do.call(rbind, lapply(files, readRDS))
+    } else {
+      shards(files, "id", cluster = cluster)
+    }
   })[["elapsed"]]
+  read <- use()
+  fitting <- system.time(fit <- fits[[part[2L]]](data))[["elapsed"]]
   after <- use()
-  give(c(numbers(fit), wall = wall, cpu = after[["cpu"]] - before[["cpu"]], peak = after[["peak"]]))
+  give(c(numbers(fit),
+    wall = list(c(read = reading, fit = fitting)), peak = after[["peak"]],
+    cpu = list(c(read = read[["cpu"]] - before[["cpu"]], fit = after[["cpu"]] - read[["cpu"]]))
+  ))
   if (!is.null(cluster)) parallel::stopCluster(cluster)
   quit()
 }
@@ -60,28 +66,33 @@ rows <- 10 * clusters %/% count * count
 table <- do.call(rbind, lapply(names(fits), function(name) {
   memory <- fresh("memory", name, folder)
   shards <- fresh("shards", name, folder)
+  column <- function(what, part) c(memory[[what]][[part]], shards[[what]][[part]])
   data.frame(
     fit = paste0("`", sub(",", "`,", name)),
     place = c("memory, 2 threads", paste(count, "shards, 2 workers")),
-    `wall, s` = c(memory$wall, shards$wall), `CPU, s` = c(memory$cpu, shards$cpu),
+    `reading, s` = column("wall", "read"), `fit, s` = column("wall", "fit"),
+    `reading, CPU s` = column("cpu", "read"), `fit, CPU s` = column("cpu", "fit"),
     `peak of all processes, MiB` = c(memory$peak, shards$peak),
     `estimates apart` = c(NA, apart(shards$estimates, memory$estimates)),
     `SE apart` = c(NA, apart(shards$errors, memory$errors)),
     `logLik apart` = c(NA, apart(shards$logLik, memory$logLik)), check.names = FALSE
   )
 }))
+ratios <- function(time) {
+  paste(signif(time[c(2, 4)] / time[c(1, 3)], 3), collapse = " and ")
+}
 unlink(folder, recursive = TRUE)
 write_scale("memory", "Shards beside memory", c(
   paste0(
-    format(rows, big.mark = ",", scientific = FALSE), " rows, y ~ x + treated, clusters of ten. ",
-    "Rows in memory are there before the clock starts; shards are read from files (RDS, not ",
-    "compressed), with the first pass. Differences are relative, the largest; `glmm()` searches ",
-    "to the end of what it can tell, `tolerance = 1e-22`."
+    format(rows, big.mark = ",", scientific = FALSE), " rows, y ~ x + treated, clusters of ten, ",
+    "in RDS files that are not compressed. Reading is `do.call(rbind, lapply(files, readRDS))`, ",
+    "or `shards(files)`, which checks them, too. Differences are relative, the largest; `glmm()` ",
+    "searches to the end of what it can tell, `tolerance = 1e-22`."
   ),
   paste0(
-    "Wall time of shards over that of memory: ",
-    paste(signif(table[["wall, s"]][c(2, 4)] / table[["wall, s"]][c(1, 3)], 3), collapse = ", "),
-    "; CPU time: ",
-    paste(signif(table[["CPU, s"]][c(2, 4)] / table[["CPU, s"]][c(1, 3)], 3), collapse = ", "), "."
+    "Shards over memory, `glmm()` and `gee()`: ",
+    ratios(table[["reading, s"]] + table[["fit, s"]]), " from the files to the fit by wall time, ",
+    ratios(table[["reading, CPU s"]] + table[["fit, CPU s"]]), " by CPU time; ",
+    ratios(table[["fit, s"]]), ", and ", ratios(table[["fit, CPU s"]]), ", of the fits alone."
   )
 ), table)
