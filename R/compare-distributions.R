@@ -59,7 +59,7 @@ compare_distributions <- function(fit, exposure = NULL, points = NULL, df = NULL
   loglik <- lapply(fits, stats::logLik)
   structure(list(
     coefficients = data.frame(
-      vapply(fits, function(other) other$beta, fit$beta),
+      do.call(cbind, lapply(fits, `[[`, "beta")),
       std.error = sqrt(diag(beta_vcov(fit, "model")$vcov)), row.names = names(fit$beta)
     ),
     means = as.data.frame(means),

@@ -55,3 +55,13 @@ test_that("a fit with a bridge distribution has its normal counterpart; counts h
     class = "margmix_error_distribution"
   )
 })
+
+test_that("a model of an intercept alone can be compared", {
+  fit <- glmm(cbind(r, n - r) ~ 1 + (1 | plate), seeds, binomial())
+  found <- compare_distributions(fit)
+  expect_equal(unname(unlist(found$coefficients[1L, c("normal", "mass_points")])),
+    unname(c(coef(fit), coef(mass_points(fit)))),
+    tolerance = 1e-8
+  )
+  expect_output(print(found), "Intercept")
+})
