@@ -5,9 +5,10 @@
 #' glmm(severe ~ month + (1 | patient), toenail, binomial(), control = glmm_control(threads = 2))
 #' ```
 #'
-#' @param threads Number of threads that share the clusters. Results don't depend on it, to the last
-#'   bit. The default is the option `margmix.threads`, or 1. A forked process, as in
-#'   `parallel::mclapply()`, uses one.
+#' @param threads Number of threads that share the clusters, or the matrix of more than 2,500 related
+#'   levels. Results don't depend on it, to the last bit. The default is the option
+#'   `margmix.threads`, or 1; a known covariance is always inverted with as many as the option says.
+#'   A forked process, as in `parallel::mclapply()`, uses one.
 #' @param verbose Report each step of the optimiser?
 #' @param seed Seed for the methods that draw random numbers, or `NULL` for R's current state. It
 #'   also determines the random signs used for large designs with crossed factors (see [glmm()]);

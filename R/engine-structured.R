@@ -23,8 +23,8 @@ engine_lower_triangle <- function(x) relation_(list(x = x), "lower", list())
 #'   constraints; `indefinite`, the levels (from 0) of a block that is no covariance, and `least`,
 #'   its smallest eigenvalue.
 #' @noRd
-engine_inverse_covariance <- function(lower, most) {
-  relation_(lower, "inverse", list(most = most))
+engine_inverse_covariance <- function(lower, most, threads = getOption("margmix.threads", 1L)) {
+  relation_(lower, "inverse", list(most = most, threads = as.integer(threads)))
 }
 
 #' Random effects of related levels at unit scale, from standard normal draws

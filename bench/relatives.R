@@ -82,6 +82,7 @@ if (length(arguments) > 1L) {
   if (nzchar(arguments[5L])) .libPaths(c(.libPaths(), arguments[5L]))
   sample <- switch(arguments[2L], dense = dense, centred = centred, families = families)
   model <- sample(as.integer(arguments[3L]), arguments[4L])
+  options(margmix.threads = as.integer(arguments[6L]))
   invisible(loadNamespace(arguments[1L]))
   invisible(gc())
   seconds <- system.time(found <- switch(arguments[1L],
@@ -102,16 +103,17 @@ version <- function(package) {
 }
 
 # Nothing of a peer that is not installed.
-row <- function(package, K, n, kind) {
+row <- function(package, K, n, kind, threads = 1L) {
   if (version(package) == "-") return(character())
   script <- file.path(here, "relatives.R")
   out <- system2("Rscript", c(script, package, K, format(n, scientific = FALSE), kind,
-    shQuote(peers)), stdout = TRUE, stderr = FALSE)
+    shQuote(peers), threads), stdout = TRUE, stderr = FALSE)
   line <- grep("^result", out, value = TRUE)
   found <- if (length(line)) strsplit(line, " +")[[1L]][-1L] else c("failed", rep("", 5L))
   found[3L] <- round(as.numeric(found[3L]))
   found[found == "NA"] <- ""
-  said <- paste(c(kind, K, format(n, big.mark = ",", scientific = FALSE), package, found),
+  who <- paste0(package, if (threads > 1L) paste(",", threads, "threads"))
+  said <- paste(c(kind, K, format(n, big.mark = ",", scientific = FALSE), who, found),
     collapse = " | "
   )
   cat(said, "\n")
@@ -123,8 +125,8 @@ writeLines(c(
   paste0(
     "Written by `bench/relatives.R` with margmix, GMMAT ", version("GMMAT"), " and gaston ",
     version("gaston"), " (-: not there): seconds and processor seconds of the whole call, one ",
-    "thread, in a fresh process; its peak memory in MiB, data included; variances (1 in the ",
-    "population) and log-likelihood, restricted where the model is linear. A centred kinship is ",
+    "thread unless it says two, in a fresh process; its peak memory in MiB, data included; ",
+    "variances (1 in the population) and log-likelihood, restricted where the model is linear. A centred kinship is ",
     "singular: its rows add up to zero. With one 0/1 response ",
     "a person both ways of fitting find far too little variance, penalized quasi-likelihood ",
     "(GMMAT) still less than Laplace's approximation (margmix)."
@@ -146,7 +148,7 @@ writeLines(c(
   row("gaston", "centred", 2000, "linear"), row("margmix", "centred", 7000, "linear"),
   row("margmix", "centred", 1000, "logit"), row("GMMAT", "centred", 1000, "logit"),
   row("margmix", "centred", 2000, "logit"), row("GMMAT", "centred", 2000, "logit"),
-  row("margmix", "centred", 7000, "logit"),
+  row("margmix", "centred", 7000, "logit"), row("margmix", "centred", 7000, "logit", 2L),
   row("margmix", "families", 50000, "logit"), row("margmix", "families", 400000, "logit"),
   row("margmix", "families", 400000, "linear")
 ), file.path(here, "relatives.md"))

@@ -126,11 +126,12 @@ SEXP parents(const Rcpp::List& relation, const Rcpp::List& ask) {
   return glue::list({{"parent_start", start}, {"parent", parent}});
 }
 
-// most -> the precision of a known covariance, whose entries and components `relation` has
+// most, threads -> the precision of a known covariance, whose entries and components `relation` has
 SEXP inverse(const Rcpp::List& relation, const Rcpp::List& ask) {
   const PrecisionOfCovariance r = precision_of_covariance(
       glue::pattern(relation), glue::copied(relation, "diagonal"), glue::copied(relation, "below"),
-      glue::copied_integers(relation, "together"), glue::integer(ask, "most"));
+      glue::copied_integers(relation, "together"), glue::integer(ask, "most"),
+      glue::context(glue::integer(ask, "threads")).threads);
   return glue::list({{"start", r.pattern.start},
                      {"row", r.pattern.row},
                      {"diagonal", r.diagonal},

@@ -5,3 +5,4 @@
 #include "linalg/null_space.cpp"
 #include "linalg/products.cpp"
 #include "linalg/sparse_cholesky.cpp"
+#include "linalg/tiled.cpp"

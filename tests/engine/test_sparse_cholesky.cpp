@@ -7,6 +7,7 @@
 #include "check.hpp"
 #include "dense.hpp"
 #include "linalg/dense_kernels.hpp"
+#include "linalg/tiled.hpp"
 #include "toy.hpp"
 
 using namespace margmix;
@@ -116,6 +117,28 @@ void dense_kernels() {
   }
 }
 
+// Factor and inverse by tiles against dense algebra; the same bits at any number of threads.
+void tiles() {
+  const Tiling tiling{16, 0};
+  for (const Index n : {16, 33, 100}) {
+    const MatrixXd S = Sparse(n, 0.5, 12).S;
+    MatrixXd first;
+    for (const int threads : {1, 2, 3}) {
+      AlignedMatrix L(S), inverse;
+      CHECK(tiled_cholesky(L, threads, tiling));
+      const MatrixXd root = MatrixXd(L.map()).triangularView<Eigen::Lower>();
+      CHECK_NEAR(largest(root * root.transpose() - S), 0.0, 1e-12 * largest(S));
+      tiled_inverse(L, inverse, threads, tiling);
+      CHECK_NEAR(largest(inverse.map() * S - MatrixXd::Identity(n, n)), 0.0, 1e-12);
+      if (threads == 1) first = inverse.map();
+      CHECK(first == inverse.map());
+    }
+    AlignedMatrix bad(S);
+    bad(n - 1, n - 1) = -1;
+    CHECK(!tiled_cholesky(bad, 2, tiling));
+  }
+}
+
 // The same bits wherever a matrix begins in memory.
 void anywhere_in_memory() {
   for (const Index n : {5, 12, 61, 130}) {
@@ -138,6 +161,7 @@ void anywhere_in_memory() {
 int main() {
   cholesky();
   dense_kernels();
+  tiles();
   anywhere_in_memory();
   return check::summary();
 }

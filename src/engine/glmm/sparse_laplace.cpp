@@ -30,6 +30,7 @@ Status SparseMode::find(const VectorXd& start, const RunContext& context, double
   constexpr int kMostSteps = 200;
   const Family& family = rows_.family();
   const double longest_step = family.longest_step();
+  system_.use_threads(context.threads);
   u_ = start.size() == system_.size() ? start : VectorXd::Zero(system_.size());
   double h = evaluate();
   if (!std::isfinite(h)) {

@@ -117,7 +117,7 @@ VectorXd SparseSystem::Vt(const VectorXd& x) const {
 
 bool SparseSystem::factor() {
   if (factor_ != Factor::none) return factor_ == Factor::found;
-  if (!cholesky_) cholesky_ = std::make_unique<SparseCholesky>(plan_.cholesky);
+  if (!cholesky_) cholesky_ = std::make_unique<SparseCholesky>(plan_.cholesky, threads_);
   const bool found = cholesky_->factor([&](Index j, double* w) { fill_column(j, w); }) &&
                      constrained_.set([&](const VectorXd& f) { return solve_factored(f); });
   factor_ = found ? Factor::found : Factor::failed;

@@ -33,6 +33,7 @@ class SparseSystem {
  public:
   SparseSystem(const GroupedDesign& design, const SparsePlan& plan);
 
+  void use_threads(int threads) { threads_ = threads; }  // by a large dense tail of the factor
   void set_Lambda(const MatrixXd& Lambda);
   void set_rho(const VectorXd& rho) { precision_.set(rho.data()); }
   const SparsePrecision& precision() const { return precision_; }
@@ -142,6 +143,7 @@ class SparseSystem {
   ConstrainedInverse constrained_;
   enum class Factor { none, found, failed } factor_ = Factor::none;
   mutable int iterations_ = 0;
+  int threads_ = 1;
 };
 
 template <class Visit>

@@ -1,11 +1,15 @@
 #include "linalg/dense_kernels.hpp"
 
 #include <Eigen/Cholesky>
+#include <cstdint>
+
+#include "linalg/tile_kernels.hpp"
 
 namespace margmix {
 
 namespace baseline {
 #include "linalg/dense_kernels_body.hpp"
+#include "linalg/tile_kernels_body.hpp"
 }  // namespace baseline
 
 #ifdef MARGMIX_WIDE_KERNELS
@@ -13,6 +17,10 @@ namespace baseline {
 namespace {
 bool is_wide() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 }  // namespace
+
+const TileKernels& tile_kernels() {
+  return is_wide() ? wide::tile_kernels : baseline::tile_kernels;
+}
 
 bool dense_cholesky(double* A, Index n) {
   return is_wide() ? wide::dense_cholesky(A, n) : baseline::dense_cholesky(A, n);
@@ -45,6 +53,8 @@ void dense_rank_update(double* A, Index stride, Index n, const double* B, const 
 }
 
 #else
+
+const TileKernels& tile_kernels() { return baseline::tile_kernels; }
 
 bool dense_cholesky(double* A, Index n) { return baseline::dense_cholesky(A, n); }
 

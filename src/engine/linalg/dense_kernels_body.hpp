@@ -39,22 +39,39 @@ static void add_cross_lower(const Eigen::Ref<const Eigen::MatrixXd>& M,
   add_cross_lower(M.bottomRightCorner(k, k), out.bottomRightCorner(k, k));
 }
 
-// The order of a sum depends on where wide registers begin in memory: at a copy it is the same in
-// every call.
+// The order of a sum depends on where wide registers begin in memory: in place at a multiple of 64
+// bytes, and at a copy of what lies elsewhere, it is the same in every call.
+static bool aligned(const double* A) { return reinterpret_cast<std::uintptr_t>(A) % 64 == 0; }
+
+static bool cholesky_in_place(Eigen::Ref<Eigen::MatrixXd> A) {
+  const Eigen::LLT<Eigen::Ref<Eigen::MatrixXd>> cholesky(A);
+  return cholesky.info() == Eigen::Success && A.diagonal().allFinite();
+}
+
 bool dense_cholesky(double* A, Eigen::Index n) {
-  Eigen::MatrixXd aligned = Eigen::Map<const Eigen::MatrixXd>(A, n, n);
-  const Eigen::LLT<Eigen::Ref<Eigen::MatrixXd>> cholesky(aligned);
-  Eigen::Map<Eigen::MatrixXd>(A, n, n) = aligned;
-  return cholesky.info() == Eigen::Success && aligned.diagonal().allFinite();
+  Eigen::Map<Eigen::MatrixXd> in_place(A, n, n);
+  if (aligned(A)) return cholesky_in_place(in_place);
+  Eigen::MatrixXd copy = in_place;
+  const bool definite = cholesky_in_place(copy);
+  in_place = copy;
+  return definite;
+}
+
+// M'M for M = L^-1, both triangles.
+static void cross_of_inverse(const double* L, Eigen::Ref<Eigen::MatrixXd> out) {
+  Eigen::MatrixXd root = Eigen::Map<const Eigen::MatrixXd>(L, out.rows(), out.cols());
+  invert_lower(root);
+  out.setZero();
+  add_cross_lower(root, out);
+  out.triangularView<Eigen::StrictlyUpper>() = out.transpose();
 }
 
 void dense_inverse(const double* L, Eigen::Index n, double* inverse) {
-  Eigen::MatrixXd root = Eigen::Map<const Eigen::MatrixXd>(L, n, n);
-  invert_lower(root);
-  Eigen::MatrixXd out = Eigen::MatrixXd::Zero(n, n);
-  add_cross_lower(root, out);
-  out.triangularView<Eigen::StrictlyUpper>() = out.transpose();
-  Eigen::Map<Eigen::MatrixXd>(inverse, n, n) = out;
+  Eigen::Map<Eigen::MatrixXd> in_place(inverse, n, n);
+  if (aligned(inverse)) return cross_of_inverse(L, in_place);
+  Eigen::MatrixXd copy(n, n);
+  cross_of_inverse(L, copy);
+  in_place = copy;
 }
 
 void add_cross_products(const DenseColumns& A, const DenseColumns& B, Eigen::Index rows,

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "linalg/dense_columns.hpp"
+#include "linalg/tile_kernels.hpp"
 #include "linalg/wide_kernels.hpp"
 
 #ifdef MARGMIX_WIDE_KERNELS
@@ -45,6 +46,7 @@
 namespace margmix {
 namespace wide {
 #include "linalg/dense_kernels_body.hpp"
+#include "linalg/tile_kernels_body.hpp"
 }  // namespace wide
 }  // namespace margmix
 

@@ -6,6 +6,7 @@
 #include "linalg/decompositions.hpp"
 #include "linalg/dense_kernels.hpp"
 #include "linalg/products.hpp"
+#include "linalg/tiled.hpp"
 
 namespace margmix {
 
@@ -28,8 +29,8 @@ MatrixXd scattered(Index n, Index width) {
 // The smallest eigenvalues of K on a space that inverse iteration improves.
 class SmallestEigenvalues {
  public:
-  SmallestEigenvalues(const MatrixXd& K, const MatrixXd& L, Index width)
-      : K_(K), L_(L), X_(scattered(K.rows(), width)) {}
+  SmallestEigenvalues(const MatrixXd& K, const AlignedMatrix& L, Index width)
+      : K_(K), L_(L.map()), X_(scattered(K.rows(), width)) {}
 
   void step() {
     const Index n = K_.rows(), width = X_.cols();
@@ -49,7 +50,8 @@ class SmallestEigenvalues {
   MatrixXd vectors(Index count) const { return X_.leftCols(count); }
 
  private:
-  const MatrixXd &K_, &L_;
+  const MatrixXd& K_;
+  const MatrixMap L_;
   MatrixXd X_;
   VectorXd values_;
 };
@@ -87,14 +89,15 @@ std::optional<MatrixXd> settled_zeros(SmallestEigenvalues smallest, double zero,
 
 }  // namespace
 
-std::optional<MatrixXd> small_null_space(const MatrixXd& K, double zero, Index most) {
+std::optional<MatrixXd> small_null_space(const MatrixXd& K, double zero, Index most,
+                                         int threads) {
   const Index n = K.rows();
   if (n < 4 * kFirstWidth) return {};
   // The largest eigenvalue is between the largest variance and the largest sum of a column.
   const double least = K.diagonal().maxCoeff(), largest = K.cwiseAbs().colwise().sum().maxCoeff();
-  MatrixXd L = K;
-  L.diagonal().array() += 10 * zero * largest;
-  if (!dense_cholesky(L.data(), n)) return {};
+  AlignedMatrix L(K);
+  L.map().diagonal().array() += 10 * zero * largest;
+  if (!tiled_cholesky(L, threads)) return {};
   for (Index width = kFirstWidth; width < 2 * most && 4 * width <= n; width *= 2) {
     const auto found = settled_zeros(SmallestEigenvalues(K, L, width), zero * least, zero * largest,
                                      1e-15 * largest);

@@ -14,6 +14,7 @@ namespace margmix {
 //
 // Nothing where that is not the way: K is small or not semi-definite, the null space has more than
 // `most` dimensions, or an eigenvalue is too near the limit to be told apart.
-std::optional<MatrixXd> small_null_space(const MatrixXd& K, double zero, Index most);
+std::optional<MatrixXd> small_null_space(const MatrixXd& K, double zero, Index most,
+                                         int threads = 1);
 
 }  // namespace margmix

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "linalg/dense_kernels.hpp"
+#include "linalg/tiled.hpp"
 
 namespace margmix {
 
@@ -113,8 +113,8 @@ CholeskyPlan plan_cholesky(const Pattern& S) {
   return plan;
 }
 
-SparseCholesky::SparseCholesky(const CholeskyPlan& plan)
-    : plan_(plan), diagonal_(plan.head), below_(plan.L.row.size()) {}
+SparseCholesky::SparseCholesky(const CholeskyPlan& plan, int threads)
+    : plan_(plan), threads_(threads), diagonal_(plan.head), below_(plan.L.row.size()) {}
 
 bool SparseCholesky::factor(const std::function<void(Index, double*)>& fill) {
   const Index n = plan_.size, head = plan_.head, t = n - head;
@@ -146,10 +146,10 @@ bool SparseCholesky::factor(const std::function<void(Index, double*)>& fill) {
     }
     chain(static_cast<int>(j));
   }
-  tail_.resize(t, t);
+  tail_.resize(t);
   for (Index j = 0; j < t; ++j) {
     fill(head + j, w.data());
-    tail_.col(j).tail(t - j) = w.tail(t - j);
+    std::copy(w.data() + head + j, w.data() + n, &tail_(j, j));
     w.tail(t - j).setZero();
   }
   for (Index k = 0; k < head; ++k)
@@ -158,11 +158,11 @@ bool SparseCholesky::factor(const std::function<void(Index, double*)>& fill) {
       const double l = below_[a];
       for (int b = a; b < start[k + 1]; ++b) column[row[b]] -= l * below_[b];
     }
-  return t == 0 || dense_cholesky(tail_.data(), t);
+  return t == 0 || tiled_cholesky(tail_, threads_);
 }
 
 double SparseCholesky::log_det() const {
-  return 2 * (diagonal_.array().log().sum() + tail_.diagonal().array().log().sum());
+  return 2 * (diagonal_.array().log().sum() + tail_.map().diagonal().array().log().sum());
 }
 
 double SparseCholesky::log_det(Index j) const {
@@ -177,14 +177,16 @@ void SparseCholesky::solve(Eigen::Ref<VectorXd> b) const {
     b[j] /= diagonal_[j];
     for (int i = start[j]; i < start[j + 1]; ++i) b[row[i]] -= below_[i] * b[j];
   }
-  if (t > 0) tail_.triangularView<Eigen::Lower>().solveInPlace(b.tail(t));
+  const MatrixMap tail = tail_.map();
+  if (t > 0) tail.triangularView<Eigen::Lower>().solveInPlace(b.tail(t));
   solve_transposed(b);
 }
 
 void SparseCholesky::solve_transposed(Eigen::Ref<VectorXd> b) const {
   const Index head = plan_.head, t = plan_.size - head;
   const auto &start = plan_.L.start, &row = plan_.L.row;
-  if (t > 0) tail_.triangularView<Eigen::Lower>().transpose().solveInPlace(b.tail(t));
+  const MatrixMap tail = tail_.map();
+  if (t > 0) tail.triangularView<Eigen::Lower>().transpose().solveInPlace(b.tail(t));
   for (Index j = head - 1; j >= 0; --j) {
     double sum = b[j];
     for (int i = start[j]; i < start[j + 1]; ++i) sum -= below_[i] * b[row[i]];
@@ -194,8 +196,7 @@ void SparseCholesky::solve_transposed(Eigen::Ref<VectorXd> b) const {
 
 void SparseCholesky::invert() {
   const Index head = plan_.head, t = plan_.size - head;
-  inverse_tail_.resize(t, t);
-  if (t > 0) dense_inverse(tail_.data(), t, inverse_tail_.data());
+  if (t > 0) tiled_inverse(tail_, inverse_tail_, threads_);
   inverse_diagonal_.resize(head);
   inverse_below_.resize(below_.size());
   VectorXd l = VectorXd::Zero(plan_.size), sum = VectorXd::Zero(plan_.size);
@@ -224,7 +225,7 @@ void SparseCholesky::invert_head_column(Index j, double* l, double* sum) {
     sum[c] += dot;
   }
   for (int a = in_tail; a < last; ++a) {
-    const double* column = inverse_tail_.data() + (row[a] - head) * t - head;
+    const double* column = inverse_tail_.map().col(row[a] - head).data() - head;
     double dot = 0;
     for (int b = in_tail; b < last; ++b) dot += column[row[b]] * below_[b];
     sum[row[a]] += dot;
@@ -258,7 +259,7 @@ void SparseCholesky::inverse(const int* at, Index count, Eigen::Ref<MatrixXd> ou
   const auto &start = plan_.L.start, &row = plan_.L.row;
   for (Index c = 0; c < count; ++c) {
     if (at[c] >= head) {
-      const double* column = inverse_tail_.data() + (at[c] - head) * t - head;
+      const double* column = inverse_tail_.map().col(at[c] - head).data() - head;
       for (Index r = c; r < count; ++r) out(r, c) = out(c, r) = column[at[r]];
       continue;
     }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/types.hpp"
+#include "linalg/aligned_matrix.hpp"
 
 namespace margmix {
 
@@ -38,7 +39,8 @@ CholeskyPlan plan_cholesky(const Pattern& S);
 
 class SparseCholesky {
  public:
-  explicit SparseCholesky(const CholeskyPlan& plan);
+  // `threads` share a large tail.
+  explicit SparseCholesky(const CholeskyPlan& plan, int threads = 1);
 
   // fill(j, w) adds column j of S, from the diagonal down, to the zero vector w (size entries).
   // False if S is not positive definite.
@@ -57,16 +59,17 @@ class SparseCholesky {
   // One entry of it, in the pattern.
   double inverse(Index i, Index j) const;
   // A column of it where all of S is tail.
-  VectorMap inverse_column(Index j) const { return {inverse_tail_.col(j).data(), plan_.size}; }
+  VectorMap inverse_column(Index j) const { return {inverse_tail_.map().col(j).data(), plan_.size}; }
 
  private:
   void invert_head_column(Index j, double* l, double* sum);
 
   const CholeskyPlan& plan_;
+  int threads_;
   VectorXd diagonal_, below_;                  // L, head columns
-  MatrixXd tail_;                              // L of the tail
+  AlignedMatrix tail_;                         // L of the tail
   VectorXd inverse_diagonal_, inverse_below_;  // S^-1, head columns
-  MatrixXd inverse_tail_;
+  AlignedMatrix inverse_tail_;
 };
 
 }  // namespace margmix

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "linalg/decompositions.hpp"
-#include "linalg/dense_kernels.hpp"
 #include "linalg/null_space.hpp"
 #include "linalg/products.hpp"
+#include "linalg/tiled.hpp"
 
 namespace margmix {
 
@@ -29,33 +29,32 @@ std::vector<std::vector<int>> levels_by_block(const std::vector<int>& block) {
 }
 
 struct BlockInverse {
-  MatrixXd inverse;     // K^+
-  MatrixXd null_space;  // its columns
-  double log_det = 0;   // of K^+, without its zeros
+  AlignedMatrix inverse;  // K^+
+  MatrixXd null_space;    // its columns
+  double log_det = 0;     // of K^+, without its zeros
   bool covariance = true;
   double least = 0;  // eigenvalue, where K is no covariance
 };
 
-double largest_sum(const MatrixXd& A) { return A.cwiseAbs().colwise().sum().maxCoeff(); }
+double largest_sum(const Eigen::Ref<const MatrixXd>& A) { return A.cwiseAbs().colwise().sum().maxCoeff(); }
 
 // K^+ = (K + w UU')^-1 - UU' / w for U of the null space, n x 0 where K is regular, and a weight w.
 // False where the condition number, but for these zeros, may be too large.
-bool invert(const MatrixXd& K, const MatrixXd& U, BlockInverse& out) {
+bool invert(const MatrixXd& K, const MatrixXd& U, int threads, BlockInverse& out) {
   const Index n = K.rows();
   const double weight = K.diagonal().mean();
   const MatrixXd UU = U.cols() > 0 ? row_products({U.data(), n, U.cols()}) : MatrixXd();
-  MatrixXd L = K;
-  if (U.cols() > 0) L += weight * UU;
-  const double sum = largest_sum(L), variance = L.diagonal().maxCoeff();
-  if (!dense_cholesky(L.data(), n)) return false;
-  const double least = L.diagonal().minCoeff();  // its square bounds the least eigenvalue
+  AlignedMatrix L(K);
+  if (U.cols() > 0) L.map() += weight * UU;
+  const double sum = largest_sum(L.map()), variance = L.map().diagonal().maxCoeff();
+  if (!tiled_cholesky(L, threads)) return false;
+  const double least = L.map().diagonal().minCoeff();  // its square bounds the least eigenvalue
   if (least * least <= kZero * variance) return false;
-  out.inverse.resize(n, n);
-  dense_inverse(L.data(), n, out.inverse.data());
-  if (kZero * sum * largest_sum(out.inverse) >= 1) return false;
-  if (U.cols() > 0) out.inverse -= UU / weight;
+  tiled_inverse(L, out.inverse, threads);
+  if (kZero * sum * largest_sum(out.inverse.map()) >= 1) return false;
+  if (U.cols() > 0) out.inverse.map() -= UU / weight;
   out.log_det =
-      static_cast<double>(U.cols()) * std::log(weight) - 2 * L.diagonal().array().log().sum();
+      static_cast<double>(U.cols()) * std::log(weight) - 2 * L.map().diagonal().array().log().sum();
   out.null_space = U;
   return true;
 }
@@ -75,15 +74,17 @@ BlockInverse invert_by_eigenvalues(const MatrixXd& K) {
   const Index zeros = (eigen.values.array() <= kZero * most).count(), rest = K.rows() - zeros;
   const auto own = eigen.vectors.rightCols(rest);
   const VectorXd values = eigen.values.tail(rest);
-  return {own * values.cwiseInverse().asDiagonal() * own.transpose(), eigen.vectors.leftCols(zeros),
+  return {AlignedMatrix(own * values.cwiseInverse().asDiagonal() * own.transpose()),
+          eigen.vectors.leftCols(zeros),
           -values.array().log().sum()};
 }
 
-BlockInverse block_inverse(const MatrixXd& K, Index most) {
+BlockInverse block_inverse(const MatrixXd& K, Index most, int threads) {
   BlockInverse out;
-  if (invert(K, zeros_of_centring(K), out)) return out;
-  const auto U = small_null_space(K, kZero, most);
-  return U && invert(K, *U, out) ? out : invert_by_eigenvalues(K);
+  if (invert(K, zeros_of_centring(K), threads, out)) return out;
+  const auto U = small_null_space(K, kZero, most, threads);
+  if (!U || !invert(K, *U, threads, out)) return invert_by_eigenvalues(K);
+  return out;
 }
 
 // Where a level is in its block, and in which.
@@ -159,7 +160,7 @@ Constraint constraint_of(const std::vector<NullSpace>& null_spaces, const Blocks
 
 PrecisionOfCovariance precision_of_covariance(const Pattern& pattern, const VectorXd& diagonal,
                                               const VectorXd& below, const std::vector<int>& block,
-                                              Index most) {
+                                              Index most, int threads) {
   const Blocks blocks(block);
   PrecisionOfCovariance out;
   out.pattern = blocks.pattern();
@@ -168,17 +169,17 @@ PrecisionOfCovariance precision_of_covariance(const Pattern& pattern, const Vect
   std::vector<NullSpace> null_spaces;
   for (std::size_t b = 0; b < blocks.count(); ++b) {
     const auto& own = blocks.levels(b);
-    BlockInverse found = block_inverse(blocks.matrix(b, pattern, diagonal, below), most);
+    BlockInverse found = block_inverse(blocks.matrix(b, pattern, diagonal, below), most, threads);
     if (!found.covariance) {
       out.indefinite = own;
       out.least = found.least;
       return out;
     }
-    const Index n = found.inverse.rows();
+    const Index n = found.inverse.size();
     for (Index k = 0; k < n; ++k) {
       out.diagonal[own[k]] = found.inverse(k, k);
       out.below.segment(out.pattern.start[own[k]], n - 1 - k) =
-          found.inverse.col(k).tail(n - 1 - k);
+          found.inverse.map().col(k).tail(n - 1 - k);
     }
     out.log_det += found.log_det;
     out.zeros += found.null_space.cols();

@@ -26,7 +26,7 @@ struct PrecisionOfCovariance {
 // counted. Cubic in the size of a block, linear in their number.
 PrecisionOfCovariance precision_of_covariance(const Pattern& pattern, const VectorXd& diagonal,
                                               const VectorXd& below, const std::vector<int>& block,
-                                              Index most);
+                                              Index most, int threads = 1);
 
 // The entries of a dense matrix that are not zero, and how far it is from symmetric.
 struct LowerTriangle {
