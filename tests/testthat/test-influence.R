@@ -85,6 +85,16 @@ test_that("a Gaussian mean without each cluster is exact, and so is Cook's dista
   }
 })
 
+test_that("a cluster that changes nothing has no influence, and no warning", {
+  d <- data.frame(g = rep(1:8, each = 3), y = c(1, 0, -1, sin(1:21)))
+  d$y[-(1:3)] <- d$y[-(1:3)] - mean(d$y[-(1:3)])
+  expect_no_warning(changes <- dfbeta(gee(y ~ 1, d, g), "joint"))
+  expect_equal(changes[["1", 1]], 0, tolerance = 1e-12)
+  sized <- transform(d, w = rep(0:1, c(3, 21)))
+  expect_no_warning(changes <- dfbeta(gee(y ~ 1, sized, g, weights = w), "joint"))
+  expect_true(all(is.finite(changes)))
+})
+
 test_that("what has no update of all parameters says so, and where it does not reach", {
   d <- binary_clusters(30)
   mixed <- glmm(y ~ x + (1 | g), d, binomial(), penalty = "soft")

@@ -1,5 +1,7 @@
 #include "inference/deletion.hpp"
 
+#include <algorithm>
+
 #include "linalg/decompositions.hpp"
 
 namespace margmix {
@@ -7,6 +9,7 @@ namespace margmix {
 namespace {
 
 constexpr int kSteps = 4;
+constexpr double kRounding = 1e-6;  // of a step, in units
 
 // The columns of the identity that belong to parameters that are not held: d = E x.
 MatrixXd free_columns(const VectorXd& units) {
@@ -43,6 +46,7 @@ Deletion deletion(const DeletionSums& sums, const DeletionEquations& F, const Ve
   const VectorXd G = sums.at.rowwise().sum(), u = E.transpose() * units;
   const MatrixXd J = slopes_of(sums.slopes, r, -1);
   Deletion out{MatrixXd::Zero(units.size(), m), VectorXd::Zero(m)};
+  const auto length = [&](const VectorXd& x) { return x.cwiseQuotient(u).norm(); };
   MatrixXd L(u.size(), u.size());
   for (Index i = 0; i < m; ++i) {
     const auto equations = [&](const VectorXd& at, const VectorXd& x) {
@@ -59,7 +63,7 @@ Deletion deletion(const DeletionSums& sums, const DeletionEquations& F, const Ve
     for (int step = 2; step <= kSteps; ++step) {
       const VectorXd there = rest + rest_J * x + half_curvature(sums.curvature, E * x);
       const VectorXd next = -solve_square(L, equations(there, x));
-      if (step == 2) out.second[i] = next.cwiseQuotient(u).norm() / first.cwiseQuotient(u).norm();
+      if (step == 2) out.second[i] = length(next) / std::max(length(first), kRounding);
       x += next;
     }
     out.steps.col(i) = -E * x;
