@@ -5,7 +5,7 @@
 #' glmm(severe ~ month + (1 | patient), toenail, binomial(), control = glmm_control(threads = 2))
 #' ```
 #'
-#' @param threads Number of threads that share the clusters, or the matrix of more than 2,500 related
+#' @param threads Number of threads that share the clusters, or the matrix of 2,500 and more related
 #'   levels. Results don't depend on it, to the last bit. The default is the option
 #'   `margmix.threads`, or 1; a known covariance is always inverted with as many as the option says.
 #'   A forked process, as in `parallel::mclapply()`, uses one.

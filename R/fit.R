@@ -29,7 +29,9 @@ fit_design <- function(design, family, nAGQ = "auto", REML = FALSE, start = NULL
   search <- search_of(way)
   fitted <- search(problem, x)
   if (is.null(fitted$reml)) fitted$fit <- settle_boundary(problem, fitted, start_glm)
-  if (!REML || !is.null(fitted$reml)) fitted <- beyond_zero(problem, beyond_rho(way, problem, fitted))
+  if (!REML || !is.null(fitted$reml)) {
+    fitted <- beyond_zero(problem, beyond_rho(way, problem, fitted))
+  }
   check_edge(problem, fitted$fit)
   if (REML && is.null(fitted$reml)) fitted <- fit_restricted(problem, fitted, start_glm)
   estimate <- uncentred(rows, C, finish_fit(problem, fitted))

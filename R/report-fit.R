@@ -97,9 +97,9 @@ not_converged_words <- function(convergence) {
 }
 
 report_no_maximum <- function(problem, estimate) {
-  if (report_twin_of_residual(problem, estimate)) return(invisible())
   design <- problem$design
   family <- problem$family
+  if (report_twin_of_residual(design, family, estimate)) return(invisible())
   words <- not_converged_words(estimate$convergence)
   if (has_no_clear_mode(problem, estimate)) {
     warn("modes", "The fit has not converged: the random effects have no clear mode.",

@@ -10,13 +10,12 @@
 #' @return Was it said?
 #' @section Conditions: warning `not_identified`.
 #' @noRd
-report_twin_of_residual <- function(problem, estimate) {
-  design <- problem$design
+report_twin_of_residual <- function(design, family, estimate) {
   for (k in seq_along(design$groups)) {
     group <- design$groups[[k]]
-    if (is.null(group$relation) || !has_residual_of_its_own(group, design, problem$family)) next
+    if (is.null(group$relation) || !has_residual_of_its_own(group, design, family)) next
     given <- c(
-      vanished_residual(problem, estimate),
+      vanished_residual(design, family, estimate),
       no_relation_left(group$relation, rho_of(design, estimate$rho, k))
     )
     if (!length(given)) next
@@ -32,8 +31,8 @@ report_twin_of_residual <- function(problem, estimate) {
   FALSE
 }
 
-vanished_residual <- function(problem, estimate) {
-  total <- response_variance(problem$design, problem$family, estimate$phi)[["of_y"]]
+vanished_residual <- function(design, family, estimate) {
+  total <- response_variance(design, family, estimate$phi)[["of_y"]]
   if (all(estimate$phi < 1e-4 * total)) {
     paste0("residual variance ", signif(max(estimate$phi), 2L), ": the levels have taken it all")
   }

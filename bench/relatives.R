@@ -126,8 +126,8 @@ writeLines(c(
     "Written by `bench/relatives.R` with margmix, GMMAT ", version("GMMAT"), " and gaston ",
     version("gaston"), " (-: not there): seconds and processor seconds of the whole call, one ",
     "thread unless it says two, in a fresh process; its peak memory in MiB, data included; ",
-    "variances (1 in the population) and log-likelihood, restricted where the model is linear. A centred kinship is ",
-    "singular: its rows add up to zero. With one 0/1 response ",
+    "variances (1 in the population) and log-likelihood, restricted where the model is linear. A ",
+    "centred kinship is singular: its rows add up to zero. With one 0/1 response ",
     "a person both ways of fitting find far too little variance, penalized quasi-likelihood ",
     "(GMMAT) still less than Laplace's approximation (margmix)."
   ), "",

@@ -89,8 +89,7 @@ std::optional<MatrixXd> settled_zeros(SmallestEigenvalues smallest, double zero,
 
 }  // namespace
 
-std::optional<MatrixXd> small_null_space(const MatrixXd& K, double zero, Index most,
-                                         int threads) {
+std::optional<MatrixXd> small_null_space(const MatrixXd& K, double zero, Index most, int threads) {
   const Index n = K.rows();
   if (n < 4 * kFirstWidth) return {};
   // The largest eigenvalue is between the largest variance and the largest sum of a column.

@@ -59,7 +59,9 @@ class SparseCholesky {
   // One entry of it, in the pattern.
   double inverse(Index i, Index j) const;
   // A column of it where all of S is tail.
-  VectorMap inverse_column(Index j) const { return {inverse_tail_.map().col(j).data(), plan_.size}; }
+  VectorMap inverse_column(Index j) const {
+    return {inverse_tail_.map().col(j).data(), plan_.size};
+  }
 
  private:
   void invert_head_column(Index j, double* l, double* sum);

@@ -51,6 +51,6 @@ static void tile_subtract_triangular(const double* T, double* X, Size n, Size co
   x *= -1;
 }
 
-const TileKernels tile_kernels = {tile_subtract_outer, tile_multiply, tile_multiply_inner,
-                                  tile_cholesky,       tile_invert,   tile_solve_right,
+const TileKernels tile_kernels = {tile_subtract_outer,     tile_multiply, tile_multiply_inner,
+                                  tile_cholesky,           tile_invert,   tile_solve_right,
                                   tile_subtract_triangular};

@@ -1,7 +1,7 @@
 // Cholesky factor and inverse of one large symmetric matrix by several threads.
 //
-// Which tiles there are depends on the size alone, and each is computed by one thread, in one order:
-// the same bits at any number of threads.
+// Which tiles there are depends on the size alone, and each is computed by one thread, in one
+// order: the same bits at any number of threads.
 #pragma once
 
 #include "core/run_context.hpp"

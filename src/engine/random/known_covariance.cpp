@@ -36,7 +36,9 @@ struct BlockInverse {
   double least = 0;  // eigenvalue, where K is no covariance
 };
 
-double largest_sum(const Eigen::Ref<const MatrixXd>& A) { return A.cwiseAbs().colwise().sum().maxCoeff(); }
+double largest_sum(const Eigen::Ref<const MatrixXd>& A) {
+  return A.cwiseAbs().colwise().sum().maxCoeff();
+}
 
 // K^+ = (K + w UU')^-1 - UU' / w for U of the null space, n x 0 where K is regular, and a weight w.
 // False where the condition number, but for these zeros, may be too large.
@@ -75,8 +77,7 @@ BlockInverse invert_by_eigenvalues(const MatrixXd& K) {
   const auto own = eigen.vectors.rightCols(rest);
   const VectorXd values = eigen.values.tail(rest);
   return {AlignedMatrix(own * values.cwiseInverse().asDiagonal() * own.transpose()),
-          eigen.vectors.leftCols(zeros),
-          -values.array().log().sum()};
+          eigen.vectors.leftCols(zeros), -values.array().log().sum()};
 }
 
 BlockInverse block_inverse(const MatrixXd& K, Index most, int threads) {
