@@ -119,6 +119,7 @@ theta_count <- function(design) length(design$theta_row)
 
 # And where theta is in psi.
 theta_in_psi <- function(design) ncol(design$X) + seq_along(design$theta_row)
+rho_in_psi <- function(design) max(theta_in_psi(design)) + seq_along(rho_groups(design))
 
 # Of some designs only -----------------------------------------------------------------------------
 

@@ -20,7 +20,9 @@ engine_plan <- function(design, budget) groups_plan_(engine_arrays(design), budg
 #' @param modes A list by factor, or `NULL`.
 #' @param probes Signs, effects of the reduced system x vectors.
 #' @param tolerance Of the conjugate gradients.
-#' @return A list: `gradient`, `information` (if asked for), `modes`, `cg_iterations`, `status`.
+#' @return A list: `gradient`, `information` (if asked for), `modes`, `cg_iterations`, `status`. Of
+#'   related levels with the information also `probes`, the vectors of mean product I that the
+#'   gradient is by: signs, and eight directions that would make most of their error.
 #' @noRd
 engine_stochastic_step <- function(problem, psi, modes, probes, tolerance, information) {
   ask <- list(probes = probes, tolerance = tolerance, information = information)

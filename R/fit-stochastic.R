@@ -16,12 +16,15 @@
 #' @noRd
 maximise_stochastic <- function(problem, x, modes = NULL) {
   design <- problem$design
-  probes <- random_signs(sign_length(design), 8L, sign_seed(problem))
-  psi <- problem$map$psi(x)
-  found <- stochastic_start(problem, sampled_start(problem, psi, probes), probes)
-  if (is.null(found)) return(NULL)
-  found <- stochastic_newton(problem, found, probes)
+  signs <- random_signs(sign_length(design), 8L, sign_seed(problem))
+  found <- stochastic_optimum(problem, problem$map$psi(x), signs)
   if (!is.null(found)) exact_finish(problem, found)
+}
+
+# The start, and the step with the Hessian: of a list with the `probes` of its gradient.
+stochastic_optimum <- function(problem, psi, signs) {
+  found <- stochastic_start(problem, sampled_start(problem, psi, signs), signs)
+  if (!is.null(found)) stochastic_newton(problem, found)
 }
 
 # Is the design large enough for the detour to pay, and the family one it is made for?
@@ -29,8 +32,14 @@ suits_stochastic <- function(problem) {
   plan <- elimination_plan(problem$design)
   family <- problem$family
   large <- !is.null(plan) && (plan$flops > 2e6 || !supports(problem$design, "factor"))
-  large && has_average_information(family) && supports(problem$design, "unrelated") &&
+  large && has_average_information(family) && has_stochastic_gradient(problem$design) &&
     has_full_covariance(problem$design) && !has_dispersion_formula(problem$design)
+}
+
+# Where levels are related the blocks of the factors take the place of an elimination.
+has_stochastic_gradient <- function(design) {
+  supports(design, "unrelated") ||
+    length(elimination_plan(design)$blocks) > 0L && !supports(design, "curves")
 }
 
 # One for each effect that is left when those of the largest factor are eliminated.
@@ -53,10 +62,12 @@ stochastic_step <- function(problem, psi, modes, probes, tolerance, information)
 
 # Where the largest factor has many levels, some of them bring the search near enough for two steps
 # with all rows.
-sampled_start <- function(problem, psi, probes) {
+sampled_start <- function(problem, psi, signs) {
   problem$design <- sample_levels(problem$design)
   if (is.null(problem$design)) return(psi)
-  stochastic_start(problem, psi, probes, near = 1)$psi %||% psi
+  size <- sign_length(problem$design)
+  if (nrow(signs) != size) signs <- random_signs(size, ncol(signs), sign_seed(problem))
+  stochastic_start(problem, psi, signs, near = 1)$psi %||% psi
 }
 
 #' A tenth, and at least 500, of the levels of the largest factor, with their rows
@@ -67,6 +78,40 @@ sample_levels <- function(design) UseMethod("sample_levels")
 
 #' @export
 sample_levels.default <- function(design) NULL
+
+# Of related levels, rows that are spread over the design, at least 2,000: a field loses the places
+# without rows; a tree or a series without data somewhere is the same process.
+#' @export
+sample_levels.margmix_related <- function(design) {
+  part <- max(0.1, 2000 / row_count(design))
+  if (part > 0.25) return(NULL)
+  rows <- spread_choice(row_count(design), part)
+  design <- keep_rows(design, rows)
+  design$groups <- lapply(design$groups, function(group) {
+    group$index <- group$index[rows]
+    keep_places(group)
+  })
+  design$start <- c(0L, length(rows))
+  with_plan(design, budget = 0)
+}
+
+# A field with the places of the rows alone.
+keep_places <- function(group) {
+  if (!inherits(group$relation, "margmix_field")) return(group)
+  kept <- sort(unique(group$index)) + 1L
+  group$index <- match(group$index + 1L, kept) - 1L
+  group$levels <- group$levels[kept]
+  if (length(group$cluster) > 1L) group$cluster <- group$cluster[kept]
+  relation <- group$relation
+  relation[c("role", "parent_start", "parent")] <- NULL
+  relation$places <- relation$places[, kept, drop = FALSE]
+  for (name in c("block", "names", "together")) relation[[name]] <- relation[[name]][kept]
+  order <- engine_field_order(relation)$order
+  group$relation <- structure(
+    with_parents(relation, order, dense = 0), class = class(group$relation)
+  )
+  group
+}
 
 #' @export
 sample_levels.margmix_crossed <- function(design) {
@@ -94,7 +139,7 @@ near_enough.default <- function(way, design) if (supports(design, "factor")) 1e-
 #' @export
 near_enough.margmix_exact <- function(way, design) 1
 
-stochastic_start <- function(problem, psi, probes, near = NULL) {
+stochastic_start <- function(problem, psi, signs, near = NULL) {
   design <- problem$design
   p <- fixed_count(design)
   diagonal <- p + which(on_diagonal(design))
@@ -106,34 +151,42 @@ stochastic_start <- function(problem, psi, probes, near = NULL) {
   # wanted near enough to the optimum for one step with the exact gradient.
   near <- near %||% near_enough(problem$way, design)
   for (step in 1:25) {
-    now <- stochastic_step(problem, psi, modes, probes, 1e-3, TRUE)
+    now <- stochastic_step(problem, psi, modes, signs, 1e-3, TRUE)
     direction <- if (!is.null(now)) newton_direction(now$gradient, now$information)
     if (is.null(direction)) return(NULL)
     modes <- now$modes
-    # No sd falls below a third or grows beyond three times at once.
+    # No sd falls below a third or grows beyond three times at once, no rho moves more than one.
     ratio <- direction$step[diagonal] / psi[diagonal]
-    share <- min(1, 0.67 / max(-ratio, 0.1), 2 / max(ratio, 0.1))
+    share <- min(
+      1, 0.67 / max(-ratio, 0.1), 2 / max(ratio, 0.1), 1 / abs(direction$step[rho_in_psi(design)])
+    )
     psi <- psi + share * direction$step
     if (any(abs(psi[diagonal]) * scale < 0.02 * unit)) return(NULL)
+    if (length(ends_ahead(design, psi[rho_in_psi(design)]))) return(NULL)
     if (share == 1 && direction$decrement < near) {
-      return(list(psi = psi, modes = modes, steps = step))
+      probes <- if (length(now$probes)) now$probes else signs
+      return(list(psi = psi, modes = modes, probes = probes, steps = step))
     }
   }
   NULL
 }
 
 # Gradient and Hessian (of minus the log-likelihood), and the Newton step with them; `NULL` where it
-# is not positive definite.
-stochastic_newton <- function(problem, found, probes) {
+# is not positive definite. Factors that are hard to tell apart leave errors of solutions in the
+# gradient, which longer steps bear.
+stochastic_newton <- function(problem, found) {
+  unrelated <- supports(problem$design, "unrelated")
   out <- engine_stochastic_hessian(
-    problem, found$psi, found$modes, probes, 1e-7,
-    0.05 * difference_steps(problem$design, found$psi), is_linear(problem$family)
+    problem, found$psi, found$modes, found$probes, 1e-7,
+    (if (unrelated) 0.05 else 1) * difference_steps(problem$design, found$psi),
+    is_linear(problem$family) && unrelated
   )
   if (out$status != "ok") return(NULL)
   direction <- newton_direction(out$gradient, out$hessian)
   if (is.null(direction)) return(NULL)
   list(
-    psi = found$psi + direction$step, modes = out$modes, hessian = out$hessian, steps = found$steps
+    psi = found$psi + direction$step, modes = out$modes, hessian = out$hessian,
+    probes = found$probes, steps = found$steps
   )
 }
 
@@ -184,18 +237,15 @@ exact_finish <- function(problem, found) {
 fit_iterative <- function(problem, x) {
   design <- problem$design
   count <- 16L
-  all_probes <- random_signs(sign_length(design), count, sign_seed(problem))
-  probes <- all_probes[, 1:8]
+  signs <- random_signs(sign_length(design), count, sign_seed(problem))
   found <- if (suits_stochastic(problem)) {
-    psi <- problem$map$psi(x)
-    stochastic_start(problem, sampled_start(problem, psi, probes), probes)
+    stochastic_optimum(problem, problem$map$psi(x), signs[, 1:8])
   }
-  if (!is.null(found)) found <- stochastic_newton(problem, found, probes)
   if (is.null(found)) check_factorable(design, "this family, or a zero variance.")
   hessian <- found$hessian
-  end <- settle(problem, found, probes)
+  end <- settle(problem, found)
   estimate <- engine_laplace_estimate(
-    design, problem$family, end$psi, end$modes, all_probes, problem$control
+    design, problem$family, end$psi, end$modes, signs, problem$control
   )
   result <- c(
     list(value = estimate$value, gradient = end$gradient, hessian = -hessian, status = "ok"),
@@ -213,11 +263,11 @@ fit_iterative <- function(problem, x) {
 }
 
 # Newton steps with the stochastic gradient until the criterion of every fit is met.
-settle <- function(problem, found, probes) {
+settle <- function(problem, found) {
   psi <- found$psi
   modes <- found$modes
   for (steps in 1:10) {
-    now <- stochastic_step(problem, psi, modes, probes, 1e-7, FALSE)
+    now <- stochastic_step(problem, psi, modes, found$probes, 1e-7, FALSE)
     modes <- now$modes
     direction <- newton_direction(now$gradient, found$hessian)
     if (is.null(direction) || direction$decrement < 0.5 * problem$control$tolerance) break

@@ -81,6 +81,13 @@
 #' freedom, by the derivatives of the covariance of the coefficients in all variances and in rho;
 #' other models have normal intervals.
 #'
+#' Two or more terms that relate the same rows in different ways, such as a tree and a field of tens
+#' of thousands of cells, leave a matrix that is too large to factor. Maximum likelihood with a
+#' logit, probit, cloglog, Poisson or linear model then goes by stochastic gradients, which takes
+#' terms of one effect for each level, and not `rw1()`, `rw2()` or `bym2()`: the print shows the
+#' Monte Carlo error of the log-likelihood. Estimates have one too, of some hundredths of their
+#' standard errors.
+#'
 #' Levels are matched by name with the tips of the tree or the `dimnames` of the matrix, in any
 #' order. Levels found only in the tree or matrix have effects too, which [ranef()] and [predict()]
 #' estimate.

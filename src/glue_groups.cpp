@@ -56,7 +56,32 @@ std::vector<std::vector<int>> vectors(const Rcpp::List& list) {
   return out;
 }
 
+Rcpp::List block_list(const BlockPlan& b) {
+  return glue::list({{"at", b.at},
+                     {"A_start", b.A.start},
+                     {"A_row", b.A.row},
+                     {"entry", b.entry},
+                     {"head", static_cast<int>(b.cholesky.head)},
+                     {"L_start", b.cholesky.L.start},
+                     {"L_row", b.cholesky.L.row},
+                     {"front", b.cholesky.front}});
+}
+
+BlockPlan block_plan(const Rcpp::List& list) {
+  BlockPlan b;
+  b.at = copied_integers(list, "at");
+  b.A = {copied_integers(list, "A_start"), copied_integers(list, "A_row")};
+  b.entry = copied_integers(list, "entry");
+  b.cholesky.size = static_cast<Index>(b.at.size());
+  b.cholesky.head = integer(list, "head");
+  b.cholesky.L = {copied_integers(list, "L_start"), copied_integers(list, "L_row")};
+  b.cholesky.front = copied_integers(list, "front");
+  return b;
+}
+
 Rcpp::List plan_list(const SparsePlan& p) {
+  Rcpp::List blocks(p.blocks.size());
+  for (std::size_t k = 0; k < p.blocks.size(); ++k) blocks[k] = block_list(p.blocks[k]);
   Rcpp::List out = list({{"big", p.big},
                          {"places", Rcpp::wrap(p.places)},
                          {"A22_start", p.A22.start},
@@ -65,6 +90,8 @@ Rcpp::List plan_list(const SparsePlan& p) {
                          {"head", static_cast<int>(p.cholesky.head)},
                          {"L_start", p.cholesky.L.start},
                          {"L_row", p.cholesky.L.row},
+                         {"front", p.cholesky.front},
+                         {"blocks", blocks},
                          {"exact", p.exact},
                          {"flops", p.flops}});
   for (const PlanField& field : kPlanFields) out[field.name] = Rcpp::wrap(p.*field.member);
@@ -83,6 +110,9 @@ SparsePlan plan(const Rcpp::List& list) {
   p.cholesky.size = p.size2();
   p.cholesky.head = integer(list, "head");
   p.cholesky.L = {copied_integers(list, "L_start"), copied_integers(list, "L_row")};
+  if (has(list, "front")) p.cholesky.front = copied_integers(list, "front");  // likewise
+  const Rcpp::List blocks = has(list, "blocks") ? glue::list(list, "blocks") : Rcpp::List();
+  for (R_xlen_t k = 0; k < blocks.size(); ++k) p.blocks.push_back(block_plan(blocks[k]));
   p.exact = flag(list, "exact");
   p.flops = number(list, "flops");
   return p;
@@ -139,6 +169,7 @@ SEXP stochastic_step(const SparseModel& at, const Rcpp::List& ask) {
   return glue::list({{"gradient", r.gradient},
                      {"information", r.information},
                      {"modes", from_matrices(at.system.split(r.u))},
+                     {"probes", r.probes},
                      {"cg_iterations", r.cg_iterations},
                      {"status", r.status}});
 }

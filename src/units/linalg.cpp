@@ -5,4 +5,6 @@
 #include "linalg/null_space.cpp"
 #include "linalg/products.cpp"
 #include "linalg/sparse_cholesky.cpp"
+#include "linalg/sparse_fronts.cpp"
+#include "linalg/sparse_solve.cpp"
 #include "linalg/tiled.cpp"

@@ -1,4 +1,5 @@
 // Compiled together: src/Makevars says why.
+#include "glmm/sparse_blocks.cpp"
 #include "glmm/sparse_hessian.cpp"
 #include "glmm/sparse_inverse.cpp"
 #include "glmm/sparse_laplace.cpp"

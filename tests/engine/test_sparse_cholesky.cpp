@@ -47,8 +47,8 @@ struct Sparse {
   }
 };
 
-void cholesky() {
-  bool mixed = false;
+void cholesky(bool by_fronts) {
+  bool mixed = false, merged = false;
   for (const double share : {0.0, 0.02, 0.06, 0.3, 1.0}) {
     const Index n = 120;
     Sparse sparse(n, share, 7);
@@ -56,7 +56,10 @@ void cholesky() {
     sparse.reorder(order);
     std::sort(order.begin(), order.end());
     for (Index k = 0; k < n; ++k) CHECK(order[k] == k);
-    const CholeskyPlan plan = plan_cholesky(sparse.pattern);
+    CholeskyPlan plan = plan_cholesky(sparse.pattern);
+    if (by_fronts) find_fronts(plan, 0);
+    const auto fronts = static_cast<Index>(plan.front.size()) - 1;
+    merged = merged || (fronts > 1 && fronts < plan.head);
     mixed = mixed || (plan.head > 0 && plan.head < n);
     SparseCholesky factor(plan);
     const auto fill = [&](Index c, double* w) { sparse.fill(c, w); };
@@ -89,6 +92,7 @@ void cholesky() {
     CHECK(factor.factor(fill));
   }
   CHECK(mixed);
+  CHECK(merged == by_fronts);
 }
 
 // The same text for two instruction sets, and the one that the processor takes.
@@ -159,7 +163,8 @@ void anywhere_in_memory() {
 }  // namespace
 
 int main() {
-  cholesky();
+  cholesky(false);
+  cholesky(true);
   dense_kernels();
   tiles();
   anywhere_in_memory();

@@ -182,6 +182,57 @@ void find_pairs(const GroupedDesign& design, SparsePlan& plan, Index size2) {
   });
 }
 
+// The block of factor k, all of whose effects are in block 2.
+BlockPlan block_of(const SparsePlan& plan, std::size_t k) {
+  BlockPlan out;
+  const std::vector<int>& places = plan.places[k];
+  std::vector<int> own(plan.size2(), -1);
+  for (std::size_t a = 0; a < places.size(); ++a) own[places[a]] = static_cast<int>(a);
+  // The pattern, and the entries of A22 in the same order.
+  const auto collect = [&](Pattern& A, std::vector<int>& entry) {
+    std::vector<std::vector<std::pair<int, int>>> below(places.size());
+    for (Index j = 0; j < plan.size2(); ++j)
+      for (int e = plan.A22.start[j]; own[j] >= 0 && e < plan.A22.start[j + 1]; ++e) {
+        const int i = own[plan.A22.row[e]];
+        if (i >= 0) below[std::min(i, own[j])].emplace_back(std::max(i, own[j]), e);
+      }
+    A = Pattern{{0}, {}};
+    entry.clear();
+    for (auto& rows : below) {
+      std::sort(rows.begin(), rows.end());
+      for (const auto& row : rows) A.row.push_back(row.first), entry.push_back(row.second);
+      A.start.push_back(static_cast<int>(A.row.size()));
+    }
+  };
+  collect(out.A, out.entry);
+  const std::vector<int> to = minimum_degree(out.A);
+  out.at.resize(places.size());
+  for (std::size_t a = 0; a < places.size(); ++a) {
+    out.at[to[a]] = places[a];
+    own[places[a]] = to[a];
+  }
+  collect(out.A, out.entry);
+  out.cholesky = plan_cholesky(out.A);
+  return out;
+}
+
+// Related levels have one effect each, and no constraint, which a block of A alone does not have.
+bool has_blocks(const GroupedDesign& design, const SparsePlan& plan) {
+  bool simple = true;
+  for (const Group& group : design.groups)
+    if (group.relation)
+      simple = simple && group.q() == 1 && group.relation->constraint().C.cols() == 0;
+  return simple && design.related() && design.groups.size() > 1 && !plan.exact;
+}
+
+void find_blocks(const GroupedDesign& design, SparsePlan& plan) {
+  if (!has_blocks(design, plan)) return;
+  for (std::size_t k = 0; k < design.groups.size(); ++k) plan.blocks.push_back(block_of(plan, k));
+  std::stable_sort(
+      plan.blocks.begin(), plan.blocks.end(),
+      [](const BlockPlan& a, const BlockPlan& b) { return a.cholesky.flops < b.cholesky.flops; });
+}
+
 }  // namespace
 
 SparsePlan make_plan(const GroupedDesign& design, double budget) {
@@ -240,6 +291,7 @@ SparsePlan make_plan(const GroupedDesign& design, double budget) {
   sort_neighbours(plan, size2);
   transpose_neighbours(plan, size2);
   find_pairs(design, plan, size2);
+  find_blocks(design, plan);
   return plan;
 }
 

@@ -45,6 +45,14 @@ struct GroupedDesign : Design {
   }
 };
 
+// One factor among others: its own block of A, in an order of elimination of its own.
+struct BlockPlan {
+  std::vector<int> at;     // positions in A
+  Pattern A;               // entries below the diagonal
+  std::vector<int> entry;  // and where they are in A22
+  CholeskyPlan cholesky;
+};
+
 // The order of elimination. Block 1 are the effects of the factor with most levels, whose rows must
 // be contiguous ("runs", in the order of the rows): q1 for each run. Block 2 are those of all other
 // factors; S is its Schur complement. Positions in block 2 are in the order of elimination.
@@ -66,8 +74,11 @@ struct SparsePlan {
   // For each related factor, entry of the pattern of Q * q + effect -> where it goes in A22.
   std::vector<std::vector<int>> Q_below;
   CholeskyPlan cholesky;  // of S
-  bool exact = true;      // is a factorisation affordable?
-  double flops = 0;       // multiplications of one, or a guess if it is not
+  // Where related factors fill A beyond a factorisation: the blocks of each of them, the cheapest
+  // first.
+  std::vector<BlockPlan> blocks;
+  bool exact = true;  // is a factorisation affordable?
+  double flops = 0;   // multiplications of one, or a guess if it is not
 
   Index runs() const { return static_cast<Index>(run_level.size()); }
   Index q1() const { return static_cast<Index>(columns1.size()); }

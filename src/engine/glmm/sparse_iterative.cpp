@@ -1,4 +1,4 @@
-// Products with S and solutions by conjugate gradients, for one vector or for a block of them.
+// Products with S and solutions by conjugate gradients, for one vector or for several.
 #include "glmm/sparse_system.hpp"
 
 namespace margmix {
@@ -74,6 +74,52 @@ void SparseSystem::conjugate_gradients(Side<M> r, double tolerance, bool* defini
   }
 }
 
+// Of M = G^-1 A G^-T (glmm/sparse_blocks.hpp), where product(y) is A y; `r` is whitened. Each
+// system stops at its own goal.
+template <int M, class Product>
+void SparseSystem::block_gradients(Product product, Side<M> r, double tolerance, bool* definite,
+                                   Side<M>& x) const {
+  using Column = Eigen::Array<double, M, 1>;
+  const Column goal = tolerance * tolerance * r.rowwise().squaredNorm().array();
+  if (!x.isZero(0)) r -= blocks_->whiten<M>(product(x));
+  Column rr = r.rowwise().squaredNorm();
+  Side<M> p = r;
+  for (iterations_ = 0; iterations_ < 1000 && (rr > goal).any(); ++iterations_) {
+    const Side<M> y = blocks_->colour<M>(p), Mp = blocks_->whiten<M>(product(y));
+    const Column curvature = p.cwiseProduct(Mp).rowwise().sum();
+    if (definite && !(curvature > 0).all()) {
+      *definite = false;
+      break;
+    }
+    const Column alpha = (rr > goal && curvature > 0).select(rr / curvature, 0.0);
+    if (!(alpha > 0).any()) break;
+    x.noalias() += alpha.matrix().asDiagonal() * y;
+    r.noalias() -= alpha.matrix().asDiagonal() * Mp;
+    const Column next = r.rowwise().squaredNorm();
+    const Column beta = (alpha > 0).select(next / rr, 0.0);
+    p = (r + beta.matrix().asDiagonal() * p).eval();
+    rr = next;
+  }
+}
+
+void SparseSystem::block_solve(const Bundle& w, double tolerance, Bundle& x) const {
+  const auto A = [&](const Bundle& y) {
+    Bundle out(kBundle, y.cols());
+    schur_product(y, out);
+    return out;
+  };
+  block_gradients<kBundle>(A, w, tolerance, nullptr, x);
+}
+
+VectorXd SparseSystem::prior_solve(const VectorXd& f, double tolerance) const {
+  const auto Q = [&](const Side<1>& y) -> Side<1> {
+    return precision_.times(y.transpose()).transpose();
+  };
+  Side<1> x = Side<1>::Zero(1, f.size());
+  block_gradients<1>(Q, blocks_->whiten<1>(f.transpose()), tolerance, nullptr, x);
+  return x.transpose();
+}
+
 void SparseSystem::schur_product(const double* x, double* out) const {
   const Side<1> in = Eigen::Map<const Side<1>>(x, 1, plan_.size2());
   Side<1> product(1, plan_.size2());
@@ -87,7 +133,15 @@ void SparseSystem::schur_product(const Bundle& x, Bundle& out) const {
 
 VectorXd SparseSystem::solve_iteratively(const VectorXd& f, double tolerance,
                                          bool* definite) const {
-  return expand(f, schur_solve(reduce(f), tolerance, definite));
+  if (!blocks_) return expand(f, schur_solve(reduce(f), tolerance, definite));
+  const auto A = [&](const Side<1>& y) {
+    Side<1> out(1, y.cols());
+    schur_product(y.data(), out.data());
+    return out;
+  };
+  Side<1> x = Side<1>::Zero(1, f.size());
+  block_gradients<1>(A, blocks_->whiten<1>(f.transpose()), tolerance, definite, x);
+  return x.transpose();
 }
 
 MatrixXd SparseSystem::solve_iteratively(const MatrixXd& f, double tolerance) const {
@@ -96,7 +150,10 @@ MatrixXd SparseSystem::solve_iteratively(const MatrixXd& f, double tolerance) co
     const Index count = std::min<Index>(kBundle, f.cols() - first);
     Bundle r = Bundle::Zero(kBundle, plan_.size2()), x = r;
     for (Index k = 0; k < count; ++k) r.row(k) = reduce(f.col(first + k)).transpose();
-    schur_solve(r, tolerance, x);
+    if (blocks_)
+      block_solve(blocks_->whiten<kBundle>(r), tolerance, x);
+    else
+      schur_solve(r, tolerance, x);
     for (Index k = 0; k < count; ++k)
       out.col(first + k) = expand(f.col(first + k), x.row(k).transpose());
   }

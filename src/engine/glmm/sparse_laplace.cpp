@@ -44,8 +44,8 @@ Status SparseMode::find(const VectorXd& start, const RunContext& context, double
   VectorXd change(x_.size()), assembled;  // the weights of A
   bool last = false, definite = false;
   // A dense factor costs many solutions: it serves further steps while these shrink fast.
-  const bool chords = system_.plan().cholesky.head == 0 && system_.precision().related() &&
-                      family.log_concave() && !quadratic;
+  const bool chords = !system_.blocks() && system_.plan().cholesky.head == 0 &&
+                      system_.precision().related() && family.log_concave() && !quadratic;
   double before = 0;  // the decrement of the last step, where its factor may serve
   for (newton_steps_ = 1; newton_steps_ <= kMostSteps; ++newton_steps_) {
     if (context.interrupted()) return Status::interrupted;
@@ -135,7 +135,8 @@ SparseLaplace sparse_laplace(const GroupedDesign& design, const SparsePlan& plan
   system.invert();
   out.scores = laplace_scores(
       mode, psi.size(), [&](auto visit) { system.visit_rows(visit); },
-      [&](const VectorXd& f) { return system.solve(f); });
+      [&](const VectorXd& f) { return system.solve(f); },
+      [&](Index i, Index j) { return system.inverse(i, j); });
   out.gradient = out.scores.rowwise().sum();
   if (order > 1 && has_sparse_hessian(design, plan, rows.family()))
     out.hessian = sparse_laplace_hessian(mode, psi.head(design.p()));

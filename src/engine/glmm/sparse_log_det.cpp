@@ -45,6 +45,27 @@ class Scaled {  // I - E = D^-1/2 S D^-1/2
   VectorXd root_;
 };
 
+class Whitened {  // G^-1 A G^-T
+ public:
+  explicit Whitened(const SparseSystem& system) : system_(system), blocks_(*system.blocks()) {}
+  VectorXd operator()(const VectorXd& x) const {
+    const Side<1> y = blocks_.colour<1>(x.transpose());
+    Side<1> Ay(1, y.cols());
+    system_.schur_product(y.data(), Ay.data());
+    return blocks_.whiten<1>(Ay).transpose();
+  }
+  Bundle operator()(const Bundle& x) const {
+    const Bundle y = blocks_.colour<kBundle>(x);
+    Bundle Ay(kBundle, y.cols());
+    system_.schur_product(y, Ay);
+    return blocks_.whiten<kBundle>(Ay);
+  }
+
+ private:
+  const SparseSystem& system_;
+  const SparseBlocks& blocks_;
+};
+
 // Lanczos with full reorthogonalisation: M ~ Q T Q', Q starting at z.
 class Lanczos {
  public:
@@ -79,7 +100,8 @@ class Lanczos {
 };
 
 // M ~ Q T Q' from several starts, with common products.
-std::vector<Lanczos> run_lanczos(const Scaled& M, const MatrixXd& starts) {
+template <class Product>
+std::vector<Lanczos> run_lanczos(const Product& M, const MatrixXd& starts) {
   const Index n = starts.rows();
   const int steps = static_cast<int>(std::min<Index>(kSteps, n));
   std::vector<Lanczos> runs;
@@ -101,9 +123,55 @@ std::vector<Lanczos> run_lanczos(const Scaled& M, const MatrixXd& starts) {
   return runs;
 }
 
+// z'log(M) z.
+double log_quadratic(const Lanczos& run, double norm2) {
+  const SymmetricEigen eigen = symmetric_eigen(run.T);
+  const VectorXd weight = eigen.vectors.row(0).transpose().cwiseAbs2();
+  return norm2 * weight.dot(VectorXd(eigen.values.cwiseMax(1e-300).array().log()));
+}
+
+double sd_of_mean(const VectorXd& x) {
+  const auto m = static_cast<double>(x.size());
+  return std::sqrt((x.array() - x.mean()).square().sum() / (m - 1) / m);
+}
+
+// Orthonormal columns near the eigenvectors of the smallest eigenvalues of M.
+MatrixXd least_directions(const Whitened& M, const VectorXd& start) {
+  Lanczos run(start, static_cast<int>(std::min<Index>(kSteps, start.size())));
+  while (!run.done()) run.take(M(run.next));
+  const Index k = std::min<Index>(kBundle, run.T.cols());
+  return run.Q * symmetric_eigen(run.T).vectors.leftCols(k);
+}
+
+// log|A| = log|P| + tr log M. The directions of its smallest eigenvalues, in which the factors are
+// told apart least, are not left to the probes.
+LogDet block_log_det(const SparseSystem& system, const MatrixMap& probes) {
+  const Whitened M(system);
+  const MatrixXd V = least_directions(M, probes.col(0));
+  double inside = 0;
+  for (const Lanczos& run : run_lanczos(M, V)) inside += log_quadratic(run, 1);
+  const MatrixXd starts = probes - V * (V.transpose() * probes);
+  VectorXd estimates(probes.cols());
+  for (Index from = 0; from < probes.cols(); from += kBundle) {
+    const Index count = std::min<Index>(kBundle, probes.cols() - from);
+    const std::vector<Lanczos> runs = run_lanczos(M, starts.middleCols(from, count));
+    for (Index i = 0; i < count; ++i)
+      estimates[from + i] = log_quadratic(runs[i], starts.col(from + i).squaredNorm());
+  }
+  return {system.blocks()->log_det() + inside + estimates.mean(), sd_of_mean(estimates)};
+}
+
 }  // namespace
 
+MatrixXd with_least_directions(const SparseSystem& system, const MatrixMap& signs) {
+  const MatrixXd V = least_directions(Whitened(system), signs.col(0));
+  MatrixXd out(signs.rows(), V.cols() + signs.cols());
+  out << V, (signs - V * (V.transpose() * signs)) / std::sqrt(static_cast<double>(signs.cols()));
+  return std::sqrt(static_cast<double>(out.cols())) * out;
+}
+
 LogDet estimate_log_det(const SparseSystem& system, const MatrixMap& probes) {
+  if (system.blocks()) return block_log_det(system, probes);
   const Scaled M(system);
   const Index m = probes.cols();
   // The eigenvector of the smallest eigenvalue of I - E, from two Lanczos runs.
@@ -121,18 +189,14 @@ LogDet estimate_log_det(const SparseSystem& system, const MatrixMap& probes) {
   const std::vector<Lanczos> runs = run_lanczos(M, starts);
   for (Index k = 0; k < m; ++k) {
     const VectorXd z = starts.col(k);
-    const SymmetricEigen eigen = symmetric_eigen(runs[k].T);
-    const VectorXd weight = eigen.vectors.row(0).transpose().cwiseAbs2();
-    const VectorXd log_values = eigen.values.cwiseMax(1e-300).array().log();
     const VectorXd Ez = z - M(z);
-    estimates[k] = z.squaredNorm() * weight.dot(log_values) + z.dot(Ez) + 0.5 * Ez.squaredNorm();
+    estimates[k] = log_quadratic(runs[k], z.squaredNorm()) + z.dot(Ez) + 0.5 * Ez.squaredNorm();
   }
   const double exact_part = v.dot(Ev) - 0.5 * (M.off_diagonal_norm() - Ev.squaredNorm());
   LogDet out;
   const double mean = estimates.mean();
   out.value = system.S_diagonal().array().log().sum() + std::log(lambda) + mean + exact_part;
-  out.sd = std::sqrt((estimates.array() - mean).square().sum() / static_cast<double>(m - 1) /
-                     static_cast<double>(m));
+  out.sd = sd_of_mean(estimates);
   return out;
 }
 
@@ -141,12 +205,15 @@ SparseEstimate sparse_laplace_estimate(const GroupedDesign& design, const Sparse
                                        const MatrixMap& probes, const RunContext& context) {
   SparseEstimate out;
   SparseMode mode(design, plan, rows, psi);
+  mode.system().use_blocks();
   out.status = mode.find_any(start, context);
   out.u = mode.u();
+  if (out.status == Status::ok && !mode.system().factor_blocks()) out.status = Status::no_mode;
   if (out.status != Status::ok) return out;
   const LogDet log_det = estimate_log_det(mode.system(), probes);
-  out.value = mode.rows_value() + rows.constant() - 0.5 * mode.u().squaredNorm() -
-              0.5 * (mode.system().log_det11() + log_det.value);
+  out.value =
+      mode.rows_value() + rows.constant() - 0.5 * mode.quadratic() -
+      0.5 * (mode.system().log_det11() + log_det.value - mode.system().precision().log_det());
   out.sd = 0.5 * log_det.sd;
   return out;
 }

@@ -9,10 +9,10 @@
 namespace margmix {
 
 // The gradient in (beta, theta, rho, log phi) by cluster (P x clusters), given for each cell the
-// entries of V_j'A^-1.
-template <class Cells>
+// entries of V_j'A^-1, and inverse(i, j) of A^-1 on the pattern of Q.
+template <class Cells, class Inverse>
 MatrixXd laplace_scores(const SparseMode& mode, const Index P, Cells visit,
-                        const std::function<VectorXd(const VectorXd&)>& solve) {
+                        const std::function<VectorXd(const VectorXd&)>& solve, Inverse inverse) {
   const SparseSystem& system = mode.system();
   const GroupedDesign& design = system.design();
   const Index n = design.X.rows(), q = design.q(), p = design.p();
@@ -52,12 +52,19 @@ MatrixXd laplace_scores(const SparseMode& mode, const Index P, Cells visit,
   for (Index r = 0; r < design.n_rho; ++r)
     out.row(p + design.n_theta() + r) =
         system.precision().derivative_sums(r, [&](Index i, Index j) {
-          return 0.5 * (lambda[i] * u[j] + u[i] * lambda[j] - u[i] * u[j] - system.inverse(i, j));
+          return 0.5 * (lambda[i] * u[j] + u[i] * lambda[j] - u[i] * u[j] - inverse(i, j));
         });
   return out;
 }
 
-// Entries of V_j'A^-1 at the effects of row j, estimated from probes z and solutions x = S^-1 z.
+// Entries of A^-1, estimated from probes.
+//
+// Where a factor is eliminated, from vectors of signs z and solutions x = S^-1 z. With blocks
+// (glmm/sparse_blocks.hpp), from whitened ones w of mean product I: A^-1 = E x y', x = G^-T M^-1 w,
+// y = G^-T w. What is known of P, tr(P^-1 dP) = tr(D^-1 dD), takes most of the error off, since the
+// same w estimate it, with d = D^-1 L'y, by
+//
+//   y'dP y = (y'dD y - d'dD d) + 2 y'dL (y + d).
 class StochasticInverse {
  public:
   // `start`: solutions near by to begin from, or null.
@@ -65,9 +72,9 @@ class StochasticInverse {
                     const StochasticInverse* start = nullptr);
   int iterations() const { return iterations_; }
 
+  // visit(j, s, y): y (q, by column of Z) holds the entries of V_j'A^-1 at the effects of row j.
   template <class Visit>
   void visit_rows(Visit visit) const {
-    using Column = Eigen::Matrix<double, kBundle, 1>;
     const SparsePlan& plan = system_.plan();
     const Index q = system_.design().q();
     VectorXd y(q);
@@ -75,26 +82,25 @@ class StochasticInverse {
     for (Index s = 0; s < plan.runs(); ++s)
       for (Index j = plan.run_start[s]; j < plan.run_start[s + 1]; ++j) {
         for (Index c = 0; c < q; ++c) at[c] = system_.at(j, s, c);
-        y.setZero();
-        for (std::size_t b = 0; b < x_.size(); ++b) {
-          const Bundle &x = x_[b], &z = z_[b];
-          Column vx = Column::Zero(), vz = Column::Zero();
-          for (Index c = 0; c < q; ++c) {
-            vx += system_.V(j, c) * x.col(at[c]);
-            vz += system_.V(j, c) * z.col(at[c]);
-          }
-          for (Index c = 0; c < q; ++c) y[c] += vz.dot(x.col(at[c])) + vx.dot(z.col(at[c]));
-        }
-        y *= 0.5 / probes_;
-        system_.add_A11_inverse(j, s, y.data());
+        if (system_.blocks())
+          add_block_entries(j, at, y);
+        else
+          add_signs(j, s, at, y);
         visit(j, s, y.data());
       }
   }
 
+  double inverse(Index i, Index j) const;  // with blocks, an entry on the pattern of A
+
  private:
+  using Column = Eigen::Matrix<double, kBundle, 1>;
+  void add_signs(Index j, Index s, const std::vector<Index>& at, VectorXd& y) const;
+  void add_block_entries(Index j, const std::vector<Index>& at, VectorXd& y) const;
+
   const SparseSystem& system_;
   double probes_;
-  std::vector<Bundle> x_, z_;  // [-A11^-1 B; I] times x and z, kBundle probes each
+  // kBundle probes each: [-A11^-1 B; I] times x and z; with blocks x, y and d
+  std::vector<Bundle> x_, z_, d_;
   int iterations_ = 0;
 };
 

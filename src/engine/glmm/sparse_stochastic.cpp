@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "glmm/sparse_log_det.hpp"
 #include "glmm/sparse_scores.hpp"
 #include "linalg/decompositions.hpp"
 
@@ -10,26 +11,74 @@ namespace margmix {
 StochasticInverse::StochasticInverse(const SparseSystem& system, const MatrixMap& probes,
                                      double tolerance, const StochasticInverse* start)
     : system_(system), probes_(static_cast<double>(probes.cols())) {
-  if (system.design().related())
-    throw std::invalid_argument("related levels have no elimination to estimate traces by");
+  SparseBlocks* const blocks = system.blocks();
+  if (system.design().related() && !blocks)
+    throw std::invalid_argument("related levels need the blocks of several factors");
+  if (blocks) blocks->invert();
   for (Index first = 0; first < probes.cols(); first += kBundle) {
     const Index count = std::min<Index>(kBundle, probes.cols() - first);
     Bundle z = Bundle::Zero(kBundle, probes.rows());
     z.topRows(count) = probes.middleCols(first, count).transpose();
     Bundle x = Bundle::Zero(kBundle, probes.rows());
     if (start) x = start->x_[x_.size()].rightCols(probes.rows());
-    system.schur_solve(z, tolerance, x);
+    if (blocks) {
+      system.block_solve(z, tolerance, x);
+      Bundle d;
+      z_.push_back(blocks->colour<kBundle>(z, &d));
+      d_.push_back(d);
+      x_.push_back(x);
+    } else {
+      system.schur_solve(z, tolerance, x);
+      z_.push_back(system.expand(z));
+      x_.push_back(system.expand(x));
+    }
     iterations_ += system.iterations();
-    z_.push_back(system.expand(z));
-    x_.push_back(system.expand(x));
   }
+}
+
+void StochasticInverse::add_signs(Index j, Index s, const std::vector<Index>& at,
+                                  VectorXd& y) const {
+  const Index q = y.size();
+  y.setZero();
+  for (std::size_t b = 0; b < x_.size(); ++b) {
+    const Bundle &x = x_[b], &z = z_[b];
+    Column vx = Column::Zero(), vz = Column::Zero();
+    for (Index c = 0; c < q; ++c) {
+      vx += system_.V(j, c) * x.col(at[c]);
+      vz += system_.V(j, c) * z.col(at[c]);
+    }
+    for (Index c = 0; c < q; ++c) y[c] += vz.dot(x.col(at[c])) + vx.dot(z.col(at[c]));
+  }
+  y *= 0.5 / probes_;
+  system_.add_A11_inverse(j, s, y.data());
+}
+
+void StochasticInverse::add_block_entries(Index j, const std::vector<Index>& at,
+                                          VectorXd& y) const {
+  for (Index c = 0; c < y.size(); ++c) {
+    y[c] = 0;
+    for (Index d = 0; d < y.size(); ++d) y[c] += system_.V(j, d) * inverse(at[d], at[c]);
+  }
+}
+
+double StochasticInverse::inverse(Index i, Index j) const {
+  const SparseBlocks& blocks = *system_.blocks();
+  if (blocks.before(i, j)) std::swap(i, j);
+  const bool same = blocks.same_block(i, j);
+  double sum = 0;
+  for (std::size_t b = 0; b < x_.size(); ++b) {
+    const Bundle &x = x_[b], &y = z_[b], &d = d_[b];
+    sum += 0.5 * (x.col(i).dot(y.col(j)) + y.col(i).dot(x.col(j))) - y.col(i).dot(y.col(j));
+    sum += same ? d.col(i).dot(d.col(j)) : -y.col(i).dot(d.col(j));
+  }
+  return sum / probes_ + (same ? blocks.inverse(i, j) : 0);
 }
 
 namespace {
 
 // F'V^-1 F and F'V^-1 (y - X beta) of the working response, for the columns F = [X, f_1 ...] of
 // what the covariance of the responses changes by, times V^-1 (y - X beta). Those of theta are the
-// same in all rows of a cell.
+// same in all rows of a cell. M has the columns of rho too, Fe is without them.
 struct InformationProducts {
   MatrixXd M;
   VectorXd Fe;
@@ -45,6 +94,12 @@ MatrixXd theta_columns(const SparseMode& mode) {
   for (Index s = 0; s < plan.runs(); ++s)
     for (Index j = plan.run_start[s]; j < plan.run_start[s + 1]; ++j)
       for (Index r = 0; r < q; ++r) Zg[system.at(j, s, r)] += design.Z(j, r) * mode.g()[j];
+  for (std::size_t k = 0; k < design.groups.size(); ++k) {  // related levels: Q^-1 Z'g = u / lambda
+    if (!design.groups[k].relation) continue;
+    const int c = design.groups[k].columns[0];
+    for (int at : plan.places[k])
+      Zg[plan.size1() + at] = mode.u()[plan.size1() + at] / mode.Lambda()(c, c);
+  }
   MatrixXd F(mode.g().size(), t);
   for (Index k = 0; k < t; ++k) {
     const Index r = design.theta_row[k], c = design.theta_col[k];
@@ -54,6 +109,39 @@ MatrixXd theta_columns(const SparseMode& mode) {
             design.Z(j, r) * mode.u()[system.at(j, s, c)] + system.V(j, c) * Zg[system.at(j, s, r)];
   }
   return F;
+}
+
+// Q_r u by entry of rho.
+MatrixXd rho_columns(const SparseMode& mode) {
+  const SparseSystem& system = mode.system();
+  MatrixXd out(system.size(), system.design().n_rho);
+  for (Index r = 0; r < out.cols(); ++r)
+    out.col(r) = system.precision().derivative_times(r, mode.u());
+  return out;
+}
+
+// M with the columns f = -V Q^-1 Q_r u of rho after the first `before`: V^-1 f = -W V a and f'V^-1
+// f = u'Q_r Q^-1 Q_r u - u'Q_r a, with a = A^-1 Q_r u. WF are the other columns.
+MatrixXd with_rho(const SparseMode& mode, const MatrixXd& M, const MatrixXd& WF, Index before,
+                  const MatrixXd& Qu, const MatrixXd& a, double tolerance) {
+  const SparseSystem& system = mode.system();
+  const Index R = Qu.cols(), after = M.cols() - before;
+  if (R == 0) return M;
+  MatrixXd prior(system.size(), R), products(M.cols(), R);
+  for (Index r = 0; r < R; ++r) {
+    prior.col(r) = system.prior_solve(Qu.col(r), 50 * tolerance);  // a step is none the worse
+    VectorXd Va = VectorXd::Zero(WF.rows());
+    system.add_V(a.col(r), Va);
+    products.col(r).noalias() = -WF.transpose() * Va;
+  }
+  MatrixXd out(M.cols() + R, M.cols() + R);
+  out.topLeftCorner(before, before) = M.topLeftCorner(before, before);
+  out.topRightCorner(before, after) = M.topRightCorner(before, after);
+  out.bottomRightCorner(after, after) = M.bottomRightCorner(after, after);
+  out.block(0, before, before, R) = products.topRows(before);
+  out.block(before, before + R, R, after) = products.bottomRows(after).transpose();
+  out.block(before, before, R, R) = Qu.transpose() * (prior - a);
+  return MatrixXd(out.selfadjointView<Eigen::Upper>());
 }
 
 InformationProducts information_products(const SparseMode& mode, double tolerance) {
@@ -78,10 +166,14 @@ InformationProducts information_products(const SparseMode& mode, double toleranc
   out.Fe.head(p) = rows.gram.col(p).head(p);
   out.Fe.segment(p, t).noalias() = F.transpose() * mode.g();
   out.Fe.tail(d) = rows.gram.col(p).tail(d);
-  MatrixXd f(system.size(), WF.cols());
+  const MatrixXd Qu = rho_columns(mode);
+  MatrixXd f(system.size(), WF.cols() + Qu.cols());
   for (Index k = 0; k < WF.cols(); ++k) f.col(k) = system.Vt(WF.col(k));
-  M.noalias() -= f.transpose() * system.solve_iteratively(f, tolerance);
-  out.M = 0.5 * (M + M.transpose());
+  f.rightCols(Qu.cols()) = Qu;
+  const MatrixXd solved = system.solve_iteratively(f, tolerance);
+  M.noalias() -= f.leftCols(WF.cols()).transpose() * solved.leftCols(WF.cols());
+  const MatrixXd symmetric = 0.5 * (M + M.transpose());
+  out.M = with_rho(mode, symmetric, WF, p + t, Qu, solved.rightCols(Qu.cols()), tolerance);
   return out;
 }
 
@@ -96,13 +188,22 @@ MatrixXd average_information(const MatrixXd& M, Index p) {
   return out;
 }
 
+// With the blocks of A at the mode, where the plan has them.
+Status find_mode(SparseMode& mode, const VectorXd& start, const RunContext& context,
+                 double tolerance) {
+  mode.system().use_blocks();
+  const Status status = mode.find(start, context, tolerance);
+  return status != Status::ok || mode.system().factor_blocks() ? status : Status::no_mode;
+}
+
 VectorXd stochastic_gradient(const SparseMode& mode, const StochasticInverse& inverse, Index P,
                              double tolerance) {
   return laplace_scores(
              mode, P, [&](auto visit) { inverse.visit_rows(visit); },
              [&](const VectorXd& f) {
                return mode.system().solve_iteratively(f, tolerance, nullptr);
-             })
+             },
+             [&](Index i, Index j) { return inverse.inverse(i, j); })
       .rowwise()
       .sum();
 }
@@ -134,7 +235,7 @@ StochasticHessian sparse_stochastic_hessian(const GroupedDesign& design, const S
   const Index P = psi.size(), p = design.p(), t = design.n_theta();
   StochasticHessian out;
   SparseMode mode(design, plan, rows, psi);
-  out.status = mode.find(start, context, tolerance);
+  out.status = find_mode(mode, start, context, tolerance);
   if (out.status != Status::ok) return out;
   out.u = mode.u();
   const StochasticInverse inverse(mode.system(), probes, tolerance);
@@ -146,7 +247,7 @@ StochasticHessian sparse_stochastic_hessian(const GroupedDesign& design, const S
     VectorXd moved = psi;
     moved[k] += steps[k];
     SparseMode near(design, plan, rows, moved);
-    out.status = near.find(out.u, context, tolerance);
+    out.status = find_mode(near, out.u, context, tolerance);
     if (out.status != Status::ok) return out;
     const StochasticInverse solved(near.system(), probes, tolerance, &inverse);
     out.hessian.col(k) =
@@ -164,11 +265,16 @@ StochasticStep sparse_stochastic(const GroupedDesign& design, const SparsePlan& 
                                  const RunContext& context) {
   StochasticStep out;
   SparseMode mode(design, plan, rows, psi);
-  out.status = mode.find(start, context, tolerance);
+  out.status = find_mode(mode, start, context, tolerance);
   out.cg_iterations = mode.cg_iterations();
   out.u = mode.u();
   if (out.status != Status::ok) return out;
-  const StochasticInverse inverse(mode.system(), probes, tolerance);
+  if (information && mode.system().blocks())
+    out.probes = with_least_directions(mode.system(), probes);
+  const MatrixMap use = out.probes.size() > 0
+                            ? MatrixMap(out.probes.data(), out.probes.rows(), out.probes.cols())
+                            : probes;
+  const StochasticInverse inverse(mode.system(), use, tolerance);
   out.cg_iterations += inverse.iterations();
   out.gradient = stochastic_gradient(mode, inverse, psi.size(), tolerance);
   if (information)

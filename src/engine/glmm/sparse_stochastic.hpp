@@ -4,7 +4,7 @@
 //   S^-1 ~ mean of (x z' + z x') / 2,  S x = z by conjugate gradients,
 //
 // and everything else is as in sparse_laplace.hpp. With the same z at all parameters it is a smooth
-// function of them. It comes with a model of the information: for beta X'V^-1 X, for theta and
+// function of them. It comes with a model of the information: for beta X'V^-1 X, for theta, rho and
 // a Gaussian log phi the average information f_a'P f_b / 2, f_a = dV_a V^-1 (y - X beta) (Gilmour,
 // Thompson & Cullis 1995), both for the working response of the weights W.
 #pragma once
@@ -17,11 +17,13 @@ struct StochasticStep {
   VectorXd gradient;     // P
   MatrixXd information;  // P x P, if asked for
   VectorXd u;            // modes
+  MatrixXd probes;       // those that the gradient is by, where they are others
   int cg_iterations = 0;
   Status status = Status::ok;
 };
 
-// probes: size2 x m, entries -1 and 1; `tolerance` of the solutions.
+// probes: size2 x m, entries -1 and 1; `tolerance` of the solutions. With blocks (glmm/
+// sparse_blocks.hpp) and the information, the directions of with_least_directions() are found anew.
 StochasticStep sparse_stochastic(const GroupedDesign& design, const SparsePlan& plan,
                                  SparseRows& rows, const VectorXd& psi, const VectorXd& start,
                                  const MatrixMap& probes, double tolerance, bool information,

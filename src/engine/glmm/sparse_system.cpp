@@ -203,8 +203,28 @@ VectorXd SparseSystem::draw(const VectorXd& z) const {
   return x;
 }
 
+void SparseSystem::use_blocks() {
+  if (!plan_.blocks.empty()) blocks_ = std::make_unique<SparseBlocks>(plan_);
+}
+
+bool SparseSystem::factor_blocks() {
+  constexpr double kSame = 1e-4;  // changes of the diagonal that leave P a preconditioner as good
+  iterations_ = 0;
+  if (blocks_ready_ && factored_.size() == A22_diagonal_.size() &&
+      ((A22_diagonal_ - factored_).cwiseAbs().array() < kSame * A22_diagonal_.array()).all())
+    return true;
+  factored_ = A22_diagonal_;
+  blocks_ready_ = !blocks_ || blocks_->factor(A22_diagonal_, A22_below_);
+  return blocks_ready_;
+}
+
 VectorXd SparseSystem::newton_step(const VectorXd& f, double tolerance, bool* definite) {
-  if (!precision_.related()) return solve_iteratively(f, tolerance, definite);
+  constexpr int kManySteps = 40;  // blocks for other weights serve while there are fewer
+  if (blocks_ && !(blocks_ready_ && iterations_ < kManySteps) && !factor_blocks()) {
+    if (definite) *definite = false;
+    return f;
+  }
+  if (blocks_ || !precision_.related()) return solve_iteratively(f, tolerance, definite);
   iterations_ = 0;
   const bool factored = factor();
   if (definite) *definite = factored;

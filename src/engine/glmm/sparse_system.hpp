@@ -19,15 +19,10 @@
 #include <memory>
 
 #include "design/groups.hpp"
+#include "glmm/sparse_blocks.hpp"
 #include "glmm/sparse_precision.hpp"
 
 namespace margmix {
-
-// Vectors that are worked on side by side: column j holds entry j of each of them.
-constexpr int kBundle = 8;
-template <int M>
-using Side = Eigen::Matrix<double, M, Dynamic>;
-using Bundle = Side<kBundle>;
 
 class SparseSystem {
  public:
@@ -68,12 +63,22 @@ class SparseSystem {
   double log_det() const;
   VectorXd solve(const VectorXd& f) const;  // A^-1 f
 
-  // A^-1 f by conjugate gradients on S with its diagonal as preconditioner. `definite` turns false
-  // where a direction of negative curvature is met.
+  // From here on solutions are by conjugate gradients that the blocks of A precondition, where the
+  // plan has them. They are those of A as it was assembled when they were factored last; false if
+  // one is not positive definite.
+  void use_blocks();
+  bool factor_blocks();
+  SparseBlocks* blocks() const { return blocks_.get(); }
+  // G^-T M^-1 w for whitened vectors w; `x` is where to begin.
+  void block_solve(const Bundle& w, double tolerance, Bundle& x) const;
+  VectorXd prior_solve(const VectorXd& f, double tolerance) const;  // Q^-1 f
+
+  // A^-1 f by conjugate gradients on S, with its diagonal as preconditioner or with blocks.
+  // `definite` turns false where a direction of negative curvature is met.
   VectorXd solve_iteratively(const VectorXd& f, double tolerance, bool* definite) const;
   MatrixXd solve_iteratively(const MatrixXd& f, double tolerance) const;  // by column
-  // A^-1 f for a step of Newton: by a factor where levels are related, since conjugate gradients
-  // take very many steps along a series or a tree.
+  // A^-1 f for a step of Newton: by a factor where levels are related and there are no blocks,
+  // since without them conjugate gradients take very many steps along a series or a tree.
   VectorXd newton_step(const VectorXd& f, double tolerance, bool* definite);
   int iterations() const { return iterations_; }
   // S x = r likewise, and x extended to block 1: A^-1 f for r = f2 - B'A11^-1 f1.
@@ -120,6 +125,9 @@ class SparseSystem {
   void schur_products(const Side<M>& x, Side<M>& out) const;
   template <int M>
   void conjugate_gradients(Side<M> r, double tolerance, bool* definite, Side<M>& x) const;
+  template <int M, class Product>
+  void block_gradients(Product product, Side<M> r, double tolerance, bool* definite,
+                       Side<M>& x) const;
   Index count(Index s) const { return plan_.near_start[s + 1] - plan_.near_start[s]; }
   const int* near(Index s) const { return plan_.near.data() + plan_.near_start[s]; }
   const double* B(Index s) const { return B_.data() + plan_.q1() * plan_.near_start[s]; }
@@ -140,6 +148,9 @@ class SparseSystem {
   VectorXd B_, C_;  // q1 x count(s) for each run: B and A11^-1 B
   VectorXd A22_diagonal_, A22_below_, S_diagonal_;
   std::unique_ptr<SparseCholesky> cholesky_;
+  std::unique_ptr<SparseBlocks> blocks_;
+  bool blocks_ready_ = false;
+  VectorXd factored_;  // the diagonal of A that they were factored with
   ConstrainedInverse constrained_;
   enum class Factor { none, found, failed } factor_ = Factor::none;
   mutable int iterations_ = 0;

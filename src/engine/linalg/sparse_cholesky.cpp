@@ -110,6 +110,7 @@ CholeskyPlan plan_cholesky(const Pattern& S) {
     plan.L.start.push_back(static_cast<int>(plan.L.row.size()));
   }
   for (Index j = 0; j < n; ++j) plan.flops += 0.5 * (count[j] + 1.0) * (count[j] + 1.0);
+  find_fronts(plan);
   return plan;
 }
 
@@ -117,6 +118,7 @@ SparseCholesky::SparseCholesky(const CholeskyPlan& plan, int threads)
     : plan_(plan), threads_(threads), diagonal_(plan.head), below_(plan.L.row.size()) {}
 
 bool SparseCholesky::factor(const std::function<void(Index, double*)>& fill) {
+  if (!plan_.front.empty()) return factor_fronts(fill);
   const Index n = plan_.size, head = plan_.head, t = n - head;
   const auto &start = plan_.L.start, &row = plan_.L.row;
   VectorXd w = VectorXd::Zero(n);
@@ -199,6 +201,7 @@ void SparseCholesky::invert() {
   if (t > 0) tiled_inverse(tail_, inverse_tail_, threads_);
   inverse_diagonal_.resize(head);
   inverse_below_.resize(below_.size());
+  if (!plan_.front.empty()) return invert_fronts();
   VectorXd l = VectorXd::Zero(plan_.size), sum = VectorXd::Zero(plan_.size);
   for (Index j = head - 1; j >= 0; --j) invert_head_column(j, l.data(), sum.data());
 }

@@ -3,8 +3,9 @@
 //
 // Minimum degree ordering leaves the fill for the last columns, which become dense: they are held
 // and factored as one dense matrix, at several times the speed of sparse columns. The head is a
-// left-looking factorisation by columns. Entries of the inverse follow by the recursion of
-// Takahashi, Fagan & Chen (1973), last column first, from the dense inverse of the tail.
+// left-looking factorisation by columns, or one by fronts where these are long and many. Entries of
+// the inverse follow by the recursion of Takahashi, Fagan & Chen (1973), last column first, from
+// the dense inverse of the tail.
 #pragma once
 
 #include <functional>
@@ -30,12 +31,19 @@ Pattern permuted(const Pattern& S, const std::vector<int>& to, std::vector<int>*
 
 struct CholeskyPlan {
   Index size = 0, head = 0;
-  Pattern L;         // pattern of the head columns
+  Pattern L;  // pattern of the head columns
+  // First columns of its fronts and their end, where it is worked on by fronts
+  // (linalg/sparse_fronts.cpp) and not by columns.
+  std::vector<int> front;
   double flops = 0;  // multiplications of a factorisation
 };
 
 // For a matrix that is already in the order of elimination.
 CholeskyPlan plan_cholesky(const Pattern& S);
+
+// Fronts for a head whose factor and inverse by columns cost at least this: below nothing is
+// gained.
+void find_fronts(CholeskyPlan& plan, double least_cost = 1e8);
 
 class SparseCholesky {
  public:
@@ -51,6 +59,12 @@ class SparseCholesky {
 
   void solve_transposed(Eigen::Ref<VectorXd> b) const;  // L'^-1 b
 
+  // L^-1 and L'^-1 of M vectors side by side: entry j of all of them, then entry j + 1. M: 1 or 8.
+  template <int M>
+  void lower_solve(double* x) const;
+  template <int M>
+  void upper_solve(double* x) const;
+
   // Entries of S^-1 on the pattern of L; afterwards inverse() may be called.
   void invert();
   // The symmetric block of S^-1 for ascending positions `at`, all pairs of which are in the
@@ -64,7 +78,15 @@ class SparseCholesky {
   }
 
  private:
+  template <int M>
+  void lower_columns(int first, int last, double* x, double* shared) const;
+  template <int M>
+  void upper_columns(int first, int last, double* x, double* shared) const;
   void invert_head_column(Index j, double* l, double* sum);
+  bool factor_fronts(const std::function<void(Index, double*)>& fill);
+  void invert_fronts();
+  void gather_inverse(const int* row, Index count, const std::vector<int>& owner,
+                      MatrixXd& out) const;
 
   const CholeskyPlan& plan_;
   int threads_;
