@@ -47,6 +47,7 @@ joint_changes <- function(fit) {
   if (length(refused)) {
     refuse_update("joint", refused, "update = \"full\" fits the model without each cluster.")
   }
+  if (!length(fit$beta)) return(matrix(0, cluster_count(fit$design), 0L))
   found <- engine_deletion(fit)
   # where a cluster alone determines a coefficient there is nothing without it
   alone <- is.nan(engine_influence(cluster_pieces(fit))$dfbeta[, 1L])

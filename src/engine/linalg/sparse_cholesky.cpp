@@ -210,7 +210,7 @@ void SparseCholesky::invert() {
 // rows below the diagonal of column j of L and l its entries. `l` and `sum` are zero on entry and
 // exit.
 void SparseCholesky::invert_head_column(Index j, double* l, double* sum) {
-  const Index head = plan_.head, t = plan_.size - head;
+  const Index head = plan_.head;
   const auto &start = plan_.L.start, &row = plan_.L.row;
   const int first = start[j], last = start[j + 1];
   int in_tail = last;
@@ -258,7 +258,7 @@ double SparseCholesky::inverse(Index i, Index j) const {
 }
 
 void SparseCholesky::inverse(const int* at, Index count, Eigen::Ref<MatrixXd> out) const {
-  const Index head = plan_.head, t = plan_.size - head;
+  const Index head = plan_.head;
   const auto &start = plan_.L.start, &row = plan_.L.row;
   for (Index c = 0; c < count; ++c) {
     if (at[c] >= head) {
