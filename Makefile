@@ -120,7 +120,7 @@ simulate-structured: ## coverage with a lineage tree, a field and batches in one
 	@tools/install.sh
 	@$(WITH_LIBRARY) nice Rscript bench/simulation/structured.R $(or $(COUNT),500) $(CELLS)
 
-simulate-restricted: ## standard deviations between few clusters, ML and restricted (2 minutes)
+simulate-restricted: ## standard deviations between few clusters, ML and restricted (6 minutes)
 	@tools/setup.sh demo
 	@tools/install.sh
 	@$(WITH_LIBRARY) nice Rscript bench/simulation/restricted.R $(COUNT)

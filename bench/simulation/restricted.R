@@ -1,9 +1,9 @@
 # The standard deviation between few clusters by maximum likelihood and by the restricted
 # likelihood, and the error of the default tests of either fit at 5%.
 #
-#   Rscript bench/simulation/restricted.R         100 data sets per cell
+#   Rscript bench/simulation/restricted.R         1,000 data sets per cell, six minutes of one core
 #                                                 -> restricted.md, inst/extdata/few-clusters-sd.csv
-#   Rscript bench/simulation/restricted.R 1000    1,000 of them (about ten minutes of one core)
+#   Rscript bench/simulation/restricted.R 100     100 of them
 #   Rscript bench/simulation/restricted.R 1000 resume   only cells that have fewer
 #
 # The files are written after each cell.
@@ -18,7 +18,7 @@ here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE
 suppressMessages(library(margmix))
 
 count <- suppressWarnings(as.integer(commandArgs(TRUE)))
-replicates <- if (any(!is.na(count))) count[!is.na(count)][1L] else 100L
+replicates <- if (any(!is.na(count))) count[!is.na(count)][1L] else 1000L
 
 draw <- function(K, sd) {
   id <- rep(seq_len(K), sample(12:28, K, TRUE))

@@ -1,7 +1,7 @@
 # Separated and boundary data: maximum likelihood, and with the soft penalty of Sterzinger and
 # Kosmidis (2023).
 #
-#   Rscript bench/simulation/soft-penalty.R        1,000 hard data sets, 250 others: soft-penalty.md
+#   Rscript bench/simulation/soft-penalty.R        1,000 data sets of each kind: soft-penalty.md
 #   Rscript bench/simulation/soft-penalty.R 40     40 of each kind
 #
 # A covariate within clusters and a treatment between them; one random intercept. An estimate counts
@@ -12,7 +12,7 @@ here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE
 suppressMessages(library(margmix))
 
 count <- suppressWarnings(as.integer(commandArgs(TRUE)))
-replicates <- if (any(!is.na(count))) count[!is.na(count)][1L] else 250L
+replicates <- if (any(!is.na(count))) count[!is.na(count)][1L] else 1000L
 
 kinds <- list(
   separated = list(family = binomial(), K = 20, n = 4, beta = c(0, 5, 0), sd = 1),
