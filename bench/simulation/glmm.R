@@ -3,7 +3,7 @@
 #   Rscript bench/simulation/glmm.R run [REPLICATES [PATTERN]]   cells whose name has PATTERN, the
 #                                   most telling first, one on each core; each is kept in a file
 #                                   of the folder .build/simulation-glmm
-#   Rscript bench/simulation/glmm.R collect   what is there -> inst/extdata/few-clusters-glmm.csv,
+#   Rscript bench/simulation/glmm.R collect   what is there -> inst/extdata/few-clusters-glmm.csv.gz,
 #                                   glmm.md beside this file
 #
 # K clusters of 20 rows on average (equal, or gamma sizes with a coefficient of variation of .5,
@@ -16,7 +16,7 @@
 suppressMessages(library(margmix))
 here <- "bench/simulation"
 batches <- ".build/simulation-glmm"
-saved_file <- "inst/extdata/few-clusters-glmm.csv"
+saved_file <- "inst/extdata/few-clusters-glmm.csv.gz"
 source(file.path(here, "glmm-report.R"))
 
 families <- list(
@@ -144,6 +144,6 @@ if (identical(args[1L], "run")) {
   if (is.null(saved$default_even)) saved[c("default_even", "KC_even")] <- rep(NA_real_, nrow(saved))
   table <- rbind(do.call(rbind, lapply(files[kept], rates)), saved)
   table <- table[order(match(cell_name(table), cells$name)), ]
-  utils::write.csv(table, saved_file, row.names = FALSE)
+  utils::write.csv(table, gzfile(saved_file), row.names = FALSE)
   writeLines(report(table, cells), file.path(here, "glmm.md"))
 }

@@ -1,8 +1,8 @@
 # How often intervals of gee() miss the truth when clusters are few.
 #
 #   Rscript bench/simulation/run.R                 5,000 data sets per cell
-#                                                  -> inst/extdata/few-clusters.csv, results.md
-#   Rscript bench/simulation/run.R 200 quick       200 of them -> quick.csv, quick.md
+#                                                  -> inst/extdata/few-clusters.csv.gz, results.md
+#   Rscript bench/simulation/run.R 200 quick       200 of them -> quick.csv.gz, quick.md
 #   Rscript bench/simulation/run.R resume          goes on where a run was stopped
 #   Rscript bench/simulation/run.R table           results.md from the csv
 #
@@ -17,7 +17,7 @@ count <- suppressWarnings(as.integer(arguments))
 replicates <- if (any(!is.na(count))) count[!is.na(count)][1L] else 5000L
 quick <- "quick" %in% arguments
 # The vignette reads the full results, too.
-file <- file.path(here, if (quick) "quick.csv" else "../../inst/extdata/few-clusters.csv")
+file <- file.path(here, if (quick) "quick.csv.gz" else "../../inst/extdata/few-clusters.csv.gz")
 
 # Joint tests of a factor between clusters need two clusters in each of its four arms.
 cell_models <- function(cell) {
@@ -88,8 +88,9 @@ if (!"table" %in% arguments) {
     numbers <- vapply(rows, is.double, NA)
     rows[numbers] <- lapply(rows[numbers], signif, 5L)
     first <- !file.exists(file)
-    write.table(rows, file, append = !first, col.names = first, row.names = FALSE, quote = FALSE,
-      sep = ",")
+    con <- gzfile(file, if (first) "w" else "a")
+    write.table(rows, con, col.names = first, row.names = FALSE, quote = FALSE, sep = ",")
+    close(con)
     message(sprintf("%s %s K=%d cv=%.1f icc=%.2f: %.0f s", cell$case, cell$outcome, cell$K,
       cell$cv, cell$icc, sum(seconds[1:2])))
   }
