@@ -58,7 +58,9 @@
 #'   `vcov()` and everything based on it use the sandwich over clusters (`"robust"`), for all
 #'   parameters, with J the curvature and s_j the weighted score of cluster j: J^-1 (sum s_j s_j')
 #'   J^-1. Software that multiplies it by m / (m - 1), with m clusters, prints standard errors that
-#'   are larger by the root of that. t intervals have K - p_b degrees of freedom (see
+#'   are larger by the root of that. Of linear models, Stata's `mixed` and package WeMix take the
+#'   sandwich of the coefficients alone, as if the variances were known; where weights depend on the
+#'   response that differs: in Stata's example of the PISA data by up to 9%. t intervals have K - p_b degrees of freedom (see
 #'   [summary.margmix_glmm()]); strata and finite populations are ignored. Likelihood ratio tests,
 #'   profiles, AIC, BIC, `REML`, the covariance of Kenward and Roger and the bootstrap need a
 #'   likelihood and are refused (`margmix_error_survey`). [marginal_standardization()] averages over

@@ -125,6 +125,43 @@ test_that("printed estimates of Stata and GLLAMM, of two levels and of three", {
   }
 })
 
+# Robust standard errors of the coefficients of a linear model with `(1 | g)`, as if its variances
+# were known, times m / (m - 1), from the scores of m clusters: P_j = diag(w) / sigma^2 less the part
+# of the random effect.
+beta_alone_se <- function(fit, X, y, g, weights) {
+  sigma2 <- sigma(fit)^2
+  tau2 <- drop(as.matrix(VarCorr(fit)[[1L]]))
+  r <- drop(y - X %*% coef(fit))
+  pieces <- lapply(split(seq_along(y), g), function(rows) {
+    w <- weights$rows[rows] / sigma2
+    X_j <- X[rows, , drop = FALSE]
+    PX <- w * X_j - outer(w, drop(crossprod(X_j, w))) / (sum(w) + 1 / tau2)
+    W <- weights$clusters[rows[1L]]
+    list(score = W * drop(crossprod(PX, r[rows])), H = W * crossprod(PX, X_j))
+  })
+  S <- do.call(rbind, lapply(pieces, `[[`, "score"))
+  J <- solve(Reduce(`+`, lapply(pieces, `[[`, "H")))
+  sqrt(diag(J %*% crossprod(S) %*% J) * nrow(S) / (nrow(S) - 1))
+}
+
+test_that("the PISA data, printed by Stata", {
+  d <- utils::read.csv(reference_csv("pisa.csv"))
+  covariates <- isei ~ female + high_school + college + one_for + both_for + test_lang
+  fit <- glmm(update(covariates, . ~ . + (1 | id_school)), d,
+    weights = survey_weights(w_fstuwt, wnrschbw, "size")
+  )
+  published <- utils::read.csv(reference_csv("survey-published.csv"))
+  published <- published[published$model == "stata-pisa", ]
+  size <- stats::ave(d$w_fstuwt, d$id_school, FUN = function(w) w / mean(w))
+  se <- beta_alone_se(fit, model.matrix(covariates, d), d$isei, d$id_school,
+    list(rows = size, clusters = d$wnrschbw)
+  )
+  ours <- survey_quantities(fit, published$quantity, 148)
+  of_se <- startsWith(published$quantity, "se:")
+  ours[of_se] <- se[sub("se:", "", published$quantity[of_se])]
+  expect_true(all(abs(ours - published$value) <= published$tolerance))
+})
+
 test_that("estimates, pseudo-likelihood and standard errors of WeMix", {
   peers <- utils::read.csv(reference_csv("survey-peers.csv"))
   for (model in unique(peers$model)) {
