@@ -15,6 +15,7 @@ WITH_LIBRARY = R_LIBS="$(LIBRARY)$${R_LIBS:+:$$R_LIBS}"
   simulate-ipw simulate-restricted simulate-glmm simulate-estimands \
   simulate-likelihood-ratio simulate-soft-penalty simulate-association \
   simulate-association-power simulate-stepped-wedge simulate-gradient-test simulate-structured \
+  simulate-maee simulate-process-tests \
   format clean
 
 help: ## list the targets
@@ -160,6 +161,16 @@ simulate-gradient-test: ## size and power of diagnose_distribution() (COUNT=1000
 	@tools/setup.sh demo
 	@tools/install.sh
 	@$(WITH_LIBRARY) nice Rscript bench/simulation/gradient-test.R $(COUNT)
+
+simulate-maee: ## the estimated correlation between ten clusters, by each method (2 minutes)
+	@tools/setup.sh demo
+	@tools/install.sh
+	@$(WITH_LIBRARY) nice Rscript bench/simulation/maee.R $(COUNT)
+
+simulate-process-tests: ## error of likelihood ratio tests of ar1() and exp() (COUNT=600: 5 minutes)
+	@tools/setup.sh demo
+	@tools/install.sh
+	@$(WITH_LIBRARY) nice Rscript bench/simulation/process-tests.R $(COUNT)
 
 format: ## format the C++ sources
 	@tools/setup.sh lint
