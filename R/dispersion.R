@@ -45,10 +45,12 @@ print_dispersion <- function(fit, digits) {
 
 # Where the responses vary no more than the limiting family says (negative binomial: Poisson), the
 # log-likelihood rises in log phi towards an asymptote. At +-34 it is there to machine precision.
-dispersion_limit <- function(family) family_tools(family)$dispersion$limit
+dispersion_limit <- function(design, family) {
+  family_tools(family)$dispersion$limit %||% residual_limit(design, family)
+}
 
 at_dispersion_limit <- function(fit) {
-  limit <- dispersion_limit(fit$family)
+  limit <- dispersion_limit(fit$design, fit$family)
   !is.null(limit) && length(fit$phi) == 1L && abs(log(fit$phi) - limit) < 1e-6
 }
 
@@ -59,19 +61,27 @@ at_dispersion_limit <- function(fit) {
 #'   lower; otherwise `fit`.
 #' @noRd
 snap_dispersion <- function(problem, K, fit) {
-  limit <- dispersion_limit(problem$family)
+  limit <- dispersion_limit(problem$design, problem$family)
   last <- length(fit$x)
   if (is.null(limit) || has_dispersion_formula(problem$design)) return(fit)
-  if (fit$x[last] * sign(limit) < 6 || fit$x[last] == limit) return(fit)
-  snap_entry(problem, K, fit, last, limit)
+  if (!runs_away(problem$family, fit$x[last], limit) || fit$x[last] == limit) return(fit)
+  snap_entry(problem, K, fit, last, limit,
+    rounding = if (is_residual_scale(problem$family)) 1e-8 else 1e-10
+  )
+}
+
+runs_away <- function(family, log_phi, limit) {
+  if (is_residual_scale(family)) return(log_phi < limit + log(1e4))
+  log_phi * sign(limit) >= 6
 }
 
 # The fit with an entry of x at a value and the others as they want to be there, if it is as good
-# but for `slack`.
-snap_entry <- function(problem, K, fit, entry, value, slack = 1e-7) {
+# but for `slack`. `rounding`: of the log-likelihood, more where a matrix is nearly singular.
+snap_entry <- function(problem, K, fit, entry, value, slack = 1e-7, rounding = 1e-10) {
   objective <- objective_at(problem, K, fit$modes, 2L)
   x <- replace(fit$x, entry, value)
-  x <- newton_steps_within(objective, x, seq_along(x)[-entry])
+  x <- newton_steps_within(objective, x, seq_along(x)[-entry], rounding)
+  slack <- max(slack, rounding * abs(fit$value))
   if (!isTRUE(objective$value(x) <= -fit$value + slack)) return(fit)
   at <- objective$at(x, 2L)$result
   fit[c("x", "modes", "result", "value")] <- list(x, at$modes, at, at$value)
@@ -79,22 +89,24 @@ snap_entry <- function(problem, K, fit, entry, value, slack = 1e-7) {
 }
 
 # Newton steps in some of the parameters.
-newton_steps_within <- function(objective, x, free) {
+newton_steps_within <- function(objective, x, free, rounding = 1e-10) {
   for (step in 1:6) {
     direction <- newton_direction(objective$gradient(x)[free], objective$hessian(x)[free, free])
     if (is.null(direction) || direction$decrement < 1e-12) break
     trial <- replace(x, free, x[free] - direction$step)
     value <- objective$value(x)
-    if (!(objective$value(trial) <= value + 1e-10 * abs(value))) break
+    if (!(objective$value(trial) <= value + rounding * abs(value))) break
     x <- trial
   }
   x
 }
 
-limit_words <- function(family, phi) {
-  words <- family_tools(family)$dispersion$at_limit
-  if (at_dispersion_limit(list(family = family, phi = phi))) return(words)
-  far <- if (length(phi) > 1L) sum(log(phi) * sign(dispersion_limit(family) %||% 0) > 10) else 0L
+limit_words <- function(design, family, phi) {
+  words <- family_tools(family)$dispersion$at_limit %||%
+    c(residual = "the residual variance is zero")
+  if (at_dispersion_limit(list(design = design, family = family, phi = phi))) return(words)
+  limit <- family_tools(family)$dispersion$limit %||% 0
+  far <- if (length(phi) > 1L) sum(log(phi) * sign(limit) > 10) else 0L
   if (far > 0L) paste0("in ", count_of(far, "row"), " ", words)
 }
 

@@ -237,7 +237,7 @@ finish_fit <- function(problem, fitted) {
     ),
     boundary = c(
       boundary_words(design, Lambda), rho_boundary_words(design, parts$rho),
-      limit_words(problem$family, parts$phi)
+      limit_words(design, problem$family, parts$phi)
     )
   )
 }
@@ -254,7 +254,7 @@ covariance_of_search <- function(problem, fitted, flip = 1) {
   parts <- split_parameters(design, problem$family, flip * problem$map$psi(fit$x))
   Lambda <- lambda_matrix(design, parts$theta)
   rho <- unidentified_rho(design, Lambda) | nzchar(rho_ends(design, parts$rho))
-  limit <- at_dispersion_limit(list(family = problem$family, phi = parts$phi))
+  limit <- at_dispersion_limit(list(design = design, family = problem$family, phi = parts$phi))
   last <- c(rho, rep(limit, aux_count(design, problem$family)))
   active <- problem$map$active(fit$x, parts$theta)
   active[length(active) - length(last) + seq_along(last)] <- !last

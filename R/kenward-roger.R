@@ -5,9 +5,10 @@
 #'
 #' The free entries of Sigma are parameters whatever their estimates, so that a variance of zero is
 #' uncertain too and the choice of columns of Z does not matter. So is the dispersion where the
-#' variance of a response is a multiple of it; that of other families counts as known. So are the
-#' parameters rho of relations between levels, unless they are at an end of their range or their
-#' variance is zero. V is not linear in rho; the pieces are those of its first derivatives.
+#' variance of a response is a multiple of it, but for a residual variance of zero beside related
+#' levels; that of other families counts as known. So are the parameters rho of relations between
+#' levels, unless they are at an end of their range or their variance is zero. V is not linear in
+#' rho; the pieces are those of its first derivatives.
 #'
 #' @return A list: `Phi` (p x p, the covariance of beta at known variances), `P`, `Omega`, `Phi_0`,
 #'   `correction`, `change` as from [engine_kenward_roger()], and `most`, the largest degrees of
@@ -29,7 +30,7 @@ working_model_at <- function(fit) {
   if (!fixed_count(design) || anyNA(diag(fit$vcov_full)[seq_along(fit$beta)])) return("no_fit")
   pieces <- kenward_roger_pieces(design, fit)
   if (pieces$status != "ok") return("singular")
-  scale <- if (scales_variance(fit$family)) {
+  scale <- if (scales_variance(fit$family) && !at_dispersion_limit(fit)) {
     v <- c(sigma_entries(fit), 0 * estimated_rho(fit)) # V is homogeneous in Sigma and phi
     list(v = v, phi = fit$phi, N = stats::nobs(fit))
   }

@@ -9,6 +9,7 @@
 #' @noRd
 maximise_lmm <- function(design, REML, theta, control, start_given = FALSE, held = NULL) {
   scale <- profile_scale(design)
+  lowest <- residual_limit(design, stats::gaussian())
   centred <- centre_response(design, theta, control)
   design <- centred$design
   evaluations <- 0L
@@ -39,8 +40,15 @@ maximise_lmm <- function(design, REML, theta, control, start_given = FALSE, held
   start <- theta * scale
   if (length(held)) start <- search(start, seq_along(theta) != held)$par
   found <- search(start, rep(TRUE, length(theta)))
-  if (REML) found <- settle_rho(design, found, search, at)
+  found <- settle_rho(design, found, search, at)
   end <- at(found$par)
+  if (REML && !is.null(lowest)) {
+    settled <- settle_residual(design, end, found$par / scale, lowest, control)
+    if (!is.null(settled)) {
+      found$par <- settled$theta * scale
+      end <- settled
+    }
+  }
   if (end$status != "ok" || end$phi < centred$rounding) abort_exact()
   c(
     list(theta = found$par / scale, beta = end$beta + centred$beta), end[c("phi", "B", "value")],
@@ -57,6 +65,34 @@ settle_rho <- function(design, found, search, at) {
     if (isTRUE(at(held$par)$value >= at(found$par)$value - end$slack)) found <- held
   }
   found
+}
+
+# A residual variance on its way to zero is held at its limit, and the other parameters are searched
+# there; by maximum likelihood snap_dispersion() does it. `NULL` where that isn't as good.
+settle_residual <- function(design, end, theta, limit, control) {
+  if (!runs_away(stats::gaussian(), log(end$phi), limit)) return(NULL)
+  unit <- profile_scale(design) * exp(limit / 2)^profile_power(design)
+  at <- function(x) engine_lmm(design, x / unit, limit, TRUE, control)
+  free <- seq_along(theta)
+  start <- theta * profile_scale(design) * sqrt(end$phi)^profile_power(design)
+  found <- stats::nlminb(
+    start, function(x) if (at(x)$status == "ok") -at(x)$value else Inf,
+    function(x) -(at(x)$gradient[free] / unit),
+    control = list(rel.tol = 1e-14, x.tol = 1e-12)
+  )
+  x <- found$par
+  for (step in 1:5) {
+    derivatives <- reml_derivatives(design, x / unit, exp(limit), control)
+    direction <- newton_direction(
+      -derivatives$gradient[free], -derivatives$hessian[free, free, drop = FALSE]
+    )
+    if (is.null(direction) || direction$decrement < 1e-12) break
+    x <- x - direction$step * profile_scale(design)
+  }
+  result <- at(x)
+  beyond <- log(end$phi) < limit # what the log-likelihood gains there is rounding
+  if (!beyond && !isTRUE(result$value >= end$value - 1e-5)) return(NULL)
+  c(list(theta = x / unit, phi = exp(limit)), result[c("status", "beta", "B", "value")])
 }
 
 # The profile's parameters are (theta / sigma, rho): the power of sigma that each is divided by.
@@ -122,13 +158,14 @@ reml_derivatives <- function(design, theta_relative, phi, control) {
     found <- engine_lmm(design, x[seq_len(t)], x[t + 1L], TRUE, control)$gradient
     if (length(found)) found else rep(NaN, t + 1L)
   }
-  step <- 1e-4 / c(profile_scale(design), 1)
+  power <- profile_power(design)
+  large <- pmax(1, abs(theta_relative * profile_scale(design))^power) # next to a residual of zero
+  step <- 1e-4 * c(large / profile_scale(design), 1)
   H <- vapply(seq_along(x), function(k) {
     e <- replace(numeric(t + 1L), k, step[k])
     (8 * (gradient(x + e) - gradient(x - e)) - (gradient(x + 2 * e) - gradient(x - 2 * e))) /
       (12 * step[k])
   }, numeric(t + 1L))
-  power <- profile_power(design)
   J <- rbind(
     cbind(diag(1 / sqrt(phi)^power, t), -theta_relative / 2 * power), c(rep(0, t), 1)
   )

@@ -78,7 +78,7 @@ walk_profile <- function(profile, tangent) {
 #'
 #' Where 2 (maximum - profile) reaches the square of the cutoff, by Newton's method on its square
 #' root, whose derivative the slope gives. The lower limit of a standard deviation is 0 if the
-#' profile does not reach the cutoff before.
+#' profile does not reach the cutoff before; so is that of a residual one that is zero.
 #'
 #' @param profile From [visit_profiles()].
 #' @return Two numbers; infinite if the profile stays flat, `NA` if it can't be followed.
@@ -89,6 +89,7 @@ profile_limits <- function(profile, cutoff) {
 
 profile_limit <- function(profile, cutoff, side) {
   quantity <- profile$quantity
+  if (side < 0 && profile$row == "sigma" && at_dispersion_limit(profile$fit)) return(-Inf)
   outside <- if (side < 0 && !is.null(quantity$row)) 0
   if (!is.null(outside) &&
     reaches_zero(profile$fit, quantity, cutoff, profile$likelihood, profile$scale)) {

@@ -97,6 +97,7 @@ profile_ends <- function(profile, level, scale) {
   if (isTRUE(profile$quantity$log) && identical(ends[1L], -Inf)) {
     ends[1L] <- profile$quantity$estimate + log(near_zero)
   }
+  if (identical(ends[1L], -Inf)) ends[1L] <- profile$quantity$estimate # at its limit
   for (smaller in c(0.95, 0.8, 0.5)) {
     short <- which(!is.finite(ends) & smaller < level)
     ends[short] <- vapply(c(-1, 1)[short], function(side) {

@@ -47,7 +47,7 @@ search_active <- function(problem, psi, modes, ...) {
   zero <- zero_columns(design, theta)
   rho <- !unidentified_rho(design, lambda_matrix(design, theta))
   parts <- split_parameters(design, problem$family, psi)
-  limit <- at_dispersion_limit(list(family = problem$family, phi = parts$phi))
+  limit <- at_dispersion_limit(list(design = design, family = problem$family, phi = parts$phi))
   aux <- aux_count(design, problem$family)
   active <- c(!theta_columns(design) %in% zero, rho, rep(!limit, aux))
   found <- restricted_search(problem, psi, modes, active, ...)

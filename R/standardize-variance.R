@@ -106,12 +106,37 @@ model_variance <- function(fit, type, V, means, between, map) {
   J <- means$jacobian
   fixed <- J %*% V %*% t(J)
   if (!is.null(means$posterior)) fixed <- fixed + means$posterior
-  df <- least_df(fit$design)
-  means <- rep(df, nrow(J))
+  means <- model_df(fit$design, J, V)
   list(
     type = type, fixed = fixed, sampled = if (!is.null(between)) fixed + between,
-    df = list(means_fixed = means, means_sampled = means, contrasts = rep(df, nrow(map)))
+    df = list(
+      means_fixed = means, means_sampled = means, contrasts = model_df(fit$design, map %*% J, V)
+    )
   )
+}
+
+#' Degrees of freedom of functions of the parameters with a model-based covariance
+#'
+#' Those between the clusters. With crossed factors, the harmonic mean of those of the coefficients,
+#' each with its share of the variance J V J': a treatment within batches has as many as its own
+#' coefficient, but for what the intercept and the variances add.
+#'
+#' @param J A row for each function (T x P).
+#' @return T numbers.
+#' @noRd
+model_df <- function(design, J, V) UseMethod("model_df")
+
+#' @export
+model_df.default <- function(design, J, V) rep(between_df(design), nrow(J))
+
+#' @export
+model_df.margmix_crossed <- function(design, J, V) {
+  df <- between_within_df(design)
+  shares <- abs(J * (J %*% V))
+  others <- rowSums(shares[, -seq_along(df), drop = FALSE]) # of the variances
+  of_beta <- shares[, seq_along(df), drop = FALSE]
+  found <- (rowSums(of_beta) + others) / drop(of_beta %*% (1 / df) + others / min(df))
+  ifelse(is.nan(found), min(df), found)
 }
 
 # Degrees of freedom between the clusters, or of crossed factors the fewest of any column.

@@ -44,8 +44,9 @@
 #'   the boundary count as known. With nested grouping factors, the clusters are the levels of the
 #'   coarsest one. Crossed factors allow only `covariates = "fixed"` and `vcov = "model"`, their
 #'   defaults. With `vcov = "model"` or a matrix, c'Vc replaces the scores, and the degrees of
-#'   freedom are clusters minus cluster-level coefficients (with crossed factors, the smallest over
-#'   factors).
+#'   freedom are clusters minus cluster-level coefficients; with crossed factors, those of the
+#'   coefficients by [summary.margmix_glmm()]'s between-within rule, as a harmonic mean in which
+#'   each counts by its share of c'Vc, and variances count as the coefficient with the fewest.
 #' @section Coverage: The simulations had 10, 20, 40 and 100 clusters of 20 binary rows on average,
 #'   equal and unequal sizes, with and without interaction, and for `glmm()` with standard
 #'   deviations from 0 to 1.5 (2,000 data sets per cell: Monte Carlo error 0.5 percentage points).

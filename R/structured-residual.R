@@ -31,6 +31,27 @@ report_twin_of_residual <- function(design, family, estimate) {
   FALSE
 }
 
+#' The logarithm of a residual variance that is as good as zero
+#'
+#' A series without an error of measurement, or a trait that evolves along a tree alone, has none.
+#' Below 1e-7 of the variance of the response the likelihood is flat, but for rounding.
+#'
+#' @return `NULL` where the residual variance has no limit of zero: where levels have several rows,
+#'   the likelihood falls without bound.
+#' @noRd
+residual_limit <- function(design, family) {
+  if (!is_residual_scale(family) || has_dispersion_formula(design)) return(NULL)
+  own <- vapply(design$groups, function(group) {
+    !is.null(group$relation) && has_residual_of_its_own(group, design, family)
+  }, NA)
+  if (any(own)) log(1e-7 * response_variance(design, family, 1)[["of_y"]])
+}
+
+# Parameters, log phi last, where the likelihood has its digits.
+above_limit <- function(psi, lowest) {
+  if (is.null(lowest)) psi else replace(psi, length(psi), max(psi[length(psi)], lowest))
+}
+
 vanished_residual <- function(design, family, estimate) {
   total <- response_variance(design, family, estimate$phi)[["of_y"]]
   if (all(estimate$phi < 1e-4 * total)) {
@@ -43,6 +64,11 @@ no_relation_left <- function(relation, rho) UseMethod("no_relation_left")
 
 #' @export
 no_relation_left.default <- function(relation, rho) NULL
+
+#' @export
+no_relation_left.margmix_ar1 <- function(relation, rho) {
+  if (abs(tanh(rho)) < 0.1) "a correlation next to 0: times are independent, as residuals are"
+}
 
 #' @export
 no_relation_left.margmix_car <- function(relation, rho) {

@@ -285,7 +285,7 @@ ends_ahead <- function(design, rho) {
 snap_rho <- function(problem, K, fit) {
   first <- fixed_count(problem$design) + theta_count(problem$design)
   for (end in ends_ahead(problem$design, fit$x[first + seq_along(rho_groups(problem$design))])) {
-    fit <- snap_entry(problem, K, fit, first + end$entry, end$at, end$slack)
+    fit <- snap_entry(problem, K, fit, first + end$entry, end$at, end$slack, rounding = 1e-8)
   }
   fit
 }

@@ -100,9 +100,10 @@
 #'   the same levels in the same way; `margmix_error_related`: something that isn't available with
 #'   related levels. A note, `margmix_note_relation`, names levels that a relation has and the data
 #'   don't, areas that are islands, two terms of the same levels that differ only by the shapes of
-#'   their correlations, and the level or trend of a random walk that the fixed effects lack. A
-#'   warning, `margmix_warning_not_identified`: a linear model with one row in each level has lost
-#'   its residual variance, or the relation, so that the two variances can't be told apart.
+#'   their correlations, and the level or trend of a random walk that the fixed effects lack;
+#'   `margmix_note_boundary`, that a linear model with one row in each level has a residual variance
+#'   of zero. A warning, `margmix_warning_not_identified`: it has lost the relation, so that the two
+#'   variances can't be told apart.
 #' @references
 #' Freni-Sterrantino, A., Ventrucci, M. and Rue, H. (2018). A note on intrinsic conditional
 #' autoregressive models for disconnected graphs. *Spatial and Spatio-temporal Epidemiology* **26**,

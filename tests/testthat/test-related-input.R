@@ -353,7 +353,7 @@ test_that("a covariance relates at most 10,000 levels with each other", {
   refused(y ~ known(1 | id, covariance = big), class = "margmix_error_related", words = "10000")
 })
 
-test_that("a residual that is not told from levels of one row is named, with what to do", {
+test_that("a residual variance of zero beside levels of one row is named", {
   cells <- expand.grid(x = 1:7, y = 1:7)
   W <- (as.matrix(dist(cells)) == 1) + 0
   dimnames(W) <- list(paste0("a", 1:49), paste0("a", 1:49))

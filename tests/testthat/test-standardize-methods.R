@@ -81,3 +81,23 @@ test_that("names without quotes are explained", {
   expect_snapshot(marginal_standardization(fit, treat), error = TRUE)
   expect_snapshot(marginal_standardization(fit, "treat", by = sex), error = TRUE)
 })
+
+test_that("with crossed factors the degrees of freedom are those of the coefficients concerned", {
+  set.seed(1)
+  d <- expand.grid(subject = 1:20, item = 1:6)
+  d$between <- (d$item <= 3) + 0
+  d$within <- stats::rbinom(120, 1, 0.5)
+  d$y <- d$within + stats::rnorm(20)[d$subject] + stats::rnorm(6)[d$item] + stats::rnorm(120)
+  fit <- quietly(glmm(y ~ between + within + (1 | subject) + (1 | item), d))
+  df <- summary(fit, vcov = "model", df = "between-within")$coefficients
+  found <- function(exposure) {
+    as.data.frame(marginal_standardization(fit, exposure, values = 0:1, contrast = "difference"))
+  }
+  # with an identity link each difference is one coefficient
+  for (exposure in c("between", "within")) {
+    expect_equal(found(exposure)$df[3L], df[exposure, "df"], tolerance = 1e-10)
+  }
+  expect_gt(df["within", "df"], 10 * df["between", "df"])
+  # a mean is mostly the intercept
+  expect_true(all(found("within")$df[1:2] < 20))
+})
