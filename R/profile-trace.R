@@ -143,7 +143,8 @@ interpolate_limits <- function(trace, cutoff) {
   limit <- function(side) {
     end <- side * trace$.zeta[if (side < 0) 1L else nrow(trace)]
     estimate <- trace$.focal[trace$.zeta == 0][1L]
-    at_zero <- side < 0 && abs(trace$.focal[1L]) <= 2 * near_zero * estimate
+    at_zero <- side < 0 && (abs(trace$.focal[1L]) <= 2 * near_zero * estimate ||
+      trace$.par[1L] == "sigma" && trace$.zeta[1L] == 0)
     if (end < cutoff - 1e-6) return(if (at_zero) 0 else NA_real_)
     stats::splinefun(trace$.zeta, trace$.focal, "monoH.FC")(side * min(cutoff, end))
   }

@@ -97,6 +97,9 @@ test_that("all is said of a residual variance of zero, and what follows goes on"
   expect_identical(limits["sigma", 1L], 0)
   expect_gt(limits["sigma", 2L], 0)
   expect_true(all(is.finite(confint(fit, method = "profile"))))
+  expect_equal(unname(confint(profile(fit, "theta_"))["sigma", ]), unname(limits["sigma", ]),
+    tolerance = 0.05
+  )
   # an effect of each row: fitted values are the responses
   expect_equal(unname(fitted(fit)), set$data$y, tolerance = 1e-4)
 })
