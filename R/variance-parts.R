@@ -25,13 +25,13 @@ share_row <- function(a, b, V, level) {
   se <- sqrt(drop(gradient %*% V %*% gradient))
   limits <- if (is.na(share)) {
     c(NA_real_, NA_real_)
-  } else if (share <= 0) {
+  } else if (share < 1e-12) {
     c(0, NA)
   } else {
     half <- stats::qnorm((1 + level) / 2) * se / (share * (1 - share))
     stats::plogis(stats::qlogis(share) + c(-1, 1) * half)
   }
-  if (isTRUE(share <= 0)) se <- NA_real_
+  if (isTRUE(share < 1e-12)) se <- NA_real_
   data.frame(estimate = share, std.error = se, conf.low = limits[1L], conf.high = limits[2L])
 }
 
@@ -57,6 +57,10 @@ moment_rows <- function(fit, newdata) {
   }
   rows$N <- sum(rows$w)
   rows$w <- rows$w / rows$N
+  means_of_rows(fit, rows)
+}
+
+means_of_rows <- function(fit, rows) {
   rows$eta <- fixed_predictor(fit, rows)
   rows$s <- random_sd(rows$Z, fit$Lambda)
   rows$m <- engine_population_mean(rows$eta, rows$s, population_law(fit))
@@ -108,8 +112,12 @@ random_parts <- function(fit, rows) {
       theta = ifelse(inside, 2 * ML[entries], 0)
     )
   })
+  stats::setNames(parts, random_part_names(blocks))
+}
+
+random_part_names <- function(blocks) {
   labels <- vapply(blocks, function(block) paste(block$names, collapse = ", "), "")
-  stats::setNames(parts, paste0(names(blocks), ": ", labels))
+  paste0(names(blocks), ": ", labels)
 }
 
 # Of the response's own distribution. Under a log link log(1 + V(lambda) / lambda^2), the variance

@@ -3,8 +3,8 @@
 #
 #   Rscript bench/simulation/process-tests.R [SETS]    1,000 data sets -> process-tests.md
 #
-# Series: ten of 12 times, without ar1(). Places: 100 on a square, without exp(), a row each (Poisson)
-# or three (Gaussian), in ten batches. Random intercepts of series and batches have sd .5.
+# Series: ten of 12 times, without ar1(). Places: 100 on a square, without exp(), a row each
+# (Poisson) or three (Gaussian), in ten batches. Random intercepts of series and batches have sd .5.
 
 suppressMessages(library(margmix))
 here <- "bench/simulation"
@@ -54,6 +54,6 @@ for (design in c("series", "places")) {
 }
 writeLines(c(
   "# Tests of a process", "",
-  "Rejections at 5% of a model without the process against one with it. `make simulate-process-tests`.",
-  "", markdown_table(do.call(rbind, rows))
+  "Rejections at 5% of a model without the process against one with it.",
+  "`make simulate-process-tests`.", "", markdown_table(do.call(rbind, rows))
 ), file.path(here, "process-tests.md"))
