@@ -62,10 +62,11 @@
 #'   sandwich of the coefficients alone, as if the variances were known; where weights depend on the
 #'   response that differs: in Stata's example of the PISA data by up to 9%. t intervals have K -
 #'   p_b degrees of freedom (see [summary.margmix_glmm()]); strata and finite populations are
-#'   ignored. Likelihood ratio tests, profiles, AIC, BIC, `REML`, the covariance of Kenward and Roger and the bootstrap need a
-#'   likelihood and are refused (`margmix_error_survey`). [marginal_standardization()] averages over
-#'   the population: a row of the fit counts w_j w_i|j, unscaled; with `average = "cluster"`, a
-#'   cluster counts w_j. Predicted random effects use the scaled weights.
+#'   ignored. Likelihood ratio tests, profiles, AIC, BIC, `REML`, the covariance of Kenward and
+#'   Roger and the bootstrap need a likelihood and are refused (`margmix_error_survey`).
+#'   [marginal_standardization()] averages over the population: a row of the fit counts w_j w_i|j,
+#'   unscaled; with `average = "cluster"`, a cluster counts w_j. Predicted random effects use the
+#'   scaled weights.
 #'
 #' @param rows Weights of the rows given their clusters, or their inner units; by default 1.
 #' @param clusters Weights of the clusters, in each of their rows; by default 1.

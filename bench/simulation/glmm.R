@@ -3,8 +3,8 @@
 #   Rscript bench/simulation/glmm.R run [REPLICATES [PATTERN]]   cells whose name has PATTERN, the
 #                                   most telling first, one on each core; each is kept in a file
 #                                   of the folder .build/simulation-glmm
-#   Rscript bench/simulation/glmm.R collect   what is there -> glmm.md beside this file, and
-#                                   inst/extdata/few-clusters-glmm.csv.gz
+#   Rscript bench/simulation/glmm.R collect   what is there -> glmm.md beside this file, and a
+#                                   table for the vignette, few-clusters-glmm.csv.gz
 #
 # K clusters of 20 rows on average (equal, or gamma sizes with a coefficient of variation of .5,
 # at least 4); random effects of standard deviation `sd` on the predictor, slopes half of it.

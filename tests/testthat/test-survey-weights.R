@@ -126,8 +126,8 @@ test_that("printed estimates of Stata and GLLAMM, of two levels and of three", {
 })
 
 # Robust standard errors of the coefficients of a linear model with `(1 | g)`, as if its variances
-# were known, times m / (m - 1), from the scores of m clusters: P_j = diag(w) / sigma^2 less the part
-# of the random effect.
+# were known, times m / (m - 1), from the scores of m clusters. P_j = diag(w) / sigma^2 less what
+# the random effect takes.
 beta_alone_se <- function(fit, X, y, g, weights) {
   sigma2 <- sigma(fit)^2
   tau2 <- drop(as.matrix(VarCorr(fit)[[1L]]))
