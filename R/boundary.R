@@ -99,19 +99,9 @@ settle_zeros <- function(problem, K, fit) {
     fit <- snap_rho(problem, K, snap_dispersion(problem, K, snap_to_zero(problem, K, fit)))
     x <- escape_from_zero(problem, fit)
     if (is.null(x)) break
-    fit <- leave_zero(problem, K, fit, x)
+    fit <- maximise(problem, K, feasible_start(problem, x), fit$modes)
   }
   fit
-}
-
-# Uphill from x, where a variance is no longer zero. Beside a zero one, how its levels are related
-# is anything, perhaps such that there is no mode: then from the start of that.
-leave_zero <- function(problem, K, fit, x) {
-  found <- maximise(problem, K, feasible_start(problem, x), fit$modes, none = no_fit)
-  if (!is.null(found)) return(found)
-  x <- replace(x, rho_in_psi(problem$design), rho_start(problem$design))
-  found <- maximise(problem, K, feasible_start(problem, x), fit$modes)
-  if (found$value < fit$value) fit else found
 }
 
 # What the boundary is, in words, named by its kind: zero variances, and correlations of -1 or 1.

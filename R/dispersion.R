@@ -45,13 +45,21 @@ print_dispersion <- function(fit, digits) {
 
 # Where the responses vary no more than the limiting family says (negative binomial: Poisson), the
 # log-likelihood rises in log phi towards an asymptote. At +-34 it is there to machine precision.
+# `NULL`, or a list as of [ends_of()]: `at`, a value of log phi as good as the limit; `near`, from
+# where on it is tried; `words`; and `rounding`, of the log-likelihood there.
 dispersion_limit <- function(design, family) {
-  family_tools(family)$dispersion$limit %||% residual_limit(design, family)
+  facts <- family_tools(family)$dispersion
+  if (is.null(facts$limit)) return(residual_limit(design, family))
+  list(
+    at = facts$limit, near = 6 * sign(facts$limit), words = facts$at_limit, rounding = 1e-10
+  )
 }
+
+runs_to <- function(log_phi, limit) (log_phi - limit$near) * sign(limit$at - limit$near) >= 0
 
 at_dispersion_limit <- function(fit) {
   limit <- dispersion_limit(fit$design, fit$family)
-  !is.null(limit) && length(fit$phi) == 1L && abs(log(fit$phi) - limit) < 1e-6
+  !is.null(limit) && length(fit$phi) == 1L && abs(log(fit$phi) - limit$at) < 1e-6
 }
 
 #' Set a dispersion that runs away to its limit
@@ -64,15 +72,8 @@ snap_dispersion <- function(problem, K, fit) {
   limit <- dispersion_limit(problem$design, problem$family)
   last <- length(fit$x)
   if (is.null(limit) || has_dispersion_formula(problem$design)) return(fit)
-  if (!runs_away(problem$family, fit$x[last], limit) || fit$x[last] == limit) return(fit)
-  snap_entry(problem, K, fit, last, limit,
-    rounding = if (is_residual_scale(problem$family)) 1e-8 else 1e-10
-  )
-}
-
-runs_away <- function(family, log_phi, limit) {
-  if (is_residual_scale(family)) return(log_phi < limit + log(1e4))
-  log_phi * sign(limit) >= 6
+  if (!runs_to(fit$x[last], limit) || fit$x[last] == limit$at) return(fit)
+  snap_entry(problem, K, fit, last, limit$at, rounding = limit$rounding)
 }
 
 # The fit with an entry of x at a value and the others as they want to be there, if it is as good
@@ -102,12 +103,12 @@ newton_steps_within <- function(objective, x, free, rounding = 1e-10) {
 }
 
 limit_words <- function(design, family, phi) {
-  words <- family_tools(family)$dispersion$at_limit %||%
-    c(residual = "the residual variance is zero")
-  if (at_dispersion_limit(list(design = design, family = family, phi = phi))) return(words)
-  limit <- family_tools(family)$dispersion$limit %||% 0
-  far <- if (length(phi) > 1L) sum(log(phi) * sign(limit) > 10) else 0L
-  if (far > 0L) paste0("in ", count_of(far, "row"), " ", words)
+  limit <- dispersion_limit(design, family)
+  if (is.null(limit)) return(NULL)
+  fit <- list(design = design, family = family, phi = phi)
+  if (at_dispersion_limit(fit)) return(limit$words)
+  far <- if (length(phi) > 1L) sum(log(phi) * sign(limit$at) > 10) else 0L
+  if (far > 0L) paste0("in ", count_of(far, "row"), " ", limit$words)
 }
 
 #' Refuse a population mean that does not exist

@@ -79,7 +79,7 @@ intraclass_correlation <- function(object, newdata = NULL, level = 0.95,
   rows <- moment_rows(object, newdata)
   ratios <- variance_ratios(object, rows)
   V <- variance_vcov(object)
-  table <- do.call(rbind, lapply(ratios, function(r) share_row(r$part, r$whole, V, level)))
+  table <- do.call(rbind, lapply(ratios, share_row, V, level))
   if (method == "profile") table <- with_profile_limits(table, object, rows, level)
   shares <- utils::tail(ratios, -3L)
   structure(list(

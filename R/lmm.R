@@ -9,7 +9,7 @@
 #' @noRd
 maximise_lmm <- function(design, REML, theta, control, start_given = FALSE, held = NULL) {
   scale <- profile_scale(design)
-  lowest <- residual_limit(design, stats::gaussian())
+  limit <- residual_limit(design, stats::gaussian())
   centred <- centre_response(design, theta, control)
   design <- centred$design
   evaluations <- 0L
@@ -42,12 +42,9 @@ maximise_lmm <- function(design, REML, theta, control, start_given = FALSE, held
   found <- search(start, rep(TRUE, length(theta)))
   found <- settle_rho(design, found, search, at)
   end <- at(found$par)
-  if (REML && !is.null(lowest)) {
-    settled <- settle_residual(design, end, found$par / scale, lowest, control)
-    if (!is.null(settled)) {
-      found$par <- settled$theta * scale
-      end <- settled
-    }
+  if (REML && !is.null(limit) && runs_to(log(end$phi), limit)) {
+    end <- settle_residual(design, end, found$par / scale, limit, control)
+    found$par <- end$theta * scale
   }
   if (end$status != "ok" || end$phi < centred$rounding) abort_exact()
   c(
@@ -56,7 +53,8 @@ maximise_lmm <- function(design, REML, theta, control, start_given = FALSE, held
   )
 }
 
-# Entries of rho on their way to an end are held there, as snap_rho() does by maximum likelihood.
+# Entries of rho on their way to an end are held there, as snap_rho() does: beyond it a likelihood
+# may have no value.
 settle_rho <- function(design, found, search, at) {
   first <- length(design$theta_row)
   for (end in ends_ahead(design, found$par[-seq_len(first)])) {
@@ -68,11 +66,11 @@ settle_rho <- function(design, found, search, at) {
 }
 
 # A residual variance on its way to zero is held at its limit, and the other parameters are searched
-# there; by maximum likelihood snap_dispersion() does it. `NULL` where that isn't as good.
+# there; by maximum likelihood snap_dispersion() does it. Where that isn't as good, as it was.
 settle_residual <- function(design, end, theta, limit, control) {
-  if (!runs_away(stats::gaussian(), log(end$phi), limit)) return(NULL)
-  unit <- profile_scale(design) * exp(limit / 2)^profile_power(design)
-  at <- function(x) engine_lmm(design, x / unit, limit, TRUE, control)
+  end$theta <- theta
+  unit <- profile_scale(design) * exp(limit$at / 2)^profile_power(design)
+  at <- function(x) engine_lmm(design, x / unit, limit$at, TRUE, control)
   free <- seq_along(theta)
   start <- theta * profile_scale(design) * sqrt(end$phi)^profile_power(design)
   found <- stats::nlminb(
@@ -82,7 +80,7 @@ settle_residual <- function(design, end, theta, limit, control) {
   )
   x <- found$par
   for (step in 1:5) {
-    derivatives <- reml_derivatives(design, x / unit, exp(limit), control)
+    derivatives <- reml_derivatives(design, x / unit, exp(limit$at), control)
     direction <- newton_direction(
       -derivatives$gradient[free], -derivatives$hessian[free, free, drop = FALSE]
     )
@@ -90,9 +88,9 @@ settle_residual <- function(design, end, theta, limit, control) {
     x <- x - direction$step * profile_scale(design)
   }
   result <- at(x)
-  beyond <- log(end$phi) < limit # what the log-likelihood gains there is rounding
-  if (!beyond && !isTRUE(result$value >= end$value - 1e-5)) return(NULL)
-  c(list(theta = x / unit, phi = exp(limit)), result[c("status", "beta", "B", "value")])
+  beyond <- log(end$phi) < limit$at # what the log-likelihood gains there is rounding
+  if (!beyond && !isTRUE(result$value >= end$value - 1e-5)) return(end)
+  c(list(theta = x / unit, phi = exp(limit$at)), result[c("status", "beta", "B", "value")])
 }
 
 # The profile's parameters are (theta / sigma, rho): the power of sigma that each is divided by.

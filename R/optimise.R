@@ -18,9 +18,9 @@ objective_at <- function(problem, K, modes, order) {
   last <- list(x = NULL, order = -1L)
   best <- list(value = -Inf)
   evaluations <- 0L
-  lowest <- residual_limit(problem$design, problem$family)
+  limit <- residual_limit(problem$design, problem$family)
   at <- function(x, wanted) {
-    x <- above_limit(x, lowest)
+    x <- above_limit(x, limit)
     if (last$order >= wanted && identical(x, last$x)) return(last)
     result <- evaluate(
       problem$design, problem$family, problem$map$psi(x), K, wanted, modes, problem$control

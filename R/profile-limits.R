@@ -32,8 +32,7 @@ visit_profiles <- function(fit, rows, visit) {
 
 visit_rows <- function(fit, rows, likelihood, visit) {
   space <- profile_space(fit)
-  variance <- diag(space$V)
-  scale <- ifelse(variance > 0, 1 / sqrt(variance), 1)
+  scale <- parameter_scale(space$V)
   lapply(rows, function(row) {
     quantity <- space$quantities[[row]]
     if (is.null(quantity)) return(NULL)
@@ -43,6 +42,9 @@ visit_rows <- function(fit, rows, likelihood, visit) {
     ))
   })
 }
+
+# As [maximise_slice()] wants it, from the covariance of the parameters.
+parameter_scale <- function(V) ifelse(diag(V) > 0, 1 / sqrt(diag(V)), 1)
 
 printed_scale <- function(fit, quantity, row) {
   if (isTRUE(quantity$log)) return(exp)
@@ -78,7 +80,7 @@ walk_profile <- function(profile, tangent) {
 #'
 #' Where 2 (maximum - profile) reaches the square of the cutoff, by Newton's method on its square
 #' root, whose derivative the slope gives. The lower limit of a standard deviation is 0 if the
-#' profile does not reach the cutoff before; so is that of a residual one that is zero.
+#' profile does not reach the cutoff before.
 #'
 #' @param profile From [visit_profiles()].
 #' @return Two numbers; infinite if the profile stays flat, `NA` if it can't be followed.
@@ -89,7 +91,6 @@ profile_limits <- function(profile, cutoff) {
 
 profile_limit <- function(profile, cutoff, side) {
   quantity <- profile$quantity
-  if (side < 0 && profile$row == "sigma" && at_dispersion_limit(profile$fit)) return(-Inf)
   outside <- if (side < 0 && !is.null(quantity$row)) 0
   if (!is.null(outside) &&
     reaches_zero(profile$fit, quantity, cutoff, profile$likelihood, profile$scale)) {
@@ -120,10 +121,15 @@ reaches_zero <- function(fit, quantity, cutoff, likelihood, scale) {
     psi <- quantity$space$x(psi)
     entries <- quantity$touched
   }
-  at_zero <- maximise_slice(
+  within_cutoff(fit, likelihood, psi, entries, cutoff, scale)
+}
+
+# Has the likelihood, maximised with some parameters as they are in psi, not fallen to the cutoff?
+within_cutoff <- function(fit, likelihood, psi, entries, cutoff, scale) {
+  held <- maximise_slice(
     likelihood, function(psi) slice_fixed(psi, entries), psi, 0, scale
   )
-  2 * (fit$logLik - at_zero$value) <= cutoff^2
+  2 * (fit$logLik - held$value) <= cutoff^2
 }
 
 #' Newton's method on sqrt(2 (best - profile)) - cutoff, kept between a point inside the interval

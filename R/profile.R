@@ -12,12 +12,12 @@
 #' @noRd
 likelihood_of <- function(fit) {
   evaluate <- evaluate_free(fit)
-  lowest <- residual_limit(fit$design, fit$family)
+  limit <- residual_limit(fit$design, fit$family)
   last <- list(psi = NULL, deriv = -1L)
   modes <- fit$modes
   function(psi, deriv) {
     if (!identical(psi, last$psi) || last$deriv < deriv) {
-      now <- evaluate(above_limit(psi, lowest), deriv, modes)
+      now <- evaluate(above_limit(psi, limit), deriv, modes)
       ok <- now$status == "ok" && is.finite(now$value)
       # a search stops where there is no value, and goes on where there is no Hessian
       if (ok) modes <<- now$modes else now[c("value", "gradient")] <- list(-Inf, 0 * psi)

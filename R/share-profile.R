@@ -62,9 +62,11 @@ with_psi <- function(fit, psi) {
 }
 
 logit_ratio <- function(ratio) {
-  share <- ratio$part$value / ratio$whole$value
-  gradient <- (ratio$part$gradient - share * ratio$whole$gradient) / ratio$whole$value
-  list(value = stats::qlogis(share), gradient = gradient / (share * (1 - share)))
+  share <- share_quantity(ratio)
+  list(
+    value = stats::qlogis(share$value),
+    gradient = share$gradient / (share$value * (1 - share$value))
+  )
 }
 
 #' Profile likelihood limits of a function of the parameters
@@ -74,18 +76,24 @@ logit_ratio <- function(ratio) {
 #' @return Two numbers, as of [find_limit()].
 #' @noRd
 function_limits <- function(fit, h, cutoff, zero, one) {
-  psi <- unname(fit_psi(fit))
-  V <- unname(fit$vcov_full)
-  free <- which(is.finite(diag(V)) & diag(V) > 0)
-  V <- V[free, free, drop = FALSE]
+  space <- profile_space(fit)
+  psi <- space$psi
+  scale <- parameter_scale(space$V)
+  free <- which(diag(space$V) > 0)
+  V <- space$V[free, free, drop = FALSE]
+  likelihood <- likelihood_of(fit)
   start <- h(psi)
   direction <- drop(V %*% start$gradient[free])
   variance <- sum(start$gradient[free] * direction)
   tangent <- replace(0 * psi, free, direction / variance)
   vapply(c(-1, 1), function(side) {
-    if (within_cutoff(fit, if (side < 0) zero else one, cutoff)) return(side * Inf)
+    end <- if (side < 0) zero else one
+    at_end <- replace(psi, end, 0)
+    if (length(end) && within_cutoff(fit, likelihood, at_end, end, cutoff, scale)) {
+      return(side * Inf)
+    }
     last <- list(list(value = start$value, psi = psi))
-    maximum <- constrained_maximum(likelihood_of(fit), h, free, V)
+    maximum <- constrained_maximum(likelihood, h, free, V)
     point <- function(value) {
       now <- maximum(extrapolate(last, value, tangent), value)
       if (is.finite(now$value)) {
@@ -95,18 +103,6 @@ function_limits <- function(fit, h, cutoff, zero, one) {
     }
     find_limit(point, start$value, fit$logLik, cutoff, side, cutoff * sqrt(variance))
   }, 0)
-}
-
-# Has the likelihood, maximised with some parameters at zero, not fallen to the cutoff?
-within_cutoff <- function(fit, at, cutoff) {
-  if (!length(at)) return(FALSE)
-  psi <- replace(unname(fit_psi(fit)), at, 0)
-  variance <- diag(profile_space(fit)$V)
-  scale <- ifelse(variance > 0, 1 / sqrt(variance), 1)
-  at_zero <- maximise_slice(
-    likelihood_of(fit), function(psi) slice_fixed(psi, at), psi, 0, scale
-  )
-  2 * (fit$logLik - at_zero$value) <= cutoff^2
 }
 
 #' The maximum of the likelihood where h(psi) = value

@@ -132,21 +132,12 @@ model_df.default <- function(design, J, V) rep(between_df(design), nrow(J))
 #' @export
 model_df.margmix_crossed <- function(design, J, V) {
   df <- between_within_df(design)
+  least <- min(df)
+  df <- c(df, rep(least, ncol(J) - length(df))) # those of variances
   shares <- abs(J * (J %*% V))
-  others <- rowSums(shares[, -seq_along(df), drop = FALSE]) # of the variances
-  of_beta <- shares[, seq_along(df), drop = FALSE]
-  found <- (rowSums(of_beta) + others) / drop(of_beta %*% (1 / df) + others / min(df))
-  ifelse(is.nan(found), min(df), found)
+  found <- rowSums(shares) / drop(shares %*% (1 / df))
+  ifelse(is.nan(found), least, found)
 }
-
-# Degrees of freedom between the clusters, or of crossed factors the fewest of any column.
-least_df <- function(design) UseMethod("least_df")
-
-#' @export
-least_df.default <- function(design) between_df(design)
-
-#' @export
-least_df.margmix_crossed <- function(design) min(between_within_df(design))
 
 # Model-based covariance of the first P of (beta, theta, log phi).
 joint_vcov <- function(fit, pieces, P) UseMethod("joint_vcov")

@@ -31,25 +31,30 @@ report_twin_of_residual <- function(design, family, estimate) {
   FALSE
 }
 
-#' The logarithm of a residual variance that is as good as zero
+#' The limit of a residual variance that may be zero
 #'
 #' A series without an error of measurement, or a trait that evolves along a tree alone, has none.
 #' Below 1e-7 of the variance of the response the likelihood is flat, but for rounding.
 #'
-#' @return `NULL` where the residual variance has no limit of zero: where levels have several rows,
-#'   the likelihood falls without bound.
+#' @return See [dispersion_limit()]; `NULL` where levels have several rows: without a residual the
+#'   likelihood is zero.
 #' @noRd
 residual_limit <- function(design, family) {
   if (!is_residual_scale(family) || has_dispersion_formula(design)) return(NULL)
   own <- vapply(design$groups, function(group) {
     !is.null(group$relation) && has_residual_of_its_own(group, design, family)
   }, NA)
-  if (any(own)) log(1e-7 * response_variance(design, family, 1)[["of_y"]])
+  if (!any(own)) return(NULL)
+  at <- log(1e-7 * response_variance(design, family, 1)[["of_y"]])
+  list(
+    at = at, near = at + log(1e4), words = c(residual = "the residual variance is zero"),
+    rounding = 1e-8
+  )
 }
 
 # Parameters, log phi last, where the likelihood has its digits.
-above_limit <- function(psi, lowest) {
-  if (is.null(lowest)) psi else replace(psi, length(psi), max(psi[length(psi)], lowest))
+above_limit <- function(psi, limit) {
+  if (is.null(limit)) psi else replace(psi, length(psi), max(psi[length(psi)], limit$at))
 }
 
 vanished_residual <- function(design, family, estimate) {

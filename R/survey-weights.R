@@ -368,7 +368,7 @@ means_vcov.margmix_survey <- function(design, vcov, eb, assigned) {
 
 #' @export
 with_means_df.margmix_survey <- function(design, variance) {
-  df <- least_df(design)
+  df <- between_df(design)
   variance$df <- lapply(variance$df, function(x) ifelse(is.nan(x), NaN, df))
   variance
 }

@@ -17,12 +17,21 @@ add_quantities <- function(a, b) {
 
 variance_vcov <- function(fit) unname(usable_vcov(fit))
 
-#' A share a / b with limits on the logit scale
+#' A part of a whole as a share, a quantity; and its row of a table, with limits on the logit scale
+#' @param ratio A list of quantities: `part`, `whole`.
 #' @noRd
-share_row <- function(a, b, V, level) {
-  share <- a$value / b$value
-  gradient <- (a$gradient - share * b$gradient) / b$value
-  se <- sqrt(drop(gradient %*% V %*% gradient))
+share_quantity <- function(ratio) {
+  share <- ratio$part$value / ratio$whole$value
+  list(
+    value = share,
+    gradient = (ratio$part$gradient - share * ratio$whole$gradient) / ratio$whole$value
+  )
+}
+
+share_row <- function(ratio, V, level) {
+  found <- share_quantity(ratio)
+  share <- found$value
+  se <- sqrt(drop(found$gradient %*% V %*% found$gradient))
   limits <- if (is.na(share)) {
     c(NA_real_, NA_real_)
   } else if (share < 1e-12) {

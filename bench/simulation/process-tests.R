@@ -1,7 +1,7 @@
 # Error at 5% of likelihood ratio tests of a process: the variance is zero, and the correlation of
 # the process not defined. anova() takes the mixture of chi^2 with 1 and 2 degrees of freedom.
 #
-#   Rscript bench/simulation/process-tests.R [SETS]    1,000 data sets -> process-tests.md
+#   Rscript bench/simulation/process-tests.R [SETS]    600 data sets -> process-tests.md
 #
 # Series: ten of 12 times, without ar1(). Places: 100 on a square, without exp(), a row each
 # (Poisson) or three (Gaussian), in ten batches. Random intercepts of series and batches have sd .5.
@@ -10,7 +10,7 @@ suppressMessages(library(margmix))
 here <- "bench/simulation"
 source(file.path(here, "table.R"))
 count <- commandArgs(TRUE)
-sets <- if (length(count)) as.integer(count[1L]) else 1000L
+sets <- if (length(count)) as.integer(count[1L]) else 600L
 
 respond <- function(family, eta) {
   if (family == "poisson") rpois(length(eta), exp(1 + eta)) else eta + rnorm(length(eta))
