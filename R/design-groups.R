@@ -85,7 +85,9 @@ row_codes <- function(index) {
 # Of two factors: how many pairs of their levels there are among the rows.
 pair_counter <- function(codes) {
   function(one, other) {
-    sum(!duplicated((codes[[one]] - 1) * max(codes[[other]]) + codes[[other]]))
+    pair <- (codes[[one]] - 1) * max(codes[[other]]) + codes[[other]]
+    cells <- max(pair)
+    if (cells > 4 * length(pair)) sum(!duplicated(pair)) else sum(tabulate(pair, cells) > 0L)
   }
 }
 

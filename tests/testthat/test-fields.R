@@ -93,6 +93,21 @@ test_that("likelihoods are those of dense algebra, at their maximum", {
   }
 })
 
+test_that("a smooth field with one row a place is fitted to the end", {
+  set.seed(3100)
+  d <- data.frame(x = runif(100), y = runif(100))
+  K <- exp(-as.matrix(stats::dist(d))^2 / 0.45^2)
+  d$z <- drop(crossprod(chol(K + diag(1e-10, 100)), rnorm(100))) + rnorm(100, sd = 0.5)
+  for (REML in c(FALSE, TRUE)) {
+    expect_no_warning(fit <- glmm(z ~ 1 + gau(x + y | 1), d, REML = REML))
+    value <- function(fit) {
+      dense_linear_loglik(fit, field_covariance(fit, kernels$gau, 2L), REML)
+    }
+    expect_equal(fit$logLik, value(fit), tolerance = 1e-8)
+    expect_lt(max(abs(dense_slope(fit, value)[-1L])), 1e-4)
+  }
+})
+
 test_that("the gradient in the range is that of the value", {
   skip_if_not_installed("numDeriv")
   differs <- function(name, psi, tolerance, ...) {

@@ -189,7 +189,9 @@ Precision Field::derivative(const double* rho, Index) const {
       dense_symmetric_multiply(inverse.data(), n, n, dK.PP.data(), n, product.data());
       const MatrixXd turned = product.transpose();
       dense_symmetric_multiply(inverse.data(), n, n, turned.data(), n, change.data());
-      X -= change;
+      // Rounding leaves K^-1 times a small error, which is nothing in a product with a covariance,
+      // but not if one triangle of it stands for both.
+      X -= 0.5 * (change + change.transpose());
       for (Index i = 0; i < root.size(); ++i) Q.log_det[near.parents[i]] -= product(i, i);
     }
     add(near, X, scaled + moved, d_own, Q);
