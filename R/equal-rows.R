@@ -26,7 +26,7 @@ pool_rows.default <- function(design, family, collapse = "auto", total = sum) {
   set <- engine_equal_rows(shared_columns(design, pool), length(design$y))
   patterns <- max(set)
   if (patterns == length(set)) return(as_it_is)
-  first <- which(diff(c(0L, cummax(set))) > 0L)
+  first <- engine_run_starts(cummax(set))
   all <- response_rows(design)
   pooled <- pool$rows(all, lapply(all, `[`, first), function(x) {
     as.vector(rowsum(x, set, reorder = FALSE))
