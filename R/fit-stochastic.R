@@ -14,10 +14,11 @@
 #' @return As [maximise()], or `NULL` if the way leads to a zero variance or does not settle, where
 #'   the general optimiser is to be used.
 #' @noRd
-maximise_stochastic <- function(problem, x, modes = NULL) {
-  design <- problem$design
-  signs <- random_signs(sign_length(design), 8L, sign_seed(problem))
-  found <- stochastic_optimum(problem, problem$map$psi(x), signs)
+maximise_stochastic <- function(problem, x) {
+  start <- problem
+  start$design <- with_blocks(problem$design)
+  signs <- random_signs(sign_length(start$design), 8L, sign_seed(problem))
+  found <- stochastic_optimum(start, problem$map$psi(x), signs)
   if (!is.null(found)) exact_finish(problem, found)
 }
 
@@ -29,17 +30,28 @@ stochastic_optimum <- function(problem, psi, signs) {
 
 # Is the design large enough for the detour to pay, and the family one it is made for?
 suits_stochastic <- function(problem) {
-  plan <- elimination_plan(problem$design)
-  family <- problem$family
-  large <- !is.null(plan) && (plan$flops > 2e6 || !supports(problem$design, "factor"))
-  large && has_average_information(family) && has_stochastic_gradient(problem$design) &&
-    has_full_covariance(problem$design) && !has_dispersion_formula(problem$design)
+  design <- problem$design
+  plan <- elimination_plan(design)
+  least <- if (supports(design, "unrelated")) 2e6 else 3e8
+  large <- !is.null(plan) && (plan$flops > least || !supports(design, "factor"))
+  large && has_average_information(problem$family) && has_stochastic_gradient(design) &&
+    has_full_covariance(design) && !has_dispersion_formula(design)
 }
 
-# Where levels are related the blocks of the factors take the place of an elimination.
 has_stochastic_gradient <- function(design) {
   supports(design, "unrelated") ||
-    length(elimination_plan(design)$blocks) > 0L && !supports(design, "curves")
+    !supports(design, "curves") && length(elimination_plan(with_blocks(design))$blocks) > 0L
+}
+
+# Where levels are related the blocks of the factors take the place of an elimination. They are in
+# the plan of a design that is too large to factor; another one gets them if their dense parts are
+# much less work than the factor.
+with_blocks <- function(design) {
+  plan <- elimination_plan(design)
+  if (supports(design, "unrelated") || length(plan$blocks)) return(design)
+  other <- with_plan(design, budget = 0)
+  dense <- vapply(elimination_plan(other)$blocks, function(block) length(block$at) - block$head, 0)
+  if (sum(dense^3) < 0.5 * plan$flops) other else design
 }
 
 # One for each effect that is left when those of the largest factor are eliminated.

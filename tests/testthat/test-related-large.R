@@ -126,6 +126,34 @@ test_that("fits are those by the exact factor within the Monte Carlo error", {
   }
 })
 
+test_that("what has a dear factor is searched by blocks, and ends where its factor does", {
+  skip_if_not_installed("ape")
+  family <- binomial()
+  exact <- fit_cells(lineage_cells(700L, family), family)
+  design <- exact$design
+  expect_length(elimination_plan(design)$blocks, 0L)
+  expect_length(elimination_plan(with_blocks(design))$blocks, 3L)
+  way <- way_of_fit(exact)
+  problem <- list(
+    design = design, family = family, way = way, control = rule_control(way, exact$control),
+    map = parameter_map(design, family, exact$start_glm), nAGQ = 1, REML = FALSE
+  )
+  found <- maximise_stochastic(problem, problem$map$x(fit_psi(exact) + 0.3))
+  expect_lt(found$evaluations, exact$convergence$evaluations)
+  expect_equal(found$value, exact$logLik, tolerance = 1e-10)
+  expect_equal(problem$map$psi(found$x), unname(fit_psi(exact)), tolerance = 1e-5)
+})
+
+test_that("dense blocks that are the factor itself are no detour", {
+  set.seed(2)
+  n <- 60L
+  K <- tcrossprod(matrix(rnorm(n * 100L), n)) / 100
+  dimnames(K) <- rep(list(sprintf("p%02d", seq_len(n))), 2L)
+  d <- data.frame(id = rownames(K), g = gl(6L, 10L), y = rpois(n, 2))
+  fit <- suppressMessages(glmm(y ~ 1 + known(1 | id, covariance = K) + (1 | g), d, poisson()))
+  expect_identical(with_blocks(fit$design), fit$design)
+})
+
 test_that("what has no blocks is refused beyond a factorisation", {
   skip_if_not_installed("ape")
   data <- lineage_cells(40L, poisson())
