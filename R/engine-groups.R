@@ -32,10 +32,15 @@ engine_stochastic_step <- function(problem, psi, modes, probes, tolerance, infor
 #' The same with a Hessian by differences
 #' @param steps P lengths.
 #' @param linear Is the model linear?
-#' @return A list: `gradient`, `hessian` (minus the second derivatives), `modes`, `status`.
+#' @param enough If positive, steps of Newton follow until g'H^-1 g is less.
+#' @return A list: `hessian` (minus the second derivatives); `psi`, `gradient` and `modes` after
+#'   these `steps`; `status`.
 #' @noRd
-engine_stochastic_hessian <- function(problem, psi, modes, probes, tolerance, steps, linear) {
-  ask <- list(probes = probes, tolerance = tolerance, steps = steps, linear = linear)
+engine_stochastic_hessian <- function(problem, psi, modes, probes, tolerance, steps, linear,
+                                      enough) {
+  ask <- list(
+    probes = probes, tolerance = tolerance, steps = steps, linear = linear, enough = enough
+  )
   ask_sparse(problem$design, problem$family, psi, modes, "stochastic_hessian", ask, problem$control)
 }
 

@@ -22,10 +22,11 @@ maximise_stochastic <- function(problem, x) {
   if (!is.null(found)) exact_finish(problem, found)
 }
 
-# The start, and the step with the Hessian: of a list with the `probes` of its gradient.
-stochastic_optimum <- function(problem, psi, signs) {
+# The start, and the step with the Hessian, or the steps to the end: of a list with the `probes` of
+# its gradient.
+stochastic_optimum <- function(problem, psi, signs, enough = 0) {
   found <- stochastic_start(problem, sampled_start(problem, psi, signs), signs)
-  if (!is.null(found)) stochastic_newton(problem, found)
+  if (!is.null(found)) stochastic_newton(problem, found, enough)
 }
 
 # Is the design large enough for the detour to pay, and the family one it is made for?
@@ -186,19 +187,19 @@ stochastic_start <- function(problem, psi, signs, near = NULL) {
 # Gradient and Hessian (of minus the log-likelihood), and the Newton step with them; `NULL` where it
 # is not positive definite. Factors that are hard to tell apart leave errors of solutions in the
 # gradient, which longer steps bear.
-stochastic_newton <- function(problem, found) {
+stochastic_newton <- function(problem, found, enough) {
   unrelated <- supports(problem$design, "unrelated")
   out <- engine_stochastic_hessian(
     problem, found$psi, found$modes, found$probes, 1e-7,
     (if (unrelated) 0.05 else 1) * difference_steps(problem$design, found$psi),
-    is_linear(problem$family) && unrelated
+    is_linear(problem$family) && unrelated, enough
   )
   if (out$status != "ok") return(NULL)
   direction <- newton_direction(out$gradient, out$hessian)
   if (is.null(direction)) return(NULL)
   list(
-    psi = found$psi + direction$step, modes = out$modes, hessian = out$hessian,
-    probes = found$probes, steps = found$steps
+    psi = if (enough > 0) out$psi else out$psi + direction$step, gradient = out$gradient,
+    modes = out$modes, hessian = out$hessian, steps = found$steps + out$steps
   )
 }
 
@@ -251,39 +252,26 @@ fit_iterative <- function(problem, x) {
   count <- 16L
   signs <- random_signs(sign_length(design), count, sign_seed(problem))
   found <- if (suits_stochastic(problem)) {
-    stochastic_optimum(problem, problem$map$psi(x), signs[, 1:8])
+    # until the criterion of every fit is met
+    enough <- 0.5 * problem$control$tolerance
+    stochastic_optimum(problem, problem$map$psi(x), signs[, 1:8], enough)
   }
   if (is.null(found)) check_factorable(design, "this family, or a zero variance.")
   hessian <- found$hessian
-  end <- settle(problem, found)
   estimate <- engine_laplace_estimate(
-    design, problem$family, end$psi, end$modes, signs, problem$control
+    design, problem$family, found$psi, found$modes, signs, problem$control
   )
   result <- c(
-    list(value = estimate$value, gradient = end$gradient, hessian = -hessian, status = "ok"),
+    list(value = estimate$value, gradient = found$gradient, hessian = -hessian, status = "ok"),
     estimate["modes"]
   )
   fit <- list(
-    x = problem$map$x(end$psi), modes = estimate$modes, result = result,
+    x = problem$map$x(found$psi), modes = estimate$modes, result = result,
     value = estimate$value, hessian = crossprod(problem$map$M, hessian %*% problem$map$M),
-    iterations = found$steps + end$steps, evaluations = 0L, message = "stochastic gradients"
+    iterations = found$steps, evaluations = 0L, message = "stochastic gradients"
   )
   rule <- rule_record(problem, 1L)
   rule[c("method", "mc_sd", "probes", "seed")] <-
     list("Laplace", estimate$sd, count, sign_seed(problem))
   list(fit = fit, rule = rule)
-}
-
-# Newton steps with the stochastic gradient until the criterion of every fit is met.
-settle <- function(problem, found) {
-  psi <- found$psi
-  modes <- found$modes
-  for (steps in 1:10) {
-    now <- stochastic_step(problem, psi, modes, found$probes, 1e-7, FALSE)
-    modes <- now$modes
-    direction <- newton_direction(now$gradient, found$hessian)
-    if (is.null(direction) || direction$decrement < 0.5 * problem$control$tolerance) break
-    psi <- psi + direction$step
-  }
-  list(psi = psi, modes = modes, gradient = now$gradient, steps = steps)
 }

@@ -174,16 +174,19 @@ SEXP stochastic_step(const SparseModel& at, const Rcpp::List& ask) {
                      {"status", r.status}});
 }
 
-// probes, tolerance, steps, linear
+// probes, tolerance, steps, linear, enough
 SEXP stochastic_hessian(const SparseModel& at, const Rcpp::List& ask) {
   const VectorMap steps = glue::vector(ask, "steps", at.psi.size());
   const StochasticHessian r = sparse_stochastic_hessian(
       at.d, at.plan, *at.rows, at.psi, at.u, glue::matrix(ask, "probes"),
-      glue::number(ask, "tolerance"), steps, glue::flag(ask, "linear"), at.context);
+      glue::number(ask, "tolerance"), steps, glue::flag(ask, "linear"),
+      glue::number(ask, "enough"), at.context);
   glue::stop_if_interrupted(r.status);
-  return glue::list({{"gradient", r.gradient},
+  return glue::list({{"psi", r.psi},
+                     {"gradient", r.gradient},
                      {"hessian", r.hessian},
                      {"modes", from_matrices(at.system.split(r.u))},
+                     {"steps", r.steps},
                      {"status", r.status}});
 }
 

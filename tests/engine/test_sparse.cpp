@@ -229,7 +229,7 @@ void stochastic() {
     const VectorXd steps = VectorXd::Constant(P, 1e-5);
     const StochasticHessian second =
         sparse_stochastic_hessian(design, plan, rows, model.psi, VectorXd(), z, 1e-12, steps,
-                                  spec.family == "gaussian", kOneThread);
+                                  spec.family == "gaussian", 0, kOneThread);
     CHECK(second.status == Status::ok);
     CHECK_NEAR(largest(second.gradient - exact), 0.0, 1e-8);
     MatrixXd H(P, P);

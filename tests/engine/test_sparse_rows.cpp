@@ -105,10 +105,10 @@ void cells_of_rows() {
     const VectorXd steps = VectorXd::Constant(P, 1e-3);
     const bool linear = spec.family == "gaussian";
     const MatrixXd H = sparse_stochastic_hessian(design, plan, rows, model.psi, none, z, 1e-13,
-                                                 steps, linear, kOneThread)
+                                                 steps, linear, 0, kOneThread)
                            .hessian;
     const MatrixXd H_cells = sparse_stochastic_hessian(cells, plan_cells, sums, model.psi, none, z,
-                                                       1e-13, steps, linear, kOneThread)
+                                                       1e-13, steps, linear, 0, kOneThread)
                                  .hessian;
     CHECK_NEAR(largest(H_cells - H) / largest(H), 0.0, 1e-8);
     CHECK_NEAR(

@@ -1,5 +1,6 @@
 #include "glmm/sparse_stochastic.hpp"
 
+#include <memory>
 #include <stdexcept>
 
 #include "glmm/sparse_log_det.hpp"
@@ -225,15 +226,42 @@ void complete_linear(const MatrixXd& M, const VectorXd& Fe, const VectorXd& thet
   H.row(phi).head(phi) = H.col(phi).head(phi).transpose();
 }
 
+// Steps of Newton from the gradient and Hessian of `out`, each of which begins with the solutions
+// of the one before; `first` are those at psi.
+void newton_to_end(const GroupedDesign& design, const SparsePlan& plan, SparseRows& rows,
+                   const MatrixMap& probes, double tolerance, double enough,
+                   const StochasticInverse& first, const RunContext& context,
+                   StochasticHessian& out) {
+  constexpr int kMost = 10;
+  const Cholesky H(out.hessian);
+  std::unique_ptr<SparseMode> mode;
+  std::unique_ptr<StochasticInverse> inverse;
+  while (H.definite() && out.steps < kMost) {
+    const VectorXd step = H.solve(out.gradient);
+    if (!(out.gradient.dot(step) > enough)) return;
+    out.psi += step;
+    ++out.steps;
+    auto now = std::make_unique<SparseMode>(design, plan, rows, out.psi);
+    out.status = find_mode(*now, out.u, context, tolerance);
+    if (out.status != Status::ok) return;
+    out.u = now->u();
+    inverse = std::make_unique<StochasticInverse>(now->system(), probes, tolerance,
+                                                  inverse ? inverse.get() : &first);
+    mode = std::move(now);
+    out.gradient = stochastic_gradient(*mode, *inverse, out.psi.size(), tolerance);
+  }
+}
+
 }  // namespace
 
 StochasticHessian sparse_stochastic_hessian(const GroupedDesign& design, const SparsePlan& plan,
                                             SparseRows& rows, const VectorXd& psi,
                                             const VectorXd& start, const MatrixMap& probes,
                                             double tolerance, const VectorXd& steps, bool linear,
-                                            const RunContext& context) {
+                                            double enough, const RunContext& context) {
   const Index P = psi.size(), p = design.p(), t = design.n_theta();
   StochasticHessian out;
+  out.psi = psi;
   SparseMode mode(design, plan, rows, psi);
   out.status = find_mode(mode, start, context, tolerance);
   if (out.status != Status::ok) return out;
@@ -256,6 +284,8 @@ StochasticHessian sparse_stochastic_hessian(const GroupedDesign& design, const S
   if (linear)
     complete_linear(at.M, at.Fe, psi.segment(p, t), out.gradient.segment(p, t), out.hessian);
   out.hessian = (0.5 * (out.hessian + out.hessian.transpose())).eval();
+  if (enough > 0)
+    newton_to_end(design, plan, rows, probes, tolerance, enough, inverse, context, out);
   return out;
 }
 

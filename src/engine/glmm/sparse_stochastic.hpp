@@ -30,19 +30,22 @@ StochasticStep sparse_stochastic(const GroupedDesign& design, const SparsePlan& 
                                  const RunContext& context);
 
 struct StochasticHessian {
-  VectorXd gradient;  // P
-  MatrixXd hessian;   // P x P, minus the second derivatives
+  VectorXd psi;       // where it ends
+  VectorXd gradient;  // P, there
+  MatrixXd hessian;   // P x P, minus the second derivatives, where it begins
   VectorXd u;         // modes
+  int steps = 0;
   Status status = Status::ok;
 };
 
 // The Hessian by forward differences of the stochastic gradient with the same probes, each of
 // which begins with the solutions at psi. With `linear` (Gaussian response, identity link) they
-// are needed for theta only.
+// are needed for theta only. With a positive `enough`, and a Hessian H that is definite, steps of
+// Newton follow until the gradient g has g'H^-1 g below it, ten at most.
 StochasticHessian sparse_stochastic_hessian(const GroupedDesign& design, const SparsePlan& plan,
                                             SparseRows& rows, const VectorXd& psi,
                                             const VectorXd& start, const MatrixMap& probes,
                                             double tolerance, const VectorXd& steps, bool linear,
-                                            const RunContext& context);
+                                            double enough, const RunContext& context);
 
 }  // namespace margmix

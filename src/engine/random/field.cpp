@@ -59,6 +59,12 @@ Pattern field_pattern(const FieldSpec& spec) {
   return out;
 }
 
+// AB' where it has one column, too, which a product of matrices would take as long for as for many.
+MatrixXd cross_product(const MatrixXd& A, const MatrixXd& B) {
+  if (A.cols() == 1) return A.col(0) * B.col(0).transpose();
+  return A * B.transpose();
+}
+
 // K^-1 and the diagonal of the Cholesky factor of K; false if K is not positive definite.
 bool invert(MatrixXd K, MatrixXd& inverse, VectorXd& root) {
   if (!dense_cholesky(K.data(), K.rows())) return false;
@@ -75,11 +81,12 @@ Field::Field(FieldSpec spec) : Levels(field_pattern(spec)), spec_(std::move(spec
   const auto given = places_of(spec_, FieldSpec::kGivenCore);
   for (std::size_t b = 0; b < cores.size(); ++b) {
     if (cores[b].empty()) throw std::invalid_argument("a block of places without a core");
-    near_.push_back({cores[b], given[b], true});
+    near_.push_back({cores[b], given[b], true, {}});
   }
   for (Index i = 0; i < size(); ++i)
     if (spec_.role[i] == FieldSpec::kGivenParents)
-      near_.push_back({spec_.parents[i], {static_cast<int>(i)}, false});
+      near_.push_back({spec_.parents[i], {static_cast<int>(i)}, false, {}});
+  for (Neighbourhood& near : near_) find_entries(near);
 }
 
 template <class Function>
@@ -110,24 +117,32 @@ Field::Blocks Field::correlation_slopes(const Neighbourhood& near, double range)
       near, [&](double d) { return correlation_slope(spec_.correlation, d / range); }, 0);
 }
 
-double& Field::entry(Precision& Q, int i, int j) const {
-  if (i < j) std::swap(i, j);
+void Field::find_entries(Neighbourhood& near) const {
   const auto& rows = pattern().row;
-  const auto first = rows.begin() + pattern().start[j],
-             last = rows.begin() + pattern().start[j + 1];
-  return Q.below[std::lower_bound(first, last, i) - rows.begin()];
+  const auto find = [&](int i, int j) {
+    if (i < j) std::swap(i, j);
+    const auto first = rows.begin() + pattern().start[j],
+               last = rows.begin() + pattern().start[j + 1];
+    near.entry.push_back(static_cast<int>(std::lower_bound(first, last, i) - rows.begin()));
+  };
+  const auto &P = near.parents, &C = near.children;
+  for (std::size_t j = 0; j < P.size(); ++j)
+    for (std::size_t i = j + 1; i < P.size(); ++i) find(P[i], P[j]);
+  for (int child : C)
+    for (int parent : P) find(parent, child);
 }
 
 void Field::add(const Neighbourhood& near, const MatrixXd& X, const MatrixXd& Y,
                 const VectorXd& own, Precision& Q) const {
-  const auto &P = near.parents, &C = near.children;
-  for (std::size_t j = 0; j < P.size(); ++j) {
-    Q.diagonal[P[j]] += X(j, j);
-    for (std::size_t i = j + 1; i < P.size(); ++i) entry(Q, P[i], P[j]) += X(i, j);
+  const Index p = X.rows();
+  const int* entry = near.entry.data();
+  for (Index j = 0; j < p; ++j) {
+    Q.diagonal[near.parents[j]] += X(j, j);
+    for (Index i = j + 1; i < p; ++i) Q.below[*entry++] += X(i, j);
   }
-  for (std::size_t j = 0; j < C.size(); ++j) {
-    Q.diagonal[C[j]] += own[j];
-    for (std::size_t i = 0; i < P.size(); ++i) entry(Q, P[i], C[j]) -= Y(i, j);
+  for (Index j = 0; j < own.size(); ++j) {
+    Q.diagonal[near.children[j]] += own[j];
+    for (Index i = 0; i < p; ++i) Q.below[*entry++] -= Y(i, j);
   }
 }
 
@@ -158,7 +173,7 @@ Precision Field::at(const double* rho) const {
       inverse.setZero();
     const VectorXd own = F.cwiseInverse();
     const MatrixXd scaled = C * own.asDiagonal();
-    inverse.noalias() += scaled * C.transpose();
+    inverse += cross_product(scaled, C);
     add(near, inverse, scaled, own, Q);
     for (Index j = 0; j < F.size(); ++j) Q.log_det[near.children[j]] -= std::log(F[j]);
   }
@@ -180,9 +195,9 @@ Precision Field::derivative(const double* rho, Index) const {
     const VectorXd dF = C.cwiseProduct(dKC - 2 * dK.PC).colwise().sum().transpose();
     const VectorXd d_own = -own.cwiseAbs2().cwiseProduct(dF);
     const MatrixXd scaled = dC * own.asDiagonal(), moved = C * d_own.asDiagonal();
-    MatrixXd X = scaled * C.transpose();
+    MatrixXd X = cross_product(scaled, C);
     X += X.transpose().eval();
-    X.noalias() += moved * C.transpose();
+    X += cross_product(moved, C);
     if (near.core) {
       const Index n = root.size();
       MatrixXd product(n, n), change(n, n);  // K^-1 dK and K^-1 dK K^-1

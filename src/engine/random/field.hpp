@@ -36,10 +36,13 @@ class Field : public Levels {
   Precision derivative(const double* rho, Index) const override;
 
  private:
-  // Places `children` whose parents are `parents`, which are the core of a block, or not.
+  // Places `children` whose parents are `parents`, which are the core of a block, or not. `entry`:
+  // where pairs of parents, by column below the diagonal, and then parents x children are in the
+  // pattern.
   struct Neighbourhood {
     std::vector<int> parents, children;
     bool core;
+    std::vector<int> entry;
   };
   struct Blocks {
     MatrixXd PP, PC;  // parents x parents, parents x children
@@ -51,7 +54,7 @@ class Field : public Levels {
   // Adds X on the parents, -Y on parents x children and `own` on the diagonal of the children.
   void add(const Neighbourhood& near, const MatrixXd& X, const MatrixXd& Y, const VectorXd& own,
            Precision& Q) const;
-  double& entry(Precision& Q, int i, int j) const;
+  void find_entries(Neighbourhood& near) const;
   Precision zero() const;
 
   FieldSpec spec_;

@@ -80,15 +80,27 @@ std::vector<std::vector<int>> nearest_before(const Places& places, const std::ve
                                              const std::vector<char>& candidate) {
   std::vector<std::vector<int>> out(places.size());
   std::vector<std::vector<int>> before(places.blocks());
-  std::vector<std::pair<double, int>> found;
+  std::vector<std::pair<double, int>> found;  // a heap, the furthest first
   for (int i : order) {
     auto& earlier = before[places.block(i)];
-    if (of[i]) {
+    if (of[i] && count > 0) {
       found.clear();
-      for (int j : earlier) found.emplace_back(places.distance(i, j), j);
-      const auto used = std::min<std::size_t>(count, found.size());
-      std::nth_element(found.begin(), found.begin() + used, found.end());
-      for (std::size_t k = 0; k < used; ++k) out[i].push_back(found[k].second);
+      double furthest = kInf;  // squared, and a little more
+      for (int j : earlier) {
+        if (places.squared_chord(i, j) > furthest) continue;
+        const std::pair<double, int> next(places.distance(i, j), j);
+        if (static_cast<Index>(found.size()) == count) {
+          if (!(next < found.front())) continue;
+          std::pop_heap(found.begin(), found.end());
+          found.back() = next;
+        } else {
+          found.push_back(next);
+        }
+        std::push_heap(found.begin(), found.end());
+        if (static_cast<Index>(found.size()) == count)
+          furthest = (1 + 1e-12) * places.squared_chord(i, found.front().second);
+      }
+      for (const auto& place : found) out[i].push_back(place.second);
       std::sort(out[i].begin(), out[i].end());
     }
     if (candidate[i]) earlier.push_back(i);

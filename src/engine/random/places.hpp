@@ -2,6 +2,7 @@
 // it.
 #pragma once
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,15 @@ class Places {
   int block(Index i) const { return block_[i]; }
   int blocks() const { return blocks_; }
   double distance(Index i, Index j) const {
-    const double chord = (at_.col(i) - at_.col(j)).norm();
+    const double chord = std::sqrt(squared_chord(i, j));
     return great_circle_ ? arc(chord) : chord;
+  }
+  // of the straight line between two places
+  double squared_chord(Index i, Index j) const {
+    const double *a = at_.data() + i * at_.rows(), *b = at_.data() + j * at_.rows();
+    double sum = 0;
+    for (Index k = 0; k < at_.rows(); ++k) sum += (a[k] - b[k]) * (a[k] - b[k]);
+    return sum;
   }
 
  private:
