@@ -37,8 +37,8 @@ calibrated_test <- function(large, X, statistic, r) {
   list(
     p = stats::pf(F_value, q, df, lower.tail = FALSE),
     reference = paste0(
-      "Kenward and Roger's F with ", q, " and ", format_df(df), " df, ",
-      format(F_value, digits = 4L), " (chi^2: `df = Inf`)."
+      "Kenward and Roger's F = ", format(F_value, digits = 4L), " with ", q, " and ",
+      format_df(df), " df (chi^2: `df = Inf`)."
     )
   )
 }

@@ -32,8 +32,8 @@
 #'
 #' `plot()` draws the mean against one covariate: for single clusters in grey, at quantiles of the
 #' distribution of the random effects; for a cluster with random effect 0 (dashed); for the
-#' population, their average (thick); and for the marginal model (dotted). The other covariates are
-#' held at their mean or first level, or at the values in `at`.
+#' population, their average (thick); and for the marginal model (dot-dash). The other covariates
+#' are held at their mean or first level, or at the values in `at`; the title says which.
 #'
 #' @param glmm_fit A fit of [glmm()].
 #' @param gee_fit A fit of [gee()] with the same response, rows (in any order), family, link and
@@ -225,7 +225,7 @@ print.margmix_effects <- function(x, digits = max(3L, getOption("digits") - 4L),
   say("Conditional and marginal effects", if (!is.null(x$ratio)) paste0(": ", x$ratio), "\n\n",
     sep = ""
   )
-  say("Conditional:   two rows of the same ", group, " (glmm)\n",
+  say("Conditional:   rows with the same random effects, as of one ", group, " (glmm)\n",
     "Marginal:      averages over the population, implied by the mixed model,\n",
     paste0("               ", x$method, "\n"),
     if (!is.null(x$gee)) "GEE:           averages over the population, estimated directly\n",

@@ -92,7 +92,10 @@ binomial_counts <- function(y, weights, rows) {
 # Text of two values is meant as a factor.
 two_values_hint <- function(y) {
   values <- if (is.character(y)) sort(unique(y))
-  if (length(values) != 2L || is_numeric_text(y)) return(NULL)
+  if (!length(values) || is_numeric_text(y)) return(NULL)
+  if (length(values) != 2L) {
+    return(paste0("There are the values ", some_of(dQuote(values, FALSE)), "."))
+  }
   paste0(
     "factor() of it has the failure ", dQuote(values[1L], FALSE), " and the success ",
     dQuote(values[2L], FALSE), "; factor(, levels = ) sets their order."
@@ -116,8 +119,9 @@ binomial_proportion <- function(y, rows) {
   if (min(y) >= 0 && max(y) <= 1) return(y)
   refuse_response(y, y < 0 | y > 1, rows, "A binomial response must lie between 0 and 1.",
     hint = c(
-      "Give counts as cbind(success, failure).",
-      if (all(y %in% 1:2)) "Code 1 and 2 as 0 and 1, or make it a factor."
+      if (all(y %in% 1:2)) "Code 1 and 2 as 0 and 1, or make it a factor." else {
+        "Counts are given as cbind(success, failure), and missing values as NA."
+      }
     )
   )
 }

@@ -185,7 +185,12 @@ refuse_frame <- function(e, columns) {
   }
   missing <- regmatches(text, regexec("^object '(.+)' not found$", text))[[1L]]
   close <- if (length(missing)) closest_name(missing[2L], setdiff(columns, missing[2L]))
-  abort("frame", "The variables of the model can't be evaluated, or differ in length.",
+  abort("frame",
+    if (length(missing)) {
+      "A variable of the model was not found."
+    } else {
+      "The variables of the model can't be evaluated, or differ in length."
+    },
     given = text,
     hint = if (length(close)) paste0("Did you mean ", some_of(code(close)), "?")
   )

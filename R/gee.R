@@ -21,7 +21,8 @@
 #' @section Errors and warnings: Every condition has a class: `margmix_error_<cause>` (`id`,
 #'   `waves`, `inner`, `duplicate_rows`, `corstr`, `ipw`, `gee_failed` and those of [glmm()]),
 #'   `margmix_warning_<cause>` (`convergence`, `correlation`, `separation`, `edge`, ...), and notes
-#'   `margmix_note_<cause>` (`boundary`, `two_step`, `no_pairs`, `row_order`, `wave_levels`).
+#'   `margmix_note_<cause>` (`boundary`, `two_step`, `no_pairs`, `row_order`, `wave_levels`,
+#'   `zero_one`).
 #'
 #' @param formula A two-sided formula without random terms. It may contain `offset()` terms, but not
 #'   the response on the right side.
@@ -79,6 +80,7 @@ gee <- function(formula, data, id, waves = NULL, inner = NULL, family = gaussian
     control = "gee_control"
   )
   record <- condition_record()
+  by_default <- missing(family)
   estimate <- withCallingHandlers({
     parsed <- parse_marginal_formula(formula, env)
     columns <- columns_in_dots(call, env)
@@ -93,6 +95,7 @@ gee <- function(formula, data, id, waves = NULL, inner = NULL, family = gaussian
     frame$id_label <- paste(vapply(expressions$id, short_text, ""), collapse = ":")
     made <- marginal_design(frame, family, contrasts, correlation)
     frame <- made$frame
+    if (by_default) note_zero_one(made$design)
     design <- with_ipw(made$design, frame, correlation, bias_reduce, control)
     estimate <- fit_gee_design(design, family, correlation, scale, bias_reduce, start, control)
     if (identical(design$ipw$kind, "schedule")) {

@@ -143,8 +143,8 @@
 #' @return An object of class `margmix_glmm`. Use its methods, or [component()] for its parts.
 #' @section Errors and warnings: Every condition has a class: `margmix_error_<cause>` for bad input,
 #'   `margmix_warning_<cause>` (`convergence`, `separation`, `rank`, `large_sd`, `second_maximum`,
-#'   ...), and notes `margmix_note_<cause>` (`boundary`, `quadrature`, `competing`: a dispersion of
-#'   counts beside a random effect of each row).
+#'   ...), and notes `margmix_note_<cause>` (`boundary`, `quadrature`, `zero_one`: a 0/1 response
+#'   without a `family`; `competing`: a dispersion of counts beside a random effect of each row).
 #' @references
 #' Cox, D. R. and Reid, N. (1987). Parameter orthogonality and approximate conditional inference.
 #' *Journal of the Royal Statistical Society B* 49, 1-39.
@@ -175,6 +175,7 @@ glmm <- function(formula, data, family = gaussian(), weights, offset, subset, na
   env <- parent.frame()
   check_dots(..., known = names(formals(glmm)), control = "glmm_control")
   record <- condition_record()
+  by_default <- missing(family)
   estimate <- withCallingHandlers({
     parsed <- with_dispersion(parse_formula(formula, env), dispersion)
     frame <- build_frame(columns_in_dots(call, env), env, parsed)
@@ -188,6 +189,7 @@ glmm <- function(formula, data, family = gaussian(), weights, offset, subset, na
     if (frame$counted) control$weights_type <- "frequency"
     check_survey_fit(frame$frame, REML, penalty, control)
     design <- build_design(frame, family, contrasts, control$weights_type, law)
+    if (by_default) note_zero_one(design)
     design <- penalized_design(design, family, penalty)
     known <- with_known_law(design, start, function(design, start) {
       fit_design(design, family, nAGQ, isTRUE(REML), start, control)

@@ -29,10 +29,12 @@
 #' interaction_contrasts(marginal_standardization(fit, "treat", by = "sex"))
 #' @export
 interaction_contrasts <- function(x, level = x$options$level, ...) {
-  check_dots(..., known = names(formals(interaction_contrasts)))
   if (!inherits(x, "margmix_standardization")) {
-    abort("argument", "`x` must be a result of marginal_standardization().", given = class(x)[1L])
+    abort("argument", "`x` must be a result of marginal_standardization().", given = class(x)[1L],
+      hint = "marginal_standardization(fit, exposure, by = \"sex\")."
+    )
   }
+  check_dots(..., known = names(formals(interaction_contrasts)))
   check_level(level)
   table <- x$contrasts
   cell <- if (length(x$by)) interaction(table[x$by], drop = TRUE, sep = ", ")

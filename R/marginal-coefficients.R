@@ -270,7 +270,8 @@ method_words <- function(x) {
 }
 
 sd_words <- function(s) {
-  paste0(" (s = ", paste(unique(trimws(format(s, digits = 3L))), collapse = " to "), ")")
+  shown <- unique(trimws(format(s, digits = 3L)))
+  paste0(" (SD of random effects ", paste(shown, collapse = " to "), ")")
 }
 
 #' @rdname marginal_coefficients

@@ -40,7 +40,7 @@ plot_data.margmix_effects <- function(x, along = NULL, at = list(), clusters = 5
   )
   data$curve <- factor(data$curve, names)
   picture("curves", data,
-    xlab = new$along, ylab = capital(mean_words_of(fit$family)), main = NULL, level = x$level
+    xlab = new$along, ylab = capital(mean_words_of(fit$family)), main = new$held, level = x$level
   )
 }
 
@@ -182,8 +182,17 @@ typical_rows <- function(fit, along, at) {
   numbers <- is.numeric(values)
   list(
     data = data.frame(typical, check.names = FALSE), along = along,
-    x = if (numbers) values else seq_along(values), labels = if (!numbers) as.character(values)
+    x = if (numbers) values else seq_along(values), labels = if (!numbers) as.character(values),
+    held = held_words(typical[names(typical) != along])
   )
+}
+
+# "arm = control, age = 45.2", or of many the first three.
+held_words <- function(values) {
+  if (!length(values)) return(NULL)
+  shown <- vapply(values, function(v) if (is.numeric(v)) format(v, digits = 3L) else paste(v), "")
+  words <- paste(names(values), "=", shown)
+  paste(c(utils::head(words, 3L), if (length(words) > 3L) "..."), collapse = ", ")
 }
 
 level_values <- function(v) if (is.factor(v)) factor(levels(v), levels(v)) else sort(unique(v))

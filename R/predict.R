@@ -237,7 +237,11 @@ report_new_clusters <- function(new_label, group, type, allowed, hint = NULL) {
       hint = "allow.new.levels = TRUE predicts new clusters.", levels = labels
     )
   }
-  how <- if (type == "link") "at random effect 0" else "with the random effects integrated out"
+  how <- if (type == "link") {
+    "at random effect 0, on the scale of the predictor (type = \"link\")"
+  } else {
+    "with the random effects integrated out"
+  }
   note("new_clusters",
     paste0("Clusters that were not in the fit are predicted ", how, "."),
     given = paste0(

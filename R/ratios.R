@@ -156,7 +156,9 @@ check_ratio <- function(fit, ratio) {
     ),
     given = family_label(fit$family),
     hint = if (length(given)) {
-      paste0("Use ", given, "_ratios().")
+      c(paste0("Use ", given, "_ratios()."), if (ratio == "risk") {
+        "marginal_standardization() gives risk ratios and differences of the population."
+      })
     } else {
       "exp() of a coefficient of this link is not a ratio of odds, rates or risks."
     }
@@ -203,7 +205,10 @@ ratio_table <- function(fit, inference, heading) {
     class = c("margmix_ratios", "data.frame"),
     heading = heading, level = inference$level,
     notes = c(inference$notes, if (any(are_products(fit, rownames(table)))) {
-      c(interaction = "Rows of interactions are ratios of ratios.")
+      c(interaction = paste(
+        "Rows of interactions are ratios of ratios; those of their variables hold where the other",
+        "one is 0 or at its reference level."
+      ))
     })
   )
 }

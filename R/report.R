@@ -55,7 +55,7 @@ report.margmix_fit <- function(x, type = c("text", "markdown", "html"), vcov = N
   sections <- c(
     list(Model = report_model(x), Data = report_data(x)),
     report_effects(own, digits), report_dependence(own, digits),
-    list(`Standard errors` = report_errors(own), Doubts = report_doubts(own))
+    list(`Standard errors` = report_errors(own), Checks = report_checks(own))
   )
   structure(list(sections = sections, coefficients = own$coefficients, type = type),
     class = "margmix_report"
@@ -158,7 +158,10 @@ estimand_hint <- function(fit) UseMethod("estimand_hint")
 
 #' @export
 estimand_hint.margmix_glmm <- function(fit) {
-  "They compare within a cluster; marginal_standardization() compares averages of the population."
+  paste(
+    "They compare rows with the same random effects, as those of one cluster;",
+    "marginal_standardization() compares averages of the population."
+  )
 }
 
 #' @export
@@ -221,7 +224,7 @@ report_errors <- function(summary) {
   )
 }
 
-report_doubts <- function(summary) {
+report_checks <- function(summary) {
   remarks <- gsub("\n *", " ", unname(summary$remarks))
   c(
     report_convergence(summary$fit),

@@ -112,3 +112,13 @@ total_offset <- function(frame) {
   }
   offset
 }
+
+# Without a family a 0/1 response is fitted as a number.
+note_zero_one <- function(design) {
+  y <- if (!supports(design, "shards")) design$y
+  if (!length(y) || !all(y == 0 | y == 1) || min(y) == max(y)) return(invisible())
+  note("zero_one",
+    "All responses are 0 or 1, and the family is gaussian(): coefficients are risk differences.",
+    hint = "family = binomial() gives odds ratios."
+  )
+}

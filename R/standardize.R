@@ -226,7 +226,7 @@ standardized.default <- function(design, fit, request) {
 
 # What other software calls them.
 margins_arguments <- c(
-  at = "Other covariates are set in `newdata`; the exposure takes `values`.",
+  at = "`by` gives each value of a covariate; others are set in `newdata`, exposures by `values`.",
   levels = "The exposure takes `values`.", variables = "The exposure is `exposure`.",
   over = "Subgroups are `by`.", comparison = "Contrasts are `contrast`."
 )

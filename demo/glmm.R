@@ -1,5 +1,5 @@
-# A mixed model for the toenail trial: the model, its conditional odds ratios, and a picture of the
-# patients' predictions with shrinkage.
+# The toenail trial: a mixed model and a marginal one, their odds ratios, risks of the population, and
+# a picture of the patients' predictions with shrinkage.
 #   Rscript demo/glmm.R [picture.png]        or, in R, demo("glmm", package = "margmix")
 
 library(margmix)
@@ -11,6 +11,17 @@ print(summary(fit))
 # The factor by which the odds of a severe infection change for one patient.
 cat("\n")
 print(odds_ratios(fit))
+
+# The same for the population.
+marginal <- gee(severe ~ treatment * scheduled, toenail,
+  id = patient, family = binomial(), corstr = "exchangeable"
+)
+cat("\n")
+print(odds_ratios(marginal))
+
+# Risks of the population in each arm, by the mixed model, over the seven planned months.
+cat("\n")
+print(marginal_standardization(fit, exposure = "treatment"))
 
 # Predictions -------------------------------------------------------------------------------------
 
@@ -38,7 +49,7 @@ records$observed <- records$severe / records$visits
 
 draw_arm <- function(arm, colour) {
   plot(range(months), 0:1,
-    type = "n", las = 1, main = arm, xlab = "Planned month", ylab = "Probability of a severe visit"
+    type = "n", las = 1, main = arm, xlab = "Planned month", ylab = "Probability of a severe infection"
   )
   for (curve in split(curves, curves$patient)) {
     if (curve$treatment[1] != arm) next
@@ -55,7 +66,7 @@ draw_arm <- function(arm, colour) {
 draw_records <- function() {
   plot(c(0.7, 7.3), 0:1,
     type = "n", las = 1, main = "Shrinkage", xlab = "Visits attended by the patient",
-    ylab = "Share of severe visits"
+    ylab = "Share of visits with a severe infection"
   )
   with(records, {
     segments(visits, observed, visits, predicted, col = "#CC0033", lwd = 2)
@@ -82,7 +93,7 @@ draw <- function() {
   par(mar = c(0, 0, 0, 0))
   draw_legend(
     c("one patient", "population mean", "random effect 0", "observed share"),
-    col = c("#0072B2", "black", "black", "black"), lty = c(1, 1, 2, NA), lwd = c(1, 3, 2, NA),
+    col = c("grey50", "black", "black", "black"), lty = c(1, 1, 2, NA), lwd = c(1, 3, 2, NA),
     pch = c(NA, NA, NA, 21)
   )
   draw_legend(

@@ -174,3 +174,10 @@ test_that("print says which question each column answers", {
     compare_effects(link_fit("binomial-cloglog", "(1 | g)"))
   })
 })
+
+test_that("the title of the picture says where the other covariates are held", {
+  held <- held_words(list(arm = factor("control"), age = 45.234))
+  expect_identical(held, "arm = control, age = 45.2")
+  expect_identical(held_words(list(a = 1, b = TRUE, c = "x", d = 2)), "a = 1, b = TRUE, c = x, ...")
+  expect_null(held_words(list()))
+})

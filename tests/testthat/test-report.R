@@ -79,14 +79,14 @@ test_that("a report is text, Markdown or HTML", {
   expect_error(report(fit, robust = TRUE), class = "margmix_error_argument")
 })
 
-test_that("warnings and notes of a fit are among its doubts, and aliased coefficients are named", {
+test_that("warnings and notes of a fit are among its checks, and aliased coefficients are named", {
   data <- transform(infection, other = 1 - (treatment == "drug"))
   fit <- suppressWarnings(suppressMessages(
     glmm(cbind(success, n - success) ~ treatment + other + (1 | clinic), data, binomial())
   ))
   said <- report(fit)$sections
   expect_match(said[[3]], "`other` is aliased", all = FALSE)
-  expect_true(all(gsub("\n *", " ", unname(summary(fit)$remarks)) %in% said$Doubts))
+  expect_true(all(gsub("\n *", " ", unname(summary(fit)$remarks)) %in% said$Checks))
 })
 
 test_that("reports read well", {

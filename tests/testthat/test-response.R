@@ -94,3 +94,19 @@ test_that("counts that are not whole are reported", {
   })
   expect_silent(response(c(0.333, 0.1), c(3, 10) * 1))
 })
+
+test_that("a 0/1 response without a family is noted", {
+  d <- data.frame(y = rep(0:1, 10), g = gl(5, 4))
+  expect_message(suppressWarnings(glmm(y ~ 1 + (1 | g), d)), class = "margmix_note_zero_one")
+  expect_message(gee(y ~ 1, d, g), class = "margmix_note_zero_one")
+  said <- function(expr) {
+    out <- FALSE
+    withCallingHandlers(suppressWarnings(expr), message = function(m) {
+      out <<- out || inherits(m, "margmix_note_zero_one")
+      invokeRestart("muffleMessage")
+    })
+    out
+  }
+  expect_false(said(glmm(y ~ 1 + (1 | g), d, gaussian())))
+  expect_false(said(gee(y ~ 1, transform(d, y = y + 0.5), g)))
+})
