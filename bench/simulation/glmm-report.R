@@ -1,4 +1,4 @@
-# few-clusters-glmm.csv.gz and glmm.md from the cells of glmm.R.
+# few-clusters-glmm.csv.bz2 and glmm.md from the cells of glmm.R.
 
 source(file.path(here, "table.R"))
 

@@ -4,7 +4,7 @@
 #                                   most telling first, one on each core; each is kept in a file
 #                                   of the folder .build/simulation-glmm
 #   Rscript bench/simulation/glmm.R collect   what is there -> glmm.md beside this file, and a
-#                                   table for the vignette, few-clusters-glmm.csv.gz
+#                                   table for the vignette, few-clusters-glmm.csv.bz2
 #
 # K clusters of 20 rows on average (equal, or gamma sizes with a coefficient of variation of .5,
 # at least 4); random effects of standard deviation `sd` on the predictor, slopes half of it.
@@ -16,7 +16,7 @@
 suppressMessages(library(margmix))
 here <- "bench/simulation"
 batches <- ".build/simulation-glmm"
-saved_file <- "inst/extdata/few-clusters-glmm.csv.gz"
+saved_file <- "inst/extdata/few-clusters-glmm.csv.bz2"
 source(file.path(here, "glmm-report.R"))
 
 families <- list(
@@ -144,6 +144,6 @@ if (identical(args[1L], "run")) {
   if (is.null(saved$default_even)) saved[c("default_even", "KC_even")] <- rep(NA_real_, nrow(saved))
   table <- rbind(do.call(rbind, lapply(files[kept], rates)), saved)
   table <- table[order(match(cell_name(table), cells$name)), ]
-  utils::write.csv(table, gzfile(saved_file), row.names = FALSE)
+  utils::write.csv(table, bzfile(saved_file), row.names = FALSE)
   writeLines(report(table, cells), file.path(here, "glmm.md"))
 }
