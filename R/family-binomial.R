@@ -118,10 +118,10 @@ binomial_proportion <- function(y, rows) {
   # nearly always, and without columns of their own
   if (min(y) >= 0 && max(y) <= 1) return(y)
   refuse_response(y, y < 0 | y > 1, rows, "A binomial response must lie between 0 and 1.",
-    hint = c(
-      if (all(y %in% 1:2)) "Code 1 and 2 as 0 and 1, or make it a factor." else {
-        "Counts are given as cbind(success, failure), and missing values as NA."
-      }
-    )
+    hint = if (all(y %in% 1:2)) {
+      "Code 1 and 2 as 0 and 1, or make it a factor."
+    } else {
+      "Counts are given as cbind(success, failure), and missing values as NA."
+    }
   )
 }

@@ -1,5 +1,5 @@
-# The toenail trial: a mixed model and a marginal one, their odds ratios, risks of the population, and
-# a picture of the patients' predictions with shrinkage.
+# The toenail trial: a mixed model and a marginal one, their odds ratios, risks of the population,
+# and a picture of the patients' predictions with shrinkage.
 #   Rscript demo/glmm.R [picture.png]        or, in R, demo("glmm", package = "margmix")
 
 library(margmix)
@@ -49,7 +49,8 @@ records$observed <- records$severe / records$visits
 
 draw_arm <- function(arm, colour) {
   plot(range(months), 0:1,
-    type = "n", las = 1, main = arm, xlab = "Planned month", ylab = "Probability of a severe infection"
+    type = "n", las = 1, main = arm, xlab = "Planned month",
+    ylab = "Probability of a severe infection"
   )
   for (curve in split(curves, curves$patient)) {
     if (curve$treatment[1] != arm) next

@@ -177,10 +177,10 @@ SEXP stochastic_step(const SparseModel& at, const Rcpp::List& ask) {
 // probes, tolerance, steps, linear, enough
 SEXP stochastic_hessian(const SparseModel& at, const Rcpp::List& ask) {
   const VectorMap steps = glue::vector(ask, "steps", at.psi.size());
-  const StochasticHessian r = sparse_stochastic_hessian(
-      at.d, at.plan, *at.rows, at.psi, at.u, glue::matrix(ask, "probes"),
-      glue::number(ask, "tolerance"), steps, glue::flag(ask, "linear"),
-      glue::number(ask, "enough"), at.context);
+  const StochasticHessian r =
+      sparse_stochastic_hessian(at.d, at.plan, *at.rows, at.psi, at.u, glue::matrix(ask, "probes"),
+                                glue::number(ask, "tolerance"), steps, glue::flag(ask, "linear"),
+                                glue::number(ask, "enough"), at.context);
   glue::stop_if_interrupted(r.status);
   return glue::list({{"psi", r.psi},
                      {"gradient", r.gradient},
