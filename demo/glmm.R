@@ -1,6 +1,6 @@
 # The toenail trial: a mixed model and a marginal one, their odds ratios, risks of the population,
 # and a picture of the patients' predictions with shrinkage.
-#   Rscript demo/glmm.R [picture.png]        or, in R, demo("glmm", package = "margmix")
+#   Rscript demo/glmm.R [picture.png]   or, in R, demo("glmm", package = "margmix")
 
 library(margmix)
 
@@ -19,11 +19,9 @@ marginal <- gee(severe ~ treatment * scheduled, toenail,
 cat("\n")
 print(odds_ratios(marginal))
 
-# Risks of the population in each arm, by the mixed model, over the seven planned months.
+# Risks of the population in each arm, by the mixed model.
 cat("\n")
 print(marginal_standardization(fit, exposure = "treatment"))
-
-# Predictions -------------------------------------------------------------------------------------
 
 # Each patient with the patient's own random effect ...
 months <- seq(0, 12, by = 0.25)
@@ -37,15 +35,13 @@ arms$zero <- predict(fit, arms, type = "response", random_effects = "zero")
 arms$mean <- predict(fit, arms, type = "response", random_effects = "integrate")
 observed <- aggregate(severe ~ scheduled + treatment, toenail, mean)
 
-# Share of severe visits of each patient, and the mean of the predictions for the same visits.
+# Share of severe visits of each patient, observed and predicted.
 by_patient <- aggregate(
   cbind(visits = 1, severe, predicted = fitted(fit)) ~ patient, toenail, sum
 )
 records <- aggregate(cbind(patients = 1, predicted) ~ visits + severe, by_patient, sum)
 records$predicted <- records$predicted / records$patients / records$visits
 records$observed <- records$severe / records$visits
-
-# Picture -----------------------------------------------------------------------------------------
 
 draw_arm <- function(arm, colour) {
   plot(range(months), 0:1,
@@ -111,5 +107,5 @@ if (interactive()) {
   png(path, width = 2100, height = 750, res = 150)
   draw()
   invisible(dev.off())
-  cat("\nPicture of the predictions of the patients:", path, "\n")
+  cat("\nPicture:", path, "\n")
 }
