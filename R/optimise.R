@@ -50,12 +50,14 @@ objective_at <- function(problem, K, modes, order) {
     },
     hessian = function(x) {
       now <- at(x, 2L)
+      if (!now$ok) return(matrix(NaN, length(x), length(x)))
       -problem$map$hessian(x, now$result$gradient, now$result$hessian)
     },
     evaluations = function() evaluations,
     # the best point so far, visited again from its own modes
     best = function() {
       modes <<- best$modes
+      last <<- list(x = NULL, order = -1L)
       best$x
     }
   )
@@ -118,6 +120,7 @@ hessian_model <- function(objective, B = NULL) {
 maximise <- function(problem, K, x, modes, final = TRUE, hessian = NULL, none = abort_not_finite) {
   order <- search_order(problem$design, problem$family)
   objective <- objective_at(problem, K, modes, order)
+  if (is.null(hessian)) objective$at(x, 2L) # nlminb begins with it
   if (!is.finite(objective$value(x))) return(none(problem, K, x))
   model <- if (order == 2L) objective$hessian else hessian_model(objective, hessian)
   # nlminb compares the gain it predicts, g'B^-1 g / 2, with rel.tol |f|. The last digits are left

@@ -70,6 +70,12 @@ class AskedRows final : public SparseRows {
     return {matrix(sums, "WF"), matrix(sums, "gram")};
   }
 
+  void visit_WX(const VectorXd& x,
+                const std::function<void(Index, const VectorXd&)>& visit) override {
+    const MatrixXd WF = working(x).WF;
+    for (Index k = 0; k + 1 < WF.cols(); ++k) visit(k, WF.col(k));
+  }
+
   MatrixXd aux_slopes(const VectorXd& x) override {
     return matrix(answer(ask_for("aux_slopes", x)), "slopes");
   }

@@ -6,6 +6,7 @@
 #include "design/dispersion.hpp"
 #include "glmm/sparse_lmm.hpp"
 #include "glmm/sparse_posterior.hpp"
+#include "objective/objective.hpp"
 #include "toy.hpp"
 
 using namespace margmix;
@@ -174,7 +175,8 @@ SparseLaplace laplace(const Model& model, const VectorXd& psi, int order) {
   const SparsePlan plan = make_plan(design, 1e9);
   CHECK(plan.exact);
   LocalRows rows(design, *model.family);
-  const SparseLaplace r = sparse_laplace(design, plan, rows, psi, VectorXd(), order, kOneThread);
+  SparseMode mode(design, plan, rows);
+  const SparseLaplace r = sparse_laplace(mode, psi, VectorXd(), order, kOneThread);
   CHECK(r.status == Status::ok);
   return r;
 }
@@ -215,6 +217,24 @@ void laplace_value_and_gradient() {
     const SparseLaplace zero = laplace(model, none, 1);
     CHECK_NEAR(zero.value, dense_laplace(model, none), 1e-10);
     CHECK_NEAR(largest(zero.gradient.segment(8, 2)), 0.0, 1e-10);
+  }
+}
+
+// Central differences beside the mode leave the square of their step.
+void laplace_hessian() {
+  for (const FamilySpec& spec : kFamilies) {
+    const Model model(spec);
+    const GroupedDesign design = model.design();
+    const auto objective = sparse_objective(design, make_plan(design, 1e9), spec);
+    ObjectiveRequest ask;
+    ask.order = 2;
+    const ObjectiveResult r = objective->evaluate(model.psi, {1}, {}, ask, kOneThread);
+    CHECK(r.status == Status::ok);
+    for (Index k = 0; k < model.psi.size(); ++k) {
+      const VectorXd column = toy::gradient(
+          [&](const VectorXd& x) { return laplace(model, x, 1).gradient[k]; }, model.psi, 1e-3);
+      CHECK_NEAR(largest(r.hessian.col(k) - column) / largest(r.hessian), 0.0, 2e-6);
+    }
   }
 }
 
@@ -302,6 +322,7 @@ int main() {
   covariance_of_series();
   derivatives_of_precision();
   laplace_value_and_gradient();
+  laplace_hessian();
   linear_model();
   posterior();
   return check::summary();

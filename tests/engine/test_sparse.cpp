@@ -122,8 +122,8 @@ double laplace(const Model& model, const VectorXd& psi, VectorXd* gradient = nul
   const GroupedDesign design = model.design();
   const SparsePlan plan = make_plan(design, 1e9);
   LocalRows rows(design, *model.family);
-  const SparseLaplace r =
-      sparse_laplace(design, plan, rows, psi, VectorXd(), gradient ? 1 : 0, kOneThread);
+  SparseMode mode(design, plan, rows);
+  const SparseLaplace r = sparse_laplace(mode, psi, VectorXd(), gradient ? 1 : 0, kOneThread);
   CHECK(r.status == Status::ok);
   CHECK(r.factorisations == 1);
   if (gradient) *gradient = r.gradient;
@@ -179,7 +179,8 @@ void no_factorisation_at_zero() {
   VectorXd psi = model.psi;
   psi.segment(2, design.n_theta()).setZero();
   LocalRows rows(design, *model.family);
-  const SparseLaplace r = sparse_laplace(design, plan, rows, psi, VectorXd(), 0, kOneThread);
+  SparseMode mode(design, plan, rows);
+  const SparseLaplace r = sparse_laplace(mode, psi, VectorXd(), 0, kOneThread);
   CHECK(r.status == Status::ok);
   CHECK(r.factorisations == 0);
 }

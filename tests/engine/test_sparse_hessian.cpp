@@ -72,7 +72,8 @@ void against_differences() {
         VectorXd psi(3);
         psi << -0.3, 0.4, theta;
         const auto gradient = [&](const VectorXd& at, Index k) {
-          return sparse_laplace(design, plan, rows, at, VectorXd(), 1, kOneThread).gradient[k];
+          SparseMode mode(design, plan, rows);
+          return sparse_laplace(mode, at, VectorXd(), 1, kOneThread).gradient[k];
         };
         const auto objective = sparse_objective(design, plan, spec);
         ObjectiveRequest ask;

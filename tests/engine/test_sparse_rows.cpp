@@ -77,10 +77,9 @@ void cells_of_rows() {
     LocalRows rows(design, *model.family);
     LocalRows sums(design, *model.family, model.cell.data(), Model::kCells);
     const VectorXd none;
-    const SparseLaplace of_rows =
-        sparse_laplace(design, plan, rows, model.psi, none, 1, kOneThread);
-    const SparseLaplace of_cells =
-        sparse_laplace(cells, plan_cells, sums, model.psi, none, 1, kOneThread);
+    SparseMode with_rows(design, plan, rows), with_cells(cells, plan_cells, sums);
+    const SparseLaplace of_rows = sparse_laplace(with_rows, model.psi, none, 1, kOneThread);
+    const SparseLaplace of_cells = sparse_laplace(with_cells, model.psi, none, 1, kOneThread);
     CHECK(of_cells.status == Status::ok);
     CHECK_NEAR(of_cells.value, of_rows.value, 1e-10);
     same(of_cells.gradient, of_rows.gradient);

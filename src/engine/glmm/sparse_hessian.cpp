@@ -24,7 +24,7 @@ MatrixXd squared_inverse_times(const SparseSystem& system, const MatrixXd& C) {
 //
 //   eta_k = e_k + V u_k,   d^2 (l - u'Qu / 2) = g'de_k - e_k'W eta_m,
 //   A u_km = -V'(T eta_k eta_m + W r_km) - V_k'W eta_m - V_m'W eta_k,   eta_km = V u_km + r_km.
-MatrixXd sparse_laplace_hessian(const SparseMode& mode, const VectorXd& beta) {
+MatrixXd sparse_laplace_hessian(const SparseMode& mode, const MatrixXd& u_k, const VectorXd& beta) {
   const SparseSystem& system = mode.system();
   const GroupedDesign& design = system.design();
   const Index n = design.X.rows(), p = design.p(), P = p + 1, size = system.size();
@@ -41,7 +41,6 @@ MatrixXd sparse_laplace_hessian(const SparseMode& mode, const VectorXd& beta) {
       at[j] = system.at(j, s, 0);
       v[j] = system.V(j, 0);
     }
-  const MatrixXd u_k = sparse_mode_tangents(mode);
   MatrixXd e(n, P), eta(n, P), c = MatrixXd::Zero(size, P);
   e.leftCols(p) = design.X;
   VectorXd k(n);  // weights of eta_km in a'd^2c

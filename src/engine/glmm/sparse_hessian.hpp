@@ -14,6 +14,7 @@ namespace margmix {
 bool has_sparse_hessian(const GroupedDesign& design, const SparsePlan& plan, const Family& family);
 
 // In (beta, theta), of rows in memory; `mode` must be factored and inverted.
-MatrixXd sparse_laplace_hessian(const SparseMode& mode, const VectorXd& beta);
+MatrixXd sparse_laplace_hessian(const SparseMode& mode, const MatrixXd& tangents,
+                                const VectorXd& beta);
 
 }  // namespace margmix

@@ -8,9 +8,12 @@
 
 namespace margmix {
 
-SparseMode::SparseMode(const GroupedDesign& design, const SparsePlan& plan, SparseRows& rows,
-                       const VectorXd& psi)
-    : rows_(rows), Lambda_(design.Lambda(psi.data() + design.p())), system_(design, plan) {
+SparseMode::SparseMode(const GroupedDesign& design, const SparsePlan& plan, SparseRows& rows)
+    : rows_(rows), system_(design, plan) {}
+
+void SparseMode::move(const VectorXd& psi) {
+  const GroupedDesign& design = system_.design();
+  Lambda_ = design.Lambda(psi.data() + design.p());
   system_.set_Lambda(Lambda_);
   system_.set_rho(psi.segment(design.p() + design.n_theta(), design.n_rho));
   rows_.move(psi);
@@ -46,7 +49,8 @@ Status SparseMode::find(const VectorXd& start, const RunContext& context, double
   // A dense factor costs many solutions: it serves further steps while these shrink fast.
   const bool chords = !system_.blocks() && system_.plan().cholesky.head == 0 &&
                       system_.precision().related() && family.log_concave() && !quadratic;
-  double before = 0;  // the decrement of the last step, where its factor may serve
+  double before = 0;     // the decrement of the last step, where its factor may serve
+  double full_step = 0;  // the length of the last step, if it was Newton's
   for (newton_steps_ = 1; newton_steps_ <= kMostSteps; ++newton_steps_) {
     if (context.interrupted()) return Status::interrupted;
     const VectorXd f = system_.Vt(g_) - Qu_;
@@ -75,11 +79,17 @@ Status SparseMode::find(const VectorXd& start, const RunContext& context, double
     const double short_step = (chord ? 0.01 : 1) * accuracy * (1 + std::sqrt(u_.norm()));
     // With an older factor what is left is as much shorter than the step as this is than the one
     // before it; a further step may be lost in rounding.
-    const bool settled =
+    const bool chord_settled =
         chord && length * std::sqrt(std::fabs(decrement) / before) < 0.05 * short_step;
     before = chords && definite ? decrement : 0;
+    // Newton's steps, solved exactly, fall with their squares: after a, b comes about b^3 / a^2.
+    // With a dispersion near zero rounding may be what b is.
+    const bool exact = definite && !chord && system_.iterations() == 0 && !family.has_dispersion();
+    const bool newton_settled = exact && length < 0.1 * full_step &&
+                                length * std::pow(length / full_step, 2) < 1e-3 * short_step;
+    full_step = exact ? length : 0;
     const VectorXd u_old = u_;
-    if (definite && (length < short_step || settled)) {
+    if (definite && (length < short_step || chord_settled || newton_settled)) {
       u_ += d;
       h = evaluate();
       if (!std::isfinite(h)) u_ = u_old, h = evaluate();
@@ -103,21 +113,30 @@ Status SparseMode::find(const VectorXd& start, const RunContext& context, double
       if (halvings == 60) return Status::no_mode;
       t *= 0.5;
     }
+    if (t < 1) full_step = 0;
     if (definite && !quadratic) tolerance = decrement > 1 ? 1e-2 : decrement > 1e-4 ? 1e-4 : 1e-6;
   }
   return Status::no_mode;
 }
 
-SparseLaplace sparse_laplace(const GroupedDesign& design, const SparsePlan& plan, SparseRows& rows,
-                             const VectorXd& psi, const VectorXd& start, int order,
-                             const RunContext& context) {
+Status SparseMode::place(const VectorXd& u, const RunContext& context) {
+  system_.use_threads(context.threads);
+  u_ = u;
+  if (!std::isfinite(evaluate())) return Status::not_finite;
+  return system_.assemble(W_.data()) ? Status::ok : Status::no_mode;
+}
+
+namespace {
+
+// At a mode, with A assembled.
+SparseLaplace laplace_at(SparseMode& mode, Status status, Index P, int order) {
   SparseLaplace out;
-  SparseMode mode(design, plan, rows, psi);
-  out.status = mode.find_any(start, context);
+  SparseRows& rows = mode.rows();
+  out.status = status;
   out.newton_steps = mode.newton_steps();
   out.cg_iterations = mode.cg_iterations();
   out.u = mode.u();
-  if (out.status != Status::ok) return out;
+  if (status != Status::ok) return out;
   SparseSystem& system = mode.system();
   if (order < 1 && mode.Lambda().isZero(0)) {  // A = I
     out.value = mode.rows_value() + rows.constant();
@@ -134,13 +153,33 @@ SparseLaplace sparse_laplace(const GroupedDesign& design, const SparsePlan& plan
   if (order < 1) return out;
   system.invert();
   out.scores = laplace_scores(
-      mode, psi.size(), [&](auto visit) { system.visit_rows(visit); },
+      mode, P, [&](auto visit) { system.visit_rows(visit); },
       [&](const VectorXd& f) { return system.solve(f); },
       [&](Index i, Index j) { return system.inverse(i, j); });
   out.gradient = out.scores.rowwise().sum();
-  if (order > 1 && has_sparse_hessian(design, plan, rows.family()))
-    out.hessian = sparse_laplace_hessian(mode, psi.head(design.p()));
   return out;
+}
+
+}  // namespace
+
+SparseLaplace sparse_laplace(SparseMode& mode, const VectorXd& psi, const VectorXd& start,
+                             int order, const RunContext& context) {
+  mode.move(psi);
+  const Status status = mode.find_any(start, context);
+  SparseLaplace out = laplace_at(mode, status, psi.size(), order);
+  if (order < 2 || out.status != Status::ok) return out;
+  const SparseSystem& system = mode.system();
+  out.tangents = sparse_mode_tangents(mode);
+  if (has_sparse_hessian(system.design(), system.plan(), mode.rows().family()))
+    out.hessian = sparse_laplace_hessian(mode, out.tangents, psi.head(system.design().p()));
+  return out;
+}
+
+SparseLaplace sparse_laplace_beside(SparseMode& mode, const VectorXd& psi, const VectorXd& u,
+                                    const RunContext& context) {
+  mode.move(psi);
+  const Status status = mode.place(u, context);
+  return laplace_at(mode, status, psi.size(), 1);
 }
 
 // The mode solves V'g = Q u: du = A^-1 (dV'g + V'(dg at fixed u) - dQ u).
@@ -151,9 +190,9 @@ MatrixXd sparse_mode_tangents(const SparseMode& mode) {
   const SparsePlan& plan = system.plan();
   const Index n = design.X.rows(), p = design.p(), t = design.n_theta();
   const Index P = parameter_count(design, rows.family());
-  const MatrixXd WX = rows.working(mode.x()).WF;
   MatrixXd out(system.size(), P);
-  for (Index k = 0; k < p; ++k) out.col(k) = system.solve(-system.Vt(WX.col(k)));
+  rows.visit_WX(mode.x(),
+                [&](Index k, const VectorXd& WX) { out.col(k) = system.solve(-system.Vt(WX)); });
   for (Index k = 0; k < t; ++k) {
     VectorXd f = VectorXd::Zero(system.size()), shift = VectorXd::Zero(n);
     design.at_entries(k, [&](Index r, Index c) {

@@ -26,6 +26,7 @@ namespace margmix {
 struct SparseLaplace {
   double value = -kInf;
   VectorXd gradient;  // P
+  MatrixXd tangents;  // du/dpsi, size x P
   MatrixXd hessian;   // where it is exact (glmm/sparse_hessian.hpp), and empty elsewhere
   MatrixXd scores;    // P x clusters: the parts of the gradient from each independent cluster
   VectorXd u;         // modes, order of elimination
@@ -36,8 +37,14 @@ struct SparseLaplace {
 // The state at the mode, from which values, gradients and variances follow.
 class SparseMode {
  public:
+  SparseMode(const GroupedDesign& design, const SparsePlan& plan, SparseRows& rows);
   SparseMode(const GroupedDesign& design, const SparsePlan& plan, SparseRows& rows,
-             const VectorXd& psi);
+             const VectorXd& psi)
+      : SparseMode(design, plan, rows) {
+    move(psi);
+  }
+
+  void move(const VectorXd& psi);
 
   // Newton steps from u, each solved by conjugate gradients, until they are of about the length
   // `accuracy` in the metric A; leaves A assembled at the mode.
@@ -46,6 +53,9 @@ class SparseMode {
   Status find_any(const VectorXd& start, const RunContext& context) {
     return find(rows_.family().log_concave() ? start : VectorXd(), context);
   }
+
+  // At `u`, with A assembled.
+  Status place(const VectorXd& u, const RunContext& context);
 
   SparseSystem& system() { return system_; }
   const SparseSystem& system() const { return system_; }
@@ -64,18 +74,22 @@ class SparseMode {
   double evaluate();
 
   SparseRows& rows_;
-  const MatrixXd Lambda_;
+  MatrixXd Lambda_;
   SparseSystem system_;
   VectorXd u_, Qu_, x_, g_, W_;  // x = V u, g and W by cell
   double rows_value_ = -kInf;
   int newton_steps_ = 0, cg_iterations_ = 0;
 };
 
-// order 0: value; 1: and gradient; 2: and Hessian. `start` holds modes to begin from (used where h
-// is concave).
-SparseLaplace sparse_laplace(const GroupedDesign& design, const SparsePlan& plan, SparseRows& rows,
-                             const VectorXd& psi, const VectorXd& start, int order,
-                             const RunContext& context);
+// order 0: value; 1: and gradient; 2: and tangents and Hessian. `start` holds modes to begin from
+// (used where h is concave).
+SparseLaplace sparse_laplace(SparseMode& mode, const VectorXd& psi, const VectorXd& start,
+                             int order, const RunContext& context);
+
+// Gradient for a central difference along e of psi: at u = mode + tangent e the formula of the
+// gradient is off by what e and -e have in common.
+SparseLaplace sparse_laplace_beside(SparseMode& mode, const VectorXd& psi, const VectorXd& u,
+                                    const RunContext& context);
 
 // d u / d psi at the mode: size x P; `mode` must be factored.
 MatrixXd sparse_mode_tangents(const SparseMode& mode);

@@ -1,5 +1,7 @@
 #include "glmm/sparse_rows.hpp"
 
+#include <cmath>
+
 namespace margmix {
 
 LocalRows::LocalRows(const Design& design, Family& family, const int* cell, Index cells)
@@ -47,6 +49,12 @@ double LocalRows::value(const VectorXd& x) {
   return family_.rows(design_.response, eta(x).data(), nullptr, nullptr, nullptr, nullptr);
 }
 
+double LocalRows::constant() {
+  if (std::isnan(constant_) || family_.has_dispersion())
+    constant_ = family_.constant(design_.response);
+  return constant_;
+}
+
 void LocalRows::derive(const VectorXd& x) {
   if (x_.size() == x.size() && x_ == x) return;
   x_ = x;
@@ -89,6 +97,12 @@ WorkingSums LocalRows::working(const VectorXd& x) {
   MatrixXd WF = W_.asDiagonal() * F;
   MatrixXd gram = F.transpose() * WF;
   return {by_cell(std::move(WF)), std::move(gram)};
+}
+
+void LocalRows::visit_WX(const VectorXd& x,
+                         const std::function<void(Index, const VectorXd&)>& visit) {
+  derive(x);
+  for (Index k = 0; k < design_.p(); ++k) visit(k, by_cell(W_.cwiseProduct(design_.X.col(k))));
 }
 
 MatrixXd LocalRows::aux_slopes(const VectorXd& x) {

@@ -6,6 +6,8 @@
 // each a cell of their own; elsewhere they are rows of a shard (glue_cells.cpp).
 #pragma once
 
+#include <functional>
+
 #include "design/dispersion.hpp"
 
 namespace margmix {
@@ -39,6 +41,9 @@ class SparseRows {
   virtual MatrixXd gradient(const VectorXd& x, const VectorXd& g_bar, const VectorXd& W_bar) = 0;
 
   virtual WorkingSums working(const VectorXd& x) = 0;
+  // visit(k, by cell the sums of W and column k of X).
+  virtual void visit_WX(const VectorXd& x,
+                        const std::function<void(Index, const VectorXd&)>& visit) = 0;
   // By cell the change of g in each entry of aux.
   virtual MatrixXd aux_slopes(const VectorXd& x) = 0;
 
@@ -59,10 +64,12 @@ class LocalRows final : public SparseRows {
   void move(const VectorXd& psi) override;
   double terms(const VectorXd& x, VectorXd& g, VectorXd& W) override;
   double value(const VectorXd& x) override;
-  double constant() override { return family_.constant(design_.response); }
+  double constant() override;
   VectorXd third(const VectorXd& x) override;
   MatrixXd gradient(const VectorXd& x, const VectorXd& g_bar, const VectorXd& W_bar) override;
   WorkingSums working(const VectorXd& x) override;
+  void visit_WX(const VectorXd& x,
+                const std::function<void(Index, const VectorXd&)>& visit) override;
   MatrixXd aux_slopes(const VectorXd& x) override;
   VectorXd sizes_X() override;
   VectorXd sizes_Z() override;
@@ -76,6 +83,7 @@ class LocalRows final : public SparseRows {
   const Design design_;
   const int* cell_;
   const Index cells_;
+  double constant_ = kNaN;
   VectorXd eta0_;
   VectorXd x_, eta_, g_, W_, T_;  // at x_, where derive() was last
 };

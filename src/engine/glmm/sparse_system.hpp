@@ -162,6 +162,15 @@ void SparseSystem::visit_rows(Visit visit) const {
   const Index q1 = plan_.q1(), q2 = plan_.q2();
   MatrixXd Q, G, inverse11;
   VectorXd y(q1 + q2);
+  if (q1 == 0 && q2 == 1) {
+    for (Index s = 0; s < plan_.runs(); ++s)
+      for (Index j = plan_.run_start[s]; j < plan_.run_start[s + 1]; ++j) {
+        const Index at = plan_.position[j];
+        y[0] = V_(0, j) * inverse(at, at);
+        visit(j, s, y.data());
+      }
+    return;
+  }
   for (Index s = 0; s < plan_.runs(); ++s) {
     local_inverse(s, Q, G, inverse11);
     for (Index j = plan_.run_start[s]; j < plan_.run_start[s + 1]; ++j) {

@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "glmm/sparse_laplace.hpp"
 #include "glmm/sparse_posterior.hpp"
 #include "objective/accumulate.hpp"
@@ -15,8 +13,8 @@ class SparseObjective final : public Objective {
       : Objective(design, spec),
         design_(design),
         plan_(std::move(plan)),
-        system_(design_, plan_),
-        rows_(make_rows(design_, *family_)) {}
+        rows_(make_rows(design_, *family_)),
+        mode_(design_, plan_, *rows_) {}
 
   ObjectiveResult evaluate(const VectorXd& psi, const std::vector<int>&, const Modes& modes,
                            const ObjectiveRequest& ask, const RunContext& context) override;
@@ -42,18 +40,14 @@ class SparseObjective final : public Objective {
 
  private:
   VectorXd start(const Modes& modes) const;
-  SparseLaplace laplace(const VectorXd& psi, const VectorXd& u, int order,
-                        const RunContext& context) {
-    return sparse_laplace(design_, plan_, *rows_, psi, u, order, context);
-  }
   VectorXd steps() const;
   template <class Work>
   Status at_mode(const VectorXd& psi, const Modes& modes, const RunContext& context, Work work);
 
   const GroupedDesign design_;
   const SparsePlan plan_;
-  const SparseSystem system_;
   const std::unique_ptr<SparseRows> rows_;
+  SparseMode mode_;
 };
 
 VectorXd SparseObjective::start(const Modes& modes) const {
@@ -61,7 +55,7 @@ VectorXd SparseObjective::start(const Modes& modes) const {
   for (const MatrixXd& u : modes) by_level.push_back(u.transpose());
   std::vector<MatrixMap> views;
   for (const MatrixXd& u : by_level) views.emplace_back(u.data(), u.rows(), u.cols());
-  return modes.empty() ? VectorXd() : system_.join(views);
+  return modes.empty() ? VectorXd() : mode_.system().join(views);
 }
 
 // Steps that move the predictor by about 1e-3 of its unit.
@@ -86,17 +80,16 @@ ObjectiveResult SparseObjective::evaluate(const VectorXd& psi, const std::vector
                                           const Modes& modes, const ObjectiveRequest& ask,
                                           const RunContext& context) {
   const bool whole = !ask.information || design_.clusters() == 1;
-  const SparseLaplace r =
-      laplace(psi, start(modes), whole ? ask.order : std::min(ask.order, 1), context);
+  const SparseLaplace r = sparse_laplace(mode_, psi, start(modes), ask.order, context);
   ObjectiveResult out;
   out.value = r.value;
   out.gradient = r.gradient;
   out.status = r.status;
-  for (const MatrixXd& u : system_.split(r.u)) out.modes.push_back(u.transpose());
+  for (const MatrixXd& u : mode_.system().split(r.u)) out.modes.push_back(u.transpose());
   if (ask.scores) out.scores = r.scores;
   if (ask.order < 2 || r.status != Status::ok) return out;
   const Index p = design_.p(), H = ask.known_phi ? p : psi.size();
-  if (r.hessian.size() > 0) {
+  if (whole && r.hessian.size() > 0) {
     out.hessian = r.hessian.topLeftCorner(H, H);
     if (ask.information) {
       const MatrixXd of_all = -r.hessian.topLeftCorner(p, p);
@@ -105,12 +98,17 @@ ObjectiveResult SparseObjective::evaluate(const VectorXd& psi, const std::vector
     return out;
   }
   const VectorXd step = steps();
+  const auto beside = [&](Index k, double by) {
+    const VectorXd at = psi + by * VectorXd::Unit(psi.size(), k);
+    const SparseLaplace found =
+        sparse_laplace_beside(mode_, at, r.u + by * r.tangents.col(k), context);
+    if (found.status == Status::ok) return found;
+    return sparse_laplace(mode_, at, r.u, 1, context);  // as at the edge of a link
+  };
   out.hessian.resize(H, H);
   if (ask.information) out.information.resize(p * p, r.scores.cols());
   for (Index k = 0; k < H; ++k) {
-    const VectorXd e = step[k] * VectorXd::Unit(psi.size(), k);
-    const SparseLaplace above = laplace(psi + e, r.u, 1, context);
-    const SparseLaplace below = laplace(psi - e, r.u, 1, context);
+    const SparseLaplace above = beside(k, step[k]), below = beside(k, -step[k]);
     if (worst(above.status, below.status) != Status::ok) {
       out.hessian.setConstant(kNaN);
       out.information.setConstant(kNaN);
@@ -129,12 +127,12 @@ ObjectiveResult SparseObjective::evaluate(const VectorXd& psi, const std::vector
 template <class Work>
 Status SparseObjective::at_mode(const VectorXd& psi, const Modes& modes, const RunContext& context,
                                 Work work) {
-  SparseMode mode(design_, plan_, *rows_, psi);
-  const Status status = mode.find_any(start(modes), context);
+  mode_.move(psi);
+  const Status status = mode_.find_any(start(modes), context);
   if (status != Status::ok) return status;
-  if (!mode.system().factor()) return Status::no_mode;
-  mode.system().invert();
-  work(mode);
+  if (!mode_.system().factor()) return Status::no_mode;
+  mode_.system().invert();
+  work(mode_);
   return Status::ok;
 }
 

@@ -28,42 +28,52 @@ Autoregression::Autoregression(Kind kind, std::vector<double> gap)
 // 1 - r^2 keeps its digits where r is close to one.
 Autoregression::Step Autoregression::step(double rho, double gap) const {
   if (kind_ == Kind::ou) {
-    const double rate = std::exp(rho), r = std::exp(-rate * gap);
-    return {r, -std::expm1(-2 * rate * gap), -rate * gap * r};
+    const double rate = std::exp(rho), r = std::exp(-rate * gap), v = -std::expm1(-2 * rate * gap);
+    return {r, v, -rate * gap * r, std::log(v)};
   }
   const double t = std::tanh(rho), size = std::fabs(rho), cosh = std::cosh(rho);
   const double log_t = std::log1p(-2 / (std::exp(2 * size) + 1));
-  return {std::pow(t, gap), -std::expm1(2 * gap * log_t),
-          gap * std::pow(t, gap - 1) / (cosh * cosh)};
+  const double v = -std::expm1(2 * gap * log_t);
+  return {std::pow(t, gap), v, gap * std::pow(t, gap - 1) / (cosh * cosh), std::log(v)};
+}
+
+// visit(l, its step): most gaps are as long as the one before.
+template <class Visit>
+void Autoregression::visit_steps(double rho, Visit visit) const {
+  double gap = 0;
+  Step s{};
+  for (Index l = 1; l < size(); ++l) {
+    if (!(gap_[l] > 0)) continue;
+    if (gap_[l] != gap) s = step(rho, gap = gap_[l]);
+    visit(l, s);
+  }
 }
 
 // b_l = r b_(l-1) + N(0, 1 - r^2).
 Precision Autoregression::at(const double* rho) const {
   const Index m = size();
   Precision Q{VectorXd::Ones(m), VectorXd(pattern().row.size()), VectorXd::Zero(m)};
-  for (Index l = 1, entry = 0; l < m; ++l) {
-    if (!(gap_[l] > 0)) continue;
-    const Step s = step(*rho, gap_[l]);
+  Index entry = 0;
+  visit_steps(*rho, [&](Index l, const Step& s) {
     Q.diagonal[l] += s.r * s.r / s.v;
     Q.diagonal[l - 1] += s.r * s.r / s.v;
     Q.below[entry++] = -s.r / s.v;
-    Q.log_det[l] = -std::log(s.v);
-  }
+    Q.log_det[l] = -s.log_v;
+  });
   return Q;
 }
 
 Precision Autoregression::derivative(const double* rho, Index) const {
   const Index m = size();
   Precision Q{VectorXd::Zero(m), VectorXd(pattern().row.size()), VectorXd::Zero(m)};
-  for (Index l = 1, entry = 0; l < m; ++l) {
-    if (!(gap_[l] > 0)) continue;
-    const Step s = step(*rho, gap_[l]);
+  Index entry = 0;
+  visit_steps(*rho, [&](Index l, const Step& s) {
     const double change = s.dr / (s.v * s.v);
     Q.diagonal[l] += 2 * s.r * change;
     Q.diagonal[l - 1] += 2 * s.r * change;
     Q.below[entry++] = -(1 + s.r * s.r) * change;
     Q.log_det[l] = 2 * s.r * s.dr / s.v;
-  }
+  });
   return Q;
 }
 

@@ -63,9 +63,11 @@ class Autoregression : public Levels {
 
  private:
   struct Step {
-    double r, v, dr;  // correlation, 1 - r^2, dr/drho
+    double r, v, dr, log_v;  // correlation, 1 - r^2, dr/drho, log v
   };
   Step step(double rho, double gap) const;
+  template <class Visit>
+  void visit_steps(double rho, Visit visit) const;
 
   Kind kind_;
   std::vector<double> gap_;
