@@ -46,10 +46,11 @@ has_stochastic_gradient <- function(design) {
 
 # Where levels are related the blocks of the factors take the place of an elimination. They are in
 # the plan of a design that is too large to factor; another one gets them if their dense parts are
-# much less work than the factor.
+# much less work than the factor. The only block of one column is the factor.
 with_blocks <- function(design) {
   plan <- elimination_plan(design)
-  if (supports(design, "unrelated") || length(plan$blocks)) return(design)
+  one <- ncol(design$Z) == 1L
+  if (one || supports(design, "unrelated") || length(plan$blocks)) return(design)
   other <- with_plan(design, budget = 0)
   dense <- vapply(elimination_plan(other)$blocks, function(block) length(block$at) - block$head, 0)
   if (sum(dense^3) < 0.5 * plan$flops) other else design
