@@ -1,20 +1,17 @@
-# Examples of the help pages of lme4, glmmTMB, GLMMadaptive and geepack, with their calls
-# translated to margmix by the names of functions and arguments only. Of each example:
-#   page     the help page it is from
-#   data     what it fits
-#   there    the call of the other package
-#   here     the same call in margmix
-#   same     what agrees: "all" estimates, standard errors and, if there is one, the log-likelihood;
-#            "but logLik"; "nearly" (to a quarter of a standard error); "refused"; or "differs"
-#   why      the reason, where something differs
-#   instead  what to write to get the other package's numbers or meaning, if there is a way
-# ?"other-software" lists the differences; the tests of the package run every example.
+# Examples of the help pages of lme4, glmmTMB, GLMMadaptive and geepack, translated to margmix by the
+# names of functions and arguments only. Of each:
+# page: the help page; data: what it fits; there, here: the call of either package
+# same: what agrees: "all" estimates, standard errors and the log-likelihood, if any; "but
+#   logLik"; "nearly" (to a quarter of a standard error); "refused"; or "differs"
+# why: the reason, where something differs
+# instead: what gives the other package's numbers or meaning, if there is a way
+# ?"other-software" lists the differences; the tests run every example.
 
 cbpp_rows <- function() transform(lme4::cbpp, obs = seq_along(herd))
 
 pastes <- function() lme4::Pastes
 
-# ?glmer.nb: counts without any variation between the groups
+# ?glmer.nb: no variation between the groups
 counts <- function() {
   set.seed(101)
   d <- expand.grid(f1 = factor(1:3), f2 = LETTERS[1:2], g = 1:9, rep = 1:15, KEEP.OUT.ATTRS = FALSE)
@@ -80,7 +77,7 @@ spruce <- function(waves) {
   transform(d, contr = ifelse(ozone == "enriched", 0, 1))
 }
 
-# A data set of an installed package; some packages hide data of the same name.
+# Some packages hide data of the same name.
 peer_data <- function(name, package) {
   from <- new.env()
   utils::data(list = name, package = package, envir = from)
