@@ -1,5 +1,5 @@
-# Examples of the help pages of lme4, glmmTMB, GLMMadaptive and geepack, translated to margmix by the
-# names of functions and arguments only. Of each:
+# Examples of the help pages of lme4, glmmTMB, GLMMadaptive and geepack, translated to margmix by
+# the names of functions and arguments only. Of each:
 # page: the help page; data: what it fits; there, here: the call of either package
 # same: what agrees: "all" estimates, standard errors and the log-likelihood, if any; "but
 #   logLik"; "nearly" (to a quarter of a standard error); "refused"; or "differs"
