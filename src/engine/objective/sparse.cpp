@@ -58,19 +58,20 @@ VectorXd SparseObjective::start(const Modes& modes) const {
   return modes.empty() ? VectorXd() : mode_.system().join(views);
 }
 
-// Steps that move the predictor by about 1e-3 of its unit.
+// Steps that move the predictor by about 2e-4 of its unit.
 VectorXd SparseObjective::steps() const {
-  VectorXd out = VectorXd::Constant(parameters(), 1e-3);
-  out.head(design_.p()) = 1e-3 * rows_->sizes_X().cwiseInverse();
+  constexpr double kStep = 2e-4;
+  VectorXd out = VectorXd::Constant(parameters(), kStep);
+  out.head(design_.p()) = kStep * rows_->sizes_X().cwiseInverse();
   const VectorXd squares = rows_->sizes_Z().cwiseAbs2();
   for (Index t = 0; t < design_.n_theta(); ++t) {
     double sum = 0;
     design_.at_entries(t, [&](Index row, Index) { sum += squares[row]; });
-    out[design_.p() + t] = 1e-3 / std::sqrt(sum);
+    out[design_.p() + t] = kStep / std::sqrt(sum);
   }
   const Index aux = design_.D.cols();
   for (Index a = 0; a < aux; ++a)
-    out[out.size() - aux + a] = 1e-3 / root_mean_square(design_.D.col(a));
+    out[out.size() - aux + a] = kStep / root_mean_square(design_.D.col(a));
   return out;
 }
 
