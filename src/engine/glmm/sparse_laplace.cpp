@@ -17,6 +17,7 @@ void SparseMode::move(const VectorXd& psi) {
   system_.set_Lambda(Lambda_);
   system_.set_rho(psi.segment(design.p() + design.n_theta(), design.n_rho));
   rows_.move(psi);
+  newton_steps_ = cg_iterations_ = 0;
 }
 
 double SparseMode::evaluate() {

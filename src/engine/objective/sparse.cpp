@@ -99,17 +99,21 @@ ObjectiveResult SparseObjective::evaluate(const VectorXd& psi, const std::vector
     return out;
   }
   const VectorXd step = steps();
-  const auto beside = [&](Index k, double by) {
+  const auto beside = [&](Index k, double by, bool searched) {
     const VectorXd at = psi + by * VectorXd::Unit(psi.size(), k);
-    const SparseLaplace found =
-        sparse_laplace_beside(mode_, at, r.u + by * r.tangents.col(k), context);
-    if (found.status == Status::ok) return found;
-    return sparse_laplace(mode_, at, r.u, 1, context);  // as at the edge of a link
+    return searched ? sparse_laplace(mode_, at, r.u, 1, context)
+                    : sparse_laplace_beside(mode_, at, r.u + by * r.tangents.col(k), context);
   };
   out.hessian.resize(H, H);
   if (ask.information) out.information.resize(p * p, r.scores.cols());
   for (Index k = 0; k < H; ++k) {
-    const SparseLaplace above = beside(k, step[k]), below = beside(k, -step[k]);
+    SparseLaplace above = beside(k, step[k], false), below = beside(k, -step[k], false);
+    // A tangent may leave the range of a link. Both sides are searched then: what one is off by
+    // alone would not cancel.
+    if (worst(above.status, below.status) != Status::ok) {
+      above = beside(k, step[k], true);
+      below = beside(k, -step[k], true);
+    }
     if (worst(above.status, below.status) != Status::ok) {
       out.hessian.setConstant(kNaN);
       out.information.setConstant(kNaN);
